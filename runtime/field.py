@@ -1,0 +1,300 @@
+"""Goldilocks F and its quadratic extension K in numpy, for the verifier and as the kernels' oracle.
+
+F is the integers modulo P = 2^64 - 2^32 + 1; an element is its canonical uint64 in [0, P), an array
+of any shape holds elements. K = F[X]/(X^2 - 7); an array of K elements is a struct of arrays: shape
+(2, ...) holds a[0] + a[1]*X. Vector functions take canonical input and return canonical output;
+`Ext` is one element of K in Python integers, for the parts of the protocol that are scalar.
+
+Reduction uses 2^64 = 2^32 - 1 and 2^96 = -1 modulo P.
+"""
+
+from __future__ import annotations
+
+from operator import index
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.uint64]
+
+P = 0xFFFF_FFFF_0000_0001
+TWO_ADICITY = 32
+GENERATOR = 7
+NON_RESIDUE = 7
+
+_P = np.uint64(P)
+_LOW = np.uint64(0xFFFF_FFFF)
+_32 = np.uint64(32)
+_NON_RESIDUE = np.uint64(NON_RESIDUE)
+
+
+def root_of_unity(log_n: int) -> int:
+    """The fixed primitive root of unity of order 2^log_n; squaring it gives that of order half."""
+    if not 0 <= log_n <= TWO_ADICITY:
+        raise ValueError(f"no root of unity of order 2^{log_n} (at most 2^{TWO_ADICITY})")
+    return pow(GENERATOR, (P - 1) >> log_n, P)
+
+
+def to_field(values: ArrayLike) -> Array:
+    """Signed integers, |x| < P, as field elements; unsigned ones must be below 2P."""
+    v = np.asarray(values)
+    if v.dtype == object:
+        return (v % P).astype(np.uint64)
+    u = v.astype(np.uint64)
+    if v.dtype.kind == "u":
+        return np.where(u >= _P, u - _P, u)
+    return np.where(v < 0, u - _LOW, u)
+
+
+@np.errstate(over="ignore")
+def add(a: ArrayLike, b: ArrayLike) -> Array:
+    a, c = np.asarray(a, np.uint64), _P - np.asarray(b, np.uint64)
+    d = a - c
+    return np.where(a < c, d + _P, d)
+
+
+@np.errstate(over="ignore")
+def sub(a: ArrayLike, b: ArrayLike) -> Array:
+    a, b = np.asarray(a, np.uint64), np.asarray(b, np.uint64)
+    d = a - b
+    return np.where(a < b, d + _P, d)
+
+
+def neg(a: ArrayLike) -> Array:
+    a = np.asarray(a, np.uint64)
+    return np.where(a == 0, a, _P - a)
+
+
+@np.errstate(over="ignore")
+def mul(a: ArrayLike, b: ArrayLike) -> Array:
+    a, b = np.asarray(a, np.uint64), np.asarray(b, np.uint64)
+    a0, a1, b0, b1 = a & _LOW, a >> _32, b & _LOW, b >> _32
+    low = a0 * b0
+    mid = a1 * b0 + (low >> _32)
+    mid2 = a0 * b1 + (mid & _LOW)
+    high = a1 * b1 + (mid >> _32) + (mid2 >> _32)
+    low = (mid2 << _32) | (low & _LOW)
+    top = high >> _32
+    d = low - top
+    d = np.where(low < top, d - _LOW, d)
+    e = (high & _LOW) * _LOW
+    r = d + e
+    r = np.where(r < e, r + _LOW, r)
+    return np.where(r >= _P, r - _P, r)
+
+
+def power(a: ArrayLike, e: int) -> Array:
+    """a^e elementwise, e any integer; a must be nonzero where e is negative."""
+    base = np.asarray(a, np.uint64)
+    if e < 0:
+        base, e = batch_inverse(base), -e
+    out = np.ones_like(base)
+    while e:
+        if e & 1:
+            out = mul(out, base)
+        e >>= 1
+        if e:
+            base = mul(base, base)
+    return out
+
+
+def batch_inverse(a: ArrayLike) -> Array:
+    """Inverses of an array of any shape, three products each; ZeroDivisionError on a zero."""
+    a = np.asarray(a, np.uint64)
+    if not a.all():
+        raise ZeroDivisionError("zero has no inverse")
+    return _inverse(a.ravel()).reshape(a.shape)
+
+
+def _inverse(a: Array) -> Array:
+    n = a.size
+    if n <= 1:
+        return np.array([pow(int(x), -1, P) for x in a], np.uint64)
+    half = n // 2
+    low, high = a[:half], a[half : 2 * half]
+    up = _inverse(np.concatenate([mul(low, high), a[2 * half :]]))
+    pairs = up[:half]
+    return np.concatenate([mul(pairs, high), mul(pairs, low), up[half:]])
+
+
+def kadd(a: ArrayLike, b: ArrayLike) -> Array:
+    return add(a, b)
+
+
+def ksub(a: ArrayLike, b: ArrayLike) -> Array:
+    return sub(a, b)
+
+
+def kmul(a: ArrayLike, b: ArrayLike) -> Array:
+    """Products in K; a scalar of K has shape (2,) and is broadcast over an array (2, n)."""
+    a, b = _align(np.asarray(a, np.uint64), np.asarray(b, np.uint64))
+    p00, p11 = mul(a[0], b[0]), mul(a[1], b[1])
+    cross = add(mul(a[0], b[1]), mul(a[1], b[0]))
+    return np.stack([add(p00, mul(p11, _NON_RESIDUE)), cross])
+
+
+def kmul_base(k: ArrayLike, f: ArrayLike) -> Array:
+    """K times F, elementwise over the trailing axes."""
+    k, f = np.asarray(k, np.uint64), np.asarray(f, np.uint64)
+    return np.stack([mul(k[0], f), mul(k[1], f)])
+
+
+def kdot(a: ArrayLike, b: ArrayLike) -> tuple[int, int]:
+    """The inner product of two (2, n) vectors of K."""
+    product = kmul(a, b)
+    return _sum(product[0]), _sum(product[1])
+
+
+def kbatch_inverse(a: ArrayLike) -> Array:
+    """Inverses in K of a (2, ...) array, by the conjugate over the norm."""
+    a = np.asarray(a, np.uint64)
+    norm = sub(mul(a[0], a[0]), mul(mul(a[1], a[1]), _NON_RESIDUE))
+    return kmul_base(np.stack([a[0], neg(a[1])]), batch_inverse(norm))
+
+
+def kpowers(x: ArrayLike, n: int) -> Array:
+    """1, x, ..., x^(n-1) as (2, n), for one x of K of shape (2,)."""
+    out = np.zeros((2, max(n, 1)), np.uint64)
+    out[0, 0] = 1
+    done, step = 1, np.asarray(x, np.uint64)
+    while done < n:
+        take = min(done, n - done)
+        out[:, done : done + take] = kmul(out[:, :take], step)
+        done, step = done + take, kmul(step, step)
+    return out[:, :n]
+
+
+def eq_table(point: ArrayLike) -> Array:
+    """eq(point, x) for all x in {0,1}^m as (2, 2^m); the first coordinate is the top bit of x."""
+    point = np.asarray(point, np.uint64)
+    table = np.array([[1], [0]], np.uint64)
+    for i in reversed(range(point.shape[1])):
+        high = kmul(table, point[:, i])
+        table = np.concatenate([ksub(table, high), high], axis=1)
+    return table
+
+
+def _align(a: Array, b: Array) -> tuple[Array, Array]:
+    """Give the K operand of fewer axes trailing unit axes, so that (2,) meets (2, n)."""
+    rank = max(a.ndim, b.ndim)
+    return a.reshape(a.shape + (1,) * (rank - a.ndim)), b.reshape(b.shape + (1,) * (rank - b.ndim))
+
+
+def _sum(a: Array) -> int:
+    """The sum modulo P; the halves' sums are exact below 2^32 terms."""
+    return (int((a & _LOW).sum()) + (int((a >> _32).sum()) << 32)) % P
+
+
+class Ext:
+    """One element a + b*X of K. Constructor and operators reduce; int operands lie in F."""
+
+    __slots__ = ("a", "b")
+    # numpy must defer to the operators here rather than multiply componentwise.
+    __array_ufunc__ = None
+
+    ZERO: ClassVar[Ext]
+    ONE: ClassVar[Ext]
+
+    a: int
+    b: int
+
+    def __init__(self, a: int, b: int = 0) -> None:
+        self.a = a % P
+        self.b = b % P
+
+    def __add__(self, o: Ext | int) -> Ext:
+        if o.__class__ is Ext:
+            return Ext(self.a + o.a, self.b + o.b)  # type: ignore[union-attr]
+        return Ext(self.a + index(o), self.b)  # type: ignore[arg-type]
+
+    __radd__ = __add__
+
+    def __sub__(self, o: Ext | int) -> Ext:
+        if o.__class__ is Ext:
+            return Ext(self.a - o.a, self.b - o.b)  # type: ignore[union-attr]
+        return Ext(self.a - index(o), self.b)  # type: ignore[arg-type]
+
+    def __rsub__(self, o: int) -> Ext:
+        return Ext(index(o) - self.a, -self.b)
+
+    def __neg__(self) -> Ext:
+        return Ext(-self.a, -self.b)
+
+    def __mul__(self, o: Ext | int) -> Ext:
+        a, b = self.a, self.b
+        if o.__class__ is Ext:
+            c, d = o.a, o.b  # type: ignore[union-attr]
+            return Ext(a * c + 7 * b * d, a * d + b * c)
+        o = index(o)  # type: ignore[arg-type]
+        return Ext(a * o, b * o)
+
+    __rmul__ = __mul__
+
+    def inverse(self) -> Ext:
+        """ZeroDivisionError for zero."""
+        a, b = self.a, self.b
+        norm = (a * a - 7 * b * b) % P
+        if not norm:
+            raise ZeroDivisionError("zero has no inverse")
+        scale = pow(norm, -1, P)
+        return Ext(a * scale, -b * scale)
+
+    def __truediv__(self, o: Ext | int) -> Ext:
+        return self * (o if isinstance(o, Ext) else Ext(index(o))).inverse()
+
+    def __rtruediv__(self, o: int) -> Ext:
+        return self.inverse() * o
+
+    def __pow__(self, e: int) -> Ext:
+        base, e = (self, e) if e >= 0 else (self.inverse(), -e)
+        out = Ext.ONE
+        while e:
+            if e & 1:
+                out = out * base
+            base = base * base
+            e >>= 1
+        return out
+
+    def __eq__(self, o: object) -> bool:
+        if isinstance(o, Ext):
+            return self.a == o.a and self.b == o.b
+        if isinstance(o, (int, np.integer)):
+            return self.b == 0 and self.a == int(o) % P
+        return NotImplemented
+
+    def __hash__(self) -> int:
+        return hash((self.a, self.b)) if self.b else hash(self.a)
+
+    def __bool__(self) -> bool:
+        return bool(self.a or self.b)
+
+    def __repr__(self) -> str:
+        return f"Ext({self.a}, {self.b})"
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return np.array([self.a, self.b], np.uint64 if dtype is None else dtype)
+
+    @classmethod
+    def of(cls, pair: ArrayLike) -> Ext:
+        """From a pair of integers, or an array of shape (2,)."""
+        a, b = pair  # type: ignore[misc]
+        return cls(int(a), int(b))  # type: ignore[arg-type]
+
+    def to_bytes(self) -> bytes:
+        """a then b, 8 bytes each, little-endian."""
+        return (self.a | self.b << 64).to_bytes(16, "little")
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Ext:
+        """The inverse of `to_bytes`; ValueError on a wrong length or a non-canonical element."""
+        if len(data) != 16:
+            raise ValueError(f"an extension element takes 16 bytes, not {len(data)}")
+        a, b = int.from_bytes(data[:8], "little"), int.from_bytes(data[8:], "little")
+        if a >= P or b >= P:
+            raise ValueError("non-canonical field element")
+        return cls(a, b)
+
+
+Ext.ZERO = Ext(0)
+Ext.ONE = Ext(1)
