@@ -1,0 +1,91 @@
+"""The witness program: how the prover computes the witness columns, step by step.
+
+The circuit says what must hold; the program says how to make it so. It is no part of the verifying key:
+a wrong program yields a proof that does not verify. A program has a ``prologue``, a ``body`` that runs once
+for each layer, and an ``epilogue``. Values are integer tensors over named axes (the layer axis is implicit
+in the body). Every step is exact integer arithmetic; ``>>`` is the floor shift, and with
+half(s) = 2^(s-1) for s > 0, half(0) = 0:
+
+* requantize(acc, shift s, bits b): y = (acc + half(s)) >> s, and -2^(b-1) <= y < 2^(b-1) or the step stops
+  with a `RangeError`. An unsigned number of w bits is stored as limbs of 16 bits, lowest first, the last of
+  w - 16*(n-1) bits. Witness ``limbs``: of y + 2^(b-1), b bits; ``rem``: of acc + half(s) - 2^s*y, s bits
+  (none when s = 0).
+
+=============  ==========================================================================================
+op             meaning; attributes; witness roles
+=============  ==========================================================================================
+embed          x[token, channel] = table[id(token), channel] << shift. inputs: table
+rms_norm       inputs: x, gain; attributes eps, emin, emax, shift, bits, table.
+               S = sum_channel x^2 + eps; e in [emin, emax] with m = S >> 2e in [2^14, 2^16);
+               r = table[m]; acc = x * (r * 2^(emax-e)) * gain; y = requantize(acc).
+               witness m, r, p2 = 2^(emax-e), p4 = 4^e, pm = p4*m, u = r*p2, remainder (limbs of S - pm,
+               2*emax bits), slack (limbs of p4 - 1 - (S - pm), 2*emax bits), limbs, rem.
+               The normalised axis is the last axis of x; gain is over that axis.
+matmul         y = requantize(sum_contracted x * w); attributes shift, bits; inputs: x, w. The contracted axes
+               are those of x that ``axes`` lacks. witness limbs, rem
+rope           inputs: x, cos, sin; acc = x*cos[kind] + rotate(x)*sin[kind] over the last axis, position = token,
+               kind = kinds[layer]; y = requantize(acc); attributes kinds, shift, bits. witness limbs, rem
+scores         inputs: q[kv, group, token, dim], k[kv, token, dim]:
+               y = requantize(sum_dim q * k[kv, source, dim]) over (kv, group, token, source);
+               attributes shift, bits. Cells that the mask forbids are computed all the same, but if they leave the
+               range that is a `RangeError` too. witness limbs, rem
+softmax        inputs: s; output e[kv, group, token, source]; attributes bits b, table, windows, k.
+               allowed: source <= token and (windows[layer] = 0 or token - source < windows[layer]).
+               top = max of s over allowed cells; d = top - s + 2^(b+1)*(1 - allowed); e = table[d] (zero for
+               d >= 2^b); E = sum_source e; inv = 2^k // E.
+               witness e, select (1 at the first allowed cell that attains top, else 0), top (one limb of
+               top + 2^(b-1)), inv (limbs, k - 14 bits), remainder (limbs of 2^k - inv*E), slack (limbs of
+               E - 1 - (2^k - inv*E)), both of ``width`` bits. The value inv is named output + ".inv".
+attend         inputs: e, inv, v[kv, token, dim]; y = requantize(sum_source e * inv * v[kv, source, dim]) over
+               (kv, group, token, dim); attributes shift, bits. witness limbs, rem
+table          y = table[x]; attribute table (rows (x + 2^15, y)); witness y
+mul            y = requantize(a * b); attributes shift, bits; witness limbs, rem
+add            y = a + b, exact; nothing is committed
+select         y[generated, channel] = x[prompt - 1 + generated, channel]
+argmax         inputs: x[generated, channel], table[vocabulary, channel]; logits = sum_channel x * table;
+               token = lowest index that attains the maximum; best = logits at the token; attribute width.
+               witness best, limbs (of best - logits[j] - [j < token], ``width`` bits)
+=============  ==========================================================================================
+
+The value that the body takes and gives is ``residual``: the prologue's last output enters layer 0, the body's
+last output enters the next layer, and the last layer's enters the epilogue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+LIMB_BITS = 16
+
+
+def limb_widths(bits: int) -> list[int]:
+    """The widths of the limbs of an unsigned number of ``bits`` bits, lowest limb first."""
+    full, rest = divmod(bits, LIMB_BITS)
+    return [LIMB_BITS] * full + ([rest] if rest else [])
+
+
+@dataclass(frozen=True)
+class Step:
+    """One operation. ``axes`` are the output's; ``witness`` maps roles to column names, limbs in order.
+
+    ``origin`` is the module path (in the body with ``{layer}`` for the layer number).
+    """
+
+    op: str
+    inputs: tuple[str, ...]
+    output: str
+    axes: tuple[str, ...]
+    attributes: Mapping[str, int | str | tuple[int, ...]] = field(default_factory=dict)
+    witness: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    origin: str = ""
+
+
+@dataclass(frozen=True)
+class Program:
+    """Steps before, in and after the layers; inputs name values, ``param`` or public data columns."""
+
+    layers: int
+    prologue: tuple[Step, ...]
+    body: tuple[Step, ...]
+    epilogue: tuple[Step, ...]
