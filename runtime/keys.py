@@ -1,0 +1,223 @@
+"""The verifying key (.vk) and the prover's artifact (.zkl).
+
+The verifying key is all a verifier needs: the circuit, the code parameters, the root of the
+committed weights and the tokenizer that turns tokens into text. Its SHA-256 is the *model id*. The
+artifact adds what only the prover needs: the witness program, the integer weights and facts about
+the checkpoint. Contents are decoded when first used, and weights stay mapped in the file, so that
+loading is quick.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgpack
+import numpy as np
+
+from ..errors import UserError
+from ..schema.circuit import Circuit, CircuitError, Column, Shape
+from ..schema.program import Program
+from .files import KEY, MODEL, Buffer, atomic_write, pack, padding, read, unpack
+
+if TYPE_CHECKING:
+    from .protocol.parameters import Parameters
+
+ROOT_BYTES = 32
+
+
+@dataclass(frozen=True)
+class VerifyingKey:
+    """What identifies a model to a verifier.
+
+    ``name`` and ``weights`` (how many numbers the checkpoint holds) are for people; ``code`` is
+    `Parameters.to_list`; ``weight_root`` is the 32-byte root of the committed weights.
+    """
+
+    name: str
+    weights: int
+    code: list[Any]
+    weight_root: bytes
+    circuit_bytes: Buffer
+    tokenizer_json: Buffer
+    source: str = field(default="verifying key", compare=False)
+
+    def encode(self) -> bytes:
+        """The contents of a .vk file; its last 32 bytes are the digest."""
+        meta = _encode([self.name, self.weights, self.code])
+        sections = [meta, self.weight_root, self.circuit_bytes, self.tokenizer_json]
+        return b"".join(pack(KEY, [[section] for section in sections]))
+
+    @staticmethod
+    def decode(data: Buffer, source: str = "verifying key") -> VerifyingKey:
+        """The key that these bytes encode; ``source`` names them in errors."""
+        sections = unpack(KEY, data, source)
+        try:
+            name, weights, code = _decode(sections[b"META"])
+            fits = isinstance(name, str) and type(weights) is int and isinstance(code, list)
+        except (ValueError, TypeError):
+            fits = False
+        if not fits or len(sections[b"ROOT"]) != ROOT_BYTES:
+            raise UserError(f"{source}: the verifying key is malformed")
+        return VerifyingKey(
+            name=name,
+            weights=weights,
+            code=code,
+            weight_root=bytes(sections[b"ROOT"]),
+            circuit_bytes=sections[b"CIRC"],
+            tokenizer_json=sections[b"TOKN"],
+            source=source,
+        )
+
+    @cached_property
+    def digest(self) -> bytes:
+        """SHA-256 over the encoded key (without the file's checksum, which is this very digest)."""
+        return self.encode()[-hashlib.sha256().digest_size :]
+
+    @property
+    def model_id(self) -> str:
+        return self.digest.hex()
+
+    @cached_property
+    def circuit(self) -> Circuit:
+        from ..schema.encoding import decode_circuit
+
+        try:
+            return decode_circuit(bytes(self.circuit_bytes))
+        except CircuitError as error:
+            raise UserError(f"{self.source}: the circuit is malformed: {error}") from error
+
+    @cached_property
+    def parameters(self) -> Parameters:
+        from .protocol.parameters import Parameters
+
+        try:
+            return Parameters.from_list(self.code)
+        except ValueError as error:
+            raise UserError(f"{self.source}: the code parameters are malformed: {error}") from error
+
+    @cached_property
+    def _tokenizer(self):
+        from tokenizers import Tokenizer
+
+        try:
+            return Tokenizer.from_str(bytes(self.tokenizer_json).decode())
+        except Exception as error:  # the library raises plain Exception
+            raise UserError(f"{self.source}: the tokenizer is malformed: {error}") from error
+
+    def tokenize(self, text: str) -> list[int]:
+        """Token ids of a prompt, with the ``<bos>`` that the tokenizer's post-processor adds."""
+        return self._tokenizer.encode(text).ids
+
+    def text(self, tokens: Sequence[int]) -> str:
+        """The text of tokens; special tokens are left out."""
+        return self._tokenizer.decode(list(tokens))
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """What the prover needs: ``params`` are the integer weights by column, ``meta`` plain facts.
+
+    ``meta`` holds ``eos`` (the ids of tokens that end a text) and ``report`` (what compiling said).
+    """
+
+    key: VerifyingKey
+    program_bytes: Buffer
+    params: Mapping[str, np.ndarray]
+    meta: Mapping[str, Any]
+
+    @cached_property
+    def program(self) -> Program:
+        from ..schema.encoding import decode_program
+
+        return decode_program(bytes(self.program_bytes))
+
+    @property
+    def eos(self) -> frozenset[int]:
+        return frozenset(self.meta["eos"])
+
+
+def save_key(path: str | Path, key: VerifyingKey) -> int:
+    """Write a .vk file; return its size in bytes."""
+    data = key.encode()
+    with atomic_write(path) as file:
+        file.write(data)
+    return len(data)
+
+
+def load_key(path: str | Path) -> VerifyingKey:
+    return VerifyingKey.decode(read(path), str(path))
+
+
+def save_artifact(path: str | Path, artifact: Artifact) -> int:
+    """Write a .zkl file, weights in the dtype of their column; return its size in bytes."""
+    weights: list[Buffer] = []
+    for column in artifact.key.circuit.home("param"):
+        array = np.ascontiguousarray(artifact.params[column.name], dtype=storage(column))
+        weights += [array.data.cast("B"), bytes(padding(array.nbytes))]
+    parts = [
+        [artifact.key.encode()],
+        [artifact.program_bytes],
+        [_encode(dict(artifact.meta))],
+        weights,
+    ]
+    with atomic_write(path) as file:
+        for part in pack(MODEL, parts):
+            file.write(part)
+        return file.tell()
+
+
+def load_artifact(path: str | Path) -> Artifact:
+    """Map a .zkl file. The arrays are read-only views of it."""
+    source = str(path)
+    sections = unpack(MODEL, read(path), source)
+    key = VerifyingKey.decode(sections[b"VKEY"], source)
+    try:
+        meta = _decode(sections[b"META"])
+    except ValueError as error:
+        raise UserError(f"{source}: the section META is malformed") from error
+    params: dict[str, np.ndarray] = {}
+    view, offset = sections[b"PARM"], 0
+    for column in key.circuit.home("param"):
+        sizes = key.circuit.sizes(column, Shape(1, 1))
+        dtype, cells = storage(column), math.prod(sizes)
+        if offset + cells * dtype.itemsize > len(view):
+            raise UserError(f"{source}: the weights are truncated")
+        array = np.frombuffer(view, dtype, cells, offset)
+        params[column.name] = array.reshape(sizes)
+        offset += array.nbytes + padding(array.nbytes)
+    if offset != len(view):
+        raise UserError(f"{source}: the weights do not fit the circuit")
+    return Artifact(key, sections[b"PROG"], params, meta)
+
+
+def storage(column: Column) -> np.dtype:
+    """The narrowest little-endian integer type that holds a column's range."""
+    signed = "i" if column.low < 0 else "u"
+    for size in (1, 2, 4):
+        limits = np.iinfo(f"{signed}{size}")
+        if limits.min <= column.low and column.high <= limits.max:
+            return np.dtype(f"<{signed}{size}")
+    return np.dtype("<i8")
+
+
+def _encode(value: Any) -> bytes:
+    data = msgpack.packb(value)
+    assert data is not None
+    return data
+
+
+def _decode(data: Buffer) -> Any:
+    """Decode, refusing with `ValueError` what `_encode` would not have written."""
+    try:
+        value = msgpack.unpackb(data)
+    except (ValueError, msgpack.UnpackException) as error:
+        raise ValueError("malformed") from error
+    if _encode(value) != data:
+        raise ValueError("not canonical")
+    return value
