@@ -1,0 +1,243 @@
+"""Number-theoretic transforms and the Reed-Solomon code on the coset 7<w>.
+
+A row of D coefficients becomes its n evaluations at 7 w^j in natural order, w the root of unity of
+order n. Large sizes use the six-step transform (Bailey, "FFTs in external or hierarchical memory",
+1990): the index i = i1 n2 + i2 makes an n1 x n2 matrix; transforms along i1, a twist by
+(7 w^j1)^i2, a transposition, transforms along i2 land at j = j1 + n1 j2, in order. Both families
+run on panels of WIDTH adjacent columns copied to a scratch that fits the cache, one twiddle for
+WIDTH contiguous elements. The first family leaves its output bit-reversed, the second takes its
+input so, and the transposition in between undoes both.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from .. import field
+from .goldilocks import add, mul, sub
+from .pool import chunks, cores
+
+Array = NDArray[np.uint64]
+
+WIDTH = 16
+SMALL_LOG = 9
+
+
+class _Plan:
+    """Sizes and tables of the six-step transform on a coset shift*<w>, for one n."""
+
+    def __init__(self, log_n: int, shift: int, root: int) -> None:
+        log_1 = log_n // 2
+        self.n1, self.n2 = 1 << log_1, 1 << (log_n - log_1)
+        self.twiddles1 = _half_circle(pow(root, self.n2, field.P), self.n1)
+        self.twiddles2 = _half_circle(pow(root, self.n1, field.P), self.n2)
+        self.scale = _powers(pow(shift, self.n2, field.P), self.n1)
+        # Of row r, which holds the output j1 = reversed(r): (shift w^j1)^k for k < WIDTH, and that
+        # to the power WIDTH.
+        base = field.mul(_powers(root, self.n1), np.uint64(shift))[_bit_reversal(log_1)]
+        self.twist = np.stack([field.power(base, k) for k in range(WIDTH)], axis=1)
+        self.stride = field.power(base, WIDTH)
+        self.reversal1 = _bit_reversal(log_1)
+        self.reversal2 = _bit_reversal(log_n - log_1)
+
+
+def _powers(x: int, n: int) -> Array:
+    out = np.ones(n, np.uint64)
+    done, step = 1, x % field.P
+    while done < n:
+        take = min(done, n - done)
+        out[done : done + take] = field.mul(out[:take], np.uint64(step))
+        done, step = done + take, step * step % field.P
+    return out
+
+
+def _half_circle(root: int, n: int) -> Array:
+    return _powers(root, max(n // 2, 1))
+
+
+def _bit_reversal(log_n: int) -> NDArray[np.int64]:
+    out = np.zeros(1, np.int64)
+    for _ in range(log_n):
+        out = np.concatenate([2 * out, 2 * out + 1])
+    return out
+
+
+@lru_cache(maxsize=16)
+def _plan(log_n: int, shift: int, root: int) -> _Plan:
+    return _Plan(log_n, shift, root)
+
+
+@lru_cache(maxsize=64)
+def _small_tables(log_n: int, shift: int, root: int) -> tuple[Array, Array, NDArray[np.int64]]:
+    n = 1 << log_n
+    return _powers(shift, n), _half_circle(root, n), _bit_reversal(log_n)
+
+
+@njit(cache=True, nogil=True)
+def _small(messages, out, scale, twiddles, reversal, lo, hi):
+    """Radix-2 decimation in time of rows lo..hi, whole rows in cache."""
+    n = out.shape[1]
+    size = messages.shape[1]
+    for r in range(lo, hi):
+        row = out[r]
+        message = messages[r]
+        for i in range(n):
+            j = reversal[i]
+            row[i] = mul(message[j], scale[j]) if j < size else np.uint64(0)
+        half = 1
+        while half < n:
+            step = n // (2 * half)
+            for start in range(0, n, 2 * half):
+                for k in range(half):
+                    u = row[start + k]
+                    v = mul(row[start + k + half], twiddles[k * step])
+                    row[start + k] = add(u, v)
+                    row[start + k + half] = sub(u, v)
+            half *= 2
+
+
+@njit(cache=True, nogil=True)
+def _decimate_frequency(panel, n, twiddles):
+    """Transforms of length n down the columns of panel [n, WIDTH], output bit-reversed."""
+    half = n // 2
+    while half >= 1:
+        step = n // (2 * half)
+        for start in range(0, n, 2 * half):
+            for k in range(half):
+                w = twiddles[k * step]
+                x = panel[(start + k) * WIDTH : (start + k + 1) * WIDTH]
+                y = panel[(start + k + half) * WIDTH : (start + k + half + 1) * WIDTH]
+                for c in range(WIDTH):
+                    u, v = x[c], y[c]
+                    x[c] = add(u, v)
+                    y[c] = mul(sub(u, v), w)
+        half //= 2
+
+
+@njit(cache=True, nogil=True)
+def _decimate_time(panel, n, twiddles):
+    """Transforms of length n down the columns of panel [n, WIDTH], input bit-reversed."""
+    half = 1
+    while half < n:
+        step = n // (2 * half)
+        for start in range(0, n, 2 * half):
+            for k in range(half):
+                w = twiddles[k * step]
+                x = panel[(start + k) * WIDTH : (start + k + 1) * WIDTH]
+                y = panel[(start + k + half) * WIDTH : (start + k + half + 1) * WIDTH]
+                for c in range(WIDTH):
+                    u, v = x[c], mul(y[c], w)
+                    x[c] = add(u, v)
+                    y[c] = sub(u, v)
+        half *= 2
+
+
+@njit(cache=True, nogil=True)
+def _first(message, out, n1, n2, twiddles, scale, twist, stride, reversal, lo, hi):
+    """Panels lo..hi of the first family: message [n1, n2] to out [n2, n1], transposed."""
+    panel = np.empty(n1 * WIDTH, np.uint64)
+    base = np.empty(n1, np.uint64)
+    for r in range(n1):
+        acc = np.uint64(1)
+        power, e = stride[r], lo
+        while e > 0:
+            if e & 1:
+                acc = mul(acc, power)
+            power = mul(power, power)
+            e >>= 1
+        base[r] = acc
+    size = message.shape[0]
+    for block in range(lo, hi):
+        column = block * WIDTH
+        for r in range(n1):
+            source = r * n2 + column
+            count = min(max(size - source, 0), WIDTH)
+            for c in range(count):
+                panel[r * WIDTH + c] = mul(message[source + c], scale[r])
+            for c in range(count, WIDTH):
+                panel[r * WIDTH + c] = np.uint64(0)
+        _decimate_frequency(panel, n1, twiddles)
+        for r in range(n1):
+            b = base[r]
+            for c in range(WIDTH):
+                i = r * WIDTH + c
+                panel[i] = mul(panel[i], mul(twist[r, c], b))
+            base[r] = mul(b, stride[r])
+        for c in range(WIDTH):
+            target = (column + c) * n1
+            for j in range(n1):
+                out[target + j] = panel[reversal[j] * WIDTH + c]
+
+
+@njit(cache=True, nogil=True)
+def _second(out, n1, n2, twiddles, reversal, lo, hi):
+    """Panels lo..hi of the second family, on out [n2, n1] in place."""
+    panel = np.empty(n2 * WIDTH, np.uint64)
+    for block in range(lo, hi):
+        column = block * WIDTH
+        for r in range(n2):
+            source = reversal[r] * n1 + column
+            for c in range(WIDTH):
+                panel[r * WIDTH + c] = out[source + c]
+        _decimate_time(panel, n2, twiddles)
+        for r in range(n2):
+            target = r * n1 + column
+            for c in range(WIDTH):
+                out[target + c] = panel[r * WIDTH + c]
+
+
+def encode(messages: Array, out: Array) -> None:
+    """out[r, j] = sum_i messages[r, i] (7 w^j)^i: rows of D <= n coefficients, n a power of two."""
+    n = out.shape[1]
+    _transform(messages, out, field.GENERATOR, field.root_of_unity(n.bit_length() - 1))
+
+
+def intt(values: Array) -> Array:
+    """The coefficients [rows, n] of polynomials given at 7 w^j: the inverse of `encode`."""
+    n = values.shape[1]
+    out = np.empty(values.shape, np.uint64)
+    inverse_root = pow(field.root_of_unity(n.bit_length() - 1), -1, field.P)
+    _transform(values, out, 1, inverse_root)
+    scale = _powers(pow(field.GENERATOR, -1, field.P), n)
+    return field.mul(out, field.mul(scale, np.uint64(pow(n, -1, field.P))))
+
+
+def _transform(messages: Array, out: Array, shift: int, root: int) -> None:
+    rows, n = out.shape
+    log_n = n.bit_length() - 1
+    if n != 1 << log_n or messages.shape[0] != rows or messages.shape[1] > n:
+        raise ValueError(f"cannot encode {messages.shape} into {out.shape}")
+    if log_n <= SMALL_LOG:
+        scale, twiddles, reversal = _small_tables(log_n, shift, root)
+        chunks(
+            lambda lo, hi: _small(messages, out, scale, twiddles, reversal, lo, hi),
+            rows,
+            max(1, (1 << 14) >> log_n),
+        )
+        return
+    p = _plan(log_n, shift, root)
+
+    def first(r: int, lo: int, hi: int) -> None:
+        args = (p.n1, p.n2, p.twiddles1, p.scale, p.twist, p.stride, p.reversal1, lo, hi)
+        _first(messages[r], out[r], *args)
+
+    def second(r: int, lo: int, hi: int) -> None:
+        _second(out[r], p.n1, p.n2, p.twiddles2, p.reversal2, lo, hi)
+
+    def whole(lo: int, hi: int) -> None:
+        for r in range(lo, hi):
+            first(r, 0, p.n2 // WIDTH)
+            second(r, 0, p.n1 // WIDTH)
+
+    # Whole rows per core where they divide evenly, so that a row stays in cache between its steps;
+    # the panels of the remaining rows are shared out.
+    even = rows - rows % cores()
+    if even:
+        chunks(whole, even, 1)
+    for r in range(even, rows):
+        chunks(lambda lo, hi, r=r: first(r, lo, hi), p.n2 // WIDTH, 1)
+        chunks(lambda lo, hi, r=r: second(r, lo, hi), p.n1 // WIDTH, 1)
