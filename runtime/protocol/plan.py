@@ -1,0 +1,252 @@
+"""What a circuit, its parameters and a shape fix before anything is said.
+
+The `Plan` places every committed column's blocks in slabs, every lookup's blocks in the leaves of the LogUp
+trees, and names the sumcheck instances of the einsums. Prover and verifier derive the same plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from ...schema.circuit import Circuit, Einsum, Expr, Product, Shape
+from ...schema.layout import Piece, pieces
+from .parameters import Parameters
+from .weights import bits_of
+
+EINSUM_DEGREE = 4
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A piece of a committed column at ``start`` in slab ``slab``, in cells (row index low)."""
+
+    piece: Piece
+    slab: int
+    start: int
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """2^log_size leaves from ``start``: a piece of lookup ``lookup``, or of a table (lookup = -1)."""
+
+    lookup: int
+    table: str
+    piece: Piece
+    start: int
+
+
+@dataclass(frozen=True)
+class Group:
+    """Lookups with multiplicities, and an identity, of their own."""
+
+    tables: tuple[str, ...]
+    leaves: tuple[Leaf, ...]
+
+
+@dataclass(frozen=True)
+class Instance:
+    """The sumcheck of one product of an einsum.
+
+    ``variables`` are the axes summed over by the sumcheck, in circuit order; an axis of the left side that
+    two or more factors share is in ``shared`` and brings an eq factor; the other axes of a factor are bound
+    at once, to the point (axes of the left side) or summed.
+    """
+
+    einsum: Einsum
+    product: Product
+    variables: tuple[str, ...]
+    shared: tuple[str, ...]
+    rounds: int
+
+    def bound(self, factor: Expr) -> list[str]:
+        return [axis for axis in factor.axes if axis not in self.variables]
+
+
+def multiplicity(group: int, table: str) -> str:
+    """The name of the witness column that counts the uses of a table's rows in a group."""
+    return f"multiplicity.{group}.{table}"
+
+
+def place(
+    tensors: Iterable[tuple[str, tuple[int, ...]]], capacity: int, least: int
+) -> tuple[dict[str, list[Placed]], int]:
+    """First fit of pieces, largest first, into slabs of ``capacity`` cells; returns the slab count.
+
+    Sizes are powers of two in falling order, so every start is a multiple of the piece's size.
+    """
+    found = [(name, piece) for name, sizes in tensors for piece in pieces(sizes)]
+    found.sort(key=lambda item: -max(least, item[1].log_size))
+    filled: list[int] = []
+    out: dict[str, list[Placed]] = {}
+    first = 0
+    for name, piece in found:
+        size = 1 << max(least, piece.log_size)
+        if size > capacity:
+            raise ValueError(f"column {name} has a block larger than a slab")
+        slab = next((s for s in range(first, len(filled)) if filled[s] + size <= capacity), None)
+        if slab is None:
+            slab = len(filled)
+            filled.append(0)
+        out.setdefault(name, []).append(Placed(piece, slab, filled[slab]))
+        filled[slab] += size
+        while first < len(filled) and filled[first] == capacity:
+            first += 1
+    return out, max(1, len(filled))
+
+
+class Plan:
+    """The static side of one proof: see the module's docstring for its parts."""
+
+    def __init__(self, circuit: Circuit, parameters: Parameters, shape: Shape):
+        self.circuit = circuit
+        self.parameters = parameters
+        self.shape = shape
+
+    def _sizes(self, axes: Iterable[str]) -> tuple[int, ...]:
+        return tuple(self.shape.size(self.circuit.axis[axis]) for axis in axes)
+
+    def bits(self, axis: str) -> int:
+        return bits_of(self.shape.size(self.circuit.axis[axis]))
+
+    @cached_property
+    def groups(self) -> list[Group]:
+        """Lookup pieces by table, then first come first served into groups of 2^group_bits leaves."""
+        capacity = 1 << self.parameters.group_bits
+        rows = {table.name: table.rows for table in self.circuit.tables}
+        items = []
+        for table in self.circuit.tables:
+            for number, lookup in enumerate(self.circuit.lookups):
+                if lookup.table == table.name:
+                    items += [
+                        (number, table.name, piece)
+                        for piece in pieces(self._sizes(lookup.exprs[0].axes))
+                    ]
+        bins: list[tuple[list[str], list[tuple[int, str, Piece]], int]] = []
+        for number, table, piece in items:
+            size = 1 << piece.log_size
+            for i, (tables, members, used) in enumerate(bins):
+                need = size + (0 if table in tables else rows[table])
+                if used + need <= capacity:
+                    if table not in tables:
+                        tables.append(table)
+                    members.append((number, table, piece))
+                    bins[i] = (tables, members, used + need)
+                    break
+            else:
+                bins.append(([table], [(number, table, piece)], size + rows[table]))
+        return [self._group(tables, members) for tables, members, _ in bins]
+
+    def _group(self, tables: list[str], members: list[tuple[int, str, Piece]]) -> Group:
+        for table in tables:
+            members = members + [
+                (-1, table, piece) for piece in pieces((self.circuit.table[table].rows,))
+            ]
+        members = sorted(members, key=lambda item: -item[2].log_size)
+        leaves, start = [], 0
+        for number, table, piece in members:
+            leaves.append(Leaf(number, table, piece, start))
+            start += 1 << piece.log_size
+        return Group(tuple(tables), tuple(leaves))
+
+    @cached_property
+    def lookup_depth(self) -> int:
+        """log2 of the leaves of each group's tree; all groups have the same depth."""
+        ends = [
+            group.leaves[-1].start + (1 << group.leaves[-1].piece.log_size)
+            for group in self.groups
+            if group.leaves
+        ]
+        return bits_of(max(ends, default=1))
+
+    @cached_property
+    def lookup_cells(self) -> int:
+        return sum(
+            1 << leaf.piece.log_size
+            for group in self.groups
+            for leaf in group.leaves
+            if leaf.lookup >= 0
+        )
+
+    @cached_property
+    def group_bits(self) -> int:
+        return bits_of(max(1, len(self.groups)))
+
+    @cached_property
+    def witness_sizes(self) -> list[tuple[str, tuple[int, ...]]]:
+        """Committed witness columns with their sizes: the circuit's, then the multiplicities."""
+        own = [(c.name, self._sizes(c.axes)) for c in self.circuit.home("witness")]
+        counts = [
+            (multiplicity(g, table), (self.circuit.table[table].rows,))
+            for g, group in enumerate(self.groups)
+            for table in group.tables
+        ]
+        return own + counts
+
+    @cached_property
+    def _witness(self) -> tuple[dict[str, list[Placed]], int]:
+        p = self.parameters
+        return place(self.witness_sizes, p.slab_cells, p.row_bits)
+
+    @cached_property
+    def _weights(self) -> tuple[dict[str, list[Placed]], int]:
+        p = self.parameters
+        sizes = [(c.name, self._sizes(c.axes)) for c in self.circuit.home("param")]
+        return place(sizes, p.slab_cells, p.row_bits)
+
+    @property
+    def witness_slabs(self) -> int:
+        return self._witness[1]
+
+    @property
+    def weight_slabs(self) -> int:
+        return self._weights[1]
+
+    @cached_property
+    def slab_bits(self) -> int:
+        """Variables that choose among all slabs, weights first."""
+        return bits_of(self.weight_slabs + self.witness_slabs)
+
+    @cached_property
+    def placed(self) -> dict[str, list[Placed]]:
+        """Every committed column's blocks; witness slabs are numbered after the weights'."""
+        shifted = {
+            name: [Placed(b.piece, b.slab + self.weight_slabs, b.start) for b in blocks]
+            for name, blocks in self._witness[0].items()
+        }
+        return {**self._weights[0], **shifted}
+
+    @cached_property
+    def committed_cells(self) -> int:
+        return sum(
+            1 << block.piece.log_size for blocks in self._witness[0].values() for block in blocks
+        )
+
+    @cached_property
+    def instances(self) -> list[Instance]:
+        found = []
+        for einsum in self.circuit.einsums:
+            for product in einsum.products:
+                found.append(self._instance(einsum, product))
+        return found
+
+    def _instance(self, einsum: Einsum, product: Product) -> Instance:
+        left = einsum.lhs.axes
+        uses = {
+            axis.name: sum(axis.name in factor.axes for factor in product.factors)
+            for axis in self.circuit.axes
+        }
+        shared = tuple(axis for axis in uses if axis in left and uses[axis] > 1)
+        variables = tuple(
+            axis
+            for axis in uses
+            if uses[axis] > 1 or (axis not in left and uses[axis] == 1 and len(product.factors) == 1)
+        )
+        return Instance(
+            einsum, product, variables, shared, sum(self.bits(axis) for axis in variables)
+        )
+
+    @cached_property
+    def einsum_rounds(self) -> int:
+        return max((instance.rounds for instance in self.instances), default=0)
