@@ -51,7 +51,7 @@ LIBRARY = 16 * 2 * UNIT
 TINY = 1e-300
 EXACT = 2.0**51
 
-Ball = tuple[np.ndarray, np.ndarray]
+Ball = tuple[Any, Any]  # float64 arrays or scalars: value, bound on its error
 
 
 @lru_cache(maxsize=1024)
@@ -260,6 +260,6 @@ class _Sympy(Transformer[Token, Any]):
         name, *arguments = children
         if name == "round":
             return self.sympy.floor(arguments[0] + self.sympy.Rational(1, 2))
-        return getattr(self.sympy, {"max": "Max", "min": "Min", "abs": "Abs"}.get(name, name))(
-            *arguments
-        )
+        return getattr(
+            self.sympy, {"max": "Max", "min": "Min", "abs": "Abs"}.get(name) or str(name)
+        )(*arguments)

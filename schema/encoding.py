@@ -1,0 +1,201 @@
+"""One canonical byte string for a circuit or a program: msgpack of nested lists, fields in order.
+
+Layout: [kind, version, fields...]; a dataclass is the list of its fields in declaration order, a
+mapping the list of its (key, value) pairs sorted by key. Arrays (`Circuit.data`) are
+[shape, parts], a table one part per column, anything else one part in row-major order; a part is
+either [start, step], when its values are an arithmetic progression, or [code, bytes]: the first
+code of `WIDTHS` whose little-endian integers hold every value. There is exactly one encoding of a
+circuit: decoding re-encodes and compares, so that equal digests mean equal circuits.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import types
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from functools import cache
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import msgpack
+import numpy as np
+
+from .circuit import Circuit, CircuitError
+from .program import Program
+
+VERSION = 1
+WIDTHS = ("|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8")
+LARGEST_ARRAY = 1 << 28
+
+
+def encode_circuit(circuit: Circuit) -> bytes:
+    """The canonical bytes of ``circuit``; `CircuitError` where it does not fit the format."""
+    tables = {table.name for table in circuit.tables}
+    data = [
+        [name, _pack_array(np.asarray(circuit.data[name]), name in tables)]
+        for name in sorted(circuit.data)
+    ]
+    return _dump("circuit", [_pack(getattr(circuit, name)) for name in _names(Circuit)] + [data])
+
+
+def decode_circuit(raw: bytes) -> Circuit:
+    """The circuit that ``raw`` encodes, checked; `CircuitError` says what is wrong."""
+    *values, data = _load("circuit", raw, len(_names(Circuit)) + 1)
+    hints = _hints(Circuit)
+    parts = [_unpack(hints[n], v, n) for n, v in zip(_names(Circuit), values, strict=True)]
+    arrays = _pairs(data, "data")
+    circuit = Circuit(*parts, data={name: _unpack_array(a, name) for name, a in arrays})
+    circuit.check()
+    _same(encode_circuit(circuit), raw)
+    return circuit
+
+
+def encode_program(program: Program) -> bytes:
+    """The canonical bytes of ``program``."""
+    return _dump("program", _pack(program))
+
+
+def decode_program(raw: bytes) -> Program:
+    """The program that ``raw`` encodes; `CircuitError` says what is wrong."""
+    program = _unpack(Program, _load("program", raw, len(_names(Program))), "program")
+    _same(encode_program(program), raw)
+    return program
+
+
+def digest(circuit: Circuit) -> bytes:
+    """SHA-256 of the canonical bytes."""
+    return hashlib.sha256(encode_circuit(circuit)).digest()
+
+
+@cache
+def _names(kind: type) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind) if field.name != "data")
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
+def _dump(kind: str, values: list[Any]) -> bytes:
+    try:
+        return msgpack.packb([kind, VERSION, *values], use_bin_type=True)
+    except (OverflowError, ValueError, TypeError) as error:
+        raise CircuitError(f"{kind}: cannot be encoded: {error}") from None
+
+
+def _load(kind: str, raw: bytes, count: int) -> list[Any]:
+    try:
+        values = msgpack.unpackb(raw, raw=False, strict_map_key=True, use_list=True)
+    except Exception as error:  # msgpack's errors share no base class
+        raise CircuitError(f"{kind}: damaged ({type(error).__name__})") from None
+    if not isinstance(values, list) or values[:1] != [kind]:
+        raise CircuitError(f"{kind}: this is something else")
+    if values[1:2] != [VERSION]:
+        raise CircuitError(f"{kind}: format version {values[1:2]}, this program reads {VERSION}")
+    if len(values) != count + 2:
+        raise CircuitError(f"{kind}: {len(values) - 2} parts instead of {count}")
+    return values[2:]
+
+
+def _same(encoded: bytes, raw: bytes) -> None:
+    if encoded != raw:
+        raise CircuitError("not in canonical form")
+
+
+def _pack(value: Any) -> Any:
+    if is_dataclass(value):
+        return [_pack(getattr(value, name)) for name in _names(type(value))]
+    if isinstance(value, tuple | list):
+        return [_pack(item) for item in value]
+    if isinstance(value, Mapping):
+        return [[key, _pack(value[key])] for key in sorted(value)]
+    return value
+
+
+def _unpack(kind: Any, value: Any, where: str) -> Any:
+    """``value`` as the type ``kind``, or `CircuitError`."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if kind in (int, str):
+        if type(value) is kind:
+            return value
+    elif origin is Literal:
+        if isinstance(value, str) and value in arguments:
+            return value
+    elif origin in (Union, types.UnionType):
+        for option in arguments:
+            try:
+                return _unpack(option, value, where)
+            except CircuitError:
+                continue
+    elif origin is tuple and isinstance(value, list):
+        return tuple(_unpack(arguments[0], item, where) for item in value)
+    elif origin is Mapping:
+        return {
+            _unpack(str, key, where): _unpack(arguments[1], item, where)
+            for key, item in _pairs(value, where)
+        }
+    elif isinstance(kind, type) and is_dataclass(kind):
+        names = _names(kind)
+        if isinstance(value, list) and len(value) == len(names):
+            hints = _hints(kind)
+            return kind(
+                **{
+                    name: _unpack(hints[name], item, f"{where}.{name}")
+                    for name, item in zip(names, value, strict=True)
+                }
+            )
+    raise CircuitError(f"{where}: malformed")
+
+
+def _pairs(value: Any, where: str) -> list[list[Any]]:
+    if not isinstance(value, list) or not all(
+        isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], str) for pair in value
+    ):
+        raise CircuitError(f"{where}: malformed")
+    return value
+
+
+def _pack_array(array: np.ndarray, table: bool) -> list[Any]:
+    if not np.issubdtype(array.dtype, np.signedinteger) or array.size == 0:
+        raise CircuitError(f"array of type {array.dtype} and shape {array.shape}")
+    parts = array.T if table else [array]
+    return [list(array.shape), [_pack_part(np.ravel(part).astype(np.int64)) for part in parts]]
+
+
+def _pack_part(values: np.ndarray) -> list[Any]:
+    low, high = int(values.min()), int(values.max())
+    steps = np.diff(values)
+    if steps.size and high - low < 2**62 and np.all(steps == steps[0]):
+        return [int(values[0]), int(steps[0])]
+    for code in WIDTHS:
+        info = np.iinfo(code)
+        if info.min <= low and high <= info.max:
+            return [code, values.astype(code).tobytes()]
+    raise AssertionError("every int64 fits the last width")
+
+
+def _unpack_array(value: Any, name: str) -> np.ndarray:
+    shape, parts = value if isinstance(value, list) and len(value) == 2 else (None, None)
+    sizes = _unpack(tuple[int, ...], shape, name)
+    count = int(np.prod([max(0, size) for size in sizes], dtype=object))
+    if not isinstance(parts, list) or not parts or not 0 < count <= LARGEST_ARRAY:
+        raise CircuitError(f"{name}: malformed")
+    if count % len(parts) or (len(parts) > 1 and sizes[-1] != len(parts)):
+        raise CircuitError(f"{name}: malformed")
+    columns = [_unpack_part(part, count // len(parts), name) for part in parts]
+    return (np.stack(columns, axis=1) if len(parts) > 1 else columns[0]).reshape(sizes)
+
+
+def _unpack_part(part: Any, count: int, name: str) -> np.ndarray:
+    if isinstance(part, list) and len(part) == 2:
+        first, second = part
+        if type(first) is int and type(second) is int:
+            if max(abs(first), abs(second) * count) >= 2**62:
+                raise CircuitError(f"{name}: values too large")
+            return first + second * np.arange(count, dtype=np.int64)
+        if first in WIDTHS and isinstance(second, bytes):
+            if len(second) != count * np.dtype(first).itemsize:
+                raise CircuitError(f"{name}: contents of another length")
+            return np.frombuffer(second, dtype=first).astype(np.int64)
+    raise CircuitError(f"{name}: malformed")

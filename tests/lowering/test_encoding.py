@@ -1,0 +1,113 @@
+"""Canonical encoding: round trip, and every damaged byte string is a `CircuitError`."""
+
+from dataclasses import replace
+
+import msgpack
+import numpy as np
+import pytest
+from zklemma.schema.circuit import (
+    Axis,
+    Circuit,
+    CircuitError,
+    Column,
+    Einsum,
+    Expr,
+    Index,
+    Linear,
+    Lookup,
+    Product,
+    Table,
+    Term,
+)
+from zklemma.schema.encoding import (
+    decode_circuit,
+    decode_program,
+    digest,
+    encode_circuit,
+    encode_program,
+)
+from zklemma.schema.program import Program, Step
+
+
+def small_circuit() -> Circuit:
+    same = Index("same", "token")
+    x = Expr(("token",), (Term(1, "x", (same,)),))
+    pick = Term(-3, "w", (Index("pick", "layer", (1, 0)), same))
+    return Circuit(
+        axes=(Axis("token", "tokens"), Axis("layer", 2)),
+        columns=(
+            Column("x", ("token",), "witness", 0, 3, "model.x"),
+            Column("w", ("layer", "token"), "public", -5, 5),
+        ),
+        tables=(Table("t", 2, 4, "x"),),
+        einsums=(Einsum("e", x, (Product(2, (x, x)),), 2**64 - 2**33),),
+        lookups=(Lookup("l", "t", (x, x)),),
+        linears=(Linear("z", Expr(("layer", "token"), (pick,), -7), 22),),
+        max_tokens=8,
+        data={
+            "w": np.arange(-5, 11).reshape(2, 8) % 5,
+            "t": np.array([[0, 70000], [1, -1], [2, 5], [3, 0]]),
+        },
+    )
+
+
+def test_round_trip():
+    circuit = small_circuit()
+    raw = encode_circuit(circuit)
+    decoded = decode_circuit(raw)
+    assert decoded == circuit and digest(decoded) == digest(circuit)
+    for name, array in circuit.data.items():
+        assert np.array_equal(decoded.data[name], array) and decoded.data[name].dtype == np.int64
+
+
+def test_progressions_and_widths_are_canonical():
+    circuit = small_circuit()
+    _, (shape, parts) = msgpack.unpackb(encode_circuit(circuit))[-1][0]
+    assert shape == [4, 2] and parts[0] == [0, 1] and parts[1][0] == "<i4"
+
+
+def test_every_field_changes_the_digest():
+    circuit = small_circuit()
+    renamed = replace(circuit.columns[0], origin="model.y")
+    others = [
+        replace(circuit, max_tokens=9, data=circuit.data),
+        replace(circuit, columns=(renamed, circuit.columns[1])),
+        replace(circuit, data={**circuit.data, "t": circuit.data["t"] + 1}),
+    ]
+    assert len({digest(c) for c in [circuit, *others]}) == 4
+
+
+@pytest.mark.parametrize("step", [1, 7])
+def test_damage_is_reported(step):
+    raw = encode_circuit(small_circuit())
+    for cut in range(0, len(raw), step):
+        with pytest.raises(CircuitError):
+            decode_circuit(raw[:cut])
+    with pytest.raises(CircuitError):
+        decode_circuit(raw + b"\0")
+    for position in range(0, len(raw), step):
+        for bit in (1, 128):
+            flipped = bytearray(raw)
+            flipped[position] ^= bit
+            try:
+                decoded = decode_circuit(bytes(flipped))
+            except CircuitError:
+                continue
+            assert encode_circuit(decoded) == flipped
+
+
+def test_wider_than_needed_is_not_canonical():
+    parts = msgpack.unpackb(encode_circuit(small_circuit()))
+    parts[-1][1][1][1][0] = ["<i8", np.arange(16, dtype="<i8").tobytes()]
+    with pytest.raises(CircuitError, match="canonical"):
+        decode_circuit(msgpack.packb(parts))
+
+
+def test_program():
+    step = Step("mul", ("a", "b"), "c", ("token",), {"shift": 3, "kinds": (0, 1), "t": "u"}, {})
+    program = Program(2, (step,), (step, step), ())
+    raw = encode_program(program)
+    assert decode_program(raw) == program
+    for bad in (raw[:-1], raw + b"\0", encode_circuit(small_circuit())):
+        with pytest.raises(CircuitError):
+            decode_program(bad)
