@@ -22,6 +22,7 @@ import numpy as np
 
 from ..errors import UserError
 from ..schema.circuit import Circuit, CircuitError, Column, Shape
+from ..schema.encoding import decode_circuit, decode_program
 from ..schema.program import Program
 from .files import KEY, MODEL, Buffer, atomic_write, pack, padding, read, unpack
 
@@ -85,8 +86,6 @@ class VerifyingKey:
 
     @cached_property
     def circuit(self) -> Circuit:
-        from ..schema.encoding import decode_circuit
-
         try:
             return decode_circuit(bytes(self.circuit_bytes))
         except CircuitError as error:
@@ -118,6 +117,10 @@ class VerifyingKey:
         """The text of tokens; special tokens are left out."""
         return self._tokenizer.decode(list(tokens))
 
+    def continuation(self, prompt: Sequence[int], output: Sequence[int]) -> str:
+        """The text that ``output`` adds to the text of ``prompt``."""
+        return self.text([*prompt, *output])[len(self.text(prompt)) :]
+
 
 @dataclass(frozen=True)
 class Artifact:
@@ -133,9 +136,12 @@ class Artifact:
 
     @cached_property
     def program(self) -> Program:
-        from ..schema.encoding import decode_program
-
-        return decode_program(bytes(self.program_bytes))
+        try:
+            return decode_program(bytes(self.program_bytes))
+        except CircuitError as error:
+            raise UserError(
+                f"{self.key.source}: the witness program is malformed: {error}"
+            ) from error
 
     @property
     def eos(self) -> frozenset[int]:

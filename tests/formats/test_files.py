@@ -10,7 +10,6 @@ import textwrap
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from zklemma.errors import InvalidProof, UserError, ZklemmaError
 from zklemma.runtime import files
 

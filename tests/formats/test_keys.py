@@ -3,7 +3,6 @@
 import dataclasses
 
 import pytest
-
 from zklemma.errors import UserError
 from zklemma.runtime import files
 from zklemma.runtime.keys import VerifyingKey, load_key, save_key

@@ -1,0 +1,44 @@
+# Everything a newcomer needs: `make demo`, `make test`. Tools live in .venv, outputs in build/.
+PYTHON ?= python3
+BIN := .venv/bin
+WORKERS ?= 2
+export OMP_NUM_THREADS ?= 2
+
+.PHONY: all demo test lint format pytest lit docs bench clean
+
+all: test
+
+.venv/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "zklemma needs Python 3.11")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+demo: .venv/.installed
+	$(BIN)/python -m zklemma.tools.demo checkpoints/tiny-gemma3 build/demo
+
+test: lint lit pytest
+
+lint: .venv/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+format: .venv/.installed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lit: .venv/.installed
+	$(BIN)/lit --quiet --workers $(WORKERS) lit_tests
+
+pytest: .venv/.installed
+	$(BIN)/python -m pytest --numprocesses $(WORKERS)
+
+docs: .venv/.installed
+	$(BIN)/python docs/generate.py
+
+bench: .venv/.installed
+	$(BIN)/python benchmarks/prove.py
+
+clean:
+	rm -rf build dist *.egg-info

@@ -1,0 +1,280 @@
+"""The ``zklemma`` command: compile, prove, verify, inspect.
+
+Exit status: 0 done (for verify: valid), 1 invalid proof, 2 unusable input, 130 interrupted. Errors
+are one line on stderr. Commands import what they need when they run, so that verifying starts fast
+and needs neither torch nor the compiler.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+
+from ..errors import InvalidProof, UserError, ZklemmaError
+from . import console
+
+INVALID, UNUSABLE, INTERRUPTED = 1, 2, 130
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Prove what a Gemma-3 model said, and verify it.",
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
+
+
+def command(function: Callable[..., None]) -> Callable[..., None]:
+    """Register a command whose expected errors end in one line and the right exit status."""
+
+    @functools.wraps(function)
+    def guarded(*arguments: Any, **options: Any) -> None:
+        try:
+            function(*arguments, **options)
+        except ZklemmaError as error:
+            console.fail(error)
+            raise typer.Exit(INVALID if isinstance(error, InvalidProof) else UNUSABLE) from None
+        except MemoryError:
+            console.fail("out of memory")
+            raise typer.Exit(UNUSABLE) from None
+        except ModuleNotFoundError as error:
+            if not error.name or error.name.startswith("zklemma"):
+                raise
+            extra = "compile" if function.__name__ == "compile" else "prove"
+            console.fail(f"{error.name} is not installed: pip install 'zklemma[{extra}]'")
+            raise typer.Exit(UNUSABLE) from None
+        except KeyboardInterrupt:
+            console.fail("interrupted")
+            raise typer.Exit(INTERRUPTED) from None
+
+    return app.command()(guarded)
+
+
+def _emit(values: dict[str, Any]) -> None:
+    print(json.dumps(values, ensure_ascii=False, allow_nan=False))
+
+
+@command
+def compile(
+    checkpoint: Annotated[
+        str, typer.Argument(help="A local Gemma-3 checkpoint in Hugging Face format, or a hub id.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The artifact to write (.zkl).")],
+    vk: Annotated[
+        Path | None, typer.Option(help="The verifying key to write. [default: beside the artifact]")
+    ] = None,
+    max_tokens: Annotated[
+        int, typer.Option(help="The most tokens, prompt and output, of one proof.")
+    ] = 256,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Compile a checkpoint into an artifact for proving and a key for verifying."""
+    from ..runtime import files
+
+    vk = vk or output.with_suffix(".vk")
+    if vk.resolve() == output.resolve():
+        raise UserError(f"{vk}: artifact and verifying key can not be the same file")
+    files.require_writable(output)
+    files.require_writable(vk)
+
+    from ..compiler import api
+    from ..runtime.keys import save_artifact, save_key
+
+    start = time.perf_counter()
+    with console.Bar(list(api.STAGES), not quiet) as bar:
+        artifact, report = api.compile_checkpoint(checkpoint, max_tokens, bar)
+    sizes = {
+        "artifact_bytes": save_artifact(output, artifact),
+        "vk_bytes": save_key(vk, artifact.key),
+    }
+    report |= {"seconds": time.perf_counter() - start, **sizes}
+    report["peak_rss_bytes"] = console.peak_rss_bytes()
+    if as_json:
+        return _emit(report)
+    fidelity = report["fidelity"]
+    console.table(
+        f"Compiled {report['name']}",
+        {
+            "model id": report["model_id"],
+            "parameters": f"{report['parameters']:,}",
+            "tokens": f"at most {report['max_tokens']} in one proof",
+            "fidelity": f"{fidelity['greedy_agreement']:.2%} of next tokens as in fp32 PyTorch, "
+            f"{fidelity['delta_nats']:+.4f} nats a token ({fidelity['positions']} positions)",
+            "artifact": f"{output} ({console.size(report['artifact_bytes'])})",
+            "verifying key": f"{vk} ({console.size(report['vk_bytes'])})",
+            "time": f"{report['seconds']:.1f} s",
+        },
+    )
+
+
+@command
+def prove(
+    model: Annotated[Path, typer.Argument(help="The artifact (.zkl) that compile wrote.")],
+    prompt: Annotated[str, typer.Option(help="The text to continue.")],
+    max_new_tokens: Annotated[int, typer.Option(help="How many tokens to generate.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The proof to write.")],
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Generate text and prove that the model said it."""
+    from ..runtime import files
+    from ..runtime.keys import load_artifact
+
+    files.require_writable(output)
+    artifact = load_artifact(model)
+
+    from ..runtime import answer
+
+    # stdout is for the JSON object alone, so the text moves to stderr then.
+    text_to = sys.stderr if as_json else sys.stdout
+
+    def stream(text: str) -> None:
+        if not (quiet and as_json):
+            print(console.printable(text), end="", flush=True, file=text_to)
+
+    start = time.perf_counter()
+    tokens = answer.prompt_tokens(artifact, prompt, max_new_tokens)
+    stream(prompt)
+    generated = answer.generate(artifact, tokens, max_new_tokens, stream)
+    stream("\n")
+    seconds = {"generate": time.perf_counter() - start}
+    with console.Bar(["execute", "commit", "lookup", "einsum", "open"], not quiet) as bar:
+        found = answer.prove_tokens(artifact, tokens, generated, bar)
+    data = files.encode_proof(artifact.key.digest, found.proof)
+    with files.atomic_write(output) as file:
+        file.write(data)
+    report = {
+        "model_id": artifact.key.model_id,
+        "seconds": found.seconds | seconds,
+        "proof_bytes": len(data),
+        "peak_rss_bytes": console.peak_rss_bytes(),
+        "tokens": len(tokens) + len(generated),
+        "generated": len(generated),
+        "text": artifact.key.continuation(tokens, generated),
+        "committed_cells": found.committed_cells,
+        "lookups": found.lookups,
+        "security_bits": found.security_bits,
+        "hiding": found.hiding,
+    }
+    if as_json:
+        return _emit(report)
+    if quiet:
+        return None
+    stages = ", ".join(
+        f"{name} {value:.2f} s" for name, value in report["seconds"].items() if name != "total"
+    )
+    console.table(
+        "Proved",
+        {
+            "proof": f"{output} ({console.size(report['proof_bytes'])})",
+            "tokens": f"{report['tokens']}, of which {report['generated']} generated",
+            "time": f"{found.seconds['total']:.2f} s ({stages})",
+            "memory": console.size(report["peak_rss_bytes"]),
+            "committed": f"{found.committed_cells:,} cells, {found.lookups:,} lookups",
+        },
+    )
+
+
+@command
+def verify(
+    key: Annotated[Path, typer.Argument(help="The verifying key (.vk) of the model.")],
+    proof: Annotated[Path, typer.Argument(help="The proof.")],
+    as_json: AsJson = False,
+) -> None:
+    """Check a proof: exit status 0 if it is valid, 1 if not."""
+    start = time.perf_counter()
+    from ..runtime import files
+    from ..runtime.keys import load_key
+    from ..runtime.verifier import verify as check
+
+    model = load_key(key)
+    data = files.read(proof)
+    report: dict[str, Any] = {
+        "valid": False,
+        "reason": None,
+        "model_id": model.model_id,
+        "prompt": None,
+        "output": None,
+        "tokens": None,
+        "visibility": None,
+        "hiding": None,
+        "security_bits": None,
+        "proof_bytes": len(data),
+    }
+    try:
+        model_id, content = files.decode_proof(data, str(proof))
+        if model_id != model.digest:
+            raise InvalidProof(f"the proof is one of model {model_id.hex()}, not of this key's")
+        statement = check(model, content)
+    except InvalidProof as error:
+        report["reason"] = console.one_line(str(error))
+    else:
+        prompt, output = statement.tokens[: statement.prompt], statement.tokens[statement.prompt :]
+        report |= {
+            "valid": True,
+            "prompt": model.text(prompt),
+            "output": model.continuation(prompt, output),
+            "tokens": len(statement.tokens),
+            "generated": statement.generated,
+            "token_ids": statement.tokens,
+            "visibility": statement.visibility,
+            "hiding": statement.hiding,
+            "security_bits": statement.security_bits,
+        }
+    report["seconds"] = time.perf_counter() - start
+    if as_json:
+        _emit(report)
+    else:
+        _print_verdict(model.name, report)
+    if not report["valid"]:
+        raise typer.Exit(INVALID)
+
+
+def _print_verdict(name: str, report: dict[str, Any]) -> None:
+    if not report["valid"]:
+        print(f"INVALID: {report['reason']}")
+        return
+    print("VALID")
+    print(console.statement(name, report))
+
+
+@command
+def inspect(
+    path: Annotated[Path, typer.Argument(help="A .zkl, .vk or proof file.")],
+    as_json: AsJson = False,
+) -> None:
+    """Say what a file is: digests, sizes, statistics."""
+    from .inspection import describe
+
+    report = describe(path)
+    if as_json:
+        return _emit(report)
+    title = f"{report.pop('file')}: {report.pop('kind')}"
+    console.table(title, {name: console.value(found) for name, found in report.items()})
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> None:
+    # Being told to stop must clean up as an interrupt at the keyboard does.
+    signal.signal(signal.SIGTERM, _interrupt)
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""What the commands print: errors in one line, text made safe for a terminal, a progress bar."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any
+
+# How long each stage of a command takes, relative to the others: only the estimate of the remaining
+# time depends on it.
+SHARES = {
+    "execute": 5,
+    "commit": 25,
+    "lookup": 35,
+    "einsum": 10,
+    "open": 25,
+    "load": 2,
+    "import": 20,
+    "calibrate": 15,
+    "lower": 25,
+    "weights": 10,
+    "fidelity": 28,
+}
+
+
+def fail(error: object) -> None:
+    print(f"error: {one_line(str(error))}", file=sys.stderr)
+
+
+def one_line(text: str) -> str:
+    return printable(" ".join(text.split()))
+
+
+def printable(text: str) -> str:
+    """``text`` without control characters: neither a model nor a file may steer the terminal."""
+    return "".join(
+        c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text
+    )
+
+
+def quote(text: str) -> str:
+    return f'"{printable(text)}"'
+
+
+def table(title: str, rows: Mapping[str, str]) -> None:
+    """Print a title and rows of a name and a text, one line each."""
+    width = max(map(len, rows))
+    print(printable(title))
+    for name, text in rows.items():
+        print(f"  {name:<{width}}  {printable(text)}")
+
+
+def value(found: Any) -> str:
+    """A value of a report for people."""
+    if isinstance(found, Mapping):
+        return ", ".join(f"{name} {value(item)}" for name, item in found.items())
+    if isinstance(found, list):
+        return ", ".join(map(value, found))
+    if isinstance(found, int) and not isinstance(found, bool):
+        return f"{found:,}"
+    return f"{found:.4g}" if isinstance(found, float) else str(found)
+
+
+def statement(name: str, report: Mapping[str, Any]) -> str:
+    """What a valid proof says, in words."""
+    weights = report["visibility"]["weights"]
+    if report["hiding"]:
+        secrecy = f"The weights stay {weights}: the proof reveals nothing more."
+    else:
+        secrecy = (
+            "The verifier needs no weights, but this proof is not hiding: "
+            "it may reveal something about them."
+        )
+    return printable(
+        f"The model {name}, id {report['model_id']},\n"
+        f"given the prompt\n    {quote(report['prompt'])}\n"
+        f"answers greedily, {report['generated']} tokens long,\n    {quote(report['output'])}\n"
+        f"Security: {report['security_bits']} bits. {secrecy}\n"
+        f"Proof: {size(report['proof_bytes'])}, checked in {report['seconds']:.2f} s."
+    )
+
+
+def size(count: int) -> str:
+    """A number of bytes for people."""
+    for unit, bytes_of in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if count >= bytes_of:
+            return f"{count / bytes_of:.1f} {unit}"
+    return f"{count} bytes"
+
+
+def peak_rss_bytes() -> int:
+    """The most memory that this process has held."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+class Bar:
+    """A `Progress` as one line on the terminal: stage, bar, time left. Silent elsewhere."""
+
+    def __init__(self, stages: list[str], enabled: bool = True):
+        self._total = sum(SHARES[name] for name in stages)
+        self._start, position = {}, 0
+        for name in stages:
+            self._start[name] = position
+            position += SHARES[name]
+        self._enabled = enabled and sys.stderr.isatty()
+        self._display: Any = None
+
+    def __enter__(self) -> Bar:
+        if self._enabled:
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+            self._display = Progress(
+                TextColumn("{task.description:<10}"),
+                BarColumn(),
+                TextColumn("{task.percentage:3.0f}%"),
+                TimeRemainingColumn(),
+                console=Console(stderr=True),
+                transient=True,
+            )
+            self._task = self._display.add_task("", total=self._total)
+            self._display.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._display:
+            self._display.stop()
+
+    def stage(self, name: str, fraction_done: float) -> None:
+        if self._display:
+            done = self._start.get(name, 0) + SHARES.get(name, 0) * fraction_done
+            self._display.update(self._task, description=name, completed=done)

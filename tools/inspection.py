@@ -1,0 +1,70 @@
+"""What is in a file: the facts that ``zklemma inspect`` prints."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from pathlib import Path
+from typing import Any
+
+from ..runtime import files
+from ..runtime.keys import VerifyingKey, load_artifact
+from ..schema.circuit import GENERATED, TOKENS, Circuit, Shape
+
+
+def describe(path: Path) -> dict[str, Any]:
+    """The facts about a .zkl, .vk or proof file, by name; ``kind`` says which it is."""
+    data = files.read(path)
+    kind = files.identify(None, data, str(path))
+    report: dict[str, Any] = {
+        "file": str(path),
+        "kind": kind.noun,
+        "format_version": kind.version,
+        "bytes": len(data),
+    }
+    if kind is files.PROOF:
+        model_id, proof = files.decode_proof(data, str(path))
+        return report | {"model_id": model_id.hex(), "sha256": hashlib.sha256(proof).hexdigest()}
+    if kind is files.KEY:
+        return report | _key(VerifyingKey.decode(data, str(path)))
+    artifact = load_artifact(path)
+    weights = sum(array.nbytes for array in artifact.params.values())
+    return report | _key(artifact.key) | {"weight_bytes": weights} | dict(artifact.meta)
+
+
+def _key(key: VerifyingKey) -> dict[str, Any]:
+    return {
+        "model_id": key.model_id,
+        "name": key.name,
+        "parameters": key.weights,
+        "weight_root": key.weight_root.hex(),
+        "circuit_sha256": hashlib.sha256(key.circuit_bytes).hexdigest(),
+        "circuit_bytes": len(key.circuit_bytes),
+        "tokenizer_sha256": hashlib.sha256(key.tokenizer_json).hexdigest(),
+        **_circuit(key.circuit),
+    }
+
+
+def _circuit(circuit: Circuit) -> dict[str, Any]:
+    """Counts of a circuit's parts, and of its cells for each token it runs over."""
+    shape = Shape(1, circuit.max_tokens)
+
+    def cells(axes: tuple[str, ...]) -> int:
+        return math.prod(shape.size(circuit.axis[name]) for name in axes)
+
+    witness = sum(cells(column.axes) for column in circuit.home("witness"))
+    lookups = sum(cells(lookup.exprs[0].axes) for lookup in circuit.lookups)
+    return {
+        "max_tokens": circuit.max_tokens,
+        "axes": {
+            axis.name: axis.size for axis in circuit.axes if axis.size not in (TOKENS, GENERATED)
+        },
+        "columns": {home: len(circuit.home(home)) for home in ("param", "witness", "public")},
+        "einsums": len(circuit.einsums),
+        "lookup_relations": len(circuit.lookups),
+        "linears": len(circuit.linears),
+        "tables": {table.name: table.rows for table in circuit.tables},
+        "weight_cells": sum(cells(column.axes) for column in circuit.home("param")),
+        "witness_cells_at_max_tokens": witness,
+        "lookups_at_max_tokens": lookups,
+    }
