@@ -1,0 +1,281 @@
+"""Sumcheck and LogUp-GKR passes over tables of K elements, shape (2, n).
+
+The first variable is the top bit of the index: fixing it to r maps the halves (t_lo, t_hi) to
+t_lo + r (t_hi - t_lo). Sources: Thaler, "Proofs, Arguments, and Zero-Knowledge", chapter 4;
+Papini and Haboeck, "Improving logarithmic derivative lookups using GKR", ePrint 2023/1284.
+
+A round's sums are kept as sums of the low and of the high 32 bits of each term (exact below 2^32
+terms), which vectorises where a chain of modular additions would not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from .. import field
+from .goldilocks import LOW, S32, ZERO, add, kmul, mul, sub
+from .pool import chunks
+
+Array = NDArray[np.uint64]
+
+GRAIN = 1 << 13
+# Elements of a product round that are in cache together, with every factor and evaluation.
+BLOCK = 256
+
+
+@njit(cache=True, nogil=True)
+def _fold(table, r, out, lo, hi):
+    half = out.shape[1]
+    r0, r1 = r[0], r[1]
+    a0, a1 = table[0, lo:hi], table[1, lo:hi]
+    b0, b1 = table[0, half + lo : half + hi], table[1, half + lo : half + hi]
+    out0, out1 = out[0, lo:hi], out[1, lo:hi]
+    for i in range(hi - lo):
+        u0, u1 = a0[i], a1[i]
+        c0, c1 = kmul(sub(b0[i], u0), sub(b1[i], u1), r0, r1)
+        out0[i] = add(u0, c0)
+        out1[i] = add(u1, c1)
+
+
+@njit(cache=True, nogil=True)
+def _inner_round(f, g, sums, lo, hi):
+    half = f.shape[1] // 2
+    f0, f1 = f[0, lo:hi], f[1, lo:hi]
+    g0, g1 = g[0, lo:hi], g[1, lo:hi]
+    d0, d1 = f[0, half + lo : half + hi], f[1, half + lo : half + hi]
+    e0, e1 = g[0, half + lo : half + hi], g[1, half + lo : half + hi]
+    la, ha, lb, hb = ZERO, ZERO, ZERO, ZERO
+    lc, hc, ld, hd = ZERO, ZERO, ZERO, ZERO
+    for i in range(hi - lo):
+        u0, u1, v0, v1 = f0[i], f1[i], g0[i], g1[i]
+        x0, x1 = kmul(u0, u1, v0, v1)
+        la += x0 & LOW
+        ha += x0 >> S32
+        lb += x1 & LOW
+        hb += x1 >> S32
+        s0, s1 = d0[i], d1[i]
+        t0, t1 = e0[i], e1[i]
+        s0, s1 = add(s0, sub(s0, u0)), add(s1, sub(s1, u1))
+        t0, t1 = add(t0, sub(t0, v0)), add(t1, sub(t1, v1))
+        x0, x1 = kmul(s0, s1, t0, t1)
+        lc += x0 & LOW
+        hc += x0 >> S32
+        ld += x1 & LOW
+        hd += x1 >> S32
+    sums[0], sums[1], sums[2], sums[3] = la, ha, lb, hb
+    sums[4], sums[5], sums[6], sums[7] = lc, hc, ld, hd
+
+
+@njit(cache=True, nogil=True)
+def _product_round(tables, sums, lo, hi):
+    """Evaluations at 0..k, block by block, as running products over the factors."""
+    k = tables.shape[0]
+    half = tables.shape[2] // 2
+    products = np.empty(2 * (k + 1) * BLOCK, np.uint64)
+    for start in range(lo, hi, BLOCK):
+        count = min(BLOCK, hi - start)
+        for i in range(k):
+            a0, a1 = tables[i, 0, start : start + count], tables[i, 1, start : start + count]
+            b0 = tables[i, 0, half + start : half + start + count]
+            b1 = tables[i, 1, half + start : half + start + count]
+            for e in range(k + 1):
+                out0 = products[2 * e * BLOCK : 2 * e * BLOCK + count]
+                out1 = products[(2 * e + 1) * BLOCK : (2 * e + 1) * BLOCK + count]
+                x = np.uint64(e)
+                for c in range(count):
+                    u0, u1 = a0[c], a1[c]
+                    u0 = add(u0, mul(x, sub(b0[c], u0)))
+                    u1 = add(u1, mul(x, sub(b1[c], u1)))
+                    if i > 0:
+                        u0, u1 = kmul(out0[c], out1[c], u0, u1)
+                    out0[c] = u0
+                    out1[c] = u1
+        for e in range(2 * (k + 1)):
+            row = products[e * BLOCK : e * BLOCK + count]
+            low, high = ZERO, ZERO
+            for c in range(count):
+                low += row[c] & LOW
+                high += row[c] >> S32
+            sums[2 * e] += low
+            sums[2 * e + 1] += high
+
+
+@njit(cache=True, nogil=True)
+def _eq_step(table, size, r, lo, hi):
+    """Extend the table of the last variables by one in front: cells lo..hi of each half."""
+    r0, r1 = r[0], r[1]
+    low0, low1 = table[0, lo:hi], table[1, lo:hi]
+    high0, high1 = table[0, size + lo : size + hi], table[1, size + lo : size + hi]
+    for i in range(hi - lo):
+        u0, u1 = low0[i], low1[i]
+        v0, v1 = kmul(u0, u1, r0, r1)
+        high0[i] = v0
+        high1[i] = v1
+        low0[i] = sub(u0, v0)
+        low1[i] = sub(u1, v1)
+
+
+@njit(cache=True, nogil=True)
+def _fraction_layer(p, q, p_out, q_out, lo, hi):
+    half = p_out.shape[1]
+    pl0, pl1, ql0, ql1 = p[0, lo:hi], p[1, lo:hi], q[0, lo:hi], q[1, lo:hi]
+    ph0, ph1 = p[0, half + lo : half + hi], p[1, half + lo : half + hi]
+    qh0, qh1 = q[0, half + lo : half + hi], q[1, half + lo : half + hi]
+    po0, po1, qo0, qo1 = p_out[0, lo:hi], p_out[1, lo:hi], q_out[0, lo:hi], q_out[1, lo:hi]
+    for i in range(hi - lo):
+        x0, x1 = kmul(pl0[i], pl1[i], qh0[i], qh1[i])
+        y0, y1 = kmul(ph0[i], ph1[i], ql0[i], ql1[i])
+        z0, z1 = kmul(ql0[i], ql1[i], qh0[i], qh1[i])
+        po0[i] = add(x0, y0)
+        po1[i] = add(x1, y1)
+        qo0[i] = z0
+        qo1[i] = z1
+
+
+@njit(inline="always")
+def _logup_term(p00, p01, p10, p11, q00, q01, q10, q11, lam0, lam1):
+    """p0 q1 + (p1 + lam q1) q0."""
+    x0, x1 = kmul(p00, p01, q10, q11)
+    y0, y1 = kmul(lam0, lam1, q10, q11)
+    y0, y1 = kmul(add(p10, y0), add(p11, y1), q00, q01)
+    return add(x0, y0), add(x1, y1)
+
+
+@njit(cache=True, nogil=True)
+def _logup_round(eq, p0, p1, q0, q1, lam, sums, lo, hi):
+    half = eq.shape[1]
+    lam0, lam1 = lam[0], lam[1]
+    w0, w1 = eq[0, lo:hi], eq[1, lo:hi]
+    a0, a1, b0, b1 = p0[0, lo:hi], p0[1, lo:hi], p1[0, lo:hi], p1[1, lo:hi]
+    c0, c1, d0, d1 = q0[0, lo:hi], q0[1, lo:hi], q1[0, lo:hi], q1[1, lo:hi]
+    start, stop = half + lo, half + hi
+    e0, e1, f0, f1 = p0[0, start:stop], p0[1, start:stop], p1[0, start:stop], p1[1, start:stop]
+    g0, g1, h0, h1 = q0[0, start:stop], q0[1, start:stop], q1[0, start:stop], q1[1, start:stop]
+    la, ha, lb, hb = ZERO, ZERO, ZERO, ZERO
+    lc, hc, ld, hd = ZERO, ZERO, ZERO, ZERO
+    le, he, lf, hf = ZERO, ZERO, ZERO, ZERO
+    for i in range(hi - lo):
+        x0, x1 = _logup_term(a0[i], a1[i], b0[i], b1[i], c0[i], c1[i], d0[i], d1[i], lam0, lam1)
+        x0, x1 = kmul(x0, x1, w0[i], w1[i])
+        la += x0 & LOW
+        ha += x0 >> S32
+        lb += x1 & LOW
+        hb += x1 >> S32
+        y0, y1 = _logup_term(e0[i], e1[i], f0[i], f1[i], g0[i], g1[i], h0[i], h1[i], lam0, lam1)
+        y0, y1 = kmul(y0, y1, w0[i], w1[i])
+        lc += y0 & LOW
+        hc += y0 >> S32
+        ld += y1 & LOW
+        hd += y1 >> S32
+        # The coefficient of X^2, from the steps alone; the value at 2 follows from it.
+        z0, z1 = _logup_term(
+            sub(e0[i], a0[i]),
+            sub(e1[i], a1[i]),
+            sub(f0[i], b0[i]),
+            sub(f1[i], b1[i]),
+            sub(g0[i], c0[i]),
+            sub(g1[i], c1[i]),
+            sub(h0[i], d0[i]),
+            sub(h1[i], d1[i]),
+            lam0,
+            lam1,
+        )
+        z0, z1 = kmul(z0, z1, w0[i], w1[i])
+        le += z0 & LOW
+        he += z0 >> S32
+        lf += z1 & LOW
+        hf += z1 >> S32
+    sums[0], sums[1], sums[2], sums[3] = la, ha, lb, hb
+    sums[4], sums[5], sums[6], sums[7] = lc, hc, ld, hd
+    sums[8], sums[9], sums[10], sums[11] = le, he, lf, hf
+
+
+def _total(kernel: Callable[[Array, int, int], None], n: int, values: int) -> Array:
+    """The K values [values, 2] whose split sums `kernel` writes for each chunk of range(n)."""
+
+    def run(lo: int, hi: int) -> Array:
+        sums = np.zeros(4 * values, np.uint64)
+        kernel(sums, lo, hi)
+        return sums
+
+    split = [[int(x) for x in sums] for sums in chunks(run, n, GRAIN)]
+    totals = [sum(column) for column in zip(*split, strict=True)]
+    joined = [(low + (high << 32)) % field.P for low, high in zip(*[iter(totals)] * 2, strict=True)]
+    return np.array(joined, np.uint64).reshape(values, 2)
+
+
+def _half(*tables: Array) -> int:
+    n = tables[0].shape[-1]
+    if n % 2 or any(t.shape[-2:] != (2, n) for t in tables):
+        raise ValueError(f"tables do not pair up: {[t.shape for t in tables]}")
+    return n // 2
+
+
+def fold(table: Array, r: Array) -> Array:
+    """Fix the first variable of a table (2, n) to r (2,): (2, n/2)."""
+    half = _half(table)
+    out = np.empty((2, half), np.uint64)
+    chunks(lambda lo, hi: _fold(table, r, out, lo, hi), half, GRAIN)
+    return out
+
+
+def fold_many(tables: Array, r: Array) -> Array:
+    """`fold` of each of the tables [k, 2, n]: [k, 2, n/2]."""
+    half = _half(tables)
+    out = np.empty((tables.shape[0], 2, half), np.uint64)
+
+    def run(lo: int, hi: int) -> None:
+        for table, folded in zip(tables, out, strict=True):
+            _fold(table, r, folded, lo, hi)
+
+    chunks(run, half, GRAIN)
+    return out
+
+
+def inner_round(f: Array, g: Array) -> Array:
+    """sum_x f(X, x) g(X, x) at X = 0 and 2, as [2, 2], for tables (2, n)."""
+    return _total(lambda sums, lo, hi: _inner_round(f, g, sums, lo, hi), _half(f, g), 2)
+
+
+def product_round(tables: Array) -> Array:
+    """sum_x prod_i t_i(X, x) at X = 0..k, as [k + 1, 2], for k tables [k, 2, n]."""
+    values = tables.shape[0] + 1
+    return _total(lambda sums, lo, hi: _product_round(tables, sums, lo, hi), _half(tables), values)
+
+
+def eq_table(point: Array) -> Array:
+    """eq(point, x) for all x in {0,1}^m as (2, 2^m); the first coordinate is the top bit of x."""
+    variables = point.shape[1]
+    table = np.empty((2, 1 << variables), np.uint64)
+    table[:, 0] = 1, 0
+    for i in range(variables):
+        r = np.ascontiguousarray(point[:, variables - 1 - i])
+        chunks(lambda lo, hi, i=i, r=r: _eq_step(table, 1 << i, r, lo, hi), 1 << i, GRAIN)
+    return table
+
+
+def fraction_layer(p: Array, q: Array) -> tuple[Array, Array]:
+    """Sums p_lo/q_lo + p_hi/q_hi of the halves of p, q (2, n), as unreduced fractions (2, n/2)."""
+    half = _half(p, q)
+    p_out, q_out = np.empty((2, half), np.uint64), np.empty((2, half), np.uint64)
+    chunks(lambda lo, hi: _fraction_layer(p, q, p_out, q_out, lo, hi), half, GRAIN)
+    return p_out, q_out
+
+
+def logup_round(eq: Array, p0: Array, p1: Array, q0: Array, q1: Array, lam: Array) -> Array:
+    """sum_x eq(x) [p0 q1 + p1 q0 + lam q0 q1](X, x) at X = 0, 1, 2, as [3, 2].
+
+    eq (2, h) covers the variables after X; the others (2, 2h) have X as their first variable.
+    """
+    half = _half(p0, p1, q0, q1)
+    if eq.shape != (2, half):
+        raise ValueError(f"eq has shape {eq.shape}, not {(2, half)}")
+    at0, at1, square = _total(
+        lambda sums, lo, hi: _logup_round(eq, p0, p1, q0, q1, lam, sums, lo, hi), half, 3
+    )
+    at2 = field.add(field.sub(field.add(at1, at1), at0), field.add(square, square))
+    return np.stack([at0, at1, at2])

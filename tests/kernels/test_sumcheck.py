@@ -1,0 +1,119 @@
+"""The sumcheck and LogUp passes against the definitions in `Ext` arithmetic."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from zklemma.runtime import field
+from zklemma.runtime.field import Ext, P
+from zklemma.runtime.kernels import sumcheck
+
+SIZES = [2, 4, 32, 1024, 1 << 15]
+
+
+def table(shape: tuple[int, ...], seed: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    t = rng.integers(0, P, shape, np.uint64)
+    edges = np.array([0, 1, P - 1, 2**32 - 1, 2**32], np.uint64)
+    return np.where(rng.integers(0, 3, shape) == 0, rng.choice(edges, shape), t)
+
+
+def at(t: np.ndarray, x: int) -> np.ndarray:
+    """The table with its first variable set to a small integer, by field operations."""
+    half = t.shape[1] // 2
+    step = field.ksub(t[:, half:], t[:, :half])
+    return field.kadd(t[:, :half], field.kmul_base(step, np.uint64(x)))
+
+
+def total(k: np.ndarray) -> list[int]:
+    return [sum(row.tolist()) % P for row in k]
+
+
+@pytest.mark.parametrize("n", SIZES)
+def test_folds(n: int) -> None:
+    tables, r = table((3, 2, n), n), table((2,), 1)
+    folded = sumcheck.fold_many(tables, r)
+    for t, got in zip(tables, folded, strict=True):
+        half = n // 2
+        step = field.kmul(field.ksub(t[:, half:], t[:, :half]), r)
+        assert (got == field.kadd(t[:, :half], step)).all()
+        assert (got == sumcheck.fold(t, r)).all()
+
+
+@pytest.mark.parametrize("n", SIZES)
+def test_inner_round(n: int) -> None:
+    f, g = table((2, n), 1), table((2, n), 2)
+    got = sumcheck.inner_round(f, g)
+    assert got.tolist() == [total(field.kmul(at(f, x), at(g, x))) for x in (0, 2)]
+
+
+@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize("k", [1, 2, 3, 4])
+def test_product_round(k: int, n: int) -> None:
+    tables = table((k, 2, n), k)
+    got = sumcheck.product_round(tables)
+    assert got.shape == (k + 1, 2)
+    for x in range(k + 1):
+        product = at(tables[0], x)
+        for t in tables[1:]:
+            product = field.kmul(product, at(t, x))
+        assert got[x].tolist() == total(product)
+
+
+@pytest.mark.parametrize("m", [0, 1, 2, 9, 15])
+def test_eq_table(m: int) -> None:
+    point = table((2, m), m)
+    assert (sumcheck.eq_table(point) == field.eq_table(point)).all()
+
+
+@pytest.mark.parametrize("n", SIZES)
+def test_fraction_layer(n: int) -> None:
+    p, q = table((2, n), 1), table((2, n), 2)
+    h = n // 2
+    numerator, denominator = sumcheck.fraction_layer(p, q)
+    left, right = field.kmul(p[:, :h], q[:, h:]), field.kmul(p[:, h:], q[:, :h])
+    assert (numerator == field.kadd(left, right)).all()
+    assert (denominator == field.kmul(q[:, :h], q[:, h:])).all()
+
+
+@pytest.mark.parametrize("n", SIZES)
+def test_logup_round(n: int) -> None:
+    eq, lam = table((2, n // 2), 0), table((2,), 9)
+    p0, p1, q0, q1 = (table((2, n), i) for i in range(1, 5))
+    got = sumcheck.logup_round(eq, p0, p1, q0, q1, lam)
+    for x in range(3):
+        a, b, c, d = (at(t, x) for t in (p0, p1, q0, q1))
+        value = field.kadd(field.kmul(a, d), field.kmul(b, c))
+        value = field.kadd(value, field.kmul(field.kmul(c, d), lam))
+        assert got[x].tolist() == total(field.kmul(value, eq))
+
+
+def test_a_sumcheck_runs_to_its_end() -> None:
+    """Rounds and folds together: claims chain and end at the product of the last values."""
+    tables = table((3, 2, 64), 5)
+    claim = None
+    for r in (table((2,), i) for i in range(6)):
+        values = [Ext.of(v) for v in sumcheck.product_round(tables)]
+        assert claim is None or values[0] + values[1] == claim
+        x = Ext.of(r)
+        claim = Ext.ZERO
+        for i, v in enumerate(values):
+            for j in range(len(values)):
+                if j != i:
+                    v = v * (x - j) / (i - j)
+            claim = claim + v
+        tables = sumcheck.fold_many(tables, r)
+    last = [Ext.of(t[:, 0]) for t in tables]
+    assert last[0] * last[1] * last[2] == claim
+
+
+def test_mismatched_tables() -> None:
+    t = np.zeros((2, 8), np.uint64)
+    for call in (
+        lambda: sumcheck.fold(t[:, :7], t[:, 0]),
+        lambda: sumcheck.inner_round(t, t[:, :4]),
+        lambda: sumcheck.logup_round(t, t, t, t, t, t[:, 0]),
+        lambda: sumcheck.fraction_layer(t, t[:, :4]),
+    ):
+        with pytest.raises(ValueError):
+            call()
