@@ -1,0 +1,310 @@
+"""From an exported PyTorch graph to the imported stratum of the `nn` dialect, one op per ATen op.
+
+The graph is walked from its output against the data flow, so that the result depends on the model
+alone and not on the order in which the tracer listed the nodes. Values that a checkpoint does not
+store get their closed form: positions, masks, rotary frequencies, the embedding scale sqrt(h),
+rounded to fp32.
+
+Errors: `UserError`, one line with the module path and the ATen operation, for what has no
+counterpart in the dialect.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch.export import ExportedProgram
+from torch.fx import Node
+from xdsl.dialects.builtin import IntegerAttr, ModuleOp, StringAttr, SymbolRefAttr, TensorType
+from xdsl.dialects.builtin import f32 as f32_type
+from xdsl.dialects.builtin import i64 as i64_type
+from xdsl.dialects.func import FuncOp, ReturnOp
+from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.utils.exceptions import VerifyException
+
+from ...dialects import nn
+from ...errors import UserError
+from .checkpoint import Checkpoint, rope_parameters
+from .export import LAYER_TYPES, MODEL, POSITIONS, export_model
+
+FUNCTION = "main"
+FREQUENCIES = re.compile(r"model\.rotary_emb\.(\w+?)_inv_freq")
+EMBEDDING_SCALE = "model.embed_tokens.embed_scale"
+
+
+def import_model(checkpoint: Checkpoint, tokens: int) -> ModuleOp:
+    """The checkpoint's model for exactly `tokens` tokens, as one function in the `nn` dialect."""
+    limit = checkpoint.config.max_position_embeddings
+    if not 1 <= tokens <= limit:
+        raise UserError(f"the number of tokens must be between 1 and {limit}, got {tokens}")
+    program = export_model(checkpoint.config, tokens)
+    block = Block()
+    logits = _Importer(checkpoint, program, block).run()
+    block.add_op(ReturnOp(logits))
+    function = FuncOp(FUNCTION, ((), [logits.type]), Region(block))
+    module = ModuleOp([function])
+    module.verify()
+    return module
+
+
+class _Unsupported(Exception):
+    """An ATen operation, or a use of one, that the dialect does not have."""
+
+
+class _Importer:
+    def __init__(self, checkpoint: Checkpoint, program: ExportedProgram, block: Block):
+        self.checkpoint = checkpoint
+        self.signature = program.graph_signature
+        self.output = next(node for node in program.graph.nodes if node.op == "output")
+        self.block = block
+        self.values: dict[Node, SSAValue] = {}
+        self.params: dict[str, SSAValue] = {}
+
+    def run(self) -> SSAValue:
+        """Imports what the output depends on, operands before users; returns the logits."""
+        pending: list[Node] = [self.output]
+        while pending:
+            node = pending[-1]
+            missing = [n for n in node.all_input_nodes if n not in self.values]
+            if missing:
+                pending.extend(reversed(missing))
+                continue
+            pending.pop()
+            if node not in self.values and node is not self.output:
+                self.values[node] = self.import_node(node)
+        (logits,) = self.output.all_input_nodes
+        return self.values[logits]
+
+    def import_node(self, node: Node) -> SSAValue:
+        path = _path(node)
+        self.path = path
+        try:
+            if node.op == "placeholder":
+                return self.placeholder(node)
+            handler = HANDLERS.get(str(node.target))
+            if handler is None:
+                raise _Unsupported
+            value = handler(self, node)
+            expected = tuple(node.meta["val"].shape)
+            if nn.shape_of(value) != expected:
+                raise _Unsupported(f"its shape is {expected}, imported {nn.shape_of(value)}")
+            return value
+        except (_Unsupported, VerifyException) as error:
+            where = path or "the model"
+            why = f" ({error})" if str(error) else ""
+            raise UserError(f"{where}: operation {node.target} is not supported{why}") from error
+
+    def add(self, op: Operation) -> SSAValue:
+        self.block.add_op(nn.with_path(op, self.path))
+        return op.results[0]
+
+    def placeholder(self, node: Node) -> SSAValue:
+        name = node.name
+        if name in self.signature.user_inputs:
+            return self.add(nn.TokensOp(_i64(node)))
+        if name in self.signature.inputs_to_parameters:
+            return self.param(_inside(self.signature.inputs_to_parameters[name]))
+        return self.buffer(_inside(self.signature.inputs_to_buffers[name]), node)
+
+    def param(self, name: str) -> SSAValue:
+        name = self.checkpoint.canonical(name)
+        if name not in self.params:
+            op = nn.ParamOp(
+                _f32(self.checkpoint.shapes[name]),
+                param=SymbolRefAttr(name),
+                sha256=StringAttr(self.checkpoint.sha256(name)),
+            )
+            self.params[name] = self.add(op)
+        return self.params[name]
+
+    def buffer(self, name: str, node: Node) -> SSAValue:
+        config = self.checkpoint.config
+        shape = tuple(node.meta["val"].shape)
+        if name == POSITIONS:
+            return self.add(nn.PositionsOp(_i64(node)))
+        if name in LAYER_TYPES:
+            window = config.sliding_window if name == "sliding_attention" else None
+            attribute = None if window is None else IntegerAttr(window, i64_type)
+            return self.add(nn.CausalMaskOp(_f32(shape), window=attribute))
+        if name == EMBEDDING_SCALE:
+            return self.add(nn.ConstantOp(float(np.float32(math.sqrt(config.hidden_size)))))
+        if match := FREQUENCIES.fullmatch(name):
+            theta, factor = rope_parameters(config, match[1])
+            return self.add(nn.RopeFrequenciesOp.of(shape[0], theta, factor))
+        raise _Unsupported(f"the buffer {name} has no known value")
+
+    def operand(self, argument: Any) -> SSAValue:
+        """A tensor operand; a Python number becomes a constant."""
+        if isinstance(argument, Node):
+            return self.values[argument]
+        if isinstance(argument, int | float):
+            return self.add(nn.ConstantOp(float(argument)))
+        raise _Unsupported(f"operand {argument!r}")
+
+
+def _inside(name: str) -> str:
+    return name.removeprefix(f"{MODEL}.")
+
+
+def _path(node: Node) -> str:
+    """The innermost module the node was traced in, as the model's user knows it."""
+    stack = list(node.meta.get("nn_module_stack", {}).values())
+    path = stack[-1][0] if stack else ""
+    return "" if path == MODEL else _inside(path)
+
+
+def _f32(shape: tuple[int, ...]) -> TensorType:
+    return TensorType(f32_type, shape)
+
+
+def _i64(node: Node) -> TensorType:
+    return TensorType(i64_type, node.meta["val"].shape)
+
+
+Handler = Callable[[_Importer, Node], SSAValue]
+
+
+def _only(condition: bool, why: str) -> None:
+    if not condition:
+        raise _Unsupported(why)
+
+
+def _rank(node: Any) -> int:
+    return node.meta["val"].dim()
+
+
+def _is_last(dim: Any, node: Any) -> bool:
+    return dim in (-1, _rank(node) - 1)
+
+
+def _identity(importer: _Importer, node: Node) -> SSAValue:
+    return importer.operand(node.args[0])
+
+
+def _dropout(importer: _Importer, node: Node) -> SSAValue:
+    _only(not node.args[1] or not node.args[2], "active dropout")
+    return importer.operand(node.args[0])
+
+
+def _convert(importer: _Importer, node: Node) -> SSAValue:
+    (source, *_) = node.args
+    assert isinstance(source, Node)
+    before, after = source.meta["val"].dtype, node.meta["val"].dtype
+    value = importer.operand(source)
+    if before == after:
+        return value
+    _only((before, after) == (torch.int64, torch.float32), f"conversion of {before} to {after}")
+    return importer.add(nn.CastOp(value))
+
+
+def _unary(op: Callable[[SSAValue], Operation]) -> Handler:
+    return lambda importer, node: importer.add(op(importer.operand(node.args[0])))
+
+
+def _binary(op: Callable[[SSAValue, SSAValue], Operation]) -> Handler:
+    def handler(importer: _Importer, node: Node) -> SSAValue:
+        _only(len(node.args) == 2 and not node.kwargs, "extra arguments")
+        lhs, rhs = (importer.operand(argument) for argument in node.args)
+        return importer.add(op(lhs, rhs))
+
+    return handler
+
+
+def _embedding(importer: _Importer, node: Node) -> SSAValue:
+    table, ids = (importer.operand(argument) for argument in node.args[:2])
+    return importer.add(nn.EmbeddingOp(ids, table, scale=1.0))
+
+
+def _pow(importer: _Importer, node: Node) -> SSAValue:
+    base, exponent = node.args
+    _only(isinstance(exponent, int | float), "a tensor as exponent")
+    return importer.add(nn.PowOp(importer.operand(base), exponent=float(exponent)))  # type: ignore
+
+
+def _mean(importer: _Importer, node: Node) -> SSAValue:
+    source, dims, keep = (*node.args, False)[:3]
+    _only(isinstance(dims, list) and len(dims) == 1 and _is_last(dims[0], source), f"axes {dims}")
+    _only(keep is True, "the averaged axis must stay")
+    return importer.add(nn.MeanOp(importer.operand(source)))
+
+
+def _softmax(importer: _Importer, node: Node) -> SSAValue:
+    source, dim = node.args[:2]
+    _only(_is_last(dim, source), f"axis {dim}")
+    return importer.add(nn.SoftmaxOp(importer.operand(source)))
+
+
+def _gelu(importer: _Importer, node: Node) -> SSAValue:
+    approximate = node.kwargs.get("approximate", "none")
+    _only(approximate == "tanh", f"approximate = {approximate!r}")
+    return importer.add(nn.GeluTanhOp(importer.operand(node.args[0])))
+
+
+def _view(importer: _Importer, node: Node) -> SSAValue:
+    return importer.add(nn.ViewOp(importer.operand(node.args[0]), node.meta["val"].shape))
+
+
+def _expand(importer: _Importer, node: Node) -> SSAValue:
+    return importer.add(nn.ExpandOp(importer.operand(node.args[0]), node.meta["val"].shape))
+
+
+def _transpose(importer: _Importer, node: Node) -> SSAValue:
+    source, *swapped = node.args
+    axes = list(range(_rank(node)))
+    first, second = (axes[dim] for dim in swapped)  # type: ignore[index]
+    axes[first], axes[second] = second, first
+    return importer.add(nn.PermuteOp(importer.operand(source), axes=axes))
+
+
+def _slice(importer: _Importer, node: Node) -> SSAValue:
+    source, dim, start, stop, step = (*node.args, *(0, None, None, 1)[len(node.args) - 1 :])
+    value = importer.operand(source)
+    if tuple(node.meta["val"].shape) == nn.shape_of(value):
+        return value
+    _only(bool(_is_last(dim, source) and step == 1), f"slicing axis {dim} with step {step}")
+    start, stop, _ = slice(start, stop).indices(nn.shape_of(value)[-1])
+    return importer.add(nn.SliceOp(value, bounds=(start, stop)))
+
+
+def _cat(importer: _Importer, node: Node) -> SSAValue:
+    parts, dim = (*node.args, 0)[:2]
+    _only(isinstance(parts, list) and len(parts) == 2, "other than two parts")
+    _only(_is_last(dim, node), f"axis {dim}")
+    lhs, rhs = (importer.operand(part) for part in parts)  # type: ignore[union-attr]
+    return importer.add(nn.ConcatOp(lhs, rhs))
+
+
+HANDLERS: dict[str, Handler] = {
+    "aten.alias.default": _identity,
+    "aten.clone.default": _identity,
+    "aten.contiguous.default": _identity,
+    "aten.dropout.default": _dropout,
+    "aten.to.dtype": _convert,
+    "aten.to.device": _convert,
+    "aten.type_as.default": _convert,
+    "aten.embedding.default": _embedding,
+    "aten.linear.default": _binary(nn.LinearOp),
+    "aten.matmul.default": _binary(nn.MatmulOp),
+    "aten.add.Tensor": _binary(nn.AddOp),
+    "aten.mul.Tensor": _binary(nn.MulOp),
+    "aten.pow.Tensor_Scalar": _pow,
+    "aten.mean.dim": _mean,
+    "aten.rsqrt.default": _unary(nn.RsqrtOp),
+    "aten.neg.default": _unary(nn.NegOp),
+    "aten.cos.default": _unary(nn.CosOp),
+    "aten.sin.default": _unary(nn.SinOp),
+    "aten.softmax.int": _softmax,
+    "aten.gelu.default": _gelu,
+    "aten.view.default": _view,
+    "aten.reshape.default": _view,
+    "aten.unsqueeze.default": _view,
+    "aten.expand.default": _expand,
+    "aten.transpose.int": _transpose,
+    "aten.slice.Tensor": _slice,
+    "aten.cat.default": _cat,
+}

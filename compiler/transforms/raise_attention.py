@@ -1,0 +1,86 @@
+"""Pass `raise-attention`: recognises scores, masked softmax and mixing of grouped-query attention.
+
+    matmul(q, permute(repeat(k))) * scale   ->  nn.scores
+    softmax(s + causal_mask)                ->  nn.masked_softmax
+    matmul(p, repeat(v))                    ->  nn.attend
+
+`repeat` gives each of H query heads its key/value head, (KV, T, D) -> (H, T, D), by a view that
+inserts an axis, an expansion along it and a view that merges it (Ainslie et al. 2023); it is absent
+where H = KV. The mask, an addition of 0 or the lowest f32, becomes a selection: hidden keys get
+probability exactly 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import SSAValue
+from xdsl.passes import ModulePass
+from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
+
+from ...dialects import nn
+from .matching import defined_by, either_order, rewrite, times_constant
+
+
+class ScoresPattern(RewritePattern):
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: nn.MulOp, rewriter: PatternRewriter) -> None:
+        scaled = times_constant(op.result)
+        product = defined_by(scaled[0], nn.MatmulOp) if scaled else None
+        transposed = defined_by(product.rhs, nn.PermuteOp) if product else None
+        if not scaled or not product or not transposed:
+            return
+        q, k = product.lhs, transposed.x
+        if transposed.axes.get_values() == (0, 2, 1) and q.type == k.type and scaled[1] > 0:
+            raised = nn.ScoresOp(q, _repeated(k), scale=scaled[1])
+            rewriter.replace(op, nn.inherit_path(raised, op))
+
+
+class MaskedSoftmaxPattern(RewritePattern):
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: nn.SoftmaxOp, rewriter: PatternRewriter) -> None:
+        masked = defined_by(op.x, nn.AddOp)
+        for scores, added in either_order(masked) if masked else ():
+            mask = defined_by(added, nn.CausalMaskOp)
+            if mask and scores.type == op.result.type:
+                window = {"window": mask.window.value.data} if mask.window else {}
+                raised = nn.MaskedSoftmaxOp(scores, **window)
+                rewriter.replace(op, nn.inherit_path(raised, op))
+                return
+
+
+class AttendPattern(RewritePattern):
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: nn.MatmulOp, rewriter: PatternRewriter) -> None:
+        weights = defined_by(op.lhs, nn.MaskedSoftmaxOp)
+        if weights and nn.shape_of(weights.result)[0] == nn.shape_of(op.rhs)[0]:
+            raised = nn.AttendOp(op.lhs, _repeated(op.rhs))
+            rewriter.replace(op, nn.inherit_path(raised, op))
+
+
+def _repeated(value: SSAValue) -> SSAValue:
+    """The key/value heads (KV, T, D) where the value repeats them for all heads, else the value."""
+    merged = defined_by(value, nn.ViewOp)
+    expanded = defined_by(merged.x, nn.ExpandOp) if merged else None
+    inserted = defined_by(expanded.x, nn.ViewOp) if expanded else None
+    if not expanded or not inserted or len(nn.shape_of(expanded.result)) != 4:
+        return value
+    kv, group, tokens, width = nn.shape_of(expanded.result)
+    fits = (
+        nn.shape_of(inserted.x) == (kv, tokens, width)
+        and nn.shape_of(inserted.result) == (kv, 1, tokens, width)
+        and nn.shape_of(value) == (kv * group, tokens, width)
+    )
+    return inserted.x if fits else value
+
+
+@dataclass(frozen=True)
+class RaiseAttention(ModulePass):
+    """Raises grouped-query attention."""
+
+    name = "raise-attention"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        rewrite(ctx, op, ScoresPattern(), MaskedSoftmaxPattern(), AttendPattern())

@@ -1,0 +1,50 @@
+"""Pass `raise-heads`: recognises view + permute as `nn.split_heads` and its inverse.
+
+Splitting views (T, H*D) as (T, H, D) and swaps the first two axes; merging does the reverse.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.passes import ModulePass
+from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
+
+from ...dialects import nn
+from .matching import defined_by, rewrite
+
+SWAP = (1, 0, 2)
+
+
+class SplitHeadsPattern(RewritePattern):
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: nn.PermuteOp, rewriter: PatternRewriter) -> None:
+        view = defined_by(op.x, nn.ViewOp)
+        if view is None or op.axes.get_values() != SWAP:
+            return
+        tokens, heads, width = nn.shape_of(view.result)
+        if nn.shape_of(view.x) == (tokens, heads * width):
+            rewriter.replace(op, nn.inherit_path(nn.SplitHeadsOp(view.x, heads=heads), op))
+
+
+class MergeHeadsPattern(RewritePattern):
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: nn.ViewOp, rewriter: PatternRewriter) -> None:
+        permute = defined_by(op.x, nn.PermuteOp)
+        if permute is None or permute.axes.get_values() != SWAP:
+            return
+        tokens, heads, width = nn.shape_of(permute.result)
+        if nn.shape_of(op.result) == (tokens, heads * width):
+            rewriter.replace(op, nn.inherit_path(nn.MergeHeadsOp(permute.x), op))
+
+
+@dataclass(frozen=True)
+class RaiseHeads(ModulePass):
+    """Raises the cutting of channels into attention heads."""
+
+    name = "raise-heads"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        rewrite(ctx, op, SplitHeadsPattern(), MergeHeadsPattern())

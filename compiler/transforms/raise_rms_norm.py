@@ -1,0 +1,55 @@
+"""Pass `raise-rms-norm`: recognises x * rsqrt(mean(x^2) + eps) * (1 + w) as `nn.rms_norm`.
+
+Root mean square layer normalisation, Zhang and Sennrich 2019, with Gemma's gain 1 + w.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import SSAValue
+from xdsl.passes import ModulePass
+from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
+
+from ...dialects import nn
+from .matching import defined_by, either_order, plus_constant, rewrite
+
+
+class RMSNormPattern(RewritePattern):
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: nn.MulOp, rewriter: PatternRewriter) -> None:
+        for normed, gain in either_order(op):
+            one_plus = plus_constant(gain)
+            scaled = defined_by(normed, nn.MulOp)
+            if one_plus is None or one_plus[1] != 1.0 or scaled is None:
+                continue
+            for x, inverse in either_order(scaled):
+                eps = _inverse_rms(x, inverse)
+                w = one_plus[0]
+                if eps is not None and eps > 0 and nn.shape_of(w) == nn.shape_of(x)[-1:]:
+                    norm = nn.RMSNormOp(x, w, eps=eps)
+                    rewriter.replace(op, nn.inherit_path(norm, op))
+                    return
+
+
+def _inverse_rms(x: SSAValue, value: SSAValue) -> float | None:
+    """eps where the value is rsqrt(mean(x^2) + eps)."""
+    rsqrt = defined_by(value, nn.RsqrtOp)
+    shifted = plus_constant(rsqrt.x) if rsqrt else None
+    mean = defined_by(shifted[0], nn.MeanOp) if shifted else None
+    square = defined_by(mean.x, nn.PowOp) if mean else None
+    if shifted and square and square.x is x and square.exponent.value.data == 2.0:
+        return shifted[1]
+    return None
+
+
+@dataclass(frozen=True)
+class RaiseRMSNorm(ModulePass):
+    """Raises RMS norms."""
+
+    name = "raise-rms-norm"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        rewrite(ctx, op, RMSNormPattern())

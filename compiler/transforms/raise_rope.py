@@ -1,0 +1,100 @@
+"""Pass `raise-rope`: recognises x cos(a) + rotate_half(x) sin(a) as `nn.rope`.
+
+The angles a (T, D) are positions times frequencies, repeated for both halves of the channels;
+rotate_half maps the halves (x1, x2) to (-x2, x1). RoFormer, Su et al. 2021, in the half-split form.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import SSAValue
+from xdsl.passes import ModulePass
+from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
+
+from ...dialects import nn
+from .matching import defined_by, either_order, rewrite
+
+
+class RopePattern(RewritePattern):
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: nn.AddOp, rewriter: PatternRewriter) -> None:
+        for first, second in either_order(op):
+            plain, rotated = defined_by(first, nn.MulOp), defined_by(second, nn.MulOp)
+            if plain is None or rotated is None:
+                continue
+            for x, cosine in either_order(plain):
+                for turned, sine in either_order(rotated):
+                    frequencies = _frequencies(cosine, nn.CosOp)
+                    if (
+                        frequencies is not None
+                        and frequencies is _frequencies(sine, nn.SinOp)
+                        and _is_rotate_half(turned, x)
+                        and len(nn.shape_of(x)) == 3
+                    ):
+                        raised = nn.RopeOp(
+                            x,
+                            theta=frequencies.theta.value.data,
+                            factor=frequencies.factor.value.data,
+                        )
+                        rewriter.replace(op, nn.inherit_path(raised, op))
+                        return
+
+
+def _is_rotate_half(value: SSAValue, x: SSAValue) -> bool:
+    joined = defined_by(value, nn.ConcatOp)
+    negated = defined_by(joined.lhs, nn.NegOp) if joined else None
+    upper = defined_by(negated.x, nn.SliceOp) if negated else None
+    lower = defined_by(joined.rhs, nn.SliceOp) if joined else None
+    width = nn.shape_of(x)[-1]
+    return (
+        upper is not None
+        and lower is not None
+        and upper.x is x
+        and lower.x is x
+        and upper.bounds.get_values() == (width // 2, width)
+        and lower.bounds.get_values() == (0, width // 2)
+    )
+
+
+def _frequencies(
+    value: SSAValue, function: type[nn.CosOp] | type[nn.SinOp]
+) -> nn.RopeFrequenciesOp | None:
+    """The frequencies f where the value (1, T, D) is function([t f, t f]) at t = 0 .. T-1."""
+    view = defined_by(value, nn.ViewOp)
+    wave = defined_by(view.x, function) if view else None
+    halves = defined_by(wave.x, nn.ConcatOp) if wave else None
+    angles = defined_by(halves.lhs, nn.MulOp) if halves else None
+    if view is None or halves is None or angles is None or halves.lhs is not halves.rhs:
+        return None
+    rank2 = nn.shape_of(halves.result)
+    if len(rank2) != 2 or nn.shape_of(view.result) != (1, *rank2):
+        return None
+    for time, factor in either_order(angles):
+        frequencies = defined_by(factor, nn.RopeFrequenciesOp)
+        if frequencies and _is_positions(time, rank2[0]):
+            return frequencies
+    return None
+
+
+def _is_positions(value: SSAValue, tokens: int) -> bool:
+    """Whether the value is 0 .. T-1 as a column (T, 1)."""
+    cast = defined_by(value, nn.CastOp)
+    column = defined_by(cast.x, nn.ViewOp) if cast else None
+    return (
+        column is not None
+        and nn.shape_of(column.result) == (tokens, 1)
+        and defined_by(column.x, nn.PositionsOp) is not None
+    )
+
+
+@dataclass(frozen=True)
+class RaiseRope(ModulePass):
+    """Raises rotary position embeddings."""
+
+    name = "raise-rope"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        rewrite(ctx, op, RopePattern())

@@ -1,0 +1,71 @@
+"""Pass `raise-to-nn`: from the imported to the raised stratum of `nn`, or a clear stop.
+
+Runs drop-batch and all raising passes in order, then checks that only raised operations remain and
+that their shapes are those of one sequence.
+
+Errors: `UserError` naming the operation and module path that no pattern recognised.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import FuncOp, ReturnOp
+from xdsl.ir import Operation
+from xdsl.passes import ModulePass, PassPipeline
+from xdsl.transforms.canonicalize import CanonicalizePass
+
+from ...dialects import nn
+from ...errors import UserError
+from .drop_batch import DropBatch
+from .raise_attention import RaiseAttention
+from .raise_embedding_scale import RaiseEmbeddingScale
+from .raise_heads import RaiseHeads
+from .raise_rms_norm import RaiseRMSNorm
+from .raise_rope import RaiseRope
+
+PASSES: tuple[ModulePass, ...] = (
+    DropBatch(),
+    CanonicalizePass(),
+    RaiseEmbeddingScale(),
+    RaiseRMSNorm(),
+    RaiseHeads(),
+    RaiseRope(),
+    RaiseAttention(),
+)
+
+
+def check_raised(module: ModuleOp) -> None:
+    """Stops at the first operation that is not in the raised stratum."""
+    for op in module.walk():
+        if isinstance(op, ModuleOp | FuncOp | ReturnOp):
+            continue
+        reason = _illegal(op)
+        if reason:
+            where = nn.module_path(op) or "the model"
+            raise UserError(f"{where}: {op.name} {reason}")
+
+
+def _illegal(op: Operation) -> str | None:
+    if not isinstance(op, nn.RAISED):
+        return "belongs to no pattern that the compiler recognises"
+    if isinstance(op, nn.TokensOp) and len(nn.shape_of(op.result)) != 1:
+        return "has a batch axis"
+    if isinstance(op, nn.LinearOp) and len(nn.shape_of(op.x)) != 2:
+        return "takes one sequence (T, k)"
+    if isinstance(op, nn.BinaryOp) and op.lhs.type != op.rhs.type:
+        return "broadcasts, but no pattern recognises it"
+    return None
+
+
+@dataclass(frozen=True)
+class RaiseToNN(ModulePass):
+    """Raises an imported model completely."""
+
+    name = "raise-to-nn"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        PassPipeline(PASSES, lambda _before, module, _after: module.verify()).apply(ctx, op)
+        check_raised(op)

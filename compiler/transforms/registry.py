@@ -1,0 +1,34 @@
+"""The table of this package's passes, resolved only when one is used, and its xDSL universe.
+
+`UNIVERSE` is the entry point of the group `xdsl.universe`: with the package installed, plain
+`xdsl-opt` knows its dialects and passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from xdsl.passes import ModulePass
+from xdsl.universe import Universe
+
+from ...dialects.registry import dialect_factories, resolve
+
+PASSES = {
+    "drop-batch": ".drop_batch:DropBatch",
+    "raise-embedding-scale": ".raise_embedding_scale:RaiseEmbeddingScale",
+    "raise-rms-norm": ".raise_rms_norm:RaiseRMSNorm",
+    "raise-heads": ".raise_heads:RaiseHeads",
+    "raise-rope": ".raise_rope:RaiseRope",
+    "raise-attention": ".raise_attention:RaiseAttention",
+    "raise-to-nn": ".raise_to_nn:RaiseToNN",
+}
+"""Pass name to "module:class", the module relative to this package."""
+
+
+def pass_factories() -> dict[str, Callable[[], type[ModulePass]]]:
+    """What xDSL registers: for each name, a function that imports the pass."""
+    return {name: partial(resolve, target, __package__) for name, target in PASSES.items()}
+
+
+UNIVERSE = Universe(all_dialects=dialect_factories(), all_passes=pass_factories())
