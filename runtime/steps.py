@@ -1,0 +1,392 @@
+"""What each step of the witness program computes, in exact integers.
+
+One `Pass` runs the program over consecutive positions: all of them at once (the witness, the logits
+of a text) or a few after others whose keys and values are cached (generation). A step's value is
+computed by one function whoever asks; what it commits is handed to ``record`` where there is one.
+Values are int64 arrays over the step's axes. Products go through float64 BLAS, which is exact below
+2^53.
+
+The semantics are the table in `schema.program`. A value outside its range stops the pass with a
+`RangeError` that names the module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from math import isqrt
+
+import numpy as np
+
+from ..errors import RangeError, ZklemmaError
+from ..schema.circuit import Circuit
+from ..schema.program import LIMB_BITS, Step, limb_widths
+
+Axes = tuple[str, ...]
+# (column name, layer or None, axes of the array, array)
+Record = Callable[[str, int | None, Axes, np.ndarray], None]
+
+FLOAT_EXACT = 1 << 53
+INT64 = 1 << 63
+# Weights converted to float64 at a time, where they are not kept.
+CHUNK = 1 << 22
+
+
+class Model:
+    """What all passes share: the integer weights and the tables, arranged for computing.
+
+    Weights are kept in float64 as well while the whole model has at most ``keep`` of them.
+    """
+
+    def __init__(
+        self, circuit: Circuit, params: Mapping[str, np.ndarray], keep: int = 1 << 25
+    ) -> None:
+        self.circuit = circuit
+        self.params = params
+        self.keep = sum(array.size for array in params.values()) <= keep
+        self.matrices: dict[tuple[str, str, int | None], np.ndarray] = {}
+        self.tables: dict[str, tuple[int, np.ndarray]] = {}
+
+    def param(self, name: str, layer: int | None) -> tuple[np.ndarray, Axes]:
+        """A weight (of one layer, if it has a layer axis) and its axes."""
+        axes = self.circuit.column[name].axes
+        array = self.params[name]
+        return (array[layer], axes[1:]) if axes[:1] == ("layer",) else (array, axes)
+
+    def matrix(self, step: Step, name: str, layer: int | None, contracted: Axes) -> np.ndarray:
+        """A weight as (outputs, contracted) matrix, outputs in the order of the weight's axes."""
+        key = step.output, name, layer
+        if key not in self.matrices:
+            array, axes = self.param(name, layer)
+            outputs = [axis for axis in axes if axis not in contracted]
+            order = [axes.index(axis) for axis in (*outputs, *contracted)]
+            inner = int(np.prod([array.shape[axes.index(axis)] for axis in contracted]))
+            matrix = array.transpose(order).reshape(-1, inner)
+            if not self.keep:
+                return matrix
+            self.matrices[key] = matrix.astype(np.float64)
+        return self.matrices[key]
+
+    def magnitude(self, name: str) -> int:
+        column = self.circuit.column[name]
+        return max(abs(column.low), abs(column.high))
+
+    def table(self, name: str) -> tuple[int, np.ndarray]:
+        """(x0, y) of a table of rows (x, y, ...) with y[x - x0] its value at each x."""
+        if name not in self.tables:
+            rows = self.circuit.data[name]
+            first, last = int(rows[:, 0].min()), int(rows[:, 0].max())
+            values = np.zeros(last - first + 1, np.int64)
+            values[rows[:, 0] - first] = rows[:, 1]
+            self.tables[name] = first, values
+        return self.tables[name]
+
+
+@dataclass
+class Pass:
+    """One run over the positions [start, start + count) with token ids ``ids``.
+
+    ``cache`` holds, for each step that attends, the keys or values of all positions so far, in
+    float64, with room for ``capacity`` of them. ``chosen`` are the rows that ``select`` takes.
+    ``targets``, where given, are the tokens that must come out, and then ``argmax`` records what it
+    commits.
+    """
+
+    model: Model
+    axes: Mapping[str, Axes]
+    ids: np.ndarray
+    chosen: slice
+    start: int = 0
+    capacity: int = 0
+    cache: dict[tuple[str, int | None], np.ndarray] = field(default_factory=dict)
+    targets: np.ndarray | None = None
+    record: Record | None = None
+    layer: int | None = None
+    values: dict[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def stop(self) -> int:
+        return self.start + len(self.ids)
+
+    def run(self, step: Step) -> np.ndarray:
+        """Compute a step's value and keep it under its name."""
+        value = OPERATIONS[step.op](self, step)
+        self.values[step.output] = value
+        return value
+
+    def inputs(self, step: Step) -> list[np.ndarray]:
+        return [self.values[name] for name in step.inputs]
+
+    def require(self, step: Step, what: str, value: np.ndarray, low: int, high: int) -> None:
+        """Stop unless low <= value <= high everywhere."""
+        least, most = int(value.min()), int(value.max())
+        if least < low or most > high:
+            raise self.out_of_range(step, what, most if most > high else least, low, high)
+
+    def out_of_range(self, step: Step, what: str, seen: int, low: int, high: int) -> RangeError:
+        where = step.origin.replace("{layer}", str(self.layer))
+        return RangeError(
+            f"{where}: the {what} is {seen}, outside its calibrated range [{low}, {high}]; compile "
+            "with more headroom or with calibration text closer to this"
+        )
+
+    def put(self, step: Step, role: str, array: np.ndarray, axes: Axes | None = None) -> None:
+        if self.record and role in step.witness:
+            (name,) = step.witness[role]
+            self.record(name, self.layer, step.axes if axes is None else axes, array)
+
+    def put_limbs(
+        self, step: Step, role: str, number: np.ndarray, bits: int, axes: Axes | None = None
+    ) -> None:
+        """Record the limbs of an unsigned number of ``bits`` bits."""
+        if not self.record:
+            return
+        names = step.witness.get(role, ())
+        for i, (name, width) in enumerate(zip(names, limb_widths(bits), strict=True)):
+            limb = number >> i * LIMB_BITS & (1 << width) - 1
+            self.record(name, self.layer, step.axes if axes is None else axes, limb)
+
+
+def peak(array: np.ndarray) -> int:
+    """The largest magnitude."""
+    return max(-int(array.min()), int(array.max()))
+
+
+def product(x: np.ndarray, matrix: np.ndarray, bound: int) -> np.ndarray:
+    """x @ matrix.T, exact, as int64; ``bound`` is at least sum_k |x| |matrix| in every cell.
+
+    ``x`` (..., rows, k) holds integers; ``matrix`` (..., outputs, k) integers of any dtype,
+    converted piece by piece unless it is float64.
+    """
+    if bound >= FLOAT_EXACT:
+        # Halve the width of x. What stays is bounded by the same share of the bound, up to
+        # rounding.
+        bits = (peak(x).bit_length() + 1) // 2
+        inner = bound // max(peak(x), 1) + 1
+        high = product(x >> bits, matrix, inner * (1 + (peak(x) >> bits)))
+        return (high << bits) + product(x & (1 << bits) - 1, matrix, inner << bits)
+    real = x.astype(np.float64)
+    if matrix.dtype == np.float64:
+        return (real @ matrix.swapaxes(-1, -2)).astype(np.int64)
+    result = np.empty((len(x), len(matrix)), np.int64)
+    rows = max(1, CHUNK // matrix.shape[1])
+    for i in range(0, len(matrix), rows):
+        result[:, i : i + rows] = real @ matrix[i : i + rows].astype(np.float64).T
+    return result
+
+
+def requantize(run: Pass, step: Step, acc: np.ndarray) -> np.ndarray:
+    shift, bits = step.attributes["shift"], step.attributes["bits"]
+    assert isinstance(shift, int) and isinstance(bits, int)
+    rounded = acc + (1 << shift >> 1)
+    y = rounded >> shift
+    half = 1 << bits - 1
+    run.require(step, "output", y, -half, half - 1)
+    if run.record:
+        run.put_limbs(step, "limbs", y + half, bits)
+        run.put_limbs(step, "rem", rounded & (1 << shift) - 1, shift)
+    return y
+
+
+def embed(run: Pass, step: Step) -> np.ndarray:
+    table, _ = run.model.param(step.inputs[0], run.layer)
+    rows = table[run.ids].astype(np.int64)
+    run.put(step, "y", rows)
+    return rows << attribute(step, "shift")
+
+
+def rms_norm(run: Pass, step: Step) -> np.ndarray:
+    x = run.values[step.inputs[0]]
+    gain, _ = run.model.param(step.inputs[1], run.layer)
+    eps, emin, emax = (attribute(step, name) for name in ("eps", "emin", "emax"))
+    first, table = run.model.table(str(step.attributes["table"]))
+    largest = isqrt((INT64 - 1 - eps) // x.shape[-1])
+    run.require(step, "input", x, -largest, largest)
+    square = (x * x).sum(-1) + eps
+    e = (bit_length(square) - 15) // 2
+    run.require(step, "exponent of the sum of squares", e, emin, emax)
+    m = square >> 2 * e
+    r = table[m - first]
+    p2 = 1 << (emax - e)
+    u = r * p2
+    scaled = x * u[..., None]
+    largest = (INT64 >> 1) // max(1, peak(gain))
+    run.require(step, "normalised input", scaled, -largest, largest)
+    if run.record:
+        p4 = 1 << 2 * e
+        pm = p4 * m
+        axes = step.axes[:-1]
+        for role, array in (("m", m), ("r", r), ("p2", p2), ("p4", p4), ("pm", pm), ("u", u)):
+            run.put(step, role, array, axes)
+        run.put_limbs(step, "remainder", square - pm, 2 * emax, axes)
+        run.put_limbs(step, "slack", p4 - 1 - (square - pm), 2 * emax, axes)
+    return requantize(run, step, scaled * gain)
+
+
+def bit_length(x: np.ndarray) -> np.ndarray:
+    """Of positive int64; float64 rounds up to the next power of two where x is just below it."""
+    bits = np.frexp(x.astype(np.float64))[1].astype(np.int64)
+    return bits - ((x >> bits - 1) == 0)
+
+
+def matmul(run: Pass, step: Step) -> np.ndarray:
+    (name, weight), model = step.inputs, run.model
+    x, axes = run.values[name], run.axes[name]
+    contracted = tuple(axis for axis in axes if axis not in step.axes)
+    matrix = model.matrix(step, weight, run.layer, contracted)
+    kept = [axis for axis in axes if axis in step.axes]
+    flat = x.transpose([axes.index(axis) for axis in (*kept, *contracted)])
+    flat = flat.reshape(-1, matrix.shape[1])
+    share = matrix.shape[1] * model.magnitude(weight)
+    largest = (INT64 >> 1) // share
+    run.require(step, "input", x, -largest, largest)
+    result = product(flat, matrix, peak(x) * share)
+    array, weight_axes = model.param(weight, run.layer)
+    outputs = [axis for axis in weight_axes if axis not in contracted]
+    sizes = [x.shape[axes.index(axis)] for axis in kept]
+    sizes += [array.shape[weight_axes.index(axis)] for axis in outputs]
+    order = [[*kept, *outputs].index(axis) for axis in step.axes]
+    return requantize(run, step, result.reshape(sizes).transpose(order))
+
+
+def rope(run: Pass, step: Step) -> np.ndarray:
+    x = run.values[step.inputs[0]]
+    kinds = step.attributes["kinds"]
+    assert isinstance(kinds, tuple) and run.layer is not None
+    cos, sin = (
+        run.model.circuit.data[name][kinds[run.layer], run.start : run.stop]
+        for name in step.inputs[1:]
+    )
+    half = x.shape[-1] // 2
+    turned = np.concatenate([-x[..., half:], x[..., :half]], axis=-1)
+    return requantize(run, step, x * cos + turned * sin)
+
+
+def history(run: Pass, step: Step, x: np.ndarray) -> np.ndarray:
+    """x[kv, token, dim] appended to those of earlier positions."""
+    key = step.output, run.layer
+    if key not in run.cache:
+        run.cache[key] = np.empty((x.shape[0], run.capacity, x.shape[2]))
+    run.cache[key][:, run.start : run.stop] = x
+    return run.cache[key][:, : run.stop]
+
+
+def scores(run: Pass, step: Step) -> np.ndarray:
+    q, k = run.inputs(step)
+    kv, group, count, dim = q.shape
+    keys = history(run, step, k)
+    bound = dim * peak(q) * peak(keys)
+    acc = product(q.reshape(kv, group * count, dim), keys, bound)
+    return requantize(run, step, acc.reshape(kv, group, count, -1))
+
+
+def softmax(run: Pass, step: Step) -> np.ndarray:
+    (s,) = run.inputs(step)
+    bits, k, width = (attribute(step, name) for name in ("bits", "k", "width"))
+    windows = step.attributes["windows"]
+    assert isinstance(windows, tuple) and run.layer is not None
+    window = windows[run.layer]
+    back = np.arange(run.start, run.stop)[:, None] - np.arange(run.stop)
+    allowed = (back >= 0) & (back < window) if window else back >= 0
+    top = np.where(allowed, s, -(1 << bits - 1)).max(-1)
+    d = top[..., None] - s + np.where(allowed, 0, 2 << bits)
+    e = run.model.table(str(step.attributes["table"]))[1][d]
+    total = e.sum(-1)
+    run.require(step, "sum of exponentials", total, 1, 1 << width)
+    inverse = (1 << k) // total
+    run.require(step, "reciprocal", inverse, 0, (1 << k - 14) - 1)
+    if run.record:
+        axes = step.axes[:-1]
+        select = np.zeros(s.shape, np.uint8)
+        # d is zero exactly at the allowed cells that attain the top.
+        np.put_along_axis(select, d.argmin(-1)[..., None], 1, axis=-1)
+        run.put(step, "e", e)
+        run.put(step, "select", select)
+        run.put_limbs(step, "top", top + (1 << bits - 1), bits, axes)
+        run.put_limbs(step, "inv", inverse, k - 14, axes)
+        remainder = (1 << k) - inverse * total
+        run.put_limbs(step, "remainder", remainder, width, axes)
+        run.put_limbs(step, "slack", total - 1 - remainder, width, axes)
+    run.values[f"{step.output}.inv"] = inverse
+    return e
+
+
+def attend(run: Pass, step: Step) -> np.ndarray:
+    e, inverse, v = run.inputs(step)
+    kv, group, count, sources = e.shape
+    values = history(run, step, v).swapaxes(-1, -2)
+    bound = sources * peak(e) * peak(values)
+    mixed = product(e.reshape(kv, group * count, sources), values, bound)
+    # inverse * sum(e) <= 2^k, so this stays below 2^(k + 15).
+    return requantize(run, step, mixed.reshape(kv, group, count, -1) * inverse[..., None])
+
+
+def table(run: Pass, step: Step) -> np.ndarray:
+    (x,) = run.inputs(step)
+    first, values = run.model.table(str(step.attributes["table"]))
+    y = values[x + ((1 << 15) - first)]
+    run.put(step, "y", y)
+    return y
+
+
+def mul(run: Pass, step: Step) -> np.ndarray:
+    a, b = run.inputs(step)
+    return requantize(run, step, a * b)
+
+
+def add(run: Pass, step: Step) -> np.ndarray:
+    a, b = run.inputs(step)
+    return a + b
+
+
+def select(run: Pass, step: Step) -> np.ndarray:
+    (x,) = run.inputs(step)
+    return x[run.chosen]
+
+
+def argmax(run: Pass, step: Step) -> np.ndarray:
+    """The tokens; the logits are left under the output's name + ".logits"."""
+    (name, weight), model = step.inputs, run.model
+    x = run.values[name]
+    matrix = model.matrix(step, weight, run.layer, run.axes[name][-1:])
+    bound = x.shape[-1] * peak(x) * model.magnitude(weight)
+    logits = product(x, matrix, bound)
+    run.values[f"{step.output}.logits"] = logits
+    tokens = logits.argmax(-1)
+    if run.targets is None:
+        return tokens
+    if (wrong := np.flatnonzero(tokens != run.targets)).size:
+        i = int(wrong[0])
+        raise ZklemmaError(
+            f"generated token {i} is {run.targets[i]}, but the model says {tokens[i]}: "
+            "only the model's own greedy output can be proved"
+        )
+    best = np.take_along_axis(logits, run.targets[:, None], -1)
+    gap = best - logits - (np.arange(logits.shape[-1]) < run.targets[:, None])
+    width = attribute(step, "width")
+    run.require(step, "gap between logits", gap, 0, (1 << width) - 1)
+    run.put(step, "best", best[:, 0])
+    run.put_limbs(step, "limbs", gap, width, (*step.axes, model.param(weight, None)[1][0]))
+    return tokens
+
+
+def attribute(step: Step, name: str) -> int:
+    value = step.attributes[name]
+    assert isinstance(value, int)
+    return value
+
+
+OPERATIONS: dict[str, Callable[[Pass, Step], np.ndarray]] = {
+    "embed": embed,
+    "rms_norm": rms_norm,
+    "matmul": matmul,
+    "rope": rope,
+    "scores": scores,
+    "softmax": softmax,
+    "attend": attend,
+    "table": table,
+    "mul": mul,
+    "add": add,
+    "select": select,
+    "argmax": argmax,
+}
