@@ -29,6 +29,9 @@ from .files import KEY, MODEL, Buffer, atomic_write, pack, padding, read, unpack
 if TYPE_CHECKING:
     from .protocol.parameters import Parameters
 
+    # Checkers do not accept a cached property where a protocol asks for a property.
+    cached_property = property
+
 ROOT_BYTES = 32
 
 

@@ -22,6 +22,7 @@ import typer
 from ..errors import InvalidProof, UserError, ZklemmaError
 from . import console
 
+VISIBILITY = {"weights": "private", "prompt": "public", "output": "public"}
 INVALID, UNUSABLE, INTERRUPTED = 1, 2, 130
 
 app = typer.Typer(
@@ -146,9 +147,7 @@ def prove(
             print(console.printable(text), end="", flush=True, file=text_to)
 
     start = time.perf_counter()
-    tokens = answer.prompt_tokens(artifact, prompt, max_new_tokens)
-    stream(prompt)
-    generated = answer.generate(artifact, tokens, max_new_tokens, stream)
+    tokens, generated = answer.generate(artifact, prompt, max_new_tokens, stream)
     stream("\n")
     seconds = {"generate": time.perf_counter() - start}
     with console.Bar(["execute", "commit", "lookup", "einsum", "open"], not quiet) as bar:
@@ -218,10 +217,11 @@ def verify(
         model_id, content = files.decode_proof(data, str(proof))
         if model_id != model.digest:
             raise InvalidProof(f"the proof is one of model {model_id.hex()}, not of this key's")
-        statement = check(model, content)
+        verified = check(model, content)
     except InvalidProof as error:
         report["reason"] = console.one_line(str(error))
     else:
+        statement = verified.statement
         prompt, output = statement.tokens[: statement.prompt], statement.tokens[statement.prompt :]
         report |= {
             "valid": True,
@@ -229,10 +229,10 @@ def verify(
             "output": model.continuation(prompt, output),
             "tokens": len(statement.tokens),
             "generated": statement.generated,
-            "token_ids": statement.tokens,
-            "visibility": statement.visibility,
+            "token_ids": list(statement.tokens),
+            "visibility": VISIBILITY,
             "hiding": statement.hiding,
-            "security_bits": statement.security_bits,
+            "security_bits": verified.security_bits,
         }
     report["seconds"] = time.perf_counter() - start
     if as_json:

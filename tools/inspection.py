@@ -9,6 +9,8 @@ from typing import Any
 
 from ..runtime import files
 from ..runtime.keys import VerifyingKey, load_artifact
+from ..runtime.protocol.channel import Reader
+from ..runtime.verifier import read_statement
 from ..schema.circuit import GENERATED, TOKENS, Circuit, Shape
 
 
@@ -24,7 +26,15 @@ def describe(path: Path) -> dict[str, Any]:
     }
     if kind is files.PROOF:
         model_id, proof = files.decode_proof(data, str(path))
-        return report | {"model_id": model_id.hex(), "sha256": hashlib.sha256(proof).hexdigest()}
+        statement = read_statement(Reader(proof))
+        return report | {
+            "model_id": model_id.hex(),
+            "sha256": hashlib.sha256(proof).hexdigest(),
+            "prompt_tokens": statement.prompt,
+            "generated_tokens": statement.generated,
+            "hiding": statement.hiding,
+            "token_ids": list(statement.tokens),
+        }
     if kind is files.KEY:
         return report | _key(VerifyingKey.decode(data, str(path)))
     artifact = load_artifact(path)
