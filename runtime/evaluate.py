@@ -51,7 +51,7 @@ class Columns:
         self.values = values
         self.tokens = np.asarray(tokens, np.int64)
         self._publics: dict[str, np.ndarray] = {}
-        self._fitting: set[int] = set()
+        self._fitting: dict[int, Expr] = {}
 
     @cached_property
     def ids(self) -> np.ndarray:
@@ -105,7 +105,7 @@ class Columns:
             part = self._term(term, expr.axes, spans)
             if term.coefficient != 1:
                 part = np.multiply(part, term.coefficient, dtype=np.int64)
-            if total.shape == np.broadcast_shapes(total.shape, part.shape) and total.size > 1:
+            if total.shape == np.broadcast_shapes(total.shape, part.shape):
                 total += part
             else:
                 total = np.add(total, part, dtype=np.int64)
@@ -114,28 +114,25 @@ class Columns:
     def _term(self, term: Term, axes: tuple[str, ...], spans: Mapping[str, range]) -> np.ndarray:
         """The column of a term as it is read, with size 1 along the axes that it does not read."""
         array = self.column(term.column)
-        targets = [index.axis for index in term.indices]
-        names = list(targets)
-        joint = {axis for axis in targets if axis and targets.count(axis) > 1}
-        gathers: dict[str, list[tuple[int, np.ndarray]]] = {axis: [] for axis in joint}
-        # Narrow first, then sum over what is left.
-        for position, index in enumerate(term.indices):
-            if index.kind == "sum":
-                continue
-            span = spans[index.axis]
-            if index.axis in joint:
-                assert index.kind not in ("before", "rotate")
-                gathers[index.axis].append((position, self._source(index, span)))
-                continue
-            array = self._read(array, position, index, span)
+        names = [index.axis for index in term.indices]
         summed = tuple(i for i, index in enumerate(term.indices) if index.kind == "sum")
-        for parts in gathers.values():
-            # Both axes to the front, one gather, and the result takes the place of the first.
-            first, second = (position for position, _ in parts)
-            moved = np.moveaxis(array, (first, second), (0, 1))
-            taken = moved[parts[0][1], parts[1][1]]
-            array = np.expand_dims(np.moveaxis(taken, 0, first), second)
-            names[second] = ""
+        readers: dict[str, list[int]] = {}
+        for position, axis in enumerate(names):
+            if axis:
+                readers.setdefault(axis, []).append(position)
+        # Narrow first, then sum over what is left.
+        for axis, positions in readers.items():
+            if len(positions) == 1:
+                array = self._read(array, positions[0], term.indices[positions[0]], spans[axis])
+        for axis, positions in readers.items():
+            if len(positions) > 1:
+                # One gather along all of them at once; the first keeps the result.
+                sources = tuple(self._source(term.indices[i], spans[axis]) for i in positions)
+                taken = np.moveaxis(array, positions, range(len(positions)))[sources]
+                array = np.moveaxis(taken, 0, positions[0])
+                array = np.expand_dims(array, positions[1:])
+                for i in positions[1:]:
+                    names[i] = ""
         if summed:
             array = array.sum(axis=summed, dtype=np.int64, keepdims=True)
         kept = [i for i, name in enumerate(names) if name]
@@ -181,6 +178,8 @@ class Columns:
                 return self.ids[cut]
             case "previous":
                 return self.tokens[self.shape.prompt - 1 : -1][cut]
+            case "previous":
+                return self.ids[self.shape.prompt - 1 :][cut]
             case "next":
                 return self.next[cut]
             case "pick":
@@ -199,4 +198,4 @@ class Columns:
                 size *= self.size(axis) if index.kind in ("sum", "before") else 1
             total += size
         assert total < INT64, f"an expression in {expr.terms[0].column} may leave 64 bits"
-        self._fitting.add(id(expr))
+        self._fitting[id(expr)] = expr

@@ -132,12 +132,12 @@ class Executor:
         program = self.program
         for step in program.prologue:
             residual = run.run(step)
-        for run.layer in range(program.layers):
-            run.values["residual"] = residual
+        for layer in range(program.layers):
+            run.layer, run.values["residual"] = layer, residual
             for step in program.body:
                 residual = run.run(step)
             if progress:
-                progress.stage("execute", (run.layer + 1) / program.layers)
+                progress.stage("execute", (layer + 1) / program.layers)
         run.layer = None
         run.values["residual"] = residual
         for step in program.epilogue:

@@ -190,9 +190,7 @@ def requantize(run: Pass, step: Step, acc: np.ndarray) -> np.ndarray:
 
 def embed(run: Pass, step: Step) -> np.ndarray:
     table, _ = run.model.param(step.inputs[0], run.layer)
-    rows = table[run.ids].astype(np.int64)
-    run.put(step, "y", rows)
-    return rows << attribute(step, "shift")
+    return table[run.ids].astype(np.int64) << attribute(step, "shift")
 
 
 def rms_norm(run: Pass, step: Step) -> np.ndarray:

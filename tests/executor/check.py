@@ -19,10 +19,10 @@ def violations(
     circuit: Circuit, shape: Shape, values: Mapping[str, np.ndarray], tokens: Sequence[int]
 ) -> list[str]:
     """The relations that do not hold; also "range of ..." a column and "bound of ..." an einsum."""
-    return _Check(circuit, shape, values, tokens).run()
+    return CellwiseCheck(circuit, shape, values, tokens).run()
 
 
-class _Check:
+class CellwiseCheck:
     def __init__(
         self,
         circuit: Circuit,
@@ -85,6 +85,8 @@ class _Check:
                         choices.append([i + self.shape.prompt - 1])
                     case "token":
                         choices.append([self.ids[i]])
+                    case "previous":
+                        choices.append([self.ids[i + self.shape.prompt - 1]])
                     case "next":
                         choices.append([self.next[i]])
                     case "pick":
@@ -99,14 +101,19 @@ class _Check:
     def whole(self, expr: Expr) -> dict[tuple[int, ...], int]:
         return {tuple(at.values()): self.value(expr, at) for at in self.cells(expr.axes)}
 
-    def run(self) -> list[str]:
+    def run(self, touching: str = "") -> list[str]:
+        """Check all relations, or only those that read the column ``touching``."""
+
+        def concerned(relations):
+            return [r for r in relations if not touching or f"'{touching}'" in repr(r)]
+
         failed = []
         for column in self.circuit.home("witness"):
             flat = np.array(self.columns[column.name], dtype=object)
             assert flat.shape == self.circuit.sizes(column, self.shape), column.name
             if flat.min() < column.low or flat.max() > column.high:
                 failed.append(f"range of {column.name}")
-        for einsum in self.circuit.einsums:
+        for einsum in concerned(self.circuit.einsums):
             axes = einsum.lhs.axes
             gap = self.whole(einsum.lhs)
             limit = {cell: abs(value) for cell, value in gap.items()}
@@ -124,7 +131,7 @@ class _Check:
                 failed.append(einsum.name)
             if max(limit.values()) > einsum.bound:
                 failed.append(f"bound of {einsum.name}")
-        for lookup in self.circuit.lookups:
+        for lookup in concerned(self.circuit.lookups):
             if lookup.table not in self.rows:
                 contents = self.circuit.data[lookup.table].tolist()
                 self.rows[lookup.table] = set(map(tuple, contents))
@@ -133,7 +140,7 @@ class _Check:
                 if tuple(self.value(expr, at) for expr in lookup.exprs) not in rows:
                     failed.append(lookup.name)
                     break
-        for linear in self.circuit.linears:
+        for linear in concerned(self.circuit.linears):
             if any(self.whole(linear.expr).values()):
                 failed.append(linear.name)
         return failed

@@ -6,9 +6,6 @@ prover can be tested without the compiler. Numbers are fixed-point, real = integ
 Activations have 16 bits at `FRAC`, weights 16 bits at `WEIGHT_FRAC`, residual deltas 24 bits at
 `RESIDUAL_FRAC`. Weights are drawn so that every role has about unit variance, which is what the
 shifts are calibrated for.
-
-The embedded tokens are committed (``embed``), because the epilogue reads the residual stream at the
-generated positions and an index cannot be a position and a token id at once.
 """
 
 from __future__ import annotations
@@ -38,7 +35,7 @@ from zklemma.schema.program import Program, Step, limb_widths
 FRAC = 11
 WEIGHT_FRAC = 12
 RESIDUAL_FRAC = 12
-TABLE_FRAC = 12
+TABLE_FRAC = 11
 ROPE_FRAC = 14
 GAIN_FRAC = 10
 RSQRT_FRAC = 23
@@ -173,12 +170,9 @@ class _Toy:
         self.param("embedding", ("vocabulary", "channel"), table, TABLE_FRAC)
         axes = ("token", "channel")
         shift = RESIDUAL_FRAC - TABLE_FRAC
-        self.witness("embed", axes, *self.range("embedding"))
-        self.step("embed", ("embedding",), "x0", axes, {"shift": shift}, {"y": ("embed",)}, "embed")
-        row = Term(-1, "embedding", (Index("token", "token"), Index("same", "channel")))
-        relation = plus(self.read("embed"), Expr(axes, (row,)))
-        self.linear("embed.rows", relation, "embed")
-        self.x0 = times(1 << shift, self.read("embed"))
+        self.step("embed", ("embedding",), "x0", axes, {"shift": shift})
+        indices = Index("token", "token"), Index("same", "channel")
+        self.x0 = Expr(axes, (Term(1 << shift, "embedding", indices),))
 
     def body(self) -> None:
         everywhere = ("layer", "token", "channel")
@@ -476,7 +470,7 @@ class _Toy:
         of them."""
         terms = []
         for term in expr.terms:
-            indices = tuple(index if i.axis == old else i for i in term.indices)
+            indices = tuple(self.compose(i, index) if i.axis == old else i for i in term.indices)
             terms.append(replace(term, indices=indices))
         axes = tuple(index.axis if axis == old else axis for axis in expr.axes)
         constant = expr.constant
@@ -492,6 +486,13 @@ class _Toy:
                 assert old == "layer"
                 constant *= self.layers
         return Expr(axes, tuple(term for term in terms if term.coefficient), constant)
+
+    def compose(self, inner: Index, outer: Index) -> Index:
+        if inner.kind == "token":
+            assert outer.kind == "window"
+            return Index("previous", outer.axis)
+        assert inner.kind == "same"
+        return outer
 
     def read(self, name: str) -> Expr:
         column = self.columns[name]

@@ -1,0 +1,187 @@
+"""The executor on the miniature model: one function however it is run, and a witness that holds."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from check import CellwiseCheck, violations
+from toy import Sizes, toy_model
+from zklemma.errors import RangeError, UserError, ZklemmaError
+from zklemma.runtime.executor import Executor
+from zklemma.runtime.keys import storage
+from zklemma.runtime.steps import Model, bit_length, product
+from zklemma.schema.circuit import Shape
+from zklemma.schema.program import Program, Step
+
+PROMPT = [3, 7, 1]
+
+
+def executor(layers: int = 2, seed: int = 0) -> Executor:
+    return Executor(*toy_model(layers, seed))
+
+
+def test_the_circuit_is_well_formed() -> None:
+    toy_model(3)[0].check()
+
+
+@pytest.mark.parametrize(
+    ("layers", "seed", "prompt", "count"),
+    [(1, 0, 3, 5), (2, 0, 3, 5), (3, 1, 1, 1), (2, 2, 11, 5), (2, 3, 1, 9)],
+)
+def test_the_witness_satisfies_every_relation(
+    layers: int, seed: int, prompt: int, count: int
+) -> None:
+    circuit, program, params = toy_model(layers, seed)
+    run = Executor(circuit, program, params)
+    ids = np.random.default_rng(seed).integers(0, run.vocabulary, prompt).tolist()
+    tokens = ids + run.generate(ids, count)
+    witness = run.witness(tokens, prompt, count)
+    shape = Shape(prompt, count)
+    for column in circuit.home("witness"):
+        assert witness[column.name].shape == circuit.sizes(column, shape)
+        assert witness[column.name].dtype == storage(column)
+    assert violations(circuit, shape, {**witness, **params}, tokens) == []
+
+
+def test_a_changed_cell_violates_a_relation() -> None:
+    circuit, program, params = toy_model(2, 0)
+    run = Executor(circuit, program, params)
+    tokens = PROMPT + run.generate(PROMPT, 3)
+    witness = run.witness(tokens, 3, 3)
+    check = CellwiseCheck(circuit, Shape(3, 3), {**witness, **params}, tokens)
+    random = np.random.default_rng(0)
+    for column in circuit.home("witness"):
+        honest = check.columns[column.name]
+        array = np.array(honest)
+        cell = tuple(random.integers(array.shape))
+        array[cell] += -1 if array[cell] == column.high else 1
+        check.columns[column.name] = array.tolist()
+        found = check.run(touching=column.name)
+        assert [name for name in found if " of " not in name], column.name
+        check.columns[column.name] = honest
+
+
+def test_generation_and_the_batched_pass_agree_bit_for_bit() -> None:
+    run = executor(3, 4)
+    tokens = PROMPT + run.generate(PROMPT, 10)
+    logits = run.logits(tokens)
+    assert logits.argmax(-1)[2:-1].tolist() == tokens[3:]
+    # Logits of cached single steps: feed the tokens one by one.
+    cache, rows = {}, []
+    for position, token in enumerate(tokens):
+        step = run._pass(np.array([token]), slice(None), position, run.max_tokens)
+        step.cache = cache
+        run._run(step)
+        rows.append(step.values["tokens.logits"][0])
+    assert np.array_equal(np.stack(rows), logits)
+    witness = run.witness(tokens, 3, 10)
+    assert witness["head.best"].tolist() == logits.max(-1)[2:-1].tolist()
+
+
+def test_a_prefix_does_not_see_what_follows() -> None:
+    run = executor(2, 5)
+    ids = [1, 2, 3, 4, 5, 6, 7, 8]
+    assert np.array_equal(run.logits(ids)[:5], run.logits(ids[:5]))
+    assert not np.array_equal(run.logits([9, *ids[1:]])[1], run.logits(ids)[1])
+
+
+def test_weights_that_are_not_kept_give_the_same() -> None:
+    run = executor()
+    expected = run.logits(PROMPT)
+    run.model = Model(run.circuit, run.model.params, keep=0)
+    assert np.array_equal(run.logits(PROMPT), expected)
+    assert not run.model.matrices
+
+
+def test_tokens_are_reported_and_a_stop_token_ends_the_text() -> None:
+    run = executor()
+    seen: list[int] = []
+    tokens = run.generate(PROMPT, 4, seen.append)
+    assert seen == tokens and len(tokens) == 4
+    first = tokens.index(tokens[2])
+    assert run.generate(PROMPT, 4, stop={tokens[2]}) == tokens[: first + 1]
+
+
+def test_only_the_models_own_output_has_a_witness() -> None:
+    run = executor()
+    tokens = PROMPT + run.generate(PROMPT, 4)
+    tokens[4] ^= 1
+    with pytest.raises(ZklemmaError, match="generated token 1 is"):
+        run.witness(tokens, 3, 4)
+
+
+def test_an_equal_maximum_goes_to_the_lowest_token() -> None:
+    circuit, program, params = toy_model(2, 0)
+    first = Executor(circuit, program, params).generate(PROMPT, 1)[0]
+    for twin in {0, 19} - {first}:
+        twins = {**params, "embedding": params["embedding"].copy()}
+        twins["embedding"][twin] = params["embedding"][first]
+        run = Executor(circuit, program, twins)
+        assert run.logits(PROMPT)[-1, first] == run.logits(PROMPT)[-1, twin]
+        assert run.generate(PROMPT, 1) == [min(first, twin)]
+        witness = run.witness([*PROMPT, min(first, twin)], 3, 1)
+        values = {**witness, **twins}
+        assert violations(circuit, Shape(3, 1), values, [*PROMPT, min(first, twin)]) == []
+
+
+def test_out_of_range_names_module_layer_value_and_range() -> None:
+    circuit, program, params = toy_model(2, 0)
+    params["mlp.up_proj"][1] = 32767
+    with pytest.raises(RangeError, match=r"model\.layers\.1\.mlp\.up: .*\[-32768, 32767\]"):
+        Executor(circuit, program, params).generate(PROMPT, 1)
+
+
+def test_a_norm_stops_outside_its_exponents() -> None:
+    circuit, program, params = toy_model(1, 0)
+
+    def narrow(step: Step) -> Step:
+        if step.output != "attn.norm":
+            return step
+        return replace(step, attributes={**step.attributes, "emin": 20, "emax": 20})
+
+    body = tuple(map(narrow, program.body))
+    narrowed = Program(program.layers, program.prologue, body, program.epilogue)
+    with pytest.raises(RangeError, match=r"layers\.0\.attn\.norm: the exponent of .*\[20, 20\]"):
+        Executor(circuit, narrowed, params).logits(PROMPT)
+
+
+@pytest.mark.parametrize(
+    ("ids", "count", "text"),
+    [
+        ([], 3, "empty"),
+        ([20], 3, "token 20 is not in the vocabulary"),
+        ([-1], 3, "token -1 is not"),
+        ([1] * 10, 7, "compiled for 16"),
+        ([1], 0, "at least one"),
+    ],
+)
+def test_bad_requests(ids: list[int], count: int, text: str) -> None:
+    with pytest.raises(UserError, match=text):
+        executor().generate(ids, count)
+
+
+def test_padding_may_need_more_positions_than_there_are() -> None:
+    circuit, program, params = toy_model(1, 0, Sizes(max_tokens=19))
+    with pytest.raises(UserError, match="need 20 positions"):
+        Executor(circuit, program, params).generate([1] * 17, 2)
+
+
+def test_weights_of_another_shape() -> None:
+    circuit, program, params = toy_model(1, 0)
+    params["embedding"] = params["embedding"][:-1]
+    with pytest.raises(ZklemmaError, match="weight embedding"):
+        Executor(circuit, program, params)
+
+
+def test_products_are_exact_beyond_the_mantissa() -> None:
+    random = np.random.default_rng(0)
+    x = random.integers(-(1 << 40), 1 << 40, (3, 50))
+    w = random.integers(-(1 << 15), 1 << 15, (4, 50)).astype(np.int16)
+    exact = (x.astype(object) @ w.T.astype(object)).astype(np.int64)
+    for matrix in (w, w.astype(np.float64)):
+        assert np.array_equal(product(x, matrix, 50 << 55), exact)
+
+
+def test_bit_length_at_the_edges() -> None:
+    x = [1 << b for b in range(63)] + [(1 << b) - 1 for b in range(1, 64)]
+    assert bit_length(np.array(x)).tolist() == [v.bit_length() for v in x]
