@@ -16,7 +16,6 @@ from ..schema.circuit import Circuit, Shape
 from ..schema.program import Program
 from .evaluate import position_ids
 from .keys import storage
-from .progress import Progress, Silent
 from .steps import OPERATIONS, Axes, Model, Pass
 
 
@@ -82,11 +81,12 @@ class Executor:
         ids: Sequence[int],
         prompt: int,
         generated: int,
-        progress: Progress | None = None,
+        progress: Callable[[float], None] | None = None,
     ) -> dict[str, np.ndarray]:
         """Every witness column at Shape(prompt, generated), in its narrowest integer dtype.
 
-        ``ids`` are the prompt and the generated tokens, which must be the model's own.
+        ``ids`` are the prompt and the generated tokens, which must be the model's own. ``progress``
+        receives the fraction that is done.
         """
         tokens = self._ids(ids)
         if len(tokens) != prompt + generated:
@@ -120,7 +120,7 @@ class Executor:
             capacity=shape.rows,
         )
         run.targets, run.record = tokens[prompt:], record
-        self._run(run, progress or Silent())
+        self._run(run, progress)
         if missing:
             raise ZklemmaError(f"no step of the witness program makes {min(missing)}")
         return columns
@@ -128,7 +128,7 @@ class Executor:
     def _pass(self, ids: np.ndarray, chosen: slice, start: int = 0, capacity: int = 0) -> Pass:
         return Pass(self.model, self.axes, ids, chosen, start, capacity)
 
-    def _run(self, run: Pass, progress: Progress | None = None) -> None:
+    def _run(self, run: Pass, progress: Callable[[float], None] | None = None) -> None:
         program = self.program
         for step in program.prologue:
             residual = run.run(step)
@@ -137,7 +137,7 @@ class Executor:
             for step in program.body:
                 residual = run.run(step)
             if progress:
-                progress.stage("execute", (layer + 1) / program.layers)
+                progress((layer + 1) / program.layers)
         run.layer = None
         run.values["residual"] = residual
         for step in program.epilogue:

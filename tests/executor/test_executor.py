@@ -74,7 +74,9 @@ def test_generation_and_the_batched_pass_agree_bit_for_bit() -> None:
         run._run(step)
         rows.append(step.values["tokens.logits"][0])
     assert np.array_equal(np.stack(rows), logits)
-    witness = run.witness(tokens, 3, 10)
+    fractions: list[float] = []
+    witness = run.witness(tokens, 3, 10, fractions.append)
+    assert fractions == [1 / 3, 2 / 3, 1]
     assert witness["head.best"].tolist() == logits.max(-1)[2:-1].tolist()
 
 
