@@ -29,7 +29,9 @@ TOKENS = "tokens"
 GENERATED = "generated"
 
 Home = Literal["param", "witness", "public"]
-IndexKind = Literal["same", "sum", "before", "rotate", "window", "token", "next", "pick"]
+IndexKind = Literal[
+    "same", "sum", "before", "rotate", "window", "token", "previous", "next", "pick"
+]
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ class Index:
     ``rotate``  the half-split rotation: -column[i + n/2] if i < n/2 else column[i - n/2]
     ``window``  j = i + prompt - 1 (generated index to position)
     ``token``   j = the token id at position i
+    ``previous`` j = the id of the token before the i-th generated one, at position i + prompt - 1
     ``next``    j = the id of the i-th generated token
     ``pick``    j = table[i], a fixed table
     """
@@ -308,6 +311,7 @@ class Circuit:
             "rotate": target == size and isinstance(size, int) and size % 2 == 0,
             "window": target == GENERATED and size == TOKENS,
             "token": target == TOKENS,
+            "previous": target == GENERATED,
             "next": target == GENERATED,
             "pick": isinstance(size, int)
             and len(index.table) == target

@@ -28,8 +28,8 @@ class Affine:
 class Reader:
     """Takes a proof apart; every item is checked to be there and canonical."""
 
-    def __init__(self, data: bytes):
-        self._data = memoryview(data)
+    def __init__(self, data: bytes | bytearray):
+        self._data = data
         self._at = 0
 
     def take(self, count: int) -> bytes:

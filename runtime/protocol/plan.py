@@ -60,8 +60,10 @@ class Instance:
     shared: tuple[str, ...]
     rounds: int
 
-    def bound(self, factor: Expr) -> list[str]:
-        return [axis for axis in factor.axes if axis not in self.variables]
+    @property
+    def factors(self) -> list[Expr]:
+        """The distinct factors; a square names one twice."""
+        return list(dict.fromkeys(self.product.factors))
 
 
 def multiplicity(group: int, table: str) -> str:
@@ -238,14 +240,56 @@ class Plan:
             for axis in self.circuit.axes
         }
         shared = tuple(axis for axis in uses if axis in left and uses[axis] > 1)
-        variables = tuple(
-            axis
-            for axis in uses
-            if uses[axis] > 1 or (axis not in left and uses[axis] == 1 and len(product.factors) == 1)
-        )
+        variables = tuple(axis for axis in uses if uses[axis] > 1)
         return Instance(
             einsum, product, variables, shared, sum(self.bits(axis) for axis in variables)
         )
+
+    def is_public(self, expr: Expr) -> bool:
+        """Whether the verifier can evaluate ``expr`` alone."""
+        return all(self.circuit.column[term.column].home == "public" for term in expr.terms)
+
+    @cached_property
+    def point_axes(self) -> list[str]:
+        """The axes that the random point of einsums and linear relations runs over."""
+        used = {a for e in self.circuit.einsums for a in e.lhs.axes}
+        used |= {a for r in self.circuit.linears for a in r.expr.axes}
+        return [axis.name for axis in self.circuit.axes if axis.name in used]
+
+    @cached_property
+    def _pads(self) -> tuple[int, list[tuple[int, int, int]]]:
+        """The conversation, as far as it takes pads: how many, and which are products of which."""
+        used, triples = 2, []
+        for k in range(self.group_bits, self.group_bits + self.lookup_depth):
+            p0, p1, q0, q1 = range(used + 3 * k, used + 3 * k + 4)
+            triples += [(p0, q1, q1 + 1), (p1, q0, q1 + 2), (q0, q1, q1 + 3)]
+            used += 3 * k + 7
+        used += len(self.circuit.einsums) + len(self.circuit.linears) + len(self.instances)
+        used += EINSUM_DEGREE * self.einsum_rounds
+        for instance in self.instances:
+            pad = {}
+            for factor in instance.factors:
+                if not self.is_public(factor):
+                    pad[factor] = used
+                    used += 1
+            hidden = [pad[factor] for factor in instance.product.factors if factor in pad]
+            for i in range(1, len(hidden)):
+                left = hidden[0] if i == 1 else used
+                used += i > 1
+                triples.append((left, hidden[i], used))
+                used += 1
+        used += 2 * (self.parameters.row_bits + self.slab_bits) + 1
+        return used, triples
+
+    @property
+    def pads(self) -> int:
+        """How many pads a proof uses: one a masked value, one a product of two."""
+        return self._pads[0]
+
+    @property
+    def triples(self) -> list[tuple[int, int, int]]:
+        """(x, y, z): pad z must be the product of pads x and y."""
+        return self._pads[1]
 
     @cached_property
     def einsum_rounds(self) -> int:

@@ -100,15 +100,14 @@ class Read:
 
 
 class Tokens:
-    """The public token ids of a proof: ``at(i)`` for positions (padding is id 0), ``next(g)``."""
+    """The public token ids of a proof: ``at`` a position (padding is id 0), ``next`` generated."""
 
     def __init__(self, ids: Sequence[int], shape: Shape):
         self.ids = list(ids)
         self.shape = shape
 
     def at(self, position: int) -> int:
-        inputs = self.shape.prompt + self.shape.generated - 1
-        return self.ids[position] if position < inputs else 0
+        return self.ids[position] if position < len(self.ids) else 0
 
     def next(self, generated: int) -> int:
         return self.ids[self.shape.prompt + generated]
@@ -208,6 +207,8 @@ class Expander:
                 return i + self.shape.prompt - 1, 1
             case "token":
                 return self.tokens.at(i), 1
+            case "previous":
+                return self.tokens.at(i + self.shape.prompt - 1), 1
             case "next":
                 return self.tokens.next(i), 1
             case "pick":

@@ -1,0 +1,135 @@
+"""Linear forms on committed vectors: sums of tensor products over index bits, each on one aligned block.
+
+A cell's index is (slab, column, row), top bit first. A `Form` covers 2^m cells from ``start`` in its slab
+with weight coefficient * prod_k pairs[k][bit k]; outside it is zero. All that the opening needs of the
+forms is their fold at challenges, bit by bit, which is vectorised over forms here (`FormTable`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+
+from .. import field
+from ..field import Ext
+from .plan import Plan
+from .public import as_ext
+from .weights import Read, Scalar, Sparse, Tensor
+
+
+@dataclass(frozen=True)
+class Form:
+    coefficient: Ext
+    slab: int
+    start: int
+    pairs: tuple[tuple[Scalar, Scalar], ...]
+
+
+def forms_of(plan: Plan, read: Read) -> list[Form]:
+    """A read of a column as forms on its blocks."""
+    found = []
+    for block in plan.placed[read.column]:
+        options: list[list[tuple[Scalar, tuple[tuple[Scalar, Scalar], ...]]]] = []
+        for weight, offset, bits in zip(
+            read.weights, block.piece.offsets, block.piece.bits, strict=True
+        ):
+            options.append(_on_piece(weight, offset, bits))
+        for choice in product(*options):
+            coefficient: Scalar = read.coefficient
+            pairs: tuple[tuple[Scalar, Scalar], ...] = ()
+            for scale, low in choice:
+                coefficient = coefficient * scale
+                pairs += low
+            start, at = block.start, 0
+            while at < len(pairs) and pairs[at] in _BITS:
+                start += _BITS.index(pairs[at]) << (len(pairs) - 1 - at)
+                at += 1
+            if coefficient:
+                found.append(Form(as_ext(coefficient), block.slab, start, pairs[at:]))
+    return found
+
+
+_BITS: tuple[tuple[Scalar, Scalar], ...] = ((1, 0), (0, 1))
+
+
+def _on_piece(weight, offset: int, bits: int):
+    """The weight restricted to [offset, offset + 2^bits): (scale, pairs of the low bits) each."""
+    if isinstance(weight, Sparse):
+        return [
+            (w, tuple(_BITS[(i - offset) >> k & 1] for k in reversed(range(bits))))
+            for i, w in weight.entries
+            if offset <= i < offset + (1 << bits)
+        ]
+    assert isinstance(weight, Tensor)
+    scale: Scalar = 1
+    high = len(weight.pairs) - bits
+    for k, pair in enumerate(weight.pairs[:high]):
+        scale = scale * pair[offset >> (len(weight.pairs) - 1 - k) & 1]
+    return [(scale, weight.pairs[high:])] if scale else []
+
+
+class FormTable:
+    """Many forms over ``bits`` index bits as arrays; `bind` folds the next bits at challenges.
+
+    ``values`` (2, n): coefficients times what has been folded so far. ``pairs`` (bits, 2, 2, n): for each
+    remaining bit, top first, the two weights in K.
+    """
+
+    def __init__(self, values: np.ndarray, pairs: np.ndarray):
+        self.values = values
+        self.pairs = pairs
+
+    @staticmethod
+    def of(forms: list[Form], slab_bits: int, cell_bits: int) -> FormTable:
+        bits = slab_bits + cell_bits
+        values = np.zeros((2, len(forms)), np.uint64)
+        pairs = np.zeros((bits, 2, 2, len(forms)), np.uint64)
+        starts = np.array([f.slab << cell_bits | f.start for f in forms], np.int64)
+        for k in range(bits):
+            bit = starts >> (bits - 1 - k) & 1
+            pairs[k, 0, 0] = 1 - bit
+            pairs[k, 1, 0] = bit
+        for n, form in enumerate(forms):
+            values[:, n] = form.coefficient.a, form.coefficient.b
+            for k, pair in enumerate(form.pairs, bits - len(form.pairs)):
+                for side, w in enumerate(pair):
+                    pairs[k, side, :, n] = (w.a, w.b) if isinstance(w, Ext) else (w % field.P, 0)
+        return FormTable(values, pairs)
+
+    @staticmethod
+    def powers(scales: list[Ext], points: list[int], bits: int) -> FormTable:
+        """Evaluation of the polynomial with the vector's cells as coefficients, at each point."""
+        values = np.array([[s.a for s in scales], [s.b for s in scales]], np.uint64)
+        values = values.reshape(2, len(scales))
+        pairs = np.zeros((bits, 2, 2, len(points)), np.uint64)
+        pairs[:, 0, 0] = 1
+        power = np.array(points, np.uint64)
+        for k in reversed(range(bits)):
+            pairs[k, 1, 0] = power
+            power = field.mul(power, power)
+        return FormTable(values, pairs)
+
+    @staticmethod
+    def join(tables: list[FormTable]) -> FormTable:
+        return FormTable(
+            np.concatenate([t.values for t in tables], axis=1),
+            np.concatenate([t.pairs for t in tables], axis=3),
+        )
+
+    def bind(self, bits: list[int], challenges: list[Ext]) -> FormTable:
+        """Fold the given positions of the remaining bits at the challenges."""
+        values = self.values
+        for k, r in zip(bits, challenges, strict=True):
+            low, high = self.pairs[k]
+            step = field.kmul(field.ksub(high, low), np.asarray(r)[:, None])
+            values = field.kmul(values, field.kadd(low, step))
+        keep = [k for k in range(len(self.pairs)) if k not in bits]
+        return FormTable(values, self.pairs[keep])
+
+    def total(self) -> Ext:
+        """The sum of all forms once every bit is folded."""
+        low = (self.values & np.uint64(0xFFFFFFFF)).sum(axis=1)
+        high = (self.values >> np.uint64(32)).sum(axis=1)
+        return Ext(*(int(a) + (int(b) << 32) for a, b in zip(low, high, strict=True)))

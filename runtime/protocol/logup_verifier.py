@@ -1,0 +1,167 @@
+"""LogUp-GKR, the verifier's side: every looked-up cell lies in its table.
+
+For each group, sum over cells of 1/(alpha - fingerprint) equals the sum over table rows of
+multiplicity/(alpha - fingerprint), with fingerprint = sum_i beta_i value_i + beta_tag * tag, if and only if
+the cells are rows of their tables (Haboeck ePrint 2022/1530; the sum of fractions by GKR, Papini and
+Haboeck ePrint 2023/1284). Every layer of the tree of fractions maps (p0/q0, p1/q1) to
+(p0 q1 + p1 q0)/(q0 q1). The root's numerator is a polynomial in alpha and the betas that vanishes
+identically exactly when the identity holds, so no denominator needs to be checked.
+
+The index of a node is (node bits, group bits), top bit first; the two children differ in the top node bit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..field import Ext
+from .channel import Affine, Channel
+from .plan import Leaf, Plan, multiplicity
+from .public import as_ext, contract, evaluate
+from .sumcheck import eq_at, masked_round
+from .weights import Expander, Read, Scalar, Weight, eq, one_hot, within
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The committed columns' reads sum to ``value``."""
+
+    value: Affine
+    reads: list[Read]
+
+
+@dataclass(frozen=True)
+class LookupChallenges:
+    """alpha, one beta for each component of a tuple (the first is 1), and the tag's beta."""
+
+    alpha: Ext
+    betas: list[Scalar]
+    tag: Ext
+
+
+def draw(plan: Plan, channel_challenges) -> LookupChallenges:
+    arity = max((table.arity for table in plan.circuit.tables), default=1)
+    alpha, tag, *rest = channel_challenges(arity + 1)
+    return LookupChallenges(alpha, [1, *rest], tag)
+
+
+def verify(channel: Channel, plan: Plan, expander: Expander) -> list[Claim]:
+    """Run the whole tree; the two claims on leaf numerators and denominators remain."""
+    challenges = draw(plan, channel.challenges)
+    point = channel.challenges(plan.group_bits)
+    p, q = channel.masked("lookup root", 2)
+    channel.require_zero("lookup: the sum of fractions", p)
+    for _ in range(plan.lookup_depth):
+        scale = channel.challenge()
+        claim = channel.combine((1, p), (scale, q))
+        bound = []
+        for _ in point:
+            claim, r = masked_round(channel, "lookup round", claim, 3)
+            bound.append(r)
+        p0, p1, q0, q1 = channel.masked("lookup children", 4)
+        products = (channel.product(p0, q1), channel.product(p1, q0), channel.product(q0, q1))
+        weight = -eq_at(point, bound)
+        channel.require_zero(
+            "lookup: a layer of fractions",
+            channel.combine(
+                (1, claim),
+                (weight, products[0]),
+                (weight, products[1]),
+                (weight * scale, products[2]),
+            ),
+        )
+        c = channel.challenge()
+        p = channel.combine((1 - c, p0), (c, p1))
+        q = channel.combine((1 - c, q0), (c, q1))
+        point = [c, *bound]
+    return leaf_claims(channel, plan, expander, challenges, point, p, q)
+
+
+def leaf_claims(
+    channel: Channel,
+    plan: Plan,
+    expander: Expander,
+    challenges: LookupChallenges,
+    point: list[Ext],
+    p: Affine,
+    q: Affine,
+) -> list[Claim]:
+    """p and q at the leaves, as linear claims on committed columns.
+
+    A leaf of a lookup is 1/(alpha - fingerprint), of a table -multiplicity/(alpha - fingerprint); a leaf
+    that does not exist is 0/1.
+    """
+    node, group_point = point[: plan.lookup_depth], point[plan.lookup_depth :]
+    p_public, q_public = Ext.ZERO, Ext.ONE
+    p_reads: list[Read] = []
+    q_reads: list[Read] = []
+    for number, group in enumerate(plan.groups):
+        of_group = _select(number, group_point)
+        for leaf in group.leaves:
+            low = node[len(node) - leaf.piece.log_size :]
+            high = node[: len(node) - leaf.piece.log_size]
+            select = of_group * _select(leaf.start >> leaf.piece.log_size, high)
+            tag = plan.circuit.table_tag[leaf.table]
+            q_public = q_public + select * (challenges.alpha - challenges.tag * tag - 1)
+            weights = piece_weights(plan, expander, leaf, low)
+            if leaf.lookup < 0:
+                p_reads.append(Read(-select, multiplicity(number, leaf.table), weights))
+                rows = table_row(plan, leaf, low)
+                for beta, value in zip(challenges.betas, rows, strict=False):
+                    q_public = q_public - select * value * beta
+                continue
+            p_public = p_public + select
+            lookup = plan.circuit.lookups[leaf.lookup]
+            axes = dict(zip(lookup.exprs[0].axes, weights, strict=True))
+            for beta, expr in zip(challenges.betas, lookup.exprs, strict=False):
+                factor = -select * beta
+                constant, reads = expander.expand(expr, axes)
+                public, reads = split_public(expander, reads)
+                q_public = q_public + factor * (public + constant)
+                q_reads += [Read(factor * r.coefficient, r.column, r.weights) for r in reads]
+    return [
+        Claim(channel.combine((1, p), (-1, Affine(p_public))), p_reads),
+        Claim(channel.combine((1, q), (-1, Affine(q_public))), q_reads),
+    ]
+
+
+def piece_weights(
+    plan: Plan, expander: Expander, leaf: Leaf, low: list[Ext]
+) -> tuple[Weight, ...]:
+    """The axis weights that restrict a domain to the leaf's piece, at the point ``low`` inside it."""
+    if leaf.lookup < 0:
+        axis_bits = [(plan.circuit.table[leaf.table].rows - 1).bit_length()]
+    else:
+        axes = plan.circuit.lookups[leaf.lookup].exprs[0].axes
+        axis_bits = [expander.bits[axis] for axis in axes]
+    weights, at = [], 0
+    for offset, bits, total in zip(leaf.piece.offsets, leaf.piece.bits, axis_bits, strict=True):
+        weights.append(within(offset, low[at : at + bits], total))
+        at += bits
+    return tuple(weights)
+
+
+def table_row(plan: Plan, leaf: Leaf, low: list[Ext]) -> list[Ext]:
+    """The multilinear extension of each column of a table's piece."""
+    rows: np.ndarray = plan.circuit.data[leaf.table][leaf.piece.slices[0]]
+    return [contract(rows[:, i], (eq(low),)) for i in range(rows.shape[1])]
+
+
+def split_public(expander: Expander, reads: list[Read]) -> tuple[Ext, list[Read]]:
+    """Evaluate the reads of public columns; return their sum and the others."""
+    total, rest = Ext.ZERO, []
+    for read in reads:
+        if expander.circuit.column[read.column].home == "public":
+            total = total + evaluate(expander, read.column, read.weights) * as_ext(read.coefficient)
+        else:
+            rest.append(read)
+    return total, rest
+
+
+def _select(index: int, point: list[Ext]) -> Ext:
+    out = Ext.ONE
+    for (a, _), z in zip(one_hot(index, len(point)).pairs, point, strict=True):
+        out = out * (1 - z if a else z)
+    return out

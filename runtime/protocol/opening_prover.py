@@ -1,0 +1,185 @@
+"""The opening, the prover's side; the protocol is described in `opening_verifier`.
+
+The first folds never touch a form on all cells: for each form one pass of small integers times K over the
+cells that it covers gives its inner products with every row, and the row rounds run on those.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import field
+from ..field import Ext
+from ..kernels.blake2b import grind
+from ..kernels.contract import contract
+from ..kernels.powers import add_powers
+from ..kernels.sumcheck import eq_table, fold, inner_round
+from .codeword import Codeword
+from .forms import Form, forms_of
+from .logup_verifier import Claim
+from .opening_verifier import SALT_WORDS, domain_points
+from .plan import Plan
+from .prover_channel import ProverChannel, as_array, as_pair
+from .public import vector
+from .weights import Tensor
+
+
+def prove_masked(
+    channel: ProverChannel,
+    plan: Plan,
+    claims: list[Claim],
+    cells: np.ndarray,
+    masks: np.ndarray,
+    uniform: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Parts 1 and 2. ``cells`` (slabs, cells) are all committed integers, ``masks`` (slabs, rows, columns)
+    the mask cells, ``uniform`` (2, columns) the row R. Returns f' and its form, each (2, columns)."""
+    p = plan.parameters
+    gamma, power = channel.challenge(), Ext.ONE
+    forms: list[Form] = []
+    for claim in claims:
+        for read in claim.reads:
+            for f in forms_of(plan, read):
+                forms.append(Form(f.coefficient * power, f.slab, f.start, f.pairs))
+        power = power * gamma
+    rows = 1 << p.row_bits
+    inner = np.zeros((2, rows, len(forms)), np.uint64)
+    low = np.zeros((2, rows, len(forms)), np.uint64)
+    high: list[np.ndarray] = []
+    for n, form in enumerate(forms):
+        inner[:, :, n], low[:, :, n], part = _split(form, cells[form.slab], p.row_bits)
+        high.append(part)
+    f, g = inner.reshape(2, -1), low.reshape(2, -1)
+    row: list[Ext] = []
+    for _ in range(p.row_bits):
+        f, g, r = _round(channel, "row round", f, g, channel.masked)
+        row.append(r)
+    weights = eq_table(as_array(row))
+    columns = 1 << p.log_columns
+    slabs = 1 << plan.slab_bits
+    folded = np.zeros((2, slabs, columns), np.uint64)
+    form_on_columns = np.zeros((2, slabs, columns), np.uint64)
+    for slab, integers in enumerate(cells):
+        grid = integers.reshape(1, p.data_columns, rows).swapaxes(1, 2)
+        folded[:, slab, : p.data_columns] = contract(np.ascontiguousarray(grid), weights)[:, 0]
+        if masks.any():
+            folded[:, slab, p.data_columns :] = _fold_field(masks[slab], weights)
+    for n, form in enumerate(forms):
+        start = form.start >> p.row_bits
+        span = slice(start, start + high[n].shape[1])
+        scaled = field.kmul(high[n], g[:, n : n + 1])
+        form_on_columns[:, form.slab, span] = field.kadd(
+            form_on_columns[:, form.slab, span], scaled
+        )
+    f, g = folded.reshape(2, -1), form_on_columns.reshape(2, -1)
+    for _ in range(plan.slab_bits):
+        f, g, _ = _round(channel, "slab round", f, g, channel.masked)
+    channel.masked("mask", [Ext(*field.kdot(uniform, g))])
+    eta = channel.challenge()
+    f = field.kadd(uniform, field.kmul(f, as_pair(eta)[:, None]))
+    channel.clear("opened value", [Ext(*field.kdot(f, g))])
+    return f, g
+
+
+def prove_clear(
+    channel: ProverChannel,
+    plan: Plan,
+    f: np.ndarray,
+    g: np.ndarray,
+    weights: Codeword,
+    witness: Codeword,
+) -> None:
+    """Part 3: open f' against its form."""
+    p = plan.parameters
+    code = _commit(f, p.levels[0].fold, p.levels[0].log_code)
+    channel.raw("folded root", code.root)
+    positions = _positions(channel, p.queries, p.grind, p.log_code)
+    for tree in (weights, witness):
+        _open(channel, tree, positions)
+    _add_queries(channel, positions, p.log_code, g)
+    for number, level in enumerate(p.levels, 1):
+        for _ in range(level.fold):
+            f, g, _ = _round(channel, "fold round", f, g, channel.clear)
+        last = number == len(p.levels)
+        above = code
+        if last:
+            channel.clear("final", [Ext(int(a), int(b)) for a, b in f.T])
+        else:
+            below = p.levels[number]
+            code = _commit(f, below.fold, below.log_code)
+            channel.raw("folded root", code.root)
+        positions = _positions(channel, level.queries, level.grind, level.log_code)
+        _open(channel, above, positions)
+        _add_queries(channel, positions, level.log_code, g)
+    while f.shape[1] > 1:
+        f, g, _ = _round(channel, "final round", f, g, channel.clear)
+
+
+def open_columns(
+    channel: ProverChannel, code: Codeword, queries: int, bits: int, log_code: int
+) -> None:
+    """Work, positions, columns: for a commitment opened at one place only."""
+    _open(channel, code, _positions(channel, queries, bits, log_code))
+
+
+def _split(
+    form: Form, cells: np.ndarray, row_bits: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A form's inner products with the rows (2, rows), its weights on the row bits times its coefficient
+    (2, rows), and its weights on the columns it covers (2, columns)."""
+    rows = 1 << row_bits
+    free = len(form.pairs)
+    within = max(0, free - row_bits)
+    high = vector(Tensor(form.pairs[:within]), 1 << within)
+    first = form.start >> row_bits << row_bits
+    grid = cells[first : first + (rows << within)].reshape(1, 1 << within, rows)
+    inner = contract(grid, high)[:, 0]
+    tail = vector(Tensor(form.pairs[within:]), 1 << (free - within))
+    low = np.zeros((2, rows), np.uint64)
+    offset = form.start - first
+    low[:, offset : offset + tail.shape[1]] = field.kmul(tail, as_pair(form.coefficient)[:, None])
+    return inner, low, high
+
+
+def _fold_field(masks: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Rows of field elements (rows, columns) folded with K weights."""
+    out = np.zeros((2, masks.shape[1]), np.uint64)
+    for row, w in zip(masks, weights.T, strict=True):
+        out = field.kadd(out, field.kmul_base(w[:, None], row))
+    return out
+
+
+def _round(channel: ProverChannel, label: str, f: np.ndarray, g: np.ndarray, send):
+    """One round of the sumcheck of <f, g>; folds both."""
+    at0, at2 = (Ext(int(a), int(b)) for a, b in inner_round(f, g))
+    send(label, [at0, at2])
+    r = channel.challenge()
+    return fold(f, as_pair(r)), fold(g, as_pair(r)), r
+
+
+def _commit(f: np.ndarray, fold_bits: int, log_code: int) -> Codeword:
+    salts = np.zeros((SALT_WORDS, 1 << log_code), np.uint64)
+    return Codeword(np.ascontiguousarray(f.reshape(2 << fold_bits, -1)), log_code, salts)
+
+
+def _positions(channel: ProverChannel, count: int, bits: int, log_code: int) -> list[int]:
+    nonce = grind(channel.transcript.seed(), bits)
+    channel.raw("work", nonce.to_bytes(8, "little"))
+    return channel.transcript.positions(count, 1 << log_code)
+
+
+def _open(channel: ProverChannel, code: Codeword, positions: list[int]) -> None:
+    channel.raw("columns", code.open(positions))
+
+
+def _add_queries(
+    channel: ProverChannel, positions: list[int], log_code: int, g: np.ndarray
+) -> None:
+    """Add the evaluation claims of the opened positions to the form g, in place."""
+    gamma, power, scales = channel.challenge(), Ext.ONE, []
+    distinct = sorted(set(positions))
+    for _ in distinct:
+        power = power * gamma
+        scales.append(power)
+    points = np.array(domain_points(distinct, log_code), np.uint64)
+    add_powers(points, as_array(scales), g)

@@ -1,0 +1,208 @@
+"""The opening, the verifier's side: all claims on all committed cells become one, and that one is opened.
+
+1. A random combination of the claims is a linear form on the cells; sumcheck folds the row bits, then the
+   slab bits, and leaves <f, l> = sigma on one vector f with a cell for each codeword column, sigma affine in pads.
+2. The uniform row R was committed beside the witness: rho = <R, l> is sent masked, then eta is drawn and
+   f' = R + eta f, which is uniform where R is, is opened in clear with <f', l> = rho + eta sigma.
+3. Opening f': commit it as a matrix in a code of lower rate, draw positions, open those columns of the level
+   above. Each fold of an opened column is an evaluation of f', one more claim. Sumcheck folds the rows of f'
+   and the same step serves the next vector, until it is short enough to send (Ligerito, ePrint 2025/1187;
+   WHIR, ePrint 2024/1586; tensor folds in the unique-decoding regime, Diamond and Gruen).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ...errors import InvalidProof
+from .. import field
+from ..field import Ext
+from .channel import Affine, Channel
+from .forms import FormTable, forms_of
+from .logup_verifier import Claim
+from .merkle import DIGEST, read_opening
+from .plan import Plan
+from .sumcheck import clear_round, masked_round
+from .transcript import check_grind
+
+SALT_WORDS = 2
+FOLD_DEGREE = 2
+
+
+def domain_points(positions: Sequence[int], log_code: int) -> list[int]:
+    """The points 7 * w^j of the coset that codes are evaluated on."""
+    root = field.root_of_unity(log_code)
+    return [field.GENERATOR * pow(root, j, field.P) % field.P for j in positions]
+
+
+def combined_forms(plan: Plan, claims: list[Claim], gamma: Ext) -> tuple[list[Ext], FormTable]:
+    """Powers of gamma, one for each claim, and the combination's forms."""
+    scales, forms, power = [], [], Ext.ONE
+    for claim in claims:
+        scales.append(power)
+        for read in claim.reads:
+            for form in forms_of(plan, read):
+                forms.append(type(form)(form.coefficient * power, form.slab, form.start, form.pairs))
+        power = power * gamma
+    p = plan.parameters
+    return scales, FormTable.of(forms, plan.slab_bits, p.log_columns + p.row_bits)
+
+
+class Folded:
+    """What the masked part of the opening leaves: the form on columns, y', and how columns fold."""
+
+    def __init__(self, table: FormTable, y: Ext, eta: Ext, row: list[Ext], slab: list[Ext]):
+        self.table = table
+        self.y = y
+        self.eta = eta
+        self.row = row
+        self.slab = slab
+
+
+def verify_masked(channel: Channel, plan: Plan, claims: list[Claim]) -> Folded:
+    """Parts 1 and 2."""
+    p = plan.parameters
+    scales, table = combined_forms(plan, claims, channel.challenge())
+    sigma = channel.combine(*((s, c.value) for s, c in zip(scales, claims, strict=True)))
+    row, slab = [], []
+    for _ in range(p.row_bits):
+        sigma, r = masked_round(channel, "row round", sigma, FOLD_DEGREE)
+        row.append(r)
+    for _ in range(plan.slab_bits):
+        sigma, r = masked_round(channel, "slab round", sigma, FOLD_DEGREE)
+        slab.append(r)
+    rows = list(range(plan.slab_bits + p.log_columns, len(table.pairs)))
+    table = table.bind(rows + list(range(plan.slab_bits)), row + slab)
+    (rho,) = channel.masked("mask", 1)
+    eta = channel.challenge()
+    (y,) = channel.clear("opened value", 1)
+    channel.require_zero(
+        "opening: the masked claim",
+        channel.combine((1, rho), (eta, sigma), (-y, Affine(Ext.ONE))),
+    )
+    return Folded(table, y, eta, row, slab)
+
+
+def verify_clear(
+    channel: Channel, plan: Plan, folded: Folded, weight_root: bytes, witness_root: bytes
+) -> None:
+    """Part 3. Raises `InvalidProof` naming what does not fit."""
+    p = plan.parameters
+    claim, table = folded.y, folded.table
+    root = channel.raw("folded root", DIGEST)
+    positions = _positions(channel, p.queries, p.grind, p.log_code)
+    columns = _columns(channel, plan, folded, weight_root, witness_root, positions)
+    claim, table = _add_queries(channel, claim, table, columns, positions, p.log_code, p.log_columns)
+    for number, level in enumerate(p.levels, 1):
+        row = []
+        for _ in range(level.fold):
+            claim, r = clear_round(channel, "fold round", claim, FOLD_DEGREE)
+            row.append(r)
+        table = table.bind(list(range(level.fold)), row)
+        left = level.log_cells - level.fold
+        last = number == len(p.levels)
+        if last:
+            final = np.array([tuple((x.a, x.b)) for x in channel.clear("final", 1 << left)], np.uint64)
+            next_root = b""
+        else:
+            final = np.empty((0, 2), np.uint64)
+            next_root = channel.raw("folded root", DIGEST)
+        positions = _positions(channel, level.queries, level.grind, level.log_code)
+        opened = _open(channel, root, positions, level.log_code, 2 << level.fold)
+        weights = field.eq_table(np.array([(x.a, x.b) for x in row], np.uint64).T)
+        folds = {i: _fold_extension(weights, words) for i, words in opened.items()}
+        claim, table = _add_queries(channel, claim, table, folds, positions, level.log_code, left)
+        root = next_root
+        if last:
+            _finish(channel, claim, table, final)
+
+
+def _finish(channel: Channel, claim: Ext, table: FormTable, final: np.ndarray) -> None:
+    """Fold the vector sent in clear with its form, down to one product."""
+    bits = len(table.pairs)
+    point = []
+    for _ in range(bits):
+        claim, r = clear_round(channel, "final round", claim, FOLD_DEGREE)
+        point.append(r)
+    weights = field.eq_table(np.array([(x.a, x.b) for x in point], np.uint64).reshape(-1, 2).T)
+    value = Ext(*field.kdot(weights, final.T))
+    if value * table.bind(list(range(bits)), point).total() != claim:
+        raise InvalidProof("opening: the folded vector does not satisfy the claims")
+
+
+def _positions(channel: Channel, count: int, bits: int, log_code: int) -> list[int]:
+    seed = channel.transcript.seed()
+    nonce = channel.raw("work", 8)
+    if not check_grind(seed, int.from_bytes(nonce, "little"), bits):
+        raise InvalidProof("opening: the proof of work is missing")
+    return channel.transcript.positions(count, 1 << log_code)
+
+
+def _open(
+    channel: Channel, root: bytes, positions: list[int], depth: int, words: int
+) -> dict[int, np.ndarray]:
+    """Open columns of ``words`` words and a salt; canonical values only."""
+    columns, data = read_opening(channel.reader, root, positions, depth, words + SALT_WORDS)
+    channel.transcript.absorb("columns", data)
+    out = {i: column[:words].astype(np.uint64) for i, column in columns.items()}
+    if any((column >= np.uint64(field.P)).any() for column in out.values()):
+        raise InvalidProof("non-canonical field element")
+    return out
+
+
+def _columns(
+    channel: Channel,
+    plan: Plan,
+    folded: Folded,
+    weight_root: bytes,
+    witness_root: bytes,
+    positions: list[int],
+) -> dict[int, Ext]:
+    """f' at the opened positions: R + eta * fold of the weights' and the witness's columns."""
+    p = plan.parameters
+    rows = 1 << p.row_bits
+    weight_rows, witness_rows = plan.weight_slabs * rows, plan.witness_slabs * rows
+    weights = _open(channel, weight_root, positions, p.log_code, weight_rows)
+    witness = _open(channel, witness_root, positions, p.log_code, witness_rows + 2)
+    point = [(x.a, x.b) for x in folded.slab + folded.row]
+    eq = field.eq_table(np.array(point, np.uint64).T)[:, : weight_rows + witness_rows]
+    scaled = field.kmul(eq, np.asarray(folded.eta)[:, None])
+    out = {}
+    for i in weights:
+        cells = np.concatenate([weights[i], witness[i][:-2]])
+        fold = _sum(field.kmul_base(scaled, cells))
+        out[i] = fold + Ext(*(int(x) for x in witness[i][-2:]))
+    return out
+
+
+def _fold_extension(weights: np.ndarray, words: np.ndarray) -> Ext:
+    return Ext(*field.kdot(weights, words.reshape(2, -1)))
+
+
+def _sum(values: np.ndarray) -> Ext:
+    low = (values & np.uint64(0xFFFFFFFF)).sum(axis=1)
+    high = (values >> np.uint64(32)).sum(axis=1)
+    return Ext(*(int(a) + (int(b) << 32) for a, b in zip(low, high, strict=True)))
+
+
+def _add_queries(
+    channel: Channel,
+    claim: Ext,
+    table: FormTable,
+    values: dict[int, Ext],
+    positions: list[int],
+    log_code: int,
+    bits: int,
+) -> tuple[Ext, FormTable]:
+    """Batch the claim with one evaluation claim for each opened position."""
+    gamma = channel.challenge()
+    distinct = sorted(set(positions))
+    scales, power = [], Ext.ONE
+    for i in distinct:
+        power = power * gamma
+        scales.append(power)
+        claim = claim + power * values[i]
+    queries = FormTable.powers(scales, domain_points(distinct, log_code), bits)
+    return claim, FormTable.join([table, queries])

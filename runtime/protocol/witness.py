@@ -1,0 +1,107 @@
+"""Committed cells: witness columns laid into slabs, and how often each table row is used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from ...errors import RangeError
+from ...schema.circuit import Table
+from ..evaluate import Columns
+from .plan import Leaf, Placed, Plan, multiplicity
+
+_MIX = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], np.uint64)
+
+
+class Rows:
+    """Finds the row of a table that a tuple is."""
+
+    def __init__(self, table: Table, contents: np.ndarray):
+        self.table = table
+        self.contents = contents
+        first = contents[:, 0]
+        self._plain = bool((first[: len(first)] == np.arange(len(first))).all()) or bool(
+            len(first) > 1 and (first[:-1] == np.arange(len(first) - 1)).all()
+        )
+        keys = self._keys([contents[:, i] for i in range(table.arity)])
+        self._order = np.argsort(keys, kind="stable")
+        self._sorted = keys[self._order]
+
+    @staticmethod
+    def _keys(values: list[np.ndarray]) -> np.ndarray:
+        keys = np.zeros(values[0].shape, np.uint64)
+        for value, mix in zip(values, _MIX, strict=False):
+            keys = (keys ^ value.astype(np.int64).view(np.uint64)) * mix
+            keys ^= keys >> np.uint64(29)
+        return keys
+
+    def find(self, values: list[np.ndarray]) -> np.ndarray:
+        """Row indices of tuples given by component, -1 where a tuple is in no row."""
+        first = values[0].astype(np.int64, copy=False)
+        rows = np.where((first >= 0) & (first < len(self.contents)), first, 0)
+        if self._plain and (found := self._same(rows, values)).all():
+            return rows
+        at = np.searchsorted(self._sorted, self._keys(values))
+        rows = self._order[np.minimum(at, len(self._order) - 1)]
+        return np.where(self._same(rows, values), rows, -1)
+
+    def _same(self, rows: np.ndarray, values: list[np.ndarray]) -> np.ndarray:
+        same = np.ones(rows.shape, bool)
+        for i, value in enumerate(values):
+            same &= self.contents[rows, i] == value
+        return same
+
+
+def leaf_values(plan: Plan, columns: Columns, leaf: Leaf) -> list[np.ndarray]:
+    """The components of the looked-up tuples on a leaf's piece, or of the table's rows, flat."""
+    if leaf.lookup < 0:
+        rows = plan.circuit.data[leaf.table][leaf.piece.slices[0]]
+        return [np.ascontiguousarray(rows[:, i]) for i in range(rows.shape[1])]
+    lookup = plan.circuit.lookups[leaf.lookup]
+    box = dict(zip(lookup.exprs[0].axes, leaf.piece.slices, strict=True))
+    return [columns.expr(expr, box).reshape(-1) for expr in lookup.exprs]
+
+
+def count_uses(plan: Plan, columns: Columns, strict: bool = True) -> dict[str, np.ndarray]:
+    """The multiplicity columns. Raises `RangeError` naming the relation whose cell is in no row
+    (with ``strict`` off such cells count nowhere, and the proof will not verify)."""
+    finders = {t.name: Rows(t, plan.circuit.data[t.name]) for t in plan.circuit.tables}
+    counts: dict[str, np.ndarray] = {}
+    for number, group in enumerate(plan.groups):
+        for table in group.tables:
+            rows = plan.circuit.table[table].rows
+            counts[multiplicity(number, table)] = np.zeros(rows, np.int64)
+        for leaf in group.leaves:
+            if leaf.lookup < 0:
+                continue
+            rows = finders[leaf.table].find(leaf_values(plan, columns, leaf))
+            lost = rows < 0
+            if lost.any():
+                lookup = plan.circuit.lookups[leaf.lookup]
+                if strict:
+                    where = f" ({lookup.origin})" if lookup.origin else ""
+                    raise RangeError(
+                        f"{lookup.name}{where}: {int(lost.sum())} values are not in {leaf.table}"
+                    )
+                rows = rows[~lost]
+            counts[multiplicity(number, leaf.table)] += np.bincount(
+                rows, minlength=len(counts[multiplicity(number, leaf.table)])
+            )
+    return counts
+
+
+def lay_out(
+    placed: Mapping[str, list[Placed]],
+    columns: Mapping[str, np.ndarray],
+    first_slab: int,
+    slabs: int,
+    slab_cells: int,
+) -> np.ndarray:
+    """Columns in their places, as integers (slabs, cells)."""
+    cells = np.zeros((slabs, slab_cells), np.int64)
+    for name, array in columns.items():
+        for block in placed[name]:
+            piece = array[block.piece.slices].reshape(-1)
+            cells[block.slab - first_slab, block.start : block.start + piece.size] = piece
+    return cells

@@ -1,0 +1,27 @@
+"""Randomness for hiding, from the operating system; zeros when a proof does not hide."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+
+from .field import P
+
+
+class Randomness:
+    """Uniform field elements, drawn fresh at every call and never derived from anything else."""
+
+    def __init__(self, hiding: bool):
+        self.hiding = hiding
+
+    def elements(self, *shape: int) -> np.ndarray:
+        """A uint64 array of uniform elements of F (zeros without hiding)."""
+        out = np.zeros(shape, np.uint64)
+        if self.hiding:
+            flat = out.reshape(-1)
+            missing = np.arange(flat.size)
+            while missing.size:
+                flat[missing] = np.frombuffer(os.urandom(8 * missing.size), np.uint64)
+                missing = missing[flat[missing] >= np.uint64(P)]
+        return out
