@@ -12,6 +12,7 @@ all: test
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "zklemma needs Python 3.11")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	mkdir -p build/types && ln -sfn ../.. build/types/zklemma
 	touch $@
 
 demo: .venv/.installed
@@ -32,7 +33,7 @@ lit: .venv/.installed
 	$(BIN)/lit --quiet --workers $(WORKERS) lit_tests
 
 pytest: .venv/.installed
-	$(BIN)/python -m pytest --numprocesses $(WORKERS)
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
 
 docs: .venv/.installed
 	$(BIN)/python docs/generate.py

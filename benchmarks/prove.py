@@ -1,0 +1,145 @@
+"""How long a proof takes: 64 tokens of the shipped checkpoint, prompt and output together.
+
+Prints the medians of several runs with warm kernels, the verifier as a whole process, the size of
+the proof, and the first run of all, which compiles the kernels. ``--json`` prints one object.
+
+    python benchmarks/prove.py [--runs N] [--tokens N] [--checkpoint DIR] [--cold] [--json]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from zklemma.runtime import answer, files
+from zklemma.runtime.keys import Artifact, load_artifact
+from zklemma.tools import console
+
+ROOT = Path(__file__).parents[1]
+PROMPT = "Once upon a time, there was a little fox who lived near the river."
+COMMAND = [sys.executable, "-m", "zklemma.tools.cli"]
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    model = platform.processor() or platform.machine()
+    if (cpuinfo := Path("/proc/cpuinfo")).exists():
+        names = [x for x in cpuinfo.read_text().splitlines() if x.startswith("model name")]
+        model = names[0].partition(":")[2].strip() if names else model
+    return {"cpu": model, "cores": len(os.sched_getaffinity(0))}
+
+
+def timed(arguments: list[str], **environment: str) -> float:
+    """Seconds that a whole process takes."""
+    start = time.perf_counter()
+    subprocess.run(
+        [*COMMAND, *arguments],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=os.environ | environment,
+    )
+    return time.perf_counter() - start
+
+
+def compiled(checkpoint: Path, folder: Path) -> Path:
+    """The checkpoint's artifact."""
+    folder.mkdir(parents=True, exist_ok=True)
+    model = folder / "model.zkl"
+    timed(["compile", str(checkpoint), "-o", str(model)])
+    return model
+
+
+def prove_times(artifact: Artifact, total: int, runs: int) -> tuple[dict[str, float], Any]:
+    """The median seconds of each stage over ``runs`` proofs after one to warm up."""
+    size = total - len(artifact.key.tokenize(PROMPT))
+    prompt, generated = answer.generate(artifact, PROMPT, size)
+    if len(prompt) + len(generated) != total:
+        raise SystemExit("the model ended its text early: choose another prompt")
+    found = [answer.prove_tokens(artifact, prompt, generated) for _ in range(runs + 1)][1:]
+    stages = found[0].seconds
+    return {s: statistics.median(x.seconds[s] for x in found) for s in stages}, found[-1]
+
+
+def measure(checkpoint: Path, tokens: int, runs: int, cold: bool) -> dict[str, Any]:
+    model = compiled(checkpoint, ROOT / "build" / "bench")
+    key, proof = model.with_suffix(".vk"), model.with_suffix(".proof")
+    artifact = load_artifact(model)
+    seconds, result = prove_times(artifact, tokens, runs)
+    data = files.encode_proof(artifact.key.digest, result.proof)
+    with files.atomic_write(proof) as file:
+        file.write(data)
+    report = {
+        "machine": machine(),
+        "tokens": tokens,
+        "runs": runs,
+        "prove_seconds": seconds,
+        "verify_process_seconds": statistics.median(
+            timed(["verify", str(key), str(proof)]) for _ in range(runs)
+        ),
+        "proof_bytes": len(data),
+        "committed_cells": result.committed_cells,
+        "lookups": result.lookups,
+        "peak_rss_bytes": console.peak_rss_bytes(),
+    }
+    if cold:
+        size = str(tokens - len(artifact.key.tokenize(PROMPT)))
+        prove = ["prove", str(model), "--prompt", PROMPT, "--max-new-tokens", size]
+        with tempfile.TemporaryDirectory() as cache:
+            report["first_run_process_seconds"] = timed(
+                [*prove, "-o", f"{cache}/first.proof"],
+                NUMBA_CACHE_DIR=cache,
+            )
+    return report
+
+
+def show(report: dict[str, Any]) -> None:
+    host = report["machine"]
+    table = Table(
+        title=f"{report['tokens']} tokens, median of {report['runs']} runs, {host['cpu']}, "
+        f"{host['cores']} cores",
+        title_justify="left",
+    )
+    table.add_column("figure")
+    table.add_column("value", justify="right")
+    for stage, seconds in report["prove_seconds"].items():
+        table.add_row(f"prove: {stage}", f"{seconds:.3f} s")
+    table.add_row("verify, whole process", f"{report['verify_process_seconds']:.3f} s")
+    if "first_run_process_seconds" in report:
+        first = report["first_run_process_seconds"]
+        table.add_row("first run, kernels compiled", f"{first:.1f} s")
+    table.add_row("proof", console.size(report["proof_bytes"]))
+    table.add_row("committed cells", f"{report['committed_cells']:,}")
+    table.add_row("lookups", f"{report['lookups']:,}")
+    table.add_row("peak memory", console.size(report["peak_rss_bytes"]))
+    Console().print(table)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Time proofs of a checkpoint.")
+    parser.add_argument("--checkpoint", type=Path, default=ROOT / "checkpoints" / "tiny-gemma3")
+    parser.add_argument("--tokens", type=int, default=64)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--cold", action="store_true", help="also time the first run of all")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    options = parser.parse_args()
+    report = measure(options.checkpoint, options.tokens, options.runs, options.cold)
+    if options.json:
+        print(json.dumps(report))
+    else:
+        show(report)
+
+
+if __name__ == "__main__":
+    main()
