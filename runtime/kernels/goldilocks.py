@@ -1,16 +1,25 @@
 """Goldilocks arithmetic on scalars, inlined into every other kernel.
 
-Arguments and results are canonical uint64. The 64x64 product is written as four 32x32 products,
-the shape that LLVM turns into vector multiplies (a scalar `mulx` would keep the loop scalar), and
-every correction is a select rather than a branch for the same reason.
+Arguments and results are canonical uint64 in [0, P). The functions emit their LLVM instructions
+directly: written in numba's Python they would compile several times slower, and LLVM would see
+branches. The form is chosen so that loops over them become vector code: corrections are selects,
+and the 64x64 product is four 32x32 products (a scalar wide multiply would keep the loop scalar).
 
-Constants are typed: in numba an int literal beside a uint64 makes the expression a float64.
+Reduction uses 2^64 = 2^32 - 1 and 2^96 = -1 modulo P.
+
+In numba an int literal beside a uint64 makes the expression a float64: kernels use the typed
+constants here.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
-from numba import njit
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
 
 P = np.uint64(0xFFFF_FFFF_0000_0001)
 LOW = np.uint64(0xFFFF_FFFF)
@@ -18,65 +27,137 @@ S32 = np.uint64(32)
 ZERO = np.uint64(0)
 ONE = np.uint64(1)
 
+_U64 = ir.IntType(64)
 
-@njit(inline="always")
-def add(a, b):
-    c = P - b
+
+class _Word:
+    """An unsigned 64-bit value under construction; operators emit wrapping instructions."""
+
+    def __init__(self, builder: Any, value: Any) -> None:
+        self.builder, self.value = builder, value
+
+    def _raw(self, o: _Word | int) -> Any:
+        return o.value if isinstance(o, _Word) else ir.Constant(_U64, int(o))
+
+    def _emit(self, name: str, o: _Word | int) -> _Word:
+        return _Word(self.builder, getattr(self.builder, name)(self.value, self._raw(o)))
+
+    def __add__(self, o: _Word | int) -> _Word:
+        return self._emit("add", o)
+
+    def __sub__(self, o: _Word | int) -> _Word:
+        return self._emit("sub", o)
+
+    def __rsub__(self, o: int) -> _Word:
+        return _Word(self.builder, self._raw(o)) - self
+
+    def __mul__(self, o: _Word | int) -> _Word:
+        return self._emit("mul", o)
+
+    def __and__(self, o: _Word | int) -> _Word:
+        return self._emit("and_", o)
+
+    def __or__(self, o: _Word | int) -> _Word:
+        return self._emit("or_", o)
+
+    def __lshift__(self, o: int) -> _Word:
+        return self._emit("shl", o)
+
+    def __rshift__(self, o: int) -> _Word:
+        return self._emit("lshr", o)
+
+    def below(self, o: _Word | int, then: _Word, other: _Word) -> _Word:
+        """then where self < o, else other."""
+        less = self.builder.icmp_unsigned("<", self.value, self._raw(o))
+        return _Word(self.builder, self.builder.select(less, then.value, other.value))
+
+
+_P, _LOW = int(P), int(LOW)
+
+
+def _add(a: _Word, b: _Word) -> _Word:
+    c = _P - b
     d = a - c
-    return d + P if a < c else d
+    return a.below(c, d + _P, d)
 
 
-@njit(inline="always")
-def sub(a, b):
+def _sub(a: _Word, b: _Word) -> _Word:
     d = a - b
-    return d + P if a < b else d
+    return a.below(b, d + _P, d)
 
 
-@njit(inline="always")
-def neg(a):
-    return P - a if a != ZERO else a
+def _canonical(r: _Word) -> _Word:
+    return r.below(_P, r, r - _P)
 
 
-@njit(inline="always")
-def wide(a, b):
-    """The 128-bit product as (high, low)."""
-    a0, a1, b0, b1 = a & LOW, a >> S32, b & LOW, b >> S32
-    low = a0 * b0
-    mid = a1 * b0 + (low >> S32)
-    mid2 = a0 * b1 + (mid & LOW)
-    return a1 * b1 + (mid >> S32) + (mid2 >> S32), (mid2 << S32) | (low & LOW)
-
-
-@njit(inline="always")
-def reduce(high, low):
-    """high * 2^64 + low modulo P, canonical."""
-    top = high >> S32
-    d = low - top
-    d = d - LOW if low < top else d
-    e = (high & LOW) * LOW
+def _fold_middle(d: _Word, middle: _Word) -> _Word:
+    """d + middle * 2^64, for a middle word below 2^32."""
+    e = (middle << 32) - middle
     r = d + e
-    r = r + LOW if r < e else r
-    return r - P if r >= P else r
+    return _canonical(r.below(e, r + _LOW, r))
 
 
-@njit(inline="always")
-def mul(a, b):
-    high, low = wide(a, b)
-    return reduce(high, low)
+def _reduce(high: _Word, low: _Word) -> _Word:
+    top = high >> 32
+    d = low - top
+    d = low.below(top, d - _LOW, d)
+    return _fold_middle(d, high & _LOW)
 
 
-@njit(inline="always")
-def times7(a):
-    """7a: the product with the non-residue, of which only three bits leave the low word."""
-    low = (a << np.uint64(3)) - a
-    high = (a >> np.uint64(61)) - (ONE if (a << np.uint64(3)) < a else ZERO)
-    e = high * LOW
-    r = low + e
-    r = r + LOW if r < e else r
-    return r - P if r >= P else r
+def _mul(a: _Word, b: _Word) -> _Word:
+    a0, a1, b0, b1 = a & _LOW, a >> 32, b & _LOW, b >> 32
+    low = a0 * b0
+    mid = a1 * b0 + (low >> 32)
+    mid2 = a0 * b1 + (mid & _LOW)
+    return _reduce(a1 * b1 + (mid >> 32) + (mid2 >> 32), (mid2 << 32) | (low & _LOW))
 
 
-@njit(inline="always")
-def kmul(a0, a1, b0, b1):
+def _times7(a: _Word) -> _Word:
+    """Multiply by the non-residue; only three bits leave the low word."""
+    eight = a << 3
+    carry = a >> 61
+    return _fold_middle(eight - a, eight.below(a, carry - 1, carry))
+
+
+def _kmul(a0: _Word, a1: _Word, b0: _Word, b1: _Word) -> tuple[_Word, _Word]:
+    """(a0 + a1 X)(b0 + b1 X) modulo X^2 - 7, by its two components."""
+    return _add(_mul(a0, b0), _times7(_mul(a1, b1))), _add(_mul(a0, b1), _mul(a1, b0))
+
+
+def _unary(formula: Callable[[_Word], _Word]) -> Any:
+    @intrinsic
+    def emit(typingctx, a):
+        def codegen(context, builder, signature, args):
+            return formula(_Word(builder, args[0])).value
+
+        return types.uint64(types.uint64), codegen
+
+    return emit
+
+
+def _binary(formula: Callable[[_Word, _Word], _Word]) -> Any:
+    @intrinsic
+    def emit(typingctx, a, b):
+        def codegen(context, builder, signature, args):
+            return formula(*(_Word(builder, x) for x in args)).value
+
+        return types.uint64(types.uint64, types.uint64), codegen
+
+    return emit
+
+
+@intrinsic
+def kmul(typingctx, a0, a1, b0, b1):
     """(a0 + a1 X)(b0 + b1 X) in K, as two components."""
-    return add(mul(a0, b0), times7(mul(a1, b1))), add(mul(a0, b1), mul(a1, b0))
+    pair = types.UniTuple(types.uint64, 2)
+
+    def codegen(context, builder, signature, args):
+        parts = _kmul(*(_Word(builder, x) for x in args))
+        return context.make_tuple(builder, pair, [x.value for x in parts])
+
+    return pair(types.uint64, types.uint64, types.uint64, types.uint64), codegen
+
+
+add = _binary(_add)
+sub = _binary(_sub)
+mul = _binary(_mul)
