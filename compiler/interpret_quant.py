@@ -1,0 +1,221 @@
+"""Reference interpreter of the `quant` dialect: exact integers, one operation at a time.
+
+It defines what a quantised module computes, before and after `stack-layers` and `batch-decode`,
+and is the oracle for the executor. It is written for clarity: int64 throughout, which is exact
+because no type of the dialect is wider than 63 bits; nothing is cached.
+
+Errors: `RangeError` where a value leaves the range of its type, naming the module path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import FuncOp
+from xdsl.interpreter import (
+    Interpreter,
+    InterpreterFunctions,
+    PythonValues,
+    ReturnedValues,
+    impl,
+    impl_terminator,
+    register_impls,
+)
+from xdsl.interpreters.func import FuncFunctions
+from xdsl.ir import Operation
+
+from ..dialects import quant
+from ..dialects.nn import module_path
+from ..dialects.quant import TableAttr
+from ..dialects.table_expr import evaluate
+from ..errors import RangeError, UserError
+from .analysis.rope_table import rope_table
+
+
+def interpret(
+    module: ModuleOp, weights: Mapping[str, np.ndarray], ids: Sequence[int], rows: int | None = None
+) -> np.ndarray:
+    """What the module's function returns for the tokens `ids`, of which there may be fewer than T.
+
+    `weights` are those of `weights.quantized_weights`. `rows` overrides the number of rows that
+    `quant.select` takes from the end.
+    """
+    interpreter = Interpreter(module)
+    interpreter.register_implementations(QuantFunctions(weights, np.array(ids, np.int64), rows))
+    interpreter.register_implementations(FuncFunctions())
+    (function,) = (op for op in module.ops if isinstance(op, FuncOp))
+    (result,) = interpreter.call_op(function, ())
+    return result
+
+
+def table(attribute: TableAttr) -> np.ndarray:
+    """The entries of a table, from the lower end of its domain."""
+    return evaluate(attribute.expression.data, *attribute.domain)
+
+
+def seen_keys(tokens: int, window: int) -> np.ndarray:
+    """Which keys (second axis) each query sees; window 0 is all up to the query's own."""
+    age = np.arange(tokens)[:, None] - np.arange(tokens)
+    return (age >= 0) & ((window == 0) | (age < window))
+
+
+@register_impls
+class QuantFunctions(InterpreterFunctions):
+    def __init__(self, weights: Mapping[str, np.ndarray], ids: np.ndarray, rows: int | None):
+        self.weights = weights
+        self.ids = ids
+        self.rows = rows
+        self.layer = 0
+
+    def where(self, op: Operation) -> str:
+        return module_path(op).replace("{layer}", str(self.layer)) or op.name
+
+    def fit(self, op: Operation, value: np.ndarray, index: int = 0) -> np.ndarray:
+        """The value, in the range of the result's type."""
+        type = quant.type_of(op.results[index])
+        low, high = int(value.min()), int(value.max())
+        if low < -type.bound or high >= type.bound:
+            raise RangeError(
+                f"{self.where(op)}: {op.name} gives values in [{low}, {high}], beyond "
+                f"{type.width} bits"
+            )
+        return value
+
+    @impl(quant.TokensOp)
+    def tokens(self, _: Interpreter, op: quant.TokensOp, args: PythonValues) -> PythonValues:
+        (limit,) = quant.type_of(op.result).shape
+        if not 1 <= len(self.ids) <= limit:
+            raise UserError(f"{len(self.ids)} tokens; the module takes 1 to {limit}")
+        return (self.ids,)
+
+    @impl(quant.ParamOp)
+    def param(self, _: Interpreter, op: quant.ParamOp, args: PythonValues) -> PythonValues:
+        return (self.fit(op, self.weights[op.param_names[0]].astype(np.int64)),)
+
+    @impl(quant.EmbedOp)
+    def embed(self, _: Interpreter, op: quant.EmbedOp, args: PythonValues) -> PythonValues:
+        ids, rows = args
+        return (self.fit(op, rows[ids] << op.shift.value.data),)
+
+    @impl(quant.RequantizeOp)
+    def requantize(
+        self, _: Interpreter, op: quant.RequantizeOp, args: PythonValues
+    ) -> PythonValues:
+        shift = op.shift.value.data
+        half = 1 << (shift - 1) if shift else 0
+        return (self.fit(op, (args[0] + half) >> shift),)
+
+    @impl(quant.RmsNormOp)
+    def rms_norm(self, _: Interpreter, op: quant.RmsNormOp, args: PythonValues) -> PythonValues:
+        x, gain = args
+        total = np.sum(x * x, axis=-1, keepdims=True) + op.eps.value.data
+        e = np.zeros_like(total)
+        while np.any(large := (total >> (2 * e)) >= 1 << 16):
+            e += large
+        e = np.maximum(e, op.emin)
+        mantissa = total >> (2 * e)
+        if e.max() > op.emax or mantissa.min() < 1 << quant.MANTISSA_BITS:
+            raise RangeError(
+                f"{self.where(op)}: sums of squares in [{total.min()}, {total.max()}] leave the "
+                f"exponents {op.emin} to {op.emax}"
+            )
+        r = table(op.table)[mantissa - op.table.domain[0]]
+        return (self.fit(op, x * (r << (op.emax - e)) * gain),)
+
+    @impl(quant.MatmulOp)
+    def matmul(self, _: Interpreter, op: quant.MatmulOp, args: PythonValues) -> PythonValues:
+        return (self.fit(op, args[0] @ args[1].T),)
+
+    @impl(quant.SplitHeadsOp)
+    def split_heads(
+        self, _: Interpreter, op: quant.SplitHeadsOp, args: PythonValues
+    ) -> PythonValues:
+        (x,) = args
+        return (x.reshape(x.shape[0], op.heads.value.data, -1).swapaxes(0, 1),)
+
+    @impl(quant.MergeHeadsOp)
+    def merge_heads(
+        self, _: Interpreter, op: quant.MergeHeadsOp, args: PythonValues
+    ) -> PythonValues:
+        (x,) = args
+        return (x.swapaxes(0, 1).reshape(x.shape[1], -1),)
+
+    @impl(quant.RopeOp)
+    def rope(self, _: Interpreter, op: quant.RopeOp, args: PythonValues) -> PythonValues:
+        (x,) = args
+        kind = op.kinds.get_values()[self.layer]
+        theta, factor = op.thetas.get_values()[kind], op.factors.get_values()[kind]
+        cos, sin = rope_table(theta, factor, x.shape[1], x.shape[2])
+        half = x.shape[2] // 2
+        rotated = np.concatenate([-x[..., half:], x[..., :half]], axis=-1)
+        return (self.fit(op, x * cos + rotated * sin),)
+
+    @impl(quant.ScoresOp)
+    def scores(self, _: Interpreter, op: quant.ScoresOp, args: PythonValues) -> PythonValues:
+        q, k = args
+        return (self.fit(op, q @ _shared(k, q).swapaxes(1, 2)),)
+
+    @impl(quant.SoftmaxOp)
+    def softmax(self, _: Interpreter, op: quant.SoftmaxOp, args: PythonValues) -> PythonValues:
+        (scores,) = args
+        seen = seen_keys(scores.shape[1], op.windows.get_values()[self.layer])
+        top = np.max(scores, axis=-1, keepdims=True, where=seen, initial=scores.min())
+        e = np.where(seen, table(op.table)[np.where(seen, top - scores, 0)], 0)
+        inv = (1 << op.k.value.data) // e.sum(axis=-1)
+        return self.fit(op, e, 0), self.fit(op, inv, 1)
+
+    @impl(quant.AttendOp)
+    def attend(self, _: Interpreter, op: quant.AttendOp, args: PythonValues) -> PythonValues:
+        e, inv, v = args
+        return (self.fit(op, (e @ _shared(v, e)) * inv[..., None]),)
+
+    @impl(quant.TableOp)
+    def table(self, _: Interpreter, op: quant.TableOp, args: PythonValues) -> PythonValues:
+        return (self.fit(op, table(op.table)[args[0] - op.table.domain[0]]),)
+
+    @impl(quant.MulOp)
+    def mul(self, _: Interpreter, op: quant.MulOp, args: PythonValues) -> PythonValues:
+        return (self.fit(op, args[0] * args[1]),)
+
+    @impl(quant.AddOp)
+    def add(self, _: Interpreter, op: quant.AddOp, args: PythonValues) -> PythonValues:
+        return (self.fit(op, args[0] + args[1]),)
+
+    @impl(quant.SelectOp)
+    def select(self, _: Interpreter, op: quant.SelectOp, args: PythonValues) -> PythonValues:
+        (x,) = args
+        rows = op.rows.value.data if self.rows is None else self.rows
+        return (x[len(x) - rows :],)
+
+    @impl(quant.ArgmaxOp)
+    def argmax(self, _: Interpreter, op: quant.ArgmaxOp, args: PythonValues) -> PythonValues:
+        x, rows = args
+        logits = x @ rows.T
+        spread = int((logits.max(axis=-1) - logits.min(axis=-1)).max())
+        if spread.bit_length() > op.width.value.data:
+            raise RangeError(
+                f"{self.where(op)}: logits lie up to {spread} below the best, beyond "
+                f"{op.width.value.data} bits"
+            )
+        return (np.argmax(logits, axis=-1),)
+
+    @impl(quant.LayersOp)
+    def layers(self, interpreter: Interpreter, op: quant.LayersOp, args: PythonValues) -> Any:
+        stream, *params = args
+        for self.layer in range(op.layers):
+            slices = [param[self.layer] for param in params]
+            (stream,) = interpreter.run_ssacfg_region(op.body, (stream, *slices), "layer")
+        self.layer = 0
+        return (stream,)
+
+    @impl_terminator(quant.YieldOp)
+    def yield_(self, _: Interpreter, op: quant.YieldOp, args: PythonValues) -> Any:
+        return ReturnedValues(args), ()
+
+
+def _shared(kv: np.ndarray, heads: np.ndarray) -> np.ndarray:
+    """Key/value heads, each repeated for the query heads that share it."""
+    return np.repeat(kv, heads.shape[0] // kv.shape[0], axis=0)
