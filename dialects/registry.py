@@ -9,15 +9,17 @@ from typing import Any
 
 from xdsl.ir import Dialect
 
+PACKAGE = __name__.rpartition(".")[0]
 DIALECTS = {
     "nn": ".nn:NN",
+    "quant": ".quant:QUANT",
 }
 """Dialect name to "module:attribute", the module relative to this package."""
 
 
 def dialect_factories() -> dict[str, Callable[[], Dialect]]:
     """What xDSL registers: for each name, a function that imports the dialect."""
-    return {name: partial(resolve, target, __package__) for name, target in DIALECTS.items()}
+    return {name: partial(resolve, target, PACKAGE) for name, target in DIALECTS.items()}
 
 
 def resolve(target: str, package: str) -> Any:

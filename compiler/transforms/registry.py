@@ -14,6 +14,7 @@ from xdsl.universe import Universe
 
 from ...dialects.registry import dialect_factories, resolve
 
+PACKAGE = __name__.rpartition(".")[0]
 PASSES = {
     "drop-batch": ".drop_batch:DropBatch",
     "raise-embedding-scale": ".raise_embedding_scale:RaiseEmbeddingScale",
@@ -22,13 +23,16 @@ PASSES = {
     "raise-rope": ".raise_rope:RaiseRope",
     "raise-attention": ".raise_attention:RaiseAttention",
     "raise-to-nn": ".raise_to_nn:RaiseToNN",
+    "convert-nn-to-quant": ".quantize:ConvertNNToQuant",
+    "stack-layers": ".stack_layers:StackLayers",
+    "batch-decode": ".batch_decode:BatchDecode",
 }
 """Pass name to "module:class", the module relative to this package."""
 
 
 def pass_factories() -> dict[str, Callable[[], type[ModulePass]]]:
     """What xDSL registers: for each name, a function that imports the pass."""
-    return {name: partial(resolve, target, __package__) for name, target in PASSES.items()}
+    return {name: partial(resolve, target, PACKAGE) for name, target in PASSES.items()}
 
 
 UNIVERSE = Universe(all_dialects=dialect_factories(), all_passes=pass_factories())
