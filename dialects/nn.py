@@ -139,11 +139,15 @@ class NNOp(IRDLOperation):
 
     def verify_(self) -> None:
         properties = {name: _plain(attribute) for name, attribute in self.properties.items()}
-        expected = type(self).infer(*map(shape_of, self.operands), **properties)
+        try:
+            expected = type(self).infer(*map(shape_of, self.operands), **properties)
+        except VerifyException as error:
+            raise VerifyException(f"{self.name}: {error}") from error
         actual = shape_of(self.results[0])
         require(
             actual == expected,
-            f"the result has shape {_text(actual)}, the operands make it {_text(expected)}",
+            f"{self.name}: the result has shape {_text(actual)}, "
+            f"the operands make it {_text(expected)}",
         )
 
 

@@ -1,0 +1,259 @@
+"""Reference evaluation of the `nn` dialect, both strata, with numpy through xDSL's interpreter.
+
+Written from the definitions in the dialect, not from PyTorch, so that the two check each other.
+Every tensor is a numpy array of its static shape, floating ones in the chosen precision. It is an
+oracle for small models: nothing is freed before the end and there is no cache.
+
+Errors: `UserError` for token ids that do not fit the module.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import DTypeLike
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import FuncOp
+from xdsl.interpreter import Interpreter, InterpreterFunctions, PythonValues, impl, register_impls
+from xdsl.interpreters.func import FuncFunctions
+from xdsl.ir import Operation
+
+from ...dialects import nn
+from ...errors import UserError
+
+Array = np.ndarray
+Weights = Callable[[str], Array]
+Observer = Callable[[Operation, Array], None]
+
+
+def evaluate(
+    module: ModuleOp,
+    tokens: Array,
+    weights: Weights,
+    dtype: DTypeLike = np.float32,
+    observe: Observer | None = None,
+) -> Array:
+    """The logits of the module's function for the token ids, in the shape the function declares.
+
+    `weights` gives the tensor of a parameter name (`Checkpoint.tensor`); `observe` is called with
+    each operation and its value, in program order.
+    """
+    (function,) = (op for op in module.ops if isinstance(op, FuncOp))
+    listeners = (_Observer(observe),) if observe else ()
+    interpreter = Interpreter(module, listeners=listeners)
+    interpreter.register_implementations(FuncFunctions())
+    interpreter.register_implementations(NNFunctions(np.asarray(tokens), weights, dtype))
+    (logits,) = interpreter.call_op(function)
+    return logits
+
+
+class _Observer(Interpreter.Listener):
+    def __init__(self, observe: Observer):
+        self.observe = observe
+
+    def did_interpret_op(self, op: Operation, results: PythonValues) -> None:
+        for result in results:
+            self.observe(op, result)
+
+
+def visible(tokens: int, window: int | None) -> Array:
+    """(T, T) booleans: whether query i sees key j, 0 <= i - j (< window)."""
+    distance = np.subtract.outer(np.arange(tokens), np.arange(tokens))
+    return (distance >= 0) & (distance < (window or tokens))
+
+
+def rope_frequencies(count: int, theta: float, factor: float) -> Array:
+    """theta^(-2i/D) / factor for i < D/2 = count, as float64."""
+    return theta ** (-np.arange(count) / count) / factor
+
+
+def softmax(x: Array) -> Array:
+    """Over the last axis, after subtracting the maximum."""
+    weights = np.exp(x - x.max(axis=-1, keepdims=True))
+    return weights / weights.sum(axis=-1, keepdims=True)
+
+
+def _repeat(kv: Array, heads: int) -> Array:
+    """(KV, T, D) -> (H, T, D): head h gets key/value head h // (H / KV)."""
+    return np.repeat(kv, heads // kv.shape[0], axis=0)
+
+
+def _window(op: nn.MaskedSoftmaxOp | nn.CausalMaskOp) -> int | None:
+    return op.window.value.data if op.window else None
+
+
+@register_impls
+class NNFunctions(InterpreterFunctions):
+    """One method per operation, or per group of operations that share their form."""
+
+    def __init__(self, tokens: Array, weights: Weights, dtype: DTypeLike):
+        self.tokens = tokens
+        self.weights = weights
+        self.dtype = np.dtype(dtype)
+
+    def real(self, value: float | Array) -> Array:
+        return np.asarray(value, dtype=self.dtype)
+
+    @impl(nn.TokensOp)
+    def tokens_(self, _: Interpreter, op: nn.TokensOp, args: PythonValues) -> PythonValues:
+        shape = nn.shape_of(op.result)
+        if self.tokens.size != math.prod(shape):
+            raise UserError(f"the module takes {math.prod(shape)} tokens, got {self.tokens.size}")
+        return (self.tokens.reshape(shape),)
+
+    @impl(nn.ParamOp)
+    def param(self, _: Interpreter, op: nn.ParamOp, args: PythonValues) -> PythonValues:
+        return (self.real(self.weights(op.param_name)),)
+
+    @impl(nn.EmbeddingOp)
+    def embedding(self, _: Interpreter, op: nn.EmbeddingOp, args: PythonValues) -> PythonValues:
+        tokens, table = args
+        if tokens.size and not 0 <= tokens.min() <= tokens.max() < len(table):
+            raise UserError(
+                f"token ids must be between 0 and {len(table) - 1}, "
+                f"got {tokens.min()} .. {tokens.max()}"
+            )
+        return (table[tokens] * self.real(op.scale.value.data),)
+
+    @impl(nn.LinearOp)
+    def linear(self, _: Interpreter, op: nn.LinearOp, args: PythonValues) -> PythonValues:
+        x, w = args
+        return (x @ w.T,)
+
+    @impl(nn.AddOp)
+    def add(self, _: Interpreter, op: nn.AddOp, args: PythonValues) -> PythonValues:
+        return (args[0] + args[1],)
+
+    @impl(nn.MulOp)
+    def mul(self, _: Interpreter, op: nn.MulOp, args: PythonValues) -> PythonValues:
+        return (args[0] * args[1],)
+
+    @impl(nn.GeluTanhOp)
+    def gelu_tanh(self, _: Interpreter, op: nn.GeluTanhOp, args: PythonValues) -> PythonValues:
+        (x,) = args
+        inner = self.real(math.sqrt(2 / math.pi)) * (x + self.real(0.044715) * x**3)
+        return (x / 2 * (1 + np.tanh(inner)),)
+
+    @impl(nn.RMSNormOp)
+    def rms_norm(self, _: Interpreter, op: nn.RMSNormOp, args: PythonValues) -> PythonValues:
+        x, w = args
+        mean = np.square(x).mean(axis=-1, keepdims=True)
+        return (x / np.sqrt(mean + self.real(op.eps.value.data)) * (1 + w),)
+
+    @impl(nn.SplitHeadsOp)
+    def split_heads(self, _: Interpreter, op: nn.SplitHeadsOp, args: PythonValues) -> PythonValues:
+        (x,) = args
+        return (x.reshape(len(x), op.heads.value.data, -1).transpose(1, 0, 2),)
+
+    @impl(nn.MergeHeadsOp)
+    def merge_heads(self, _: Interpreter, op: nn.MergeHeadsOp, args: PythonValues) -> PythonValues:
+        (x,) = args
+        return (x.transpose(1, 0, 2).reshape(x.shape[1], -1),)
+
+    @impl(nn.RopeOp)
+    def rope(self, _: Interpreter, op: nn.RopeOp, args: PythonValues) -> PythonValues:
+        (x,) = args
+        half = x.shape[2] // 2
+        frequencies = rope_frequencies(half, op.theta.value.data, op.factor.value.data)
+        angles = np.outer(np.arange(x.shape[1]), frequencies)
+        cos, sin = self.real(np.cos(angles)), self.real(np.sin(angles))
+        low, high = x[..., :half], x[..., half:]
+        return (np.concatenate([low * cos - high * sin, high * cos + low * sin], axis=-1),)
+
+    @impl(nn.ScoresOp)
+    def scores(self, _: Interpreter, op: nn.ScoresOp, args: PythonValues) -> PythonValues:
+        q, k = args
+        return (self.real(op.scale.value.data) * (q @ _repeat(k, len(q)).transpose(0, 2, 1)),)
+
+    @impl(nn.MaskedSoftmaxOp)
+    def masked_softmax(
+        self, _: Interpreter, op: nn.MaskedSoftmaxOp, args: PythonValues
+    ) -> PythonValues:
+        (scores,) = args
+        return (softmax(np.where(visible(scores.shape[1], _window(op)), scores, -np.inf)),)
+
+    @impl(nn.AttendOp)
+    def attend(self, _: Interpreter, op: nn.AttendOp, args: PythonValues) -> PythonValues:
+        p, v = args
+        return (p @ _repeat(v, len(p)),)
+
+    @impl(nn.ConstantOp)
+    def constant(self, _: Interpreter, op: nn.ConstantOp, args: PythonValues) -> PythonValues:
+        return (self.real(op.value.value.data),)
+
+    @impl(nn.PositionsOp)
+    def positions(self, _: Interpreter, op: nn.PositionsOp, args: PythonValues) -> PythonValues:
+        shape = nn.shape_of(op.result)
+        return (np.broadcast_to(np.arange(shape[-1]), shape),)
+
+    @impl(nn.RopeFrequenciesOp)
+    def frequencies(
+        self, _: Interpreter, op: nn.RopeFrequenciesOp, args: PythonValues
+    ) -> PythonValues:
+        (count,) = nn.shape_of(op.result)
+        return (self.real(rope_frequencies(count, op.theta.value.data, op.factor.value.data)),)
+
+    @impl(nn.CausalMaskOp)
+    def causal_mask(self, _: Interpreter, op: nn.CausalMaskOp, args: PythonValues) -> PythonValues:
+        shape = nn.shape_of(op.result)
+        mask = np.where(visible(shape[-1], _window(op)), 0.0, np.finfo(np.float32).min)
+        return (self.real(mask).reshape(shape),)
+
+    @impl(nn.NegOp)
+    def neg(self, _: Interpreter, op: nn.NegOp, args: PythonValues) -> PythonValues:
+        return (-args[0],)
+
+    @impl(nn.RsqrtOp)
+    def rsqrt(self, _: Interpreter, op: nn.RsqrtOp, args: PythonValues) -> PythonValues:
+        return (1 / np.sqrt(args[0]),)
+
+    @impl(nn.CosOp)
+    def cos(self, _: Interpreter, op: nn.CosOp, args: PythonValues) -> PythonValues:
+        return (np.cos(args[0]),)
+
+    @impl(nn.SinOp)
+    def sin(self, _: Interpreter, op: nn.SinOp, args: PythonValues) -> PythonValues:
+        return (np.sin(args[0]),)
+
+    @impl(nn.SoftmaxOp)
+    def softmax(self, _: Interpreter, op: nn.SoftmaxOp, args: PythonValues) -> PythonValues:
+        return (softmax(args[0]),)
+
+    @impl(nn.CastOp)
+    def cast(self, _: Interpreter, op: nn.CastOp, args: PythonValues) -> PythonValues:
+        return (args[0].astype(self.dtype),)
+
+    @impl(nn.PowOp)
+    def pow(self, _: Interpreter, op: nn.PowOp, args: PythonValues) -> PythonValues:
+        return (args[0] ** self.real(op.exponent.value.data),)
+
+    @impl(nn.MeanOp)
+    def mean(self, _: Interpreter, op: nn.MeanOp, args: PythonValues) -> PythonValues:
+        return (args[0].mean(axis=-1, keepdims=True),)
+
+    @impl(nn.MatmulOp)
+    def matmul(self, _: Interpreter, op: nn.MatmulOp, args: PythonValues) -> PythonValues:
+        return (args[0] @ args[1],)
+
+    @impl(nn.ViewOp)
+    def view(self, _: Interpreter, op: nn.ViewOp, args: PythonValues) -> PythonValues:
+        return (args[0].reshape(nn.shape_of(op.result)),)
+
+    @impl(nn.ExpandOp)
+    def expand(self, _: Interpreter, op: nn.ExpandOp, args: PythonValues) -> PythonValues:
+        return (np.broadcast_to(args[0], nn.shape_of(op.result)),)
+
+    @impl(nn.PermuteOp)
+    def permute(self, _: Interpreter, op: nn.PermuteOp, args: PythonValues) -> PythonValues:
+        return (args[0].transpose(op.axes.get_values()),)
+
+    @impl(nn.SliceOp)
+    def slice(self, _: Interpreter, op: nn.SliceOp, args: PythonValues) -> PythonValues:
+        start, stop = op.bounds.get_values()
+        return (args[0][..., start:stop],)
+
+    @impl(nn.ConcatOp)
+    def concat(self, _: Interpreter, op: nn.ConcatOp, args: PythonValues) -> PythonValues:
+        return (np.concatenate(args, axis=-1),)
