@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import UserError
+from ..schema.circuit import Shape
 from .keys import Artifact
 from .progress import Progress, Silent
 
@@ -84,6 +85,15 @@ def prove_tokens(
         len(generated),
         progress or Silent(),
     )
+
+
+def security_bits(artifact: Artifact, prompt: int, generated: int) -> int:
+    """The provable security, in bits, of a proof of that shape."""
+    from .protocol.plan import Plan
+
+    key = artifact.key
+    plan = Plan(key.circuit, key.parameters, Shape(prompt, generated))
+    return int(key.parameters.security_bits(plan.lookup_cells, plan.pads))
 
 
 def prove(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Protocol
 
 
@@ -16,3 +17,24 @@ class Silent:
 
     def stage(self, name: str, fraction_done: float) -> None:
         pass
+
+
+class Clock:
+    """Times stages that follow each other, and reports where each begins and ends."""
+
+    def __init__(self, progress: Progress):
+        self.seconds: dict[str, float] = {}
+        self._progress = progress
+        self._stage = ""
+        self._since = 0.0
+
+    def start(self, stage: str) -> None:
+        self.stop()
+        self._stage, self._since = stage, time.perf_counter()
+        self._progress.stage(stage, 0.0)
+
+    def stop(self) -> None:
+        if self._stage:
+            self.seconds[self._stage] = time.perf_counter() - self._since
+            self._progress.stage(self._stage, 1.0)
+            self._stage = ""

@@ -165,7 +165,7 @@ def prove(
         "text": artifact.key.continuation(tokens, generated),
         "committed_cells": found.committed_cells,
         "lookups": found.lookups,
-        "security_bits": found.security_bits,
+        "security_bits": answer.security_bits(artifact, len(tokens), len(generated)),
         "hiding": found.hiding,
     }
     if as_json:
