@@ -14,7 +14,7 @@ all layers, so that layers can be stacked. Everything but the residual stream ha
 * Norms: gain (1 + w) * sqrt(n), for queries times the attention scale; fewer significant bits,
   down to `gain_bits`, where that makes the shift 32 or less. Exponents reach `spare_exponents`
   beyond the calibrated sums of squares.
-* Softmax: 2^k is large enough for reciprocals of 10 bits even over a row of equal scores.
+* Softmax: 2^k is large enough for reciprocals of 9 bits even over a row of equal scores.
 
 Errors: `UserError` for operations other than Gemma-3's raised ones, missing ranges, or numbers that
 can not be represented, with the module path.
@@ -84,7 +84,7 @@ class ConvertNNToQuant(ModulePass):
     name = "convert-nn-to-quant"
     headroom: float = 2.0
     delta_bits: int = 24
-    weight_bits: int = 13
+    weight_bits: int = 12
     gain_bits: int = 10
     spare_exponents: int = 3
 
@@ -433,7 +433,7 @@ class _Converter:
         frac = self.frac(op, static=static)
         # The rounding shift is k + frac(v) - frac: 32 is two whole limbs.
         terms = (type.shape[2] - 1).bit_length()
-        k = max(quant.EXP_FRAC + terms + 10, min(32 + frac - v_type.fraction, 46))
+        k = max(quant.EXP_FRAC + terms + 9, min(32 + frac - v_type.fraction, 46))
         softmax = quant.SoftmaxOp(
             scores,
             windows=(0 if source.window is None else source.window.value.data,),
