@@ -1,0 +1,170 @@
+// RUN: zk-opt %s --split-input-file --verify-diagnostics | filecheck %s
+
+// What the verifiers refuse, in words.
+
+// CHECK: tokens have shape (T) or (1, T), got (2, 8)
+%0 = nn.tokens : tensor<2x8xi64>
+
+// -----
+
+// CHECK: sha256 must be 64 lower-case hexadecimal digits, got '12ab'
+%0 = nn.param @w {sha256 = "12ab"} : tensor<4xf32>
+
+// -----
+
+// CHECK: nn.embedding: the table must be (vocab, h), got (10)
+%i, %w = "test.op"() : () -> (tensor<8xi64>, tensor<10xf32>)
+%0 = nn.embedding %i, %w scale 1.0 : (tensor<8xi64>, tensor<10xf32>) -> tensor<8x10xf32>
+
+// -----
+
+// CHECK: nn.linear: x has 16 channels, w takes 4
+%x, %w = "test.op"() : () -> (tensor<8x16xf32>, tensor<16x4xf32>)
+%0 = nn.linear %x, %w : (tensor<8x16xf32>, tensor<16x4xf32>) -> tensor<8x4xf32>
+
+// -----
+
+// CHECK: nn.linear: the result has shape (8, 16), the operands make it (8, 4)
+%x, %w = "test.op"() : () -> (tensor<8x16xf32>, tensor<4x16xf32>)
+%0 = nn.linear %x, %w : (tensor<8x16xf32>, tensor<4x16xf32>) -> tensor<8x16xf32>
+
+// -----
+
+// CHECK: nn.add: shapes (8, 16) and (8, 4) do not broadcast
+%a, %b = "test.op"() : () -> (tensor<8x16xf32>, tensor<8x4xf32>)
+%0 = nn.add %a, %b : (tensor<8x16xf32>, tensor<8x4xf32>) -> tensor<8x16xf32>
+
+// -----
+
+// CHECK: nn.rms_norm: w has shape (8), x has (8, 16)
+%x, %w = "test.op"() : () -> (tensor<8x16xf32>, tensor<8xf32>)
+%0 = nn.rms_norm %x, %w eps 1.0e-06 : (tensor<8x16xf32>, tensor<8xf32>) -> tensor<8x16xf32>
+
+// -----
+
+// CHECK: nn.rms_norm: eps must be positive and finite, got 0.0
+%x, %w = "test.op"() : () -> (tensor<8x16xf32>, tensor<16xf32>)
+%0 = nn.rms_norm %x, %w eps 0.0 : (tensor<8x16xf32>, tensor<16xf32>) -> tensor<8x16xf32>
+
+// -----
+
+// CHECK: nn.split_heads: 16 channels do not make 3 heads
+%x = "test.op"() : () -> tensor<8x16xf32>
+%0 = nn.split_heads %x heads 3 : (tensor<8x16xf32>) -> tensor<3x8x5xf32>
+
+// -----
+
+// CHECK: nn.merge_heads: x must be (H, T, D), got (8, 16)
+%x = "test.op"() : () -> tensor<8x16xf32>
+%0 = nn.merge_heads %x : (tensor<8x16xf32>) -> tensor<8x16xf32>
+
+// -----
+
+// CHECK: nn.rope: x must be (H, T, even D), got (4, 8, 5)
+%x = "test.op"() : () -> tensor<4x8x5xf32>
+%0 = nn.rope %x theta 1.0e+04 factor 1.0 : (tensor<4x8x5xf32>) -> tensor<4x8x5xf32>
+
+// -----
+
+// CHECK: nn.rope: theta must be positive and finite, got -1.0
+%x = "test.op"() : () -> tensor<4x8x4xf32>
+%0 = nn.rope %x theta -1.0 factor 1.0 : (tensor<4x8x4xf32>) -> tensor<4x8x4xf32>
+
+// -----
+
+// CHECK: nn.scores: 4 heads can not share 3 key/value heads
+%q, %k = "test.op"() : () -> (tensor<4x8x4xf32>, tensor<3x8x4xf32>)
+%0 = nn.scores %q, %k scale 0.5 : (tensor<4x8x4xf32>, tensor<3x8x4xf32>) -> tensor<4x8x8xf32>
+
+// -----
+
+// CHECK: nn.scores: q has (T, D) = (8, 4), k has (8, 6)
+%q, %k = "test.op"() : () -> (tensor<4x8x4xf32>, tensor<2x8x6xf32>)
+%0 = nn.scores %q, %k scale 0.5 : (tensor<4x8x4xf32>, tensor<2x8x6xf32>) -> tensor<4x8x8xf32>
+
+// -----
+
+// CHECK: nn.masked_softmax: scores must be (H, T, T), got (4, 8, 9)
+%s = "test.op"() : () -> tensor<4x8x9xf32>
+%0 = nn.masked_softmax %s : (tensor<4x8x9xf32>) -> tensor<4x8x9xf32>
+
+// -----
+
+// CHECK: nn.masked_softmax: window must be positive, got 0
+%s = "test.op"() : () -> tensor<4x8x8xf32>
+%0 = nn.masked_softmax %s window 0 : (tensor<4x8x8xf32>) -> tensor<4x8x8xf32>
+
+// -----
+
+// CHECK: nn.attend: p weighs 8 keys, v has 9
+%p, %v = "test.op"() : () -> (tensor<4x8x8xf32>, tensor<2x9x4xf32>)
+%0 = nn.attend %p, %v : (tensor<4x8x8xf32>, tensor<2x9x4xf32>) -> tensor<4x8x4xf32>
+
+// -----
+
+// CHECK: a constant is a scalar, tensor<f32>
+%0 = nn.constant 1.0 : tensor<4xf32>
+
+// -----
+
+// CHECK: the frequencies are one vector
+%0 = nn.rope_frequencies theta 1.0e+04 factor 1.0 : tensor<2x4xf32>
+
+// -----
+
+// CHECK: a mask has shape (1, .., T, T), got (1, 8, 9)
+%0 = nn.causal_mask : tensor<1x8x9xf32>
+
+// -----
+
+// CHECK: nn.mean: a scalar has no axis to average over
+%x = "test.op"() : () -> tensor<f32>
+%0 = nn.mean %x : (tensor<f32>) -> tensor<f32>
+
+// -----
+
+// CHECK: nn.matmul: shapes (4, 8, 4) and (4, 8, 4) do not contract
+%a, %b = "test.op"() : () -> (tensor<4x8x4xf32>, tensor<4x8x4xf32>)
+%0 = nn.matmul %a, %b : (tensor<4x8x4xf32>, tensor<4x8x4xf32>) -> tensor<4x8x8xf32>
+
+// -----
+
+// CHECK: (8, 16) and (8, 4, 5) differ in their number of elements
+%x = "test.op"() : () -> tensor<8x16xf32>
+%0 = nn.view %x : (tensor<8x16xf32>) -> tensor<8x4x5xf32>
+
+// -----
+
+// CHECK: a view does not change the element type
+%x = "test.op"() : () -> tensor<8xf32>
+%0 = nn.view %x : (tensor<8xf32>) -> tensor<1x8xi64>
+
+// -----
+
+// CHECK: (2, 8) does not expand to (4, 8)
+%x = "test.op"() : () -> tensor<2x8xf32>
+%0 = nn.expand %x : (tensor<2x8xf32>) -> tensor<4x8xf32>
+
+// -----
+
+// CHECK: nn.permute: (0, 0) does not permute (2, 8)
+%x = "test.op"() : () -> tensor<2x8xf32>
+%0 = nn.permute %x [0, 0] : (tensor<2x8xf32>) -> tensor<2x2xf32>
+
+// -----
+
+// CHECK: nn.slice: [4, 9] leaves an axis of size 8
+%x = "test.op"() : () -> tensor<2x8xf32>
+%0 = nn.slice %x [4, 9] : (tensor<2x8xf32>) -> tensor<2x5xf32>
+
+// -----
+
+// CHECK: nn.concat: (2, 8) and (3, 8) differ before the last axis
+%a, %b = "test.op"() : () -> (tensor<2x8xf32>, tensor<3x8xf32>)
+%0 = nn.concat %a, %b : (tensor<2x8xf32>, tensor<3x8xf32>) -> tensor<2x16xf32>
+
+// -----
+
+// CHECK: f64
+%x = "test.op"() : () -> tensor<2x8xf64>
+%0 = "nn.neg"(%x) : (tensor<2x8xf64>) -> tensor<2x8xf64>

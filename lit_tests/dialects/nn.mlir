@@ -1,0 +1,94 @@
+// RUN: zk-opt %s | zk-opt --print-op-generic | zk-opt | filecheck %s
+
+// Every operation of the dialect prints as it was written.
+
+// CHECK-LABEL: func.func @raised
+func.func @raised() -> tensor<8x10xf32> {
+  // CHECK-NEXT: %ids = nn.tokens : tensor<8xi64>
+  %ids = nn.tokens : tensor<8xi64>
+  // CHECK-NEXT: %table = nn.param @model.embed_tokens.weight {sha256 = "0000000000000000000000000000000000000000000000000000000000000000"} : tensor<10x16xf32>
+  %table = nn.param @model.embed_tokens.weight {sha256 = "0000000000000000000000000000000000000000000000000000000000000000"} : tensor<10x16xf32>
+  // CHECK-NEXT: %gain = nn.param @model.layers.0.input_layernorm.weight {sha256 = "0000000000000000000000000000000000000000000000000000000000000000"} : tensor<16xf32>
+  %gain = nn.param @model.layers.0.input_layernorm.weight {sha256 = "0000000000000000000000000000000000000000000000000000000000000000"} : tensor<16xf32>
+  // CHECK-NEXT: %wq = nn.param @q {{{.*}}} : tensor<16x16xf32>
+  %wq = nn.param @q {sha256 = "0000000000000000000000000000000000000000000000000000000000000000"} : tensor<16x16xf32>
+  // CHECK-NEXT: %wk = nn.param @k {{{.*}}} : tensor<8x16xf32>
+  %wk = nn.param @k {sha256 = "0000000000000000000000000000000000000000000000000000000000000000"} : tensor<8x16xf32>
+  // CHECK-NEXT: %x = nn.embedding %ids, %table scale 4.000000e+00 {module = "model.embed_tokens"} : (tensor<8xi64>, tensor<10x16xf32>) -> tensor<8x16xf32>
+  %x = nn.embedding %ids, %table scale 4.0 {module = "model.embed_tokens"} : (tensor<8xi64>, tensor<10x16xf32>) -> tensor<8x16xf32>
+  // CHECK-NEXT: %n = nn.rms_norm %x, %gain eps 1.000000e-06 {module = "model.layers.0.input_layernorm"} : (tensor<8x16xf32>, tensor<16xf32>) -> tensor<8x16xf32>
+  %n = nn.rms_norm %x, %gain eps 1.0e-06 {module = "model.layers.0.input_layernorm"} : (tensor<8x16xf32>, tensor<16xf32>) -> tensor<8x16xf32>
+  // CHECK-NEXT: %q = nn.linear %n, %wq : (tensor<8x16xf32>, tensor<16x16xf32>) -> tensor<8x16xf32>
+  %q = nn.linear %n, %wq : (tensor<8x16xf32>, tensor<16x16xf32>) -> tensor<8x16xf32>
+  %k = nn.linear %n, %wk : (tensor<8x16xf32>, tensor<8x16xf32>) -> tensor<8x8xf32>
+  // CHECK: %qh = nn.split_heads %q heads 4 : (tensor<8x16xf32>) -> tensor<4x8x4xf32>
+  %qh = nn.split_heads %q heads 4 : (tensor<8x16xf32>) -> tensor<4x8x4xf32>
+  %kh = nn.split_heads %k heads 2 : (tensor<8x8xf32>) -> tensor<2x8x4xf32>
+  // CHECK: %qr = nn.rope %qh theta 1.000000e+04 factor 8.000000e+00 : (tensor<4x8x4xf32>) -> tensor<4x8x4xf32>
+  %qr = nn.rope %qh theta 1.0e+04 factor 8.0 : (tensor<4x8x4xf32>) -> tensor<4x8x4xf32>
+  // CHECK-NEXT: %s = nn.scores %qr, %kh scale 5.000000e-01 : (tensor<4x8x4xf32>, tensor<2x8x4xf32>) -> tensor<4x8x8xf32>
+  %s = nn.scores %qr, %kh scale 0.5 : (tensor<4x8x4xf32>, tensor<2x8x4xf32>) -> tensor<4x8x8xf32>
+  // CHECK-NEXT: %global = nn.masked_softmax %s : (tensor<4x8x8xf32>) -> tensor<4x8x8xf32>
+  %global = nn.masked_softmax %s : (tensor<4x8x8xf32>) -> tensor<4x8x8xf32>
+  // CHECK-NEXT: %local = nn.masked_softmax %s window 3 : (tensor<4x8x8xf32>) -> tensor<4x8x8xf32>
+  %local = nn.masked_softmax %s window 3 : (tensor<4x8x8xf32>) -> tensor<4x8x8xf32>
+  // CHECK-NEXT: %o = nn.attend %local, %kh : (tensor<4x8x8xf32>, tensor<2x8x4xf32>) -> tensor<4x8x4xf32>
+  %o = nn.attend %local, %kh : (tensor<4x8x8xf32>, tensor<2x8x4xf32>) -> tensor<4x8x4xf32>
+  // CHECK-NEXT: %m = nn.merge_heads %o : (tensor<4x8x4xf32>) -> tensor<8x16xf32>
+  %m = nn.merge_heads %o : (tensor<4x8x4xf32>) -> tensor<8x16xf32>
+  // CHECK-NEXT: %g = nn.gelu_tanh %m : (tensor<8x16xf32>) -> tensor<8x16xf32>
+  %g = nn.gelu_tanh %m : (tensor<8x16xf32>) -> tensor<8x16xf32>
+  // CHECK-NEXT: %p = nn.mul %g, %m : (tensor<8x16xf32>, tensor<8x16xf32>) -> tensor<8x16xf32>
+  %p = nn.mul %g, %m : (tensor<8x16xf32>, tensor<8x16xf32>) -> tensor<8x16xf32>
+  // CHECK-NEXT: %y = nn.add %x, %p : (tensor<8x16xf32>, tensor<8x16xf32>) -> tensor<8x16xf32>
+  %y = nn.add %x, %p : (tensor<8x16xf32>, tensor<8x16xf32>) -> tensor<8x16xf32>
+  %logits = nn.linear %y, %table : (tensor<8x16xf32>, tensor<10x16xf32>) -> tensor<8x10xf32>
+  func.return %logits : tensor<8x10xf32>
+}
+
+// CHECK-LABEL: func.func @imported
+func.func @imported(%x : tensor<1x8x16xf32>) {
+  // CHECK-NEXT: %ids = nn.tokens : tensor<1x8xi64>
+  %ids = nn.tokens : tensor<1x8xi64>
+  // CHECK-NEXT: %one = nn.constant 1.000000e+00 : tensor<f32>
+  %one = nn.constant 1.0 : tensor<f32>
+  // CHECK-NEXT: %t = nn.positions : tensor<1x8xi64>
+  %t = nn.positions : tensor<1x8xi64>
+  // CHECK-NEXT: %f = nn.rope_frequencies theta 1.000000e+06 factor 1.000000e+00 : tensor<8xf32>
+  %f = nn.rope_frequencies theta 1.0e+06 factor 1.0 : tensor<8xf32>
+  // CHECK-NEXT: %m = nn.causal_mask : tensor<1x1x8x8xf32>
+  %m = nn.causal_mask : tensor<1x1x8x8xf32>
+  // CHECK-NEXT: %l = nn.causal_mask window 3 : tensor<1x1x8x8xf32>
+  %l = nn.causal_mask window 3 : tensor<1x1x8x8xf32>
+  // CHECK-NEXT: %c = nn.cast %t : (tensor<1x8xi64>) -> tensor<1x8xf32>
+  %c = nn.cast %t : (tensor<1x8xi64>) -> tensor<1x8xf32>
+  // CHECK-NEXT: %v = nn.view %t : (tensor<1x8xi64>) -> tensor<1x8x1xi64>
+  %v = nn.view %t : (tensor<1x8xi64>) -> tensor<1x8x1xi64>
+  // CHECK-NEXT: %a = nn.add %x, %one : (tensor<1x8x16xf32>, tensor<f32>) -> tensor<1x8x16xf32>
+  %a = nn.add %x, %one : (tensor<1x8x16xf32>, tensor<f32>) -> tensor<1x8x16xf32>
+  // CHECK-NEXT: %n = nn.neg %x : (tensor<1x8x16xf32>) -> tensor<1x8x16xf32>
+  %n = nn.neg %x : (tensor<1x8x16xf32>) -> tensor<1x8x16xf32>
+  // CHECK-NEXT: %r = nn.rsqrt %x : (tensor<1x8x16xf32>) -> tensor<1x8x16xf32>
+  %r = nn.rsqrt %x : (tensor<1x8x16xf32>) -> tensor<1x8x16xf32>
+  // CHECK-NEXT: %cos = nn.cos %x : (tensor<1x8x16xf32>) -> tensor<1x8x16xf32>
+  %cos = nn.cos %x : (tensor<1x8x16xf32>) -> tensor<1x8x16xf32>
+  // CHECK-NEXT: %sin = nn.sin %x : (tensor<1x8x16xf32>) -> tensor<1x8x16xf32>
+  %sin = nn.sin %x : (tensor<1x8x16xf32>) -> tensor<1x8x16xf32>
+  // CHECK-NEXT: %s = nn.softmax %x : (tensor<1x8x16xf32>) -> tensor<1x8x16xf32>
+  %s = nn.softmax %x : (tensor<1x8x16xf32>) -> tensor<1x8x16xf32>
+  // CHECK-NEXT: %p = nn.pow %x exponent 2.000000e+00 : (tensor<1x8x16xf32>) -> tensor<1x8x16xf32>
+  %p = nn.pow %x exponent 2.0 : (tensor<1x8x16xf32>) -> tensor<1x8x16xf32>
+  // CHECK-NEXT: %mean = nn.mean %x : (tensor<1x8x16xf32>) -> tensor<1x8x1xf32>
+  %mean = nn.mean %x : (tensor<1x8x16xf32>) -> tensor<1x8x1xf32>
+  // CHECK-NEXT: %e = nn.expand %mean : (tensor<1x8x1xf32>) -> tensor<1x8x16xf32>
+  %e = nn.expand %mean : (tensor<1x8x1xf32>) -> tensor<1x8x16xf32>
+  // CHECK-NEXT: %pe = nn.permute %x [0, 2, 1] : (tensor<1x8x16xf32>) -> tensor<1x16x8xf32>
+  %pe = nn.permute %x [0, 2, 1] : (tensor<1x8x16xf32>) -> tensor<1x16x8xf32>
+  // CHECK-NEXT: %mm = nn.matmul %x, %pe : (tensor<1x8x16xf32>, tensor<1x16x8xf32>) -> tensor<1x8x8xf32>
+  %mm = nn.matmul %x, %pe : (tensor<1x8x16xf32>, tensor<1x16x8xf32>) -> tensor<1x8x8xf32>
+  // CHECK-NEXT: %sl = nn.slice %x [8, 16] : (tensor<1x8x16xf32>) -> tensor<1x8x8xf32>
+  %sl = nn.slice %x [8, 16] : (tensor<1x8x16xf32>) -> tensor<1x8x8xf32>
+  // CHECK-NEXT: %cat = nn.concat %sl, %sl : (tensor<1x8x8xf32>, tensor<1x8x8xf32>) -> tensor<1x8x16xf32>
+  %cat = nn.concat %sl, %sl : (tensor<1x8x8xf32>, tensor<1x8x8xf32>) -> tensor<1x8x16xf32>
+  func.return
+}

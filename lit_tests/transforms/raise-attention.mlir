@@ -1,0 +1,69 @@
+// RUN: zk-opt %s -p raise-attention | filecheck %s
+
+// Four query heads share two key/value heads, in a window of 3.
+
+// CHECK-LABEL: func.func @grouped
+// CHECK-NEXT:    [[S:%.*]] = nn.scores %q, %k scale 5.000000e-01 {module = "model.layers.0.self_attn"} : (tensor<4x6x8xf32>, tensor<2x6x8xf32>) -> tensor<4x6x6xf32>
+// CHECK-NEXT:    [[P:%.*]] = nn.masked_softmax [[S]] window 3 {module = "model.layers.0.self_attn"} : (tensor<4x6x6xf32>) -> tensor<4x6x6xf32>
+// CHECK-NEXT:    [[O:%.*]] = nn.attend [[P]], %v {module = "model.layers.0.self_attn"} : (tensor<4x6x6xf32>, tensor<2x6x8xf32>) -> tensor<4x6x8xf32>
+// CHECK-NEXT:    func.return [[O]]
+func.func @grouped(%q : tensor<4x6x8xf32>, %k : tensor<2x6x8xf32>, %v : tensor<2x6x8xf32>) -> tensor<4x6x8xf32> {
+  %k1 = nn.view %k : (tensor<2x6x8xf32>) -> tensor<2x1x6x8xf32>
+  %k2 = nn.expand %k1 : (tensor<2x1x6x8xf32>) -> tensor<2x2x6x8xf32>
+  %k3 = nn.view %k2 : (tensor<2x2x6x8xf32>) -> tensor<4x6x8xf32>
+  %kt = nn.permute %k3 [0, 2, 1] : (tensor<4x6x8xf32>) -> tensor<4x8x6xf32>
+  %qk = nn.matmul %q, %kt : (tensor<4x6x8xf32>, tensor<4x8x6xf32>) -> tensor<4x6x6xf32>
+  %c = nn.constant 0.5 : tensor<f32>
+  %s = nn.mul %qk, %c {module = "model.layers.0.self_attn"} : (tensor<4x6x6xf32>, tensor<f32>) -> tensor<4x6x6xf32>
+  %mask = nn.causal_mask window 3 : tensor<1x6x6xf32>
+  %m = nn.add %s, %mask : (tensor<4x6x6xf32>, tensor<1x6x6xf32>) -> tensor<4x6x6xf32>
+  %p = nn.softmax %m {module = "model.layers.0.self_attn"} : (tensor<4x6x6xf32>) -> tensor<4x6x6xf32>
+  %v1 = nn.view %v : (tensor<2x6x8xf32>) -> tensor<2x1x6x8xf32>
+  %v2 = nn.expand %v1 : (tensor<2x1x6x8xf32>) -> tensor<2x2x6x8xf32>
+  %v3 = nn.view %v2 : (tensor<2x2x6x8xf32>) -> tensor<4x6x8xf32>
+  %o = nn.matmul %p, %v3 {module = "model.layers.0.self_attn"} : (tensor<4x6x6xf32>, tensor<4x6x8xf32>) -> tensor<4x6x8xf32>
+  func.return %o : tensor<4x6x8xf32>
+}
+
+// A head each, the whole past, operands in the other order.
+
+// CHECK-LABEL: func.func @ungrouped
+// CHECK-NEXT:    [[S:%.*]] = nn.scores %q, %k scale 5.000000e-01 : (tensor<2x6x8xf32>, tensor<2x6x8xf32>) -> tensor<2x6x6xf32>
+// CHECK-NEXT:    [[P:%.*]] = nn.masked_softmax [[S]] : (tensor<2x6x6xf32>) -> tensor<2x6x6xf32>
+// CHECK-NEXT:    [[O:%.*]] = nn.attend [[P]], %v : (tensor<2x6x6xf32>, tensor<2x6x8xf32>) -> tensor<2x6x8xf32>
+// CHECK-NEXT:    func.return [[O]]
+func.func @ungrouped(%q : tensor<2x6x8xf32>, %k : tensor<2x6x8xf32>, %v : tensor<2x6x8xf32>) -> tensor<2x6x8xf32> {
+  %kt = nn.permute %k [0, 2, 1] : (tensor<2x6x8xf32>) -> tensor<2x8x6xf32>
+  %qk = nn.matmul %q, %kt : (tensor<2x6x8xf32>, tensor<2x8x6xf32>) -> tensor<2x6x6xf32>
+  %c = nn.constant 0.5 : tensor<f32>
+  %s = nn.mul %c, %qk : (tensor<f32>, tensor<2x6x6xf32>) -> tensor<2x6x6xf32>
+  %mask = nn.causal_mask : tensor<1x6x6xf32>
+  %m = nn.add %mask, %s : (tensor<1x6x6xf32>, tensor<2x6x6xf32>) -> tensor<2x6x6xf32>
+  %p = nn.softmax %m : (tensor<2x6x6xf32>) -> tensor<2x6x6xf32>
+  %o = nn.matmul %p, %v : (tensor<2x6x6xf32>, tensor<2x6x8xf32>) -> tensor<2x6x8xf32>
+  func.return %o : tensor<2x6x8xf32>
+}
+
+// Without a mask it is another function.
+
+// CHECK-LABEL: func.func @unmasked
+// CHECK:         nn.softmax
+// CHECK-NEXT:    nn.matmul
+func.func @unmasked(%s : tensor<2x6x6xf32>, %v : tensor<2x6x8xf32>) -> tensor<2x6x8xf32> {
+  %p = nn.softmax %s : (tensor<2x6x6xf32>) -> tensor<2x6x6xf32>
+  %o = nn.matmul %p, %v : (tensor<2x6x6xf32>, tensor<2x6x8xf32>) -> tensor<2x6x8xf32>
+  func.return %o : tensor<2x6x8xf32>
+}
+
+// Heads that are repeated in turns (h mod KV) instead of in groups are not shared in our sense.
+
+// CHECK-LABEL: func.func @in_turns
+// CHECK:         nn.attend %p, {{%.*}} : (tensor<4x6x6xf32>, tensor<4x6x8xf32>)
+func.func @in_turns(%s : tensor<4x6x6xf32>, %v : tensor<2x6x8xf32>) -> tensor<4x6x8xf32> {
+  %p = nn.masked_softmax %s : (tensor<4x6x6xf32>) -> tensor<4x6x6xf32>
+  %v1 = nn.view %v : (tensor<2x6x8xf32>) -> tensor<1x2x6x8xf32>
+  %v2 = nn.expand %v1 : (tensor<1x2x6x8xf32>) -> tensor<2x2x6x8xf32>
+  %v3 = nn.view %v2 : (tensor<2x2x6x8xf32>) -> tensor<4x6x8xf32>
+  %o = nn.matmul %p, %v3 : (tensor<4x6x6xf32>, tensor<4x6x8xf32>) -> tensor<4x6x8xf32>
+  func.return %o : tensor<4x6x8xf32>
+}
