@@ -6,7 +6,7 @@ index for each axis of the column (`schema.circuit.Index`):
     layer            the same index          rot(dim)           half-split rotation
     <layer           summed over all before  window(generated)  the position that generates
     *                summed over all         token(token)       the token id there
-    pick(layer; 0 1) table[layer]            next(generated)    the generated token's id
+    pick(layer; 0 1) table[layer]            previous, next(generated)  the id before, itself
 
 A product of expressions is ``3 * (layer, token: ...) * (layer, token: ...)``. Printing a parsed
 text and parsing a printed expression give back the same.
@@ -45,6 +45,7 @@ FUNCTIONS: dict[str, IndexKind] = {
     "rot": "rotate",
     "window": "window",
     "token": "token",
+    "previous": "previous",
     "next": "next",
     "pick": "pick",
 }
@@ -58,6 +59,24 @@ def affine(axes: Iterable[str], terms: Iterable[Term], constant: int = 0) -> Exp
         total[key] = total.get(key, 0) + term.coefficient
     kept = tuple(Term(c, *key) for key, c in total.items() if c)
     return Expr(tuple(axes), kept, constant)
+
+
+def added(axes: Iterable[str], *exprs: Expr) -> Expr:
+    """The sum of expressions, broadcast over ``axes``."""
+    terms = [term for expr in exprs for term in expr.terms]
+    return affine(axes, terms, sum(expr.constant for expr in exprs))
+
+
+def scaled(factor: int, expr: Expr, offset: int = 0) -> Expr:
+    """factor * expression + offset."""
+    terms = [Term(factor * term.coefficient, term.column, term.indices) for term in expr.terms]
+    return affine(expr.axes, terms, factor * expr.constant + offset)
+
+
+def read(column: str, axes: Iterable[str], **indices: Index) -> Expr:
+    """A column over ``axes``, each read at the same index unless ``indices`` says otherwise."""
+    chosen = tuple(indices.get(axis, Index("same", axis)) for axis in axes)
+    return Expr(tuple(i.axis for i in chosen if i.axis), (Term(1, column, chosen),))
 
 
 def format_expr(expr: Expr) -> str:

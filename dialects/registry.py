@@ -13,6 +13,9 @@ PACKAGE = __name__.rpartition(".")[0]
 DIALECTS = {
     "nn": ".nn:NN",
     "quant": ".quant:QUANT",
+    "zk": ".zk:ZK",
+    "field": ".field:FIELD",
+    "circuit": ".circuit:CIRCUIT",
 }
 """Dialect name to "module:attribute", the module relative to this package."""
 

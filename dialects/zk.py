@@ -210,17 +210,9 @@ class RowsAttr(ParametrizedAttribute):
                 raise VerifyException(str(error)) from None
 
 
-@irdl_op_definition
-class AxisOp(IRDLOperation):
-    """A named axis: its size, or `tokens` or `generated` where that depends on the proof.
+class AxisLike(IRDLOperation):
+    """A named axis: its size, or `tokens` or `generated` where that depends on the proof."""
 
-    ```mlir
-    zk.axis @layer 6
-    zk.axis @token tokens
-    ```
-    """
-
-    name = "zk.axis"
     sym_name = prop_def(SymbolNameConstraint())
     size = prop_def(AnyOf((BaseAttr(IntAttr), BaseAttr(StringAttr))))
     traits = traits_def(SymbolOpInterface())
@@ -243,7 +235,7 @@ class AxisOp(IRDLOperation):
         )
 
     @classmethod
-    def parse(cls, parser: Parser) -> AxisOp:
+    def parse(cls, parser: Parser):
         name = parser.parse_symbol_name().data
         number = parser.parse_optional_integer(allow_boolean=False)
         op = cls(name, parser.parse_identifier() if number is None else number)
@@ -255,6 +247,19 @@ class AxisOp(IRDLOperation):
         printer.print_symbol_name(self.sym_name.data)
         printer.print_string(f" {self.axis.size}")
         printer.print_op_attributes(self.attributes)
+
+
+@irdl_op_definition
+class AxisOp(AxisLike):
+    """A named axis.
+
+    ```mlir
+    zk.axis @layer 6
+    zk.axis @token tokens
+    ```
+    """
+
+    name = "zk.axis"
 
 
 class ColumnLike(IRDLOperation):
@@ -383,16 +388,9 @@ class ColumnOp(ColumnLike):
     traits = traits_def(SymbolOpInterface())
 
 
-@irdl_op_definition
-class TableOp(IRDLOperation):
-    """A lookup table: its rows in parts.
+class TableLike(IRDLOperation):
+    """A lookup table: its rows in parts."""
 
-    ```mlir
-    zk.table @rsqrt [#zk.rows<["x", "round(2^23 / sqrt(x))"], 16384 to 65536>]
-    ```
-    """
-
-    name = "zk.table"
     sym_name = prop_def(SymbolNameConstraint())
     rows = prop_def(ArrayAttr[RowsAttr])
     traits = traits_def(SymbolOpInterface())
@@ -413,6 +411,18 @@ class TableOp(IRDLOperation):
         )
 
 
+@irdl_op_definition
+class TableOp(TableLike):
+    """A lookup table.
+
+    ```mlir
+    zk.table @rsqrt [#zk.rows<["x", "round(2^23 / sqrt(x))"], 16384 to 65536>]
+    ```
+    """
+
+    name = "zk.table"
+
+
 class Relation(IRDLOperation):
     """A named relation; `expressions` are all that it reads."""
 
@@ -426,7 +436,8 @@ class Relation(IRDLOperation):
         return self.sym_name.data
 
 
-def _relation(name: str, module: str, **properties: Attribute | None) -> dict[str, Any]:
+def relation_fields(name: str, module: str, **properties: Attribute | None) -> dict[str, Any]:
+    """Constructor arguments that every relation takes."""
     attributes: dict[str, Attribute] = {"module": StringAttr(module)} if module else {}
     return {"properties": {"sym_name": StringAttr(name), **properties}, "attributes": attributes}
 
@@ -462,7 +473,7 @@ class EinsumOp(Relation):
         module: str = "",
     ):
         super().__init__(
-            **_relation(
+            **relation_fields(
                 name,
                 module,
                 lhs=ExprAttr(lhs),
@@ -486,16 +497,9 @@ class EinsumOp(Relation):
             require(not missing, f"no factor has the axes {', '.join(sorted(missing))}")
 
 
-@irdl_op_definition
-class LookupOp(Relation):
-    """At each cell the tuple of expressions is a row of the table.
+class LookupLike(Relation):
+    """At each cell the tuple of expressions is a row of the table."""
 
-    ```mlir
-    zk.lookup @y.table in @gelu [#zk.expr<"token: x[token]">, #zk.expr<"token: y[token]">]
-    ```
-    """
-
-    name = "zk.lookup"
     table = prop_def(FlatSymbolRefAttrConstr)
     exprs = prop_def(ArrayAttr[ExprAttr])
     traits = traits_def(SymbolOpInterface())
@@ -503,7 +507,7 @@ class LookupOp(Relation):
 
     def __init__(self, name: str, table: str, exprs: Sequence[Expr], module: str = ""):
         super().__init__(
-            **_relation(
+            **relation_fields(
                 name,
                 module,
                 table=SymbolRefAttr(table),
@@ -525,6 +529,18 @@ class LookupOp(Relation):
 
 
 @irdl_op_definition
+class LookupOp(LookupLike):
+    """At each cell the tuple of expressions is a row of the table.
+
+    ```mlir
+    zk.lookup @y.table in @gelu [#zk.expr<"token: x[token]">, #zk.expr<"token: y[token]">]
+    ```
+    """
+
+    name = "zk.lookup"
+
+
+@irdl_op_definition
 class RangeOp(Relation):
     """The expression is in [0, 2^bits), 1 <= bits <= 16.
 
@@ -541,7 +557,7 @@ class RangeOp(Relation):
 
     def __init__(self, name: str, bits: int, expr: Expr, module: str = ""):
         super().__init__(
-            **_relation(name, module, bits=IntegerAttr(bits, i64), expr=ExprAttr(expr))
+            **relation_fields(name, module, bits=IntegerAttr(bits, i64), expr=ExprAttr(expr))
         )
 
     def expressions(self) -> Iterator[Expr]:
@@ -569,7 +585,7 @@ class LinearOp(Relation):
 
     def __init__(self, name: str, expr: Expr, bound: int | None = None, module: str = ""):
         super().__init__(
-            **_relation(
+            **relation_fields(
                 name,
                 module,
                 expr=ExprAttr(expr),

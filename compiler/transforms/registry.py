@@ -26,6 +26,17 @@ PASSES = {
     "convert-nn-to-quant": ".quantize:ConvertNNToQuant",
     "stack-layers": ".stack_layers:StackLayers",
     "batch-decode": ".batch_decode:BatchDecode",
+    "preprocess": ".preprocess:Preprocess",
+    "bound-relations": ".bound_relations:BoundRelations",
+    "virtualize": ".virtualize:Virtualize",
+    "dedup-lookups": ".dedup_lookups:DedupLookups",
+    "merge-tables": ".merge_tables:MergeTables",
+    "lower-zk-to-circuit": ".lower_zk_to_circuit:LowerZkToCircuit",
+    "pack-columns": ".pack_columns:PackColumns",
+    "verify-legality": ".verify_legality:VerifyLegality",
+    "circuit-stats": ".circuit_stats:CircuitStats",
+    "lower-to-circuit": "..pipelines:LowerToCircuit",
+    "compile-to-circuit": "..pipelines:CompileToCircuit",
 }
 """Pass name to "module:class", the module relative to this package."""
 

@@ -17,7 +17,7 @@ from zklemma.schema.circuit import Expr, Index, Product, Term
     [
         "layer, token: 65536*mlp.gate_proj.limb1[layer, token] + a0[layer, token] - 8388608",
         "layer, token: d[<layer, token] - 3*d[*, token]",
-        "dim, generated: -a[rot(dim), window(generated), next(generated)]",
+        "dim, generated: -a[rot(dim), window(generated), next(generated), previous(generated)]",
         "token, layer: embed[token(token), pick(layer; 0 1 0)] + 2*token[token]",
         "generated: 0",
         ": x[] - 1",

@@ -1,0 +1,136 @@
+"""Which named axes the dimensions of a `quant` value are.
+
+Values are [T, n] or [H, T, D] at the `quant` level. Here each gets named axes: rows are `token`
+(after `quant.select`: `generated`), heads are (kv, group) for queries and (kv) for keys and values,
+columns are `channel`, `intermediate`, or the axes of the heads into which they are cut. What a
+value's columns mean may follow from where it comes from or from where it goes, so equations between
+operands and results are solved in both directions until nothing changes.
+
+Errors: `UserError` naming the module whose value would have two meanings.
+"""
+
+from __future__ import annotations
+
+from xdsl.ir import Block, Operation, SSAValue
+
+from ...dialects import quant
+from ...dialects.nn import module_path
+from ...errors import UserError
+
+Axes = tuple[str, ...]
+QUERY: Axes = ("kv", "group", "token", "dim")
+KEY: Axes = ("kv", "token", "dim")
+SCORES: Axes = ("kv", "group", "token", "source")
+SAME = (
+    quant.RequantizeOp,
+    quant.RopeOp,
+    quant.TableOp,
+    quant.SplitHeadsOp,
+    quant.MergeHeadsOp,
+    quant.MulOp,
+    quant.AddOp,
+)
+
+
+def infer_axes(block: Block, sizes: dict[str, int | str]) -> dict[SSAValue, Axes]:
+    """The axes of each value; writes the sizes of `kv`, `group`, `dim`, ... into ``sizes``."""
+    return _Inference(list(block.walk()), sizes).run()
+
+
+class _Inference:
+    def __init__(self, ops: list[Operation], sizes: dict[str, int | str]):
+        self.ops = ops
+        self.sizes = sizes
+        self.axes: dict[SSAValue, Axes] = {}
+        self.changed = False
+
+    def run(self) -> dict[SSAValue, Axes]:
+        self.solve()
+        matmuls = [op for op in self.ops if isinstance(op, quant.MatmulOp)]
+        for op in matmuls:
+            if op.result not in self.axes:
+                self.put(op, op.result, (self.axes[op.x][0], "intermediate"))
+                self.solve()
+        for op in matmuls:
+            x, y = self.axes[op.x], self.axes[op.result]
+            self.put(op, op.w, tuple(a for a in (*y, *x) if a != "token"))
+        self.solve()
+        for op in self.ops:
+            for value in op.results:
+                if value in self.axes:
+                    self.measure(op, value)
+        return self.axes
+
+    def solve(self) -> None:
+        self.changed = True
+        while self.changed:
+            self.changed = False
+            for op in self.ops:
+                self.visit(op)
+
+    def visit(self, op: Operation) -> None:
+        if isinstance(op, SAME):
+            self.same(op, *op.operands, *op.results)
+        elif isinstance(op, quant.EmbedOp):
+            self.put(op, op.table, ("vocabulary", "channel"))
+            self.put(op, op.result, ("token", "channel"))
+        elif isinstance(op, quant.RmsNormOp):
+            self.same(op, op.x, op.result)
+            if op.x in self.axes:
+                self.put(op, op.gain, self.axes[op.x][-1:])
+        elif isinstance(op, quant.ScoresOp):
+            self.put(op, op.q, QUERY)
+            self.put(op, op.k, KEY)
+            self.put(op, op.result, SCORES)
+        elif isinstance(op, quant.SoftmaxOp):
+            self.put(op, op.e, SCORES)
+            self.put(op, op.inv, SCORES[:-1])
+        elif isinstance(op, quant.AttendOp):
+            self.put(op, op.v, KEY)
+            self.put(op, op.result, QUERY)
+        elif isinstance(op, quant.SelectOp):
+            self.put(op, op.result, ("generated", "channel"))
+        elif isinstance(op, quant.ArgmaxOp):
+            self.put(op, op.table, ("vocabulary", "channel"))
+        elif isinstance(op, quant.LayersOp):
+            self.same(op, op.residual, op.stream, op.result)
+
+    def same(self, op: Operation, *values: SSAValue) -> None:
+        for known in values:
+            if known in self.axes:
+                for value in values:
+                    self.put(op, value, self.axes[known])
+
+    def put(self, op: Operation, value: SSAValue, axes: Axes) -> None:
+        if value not in self.axes:
+            self.axes[value] = axes
+            self.changed = True
+        elif self.axes[value] != axes:
+            raise UserError(
+                f"{module_path(op)}: a value is over ({', '.join(self.axes[value])}) in one place "
+                f"and ({', '.join(axes)}) in another"
+            )
+
+    def measure(self, op: Operation, value: SSAValue) -> None:
+        """Reads axis sizes off the shapes."""
+        axes, shape = self.axes[value], quant.type_of(value).shape
+        if axes == QUERY and len(shape) == 3:
+            found = {"dim": shape[2]}
+        elif axes == KEY and len(shape) == 3:
+            found = {"kv": shape[0], "dim": shape[2]}
+        elif axes == SCORES:
+            kv = self.sizes.get("kv")
+            heads = shape[0]
+            found = {"group": heads // kv} if isinstance(kv, int) else {}
+        elif len(axes) == len(shape):
+            found = dict(zip(axes, shape, strict=True))
+        else:
+            found = {}
+        for axis, size in found.items():
+            if axis in ("token", "source", "generated"):
+                continue
+            if self.sizes.setdefault(axis, size) != size:
+                raise UserError(
+                    f"{module_path(op)}: axis {axis} has {self.sizes[axis]} elements in one place "
+                    f"and {size} in another"
+                )

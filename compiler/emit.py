@@ -1,0 +1,177 @@
+"""From the circuit dialect to plain data: `schema.Circuit` and `schema.Program`.
+
+Tables and public data columns are evaluated here from their expressions. A `param` column keeps as
+its origin the checkpoint's name of the weight, with "{layer}" for the layer number; `param_arrays`
+gives quantised weights the shapes of their columns (query heads are cut into (kv, group, dim)).
+
+Errors: `UserError` for a module without a circuit, contents outside a column's range, and weights
+that are missing or of another size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import cast
+
+import numpy as np
+from xdsl.dialects.builtin import ModuleOp
+
+from ..dialects import circuit as ir
+from ..dialects import zk
+from ..dialects.nn import module_path
+from ..dialects.table_expr import evaluate, evaluate_grid
+from ..errors import UserError
+from ..schema.circuit import (
+    Axis,
+    Circuit,
+    Column,
+    Einsum,
+    Home,
+    Linear,
+    Lookup,
+    PublicKind,
+    Table,
+)
+from ..schema.program import Program, Step
+from .analysis.ranges import axis_size
+
+
+def emit(module: ModuleOp) -> tuple[Circuit, Program]:
+    """The circuit and the witness program of a lowered module."""
+    systems = [op for op in module.body.ops if isinstance(op, ir.SystemOp)]
+    if len(systems) != 1:
+        raise UserError("the module holds no circuit; lower it first")
+    system = systems[0]
+    circuit = _circuit(system)
+    circuit.check()
+    return circuit, _program(system)
+
+
+def param_arrays(circuit: Circuit, quantized: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The param columns' arrays; ``quantized`` has (layers, out, in) by the first layer's name."""
+    arrays = {}
+    for column in circuit.home("param"):
+        name = column.origin.replace("{layer}", "0")
+        array = quantized.get(name)
+        sizes = tuple(axis_size(circuit.axis[axis], 0) for axis in column.axes)
+        if array is None:
+            raise UserError(f"weight {name} is missing")
+        if array.size != int(np.prod(sizes)):
+            raise UserError(f"weight {name} has shape {array.shape}, the circuit needs {sizes}")
+        low, high = int(array.min()), int(array.max())
+        if low < column.low or high > column.high:
+            raise UserError(f"weight {name}: {low} .. {high} is not in its declared range")
+        arrays[column.name] = np.ascontiguousarray(array).reshape(sizes)
+    return arrays
+
+
+def _circuit(system: ir.SystemOp) -> Circuit:
+    axes, columns, tables = system.axes, system.columns, system.tables
+    relations = system.relations
+    data = {name: _rows(table) for name, table in tables.items()}
+    for name, column in columns.items():
+        if column.texts:
+            data[name] = _contents(column, axes, system.tokens)
+    return Circuit(
+        axes=tuple(axes.values()),
+        columns=tuple(map(_column, columns.values())),
+        tables=tuple(
+            Table(name, table.arity, len(data[name]), _table_text(table))
+            for name, table in tables.items()
+        ),
+        einsums=tuple(
+            Einsum(
+                op.label,
+                op.lhs.data,
+                tuple(product.data for product in op.products),
+                op.bound.data,
+                module_path(op),
+            )
+            for op in relations
+            if isinstance(op, ir.EinsumOp)
+        ),
+        lookups=tuple(
+            Lookup(op.label, op.table_name, tuple(op.expressions()), module_path(op))
+            for op in relations
+            if isinstance(op, ir.LookupOp)
+        ),
+        linears=tuple(
+            Linear(op.label, op.expr.data, op.bound.data, module_path(op))
+            for op in relations
+            if isinstance(op, ir.LinearOp)
+        ),
+        max_tokens=system.tokens,
+        data=data,
+    )
+
+
+def _column(column: ir.ColumnOp) -> Column:
+    return Column(
+        name=column.sym_name.data,
+        axes=column.axis_names,
+        home=cast(Home, column.home.data),
+        low=column.low.data,
+        high=column.high.data,
+        origin=module_path(column),
+        kind=cast(PublicKind, column.kind.data if column.kind else "data"),
+        windows=tuple(column.windows.get_values()) if column.windows else (),
+    )
+
+
+def _rows(table: ir.TableOp) -> np.ndarray:
+    parts = [
+        np.stack([evaluate(text, p.low.data, p.high.data) for text in p.texts], axis=1)
+        for p in table.rows
+    ]
+    return np.concatenate(parts)
+
+
+def _table_text(table: ir.TableOp) -> str:
+    return "; ".join(
+        f"({', '.join(part.texts)}) for {part.low.data} <= x < {part.high.data}"
+        for part in table.rows
+    )
+
+
+def _contents(column: ir.ColumnOp, axes: Mapping[str, Axis], max_tokens: int) -> np.ndarray:
+    """A public data column: its expressions over its axes' names, at the largest shape."""
+    name, texts = column.sym_name.data, column.texts
+    sizes = [axis_size(axes[axis], max_tokens) for axis in column.axis_names]
+    if len(texts) not in (1, sizes[0]):
+        raise UserError(f"column {name}: {len(texts)} expressions for {sizes[0]} indices")
+    grids = np.meshgrid(*map(np.arange, sizes), indexing="ij", sparse=True)
+    if len(texts) == 1:
+        array = evaluate_grid(texts[0], dict(zip(column.axis_names, grids, strict=True)))
+    else:
+        rest = {a: g[0] for a, g in zip(column.axis_names[1:], grids[1:], strict=True)}
+        array = np.stack([evaluate_grid(text, rest) for text in texts])
+    low, high = column.range
+    if array.min() < low or array.max() > high:
+        raise UserError(f"column {name}: contents leave the range {low} to {high}")
+    return np.ascontiguousarray(array)
+
+
+def _program(system: ir.SystemOp) -> Program:
+    parts: list[list[Step]] = [[]]
+    layers = 0
+    for op in system.compute.body.block.ops:
+        if isinstance(op, zk.StepOp):
+            parts[-1].append(_step(op))
+        elif isinstance(op, zk.LayersOp):
+            layers = axis_size(system.axes["layer"], system.tokens)
+            steps = [_step(step) for step in op.body.block.ops if isinstance(step, zk.StepOp)]
+            parts += [steps, []]
+    prologue, body, epilogue = map(tuple, parts)
+    return Program(layers, prologue, body, epilogue)
+
+
+def _step(op: zk.StepOp) -> Step:
+    return Step(
+        op=op.kind.data,
+        inputs=tuple(name.data for name in op.inputs),
+        output=op.output.data,
+        axes=tuple(name.data for name in op.axes),
+        attributes=op.plain_options,
+        witness=op.roles,
+        origin=module_path(op),
+    )

@@ -1,0 +1,203 @@
+"""An independent check of a circuit: every relation evaluated over the integers.
+
+It shares no code with the prover, the verifier or the executor. Arrays are int64 while a bound from
+the actual values shows that nothing overflows, else arrays of Python integers.
+
+Shapes: an array for each witness and param column, in the column's axes at the given `Shape`;
+``tokens`` are the ids of the prompt and of the generated tokens; positions past the
+last computed one hold token 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from ..schema.circuit import Circuit, Column, Einsum, Expr, Index, Product, Shape
+
+SAFE = 1 << 62
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+def check(
+    circuit: Circuit,
+    shape: Shape,
+    columns: Mapping[str, np.ndarray],
+    tokens: Sequence[int] | np.ndarray,
+) -> list[str]:
+    """The names of the violated relations."""
+    return _Check(circuit, shape, columns, np.asarray(tokens, dtype=np.int64)).run()
+
+
+class _Check:
+    def __init__(
+        self,
+        circuit: Circuit,
+        shape: Shape,
+        columns: Mapping[str, np.ndarray],
+        tokens: np.ndarray,
+    ):
+        if tokens.shape != (shape.prompt + shape.generated,):
+            raise ValueError(f"{tokens.size} tokens for {shape.prompt} + {shape.generated}")
+        self.circuit, self.shape, self.given, self.tokens = circuit, shape, columns, tokens
+        self.cache: dict[str, np.ndarray] = {}
+
+    def run(self) -> list[str]:
+        circuit = self.circuit
+        violated = [e.name for e in circuit.einsums if not self.einsum(e)]
+        for lookup in circuit.lookups:
+            cells = [np.ravel(self.expr(expr)) for expr in lookup.exprs]
+            if not self.rows_known(lookup.table, np.stack(cells, axis=1)):
+                violated.append(lookup.name)
+        violated += [r.name for r in circuit.linears if np.any(self.expr(r.expr) != 0)]
+        return violated
+
+    def rows_known(self, table: str, cells: np.ndarray) -> bool:
+        known = set(map(tuple, self.circuit.data[table].tolist()))
+        return set(map(tuple, cells.tolist())) <= known
+
+    def einsum(self, einsum: Einsum) -> bool:
+        axes = einsum.lhs.axes
+        total = self.expr(einsum.lhs)
+        for product in einsum.products:
+            total = _minus(total, self.product(product, axes))
+        return not np.any(total != 0)
+
+    def product(self, product: Product, axes: tuple[str, ...]) -> np.ndarray:
+        """The contraction; factors without contracted axes are multiplied after it."""
+        inner = [f for f in product.factors if not set(f.axes) <= set(axes)]
+        outer = [f for f in product.factors if set(f.axes) <= set(axes)]
+        result, have = self.contract(inner, axes) if inner else (np.ones((), np.int64), ())
+        result = self.aligned(result, have, axes)
+        for factor in outer:
+            result = _times(result, self.aligned(self.expr(factor), factor.axes, axes))
+        return _times(result, np.int64(product.coefficient))
+
+    def contract(
+        self, factors: list[Expr], axes: tuple[str, ...]
+    ) -> tuple[np.ndarray, tuple[str, ...]]:
+        letters: dict[str, str] = {}
+        for factor in factors:
+            for axis in factor.axes:
+                letters.setdefault(axis, LETTERS[len(letters)])
+        kept = tuple(axis for axis in axes if axis in letters)
+        arrays = [self.expr(factor) for factor in factors]
+        bound = 1
+        for array in arrays:
+            bound *= _peak(array)
+        for axis in set(letters) - set(axes):
+            bound *= self.shape.size(self.circuit.axis[axis])
+        kind = np.int64 if bound < SAFE else object
+        text = ",".join("".join(letters[a] for a in f.axes) for f in factors)
+        text += "->" + "".join(letters[a] for a in kept)
+        # Without `optimize` so that object arrays work; contractions are pairwise at most.
+        return np.einsum(text, *(a.astype(kind) for a in arrays)), kept
+
+    def aligned(
+        self, array: np.ndarray, have: tuple[str, ...], axes: tuple[str, ...]
+    ) -> np.ndarray:
+        """``array`` over axes ``have`` transposed and widened to broadcast over ``axes``."""
+        order = [have.index(axis) for axis in axes if axis in have]
+        sizes = [array.shape[have.index(axis)] if axis in have else 1 for axis in axes]
+        return array.transpose(order).reshape(sizes)
+
+    def expr(self, expr: Expr) -> np.ndarray:
+        sizes = tuple(self.shape.size(self.circuit.axis[axis]) for axis in expr.axes)
+        total = np.broadcast_to(np.int64(expr.constant), sizes)
+        for term in expr.terms:
+            array = self.column(self.circuit.column[term.column])
+            read = self.read(array, term.indices, expr.axes)
+            total = _plus(total, _times(read, np.int64(term.coefficient)))
+        return np.broadcast_to(total, sizes)
+
+    def read(
+        self, array: np.ndarray, indices: tuple[Index, ...], axes: tuple[str, ...]
+    ) -> np.ndarray:
+        """The column through its indices, ready to broadcast over ``axes``."""
+        exact = array.astype(np.int64) if array.dtype != object else array
+        for position, index in enumerate(indices):
+            if index.kind == "sum":
+                exact = exact.sum(axis=position, keepdims=True)
+            elif index.kind == "before":
+                earlier = np.cumsum(exact, axis=position)
+                exact = np.roll(earlier, 1, axis=position)
+                np.moveaxis(exact, position, 0)[0] = 0
+            elif index.kind == "rotate":
+                low, high = np.split(exact, 2, axis=position)
+                exact = np.concatenate([-high, low], axis=position)
+        picks = []
+        for position, index in enumerate(indices):
+            if index.kind == "sum":
+                picks.append(np.zeros((1,) * len(axes), np.int64))
+                continue
+            where = self.positions(index, exact.shape[position])
+            sizes = [1] * len(axes)
+            sizes[axes.index(index.axis)] = len(where)
+            picks.append(where.reshape(sizes))
+        return exact[tuple(picks)] if picks else exact.reshape((1,) * len(axes))
+
+    def positions(self, index: Index, size: int) -> np.ndarray:
+        prompt, generated = self.shape.prompt, self.shape.generated
+        if index.kind in ("same", "before", "rotate"):
+            return np.arange(size)
+        if index.kind == "window":
+            return np.arange(generated) + prompt - 1
+        if index.kind == "token":
+            return self.ids()
+        if index.kind == "previous":
+            return self.tokens[prompt - 1 : prompt + generated - 1]
+        if index.kind == "next":
+            return self.tokens[prompt:]
+        return np.array(index.table)
+
+    def ids(self) -> np.ndarray:
+        ids = np.zeros(self.shape.rows, np.int64)
+        computed = len(self.tokens) - 1
+        ids[:computed] = self.tokens[:computed]
+        return ids
+
+    def column(self, column: Column) -> np.ndarray:
+        if column.name not in self.cache:
+            array = self.public(column) if column.home == "public" else self.given[column.name]
+            sizes = self.circuit.sizes(column, self.shape)
+            if array.shape != sizes:
+                raise ValueError(f"column {column.name} has shape {array.shape}, not {sizes}")
+            self.cache[column.name] = array
+        return self.cache[column.name]
+
+    def public(self, column: Column) -> np.ndarray:
+        sizes = self.circuit.sizes(column, self.shape)
+        if column.kind == "data":
+            return self.circuit.data[column.name][tuple(slice(size) for size in sizes)]
+        if column.kind == "below-next":
+            following = self.tokens[self.shape.prompt :]
+            return (np.arange(sizes[1])[None, :] < following[:, None]).astype(np.int64)
+        back = np.arange(sizes[1])[:, None] - np.arange(sizes[2])[None, :]
+        layers = [(back >= 0) & ((back < window) if window else True) for window in column.windows]
+        return np.stack(layers).astype(np.int64)
+
+
+def _peak(array: np.ndarray) -> int:
+    if array.size == 0:
+        return 0
+    return max(abs(int(array.min())), abs(int(array.max())), 1)
+
+
+def _plus(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return _combine(np.add, a, b, _peak(a) + _peak(b))
+
+
+def _minus(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return _combine(np.subtract, a, b, _peak(a) + _peak(b))
+
+
+def _times(a: np.ndarray, b: np.ndarray | np.int64) -> np.ndarray:
+    b = np.asarray(b)
+    return _combine(np.multiply, a, b, _peak(a) * _peak(b))
+
+
+def _combine(function, a: np.ndarray, b: np.ndarray, bound: int) -> np.ndarray:
+    if bound >= SAFE:
+        a, b = a.astype(object), b.astype(object)
+    return function(a, b)

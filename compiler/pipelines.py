@@ -1,0 +1,96 @@
+"""Named pipelines, from an imported model to the final circuit.
+
+`lower-to-circuit` goes from stacked, batched `quant` to `circuit`; `compile-to-circuit` also does
+what comes before, from a calibrated import. The module is verified after each pass, and each level
+is checked to be complete before the next begins. `lower` is the compiler's entry point.
+
+Errors: what the passes raise; a verification failure names the pass that broke the module.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.passes import ModulePass, PassPipeline
+from xdsl.transforms.common_subexpression_elimination import CommonSubexpressionElimination
+from xdsl.utils.exceptions import VerifyException
+
+from ..errors import ZklemmaError
+from ..schema.circuit import Circuit
+from ..schema.program import Program
+from .emit import emit
+from .transforms.batch_decode import BatchDecode
+from .transforms.bound_relations import BoundRelations
+from .transforms.dedup_lookups import DedupLookups
+from .transforms.lower_zk_to_circuit import LowerZkToCircuit
+from .transforms.merge_tables import MergeTables
+from .transforms.pack_columns import PackColumns
+from .transforms.preprocess import Preprocess
+from .transforms.quantize import ConvertNNToQuant
+from .transforms.raise_to_nn import RaiseToNN
+from .transforms.stack_layers import StackLayers
+from .transforms.verify_legality import VerifyLegality
+from .transforms.virtualize import Virtualize
+
+TO_QUANT: tuple[ModulePass, ...] = (
+    RaiseToNN(),
+    VerifyLegality("nn"),
+    ConvertNNToQuant(),
+    StackLayers(),
+    BatchDecode(),
+)
+TO_CIRCUIT: tuple[ModulePass, ...] = (
+    CommonSubexpressionElimination(),
+    VerifyLegality("quant"),
+    Preprocess(),
+    VerifyLegality("zk"),
+    BoundRelations(),
+    Virtualize(),
+    DedupLookups(),
+    MergeTables(),
+    LowerZkToCircuit(),
+    PackColumns(),
+    VerifyLegality("circuit"),
+)
+
+
+@dataclass(frozen=True)
+class LowerToCircuit(ModulePass):
+    """From `quant`, stacked and batched, to the final circuit."""
+
+    name = "lower-to-circuit"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        run_passes(ctx, op, TO_CIRCUIT)
+
+
+@dataclass(frozen=True)
+class CompileToCircuit(ModulePass):
+    """From an imported and calibrated model to the final circuit."""
+
+    name = "compile-to-circuit"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        run_passes(ctx, op, (*TO_QUANT, *TO_CIRCUIT))
+
+
+def lower(module: ModuleOp) -> tuple[Circuit, Program]:
+    """Circuit and witness program of a `quant` module, which is left as it is."""
+    lowered = module.clone()
+    LowerToCircuit().apply(Context(), lowered)
+    return emit(lowered)
+
+
+def run_passes(ctx: Context, module: ModuleOp, passes: tuple[ModulePass, ...]) -> None:
+    """Runs passes and verifies the module after each."""
+
+    def verify(before: ModulePass | None, op: ModuleOp, after: ModulePass | None) -> None:
+        try:
+            op.verify()
+        except VerifyException as error:
+            culprit = f"after pass {before.name}" if before else "before the first pass"
+            raise ZklemmaError(f"{culprit}: {str(error).splitlines()[0]}") from None
+
+    PassPipeline(passes, verify).apply(ctx, module)

@@ -1,0 +1,30 @@
+"""`bound-relations`: writes the no-wrap bound of `analysis.ranges` on every einsum and linear.
+
+It runs before `virtualize`: a value and its limbs are one column then, whose interval is tight.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.passes import ModulePass
+
+from ...dialects.zk import EinsumOp, LinearOp, MagnitudeAttr, SystemOp
+from ..analysis.ranges import SystemRanges
+
+
+@dataclass(frozen=True)
+class BoundRelations(ModulePass):
+    """Shows that no relation of a `zk.system` wraps around the prime."""
+
+    name = "bound-relations"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        for system in op.body.ops:
+            if isinstance(system, SystemOp):
+                ranges = SystemRanges.of(system)
+                for relation in system.relations:
+                    if isinstance(relation, EinsumOp | LinearOp):
+                        relation.bound = MagnitudeAttr(ranges.relation(relation))

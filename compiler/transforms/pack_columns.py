@@ -1,0 +1,62 @@
+"""`pack-columns`: where the cells of each committed column lie, at the largest shape.
+
+Each committed vector (weights, witness) is packed by `schema.layout`: a column is cut along its
+axes into powers of two, and blocks sorted by size leave no gaps. The pass writes the blocks on the
+columns and the cells of both vectors on the system. A proof of another shape has its own layout by
+the same rule; this one is what predictions are made from.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import DenseArrayBase, ModuleOp, i64
+from xdsl.passes import ModulePass
+
+from ...dialects.circuit import BLOCKS, CELLS, SystemOp, blocks_attr
+from ...errors import UserError
+from ...schema.circuit import Shape
+from ...schema.layout import pack
+
+
+def largest_shape(max_tokens: int, generated: int | None) -> Shape:
+    """``max_tokens`` positions of which ``generated`` produce a token (default: half)."""
+    count = max(1, max_tokens // 2) if generated is None else generated
+    if not 1 <= count <= max_tokens:
+        raise UserError(f"generated must be 1 to {max_tokens}, got {count}")
+    return Shape(max_tokens - count + 1, count)
+
+
+@dataclass(frozen=True)
+class PackColumns(ModulePass):
+    """Lays the committed columns of each `circuit.system` out."""
+
+    name = "pack-columns"
+    generated: int | None = None
+    least: int = 7
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        for system in op.body.ops:
+            if isinstance(system, SystemOp):
+                self.pack(system)
+
+    def pack(self, system: SystemOp) -> None:
+        shape = largest_shape(system.tokens, self.generated)
+        axes, columns = system.axes, system.columns
+        totals = []
+        for home in ("param", "witness"):
+            tensors = [
+                (name, tuple(shape.size(axes[axis]) for axis in column.axis_names))
+                for name, column in columns.items()
+                if column.home.data == home
+            ]
+            blocks, total = pack(tensors, self.least)
+            totals.append(total)
+            found: dict[str, list[tuple[int, int]]] = defaultdict(list)
+            for block in blocks:
+                found[block.name].append((block.start, block.log_size))
+            for name, places in found.items():
+                columns[name].attributes[BLOCKS] = blocks_attr(places)
+        system.attributes[CELLS] = DenseArrayBase.from_list(i64, totals)

@@ -1,0 +1,651 @@
+"""`preprocess`: from integer operations (`quant`) to a witness program and relations (`zk`).
+
+Input: a function of `quant` operations after `stack-layers` and `batch-decode`. Every operation
+becomes a step that computes and the relations that check it (never by computing again):
+
+* requantize  2^s y + rem - half(s) = products, y = sum 2^16i limb_i - 2^(b-1), limbs and remainder
+  in ranges of their exact widths, so that y and rem are unique;
+* rms_norm    p4 m + rem = S with m and rem < p4 = 4^e (rem and p4 - 1 - rem in range) and (m, r),
+  (p2, p4) in tables fix e, m, r; then x u gain with u = r p2 is requantised;
+* softmax     (d, e, select) in the table of exponentials for d = top - s, raised by 2^(b+1) where
+  attention is not allowed; exactly one select and it forces d = 0, so top is the maximum of the
+  allowed scores; inv E + rem = 2^k with 0 <= rem < E;
+* argmax      best - logit_j - [j < token] >= 0 by limbs, and 0 at j = token: the token is the
+  lowest index with the largest logit.
+
+Values are virtual columns with definitions; only hints (limbs, remainders, table outputs) are
+committed. Axes are named after what they mean; heads are split into (kv, group), so that query head
+h = kv * groups + group reads key/value head kv by not reading `group`.
+
+Errors: `UserError` for a function of another form, with the module path.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import FuncOp, ReturnOp
+from xdsl.ir import Block, Operation, SSAValue
+from xdsl.passes import ModulePass
+
+from ...dialects import quant, zk
+from ...dialects.affine_expr import added, affine, read, scaled
+from ...dialects.nn import module_path
+from ...dialects.table_expr import evaluate
+from ...errors import UserError
+from ...schema.circuit import GENERATED, TOKENS, Expr, Index, Product, Shape, Term
+from ...schema.program import limb_widths
+from ..analysis.head_axes import Axes, infer_axes
+from ..analysis.ranges import attend_limit, rms_norm_limit
+
+LAYER_PREFIX = re.compile(r"^(model\.)?(layers\.(\{layer\}|\d+)\.)?")
+LAYER_NUMBER = re.compile(r"\blayers\.\d+\.")
+OWN_MODULE = {"matmul", "rms_norm", "table", "argmax", "embed"}
+
+
+@dataclass(frozen=True)
+class Preprocess(ModulePass):
+    """Replaces a `quant` function by a `zk.system`."""
+
+    name = "preprocess"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        for function in [f for f in op.body.ops if isinstance(f, FuncOp)]:
+            system = _Builder(function.body.block).system()
+            op.body.block.insert_op_before(system, function)
+            function.detach()
+            function.erase()
+
+
+@dataclass(frozen=True)
+class Value:
+    """What stands for an SSA value: a column over (layer and) ``axes``, and its range."""
+
+    name: str
+    axes: Axes
+    low: int
+    high: int
+    expr: Expr
+
+
+@dataclass
+class _Builder:
+    block: Block
+    sizes: dict[str, int | str] = field(default_factory=dict)
+    columns: dict[str, zk.ColumnOp] = field(default_factory=dict)
+    tables: dict[str, zk.TableOp] = field(default_factory=dict)
+    constraints: list[Operation] = field(default_factory=list)
+    steps: list[zk.StepOp] = field(default_factory=list)
+    values: dict[SSAValue, Value] = field(default_factory=dict)
+    layers: int = 0
+    stacked: Axes = ()
+    where: str = ""
+
+    def system(self) -> zk.SystemOp:
+        ops = list(self.block.walk())
+        tokens = [op for op in ops if isinstance(op, quant.TokensOp)]
+        stacks = [op for op in ops if isinstance(op, quant.LayersOp)]
+        if len(tokens) != 1 or len(stacks) != 1:
+            raise UserError(
+                "preprocess needs one quant.tokens and one quant.layers; run stack-layers and "
+                "batch-decode first"
+            )
+        self.max_tokens = quant.type_of(tokens[0].result).shape[0]
+        if Shape(self.max_tokens, 1).rows != self.max_tokens:
+            raise UserError(
+                f"{self.max_tokens} tokens at most: padded shapes need a number with at most three "
+                f"leading binary ones, such as {Shape(self.max_tokens, 1).rows}"
+            )
+        self.layers = stacks[0].layers
+        self.axes = infer_axes(self.block, self.sizes)
+        for axis, size in {
+            "layer": self.layers,
+            "token": TOKENS,
+            "source": TOKENS,
+            "generated": GENERATED,
+        }.items():
+            self.sizes[axis] = size
+        parts: list[list[zk.StepOp]] = [[]]
+        self.steps = parts[0]
+        for op in self.block.ops:
+            if isinstance(op, quant.LayersOp):
+                parts += [[], []]
+                self.steps = parts[1]
+                self.layer_stack(op)
+                self.steps = parts[2]
+            else:
+                self.convert(op)
+        reveals = [zk.RevealOp("prompt"), zk.RevealOp("output")]
+        before, body, after = parts
+        return zk.SystemOp(
+            self.max_tokens,
+            [
+                *(zk.AxisOp(name, size) for name, size in self.sizes.items()),
+                *self.columns.values(),
+                *self.tables.values(),
+                zk.ComputeOp([*before, zk.LayersOp(body), *after]),
+                zk.ConstrainOp([*self.constraints, *reveals]),
+            ],
+        )
+
+    def convert(self, op: Operation) -> None:
+        self.where = module_path(op)
+        if isinstance(op, ReturnOp | quant.TokensOp | quant.YieldOp):
+            return
+        if isinstance(op, ACCUMULATORS):
+            users = [use.operation for use in op.results[0].uses]
+            if len(users) != 1 or not isinstance(users[0], quant.RequantizeOp):
+                raise UserError(f"{self.where}: {op.name} must be followed by one requantize")
+            return
+        target = op.acc.owner if isinstance(op, quant.RequantizeOp) else op
+        handler = HANDLERS.get(type(target)) if isinstance(target, Operation) else None
+        if handler is None or not isinstance(target, Operation):
+            raise UserError(f"{self.where}: {op.name} has no relations")
+        self.where = module_path(target) or self.where
+        handler(self, target, op)
+
+    # The layers and the residual stream
+
+    def layer_stack(self, op: quant.LayersOp) -> None:
+        """The stream at layer l is what entered plus the deltas of the layers before l."""
+        enters = self.values[op.residual]
+        end = op.body.block.last_op
+        assert isinstance(end, quant.YieldOp)
+        deltas = quant.residual_deltas(end.value, op.stream)
+        for argument, param in zip(op.slices, op.params, strict=True):
+            if argument in self.axes:
+                self.parameter(argument, param, stacked=True)
+        axes = ("layer", *enters.axes)
+        stream = quant.type_of(op.stream)
+        limits = -stream.bound, stream.bound - 1
+        self.stacked = ("layer",)
+        self.virtual_stub(op.stream, "residual", enters.axes, *limits)
+        for inner in op.body.block.ops:
+            self.convert(inner)
+        self.stacked = ()
+        before = [self.along_layers(delta, Index("before", "layer")) for delta in deltas]
+        self.define("residual", added(axes, enters.expr, *before))
+        whole = [self.along_layers(delta, Index("sum")) for delta in deltas]
+        self.where = ""
+        self.virtual(
+            op.result, "residual.out", added(enters.axes, enters.expr, *whole), limits, "residual"
+        )
+
+    def along_layers(self, delta: SSAValue, index: Index) -> Expr:
+        value = self.values[delta]
+        return read(value.name, ("layer", *value.axes), layer=index)
+
+    # Operations: `result` is the operation whose result is the value
+
+    def embed(self, op: quant.EmbedOp, result: Operation) -> None:
+        shift = op.shift.value.data
+        table = self.parameter(op.table, op.table)
+        axes = self.axes[op.result]
+        row = read(table.name, table.axes, vocabulary=Index("token", "token"))
+        bounds = table.low << shift, table.high << shift
+        name = self.name(op)
+        self.virtual(op.result, name, scaled(1 << shift, affine(axes, row.terms)), bounds)
+        self.step("embed", (table.name,), name, axes, {"shift": shift}, {})
+
+    def rms_norm(self, op: quant.RmsNormOp, result: Operation) -> None:
+        x, gain = self.values[op.x], self.parameter(op.gain, op.gain)
+        name, axes = self.name(op), self.axes[op.x]
+        rows = axes[:-1]
+        emin, emax, eps = op.emin, op.emax, op.eps.value.data
+        contents = evaluate(op.table.expression.data, *op.table.domain)
+        mantissas = range(*op.table.domain)
+        top_r, top_p2 = int(contents.max()), 1 << (emax - emin)
+        rsqrt = self.table(
+            f"{name}.rsqrt", [zk.RowsAttr.of(["x", op.table.expression.data], *op.table.domain)]
+        )
+        exponents = self.table(
+            f"{name}.exponents", [zk.RowsAttr.of([f"2^({emax} - x)", "4^x"], emin, emax + 1)]
+        )
+        scalars = {
+            "m": (mantissas[0], mantissas[-1]),
+            "r": (int(contents.min()), top_r),
+            "p2": (1, top_p2),
+            "p4": (4**emin, 4**emax),
+            "pm": (4**emin * mantissas[0], 4**emax * mantissas[-1]),
+            "u": (int(contents.min()), top_r * top_p2),
+        }
+        part = {role: self.witness(f"{name}.{role}", rows, *r) for role, r in scalars.items()}
+        rest, remainder = self.limbs(f"{name}.remainder", rows, 2 * emax)
+        gap, slack = self.limbs(f"{name}.slack", rows, 2 * emax)
+        m, r, p2, p4, pm, u = part.values()
+        whole = self.over(rows)
+        self.einsum(f"{name}.square_sum", added(whole, pm, rest, _constant(-eps)), [(x.expr,) * 2])
+        self.einsum(f"{name}.mantissa", pm, [(p4, m)])
+        self.einsum(f"{name}.scale", u, [(r, p2)])
+        self.lookup(f"{name}.reciprocal", rsqrt, m, r)
+        self.lookup(f"{name}.exponent", exponents, p2, p4)
+        below = added(whole, p4, _constant(-1), scaled(-1, rest), scaled(-1, gap))
+        self.linear(f"{name}.remainder_below", below)
+        limit = rms_norm_limit(list(zip(mantissas, contents.tolist(), strict=True)), emax)
+        limit *= max(abs(gain.low), abs(gain.high))
+        shift, bits, committed = self.requantize(
+            name, op.result, result, [(x.expr, u, gain.expr)], limit
+        )
+        self.step(
+            "rms_norm",
+            (x.name, gain.name),
+            name,
+            axes,
+            {"eps": eps, "emin": emin, "emax": emax, "shift": shift, "bits": bits, "table": rsqrt},
+            {
+                **{role: [f"{name}.{role}"] for role in scalars},
+                "remainder": remainder,
+                "slack": slack,
+                **committed,
+            },
+        )
+
+    def matmul(self, op: quant.MatmulOp, result: Operation) -> None:
+        x, name = self.values[op.x], self.name(op)
+        axes = self.axes[op.result]
+        w = self.parameter(op.w, op.w)
+        self.rounded("matmul", op, result, (x.name, w.name), axes, [(x.expr, w.expr)], name=name)
+
+    def rope(self, op: quant.RopeOp, result: Operation) -> None:
+        x = self.values[op.x]
+        kinds = tuple(op.kinds.get_values())
+        axes = self.axes[op.result]
+        names = self.angles(op, self.size_of(axes[-1]))
+        pick = Index("pick", "layer", kinds)
+        cos, sin = (read(column, ("kind", "token", "dim"), kind=pick) for column in names)
+        rotated = read(x.name, self.over(x.axes), dim=Index("rotate", "dim"))
+        products = [(x.expr, cos), (rotated, sin)]
+        name = self.unique(f"{x.name}.rope")
+        self.rounded("rope", op, result, (x.name, *names), axes, products, {"kinds": kinds}, name)
+
+    def angles(self, op: quant.RopeOp, dim: int) -> tuple[str, str]:
+        """The public columns of cosines and sines over (kind, token, dim)."""
+        one, names = 1 << quant.ROPE_FRAC, []
+        thetas, factors = op.thetas.get_values(), op.factors.get_values()
+        half = f"(dim - {dim // 2} * floor(dim / {dim // 2}))"
+        self.sizes["kind"] = len(thetas)
+        for function in ("cos", "sin"):
+            contents = [
+                f"round({one} * {function}(token * {_decimal(theta)}^(-2 * {half} / {dim})"
+                f" / {_decimal(factor)}))"
+                for theta, factor in zip(thetas, factors, strict=True)
+            ]
+            axes = ("kind", "token", "dim")
+            names.append(self.public(f"rope.{function}", axes, -one, one, contents=contents))
+        return names[0], names[1]
+
+    def scores(self, op: quant.ScoresOp, result: Operation) -> None:
+        q, k = self.values[op.q], self.values[op.k]
+        key = read(k.name, self.over(k.axes), token=Index("same", "source"))
+        axes = self.axes[op.result]
+        self.rounded("scores", op, result, (q.name, k.name), axes, [(q.expr, key)])
+
+    def softmax(self, op: quant.SoftmaxOp, result: Operation) -> None:
+        s, name = self.values[op.scores], self.name(op)
+        axes = self.axes[op.e]
+        rows, cells = axes[:-1], self.over(axes)
+        bits = quant.type_of(op.scores).width
+        k, width, windows = op.k.value.data, op.width.value.data, tuple(op.windows.get_values())
+        exp, span = op.table.expression.data, 1 << bits
+        contents = evaluate(exp, 0, span)
+        one = int(contents[0])
+        if contents.min() < 0 or contents.max() != one or one != 1 << quant.EXP_FRAC:
+            raise UserError(f"{self.where}: exponentials must fall from 2^{quant.EXP_FRAC}")
+        table = self.table(
+            f"{name}.exp",
+            [
+                zk.RowsAttr.of(["x", exp, "0"], 0, span),
+                zk.RowsAttr.of(["x", "0", "0"], span, 3 * span),
+                zk.RowsAttr.of(["x", exp, "1"], 0, 1),
+            ],
+        )
+        e = self.witness(f"{name}.e", axes, 0, one)
+        select = self.witness(f"{name}.select", axes, 0, 1)
+        top, tops = self.limbs(f"{name}.top", rows, bits)
+        inv, invs = self.limbs(f"{name}.inv", rows, k - 14)
+        rest, remainder = self.limbs(f"{name}.remainder", rows, width)
+        gap, slack = self.limbs(f"{name}.slack", rows, width)
+        mask = read(self.mask(windows), ("layer", "token", "source"))
+        distance = added(
+            cells,
+            top,
+            _constant(2 * span - span // 2),
+            scaled(-1, s.expr),
+            scaled(-2 * span, mask),
+        )
+        self.lookup(f"{name}.exponential", table, distance, e, select)
+        chosen = read(f"{name}.select", self.over(axes), source=Index("sum"))
+        self.linear(f"{name}.one_maximum", scaled(1, chosen, -1))
+        total = read(f"{name}.e", self.over(axes), source=Index("sum"))
+        inverse = self.virtual(op.inv, f"{name}.inv", inv, (0, (1 << (k - 14)) - 1), axes=rows)
+        lhs = scaled(-1, rest, 1 << k)
+        self.einsum(f"{name}.reciprocal", lhs, [(inverse.expr, total)])
+        below = added(self.over(rows), total, _constant(-1), scaled(-1, rest), scaled(-1, gap))
+        self.linear(f"{name}.remainder_below", below)
+        self.values[op.e] = Value(name, axes, 0, one, e)
+        self.step(
+            "softmax",
+            (s.name,),
+            name,
+            axes,
+            {"bits": bits, "table": table, "windows": windows, "k": k, "width": width},
+            {
+                "e": [f"{name}.e"],
+                "select": [f"{name}.select"],
+                "top": tops,
+                "inv": invs,
+                "remainder": remainder,
+                "slack": slack,
+            },
+        )
+
+    def attend(self, op: quant.AttendOp, result: Operation) -> None:
+        e, inv, v = self.values[op.e], self.values[op.inv], self.values[op.v]
+        if not isinstance(op.e.owner, quant.SoftmaxOp) or op.inv.owner is not op.e.owner:
+            raise UserError(f"{self.where}: e and inv must come from one softmax")
+        k = op.e.owner.k.value.data
+        source = read(v.name, self.over(v.axes), token=Index("same", "source"))
+        self.rounded(
+            "attend",
+            op,
+            result,
+            (e.name, inv.name, v.name),
+            self.axes[op.result],
+            [(e.expr, inv.expr, source)],
+            limit=attend_limit(k, (v.low, v.high)),
+        )
+
+    def lookup_table(self, op: quant.TableOp, result: Operation) -> None:
+        x, name, axes = self.values[op.x], self.name(op), self.axes[op.result]
+        expression, (low, high) = op.table.expression.data, op.table.domain
+        if (low, high) != (-(1 << 15), 1 << 15):
+            raise UserError(f"{self.where}: tables are of 16-bit values")
+        contents = evaluate(expression, low, high)
+        table = self.table(
+            f"{name}.table", [zk.RowsAttr.of([f"x + {-low}", expression], low, high)]
+        )
+        y = self.witness(name, axes, int(contents.min()), int(contents.max()))
+        self.lookup(f"{name}.lookup", table, scaled(1, x.expr, -low), y)
+        limits = self.columns[name].range
+        self.values[op.result] = Value(name, axes, *limits, y)
+        self.step("table", (x.name,), name, axes, {"table": table}, {"y": [name]})
+
+    def mul(self, op: quant.MulOp, result: Operation) -> None:
+        a, b = self.values[op.lhs], self.values[op.rhs]
+        axes = self.axes[op.result]
+        self.rounded("mul", op, result, (a.name, b.name), axes, [(a.expr, b.expr)])
+
+    def add(self, op: quant.AddOp, result: Operation) -> None:
+        a, b = self.values[op.lhs], self.values[op.rhs]
+        axes, name, type = self.axes[op.result], self.name(op), quant.type_of(op.result)
+        total = added(self.over(axes), a.expr, b.expr)
+        self.virtual(op.result, name, total, (-type.bound, type.bound - 1), axes=axes)
+        self.step("add", (a.name, b.name), name, axes, {}, {})
+
+    def select(self, op: quant.SelectOp, result: Operation) -> None:
+        x, name, axes = self.values[op.x], self.name(op), self.axes[op.result]
+        chosen = read(x.expr.terms[0].column, x.axes, token=Index("window", "generated"))
+        self.virtual(op.result, name, chosen, (x.low, x.high), axes=axes)
+        self.step("select", (x.name,), name, axes, {}, {})
+
+    def argmax(self, op: quant.ArgmaxOp, result: Operation) -> None:
+        x, table = self.values[op.x], self.parameter(op.table, op.table)
+        name, width = self.name(op), op.width.value.data
+        cells = ("generated", "vocabulary")
+        channels = self.size_of(table.axes[-1])
+        largest = channels * max(-x.low, x.high) * max(-table.low, table.high)
+        best = self.witness(f"{name}.best", ("generated",), -largest, largest)
+        gap, limbs = self.limbs(f"{name}.limb", cells, width)
+        below = read(self.public(f"{name}.below_next", cells, 0, 1, "below-next"), cells)
+        lhs = added(cells, best, scaled(-1, gap), scaled(-1, below))
+        self.einsum(f"{name}.maximum", lhs, [(x.expr, table.expr)])
+        at_next = Index("next", "generated")
+        terms = [
+            Term(t.coefficient, t.column, (Index("same", "generated"), at_next)) for t in gap.terms
+        ]
+        self.linear(f"{name}.attained", affine(("generated",), terms))
+        committed = {"best": [f"{name}.best"], "limbs": limbs}
+        inputs = (x.name, table.name)
+        self.step("argmax", inputs, name, ("generated",), {"width": width}, committed)
+
+    # Parts of operations
+
+    def rounded(
+        self,
+        kind: str,
+        op: Operation,
+        result: Operation,
+        inputs: Sequence[str],
+        axes: Axes,
+        products: Sequence[tuple[Expr, ...]],
+        options: dict[str, int | str | Sequence[int]] | None = None,
+        name: str = "",
+        limit: int | None = None,
+    ) -> None:
+        """An operation that is one sum of products, requantised."""
+        name = name or self.name(op)
+        shift, bits, committed = self.requantize(name, op.results[0], result, products, limit)
+        options = {**(options or {}), "shift": shift, "bits": bits}
+        self.step(kind, inputs, name, axes, options, committed)
+
+    def requantize(
+        self,
+        name: str,
+        acc: SSAValue,
+        result: Operation,
+        products: Sequence[tuple[Expr, ...]],
+        limit: int | None = None,
+    ) -> tuple[int, int, dict[str, Sequence[str]]]:
+        """Defines the rounded value; returns shift, bits and the committed columns by role."""
+        assert isinstance(result, quant.RequantizeOp)
+        shift, type = result.shift.value.data, quant.type_of(result.result)
+        axes, bits = self.axes[acc], type.width
+        joined, limbs = self.limbs(f"{name}.limb", axes, bits)
+        limits = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
+        offset = scaled(1, joined, limits[0])
+        y = self.virtual(result.result, name, offset, limits, axes=axes)
+        rest, rem = self.limbs(f"{name}.rem", axes, shift)
+        half = 1 << shift >> 1
+        lhs = added(self.over(axes), scaled(1 << shift, y.expr), rest, _constant(-half))
+        low, high = (limits[0] << shift) - half, ((limits[1] + 1) << shift) - 1 - half
+        total = self.virtual(acc, f"{name}.acc", lhs, (low, high), axes=axes)
+        self.einsum(f"{name}.requantize", total.expr, products, limit)
+        return shift, bits, {"limbs": limbs, **({"rem": rem} if rem else {})}
+
+    def limbs(self, name: str, axes: Axes, bits: int) -> tuple[Expr, list[str]]:
+        """Ranged columns for an unsigned number of ``bits`` bits, and the number."""
+        names, number = [], affine(self.over(axes), ())
+        for i, width in enumerate(limb_widths(bits)):
+            limb = self.witness(f"{name}{i}", axes, 0, (1 << width) - 1)
+            self.constraints.append(zk.RangeOp(f"{name}{i}.range", width, limb, module=self.where))
+            number = added(number.axes, number, scaled(1 << 16 * i, limb))
+            names.append(f"{name}{i}")
+        return number, names
+
+    def parameter(self, value: SSAValue, source: SSAValue, stacked: bool = False) -> Value:
+        """The column of a parameter; its axes are those that its uses make."""
+        if value in self.values:
+            return self.values[value]
+        op = source.owner
+        if not isinstance(op, quant.ParamOp):
+            raise UserError(f"{self.where}: weights must be parameters")
+        type = quant.type_of(source)
+        origin = LAYER_NUMBER.sub("layers.{layer}.", op.param_names[0])
+        name = LAYER_PREFIX.sub("", origin)
+        axes = self.axes[value]
+        full = ("layer", *axes) if stacked else axes
+        if name not in self.columns:
+            self.columns[name] = zk.ColumnOp(
+                name, "param", full, -type.bound, type.bound - 1, module=origin
+            )
+        elif self.columns[name].axis_names != full:
+            raise UserError(f"{origin}: one weight is used over different axes")
+        self.values[value] = Value(name, axes, *self.columns[name].range, read(name, full))
+        return self.values[value]
+
+    def virtual_stub(self, value: SSAValue, name: str, axes: Axes, low: int, high: int) -> None:
+        """Declares a virtual column that is defined later."""
+        full = self.over(axes)
+        self.columns[name] = zk.ColumnOp(name, "virtual", full, low, high, module=self.where)
+        self.values[value] = Value(name, axes, low, high, read(name, full))
+
+    def virtual(
+        self,
+        value: SSAValue,
+        name: str,
+        expr: Expr,
+        limits: tuple[int, int],
+        value_name: str = "",
+        axes: Axes | None = None,
+    ) -> Value:
+        """Declares and defines a virtual column; ``value_name`` is the program's name for it."""
+        axes = self.axes[value] if axes is None else axes
+        self.virtual_stub(value, name, axes, *limits)
+        self.define(name, expr)
+        if value_name:
+            self.values[value] = Value(value_name, axes, *limits, read(name, self.over(axes)))
+        return self.values[value]
+
+    def define(self, name: str, expr: Expr) -> None:
+        self.constraints.append(zk.DefineOp(name, expr))
+
+    def witness(self, name: str, axes: Axes, low: int, high: int) -> Expr:
+        full = self.over(axes)
+        self.columns[name] = zk.ColumnOp(name, "witness", full, low, high, module=self.where)
+        return read(name, full)
+
+    def public(
+        self,
+        name: str,
+        axes: Axes,
+        low: int,
+        high: int,
+        kind: str = "data",
+        contents: Sequence[str] = (),
+        windows: Sequence[int] = (),
+    ) -> str:
+        """A public column, the same one for the same contents."""
+        made = zk.ColumnOp(
+            name, "public", axes, low, high, kind=kind, contents=contents, windows=windows
+        )
+        while (old := self.columns.get(name)) and old.properties != made.properties:
+            name += "_"
+            made.sym_name = zk.StringAttr(name)
+        self.columns.setdefault(name, made)
+        return name
+
+    def mask(self, windows: Sequence[int]) -> str:
+        axes = ("layer", "token", "source")
+        return self.public("mask", axes, 0, 1, "mask", windows=windows)
+
+    def table(self, name: str, rows: Sequence[zk.RowsAttr]) -> str:
+        self.tables[name] = zk.TableOp(name, rows)
+        return name
+
+    def einsum(
+        self,
+        name: str,
+        lhs: Expr,
+        products: Sequence[tuple[Expr, ...]],
+        limit: int | None = None,
+    ) -> None:
+        contents = [Product(1, factors) for factors in products]
+        self.constraints.append(zk.EinsumOp(name, lhs, contents, limit, module=self.where))
+
+    def lookup(self, name: str, table: str, *exprs: Expr) -> None:
+        self.constraints.append(zk.LookupOp(name, table, exprs, module=self.where))
+
+    def linear(self, name: str, expr: Expr) -> None:
+        self.constraints.append(zk.LinearOp(name, expr, module=self.where))
+
+    def step(
+        self,
+        kind: str,
+        inputs: Sequence[str],
+        output: str,
+        axes: Axes,
+        options: Mapping[str, int | str | Sequence[int]],
+        witness: Mapping[str, Sequence[str]],
+    ) -> None:
+        committed = {role: names for role, names in witness.items() if names}
+        self.steps.append(
+            zk.StepOp(kind, inputs, output, axes, options, committed, module=self.where)
+        )
+
+    # Names and sizes
+
+    def over(self, axes: Axes) -> Axes:
+        return (*self.stacked, *axes)
+
+    def size_of(self, axis: str) -> int:
+        size = self.sizes[axis]
+        assert isinstance(size, int)
+        return size
+
+    def name(self, op: Operation) -> str:
+        """The module path without the prefix of the model and layer, made unique by the kind."""
+        base, kind = LAYER_PREFIX.sub("", module_path(op)), op.name.removeprefix("quant.")
+        if kind in OWN_MODULE and base and base not in self.columns:
+            return self.unique(base)
+        return self.unique(f"{base}.{kind}" if base else kind)
+
+    def unique(self, name: str) -> str:
+        used = {column.removesuffix(".acc") for column in self.columns}
+        used |= {step.output.data for step in self.steps}
+        found, n = name, 1
+        while found in used:
+            n += 1
+            found = f"{name}{n}"
+        return found
+
+
+def _constant(value: int) -> Expr:
+    return affine((), (), value)
+
+
+def _decimal(value: float) -> str:
+    return format(Decimal(value), "f")
+
+
+ACCUMULATORS = (
+    quant.RmsNormOp,
+    quant.MatmulOp,
+    quant.RopeOp,
+    quant.ScoresOp,
+    quant.AttendOp,
+    quant.MulOp,
+)
+
+
+def _view(builder: _Builder, op: Operation, result: Operation) -> None:
+    """Splitting and merging heads changes no column: heads are axes of their own all along."""
+    builder.values[op.results[0]] = builder.values[op.operands[0]]
+
+
+def _nothing(builder: _Builder, op: Operation, result: Operation) -> None:
+    """Parameters become columns where they are used, with the axes of the use."""
+
+
+HANDLERS: dict[type[Operation], Callable[[_Builder, Any, Operation], None]] = {
+    quant.ParamOp: _nothing,
+    quant.EmbedOp: _Builder.embed,
+    quant.RmsNormOp: _Builder.rms_norm,
+    quant.MatmulOp: _Builder.matmul,
+    quant.SplitHeadsOp: _view,
+    quant.MergeHeadsOp: _view,
+    quant.RopeOp: _Builder.rope,
+    quant.ScoresOp: _Builder.scores,
+    quant.SoftmaxOp: _Builder.softmax,
+    quant.AttendOp: _Builder.attend,
+    quant.TableOp: _Builder.lookup_table,
+    quant.MulOp: _Builder.mul,
+    quant.AddOp: _Builder.add,
+    quant.SelectOp: _Builder.select,
+    quant.ArgmaxOp: _Builder.argmax,
+}

@@ -1,0 +1,256 @@
+"""The `circuit` dialect: the final circuit, columns over a field and three kinds of relation.
+
+The same shape as `zk`, lowered: columns have an element type and a home that a proof system knows
+(param, witness, public), every einsum and linear relation carries the bound that makes it hold over
+the integers, ranges are lookups in one table set, and nothing is virtual. `schema.circuit` is the
+same as plain data. The witness program (`zk.compute`) stays beside the relations, untrusted.
+
+Why it is apart from `zk`: what is written here is exactly what is proved and what the verifying
+key's digest covers.
+
+Errors: as in `zk`; also a bound that reaches the field's modulus.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from xdsl.dialects.builtin import I64, ArrayAttr, DenseArrayBase, IntegerAttr, i64
+from xdsl.ir import Block, Dialect, Operation, Region
+from xdsl.irdl import (
+    IRDLOperation,
+    irdl_op_definition,
+    prop_def,
+    region_def,
+    traits_def,
+)
+from xdsl.traits import IsolatedFromAbove, NoTerminator, SymbolOpInterface, SymbolTable
+from xdsl.utils.exceptions import VerifyException
+
+from ..schema.circuit import Axis, Expr, Product
+from .field import GOLDILOCKS, PrimeFieldType
+from .nn import require
+from .zk import (
+    AxisLike,
+    ColumnLike,
+    ComputeOp,
+    ExprAttr,
+    LookupLike,
+    MagnitudeAttr,
+    ProductAttr,
+    Relation,
+    TableLike,
+    relation_fields,
+    verify_names,
+)
+
+BLOCKS = "blocks"
+"""Attribute of a packed column: [start, log2 size] of each of its blocks, flat."""
+CELLS = "cells"
+"""Attribute of a packed system: [param, witness] cells at the largest shape."""
+
+
+@irdl_op_definition
+class AxisOp(AxisLike):
+    """A named axis.
+
+    ```mlir
+    circuit.axis @layer 6
+    ```
+    """
+
+    name = "circuit.axis"
+    traits = traits_def(SymbolOpInterface())
+
+
+@irdl_op_definition
+class ColumnOp(ColumnLike):
+    """A column over the system's field.
+
+    ```mlir
+    circuit.column @x.limb0 witness [layer, token] in 0 to 65535 {module = "model.x"}
+    ```
+    """
+
+    name = "circuit.column"
+    traits = traits_def(SymbolOpInterface())
+
+    def verify_(self) -> None:
+        super().verify_()
+        require(self.home.data != "virtual", "a circuit has no virtual columns")
+
+
+@irdl_op_definition
+class TableOp(TableLike):
+    """A lookup table.
+
+    ```mlir
+    circuit.table @u8 [#zk.rows<["x"], 0 to 256>]
+    ```
+    """
+
+    name = "circuit.table"
+    traits = traits_def(SymbolOpInterface())
+
+
+@irdl_op_definition
+class EinsumOp(Relation):
+    """The left side is the sum of products; |left| + |right| <= bound < p.
+
+    ```mlir
+    circuit.einsum @y.matmul <"token, out: y[token, out]"> =
+      [#zk.product<"1 * (token, in: x[token, in]) * (out, in: w[out, in])">] bound <1073741824>
+    ```
+    """
+
+    name = "circuit.einsum"
+    lhs = prop_def(ExprAttr)
+    products = prop_def(ArrayAttr[ProductAttr])
+    bound = prop_def(MagnitudeAttr)
+    traits = traits_def(SymbolOpInterface())
+    assembly_format = "$sym_name $lhs `=` $products `bound` $bound attr-dict"
+
+    def __init__(
+        self, name: str, lhs: Expr, products: Sequence[Product], bound: int, module: str = ""
+    ):
+        super().__init__(
+            **relation_fields(
+                name,
+                module,
+                lhs=ExprAttr(lhs),
+                products=ArrayAttr([ProductAttr(product) for product in products]),
+                bound=MagnitudeAttr(bound),
+            )
+        )
+
+    def expressions(self) -> Iterator[Expr]:
+        yield self.lhs.data
+        for product in self.products:
+            yield from product.data.factors
+
+
+@irdl_op_definition
+class LookupOp(LookupLike):
+    """At each cell the tuple of expressions is a row of the table.
+
+    ```mlir
+    circuit.lookup @y.rem0.range in @u13 [#zk.expr<"token: y.rem0[token]">]
+    ```
+    """
+
+    name = "circuit.lookup"
+    traits = traits_def(SymbolOpInterface())
+
+
+@irdl_op_definition
+class LinearOp(Relation):
+    """The expression is zero at each cell; its absolute value is at most bound < p.
+
+    ```mlir
+    circuit.linear @one <"token: select[token, *] - 1"> bound <64>
+    ```
+    """
+
+    name = "circuit.linear"
+    expr = prop_def(ExprAttr)
+    bound = prop_def(MagnitudeAttr)
+    traits = traits_def(SymbolOpInterface())
+    assembly_format = "$sym_name $expr `bound` $bound attr-dict"
+
+    def __init__(self, name: str, expr: Expr, bound: int, module: str = ""):
+        super().__init__(
+            **relation_fields(name, module, expr=ExprAttr(expr), bound=MagnitudeAttr(bound))
+        )
+
+    def expressions(self) -> Iterator[Expr]:
+        yield self.expr.data
+
+
+@irdl_op_definition
+class SystemOp(IRDLOperation):
+    """A whole circuit over one field, for proofs of up to `max_tokens` positions.
+
+    ```mlir
+    circuit.system over !field.pf<"goldilocks"> max_tokens 64 {
+      circuit.axis @token tokens
+      circuit.column @x witness [token] in 0 to 1
+      circuit.linear @zero <"token: x[token]"> bound <1>
+      zk.compute { ... }
+    }
+    ```
+    """
+
+    name = "circuit.system"
+    element = prop_def(PrimeFieldType)
+    max_tokens = prop_def(IntegerAttr[I64])
+    body = region_def("single_block")
+    traits = traits_def(NoTerminator(), IsolatedFromAbove(), SymbolTable())
+    assembly_format = "`over` $element `max_tokens` $max_tokens attr-dict-with-keyword $body"
+
+    def __init__(
+        self,
+        max_tokens: int,
+        operations: Sequence[Operation],
+        element: PrimeFieldType = GOLDILOCKS,
+    ):
+        super().__init__(
+            properties={"max_tokens": IntegerAttr(max_tokens, i64), "element": element},
+            regions=[Region(Block(operations))],
+        )
+
+    @property
+    def tokens(self) -> int:
+        return self.max_tokens.value.data
+
+    @property
+    def axes(self) -> dict[str, Axis]:
+        return {a.axis.name: a.axis for a in self.body.block.ops if isinstance(a, AxisOp)}
+
+    @property
+    def columns(self) -> dict[str, ColumnOp]:
+        return {c.sym_name.data: c for c in self.body.block.ops if isinstance(c, ColumnOp)}
+
+    @property
+    def tables(self) -> dict[str, TableOp]:
+        return {t.sym_name.data: t for t in self.body.block.ops if isinstance(t, TableOp)}
+
+    @property
+    def relations(self) -> list[Relation]:
+        return [op for op in self.body.block.ops if isinstance(op, Relation)]
+
+    @property
+    def compute(self) -> ComputeOp:
+        return next(op for op in self.body.block.ops if isinstance(op, ComputeOp))
+
+    def verify_(self) -> None:
+        ops = list(self.body.block.ops)
+        allowed = (AxisOp, ColumnOp, TableOp, EinsumOp, LookupOp, LinearOp, ComputeOp)
+        require(all(isinstance(op, allowed) for op in ops), "circuit.system has parts only")
+        reads = ((op.label, expr) for op in self.relations for expr in op.expressions())
+        verify_names(self.tokens, self.axes, self.columns.values(), reads)
+        assert isinstance(self.element, PrimeFieldType)
+        tables = self.tables
+        for op in self.relations:
+            if isinstance(op, LookupOp):
+                table = tables.get(op.table_name)
+                if table is None or table.arity != len(op.exprs):
+                    raise VerifyException(
+                        f"relation {op.label}: table {op.table_name} does not fit"
+                    )
+            elif isinstance(op, EinsumOp | LinearOp):
+                require(
+                    0 < op.bound.data < self.element.modulus,
+                    f"relation {op.label}: bound {op.bound.data} may wrap",
+                )
+
+
+def blocks_attr(blocks: Sequence[tuple[int, int]]) -> DenseArrayBase[I64]:
+    """The value of `BLOCKS`."""
+    return DenseArrayBase.from_list(i64, [number for block in blocks for number in block])
+
+
+CIRCUIT = Dialect(
+    "circuit",
+    [SystemOp, AxisOp, ColumnOp, TableOp, EinsumOp, LookupOp, LinearOp],
+    [],
+)
