@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from .operand import operand
 from .pool import chunks, cores
 
 Array = NDArray[np.uint64]
@@ -180,7 +181,7 @@ def _grind(seed, initial, mask, lo, hi):
 
 def hash_columns(matrix: Array, person: bytes) -> Array:
     """Digests [4, n] of the columns of matrix [rows, n], each as 8*rows bytes, little-endian."""
-    matrix = np.ascontiguousarray(matrix, np.uint64)
+    matrix = operand(matrix)
     n = matrix.shape[1]
     out = np.empty((4, n), np.uint64)
     initial = _initial(person, 32)
@@ -190,7 +191,7 @@ def hash_columns(matrix: Array, person: bytes) -> Array:
 
 def hash_pairs(nodes: Array, person: bytes) -> Array:
     """Parents [4, m] of nodes [4, 2m]: the digest of left child then right child."""
-    nodes = np.ascontiguousarray(nodes, np.uint64)
+    nodes = operand(nodes)
     m, odd = divmod(nodes.shape[1], 2)
     if nodes.shape[0] != 4 or odd:
         raise ValueError(f"nodes have shape [4, 2m], not {nodes.shape}")
@@ -204,7 +205,7 @@ def grind(seed: bytes, bits: int) -> int:
     """The least nonce whose 8-byte digest of seed (32 bytes) || nonce ends in `bits` zero bits."""
     if len(seed) != 32 or not 0 <= bits <= 64:
         raise ValueError("grinding takes a seed of 32 bytes and at most 64 bits")
-    words = np.frombuffer(seed, "<u8")
+    words = operand(np.frombuffer(seed, "<u8"))
     initial = _initial(b"zklemma.grind", 8)
     mask = np.uint64((1 << bits) - 1)
     start, size = 0, 1 << 14

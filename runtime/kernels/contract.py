@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from .. import field
 from .goldilocks import LOW, S32, P, add, mul
+from .operand import operand
 from .pool import chunks
 
 Array = NDArray[np.uint64]
@@ -270,10 +271,12 @@ def contract(x: NDArray[np.integer], w: Array) -> Array:
     if not x.size:
         return out
     if 1 < size_c < FEW_COLUMNS:
-        return contract(_dense(x.swapaxes(1, 2)).reshape(-1, size_b, 1), w).reshape(out.shape)
-    x = _dense(x)
+        return contract(operand(x.swapaxes(1, 2), x.dtype).reshape(-1, size_b, 1), w).reshape(
+            out.shape
+        )
+    x = operand(x, x.dtype)
     bits = 8 * x.dtype.itemsize
-    weights = _limbs(w, 32, 2) if bits <= 16 else _limbs(w, 22, 3) if bits == 32 else _dense(w)
+    weights = _limbs(w, 32, 2) if bits <= 16 else _limbs(w, 22, 3) if bits == 32 else operand(w)
     terms = NARROW_TERMS if bits <= 16 else WIDE_TERMS
     if size_c == 1:
         flat, result = x.reshape(size_a, size_b), out.reshape(2, size_a)
@@ -305,13 +308,9 @@ def fold_rows(matrix: Array, w: Array) -> Array:
     limbs[:, 1] = (w >> np.uint64(22)) & np.uint64((1 << 22) - 1)
     limbs[:, 2] = w >> np.uint64(44)
     weights = limbs.reshape(6, rows)
-    matrix = _dense(matrix)
+    matrix = operand(matrix)
     chunks(lambda lo, hi: _fold_rows(matrix, weights, out, lo, hi), n, _grain(rows))
     return out
-
-
-def _dense(x: NDArray) -> NDArray:
-    return np.ascontiguousarray(x)
 
 
 def _grain(each: int) -> int:

@@ -104,12 +104,26 @@ def _reduce(high: _Word, low: _Word) -> _Word:
     return _fold_middle(d, high & _LOW)
 
 
-def _mul(a: _Word, b: _Word) -> _Word:
+def _wide(a: _Word, b: _Word) -> tuple[_Word, _Word]:
+    """The 128-bit product, high word first."""
     a0, a1, b0, b1 = a & _LOW, a >> 32, b & _LOW, b >> 32
     low = a0 * b0
     mid = a1 * b0 + (low >> 32)
     mid2 = a0 * b1 + (mid & _LOW)
-    return _reduce(a1 * b1 + (mid >> 32) + (mid2 >> 32), (mid2 << 32) | (low & _LOW))
+    return a1 * b1 + (mid >> 32) + (mid2 >> 32), (mid2 << 32) | (low & _LOW)
+
+
+def _mul(a: _Word, b: _Word) -> _Word:
+    return _reduce(*_wide(a, b))
+
+
+def _dot(a: _Word, b: _Word, c: _Word, d: _Word) -> _Word:
+    """ab + cd with one reduction: the high words are below P, so they add up modulo P."""
+    high, low = _wide(a, b)
+    high2, low2 = _wide(c, d)
+    total = low + low2
+    high = _add(high, high2)
+    return _reduce(total.below(low2, high + 1, high), total)
 
 
 def _times7(a: _Word) -> _Word:
@@ -121,18 +135,8 @@ def _times7(a: _Word) -> _Word:
 
 def _kmul(a0: _Word, a1: _Word, b0: _Word, b1: _Word) -> tuple[_Word, _Word]:
     """(a0 + a1 X)(b0 + b1 X) modulo X^2 - 7, by its two components."""
-    return _add(_mul(a0, b0), _times7(_mul(a1, b1))), _add(_mul(a0, b1), _mul(a1, b0))
-
-
-def _unary(formula: Callable[[_Word], _Word]) -> Any:
-    @intrinsic
-    def emit(typingctx, a):
-        def codegen(context, builder, signature, args):
-            return formula(_Word(builder, args[0])).value
-
-        return types.uint64(types.uint64), codegen
-
-    return emit
+    # A caller's reused operand goes last: its multiple by 7 is then computed once.
+    return _dot(a0, b0, a1, _times7(b1)), _dot(a0, b1, a1, b0)
 
 
 def _binary(formula: Callable[[_Word, _Word], _Word]) -> Any:
@@ -146,16 +150,18 @@ def _binary(formula: Callable[[_Word, _Word], _Word]) -> Any:
     return emit
 
 
+_PAIR = types.UniTuple(types.uint64, 2)
+
+
 @intrinsic
 def kmul(typingctx, a0, a1, b0, b1):
     """(a0 + a1 X)(b0 + b1 X) in K, as two components."""
-    pair = types.UniTuple(types.uint64, 2)
 
     def codegen(context, builder, signature, args):
         parts = _kmul(*(_Word(builder, x) for x in args))
-        return context.make_tuple(builder, pair, [x.value for x in parts])
+        return context.make_tuple(builder, _PAIR, [x.value for x in parts])
 
-    return pair(types.uint64, types.uint64, types.uint64, types.uint64), codegen
+    return _PAIR(*[types.uint64] * 4), codegen
 
 
 add = _binary(_add)

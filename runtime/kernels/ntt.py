@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from .. import field
 from .goldilocks import add, mul, sub
+from .operand import operand
 from .pool import chunks, cores
 
 Array = NDArray[np.uint64]
@@ -211,6 +212,7 @@ def _transform(messages: Array, out: Array, shift: int, root: int) -> None:
     log_n = n.bit_length() - 1
     if n != 1 << log_n or messages.shape[0] != rows or messages.shape[1] > n:
         raise ValueError(f"cannot encode {messages.shape} into {out.shape}")
+    messages = operand(messages)
     if log_n <= SMALL_LOG:
         scale, twiddles, reversal = _small_tables(log_n, shift, root)
         chunks(

@@ -17,7 +17,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from .. import field
-from .goldilocks import LOW, S32, ZERO, add, kmul, mul, sub
+from .goldilocks import LOW, S32, ZERO, add, kmul, sub
+from .operand import operand
 from .pool import chunks
 
 Array = NDArray[np.uint64]
@@ -70,38 +71,75 @@ def _inner_round(f, g, sums, lo, hi):
     sums[4], sums[5], sums[6], sums[7] = lc, hc, ld, hd
 
 
+@njit(nogil=True)
+def _start(low0, low1, high0, high1, line):
+    """A factor's line over a block: its value at 0 and its step, by components."""
+    n = low0.size
+    v0, v1, d0, d1 = line[0, :n], line[1, :n], line[2, :n], line[3, :n]
+    for c in range(n):
+        v0[c] = low0[c]
+        v1[c] = low1[c]
+        d0[c] = sub(high0[c], low0[c])
+        d1[c] = sub(high1[c], low1[c])
+
+
+@njit(nogil=True)
+def _advance(line, n):
+    v0, v1, d0, d1 = line[0, :n], line[1, :n], line[2, :n], line[3, :n]
+    for c in range(n):
+        v0[c] = add(v0[c], d0[c])
+        v1[c] = add(v1[c], d1[c])
+
+
+@njit(nogil=True)
+def _copy(product, line, n):
+    for c in range(n):
+        product[0, c] = line[0, c]
+        product[1, c] = line[1, c]
+
+
+@njit(nogil=True)
+def _times(product, line, n):
+    x0, x1, v0, v1 = product[0, :n], product[1, :n], line[0, :n], line[1, :n]
+    for c in range(n):
+        a, b = kmul(x0[c], x1[c], v0[c], v1[c])
+        x0[c] = a
+        x1[c] = b
+
+
+@njit(nogil=True)
+def _split_sum(row, sums):
+    low, high = ZERO, ZERO
+    for c in range(row.size):
+        low += row[c] & LOW
+        high += row[c] >> S32
+    sums[0] += low
+    sums[1] += high
+
+
 @njit(cache=True, nogil=True)
 def _product_round(tables, sums, lo, hi):
-    """Evaluations at 0..k, block by block, as running products over the factors."""
+    """Evaluations at 0..k in order, block by block: every factor steps along its line."""
     k = tables.shape[0]
     half = tables.shape[2] // 2
-    products = np.empty(2 * (k + 1) * BLOCK, np.uint64)
+    lines = np.empty((k, 4, BLOCK), np.uint64)
+    product = np.empty((2, BLOCK), np.uint64)
     for start in range(lo, hi, BLOCK):
-        count = min(BLOCK, hi - start)
+        n = min(BLOCK, hi - start)
         for i in range(k):
-            a0, a1 = tables[i, 0, start : start + count], tables[i, 1, start : start + count]
-            b0 = tables[i, 0, half + start : half + start + count]
-            b1 = tables[i, 1, half + start : half + start + count]
-            for e in range(k + 1):
-                out0 = products[2 * e * BLOCK : 2 * e * BLOCK + count]
-                out1 = products[(2 * e + 1) * BLOCK : (2 * e + 1) * BLOCK + count]
-                x = np.uint64(e)
-                for c in range(count):
-                    u0, u1 = a0[c], a1[c]
-                    u0 = add(u0, mul(x, sub(b0[c], u0)))
-                    u1 = add(u1, mul(x, sub(b1[c], u1)))
-                    if i > 0:
-                        u0, u1 = kmul(out0[c], out1[c], u0, u1)
-                    out0[c] = u0
-                    out1[c] = u1
-        for e in range(2 * (k + 1)):
-            row = products[e * BLOCK : e * BLOCK + count]
-            low, high = ZERO, ZERO
-            for c in range(count):
-                low += row[c] & LOW
-                high += row[c] >> S32
-            sums[2 * e] += low
-            sums[2 * e + 1] += high
+            low0, low1 = tables[i, 0, start : start + n], tables[i, 1, start : start + n]
+            high0 = tables[i, 0, half + start : half + start + n]
+            high1 = tables[i, 1, half + start : half + start + n]
+            _start(low0, low1, high0, high1, lines[i])
+        for x in range(k + 1):
+            _copy(product, lines[0], n)
+            for i in range(1, k):
+                _times(product, lines[i], n)
+            _split_sum(product[0, :n], sums[4 * x : 4 * x + 2])
+            _split_sum(product[1, :n], sums[4 * x + 2 : 4 * x + 4])
+            if x < k:
+                for i in range(k):
+                    _advance(lines[i], n)
 
 
 @njit(cache=True, nogil=True)
@@ -137,16 +175,16 @@ def _fraction_layer(p, q, p_out, q_out, lo, hi):
 
 
 @njit(inline="always")
-def _logup_term(p00, p01, p10, p11, q00, q01, q10, q11, lam0, lam1):
-    """p0 q1 + (p1 + lam q1) q0."""
+def _cross(p00, p01, p10, p11, q00, q01, q10, q11, w0, w1):
+    """w (p0 q1 + p1 q0)."""
     x0, x1 = kmul(p00, p01, q10, q11)
-    y0, y1 = kmul(lam0, lam1, q10, q11)
-    y0, y1 = kmul(add(p10, y0), add(p11, y1), q00, q01)
-    return add(x0, y0), add(x1, y1)
+    y0, y1 = kmul(p10, p11, q00, q01)
+    return kmul(add(x0, y0), add(x1, y1), w0, w1)
 
 
 @njit(cache=True, nogil=True)
 def _logup_round(eq, p0, p1, q0, q1, lam, sums, lo, hi):
+    """The sums for X = 0, X = 1 and the coefficient of X^2, with lam q1 joined to p1."""
     half = eq.shape[1]
     lam0, lam1 = lam[0], lam[1]
     w0, w1 = eq[0, lo:hi], eq[1, lo:hi]
@@ -159,36 +197,30 @@ def _logup_round(eq, p0, p1, q0, q1, lam, sums, lo, hi):
     lc, hc, ld, hd = ZERO, ZERO, ZERO, ZERO
     le, he, lf, hf = ZERO, ZERO, ZERO, ZERO
     for i in range(hi - lo):
-        x0, x1 = _logup_term(a0[i], a1[i], b0[i], b1[i], c0[i], c1[i], d0[i], d1[i], lam0, lam1)
-        x0, x1 = kmul(x0, x1, w0[i], w1[i])
+        u0, u1 = w0[i], w1[i]
+        pa0, pa1, qa0, qa1, qb0, qb1 = a0[i], a1[i], c0[i], c1[i], d0[i], d1[i]
+        pb0, pb1 = kmul(qb0, qb1, lam0, lam1)
+        pb0, pb1 = add(pb0, b0[i]), add(pb1, b1[i])
+        x0, x1 = _cross(pa0, pa1, pb0, pb1, qa0, qa1, qb0, qb1, u0, u1)
         la += x0 & LOW
         ha += x0 >> S32
         lb += x1 & LOW
         hb += x1 >> S32
-        y0, y1 = _logup_term(e0[i], e1[i], f0[i], f1[i], g0[i], g1[i], h0[i], h1[i], lam0, lam1)
-        y0, y1 = kmul(y0, y1, w0[i], w1[i])
-        lc += y0 & LOW
-        hc += y0 >> S32
-        ld += y1 & LOW
-        hd += y1 >> S32
-        # The coefficient of X^2, from the steps alone; the value at 2 follows from it.
-        z0, z1 = _logup_term(
-            sub(e0[i], a0[i]),
-            sub(e1[i], a1[i]),
-            sub(f0[i], b0[i]),
-            sub(f1[i], b1[i]),
-            sub(g0[i], c0[i]),
-            sub(g1[i], c1[i]),
-            sub(h0[i], d0[i]),
-            sub(h1[i], d1[i]),
-            lam0,
-            lam1,
-        )
-        z0, z1 = kmul(z0, z1, w0[i], w1[i])
-        le += z0 & LOW
-        he += z0 >> S32
-        lf += z1 & LOW
-        hf += z1 >> S32
+        sa0, sa1, ta0, ta1, tb0, tb1 = e0[i], e1[i], g0[i], g1[i], h0[i], h1[i]
+        sb0, sb1 = kmul(tb0, tb1, lam0, lam1)
+        sb0, sb1 = add(sb0, f0[i]), add(sb1, f1[i])
+        x0, x1 = _cross(sa0, sa1, sb0, sb1, ta0, ta1, tb0, tb1, u0, u1)
+        lc += x0 & LOW
+        hc += x0 >> S32
+        ld += x1 & LOW
+        hd += x1 >> S32
+        sa0, sa1, sb0, sb1 = sub(sa0, pa0), sub(sa1, pa1), sub(sb0, pb0), sub(sb1, pb1)
+        ta0, ta1, tb0, tb1 = sub(ta0, qa0), sub(ta1, qa1), sub(tb0, qb0), sub(tb1, qb1)
+        x0, x1 = _cross(sa0, sa1, sb0, sb1, ta0, ta1, tb0, tb1, u0, u1)
+        le += x0 & LOW
+        he += x0 >> S32
+        lf += x1 & LOW
+        hf += x1 >> S32
     sums[0], sums[1], sums[2], sums[3] = la, ha, lb, hb
     sums[4], sums[5], sums[6], sums[7] = lc, hc, ld, hd
     sums[8], sums[9], sums[10], sums[11] = le, he, lf, hf
@@ -217,15 +249,13 @@ def _half(*tables: Array) -> int:
 
 def fold(table: Array, r: Array) -> Array:
     """Fix the first variable of a table (2, n) to r (2,): (2, n/2)."""
-    half = _half(table)
-    out = np.empty((2, half), np.uint64)
-    chunks(lambda lo, hi: _fold(table, r, out, lo, hi), half, GRAIN)
-    return out
+    return fold_many(table[None], r)[0]
 
 
 def fold_many(tables: Array, r: Array) -> Array:
     """`fold` of each of the tables [k, 2, n]: [k, 2, n/2]."""
     half = _half(tables)
+    tables, r = operand(tables), operand(r)
     out = np.empty((tables.shape[0], 2, half), np.uint64)
 
     def run(lo: int, hi: int) -> None:
@@ -238,13 +268,17 @@ def fold_many(tables: Array, r: Array) -> Array:
 
 def inner_round(f: Array, g: Array) -> Array:
     """sum_x f(X, x) g(X, x) at X = 0 and 2, as [2, 2], for tables (2, n)."""
-    return _total(lambda sums, lo, hi: _inner_round(f, g, sums, lo, hi), _half(f, g), 2)
+    half = _half(f, g)
+    f, g = operand(f), operand(g)
+    return _total(lambda sums, lo, hi: _inner_round(f, g, sums, lo, hi), half, 2)
 
 
 def product_round(tables: Array) -> Array:
     """sum_x prod_i t_i(X, x) at X = 0..k, as [k + 1, 2], for k tables [k, 2, n]."""
+    half = _half(tables)
+    tables = operand(tables)
     values = tables.shape[0] + 1
-    return _total(lambda sums, lo, hi: _product_round(tables, sums, lo, hi), _half(tables), values)
+    return _total(lambda sums, lo, hi: _product_round(tables, sums, lo, hi), half, values)
 
 
 def eq_table(point: Array) -> Array:
@@ -253,7 +287,7 @@ def eq_table(point: Array) -> Array:
     table = np.empty((2, 1 << variables), np.uint64)
     table[:, 0] = 1, 0
     for i in range(variables):
-        r = np.ascontiguousarray(point[:, variables - 1 - i])
+        r = operand(point[:, variables - 1 - i])
         chunks(lambda lo, hi, i=i, r=r: _eq_step(table, 1 << i, r, lo, hi), 1 << i, GRAIN)
     return table
 
@@ -261,6 +295,7 @@ def eq_table(point: Array) -> Array:
 def fraction_layer(p: Array, q: Array) -> tuple[Array, Array]:
     """Sums p_lo/q_lo + p_hi/q_hi of the halves of p, q (2, n), as unreduced fractions (2, n/2)."""
     half = _half(p, q)
+    p, q = operand(p), operand(q)
     p_out, q_out = np.empty((2, half), np.uint64), np.empty((2, half), np.uint64)
     chunks(lambda lo, hi: _fraction_layer(p, q, p_out, q_out, lo, hi), half, GRAIN)
     return p_out, q_out
@@ -274,6 +309,7 @@ def logup_round(eq: Array, p0: Array, p1: Array, q0: Array, q1: Array, lam: Arra
     half = _half(p0, p1, q0, q1)
     if eq.shape != (2, half):
         raise ValueError(f"eq has shape {eq.shape}, not {(2, half)}")
+    eq, p0, p1, q0, q1, lam = (operand(t) for t in (eq, p0, p1, q0, q1, lam))
     at0, at1, square = _total(
         lambda sums, lo, hi: _logup_round(eq, p0, p1, q0, q1, lam, sums, lo, hi), half, 3
     )
