@@ -123,9 +123,7 @@ class Prover:
         clock.start("commit")
         counts = count_uses(plan, columns, strict)
         committed = {c.name: witness[c.name] for c in key.circuit.home("witness")} | counts
-        cells = lay_out(
-            plan.placed, committed, plan.weight_slabs, plan.witness_slabs, p.slab_cells
-        )
+        cells = lay_out(plan.placed, committed, plan.weight_slabs, plan.witness_slabs, p.slab_cells)
         masks = randomness.elements(plan.witness_slabs, *_mask_shape(p))
         uniform = randomness.elements(2, 1 << p.log_columns)
         messages = _messages(p, cells, masks, extra=2)

@@ -261,7 +261,9 @@ class Circuit:
             for product in einsum.products:
                 axes = {name for factor in product.factors for name in factor.axes}
                 if not 1 <= len(product.factors) <= 3 or not set(einsum.lhs.axes) <= axes:
-                    raise CircuitError(f"relation {einsum.name}: factors do not cover the left side")
+                    raise CircuitError(
+                        f"relation {einsum.name}: factors do not cover the left side"
+                    )
         for lookup in self.lookups:
             table = self.table.get(lookup.table)
             if table is None or len(lookup.exprs) != table.arity:

@@ -26,9 +26,7 @@ class Piece:
 
     @property
     def slices(self) -> tuple[slice, ...]:
-        return tuple(
-            slice(o, o + (1 << b)) for o, b in zip(self.offsets, self.bits, strict=True)
-        )
+        return tuple(slice(o, o + (1 << b)) for o, b in zip(self.offsets, self.bits, strict=True))
 
 
 @dataclass(frozen=True)

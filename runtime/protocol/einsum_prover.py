@@ -15,8 +15,9 @@ from ..kernels.sumcheck import eq_table, fold_many, product_round
 from .einsum_verifier import draw_point, factor_weights
 from .plan import EINSUM_DEGREE, Instance, Plan
 from .prover_channel import ProverChannel, as_array, as_pair
-from .public import as_ext, evaluate, vector
+from .public import as_ext, evaluate
 from .sumcheck import lagrange
+from .tables import vector
 from .weights import Expander, Read, Sparse, Weight, eq
 
 
@@ -78,7 +79,9 @@ class _Running:
         self.instance = instance
         self.size = {axis: 1 << plan.bits(axis) for axis in instance.variables}
         reduced = {}
-        weights = factor_weights(plan, instance, _everything(instance), dict(point), [Ext.ZERO] * 64)
+        weights = factor_weights(
+            plan, instance, _everything(instance), dict(point), [Ext.ZERO] * 64
+        )
         for factor in instance.factors:
             bound = {
                 axis: vector(weights[axis], plan.shape.size(plan.circuit.axis[axis]))

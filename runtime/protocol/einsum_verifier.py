@@ -125,7 +125,9 @@ def _final(
     for i, value in enumerate(hidden[1:]):
         if i:
             (sent,) = channel.masked("partial product", 1)
-            channel.require_zero("einsum partial product", channel.combine((1, sent), (-1, product)))
+            channel.require_zero(
+                "einsum partial product", channel.combine((1, sent), (-1, product))
+            )
             product = sent
         product = channel.product(product, value)
     return weight, product

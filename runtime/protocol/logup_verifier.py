@@ -14,14 +14,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from ..field import Ext
 from .channel import Affine, Channel
 from .plan import Leaf, Plan, multiplicity
-from .public import as_ext, contract, evaluate
+from .public import as_ext, evaluate, table_values
 from .sumcheck import eq_at, masked_round
-from .weights import Expander, Read, Scalar, Weight, eq, one_hot, within
+from .weights import Expander, Read, Scalar, Weight, one_hot, within
 
 
 @dataclass(frozen=True)
@@ -108,8 +106,8 @@ def leaf_claims(
             weights = piece_weights(plan, expander, leaf, low)
             if leaf.lookup < 0:
                 p_reads.append(Read(-select, multiplicity(number, leaf.table), weights))
-                rows = table_row(plan, leaf, low)
-                for beta, value in zip(challenges.betas, rows, strict=False):
+                rows = plan.circuit.data[leaf.table][leaf.piece.slices[0]]
+                for beta, value in zip(challenges.betas, table_values(rows, low), strict=False):
                     q_public = q_public - select * value * beta
                 continue
             p_public = p_public + select
@@ -127,9 +125,7 @@ def leaf_claims(
     ]
 
 
-def piece_weights(
-    plan: Plan, expander: Expander, leaf: Leaf, low: list[Ext]
-) -> tuple[Weight, ...]:
+def piece_weights(plan: Plan, expander: Expander, leaf: Leaf, low: list[Ext]) -> tuple[Weight, ...]:
     """The axis weights that restrict a domain to the leaf's piece, at the point ``low`` inside it."""
     if leaf.lookup < 0:
         axis_bits = [(plan.circuit.table[leaf.table].rows - 1).bit_length()]
@@ -141,12 +137,6 @@ def piece_weights(
         weights.append(within(offset, low[at : at + bits], total))
         at += bits
     return tuple(weights)
-
-
-def table_row(plan: Plan, leaf: Leaf, low: list[Ext]) -> list[Ext]:
-    """The multilinear extension of each column of a table's piece."""
-    rows: np.ndarray = plan.circuit.data[leaf.table][leaf.piece.slices[0]]
-    return [contract(rows[:, i], (eq(low),)) for i in range(rows.shape[1])]
 
 
 def split_public(expander: Expander, reads: list[Read]) -> tuple[Ext, list[Read]]:

@@ -14,14 +14,14 @@ from ..kernels.blake2b import grind
 from ..kernels.contract import contract
 from ..kernels.powers import add_powers
 from ..kernels.sumcheck import eq_table, fold, inner_round
+from ..kernels.tensor import add_scaled
 from .codeword import Codeword
 from .forms import Form, forms_of
 from .logup_verifier import Claim
 from .opening_verifier import SALT_WORDS, domain_points
 from .plan import Plan
 from .prover_channel import ProverChannel, as_array, as_pair
-from .public import vector
-from .weights import Tensor
+from .tables import table
 
 
 def prove_masked(
@@ -58,7 +58,7 @@ def prove_masked(
     columns = 1 << p.log_columns
     slabs = 1 << plan.slab_bits
     folded = np.zeros((2, slabs, columns), np.uint64)
-    form_on_columns = np.zeros((2, slabs, columns), np.uint64)
+    form_on_columns = np.zeros((2, slabs * columns), np.uint64)
     for slab, integers in enumerate(cells):
         grid = integers.reshape(1, p.data_columns, rows).swapaxes(1, 2)
         folded[:, slab, : p.data_columns] = contract(np.ascontiguousarray(grid), weights)[:, 0]
@@ -66,17 +66,15 @@ def prove_masked(
             folded[:, slab, p.data_columns :] = _fold_field(masks[slab], weights)
     for n, form in enumerate(forms):
         start = form.start >> p.row_bits
-        span = slice(start, start + high[n].shape[1])
-        scaled = field.kmul(high[n], g[:, n : n + 1])
-        form_on_columns[:, form.slab, span] = field.kadd(
-            form_on_columns[:, form.slab, span], scaled
-        )
-    f, g = folded.reshape(2, -1), form_on_columns.reshape(2, -1)
+        add_scaled(form_on_columns, high[n], g[:, n], form.slab * columns + start)
+    f, g = folded.reshape(2, -1), form_on_columns
     for _ in range(plan.slab_bits):
         f, g, _ = _round(channel, "slab round", f, g, channel.masked)
     channel.masked("mask", [Ext(*field.kdot(uniform, g))])
     eta = channel.challenge()
-    f = field.kadd(uniform, field.kmul(f, as_pair(eta)[:, None]))
+    masked = uniform.copy()
+    add_scaled(masked, f, as_pair(eta))
+    f = masked
     channel.clear("opened value", [Ext(*field.kdot(f, g))])
     return f, g
 
@@ -130,11 +128,11 @@ def _split(
     rows = 1 << row_bits
     free = len(form.pairs)
     within = max(0, free - row_bits)
-    high = vector(Tensor(form.pairs[:within]), 1 << within)
+    high = table(form.pairs[:within])
     first = form.start >> row_bits << row_bits
     grid = cells[first : first + (rows << within)].reshape(1, 1 << within, rows)
     inner = contract(grid, high)[:, 0]
-    tail = vector(Tensor(form.pairs[within:]), 1 << (free - within))
+    tail = table(form.pairs[within:])
     low = np.zeros((2, rows), np.uint64)
     offset = form.start - first
     low[:, offset : offset + tail.shape[1]] = field.kmul(tail, as_pair(form.coefficient)[:, None])

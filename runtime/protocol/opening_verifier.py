@@ -44,7 +44,9 @@ def combined_forms(plan: Plan, claims: list[Claim], gamma: Ext) -> tuple[list[Ex
         scales.append(power)
         for read in claim.reads:
             for form in forms_of(plan, read):
-                forms.append(type(form)(form.coefficient * power, form.slab, form.start, form.pairs))
+                forms.append(
+                    type(form)(form.coefficient * power, form.slab, form.start, form.pairs)
+                )
         power = power * gamma
     p = plan.parameters
     return scales, FormTable.of(forms, plan.slab_bits, p.log_columns + p.row_bits)
@@ -94,7 +96,9 @@ def verify_clear(
     root = channel.raw("folded root", DIGEST)
     positions = _positions(channel, p.queries, p.grind, p.log_code)
     columns = _columns(channel, plan, folded, weight_root, witness_root, positions)
-    claim, table = _add_queries(channel, claim, table, columns, positions, p.log_code, p.log_columns)
+    claim, table = _add_queries(
+        channel, claim, table, columns, positions, p.log_code, p.log_columns
+    )
     for number, level in enumerate(p.levels, 1):
         row = []
         for _ in range(level.fold):
@@ -104,7 +108,9 @@ def verify_clear(
         left = level.log_cells - level.fold
         last = number == len(p.levels)
         if last:
-            final = np.array([tuple((x.a, x.b)) for x in channel.clear("final", 1 << left)], np.uint64)
+            final = np.array(
+                [tuple((x.a, x.b)) for x in channel.clear("final", 1 << left)], np.uint64
+            )
             next_root = b""
         else:
             final = np.empty((0, 2), np.uint64)

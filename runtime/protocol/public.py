@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import field
 from ..field import Ext
-from .weights import Expander, Scalar, Sparse, Tensor, Weight, dense, prefix
+from .weights import Expander, Scalar, Sparse, Tensor, Weight, dense, eq, prefix
 
 
 def as_ext(value: Scalar) -> Ext:
@@ -27,38 +27,63 @@ def vector(weight: Weight, size: int) -> np.ndarray:
 
 
 def contract(array: np.ndarray, weights: Sequence[Weight]) -> Ext:
-    """sum_cells prod_axis w[i] * array[cell], for an integer array."""
+    """sum_cells prod_axis w[i] * array[cell], for an integer array with |cell| < 2^36.
+
+    The last axis is contracted over the integers, by products of doubles with 16-bit limbs of the
+    weights; the others, over what is left, in K.
+    """
     picks: list[np.ndarray] = []
     vectors: list[np.ndarray] = []
     for weight, size in zip(weights, array.shape, strict=True):
         if isinstance(weight, Sparse):
             picks.append(np.array([i for i, _ in weight.entries], np.int64))
-            vectors.append(
-                np.array([[as_ext(w).a for _, w in weight.entries],
-                          [as_ext(w).b for _, w in weight.entries]], np.uint64)
-            )  # fmt: skip
+            flat = [(x.a, x.b) for x in (as_ext(w) for _, w in weight.entries)]
+            vectors.append(np.array(flat, np.uint64).reshape(-1, 2).T)
         else:
             picks.append(np.arange(size))
             vectors.append(vector(weight, size))
     if not all(len(pick) for pick in picks):
         return Ext.ZERO
-    base = field.to_field(array[np.ix_(*picks)])
-    values = np.stack([base, np.zeros_like(base)])
-    for weights_of_axis in reversed(vectors):
-        values = _sum_last(field.kmul(values, _spread(weights_of_axis, values.ndim)))
+    values = _contract_last(array[np.ix_(*picks)], vectors.pop())
+    while vectors:
+        weights_of_axis = vectors.pop()
+        spread = weights_of_axis.reshape(2, *(1,) * (values.ndim - 2), -1)
+        values = _sum_last(field.kmul(values, spread))
     return Ext(int(values[0]), int(values[1]))
 
 
-def _spread(vector_of_axis: np.ndarray, rank: int) -> np.ndarray:
-    return vector_of_axis.reshape(2, *(1,) * (rank - 2), -1)
+_LIMB = np.uint64(0xFFFF)
+
+
+def _contract_last(array: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """An integer array contracted with (2, n) weights along its last axis: (2, ...)."""
+    largest = max(int(array.max()), -int(array.min()), 1)
+    step = (1 << 53) // (largest << 16)
+    assert step, "public data out of range"
+    limbs = [weights >> np.uint64(16 * k) & _LIMB for k in range(4)]
+    columns = np.concatenate(limbs).astype(np.float64).T
+    total = np.zeros((2, *array.shape[:-1]), np.uint64)
+    for at in range(0, array.shape[-1], step):
+        part = array[..., at : at + step].astype(np.float64) @ columns[at : at + step]
+        digits = np.moveaxis(field.to_field(part.astype(np.int64)), -1, 0)
+        for k in range(4):
+            pair = field.mul(digits[2 * k : 2 * k + 2], np.uint64(1 << 16 * k))
+            total = field.add(total, pair)
+    return total
+
+
+def table_values(rows: np.ndarray, point: Sequence[Ext]) -> list[Ext]:
+    """The multilinear extension of each column of rows (2^m, arity), at a point of m elements."""
+    half = len(point) // 2
+    grid = rows.reshape(1 << half, -1, rows.shape[1])
+    weights = (eq(point[:half]), eq(point[half:]))
+    return [contract(grid[:, :, i], weights) for i in range(rows.shape[1])]
 
 
 def _sum_last(values: np.ndarray) -> np.ndarray:
     low = (values & np.uint64(0xFFFFFFFF)).sum(axis=-1)
-    high = (values >> np.uint64(32)).sum(axis=-1) % np.uint64(field.P)
-    return field.add(
-        low % np.uint64(field.P), field.mul(high, np.full_like(high, np.uint64(1 << 32)))
-    )
+    high = (values >> np.uint64(32)).sum(axis=-1)
+    return field.add(field.to_field(low), field.mul(field.to_field(high), np.uint64(1 << 32)))
 
 
 def evaluate(expander: Expander, name: str, weights: tuple[Weight, ...]) -> Ext:

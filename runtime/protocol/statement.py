@@ -41,7 +41,10 @@ class Statement:
             raise InvalidProof("the statement is malformed") from error
         if version != VERSION:
             raise InvalidProof(f"the proof follows version {version} of the protocol")
-        if any(type(x) is not int for x in (prompt, generated, *tokens)) or type(hiding) is not bool:
+        if (
+            any(type(x) is not int for x in (prompt, generated, *tokens))
+            or type(hiding) is not bool
+        ):
             raise InvalidProof("the statement is malformed")
         if found.encode() != data:
             raise InvalidProof("the statement is not in canonical form")

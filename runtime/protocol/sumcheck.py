@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 
-from ..field import P, Ext
+from ..field import Ext, P
 from .channel import Affine, Channel
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import struct
 from hashlib import blake2b
 
-from ..field import P, Ext
+from ..field import Ext, P
 
 GRIND = b"zklemma.grind"
 
