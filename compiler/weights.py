@@ -1,6 +1,7 @@
 """The integers of a quantised module's parameters, from the checkpoint.
 
-round((offset + w) * factor * 2^frac), ties upwards, in float64, as `quant.param` says.
+round((offset + w) * factor * 2^(frac + rows + columns)), ties upwards, in float64, as `quant.param`
+says.
 
 Errors: `UserError` naming a weight whose integers leave the declared range, or whose digest is not
 the one that the module was made for.
@@ -42,17 +43,22 @@ def quantized_weights(checkpoint: Weights, module: ModuleOp) -> dict[str, np.nda
 def quantized(checkpoint: Weights, op: quant.ParamOp) -> np.ndarray:
     """The integers of one parameter."""
     tensors = []
-    for name, digest in zip(op.param_names, op.sha256, strict=True):
-        if checkpoint.sha256(name) != digest.data:
+    for layer, name in enumerate(op.param_names):
+        if checkpoint.sha256(name) != op.sha256.data[layer].data:
             raise UserError(f"{name}: the checkpoint's weight is not the one that was compiled")
-        tensors.append(_round(op, name, checkpoint.tensor(name)))
+        tensors.append(_round(op, layer, name, checkpoint.tensor(name)))
     return np.stack(tensors) if op.stacked is not None else tensors[0]
 
 
-def _round(op: quant.ParamOp, name: str, weight: np.ndarray) -> np.ndarray:
+def _round(op: quant.ParamOp, layer: int, name: str, weight: np.ndarray) -> np.ndarray:
     type = quant.type_of(op.result)
-    factor = op.factor.value.data * 2.0**type.fraction
-    values = np.floor((op.offset.value.data + weight.astype(np.float64)) * factor + 0.5)
+    scale = np.full(weight.shape, op.factor.value.data * 2.0**type.fraction)
+    if op.rows is not None:
+        rows = 2.0 ** _layer(op.rows, layer, weight.shape[0])
+        scale *= rows.reshape(-1, *[1] * (weight.ndim - 1))
+    if op.columns is not None:
+        scale *= 2.0 ** _layer(op.columns, layer, weight.shape[1])
+    values = np.floor((op.offset.value.data + weight.astype(np.float64)) * scale + 0.5)
     low, high = values.min(), values.max()
     if low < -type.bound or high >= type.bound:
         raise UserError(
@@ -60,3 +66,8 @@ def _round(op: quant.ParamOp, name: str, weight: np.ndarray) -> np.ndarray:
             f"frac {type.fraction}"
         )
     return values.astype(np.int16 if type.width <= 16 else np.int64)
+
+
+def _layer(exponents: quant.Ints, layer: int, size: int) -> np.ndarray:
+    """A layer's part of exponents listed layer after layer."""
+    return np.array(exponents.get_values()[layer * size : (layer + 1) * size], np.float64)

@@ -323,10 +323,13 @@ class TokensOp(LeafOp):
 
 @irdl_op_definition
 class ParamOp(LeafOp):
-    """Weights of the checkpoint: round((offset + w) * factor * 2^frac), ties away from zero.
+    """Weights of the checkpoint: round((offset + w) * factor * 2^frac), ties upwards.
 
-    One name is one tensor. With `stacked` the names are the same weight of each layer in turn, and
-    the result has the layer axis first. `sha256` are those of the tensors' fp32 bytes.
+    `rows` and `columns` are exponents that equalise channels: element [i, j] of a matrix is also
+    multiplied by 2^(rows[i] + columns[j]), element [i] of a vector by 2^rows[i]. One name is one
+    tensor. With `stacked` the names are the same weight of each layer in turn, the result has the
+    layer axis first, and exponents are listed layer after layer. `sha256` are those of the tensors'
+    fp32 bytes.
 
     ```mlir
     %w = quant.param ["model.norm.weight"] sha256 ["9f86..."] offset 1.0 factor 11.3137
@@ -339,12 +342,14 @@ class ParamOp(LeafOp):
     sha256 = prop_def(ArrayAttr[StringAttr])
     offset = prop_def(Float)
     factor = prop_def(Float)
+    rows = opt_prop_def(Ints)
+    columns = opt_prop_def(Ints)
     stacked = opt_prop_def(UnitAttr)
     result = result_def(QuantTensorType)
     traits = traits_def(Pure())
     assembly_format = (
         "(`stacked` $stacked^)? $names `sha256` $sha256 `offset` $offset `factor` $factor"
-        " attr-dict `:` type($result)"
+        " (`rows` $rows^)? (`columns` $columns^)? attr-dict `:` type($result)"
     )
 
     @property
@@ -353,7 +358,9 @@ class ParamOp(LeafOp):
 
     def verify_(self) -> None:
         shape = type_of(self.result).shape
-        layers = shape[0] if self.stacked is not None and shape else 1
+        layers = 1
+        if self.stacked is not None and shape:
+            layers, shape = shape[0], shape[1:]
         require(
             len(self.names) == len(self.sha256) == layers,
             f"{len(self.names)} names and {len(self.sha256)} digests for {layers} tensors",
@@ -361,6 +368,14 @@ class ParamOp(LeafOp):
         factor, offset = self.factor.value.data, self.offset.value.data
         require(math.isfinite(factor) and factor != 0, f"factor {factor} is not usable")
         require(math.isfinite(offset), f"offset {offset} is not usable")
+        require(
+            self.rows is None or (len(shape) >= 1 and len(self.rows) == layers * shape[0]),
+            "rows must be one exponent for each row",
+        )
+        require(
+            self.columns is None or (len(shape) == 2 and len(self.columns) == layers * shape[1]),
+            "columns must be one exponent for each column of a matrix",
+        )
 
 
 @irdl_op_definition

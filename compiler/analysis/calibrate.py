@@ -7,6 +7,8 @@ discardable attributes, in real units:
     quant.squares   of a norm: least and largest sum over a row of x^2, plus n * eps
     quant.gain      of a norm: max |1 + w|
     quant.row_norm  of a two-dimensional parameter: the largest Euclidean norm of a row
+    quant.rows, quant.columns   of a parameter: exponents of two that multiply its rows (elements of
+                    a vector) and columns; see `equalize`. Ranges are those after it
 
 so that `convert-nn-to-quant` is a pass over text and needs neither weights nor data. Ranges cover
 all cells that the integer function computes: also scores that the causal mask then hides and the
@@ -21,24 +23,28 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
-from xdsl.dialects.builtin import DenseArrayBase, FloatAttr, ModuleOp, f64
+from xdsl.dialects.builtin import DenseArrayBase, FloatAttr, ModuleOp, f64, i64
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Operation, SSAValue
 
 from ...dialects import nn
 from ...errors import UserError
 from ..frontend.evaluate import evaluate
+from .equalize import Equalization, equalize
 
 RANGE = "quant.range"
 SQUARES = "quant.squares"
 GAIN = "quant.gain"
 ROW_NORM = "quant.row_norm"
+ROWS = "quant.rows"
+COLUMNS = "quant.columns"
 
 
 def calibrate(
     module: ModuleOp,
     tensor: Callable[[str], np.ndarray],
     sequences: Iterable[Sequence[int]],
+    equalized: bool = True,
 ) -> None:
     """Annotates the module in place. `tensor` gives a weight in fp32 by name.
 
@@ -46,23 +52,32 @@ def calibrate(
     """
     (tokens,) = (op for op in module.walk() if isinstance(op, nn.TokensOp))
     length = nn.shape_of(tokens.result)[0]
-    weights: dict[str, np.ndarray] = {}
+    weights = {
+        op.param_name: tensor(op.param_name) for op in module.walk() if isinstance(op, nn.ParamOp)
+    }
     record = _Record()
-    for op in module.walk():
-        if isinstance(op, nn.ParamOp):
-            weight = weights[op.param_name] = tensor(op.param_name)
-            if weight.ndim == 2:
-                record.largest(op, ROW_NORM, np.linalg.norm(weight.astype(np.float64), axis=1))
     empty = True
     for sequence in sequences:
         ids = np.zeros(length, np.int64)
         ids[: len(sequence)] = sequence
-        record.values.clear()
         evaluate(module, ids, weights.__getitem__, observe=record.observe)
+        record.values.clear()
         empty = False
     if empty:
         raise UserError("calibration needs at least one sequence of tokens")
-    record.write()
+    ops = [op for op in module.walk() if op.results]
+    plan = equalize(ops, record.largest, weights) if equalized else Equalization()
+    for op in ops:
+        if isinstance(op, nn.ParamOp):
+            _write_param(op, weights[op.param_name], plan)
+        elif op in record.largest:
+            scale = 2.0 ** -plan.channels[op] if op in plan.channels else 1.0
+            _write(op, RANGE, np.max(record.largest[op] * scale))
+        if isinstance(op, nn.RMSNormOp):
+            assert isinstance(op.w.owner, nn.ParamOp)
+            gain = 1 + weights[op.w.owner.param_name].astype(np.float64)
+            _write(op, GAIN, np.max(np.abs(gain * plan.scale(op.w.owner))))
+            op.attributes[SQUARES] = DenseArrayBase.from_list(f64, record.squares[op])
 
 
 def calibration_sequences(
@@ -113,33 +128,37 @@ def squares_of(op: Operation) -> tuple[float, float]:
 
 
 class _Record:
-    """Largest (and for rows of norms least) values seen, written to the operations at the end."""
+    """Largest magnitudes (channel by channel) and sums of squares seen so far."""
 
     def __init__(self) -> None:
         self.values: dict[SSAValue, np.ndarray] = {}
-        self.maxima: dict[tuple[Operation, str], float] = {}
+        self.largest: dict[Operation, np.ndarray] = {}
         self.squares: dict[nn.RMSNormOp, tuple[float, float]] = {}
 
     def observe(self, op: Operation, value: np.ndarray) -> None:
-        if isinstance(op, nn.TokensOp | ReturnOp):
+        if isinstance(op, nn.TokensOp | nn.ParamOp | ReturnOp):
             return
         self.values[op.results[0]] = value
-        self.largest(op, RANGE, value)
-        if isinstance(op, nn.RMSNormOp):
-            x, w = (self.values[operand].astype(np.float64) for operand in op.operands)
-            self.largest(op, GAIN, 1 + w)
-            sums = np.sum(x * x, axis=-1) + op.eps.value.data * x.shape[-1]
-            least, largest = self.squares.get(op, (math.inf, 0.0))
-            self.squares[op] = min(least, float(sums.min())), max(largest, float(sums.max()))
-
-    def largest(self, op: Operation, name: str, values: np.ndarray) -> None:
-        value = float(np.max(np.abs(values)))
-        if not math.isfinite(value):
+        largest = np.abs(value).max(axis=tuple(range(value.ndim - 1))).astype(np.float64)
+        if not np.all(np.isfinite(largest)):
             raise UserError(f"{nn.module_path(op) or op.name}: {op.name} is not finite in fp32")
-        self.maxima[op, name] = max(value, self.maxima.get((op, name), 0.0))
+        self.largest[op] = np.maximum(largest, self.largest.get(op, 0.0))
+        if isinstance(op, nn.RMSNormOp):
+            x = self.values[op.x].astype(np.float64)
+            sums = np.sum(x * x, axis=-1) + op.eps.value.data * x.shape[-1]
+            least, most = self.squares.get(op, (math.inf, 0.0))
+            self.squares[op] = min(least, float(sums.min())), max(most, float(sums.max()))
 
-    def write(self) -> None:
-        for (op, name), value in self.maxima.items():
-            op.attributes[name] = FloatAttr(value, f64)
-        for op, bounds in self.squares.items():
-            op.attributes[SQUARES] = DenseArrayBase.from_list(f64, bounds)
+
+def _write(op: Operation, name: str, value: float) -> None:
+    op.attributes[name] = FloatAttr(float(value), f64)
+
+
+def _write_param(op: nn.ParamOp, weight: np.ndarray, plan: Equalization) -> None:
+    scaled = weight.astype(np.float64) * plan.scale(op)
+    _write(op, RANGE, np.max(np.abs(scaled)))
+    if scaled.ndim == 2:
+        _write(op, ROW_NORM, np.max(np.linalg.norm(scaled, axis=1)))
+    for name, exponents in ((ROWS, plan.rows.get(op)), (COLUMNS, plan.columns.get(op))):
+        if exponents is not None and np.any(exponents):
+            op.attributes[name] = DenseArrayBase.from_list(i64, exponents.tolist())

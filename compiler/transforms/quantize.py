@@ -38,9 +38,11 @@ from ...dialects import nn, quant
 from ...dialects.quant import QuantTensorType, TableAttr
 from ...errors import UserError
 from ..analysis.calibrate import (
+    COLUMNS,
     GAIN,
     RANGE,
     ROW_NORM,
+    ROWS,
     main_function,
     range_of,
     squares_of,
@@ -301,6 +303,8 @@ class _Converter:
             sha256=ArrayAttr([source.sha256]),
             offset=FloatAttr(offset, f64),
             factor=FloatAttr(factor, f64),
+            rows=source.attributes.get(ROWS),
+            columns=source.attributes.get(COLUMNS),
         )
         self.values[value] = self.add(op, source).results[0]
         return self.values[value]

@@ -154,23 +154,27 @@ def _types(op: Operation) -> list[Attribute]:
 
 
 def _stack_params(values: tuple[SSAValue, ...]) -> ParamOp:
-    ops = [value.owner for value in values]
+    ops = [value.owner for value in values if isinstance(value.owner, ParamOp)]
     type = quant.type_of(values[0])
-    names, digests = [], []
-    for op in ops:
-        assert isinstance(op, ParamOp)
-        names += op.names
-        digests += op.sha256
-    first = ops[0]
-    assert isinstance(first, ParamOp)
     return ParamOp(
         QuantTensorType.of((len(ops), *type.shape), type.width, type.fraction),
-        names=ArrayAttr(names),
-        sha256=ArrayAttr(digests),
-        offset=first.offset,
-        factor=first.factor,
+        names=ArrayAttr([name for op in ops for name in op.names]),
+        sha256=ArrayAttr([digest for op in ops for digest in op.sha256]),
+        offset=ops[0].offset,
+        factor=ops[0].factor,
+        rows=_stack_exponents([op.rows for op in ops], type.shape[0]),
+        columns=_stack_exponents([op.columns for op in ops], type.shape[-1]),
         stacked=UnitAttr(),
     )
+
+
+def _stack_exponents(exponents: list[quant.Ints | None], size: int) -> quant.Ints | None:
+    """One list for all layers; no list means zeros."""
+    if all(each is None for each in exponents):
+        return None
+    zeros = [0] * size
+    lists = [zeros if each is None else each.get_values() for each in exponents]
+    return DenseArrayBase.from_list(i64, [value for each in lists for value in each])
 
 
 def _body(first: _Layer, layers: list[_Layer]) -> Region:
