@@ -4,13 +4,13 @@ It shares no code with the prover, the verifier or the executor. Arrays are int6
 the actual values shows that nothing overflows, else arrays of Python integers.
 
 Shapes: an array for each witness and param column, in the column's axes at the given `Shape`;
-``tokens`` are the ids of the prompt and of the generated tokens; positions past the
-last computed one hold token 0.
+``tokens`` are the ids of the prompt and of the generated tokens; positions past them hold token 0.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import prod
 
 import numpy as np
 
@@ -54,8 +54,19 @@ class _Check:
         return violated
 
     def rows_known(self, table: str, cells: np.ndarray) -> bool:
-        known = set(map(tuple, self.circuit.data[table].tolist()))
-        return set(map(tuple, cells.tolist())) <= known
+        """Whether each row of ``cells`` is a row of the table, compared as mixed-radix numbers."""
+        rows = self.circuit.data[table]
+        low, high = rows.min(axis=0), rows.max(axis=0)
+        if np.any(cells < low) or np.any(cells > high):
+            return False
+        spans = [int(span) for span in high - low + 1]
+        weights = [prod(spans[i + 1 :]) for i in range(len(spans))]
+        kind = np.int64 if prod(spans) < SAFE else object
+        known, asked = (
+            np.unique(((part - low).astype(kind) * np.array(weights, kind)).sum(axis=1))
+            for part in (rows, cells)
+        )
+        return bool(np.isin(asked, known).all())
 
     def einsum(self, einsum: Einsum) -> bool:
         axes = einsum.lhs.axes
@@ -83,11 +94,8 @@ class _Check:
                 letters.setdefault(axis, LETTERS[len(letters)])
         kept = tuple(axis for axis in axes if axis in letters)
         arrays = [self.expr(factor) for factor in factors]
-        bound = 1
-        for array in arrays:
-            bound *= _peak(array)
-        for axis in set(letters) - set(axes):
-            bound *= self.shape.size(self.circuit.axis[axis])
+        bound = prod(map(_peak, arrays))
+        bound *= prod(self.shape.size(self.circuit.axis[axis]) for axis in set(letters) - set(axes))
         kind = np.int64 if bound < SAFE else object
         text = ",".join("".join(letters[a] for a in f.axes) for f in factors)
         text += "->" + "".join(letters[a] for a in kept)
@@ -153,8 +161,8 @@ class _Check:
 
     def ids(self) -> np.ndarray:
         ids = np.zeros(self.shape.rows, np.int64)
-        computed = len(self.tokens) - 1
-        ids[:computed] = self.tokens[:computed]
+        known = self.tokens[: self.shape.rows]
+        ids[: len(known)] = known
         return ids
 
     def column(self, column: Column) -> np.ndarray:
