@@ -125,8 +125,14 @@ def rope_parameters(config: Gemma3TextConfig, layer_type: str) -> tuple[float, f
             f"config.json: rope_parameters of {layer_type} have type {kind!r}; "
             "supported are 'default' and 'linear', with a rope_theta"
         )
+    theta = parameters["rope_theta"]
     factor = parameters.get("factor", 1.0) if kind == "linear" else 1.0
-    return float(parameters["rope_theta"]), float(factor)
+    for name, value in (("rope_theta", theta), ("factor", factor)):
+        if not isinstance(value, int | float) or not 0 < value < math.inf:
+            raise UserError(
+                f"config.json: {name} = {value!r} of {layer_type} must be a positive number"
+            )
+    return float(theta), float(factor)
 
 
 def _locate(source: str | Path) -> Path:
@@ -200,6 +206,7 @@ def _require_supported(path: Path, config: Gemma3TextConfig) -> None:
         "num_attention_heads",
         "num_key_value_heads",
         "head_dim",
+        "max_position_embeddings",
         "query_pre_attn_scalar",
         "rms_norm_eps",
     ):

@@ -165,6 +165,6 @@
 
 // -----
 
-// CHECK: f64
+// CHECK: f64 should be of base attribute f32
 %x = "test.op"() : () -> tensor<2x8xf64>
 %0 = "nn.neg"(%x) : (tensor<2x8xf64>) -> tensor<2x8xf64>

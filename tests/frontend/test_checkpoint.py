@@ -152,6 +152,15 @@ def test_broken_config(maker: Any) -> None:
         (
             {
                 "rope_parameters": {
+                    "full_attention": {"rope_type": "default", "rope_theta": 0.0},
+                    "sliding_attention": {"rope_type": "default", "rope_theta": 1e4},
+                }
+            },
+            ["rope_theta"],
+        ),
+        (
+            {
+                "rope_parameters": {
                     "full_attention": {"rope_type": "llama3", "factor": 8.0, "rope_theta": 1e6},
                     "sliding_attention": {"rope_type": "default", "rope_theta": 1e4},
                 }

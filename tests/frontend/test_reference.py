@@ -123,3 +123,12 @@ def test_token_ids_must_fit(small: Path, ids: list[int]) -> None:
     module = import_model(checkpoint, TOKENS)
     with pytest.raises(UserError, match="token"):
         evaluate(module, np.array(ids), checkpoint.tensor)
+
+
+def test_shipped_checkpoint() -> None:
+    """Past the window, with tokens it was trained on or not."""
+    path = Path(__file__).parents[2] / "checkpoints" / "tiny-gemma3"
+    checkpoint = load_checkpoint(path)
+    ids = ids_for(checkpoint, 40)
+    logits = evaluate(raised(import_model(checkpoint, 40)), ids, checkpoint.tensor)
+    np.testing.assert_allclose(logits, reference(path, ids), atol=1e-4)
