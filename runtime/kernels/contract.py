@@ -2,32 +2,43 @@
 
 A weight's component, as the integer of least absolute value in its class modulo P, is cut into
 signed limbs, so that an integer of the input times a limb is one 32x32-bit multiply and many such
-products add up in 64 bits before any reduction. The input is read once in its own narrow type.
+products add up in 64 bits before any reduction. The input is read once, in its own type.
 
-    input             limbs per component   product below   terms between reductions
-    8 or 16 bits      2 of 32 bits          2^47            2^15
-    32 bits           3 of 22 bits          2^53            2^9
-    64 bits           none: full products modulo P
-    F (two halves)    3 of 22 bits          2^54            2^9
+    input                   limbs per component   a product is below   terms between reductions
+    up to 16 bits           2 of 32 bits          2^47                 2^15
+    up to 32 bits           3 of 22 bits          2^53                 2^9
+    more                    none: full products modulo P
+    F, as two halves        3 of 22 bits          2^54                 2^9
+
+64-bit input is looked at a tile at a time, and takes the first row that its values allow.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
+from llvmlite import ir
 from numba import njit
+from numba.core import types
+from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from .. import field
-from .goldilocks import LOW, S32, P, add, mul
+from .goldilocks import LOW, S32, ZERO, P, add, mul
 from .operand import operand
-from .pool import chunks
+from .pool import chunks, cores
 
 Array = NDArray[np.uint64]
 
-# Columns per accumulator block, in first-level cache with all its limbs.
+# Columns of an accumulator block, in first-level cache with all its limbs.
 BLOCK = 256
 NARROW_TERMS = 1 << 15
 WIDE_TERMS = 1 << 9
+# Rows and elements of a tile of 64-bit input, which is read twice while it is in cache.
+TILE_ROWS = 1 << 7
+TILE_SIZE = 1 << 12
 # Below this many columns the transposed input goes through the dot-product kernels instead.
 FEW_COLUMNS = 16
 # Multiply-accumulates that make a chunk worth a thread.
@@ -38,23 +49,44 @@ T32 = np.uint64(1 << 32)
 T44 = np.uint64(1 << 44)
 T54 = np.uint64(1 << 54)
 T76 = np.uint64(pow(2, 76, field.P))
+HALF = np.uint64((field.P - 1) // 2)
+MASK22 = np.uint64((1 << 22) - 1)
 
 
-def _signed(w: Array) -> NDArray[np.int64]:
-    """Representatives in [-(P+1)/2, (P-1)/2), a range that signed 32-bit limbs just cover."""
-    return np.where(w < np.uint64((field.P - 1) // 2), w, w - P).view(np.int64)
+@njit(cache=True, nogil=True)
+def _cut(w, narrow, wide):
+    """Limbs of w (2, B), lowest first, component 0 before 1: narrow [4, B] and wide [6, B]."""
+    for component in range(2):
+        weights = w[component]
+        n0, n1 = narrow[2 * component], narrow[2 * component + 1]
+        w0, w1, w2 = wide[3 * component], wide[3 * component + 1], wide[3 * component + 2]
+        for b in range(weights.size):
+            u = weights[b]
+            # In [-(P+1)/2, (P-1)/2): just what two signed 32-bit limbs cover.
+            x = np.int64(u if u < HALF else u - P)
+            low = np.int32(x)
+            n0[b] = low
+            n1[b] = np.int32((x - np.int64(low)) >> 32)
+            first = ((x + (1 << 21)) & ((1 << 22) - 1)) - (1 << 21)
+            rest = (x - first) >> 22
+            second = ((rest + (1 << 21)) & ((1 << 22) - 1)) - (1 << 21)
+            w0[b] = np.int32(first)
+            w1[b] = np.int32(second)
+            w2[b] = np.int32((rest - second) >> 22)
 
 
-def _limbs(w: Array, bits: int, count: int) -> NDArray[np.int32]:
-    """Signed limbs [2 * count, B] of w [2, B], lowest first, component 0 before component 1."""
-    out = np.empty((2, count, w.shape[1]), np.int32)
-    rest = _signed(w)
-    half = np.int64(1 << (bits - 1))
-    for i in range(count):
-        low = ((rest + half) & np.int64((1 << bits) - 1)) - half if i + 1 < count else rest
-        out[:, i] = low
-        rest = (rest - low) >> np.int64(bits)
-    return out.reshape(2 * count, -1)
+@intrinsic
+def _short(typingctx, x):
+    """An integer as int64; one of 64 bits is known to fit 32, and the multiplier is told so."""
+
+    def codegen(context, builder, signature, args):
+        value = args[0]
+        if x.bitwidth == 64:
+            value = builder.trunc(value, ir.IntType(32))
+        extend = builder.sext if x.signed else builder.zext
+        return extend(value, ir.IntType(64))
+
+    return types.int64(x), codegen
 
 
 @njit(inline="always")
@@ -74,176 +106,229 @@ def _join3(l0, l1, l2):
     return add(add(_lift(l0), mul(_lift(l1), T22)), mul(_lift(l2), T44))
 
 
+# Tiles. x is [A, B, C]; a tile is rows first..last of x[a] on the columns from `start` that
+# out0 and out1 cover, and adds to these. acc is scratch. Dots are the same for C = 1 and out [2].
+
+
+@njit(nogil=True)
+def _narrow_tile(x, a, first, last, start, narrow, out0, out1, acc):
+    count = out0.size
+    acc[: 4 * BLOCK] = 0
+    b = first
+    while b < last:
+        # Two rows at a time halve the traffic to the accumulators; an odd last row meets zeros.
+        second = b + 1 if b + 1 < last else b
+        even = np.int32(1 if b + 1 < last else 0)
+        x0, x1 = x[a, b, start : start + count], x[a, second, start : start + count]
+        p0, q0, r0, s0 = narrow[0, b], narrow[1, b], narrow[2, b], narrow[3, b]
+        p1, q1 = narrow[0, second] * even, narrow[1, second] * even
+        r1, s1 = narrow[2, second] * even, narrow[3, second] * even
+        for c in range(count):
+            u, v = _short(x0[c]), _short(x1[c])
+            acc[c] += u * _short(p0) + v * _short(p1)
+            acc[BLOCK + c] += u * _short(q0) + v * _short(q1)
+            acc[2 * BLOCK + c] += u * _short(r0) + v * _short(r1)
+            acc[3 * BLOCK + c] += u * _short(s0) + v * _short(s1)
+        b += 2
+    for c in range(count):
+        out0[c] = add(out0[c], _join2(acc[c], acc[BLOCK + c]))
+        out1[c] = add(out1[c], _join2(acc[2 * BLOCK + c], acc[3 * BLOCK + c]))
+
+
+@njit(nogil=True)
+def _wide_tile(x, a, first, last, start, wide, out0, out1, acc):
+    count = out0.size
+    acc[: 6 * BLOCK] = 0
+    for b in range(first, last):
+        row = x[a, b, start : start + count]
+        p0, q0, r0, p1, q1, r1 = (
+            wide[0, b],
+            wide[1, b],
+            wide[2, b],
+            wide[3, b],
+            wide[4, b],
+            wide[5, b],
+        )
+        for c in range(count):
+            u = _short(row[c])
+            acc[c] += u * _short(p0)
+            acc[BLOCK + c] += u * _short(q0)
+            acc[2 * BLOCK + c] += u * _short(r0)
+            acc[3 * BLOCK + c] += u * _short(p1)
+            acc[4 * BLOCK + c] += u * _short(q1)
+            acc[5 * BLOCK + c] += u * _short(r1)
+    for c in range(count):
+        out0[c] = add(out0[c], _join3(acc[c], acc[BLOCK + c], acc[2 * BLOCK + c]))
+        value = _join3(acc[3 * BLOCK + c], acc[4 * BLOCK + c], acc[5 * BLOCK + c])
+        out1[c] = add(out1[c], value)
+
+
+@njit(nogil=True)
+def _full_tile(x, a, first, last, start, w, out0, out1):
+    count = out0.size
+    for b in range(first, last):
+        row = x[a, b, start : start + count]
+        w0, w1 = w[0, b], w[1, b]
+        for c in range(count):
+            u = _lift(row[c])
+            out0[c] = add(out0[c], mul(u, w0))
+            out1[c] = add(out1[c], mul(u, w1))
+
+
+@njit(nogil=True)
+def _narrow_dot(row, narrow, first, out):
+    n = row.size
+    p, q = narrow[0, first : first + n], narrow[1, first : first + n]
+    r, s = narrow[2, first : first + n], narrow[3, first : first + n]
+    sp, sq, sr, ss = np.int64(0), np.int64(0), np.int64(0), np.int64(0)
+    for b in range(n):
+        u = _short(row[b])
+        sp += u * _short(p[b])
+        sq += u * _short(q[b])
+        sr += u * _short(r[b])
+        ss += u * _short(s[b])
+    out[0] = add(out[0], _join2(sp, sq))
+    out[1] = add(out[1], _join2(sr, ss))
+
+
+@njit(nogil=True)
+def _wide_dot(row, wide, first, out):
+    n = row.size
+    p0, q0 = wide[0, first : first + n], wide[1, first : first + n]
+    r0, p1 = wide[2, first : first + n], wide[3, first : first + n]
+    q1, r1 = wide[4, first : first + n], wide[5, first : first + n]
+    sp0, sq0, sr0 = np.int64(0), np.int64(0), np.int64(0)
+    sp1, sq1, sr1 = np.int64(0), np.int64(0), np.int64(0)
+    for b in range(n):
+        u = _short(row[b])
+        sp0 += u * _short(p0[b])
+        sq0 += u * _short(q0[b])
+        sr0 += u * _short(r0[b])
+        sp1 += u * _short(p1[b])
+        sq1 += u * _short(q1[b])
+        sr1 += u * _short(r1[b])
+    out[0] = add(out[0], _join3(sp0, sq0, sr0))
+    out[1] = add(out[1], _join3(sp1, sq1, sr1))
+
+
+@njit(nogil=True)
+def _full_dot(row, w, first, out):
+    n = row.size
+    w0, w1 = w[0, first : first + n], w[1, first : first + n]
+    la, ha, lb, hb = ZERO, ZERO, ZERO, ZERO
+    for b in range(n):
+        u = _lift(row[b])
+        x, y = mul(u, w0[b]), mul(u, w1[b])
+        la += x & LOW
+        ha += x >> S32
+        lb += y & LOW
+        hb += y >> S32
+    out[0] = add(out[0], add(la, mul(ha, T32)))
+    out[1] = add(out[1], add(lb, mul(hb, T32)))
+
+
+@njit(nogil=True)
+def _magnitude(row):
+    """All bits that |x| or |x| - 1 has anywhere in the row."""
+    bits = np.int64(0)
+    for c in range(row.size):
+        x = np.int64(row[c])
+        bits |= x ^ (x >> 63)
+    return bits
+
+
+# Kernels. They take tasks lo..hi of the [A, ceil(C / BLOCK)] grid (or rows lo..hi of x [A, B]) over
+# the terms first..last.
+
+
 @njit(cache=True, nogil=True)
-def _narrow_columns(x, limbs, out, block, terms, lo, hi):
-    """Blocks lo..hi of the [A, ceil(C / BLOCK)] grid for x [A, B, C] of at most 16 bits."""
-    rows, columns = x.shape[1], x.shape[2]
-    across = (columns + block - 1) // block
+def _narrow_columns(x, narrow, out, first, last, lo, hi):
+    across = (x.shape[2] + BLOCK - 1) // BLOCK
     acc = np.empty(4 * BLOCK, np.int64)
     for task in range(lo, hi):
-        a, start = task // across, task % across * block
-        count = min(block, columns - start)
-        out0 = out[0, a, start : start + count]
-        out1 = out[1, a, start : start + count]
-        out0[:] = np.uint64(0)
-        out1[:] = np.uint64(0)
-        for first in range(0, rows, terms):
-            last = min(first + terms, rows)
-            acc[:] = 0
-            b = first
-            while b + 2 <= last:
-                x0 = x[a, b, start : start + count]
-                x1 = x[a, b + 1, start : start + count]
-                p0, q0, r0, s0 = limbs[0, b], limbs[1, b], limbs[2, b], limbs[3, b]
-                p1, q1, r1, s1 = limbs[0, b + 1], limbs[1, b + 1], limbs[2, b + 1], limbs[3, b + 1]
-                for c in range(count):
-                    u, v = np.int64(x0[c]), np.int64(x1[c])
-                    acc[c] += u * np.int64(p0) + v * np.int64(p1)
-                    acc[BLOCK + c] += u * np.int64(q0) + v * np.int64(q1)
-                    acc[2 * BLOCK + c] += u * np.int64(r0) + v * np.int64(r1)
-                    acc[3 * BLOCK + c] += u * np.int64(s0) + v * np.int64(s1)
-                b += 2
-            if b < last:
-                x0 = x[a, b, start : start + count]
-                for c in range(count):
-                    u = np.int64(x0[c])
-                    acc[c] += u * np.int64(limbs[0, b])
-                    acc[BLOCK + c] += u * np.int64(limbs[1, b])
-                    acc[2 * BLOCK + c] += u * np.int64(limbs[2, b])
-                    acc[3 * BLOCK + c] += u * np.int64(limbs[3, b])
-            for c in range(count):
-                out0[c] = add(out0[c], _join2(acc[c], acc[BLOCK + c]))
-                out1[c] = add(out1[c], _join2(acc[2 * BLOCK + c], acc[3 * BLOCK + c]))
+        a, start = task // across, task % across * BLOCK
+        out0, out1 = out[0, a, start : start + BLOCK], out[1, a, start : start + BLOCK]
+        for b in range(first, last, NARROW_TERMS):
+            _narrow_tile(x, a, b, min(b + NARROW_TERMS, last), start, narrow, out0, out1, acc)
 
 
 @njit(cache=True, nogil=True)
-def _narrow_dots(x, limbs, out, terms, lo, hi):
-    """Rows lo..hi of x [A, B], of at most 16 bits, against the limbs."""
-    size = x.shape[1]
-    for a in range(lo, hi):
-        total0, total1 = np.uint64(0), np.uint64(0)
-        for first in range(0, size, terms):
-            last = min(first + terms, size)
-            row = x[a, first:last]
-            p, q = limbs[0, first:last], limbs[1, first:last]
-            r, s = limbs[2, first:last], limbs[3, first:last]
-            sp, sq, sr, ss = np.int64(0), np.int64(0), np.int64(0), np.int64(0)
-            for b in range(last - first):
-                u = np.int64(row[b])
-                sp += u * np.int64(p[b])
-                sq += u * np.int64(q[b])
-                sr += u * np.int64(r[b])
-                ss += u * np.int64(s[b])
-            total0 = add(total0, _join2(sp, sq))
-            total1 = add(total1, _join2(sr, ss))
-        out[0, a] = total0
-        out[1, a] = total1
-
-
-@njit(cache=True, nogil=True)
-def _wide_columns(x, limbs, out, block, terms, lo, hi):
-    """As _narrow_columns, for 32 bits and three limbs."""
-    rows, columns = x.shape[1], x.shape[2]
-    across = (columns + block - 1) // block
-    acc = np.empty(3 * BLOCK, np.int64)
+def _wide_columns(x, wide, out, first, last, lo, hi):
+    across = (x.shape[2] + BLOCK - 1) // BLOCK
+    acc = np.empty(6 * BLOCK, np.int64)
     for task in range(lo, hi):
-        a, start = task // across, task % across * block
-        count = min(block, columns - start)
-        for component in range(2):
-            total = out[component, a, start : start + count]
-            total[:] = np.uint64(0)
-            limb = limbs[3 * component : 3 * component + 3]
-            for first in range(0, rows, terms):
-                acc[:] = 0
-                for b in range(first, min(first + terms, rows)):
-                    row = x[a, b, start : start + count]
-                    p, q, r = np.int64(limb[0, b]), np.int64(limb[1, b]), np.int64(limb[2, b])
-                    for c in range(count):
-                        u = np.int64(row[c])
-                        acc[c] += u * p
-                        acc[BLOCK + c] += u * q
-                        acc[2 * BLOCK + c] += u * r
-                for c in range(count):
-                    value = _join3(acc[c], acc[BLOCK + c], acc[2 * BLOCK + c])
-                    total[c] = add(total[c], value)
+        a, start = task // across, task % across * BLOCK
+        out0, out1 = out[0, a, start : start + BLOCK], out[1, a, start : start + BLOCK]
+        for b in range(first, last, WIDE_TERMS):
+            _wide_tile(x, a, b, min(b + WIDE_TERMS, last), start, wide, out0, out1, acc)
 
 
 @njit(cache=True, nogil=True)
-def _wide_dots(x, limbs, out, terms, lo, hi):
-    """As _narrow_dots, for 32 bits and three limbs."""
-    size = x.shape[1]
-    for a in range(lo, hi):
-        for component in range(2):
-            total = np.uint64(0)
-            for first in range(0, size, terms):
-                last = min(first + terms, size)
-                row = x[a, first:last]
-                p = limbs[3 * component, first:last]
-                q = limbs[3 * component + 1, first:last]
-                r = limbs[3 * component + 2, first:last]
-                sp, sq, sr = np.int64(0), np.int64(0), np.int64(0)
-                for b in range(last - first):
-                    u = np.int64(row[b])
-                    sp += u * np.int64(p[b])
-                    sq += u * np.int64(q[b])
-                    sr += u * np.int64(r[b])
-                total = add(total, _join3(sp, sq, sr))
-            out[component, a] = total
-
-
-@njit(cache=True, nogil=True)
-def _full_columns(x, w, out, block, lo, hi):
-    """As _narrow_columns, for 64-bit integers and whole weights."""
-    rows, columns = x.shape[1], x.shape[2]
-    across = (columns + block - 1) // block
+def _any_columns(x, narrow, wide, w, out, first, last, lo, hi):
+    across = (x.shape[2] + BLOCK - 1) // BLOCK
+    acc = np.empty(6 * BLOCK, np.int64)
     for task in range(lo, hi):
-        a, start = task // across, task % across * block
-        count = min(block, columns - start)
-        out0 = out[0, a, start : start + count]
-        out1 = out[1, a, start : start + count]
-        out0[:] = np.uint64(0)
-        out1[:] = np.uint64(0)
-        for b in range(rows):
-            row = x[a, b, start : start + count]
-            w0, w1 = w[0, b], w[1, b]
-            for c in range(count):
-                u = _lift(row[c])
-                out0[c] = add(out0[c], mul(u, w0))
-                out1[c] = add(out1[c], mul(u, w1))
+        a, start = task // across, task % across * BLOCK
+        out0, out1 = out[0, a, start : start + BLOCK], out[1, a, start : start + BLOCK]
+        for b in range(first, last, TILE_ROWS):
+            end = min(b + TILE_ROWS, last)
+            bits = np.int64(0)
+            for i in range(b, end):
+                bits |= _magnitude(x[a, i, start : start + BLOCK])
+            if bits < 1 << 16:
+                _narrow_tile(x, a, b, end, start, narrow, out0, out1, acc)
+            elif bits < 1 << 31:
+                _wide_tile(x, a, b, end, start, wide, out0, out1, acc)
+            else:
+                _full_tile(x, a, b, end, start, w, out0, out1)
 
 
 @njit(cache=True, nogil=True)
-def _full_dots(x, w, out, lo, hi):
-    """As _narrow_dots, for 64-bit integers and whole weights."""
+def _narrow_dots(x, narrow, out, first, last, lo, hi):
     for a in range(lo, hi):
-        row = x[a]
-        for component in range(2):
-            weights = w[component]
-            low, high = np.uint64(0), np.uint64(0)
-            for b in range(row.size):
-                value = mul(_lift(row[b]), weights[b])
-                low += value & LOW
-                high += value >> S32
-            out[component, a] = add(low if low < P else low - P, mul(high, T32))
+        for b in range(first, last, NARROW_TERMS):
+            _narrow_dot(x[a, b : min(b + NARROW_TERMS, last)], narrow, b, out[:, a])
 
 
 @njit(cache=True, nogil=True)
-def _fold_rows(matrix, limbs, out, lo, hi):
+def _wide_dots(x, wide, out, first, last, lo, hi):
+    for a in range(lo, hi):
+        for b in range(first, last, WIDE_TERMS):
+            _wide_dot(x[a, b : min(b + WIDE_TERMS, last)], wide, b, out[:, a])
+
+
+@njit(cache=True, nogil=True)
+def _any_dots(x, narrow, wide, w, out, first, last, lo, hi):
+    for a in range(lo, hi):
+        for b in range(first, last, TILE_SIZE):
+            row = x[a, b : min(b + TILE_SIZE, last)]
+            bits = _magnitude(row)
+            if bits < 1 << 16:
+                _narrow_dot(row, narrow, b, out[:, a])
+            elif bits < 1 << 31:
+                for i in range(0, row.size, WIDE_TERMS):
+                    _wide_dot(row[i : i + WIDE_TERMS], wide, b + i, out[:, a])
+            else:
+                _full_dot(row, w, b, out[:, a])
+
+
+@njit(cache=True, nogil=True)
+def _fold_rows(matrix, w, out, lo, hi):
     """Columns lo..hi of sum_r w[r] matrix[r, :] over field elements, each as two 32-bit halves."""
     rows = matrix.shape[0]
     acc = np.empty(6 * BLOCK, np.uint64)
     for start in range(lo, hi, BLOCK):
         count = min(BLOCK, hi - start)
         for component in range(2):
+            weights = w[component]
             total = out[component, start : start + count]
-            total[:] = np.uint64(0)
             for first in range(0, rows, WIDE_TERMS):
-                acc[:] = np.uint64(0)
+                acc[:] = ZERO
                 for r in range(first, min(first + WIDE_TERMS, rows)):
                     row = matrix[r, start : start + count]
-                    w0 = np.uint64(limbs[3 * component, r])
-                    w1 = np.uint64(limbs[3 * component + 1, r])
-                    w2 = np.uint64(limbs[3 * component + 2, r])
+                    w0 = weights[r] & MASK22
+                    w1 = (weights[r] >> np.uint64(22)) & MASK22
+                    w2 = weights[r] >> np.uint64(44)
                     for c in range(count):
                         low, high = row[c] & LOW, row[c] >> S32
                         acc[c] += low * w0
@@ -253,8 +338,7 @@ def _fold_rows(matrix, limbs, out, lo, hi):
                         acc[4 * BLOCK + c] += high * w1
                         acc[5 * BLOCK + c] += high * w2
                 for c in range(count):
-                    value = acc[c]
-                    value = add(value if value < P else value - P, mul(acc[BLOCK + c], T22))
+                    value = add(acc[c], mul(acc[BLOCK + c], T22))
                     value = add(value, mul(acc[2 * BLOCK + c], T44))
                     value = add(value, mul(acc[3 * BLOCK + c], T32))
                     value = add(value, mul(acc[4 * BLOCK + c], T54))
@@ -267,34 +351,47 @@ def contract(x: NDArray[np.integer], w: Array) -> Array:
     size_a, size_b, size_c = x.shape
     if w.shape != (2, size_b) or x.dtype.kind not in "iu" or x.dtype == np.uint64:
         raise ValueError(f"cannot contract {x.dtype} {x.shape} with {w.shape}")
-    out = np.zeros((2, size_a, size_c), np.uint64)
+    shape = (2, size_a, size_c)
     if not x.size:
-        return out
+        return np.zeros(shape, np.uint64)
     if 1 < size_c < FEW_COLUMNS:
-        return contract(operand(x.swapaxes(1, 2), x.dtype).reshape(-1, size_b, 1), w).reshape(
-            out.shape
-        )
-    x = operand(x, x.dtype)
-    bits = 8 * x.dtype.itemsize
-    weights = _limbs(w, 32, 2) if bits <= 16 else _limbs(w, 22, 3) if bits == 32 else operand(w)
-    terms = NARROW_TERMS if bits <= 16 else WIDE_TERMS
+        x, size_a, size_c = x.swapaxes(1, 2).reshape(-1, size_b, 1), size_a * size_c, 1
+    x, w = operand(x, x.dtype), operand(w)
+    narrow, wide = np.empty((4, size_b), np.int32), np.empty((6, size_b), np.int32)
+    _cut(w, narrow, wide)
+    kernel, weights = _kernel(x.dtype, size_c == 1, (narrow, wide, w))
     if size_c == 1:
-        flat, result = x.reshape(size_a, size_b), out.reshape(2, size_a)
-        dots = _narrow_dots if bits <= 16 else _wide_dots
-        if bits == 64:
-            chunks(lambda lo, hi: _full_dots(flat, weights, result, lo, hi), size_a, _grain(size_b))
-        else:
-            chunks(
-                lambda lo, hi: dots(flat, weights, result, terms, lo, hi), size_a, _grain(size_b)
-            )
-        return out
-    tasks, grain = size_a * -(-size_c // BLOCK), _grain(size_b * min(BLOCK, size_c))
-    columns = _narrow_columns if bits <= 16 else _wide_columns
-    if bits == 64:
-        chunks(lambda lo, hi: _full_columns(x, weights, out, BLOCK, lo, hi), tasks, grain)
+        x, tasks, each = x.reshape(size_a, size_b), size_a, 1
     else:
-        chunks(lambda lo, hi: columns(x, weights, out, BLOCK, terms, lo, hi), tasks, grain)
-    return out
+        tasks, each = size_a * -(-size_c // BLOCK), min(BLOCK, size_c)
+
+    out = np.zeros((2, size_a) if size_c == 1 else (2, size_a, size_c), np.uint64)
+    if tasks >= cores():
+        grain = max(1, GRAIN // (size_b * each))
+        chunks(lambda lo, hi: kernel(x, *weights, out, 0, size_b, lo, hi), tasks, grain)
+        return out.reshape(shape)
+
+    # Too few tasks for the cores: share out the terms, and add the partial sums.
+    def partial(first: int, last: int) -> Array:
+        part = np.zeros(out.shape, np.uint64)
+        kernel(x, *weights, part, first, last, 0, tasks)
+        return part
+
+    for part in chunks(partial, size_b, max(1, GRAIN // each)):
+        out = field.add(out, part)
+    return out.reshape(shape)
+
+
+def _kernel(
+    dtype: np.dtype, dots: bool, weights: tuple[Any, Any, Any]
+) -> tuple[Callable[..., None], tuple[Any, ...]]:
+    """The kernel for an input type, and those of narrow limbs, wide limbs and w that it takes."""
+    narrow, wide, _ = weights
+    if dtype.itemsize <= 2:
+        return (_narrow_dots if dots else _narrow_columns), (narrow,)
+    if dtype.itemsize == 4:
+        return (_wide_dots if dots else _wide_columns), (wide,)
+    return (_any_dots if dots else _any_columns), weights
 
 
 def fold_rows(matrix: Array, w: Array) -> Array:
@@ -302,16 +399,7 @@ def fold_rows(matrix: Array, w: Array) -> Array:
     rows, n = matrix.shape
     if w.shape != (2, rows):
         raise ValueError(f"cannot fold {matrix.shape} with {w.shape}")
+    matrix, w = operand(matrix), operand(w)
     out = np.zeros((2, n), np.uint64)
-    limbs = np.empty((2, 3, rows), np.uint64)
-    limbs[:, 0] = w & np.uint64((1 << 22) - 1)
-    limbs[:, 1] = (w >> np.uint64(22)) & np.uint64((1 << 22) - 1)
-    limbs[:, 2] = w >> np.uint64(44)
-    weights = limbs.reshape(6, rows)
-    matrix = operand(matrix)
-    chunks(lambda lo, hi: _fold_rows(matrix, weights, out, lo, hi), n, _grain(rows))
+    chunks(lambda lo, hi: _fold_rows(matrix, w, out, lo, hi), n, max(1, GRAIN // max(rows, 1)))
     return out
-
-
-def _grain(each: int) -> int:
-    return max(1, GRAIN // max(each, 1))
