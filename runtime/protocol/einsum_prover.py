@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -68,6 +69,10 @@ def _final(channel: ProverChannel, plan: Plan, running: _Running) -> None:
             channel.masked("partial product", [product])
         product = product * value
         channel.product()
+
+
+# Weights of joined axes are made cell by cell, so no more than this many at once.
+JOINT = 1 << 12
 
 
 class _Running:
@@ -160,29 +165,31 @@ def _everything(instance: Instance) -> Expr:
 def reduce(array: np.ndarray, axes: Sequence[str], bound: Mapping[str, np.ndarray]) -> np.ndarray:
     """Contract an integer array with a K vector along each bound axis: (2, remaining axes...).
 
-    Neighbouring bound axes are contracted in one pass over the integers, the longest run first.
+    One pass over the integers contracts neighbouring bound axes, those that shrink the array most as
+    long as their joint weights stay few; the others are contracted over K, in what is left.
     """
+    shape = list(array.shape)
     runs: list[list[int]] = []
-    for i, axis in enumerate(axes):
-        if axis in bound:
-            if runs and runs[-1][-1] == i - 1:
-                runs[-1].append(i)
-            else:
-                runs.append([i])
+    for i in reversed(range(len(shape))):
+        if axes[i] not in bound:
+            continue
+        joint = runs and runs[-1][0] == i + 1
+        if joint and shape[i] * math.prod(shape[j] for j in runs[-1]) <= JOINT:
+            runs[-1].insert(0, i)
+        else:
+            runs.append([i])
     if not runs:
         base = field.to_field(array)
         return np.stack([base, np.zeros_like(base)])
-    shape = list(array.shape)
-    runs.sort(key=lambda run: -int(np.prod([shape[i] for i in run])))
-    first = runs[0]
+    first = max(runs, key=lambda run: math.prod(shape[i] for i in run))
     weights = bound[axes[first[0]]]
     for i in first[1:]:
         weights = field.kmul(weights[:, :, None], bound[axes[i]][:, None, :]).reshape(2, -1)
-    size = [int(np.prod(part)) for part in (shape[: first[0]], shape[first[-1] + 1 :])]
+    size = [math.prod(part) for part in (shape[: first[0]], shape[first[-1] + 1 :])]
     out = contract(np.ascontiguousarray(array).reshape(size[0], -1, size[1]), weights)
     kept = [1 if i in first else n for i, n in enumerate(shape)]
     out = out.reshape(2, *kept)
-    for i in sorted((i for run in runs[1:] for i in run), reverse=True):
+    for i in sorted((i for run in runs if run is not first for i in run), reverse=True):
         spread = bound[axes[i]].reshape(2, *(-1 if j == i else 1 for j in range(len(shape))))
         out = _sum_axis(field.kmul(out, spread), i + 1)
     remaining = [n for axis, n in zip(axes, shape, strict=True) if axis not in bound]

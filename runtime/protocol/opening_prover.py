@@ -132,10 +132,14 @@ def _split(
     first = form.start >> row_bits << row_bits
     grid = cells[first : first + (rows << within)].reshape(1, 1 << within, rows)
     inner = contract(grid, high)[:, 0]
-    tail = table(form.pairs[within:])
     low = np.zeros((2, rows), np.uint64)
     offset = form.start - first
-    low[:, offset : offset + tail.shape[1]] = field.kmul(tail, as_pair(form.coefficient)[:, None])
+    span = slice(offset, offset + (1 << (free - within)))
+    if free > within:
+        (a, b), *rest = form.pairs[within:]
+        low[:, span] = table([(form.coefficient * a, form.coefficient * b), *rest])
+    else:
+        low[:, span] = as_pair(form.coefficient)[:, None]
     return inner, low, high
 
 

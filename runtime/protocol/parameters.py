@@ -124,22 +124,23 @@ class Parameters:
         return -math.log2(sum(2.0**-bits for bits in self.terms(lookup_cells, pads).values()))
 
 
-def choose(cells: int, pads: int, largest_block: int) -> Parameters:
-    """Parameters for about ``cells`` committed cells (weights and witness): the smallest predicted proof.
+def choose(weights: int, witness: int, pads: int, largest_block: int) -> Parameters:
+    """Parameters for about that many committed weight and witness cells and pads: the smallest
+    predicted proof among those that pad the cells by at most a quarter.
 
     ``largest_block``: log2 of the largest block that must fit into one slab.
     """
     options = []
-    for log_columns in range(8, 24):
-        if largest_block > log_columns - 1 + ROW_BITS:
-            continue
+    for log_columns in range(max(8, largest_block + 1 - ROW_BITS), 24):
         found = _with_columns(log_columns, pads)
-        slabs = -(-cells // found.slab_cells) + 1
+        slabs = sum(max(1, -(-cells // found.slab_cells)) for cells in (weights, witness))
+        padded = max(1.25, slabs * found.slab_cells / (weights + witness))
         size = found.queries * ((slabs << ROW_BITS) * 8 + 64 * max(1, found.log_code - 6))
         for level in found.levels:
             size += level.queries * ((16 << level.fold) + 32 * max(1, level.log_code - 6))
         last = found.levels[-1]
-        options.append((size + (16 << (last.log_cells - last.fold)), log_columns, found))
+        size += 16 << (last.log_cells - last.fold)
+        options.append((padded, size, found))
     return min(options, key=lambda option: option[:2])[2]
 
 

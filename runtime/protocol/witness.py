@@ -21,9 +21,8 @@ class Rows:
         self.table = table
         self.contents = contents
         first = contents[:, 0]
-        self._plain = bool((first[: len(first)] == np.arange(len(first))).all()) or bool(
-            len(first) > 1 and (first[:-1] == np.arange(len(first) - 1)).all()
-        )
+        # Most tables list their inputs in order, so that the first component is the row.
+        self._plain = bool((first[:-1] == np.arange(len(first) - 1)).all())
         keys = self._keys([contents[:, i] for i in range(table.arity)])
         self._order = np.argsort(keys, kind="stable")
         self._sorted = keys[self._order]
@@ -40,7 +39,7 @@ class Rows:
         """Row indices of tuples given by component, -1 where a tuple is in no row."""
         first = values[0].astype(np.int64, copy=False)
         rows = np.where((first >= 0) & (first < len(self.contents)), first, 0)
-        if self._plain and (found := self._same(rows, values)).all():
+        if self._plain and self._same(rows, values).all():
             return rows
         at = np.searchsorted(self._sorted, self._keys(values))
         rows = self._order[np.minimum(at, len(self._order) - 1)]
