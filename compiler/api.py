@@ -11,8 +11,6 @@ from typing import Any
 
 from tokenizers import Tokenizer
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp
-from xdsl.passes import ModulePass
 
 from ..errors import UserError
 from ..runtime.executor import Executor
@@ -27,11 +25,8 @@ from .analysis.fidelity import fidelity, logits_scale, pytorch_logits
 from .emit import param_arrays
 from .frontend.checkpoint import Checkpoint, load_checkpoint
 from .frontend.importer import import_model
-from .pipelines import lower
-from .transforms.batch_decode import BatchDecode
-from .transforms.quantize import ConvertNNToQuant
+from .pipelines import TO_QUANT, lower, run_passes
 from .transforms.raise_to_nn import RaiseToNN
-from .transforms.stack_layers import StackLayers
 from .weights import quantized_weights
 
 TEXTS = Path(__file__).parent / "analysis"
@@ -56,14 +51,14 @@ def compile_checkpoint(
 
     clock.start("import")
     module = import_model(checkpoint, max_tokens)
-    _run(module, RaiseToNN())
+    run_passes(Context(), module, (RaiseToNN(),))
     clock.start("calibrate")
     sequences = calibration_sequences(
         text.ids("calibration.txt"), max_tokens, checkpoint.config.vocab_size, text.start
     )
     calibrate(module, checkpoint.tensor, sequences)
     clock.start("lower")
-    _run(module, ConvertNNToQuant(), StackLayers(), BatchDecode())
+    run_passes(Context(), module, TO_QUANT)
     scale = logits_scale(module)
     circuit, program = lower(module)
     clock.start("weights")
@@ -103,14 +98,6 @@ def compile(
 ) -> Artifact:
     """The artifact of a checkpoint: a local directory in Hugging Face format, or a hub id."""
     return compile_checkpoint(source, max_tokens, progress)[0]
-
-
-def _run(module: ModuleOp, *passes: ModulePass) -> None:
-    """Run passes, verifying the module after each."""
-    context = Context()
-    for each in passes:
-        each.apply(context, module)
-        module.verify()
 
 
 def _supported_length(checkpoint: Checkpoint, max_tokens: int) -> int:
