@@ -1,0 +1,198 @@
+"""From fp32 to integers: bounds, exactness of the passes behind, errors."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from xdsl.context import Context
+from xdsl.dialects.builtin import IntegerAttr, ModuleOp, StringAttr, i64
+from zklemma.compiler.analysis.calibrate import calibrate, calibration_sequences
+from zklemma.compiler.analysis.fidelity import fidelity, logits_scale
+from zklemma.compiler.frontend.evaluate import evaluate
+from zklemma.compiler.interpret_quant import interpret
+from zklemma.compiler.transforms.batch_decode import BatchDecode
+from zklemma.compiler.transforms.quantize import ConvertNNToQuant, exponent_of, most_frac
+from zklemma.compiler.transforms.stack_layers import StackLayers
+from zklemma.compiler.weights import quantized_weights
+from zklemma.dialects import nn, quant
+from zklemma.errors import RangeError, UserError
+
+
+def stacked(module: ModuleOp) -> ModuleOp:
+    module = module.clone()
+    StackLayers().apply(Context(), module)
+    module.verify()
+    return module
+
+
+def operations(module: ModuleOp, kind: type) -> list:
+    return [op for op in module.walk() if isinstance(op, kind)]
+
+
+def test_integers_follow_fp32(model, quantized) -> None:
+    weights = quantized_weights(model, quantized)
+    for ids in model.sequences(4):
+        expected = evaluate(model.module, np.array(ids), model.tensor)
+        actual = interpret(quantized, weights, ids) * logits_scale(quantized)
+        assert np.abs(actual - expected).max() < 0.01 * np.abs(expected).max()
+
+
+def test_stacking_changes_no_value(model, quantized) -> None:
+    ids = model.sequences(1)[0]
+    stack = stacked(quantized)
+    assert len(operations(stack, quant.MatmulOp)) == 8
+    before = interpret(quantized, quantized_weights(model, quantized), ids)
+    after = interpret(stack, quantized_weights(model, stack), ids)
+    assert np.array_equal(before, after)
+
+
+def test_stacking_keeps_outlier_exponents(make_model) -> None:
+    model = make_model(outliers=100.0)
+    quantized = model.quantized()
+    assert any(op.rows is not None for op in operations(quantized, quant.ParamOp))
+    stack, ids = stacked(quantized), model.sequences(1)[0]
+    before = interpret(quantized, quantized_weights(model, quantized), ids)
+    after = interpret(stack, quantized_weights(model, stack), ids)
+    assert np.array_equal(before, after)
+
+
+def test_batch_decode_gives_the_greedy_tokens(model, quantized) -> None:
+    ids = model.sequences(1)[0]
+    greedy = interpret(quantized, quantized_weights(model, quantized), ids).argmax(axis=-1)
+    module = stacked(quantized)
+    BatchDecode(5).apply(Context(), module)
+    module.verify()
+    weights = quantized_weights(model, module)
+    assert np.array_equal(interpret(module, weights, ids), greedy[-5:])
+    assert np.array_equal(interpret(module, weights, ids[:9], rows=3), greedy[6:9])
+    assert logits_scale(module) == logits_scale(quantized)
+
+
+def test_the_future_does_not_matter(model, quantized) -> None:
+    weights = quantized_weights(model, quantized)
+    ids = model.sequences(1)[0]
+    whole = interpret(quantized, weights, ids)
+    for length in (1, 4, 7):
+        assert np.array_equal(interpret(quantized, weights, ids[:length]), whole[:length])
+
+
+def test_equalisation_undoes_outliers(make_model) -> None:
+    model = make_model(outliers=100.0, tokens=24, vocabulary=400)
+    errors = {}
+    for equalized in (False, True):
+        module = model.quantized(equalized)
+        weights = quantized_weights(model, module)
+        windows = model.sequences(3)
+        measured = fidelity(
+            lambda ids: evaluate(model.module, np.array(ids), model.tensor),
+            lambda ids, m=module, w=weights: interpret(m, w, ids),
+            logits_scale(module),
+            windows,
+        )
+        assert measured["positions"] == 3 * 23
+        errors[equalized] = 1 - measured["greedy_agreement"]
+    assert errors[True] <= 0.03 and errors[True] <= errors[False]
+
+
+@pytest.mark.parametrize("wanted, chosen", [(20, 20), (28, 24)])
+def test_residual_stream_fits_sums_of_squares(make_model, wanted: int, chosen: int) -> None:
+    """Where the stream is too wide for a norm, deltas get fewer bits; quant.layers agrees."""
+    model = make_model(layers=8, hidden=64, windows=(5,) * 8)
+    module = model.quantized(delta_bits=wanted)
+    assert {quant.type_of(op.rhs).width for op in operations(module, quant.AddOp)} == {chosen}
+    bound = (1 << 15 << operations(module, quant.EmbedOp)[0].shift.value.data) + (16 << chosen - 1)
+    assert 64 * bound**2 < 1 << 62
+    stacked(module)
+
+
+def test_output_layer_of_its_own(make_model) -> None:
+    model = make_model()
+    (head,) = (op for op in model.module.walk() if nn.module_path(op) == "lm_head")
+    table = head.operands[1].owner
+    model.weights["lm_head.weight"] = model.rng.normal(0, 0.3, (40, 16)).astype(np.float32)
+    param = table.clone()
+    param.properties["param"] = type(table.param)("lm_head.weight")
+    param.properties["sha256"] = StringAttr(model.sha256("lm_head.weight"))
+    head.parent.insert_op_before(param, head)
+    head.operands[1] = param.results[0]
+    module = model.quantized()
+    weights, ids = quantized_weights(model, module), model.sequences(1)[0]
+    assert set(weights) >= {"lm_head.weight", "model.embed_tokens.weight"}
+    expected = evaluate(model.module, np.array(ids), model.tensor)
+    actual = interpret(module, weights, ids) * logits_scale(module)
+    assert np.abs(actual - expected).max() < 0.01 * np.abs(expected).max()
+
+
+def test_value_out_of_range_names_the_layer(model, quantized) -> None:
+    module = stacked(quantized)
+    weights = quantized_weights(model, module)
+    name = "model.layers.0.mlp.up_proj.weight"
+    weights[name] = weights[name].copy()
+    weights[name][1] = 32767
+    with pytest.raises(RangeError, match=r"model\.layers\.1\.mlp"):
+        interpret(module, weights, model.sequences(1)[0])
+
+
+def test_uncalibrated_module_is_refused(model) -> None:
+    with pytest.raises(UserError, match="calibrate the module first"):
+        ConvertNNToQuant().apply(Context(), model.module.clone())
+
+
+def test_unknown_operation_is_refused(model) -> None:
+    module = model.module.clone()
+    calibrate(module, model.tensor, model.sequences(1))
+    gelu = operations(module, nn.GeluTanhOp)[0]
+    other = nn.inherit_path(nn.NegOp(gelu.x), gelu)
+    gelu.parent.insert_op_before(other, gelu)
+    gelu.result.replace_all_uses_with(other.results[0])
+    with pytest.raises(UserError, match=r"model\.layers\.0\.mlp\.act_fn: nn\.neg"):
+        ConvertNNToQuant().apply(Context(), module)
+
+
+def test_layers_that_differ_are_refused(quantized) -> None:
+    module = quantized.clone()
+    op = operations(module, quant.RmsNormOp)[9]
+    op.properties["eps"] = IntegerAttr(3, i64)
+    with pytest.raises(UserError, match=r"model\.layers\.\d\..*norm.* differs from layer 0 in eps"):
+        StackLayers().apply(Context(), module)
+
+
+def test_weight_that_changed_is_refused(model, quantized) -> None:
+    changed = dict(model.weights)
+    changed["model.norm.weight"] = changed["model.norm.weight"] + 1
+
+    class Changed:
+        tensor = staticmethod(changed.__getitem__)
+        sha256 = staticmethod(lambda name: model.sha256(name).replace("a", "b"))
+
+    with pytest.raises(UserError, match="is not the one that was compiled"):
+        quantized_weights(Changed(), quantized)
+
+
+def test_calibration_needs_finite_values(make_model) -> None:
+    model = make_model()
+    model.weights["model.layers.1.mlp.up_proj.weight"][:] = 3e38
+    with (
+        pytest.raises(UserError, match=r"model\.layers\.1\.mlp.*not finite"),
+        np.errstate(all="ignore"),
+    ):
+        calibrate(model.module, model.tensor, model.sequences(1))
+
+
+def test_calibration_sequences_cover_text_padding_and_vocabulary() -> None:
+    sequences = calibration_sequences(range(100), 16, 50, start=[2])
+    assert all(sequence[0] == 2 and len(sequence) <= 16 for sequence in sequences)
+    assert set(range(100)) <= {token for sequence in sequences for token in sequence}
+    assert min(map(len, sequences)) <= 8
+
+
+@pytest.mark.parametrize("magnitude", [1e-3, 0.7, 1.0, 3.99999, 32767, 1e6])
+def test_most_frac(magnitude: float) -> None:
+    frac = most_frac(magnitude, 16)
+    assert magnitude * 2.0**frac <= 32767 < magnitude * 2.0 ** (frac + 1)
+
+
+@pytest.mark.parametrize("square", [1, 1 << 14, (1 << 16) - 1, 1 << 16, (1 << 40) + 5])
+def test_exponent_of(square: int) -> None:
+    e = exponent_of(square)
+    assert square >> 2 * e < 1 << 16 and (e == 0 or square >> 2 * e >= 1 << 14)
