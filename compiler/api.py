@@ -16,7 +16,7 @@ from ..errors import UserError
 from ..runtime.executor import Executor
 from ..runtime.keys import Artifact, VerifyingKey
 from ..runtime.progress import Clock, Progress, Silent
-from ..runtime.protocol.parameters import choose_parameters
+from ..runtime.protocol.choose import choose_parameters
 from ..runtime.prover import commit_weights
 from ..schema.circuit import Shape
 from ..schema.encoding import encode_circuit, encode_program
