@@ -124,15 +124,12 @@ class Parameters:
         return -math.log2(sum(2.0**-bits for bits in self.terms(lookup_cells, pads).values()))
 
 
-def choose(weights: int, witness: int, pads: int, largest_block: int) -> Parameters:
+def choose(weights: int, witness: int, pads: int) -> Parameters:
     """Parameters for about that many committed weight and witness cells and pads: the smallest
-    predicted proof among those that pad the cells by at most a quarter.
-
-    ``largest_block``: log2 of the largest block that must fit into one slab.
-    """
+    predicted proof among those that pad the cells by at most a quarter."""
     options = []
-    for log_columns in range(max(8, largest_block + 1 - ROW_BITS), 24):
-        found = _with_columns(log_columns, pads)
+    for log_columns in range(8, 24):
+        found = with_columns(log_columns, pads)
         slabs = sum(max(1, -(-cells // found.slab_cells)) for cells in (weights, witness))
         padded = max(1.25, slabs * found.slab_cells / (weights + witness))
         size = found.queries * ((slabs << ROW_BITS) * 8 + 64 * max(1, found.log_code - 6))
@@ -144,7 +141,7 @@ def choose(weights: int, witness: int, pads: int, largest_block: int) -> Paramet
     return min(options, key=lambda option: option[:2])[2]
 
 
-def _with_columns(log_columns: int, pads: int) -> Parameters:
+def with_columns(log_columns: int, pads: int) -> Parameters:
     work = TARGET_BITS - GRIND_BITS
     levels, cells, blowup = [], log_columns, 3
     while True:

@@ -76,17 +76,22 @@ def place(
 ) -> tuple[dict[str, list[Placed]], int]:
     """First fit of pieces, largest first, into slabs of ``capacity`` cells; returns the slab count.
 
-    Sizes are powers of two in falling order, so every start is a multiple of the piece's size.
+    Sizes are powers of two in falling order, so every start is a multiple of the piece's size. A piece
+    larger than a slab is halved along its first axes until it fits.
     """
-    found = [(name, piece) for name, sizes in tensors for piece in pieces(sizes)]
+    limit = capacity.bit_length() - 1
+    found = [
+        (name, part)
+        for name, sizes in tensors
+        for piece in pieces(sizes)
+        for part in _halved(piece, limit)
+    ]
     found.sort(key=lambda item: -max(least, item[1].log_size))
     filled: list[int] = []
     out: dict[str, list[Placed]] = {}
     first = 0
     for name, piece in found:
         size = 1 << max(least, piece.log_size)
-        if size > capacity:
-            raise ValueError(f"column {name} has a block larger than a slab")
         slab = next((s for s in range(first, len(filled)) if filled[s] + size <= capacity), None)
         if slab is None:
             slab = len(filled)
@@ -98,6 +103,19 @@ def place(
     return out, max(1, len(filled))
 
 
+def _halved(piece: Piece, limit: int) -> list[Piece]:
+    if piece.log_size <= limit:
+        return [piece]
+    axis = next(i for i, bits in enumerate(piece.bits) if bits)
+    bits = tuple(b - (i == axis) for i, b in enumerate(piece.bits))
+    step = 1 << bits[axis]
+    halves = [
+        Piece(tuple(o + (i == axis) * shift for i, o in enumerate(piece.offsets)), bits)
+        for shift in (0, step)
+    ]
+    return [part for half in halves for part in _halved(half, limit)]
+
+
 class Plan:
     """The static side of one proof: see the module's docstring for its parts."""
 
@@ -106,7 +124,7 @@ class Plan:
         self.parameters = parameters
         self.shape = shape
 
-    def _sizes(self, axes: Iterable[str]) -> tuple[int, ...]:
+    def sizes(self, axes: Iterable[str]) -> tuple[int, ...]:
         return tuple(self.shape.size(self.circuit.axis[axis]) for axis in axes)
 
     def bits(self, axis: str) -> int:
@@ -123,7 +141,7 @@ class Plan:
                 if lookup.table == table.name:
                     items += [
                         (number, table.name, piece)
-                        for piece in pieces(self._sizes(lookup.exprs[0].axes))
+                        for piece in pieces(self.sizes(lookup.exprs[0].axes))
                     ]
         bins: list[tuple[list[str], list[tuple[int, str, Piece]], int]] = []
         for number, table, piece in items:
@@ -178,7 +196,7 @@ class Plan:
     @cached_property
     def witness_sizes(self) -> list[tuple[str, tuple[int, ...]]]:
         """Committed witness columns with their sizes: the circuit's, then the multiplicities."""
-        own = [(c.name, self._sizes(c.axes)) for c in self.circuit.home("witness")]
+        own = [(c.name, self.sizes(c.axes)) for c in self.circuit.home("witness")]
         counts = [
             (multiplicity(g, table), (self.circuit.table[table].rows,))
             for g, group in enumerate(self.groups)
@@ -194,7 +212,7 @@ class Plan:
     @cached_property
     def _weights(self) -> tuple[dict[str, list[Placed]], int]:
         p = self.parameters
-        sizes = [(c.name, self._sizes(c.axes)) for c in self.circuit.home("param")]
+        sizes = [(c.name, self.sizes(c.axes)) for c in self.circuit.home("param")]
         return place(sizes, p.slab_cells, p.row_bits)
 
     @property
