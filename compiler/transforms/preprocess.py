@@ -368,7 +368,8 @@ class _Builder:
             raise UserError(f"{self.where}: tables are of 16-bit values")
         contents = evaluate(expression, low, high)
         table = self.table(
-            f"{name}.table", [zk.RowsAttr.of([f"x + {-low}", expression], low, high)]
+            f"{name}.{name.rpartition('.')[2]}",
+            [zk.RowsAttr.of([f"x + {-low}", expression], low, high)],
         )
         y = self.witness(name, axes, int(contents.min()), int(contents.max()))
         self.lookup(f"{name}.lookup", table, scaled(1, x.expr, -low), y)

@@ -1,0 +1,70 @@
+"""A small quantised model (three layers, two key/value heads, window 3), lowered and executed."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from xdsl.context import Context
+from xdsl.dialects.builtin import Builtin, ModuleOp
+from xdsl.dialects.func import Func
+from xdsl.parser import Parser
+from zklemma.compiler.emit import param_arrays
+from zklemma.compiler.pipelines import lower
+from zklemma.dialects.circuit import CIRCUIT
+from zklemma.dialects.field import FIELD
+from zklemma.dialects.quant import QUANT, ParamOp, type_of
+from zklemma.dialects.zk import ZK
+from zklemma.runtime.executor import Executor
+from zklemma.schema.circuit import Circuit, Shape
+from zklemma.schema.program import Program
+
+PROMPT = [3, 17, 5, 0, 39]
+GENERATED = 6
+
+
+def parse(text: str) -> tuple[Context, ModuleOp]:
+    """A module with all dialects of this package loaded."""
+    context = Context()
+    for dialect in (Builtin, Func, QUANT, ZK, FIELD, CIRCUIT):
+        context.load_dialect(dialect)
+    return context, Parser(context, text).parse_module()
+
+
+def tiny_module() -> tuple[Context, ModuleOp]:
+    """The quantised model as text beside this file; its weights are `random_weights`."""
+    return parse((Path(__file__).parent / "tiny.mlir").read_text())
+
+
+def random_weights(module: ModuleOp) -> dict[str, np.ndarray]:
+    """Integer weights of the distribution that the module's scales were calibrated for."""
+    random, weights = np.random.default_rng(1), {}
+    for op in module.walk():
+        if isinstance(op, ParamOp):
+            type, name = type_of(op.result), op.param_names[0]
+            spread = 0.3 if "norm" in name else type.shape[-1] ** -0.5
+            real = op.offset.value.data + random.normal(size=type.shape) * spread
+            integers = np.rint(real * op.factor.value.data * 2.0**type.fraction)
+            weights[name] = np.clip(integers, -type.bound, type.bound - 1).astype(np.int16)
+    return weights
+
+
+@dataclass(frozen=True)
+class Run:
+    circuit: Circuit
+    program: Program
+    shape: Shape
+    tokens: list[int]
+    columns: dict[str, np.ndarray]
+
+
+@pytest.fixture(scope="session")
+def run() -> Run:
+    """The small model's circuit with an honest witness and its weights."""
+    _, module = tiny_module()
+    circuit, program = lower(module)
+    params = param_arrays(circuit, random_weights(module))
+    executor = Executor(circuit, program, params)
+    tokens = PROMPT + executor.generate(PROMPT, GENERATED)
+    witness = executor.witness(tokens, len(PROMPT), GENERATED)
+    return Run(circuit, program, Shape(len(PROMPT), GENERATED), tokens, {**witness, **params})
