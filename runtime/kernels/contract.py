@@ -51,6 +51,8 @@ T54 = np.uint64(1 << 54)
 T76 = np.uint64(pow(2, 76, field.P))
 HALF = np.uint64((field.P - 1) // 2)
 MASK22 = np.uint64((1 << 22) - 1)
+S22 = np.uint64(22)
+S44 = np.uint64(44)
 
 
 @njit(cache=True, nogil=True)
@@ -318,25 +320,30 @@ def _fold_rows(matrix, w, out, lo, hi):
     rows = matrix.shape[0]
     acc = np.empty(6 * BLOCK, np.uint64)
     for start in range(lo, hi, BLOCK):
-        count = min(BLOCK, hi - start)
+        end = min(start + BLOCK, hi)
+        count = end - start
         for component in range(2):
             weights = w[component]
-            total = out[component, start : start + count]
+            total = out[component, start:end]
             for first in range(0, rows, WIDE_TERMS):
                 acc[:] = ZERO
-                for r in range(first, min(first + WIDE_TERMS, rows)):
-                    row = matrix[r, start : start + count]
-                    w0 = weights[r] & MASK22
-                    w1 = (weights[r] >> np.uint64(22)) & MASK22
-                    w2 = weights[r] >> np.uint64(44)
+                last = min(first + WIDE_TERMS, rows)
+                for r in range(first, last, 2):
+                    # Two rows at a time halve the traffic to the accumulators; an odd last row
+                    # is paired with itself at weight zero.
+                    second = r + 1 if r + 1 < last else r
+                    u, v = weights[r], weights[second] if r + 1 < last else ZERO
+                    u0, u1, u2 = u & MASK22, (u >> S22) & MASK22, u >> S44
+                    v0, v1, v2 = v & MASK22, (v >> S22) & MASK22, v >> S44
+                    x, y = matrix[r, start:end], matrix[second, start:end]
                     for c in range(count):
-                        low, high = row[c] & LOW, row[c] >> S32
-                        acc[c] += low * w0
-                        acc[BLOCK + c] += low * w1
-                        acc[2 * BLOCK + c] += low * w2
-                        acc[3 * BLOCK + c] += high * w0
-                        acc[4 * BLOCK + c] += high * w1
-                        acc[5 * BLOCK + c] += high * w2
+                        xl, xh, yl, yh = x[c] & LOW, x[c] >> S32, y[c] & LOW, y[c] >> S32
+                        acc[c] += xl * u0 + yl * v0
+                        acc[BLOCK + c] += xl * u1 + yl * v1
+                        acc[2 * BLOCK + c] += xl * u2 + yl * v2
+                        acc[3 * BLOCK + c] += xh * u0 + yh * v0
+                        acc[4 * BLOCK + c] += xh * u1 + yh * v1
+                        acc[5 * BLOCK + c] += xh * u2 + yh * v2
                 for c in range(count):
                     value = add(acc[c], mul(acc[BLOCK + c], T22))
                     value = add(value, mul(acc[2 * BLOCK + c], T44))
