@@ -165,6 +165,19 @@ class Prover:
         )
 
 
+def prove(
+    key: Key,
+    program: Program,
+    params: Mapping[str, np.ndarray],
+    tokens: Sequence[int],
+    prompt: int,
+    generated: int,
+    progress: Progress,
+) -> ProofResult:
+    """One proof: `Prover` for one statement."""
+    return Prover(key, program, params).prove(tokens, prompt, generated, progress)
+
+
 class _Clock:
     """Times stages and reports them."""
 

@@ -27,7 +27,7 @@ def vector(weight: Weight, size: int) -> np.ndarray:
 
 
 def contract(array: np.ndarray, weights: Sequence[Weight]) -> Ext:
-    """sum_cells prod_axis w[i] * array[cell], for an integer array with |cell| < 2^36.
+    """sum_cells prod_axis w[i] * array[cell], for an integer array.
 
     The last axis is contracted over the integers, by products of doubles with 16-bit limbs of the
     weights; the others, over what is left, in K.
@@ -58,8 +58,10 @@ _LIMB = np.uint64(0xFFFF)
 def _contract_last(array: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """An integer array contracted with (2, n) weights along its last axis: (2, ...)."""
     largest = max(int(array.max()), -int(array.min()), 1)
+    if largest >> 32:
+        high = field.mul(_contract_last(array >> 32, weights), np.uint64(1 << 32))
+        return field.add(_contract_last(array & 0xFFFFFFFF, weights), high)
     step = (1 << 53) // (largest << 16)
-    assert step, "public data out of range"
     limbs = [weights >> np.uint64(16 * k) & _LIMB for k in range(4)]
     columns = np.concatenate(limbs).astype(np.float64).T
     total = np.zeros((2, *array.shape[:-1]), np.uint64)
