@@ -897,10 +897,10 @@ class LayersOp(IRDLOperation):
     deltas that `count` layers add, each as large as its type lets it be, sum to no more.
 
     ```mlir
-    %y = quant.layers %x with (%w) count 6 : (!quant.tensor<[64, 128], bits = 28, frac = 17>,
+    %y = quant.layers %x with(%w) count 6 : (!quant.tensor<[64, 128], bits = 28, frac = 17>,
          !quant.tensor<[6, 128, 128], bits = 16, frac = 15>)
          -> !quant.tensor<[64, 128], bits = 28, frac = 17> {
-    ^0(%r: !quant.tensor<[64, 128], bits = 28, frac = 17>,
+    ^bb0(%r: !quant.tensor<[64, 128], bits = 28, frac = 17>,
        %w0: !quant.tensor<[128, 128], bits = 16, frac = 15>):
       ...
       quant.yield %r1 : !quant.tensor<[64, 128], bits = 28, frac = 17>
