@@ -42,6 +42,7 @@ from .zk import (
     TableLike,
     relation_fields,
     verify_names,
+    verify_steps,
 )
 
 BLOCKS = "blocks"
@@ -228,6 +229,8 @@ class SystemOp(IRDLOperation):
         require(all(isinstance(op, allowed) for op in ops), "circuit.system has parts only")
         reads = ((op.label, expr) for op in self.relations for expr in op.expressions())
         verify_names(self.tokens, self.axes, self.columns.values(), reads)
+        require(sum(isinstance(op, ComputeOp) for op in ops) == 1, "one zk.compute is needed")
+        verify_steps(self.compute, self.columns)
         assert isinstance(self.element, PrimeFieldType)
         tables = self.tables
         for op in self.relations:

@@ -887,6 +887,7 @@ class SystemOp(IRDLOperation):
         allowed = (AxisOp, ColumnOp, TableOp, ComputeOp, ConstrainOp)
         require(all(isinstance(op, allowed) for op in ops), "zk.system has declarations only")
         verify_names(self.tokens, self.axes, self.columns.values(), self._reads())
+        verify_steps(self.compute, self.columns)
         tables = self.tables
         for relation in self.relations:
             if isinstance(relation, LookupOp):
@@ -910,6 +911,22 @@ class SystemOp(IRDLOperation):
             if isinstance(op, Relation | DefineOp):
                 for expr in op.expressions():
                     yield op.label, expr
+
+
+def verify_steps(compute: ComputeOp, columns: Mapping[str, ColumnLike]) -> None:
+    """Raises `VerifyException` unless steps commit declared witness columns, each once."""
+    made: set[str] = set()
+    for step in compute.walk():
+        if isinstance(step, StepOp):
+            for name in (name for names in step.roles.values() for name in names):
+                column = columns.get(name)
+                where = f"step of {step.output.data}: column {name}"
+                require(
+                    column is not None and column.home.data == "witness",
+                    f"{where} is no witness column",
+                )
+                require(name not in made, f"{where} is made twice")
+                made.add(name)
 
 
 def verify_names(

@@ -44,7 +44,7 @@ from ...schema.program import limb_widths
 from ..analysis.head_axes import Axes, infer_axes
 from ..analysis.ranges import attend_limit, rms_norm_limit
 
-LAYER_PREFIX = re.compile(r"^(model\.)?(layers\.(\{layer\}|\d+)\.)?")
+LAYER_PREFIX = re.compile(r"^(model(\.|$))?(layers\.(\{layer\}|\d+)(\.|$))?")
 LAYER_NUMBER = re.compile(r"\blayers\.\d+\.")
 OWN_MODULE = {"matmul", "rms_norm", "table", "argmax", "embed"}
 

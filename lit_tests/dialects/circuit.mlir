@@ -1,0 +1,33 @@
+// RUN: zk-opt %s | zk-opt | filecheck %s
+
+// Everything prints as it is written here.
+
+// CHECK:      circuit.system over <"goldilocks"> max_tokens 64 {
+// CHECK-NEXT:   circuit.axis @token tokens
+// CHECK-NEXT:   circuit.axis @dim 8
+// CHECK-NEXT:   circuit.column @x witness [token, dim] in 0 to 65535 {module = "model.x"}
+// CHECK-NEXT:   circuit.column @w param [dim] in -32768 to 32767
+// CHECK-NEXT:   circuit.column @sign public "data" [dim] in -1 to 1 = ["2 * floor(dim / 4) - 1"]
+// CHECK-NEXT:   circuit.table @u16 [#zk.rows<["x"], 0 to 65536>]
+// CHECK-NEXT:   circuit.einsum @dot <"token: 0"> = [#zk.product<"1 * (token, dim: x[token, dim]) * (dim: w[dim])">] bound <17179869184> {module = "model.x"}
+// CHECK-NEXT:   circuit.lookup @x.range in @u16 [#zk.expr<"token, dim: x[token, dim]">]
+// CHECK-NEXT:   circuit.linear @zero <"token, dim: x[token, dim] - x[token, dim]"> bound <18446744069414584320>
+// CHECK-NEXT:   zk.compute {
+// CHECK-NEXT:     zk.layers {
+// CHECK-NEXT:       zk.step "mul" ["a", "b"] to "x" ["token", "dim"] attributes {shift = 0 : i64} witness {limbs = ["x"]}
+circuit.system over <"goldilocks"> max_tokens 64 {
+  circuit.axis @token tokens
+  circuit.axis @dim 8
+  circuit.column @x witness [token, dim] in 0 to 65535 {module = "model.x"}
+  circuit.column @w param [dim] in -32768 to 32767
+  circuit.column @sign public "data" [dim] in -1 to 1 = ["2 * floor(dim / 4) - 1"]
+  circuit.table @u16 [#zk.rows<["x"], 0 to 65536>]
+  circuit.einsum @dot <"token: 0"> = [#zk.product<"1 * (token, dim: x[token, dim]) * (dim: w[dim])">] bound <17179869184> {module = "model.x"}
+  circuit.lookup @x.range in @u16 [#zk.expr<"token, dim: x[token, dim]">]
+  circuit.linear @zero <"token, dim: x[token, dim] - x[token, dim]"> bound <18446744069414584320>
+  zk.compute {
+    zk.layers {
+      zk.step "mul" ["a", "b"] to "x" ["token", "dim"] attributes {shift = 0 : i64} witness {limbs = ["x"]}
+    }
+  }
+}

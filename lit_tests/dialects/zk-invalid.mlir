@@ -1,0 +1,531 @@
+// RUN: zk-opt %s --split-input-file --parsing-diagnostics --verify-diagnostics | filecheck %s
+
+// What the verifiers refuse, in words.
+
+// CHECK: an axis is as long as a positive number, tokens or generated, not 0
+zk.system max_tokens 8 {
+  zk.axis @layer 2
+  zk.axis @token tokens
+  zk.column @x witness [layer, token] in 0 to 7
+  zk.axis @empty 0
+  zk.compute {
+    zk.layers {
+    }
+  }
+  zk.constrain {
+    zk.reveal "prompt"
+  }
+}
+
+// -----
+
+// CHECK: an axis is as long as a positive number, tokens or generated, not heads
+zk.system max_tokens 8 {
+  zk.axis @layer 2
+  zk.axis @token tokens
+  zk.column @x witness [layer, token] in 0 to 7
+  zk.axis @odd heads
+  zk.compute {
+    zk.layers {
+    }
+  }
+  zk.constrain {
+    zk.reveal "prompt"
+  }
+}
+
+// -----
+
+// CHECK: column y: unknown axis head
+zk.system max_tokens 8 {
+  zk.axis @layer 2
+  zk.axis @token tokens
+  zk.column @x witness [layer, token] in 0 to 7
+  zk.column @y witness [head] in 0 to 1
+  zk.compute {
+    zk.layers {
+    }
+  }
+  zk.constrain {
+    zk.reveal "prompt"
+  }
+}
+
+// -----
+
+// CHECK: the range is empty
+zk.system max_tokens 8 {
+  zk.axis @layer 2
+  zk.axis @token tokens
+  zk.column @x witness [layer, token] in 0 to 7
+  zk.column @y witness [token] in 1 to 0
+  zk.compute {
+    zk.layers {
+    }
+  }
+  zk.constrain {
+    zk.reveal "prompt"
+  }
+}
+
+// -----
+
+// CHECK: home is one of param, witness, public, virtual, not private
+zk.system max_tokens 8 {
+  zk.axis @layer 2
+  zk.axis @token tokens
+  zk.column @x witness [layer, token] in 0 to 7
+  zk.column @y private [token] in 0 to 1
+  zk.compute {
+    zk.layers {
+    }
+  }
+  zk.constrain {
+    zk.reveal "prompt"
+  }
+}
+
+// -----
+
+// CHECK: a public column has one of the kinds data, mask, below-next
+zk.system max_tokens 8 {
+  zk.axis @layer 2
+  zk.axis @token tokens
+  zk.column @x witness [layer, token] in 0 to 7
+  zk.column @y public [token] in 0 to 1
+  zk.compute {
+    zk.layers {
+    }
+  }
+  zk.constrain {
+    zk.reveal "prompt"
+  }
+}
+
+// -----
+
+// CHECK: data columns, and no others, have contents
+zk.system max_tokens 8 {
+  zk.axis @layer 2
+  zk.axis @token tokens
+  zk.column @x witness [layer, token] in 0 to 7
+  zk.column @y public "data" [token] in 0 to 1
+  zk.compute {
+    zk.layers {
+    }
+  }
+  zk.constrain {
+    zk.reveal "prompt"
+  }
+}
+
+// -----
+
+// CHECK: no function exq of 1 arguments
+zk.system max_tokens 8 {
+  zk.axis @layer 2
+  zk.axis @token tokens
+  zk.column @x witness [layer, token] in 0 to 7
+  zk.column @y public "data" [token] in 0 to 1 = ["exq(token)"]
+  zk.compute {
+    zk.layers {
+    }
+  }
+  zk.constrain {
+    zk.reveal "prompt"
+  }
+}
+
+// -----
+
+// CHECK: only a mask has windows
+zk.system max_tokens 8 {
+  zk.axis @layer 2
+  zk.axis @token tokens
+  zk.column @x witness [layer, token] in 0 to 7
+  zk.column @y witness [token] in 0 to 1 windows [3]
+  zk.compute {
+    zk.layers {
+    }
+  }
+  zk.constrain {
+    zk.reveal "prompt"
+  }
+}
+
+// -----
+
+// CHECK: Redefinition of symbol
+zk.system max_tokens 8 {
+  zk.axis @layer 2
+  zk.axis @token tokens
+  zk.column @x witness [layer, token] in 0 to 7
+  zk.column @x witness [token] in 0 to 1
+  zk.compute {
+    zk.layers {
+    }
+  }
+  zk.constrain {
+    zk.reveal "prompt"
+  }
+}
+
+// -----
+
+// CHECK: the domain 5 to 5 is empty
+zk.system max_tokens 8 {
+  zk.axis @layer 2
+  zk.axis @token tokens
+  zk.column @x witness [layer, token] in 0 to 7
+  zk.table @t [#zk.rows<["x"], 5 to 5>]
+  zk.compute {
+    zk.layers {
+    }
+  }
+  zk.constrain {
+    zk.reveal "prompt"
+  }
+}
+
+// -----
+
+// CHECK: the parts of a table have the same number of columns
+zk.system max_tokens 8 {
+  zk.axis @layer 2
+  zk.axis @token tokens
+  zk.column @x witness [layer, token] in 0 to 7
+  zk.table @t [#zk.rows<["x"], 0 to 5>, #zk.rows<["x", "x"], 5 to 6>]
+  zk.compute {
+    zk.layers {
+    }
+  }
+  zk.constrain {
+    zk.reveal "prompt"
+  }
+}
+
+// -----
+
+// CHECK: each virtual column, and no other, is defined once
+zk.system max_tokens 8 {
+  zk.axis @layer 2
+  zk.axis @token tokens
+  zk.column @x witness [layer, token] in 0 to 7
+  zk.column @y virtual [token] in 0 to 1
+  zk.compute {
+    zk.layers {
+    }
+  }
+  zk.constrain {
+    zk.reveal "prompt"
+  }
+}
+
+// -----
+
+// CHECK: each virtual column, and no other, is defined once
+zk.system max_tokens 8 {
+  zk.axis @layer 2
+  zk.axis @token tokens
+  zk.column @x witness [layer, token] in 0 to 7
+  zk.compute {
+    zk.layers {
+    }
+  }
+  zk.constrain {
+    zk.define @x <"layer, token: 3">
+  }
+}
+
+// -----
+
+// CHECK: zk.define @x does not fit a column of that name
+zk.system max_tokens 8 {
+  zk.axis @layer 2
+  zk.axis @token tokens
+  zk.column @x witness [layer, token] in 0 to 7
+  zk.compute {
+    zk.layers {
+    }
+  }
+  zk.constrain {
+    zk.define @x <"token: 3">
+  }
+}
+
+// -----
+
+// CHECK: step of y: column y.limb0 is no witness column
+zk.system max_tokens 8 {
+  zk.axis @layer 2
+  zk.axis @token tokens
+  zk.column @x witness [layer, token] in 0 to 7
+  zk.compute {
+    zk.step "mul" ["a", "b"] to "y" ["token"] attributes {} witness {limbs = ["y.limb0"]}
+    zk.layers {
+    }
+  }
+  zk.constrain {
+    zk.reveal "prompt"
+  }
+}
+
+// -----
+
+// CHECK: step of y: column x is made twice
+zk.system max_tokens 8 {
+  zk.axis @layer 2
+  zk.axis @token tokens
+  zk.column @x witness [layer, token] in 0 to 7
+  zk.compute {
+    zk.step "mul" ["a", "b"] to "y" ["token"] attributes {} witness {limbs = ["x", "x"]}
+    zk.layers {
+    }
+  }
+  zk.constrain {
+    zk.reveal "prompt"
+  }
+}
+
+// -----
+
+// CHECK: attribute shift is no number, text or list
+zk.system max_tokens 8 {
+  zk.axis @layer 2
+  zk.axis @token tokens
+  zk.column @x witness [layer, token] in 0 to 7
+  zk.compute {
+    zk.step "mul" ["a", "b"] to "y" ["token"] attributes {shift = 1.0 : f32} witness {}
+    zk.layers {
+    }
+  }
+  zk.constrain {
+    zk.reveal "prompt"
+  }
+}
+
+// -----
+
+// CHECK: relation z: unknown column y
+zk.system max_tokens 8 {
+  zk.axis @layer 2
+  zk.axis @token tokens
+  zk.column @x witness [layer, token] in 0 to 7
+  zk.compute {
+    zk.layers {
+    }
+  }
+  zk.constrain {
+    zk.linear @z <"token: y[token]">
+  }
+}
+
+// -----
+
+// CHECK: relation z: unknown axis head
+zk.system max_tokens 8 {
+  zk.axis @layer 2
+  zk.axis @token tokens
+  zk.column @x witness [layer, token] in 0 to 7
+  zk.compute {
+    zk.layers {
+    }
+  }
+  zk.constrain {
+    zk.linear @z <"head: 1">
+  }
+}
+
+// -----
+
+// CHECK: relation z: x read with other axes
+zk.system max_tokens 8 {
+  zk.axis @layer 2
+  zk.axis @token tokens
+  zk.column @x witness [layer, token] in 0 to 7
+  zk.compute {
+    zk.layers {
+    }
+  }
+  zk.constrain {
+    zk.linear @z <"token: x[token]">
+  }
+}
+
+// -----
+
+// CHECK: relation z: x along layer reads axis layer, which the expression lacks
+zk.system max_tokens 8 {
+  zk.axis @layer 2
+  zk.axis @token tokens
+  zk.column @x witness [layer, token] in 0 to 7
+  zk.compute {
+    zk.layers {
+    }
+  }
+  zk.constrain {
+    zk.linear @z <"token: x[layer, token]">
+  }
+}
+
+// -----
+
+// CHECK: relation z: x along token: index before does not fit the sizes
+zk.system max_tokens 8 {
+  zk.axis @layer 2
+  zk.axis @token tokens
+  zk.column @x witness [layer, token] in 0 to 7
+  zk.compute {
+    zk.layers {
+    }
+  }
+  zk.constrain {
+    zk.linear @z <"layer, token: x[layer, <token]">
+  }
+}
+
+// -----
+
+// CHECK: relation z: x along token: index rotate does not fit the sizes
+zk.system max_tokens 8 {
+  zk.axis @layer 2
+  zk.axis @token tokens
+  zk.column @x witness [layer, token] in 0 to 7
+  zk.compute {
+    zk.layers {
+    }
+  }
+  zk.constrain {
+    zk.linear @z <"layer, token: x[layer, rot(token)]">
+  }
+}
+
+// -----
+
+// CHECK: no index turn(token)
+zk.system max_tokens 8 {
+  zk.axis @layer 2
+  zk.axis @token tokens
+  zk.column @x witness [layer, token] in 0 to 7
+  zk.compute {
+    zk.layers {
+    }
+  }
+  zk.constrain {
+    zk.linear @z <"layer, token: x[layer, turn(token)]">
+  }
+}
+
+// -----
+
+// CHECK: a product has at most three factors
+zk.system max_tokens 8 {
+  zk.axis @layer 2
+  zk.axis @token tokens
+  zk.column @x witness [layer, token] in 0 to 7
+  zk.compute {
+    zk.layers {
+    }
+  }
+  zk.constrain {
+    zk.einsum @z <"token: 1"> = [#zk.product<"1 * (token: 1) * (token: 1) * (token: 1) * (token: 1)">]
+  }
+}
+
+// -----
+
+// CHECK: no factor has the axes layer
+zk.system max_tokens 8 {
+  zk.axis @layer 2
+  zk.axis @token tokens
+  zk.column @x witness [layer, token] in 0 to 7
+  zk.compute {
+    zk.layers {
+    }
+  }
+  zk.constrain {
+    zk.einsum @z <"layer, token: 1"> = [#zk.product<"1 * (token: 1)">]
+  }
+}
+
+// -----
+
+// CHECK: relation z: table t does not fit
+zk.system max_tokens 8 {
+  zk.axis @layer 2
+  zk.axis @token tokens
+  zk.column @x witness [layer, token] in 0 to 7
+  zk.compute {
+    zk.layers {
+    }
+  }
+  zk.constrain {
+    zk.lookup @z in @t [#zk.expr<"token: 1">]
+  }
+}
+
+// -----
+
+// CHECK: relation z: table t does not fit
+zk.system max_tokens 8 {
+  zk.axis @layer 2
+  zk.axis @token tokens
+  zk.column @x witness [layer, token] in 0 to 7
+  zk.table @t [#zk.rows<["x", "x"], 0 to 5>]
+  zk.compute {
+    zk.layers {
+    }
+  }
+  zk.constrain {
+    zk.lookup @z in @t [#zk.expr<"token: 1">]
+  }
+}
+
+// -----
+
+// CHECK: the expressions of a lookup have the same axes
+zk.system max_tokens 8 {
+  zk.axis @layer 2
+  zk.axis @token tokens
+  zk.column @x witness [layer, token] in 0 to 7
+  zk.table @t [#zk.rows<["x", "x"], 0 to 5>]
+  zk.compute {
+    zk.layers {
+    }
+  }
+  zk.constrain {
+    zk.lookup @z in @t [#zk.expr<"token: 1">, #zk.expr<"layer: 1">]
+  }
+}
+
+// -----
+
+// CHECK: a range has 1 to 16 bits, not 17
+zk.system max_tokens 8 {
+  zk.axis @layer 2
+  zk.axis @token tokens
+  zk.column @x witness [layer, token] in 0 to 7
+  zk.compute {
+    zk.layers {
+    }
+  }
+  zk.constrain {
+    zk.range @z bits 17 <"token: 1">
+  }
+}
+
+// -----
+
+// CHECK: weights can not be revealed
+zk.system max_tokens 8 {
+  zk.axis @layer 2
+  zk.axis @token tokens
+  zk.column @x witness [layer, token] in 0 to 7
+  zk.compute {
+    zk.layers {
+    }
+  }
+  zk.constrain {
+    zk.reveal "weights"
+  }
+}
