@@ -133,10 +133,26 @@ def _times7(a: _Word) -> _Word:
     return _fold_middle(eight - a, eight.below(a, carry - 1, carry))
 
 
+def _times_quarter(a: _Word) -> _Word:
+    """Multiply by 2^48, a square root of -1."""
+    return _reduce(a >> 16, a << 48)
+
+
 def _kmul(a0: _Word, a1: _Word, b0: _Word, b1: _Word) -> tuple[_Word, _Word]:
     """(a0 + a1 X)(b0 + b1 X) modulo X^2 - 7, by its two components."""
     # A caller's reused operand goes last: its multiple by 7 is then computed once.
     return _dot(a0, b0, a1, _times7(b1)), _dot(a0, b1, a1, b0)
+
+
+def _unary(formula: Callable[[_Word], _Word]) -> Any:
+    @intrinsic
+    def emit(typingctx, a):
+        def codegen(context, builder, signature, args):
+            return formula(_Word(builder, args[0])).value
+
+        return types.uint64(types.uint64), codegen
+
+    return emit
 
 
 def _binary(formula: Callable[[_Word, _Word], _Word]) -> Any:
@@ -167,3 +183,4 @@ def kmul(typingctx, a0, a1, b0, b1):
 add = _binary(_add)
 sub = _binary(_sub)
 mul = _binary(_mul)
+times_quarter = _unary(_times_quarter)

@@ -18,32 +18,32 @@ from numba import njit
 from numpy.typing import NDArray
 
 from .. import field
-from .goldilocks import add, mul, sub
+from .goldilocks import add, mul, sub, times_quarter
 from .operand import operand
 from .pool import chunks, cores
 
 Array = NDArray[np.uint64]
 
-WIDTH = 16
+WIDTH = 32
 SMALL_LOG = 9
 
 
 class _Plan:
-    """Sizes and tables of the six-step transform on a coset shift*<w>, for one n."""
+    """Sizes and tables of the six-step transform on the coset shift*<w>, for one n."""
 
-    def __init__(self, log_n: int, shift: int, root: int) -> None:
+    def __init__(self, log_n: int, shift: int) -> None:
         log_1 = log_n // 2
-        self.n1, self.n2 = 1 << log_1, 1 << (log_n - log_1)
-        self.twiddles1 = _half_circle(pow(root, self.n2, field.P), self.n1)
-        self.twiddles2 = _half_circle(pow(root, self.n1, field.P), self.n2)
+        log_2 = log_n - log_1
+        self.n1, self.n2 = 1 << log_1, 1 << log_2
+        self.twiddles1 = _powers(field.root_of_unity(log_1), self.n1)
+        self.twiddles2 = _powers(field.root_of_unity(log_2), self.n2)
+        self.reversal1, self.reversal2 = _bit_reversal(log_1), _bit_reversal(log_2)
         self.scale = _powers(pow(shift, self.n2, field.P), self.n1)
-        # Of row r, which holds the output j1 = reversed(r): (shift w^j1)^k for k < WIDTH, and that
-        # to the power WIDTH.
-        base = field.mul(_powers(root, self.n1), np.uint64(shift))[_bit_reversal(log_1)]
+        # Row r holds the output j1 = reversed(r): (shift w^j1)^k for k < WIDTH, and for k = WIDTH.
+        roots = _powers(field.root_of_unity(log_n), self.n1)[self.reversal1]
+        base = field.mul(roots, np.uint64(shift))
         self.twist = np.stack([field.power(base, k) for k in range(WIDTH)], axis=1)
         self.stride = field.power(base, WIDTH)
-        self.reversal1 = _bit_reversal(log_1)
-        self.reversal2 = _bit_reversal(log_n - log_1)
 
 
 def _powers(x: int, n: int) -> Array:
@@ -56,10 +56,6 @@ def _powers(x: int, n: int) -> Array:
     return out
 
 
-def _half_circle(root: int, n: int) -> Array:
-    return _powers(root, max(n // 2, 1))
-
-
 def _bit_reversal(log_n: int) -> NDArray[np.int64]:
     out = np.zeros(1, np.int64)
     for _ in range(log_n):
@@ -68,14 +64,14 @@ def _bit_reversal(log_n: int) -> NDArray[np.int64]:
 
 
 @lru_cache(maxsize=16)
-def _plan(log_n: int, shift: int, root: int) -> _Plan:
-    return _Plan(log_n, shift, root)
+def _plan(log_n: int, shift: int) -> _Plan:
+    return _Plan(log_n, shift)
 
 
 @lru_cache(maxsize=64)
-def _small_tables(log_n: int, shift: int, root: int) -> tuple[Array, Array, NDArray[np.int64]]:
+def _small_tables(log_n: int, shift: int) -> tuple[Array, Array, NDArray[np.int64]]:
     n = 1 << log_n
-    return _powers(shift, n), _half_circle(root, n), _bit_reversal(log_n)
+    return _powers(shift, n), _powers(field.root_of_unity(log_n), n), _bit_reversal(log_n)
 
 
 @njit(cache=True, nogil=True)
@@ -101,40 +97,92 @@ def _small(messages, out, scale, twiddles, reversal, lo, hi):
             half *= 2
 
 
-@njit(cache=True, nogil=True)
+@njit(inline="always")
+def _row(panel, r):
+    return panel[r * WIDTH : (r + 1) * WIDTH]
+
+
+@njit(nogil=True)
+def _pairs(panel, n):
+    """Transforms of length two, of adjacent rows of panel [n, WIDTH]."""
+    for r in range(0, n, 2):
+        x, y = _row(panel, r), _row(panel, r + 1)
+        for c in range(WIDTH):
+            u, v = x[c], y[c]
+            x[c] = add(u, v)
+            y[c] = sub(u, v)
+
+
+@njit(nogil=True)
 def _decimate_frequency(panel, n, twiddles):
-    """Transforms of length n down the columns of panel [n, WIDTH], output bit-reversed."""
-    half = n // 2
-    while half >= 1:
-        step = n // (2 * half)
-        for start in range(0, n, 2 * half):
-            for k in range(half):
-                w = twiddles[k * step]
-                x = panel[(start + k) * WIDTH : (start + k + 1) * WIDTH]
-                y = panel[(start + k + half) * WIDTH : (start + k + half + 1) * WIDTH]
+    """Transforms of length n down the columns of panel [n, WIDTH], output bit-reversed.
+
+    Two layers at a time (radix 4): the root of order 4 is 2^48, a cheap product.
+    """
+    quarter = n // 4
+    while quarter > 0:
+        step = n // (4 * quarter)
+        for start in range(0, n, 4 * quarter):
+            for k in range(quarter):
+                x0, x1 = _row(panel, start + k), _row(panel, start + k + quarter)
+                x2, x3 = _row(panel, start + k + 2 * quarter), _row(panel, start + k + 3 * quarter)
+                if k == 0:
+                    for c in range(WIDTH):
+                        a, b = add(x0[c], x2[c]), sub(x0[c], x2[c])
+                        d, e = add(x1[c], x3[c]), times_quarter(sub(x1[c], x3[c]))
+                        x0[c] = add(a, d)
+                        x1[c] = sub(a, d)
+                        x2[c] = add(b, e)
+                        x3[c] = sub(b, e)
+                    continue
+                w1, w2, w3 = twiddles[k * step], twiddles[2 * k * step], twiddles[3 * k * step]
                 for c in range(WIDTH):
-                    u, v = x[c], y[c]
-                    x[c] = add(u, v)
-                    y[c] = mul(sub(u, v), w)
-        half //= 2
+                    a, b = add(x0[c], x2[c]), sub(x0[c], x2[c])
+                    d, e = add(x1[c], x3[c]), times_quarter(sub(x1[c], x3[c]))
+                    x0[c] = add(a, d)
+                    x1[c] = mul(sub(a, d), w2)
+                    x2[c] = mul(add(b, e), w1)
+                    x3[c] = mul(sub(b, e), w3)
+        if quarter == 2:
+            _pairs(panel, n)
+        quarter //= 4
 
 
-@njit(cache=True, nogil=True)
-def _decimate_time(panel, n, twiddles):
-    """Transforms of length n down the columns of panel [n, WIDTH], input bit-reversed."""
-    half = 1
-    while half < n:
-        step = n // (2 * half)
-        for start in range(0, n, 2 * half):
-            for k in range(half):
-                w = twiddles[k * step]
-                x = panel[(start + k) * WIDTH : (start + k + 1) * WIDTH]
-                y = panel[(start + k + half) * WIDTH : (start + k + half + 1) * WIDTH]
+@njit(nogil=True)
+def _decimate_time(panel, n, twiddles, odd):
+    """Transforms of length n down the columns of panel [n, WIDTH], input bit-reversed.
+
+    odd: whether n is an odd power of two, so that one layer goes alone.
+    """
+    quarter = 1
+    if odd:
+        _pairs(panel, n)
+        quarter = 2
+    while 4 * quarter <= n:
+        step = n // (4 * quarter)
+        for start in range(0, n, 4 * quarter):
+            for k in range(quarter):
+                x0, x1 = _row(panel, start + k), _row(panel, start + k + quarter)
+                x2, x3 = _row(panel, start + k + 2 * quarter), _row(panel, start + k + 3 * quarter)
+                if k == 0:
+                    for c in range(WIDTH):
+                        a, b = add(x0[c], x1[c]), sub(x0[c], x1[c])
+                        d, e = add(x2[c], x3[c]), times_quarter(sub(x2[c], x3[c]))
+                        x0[c] = add(a, d)
+                        x1[c] = add(b, e)
+                        x2[c] = sub(a, d)
+                        x3[c] = sub(b, e)
+                    continue
+                w1, w2, w3 = twiddles[k * step], twiddles[2 * k * step], twiddles[3 * k * step]
                 for c in range(WIDTH):
-                    u, v = x[c], mul(y[c], w)
-                    x[c] = add(u, v)
-                    y[c] = sub(u, v)
-        half *= 2
+                    s, t, u = mul(x1[c], w2), mul(x2[c], w1), mul(x3[c], w3)
+                    a, b = add(x0[c], s), sub(x0[c], s)
+                    d, e = add(t, u), times_quarter(sub(t, u))
+                    x0[c] = add(a, d)
+                    x1[c] = add(b, e)
+                    x2[c] = sub(a, d)
+                    x3[c] = sub(b, e)
+        quarter *= 4
 
 
 @njit(cache=True, nogil=True)
@@ -175,7 +223,7 @@ def _first(message, out, n1, n2, twiddles, scale, twist, stride, reversal, lo, h
 
 
 @njit(cache=True, nogil=True)
-def _second(out, n1, n2, twiddles, reversal, lo, hi):
+def _second(out, n1, n2, twiddles, reversal, odd, lo, hi):
     """Panels lo..hi of the second family, on out [n2, n1] in place."""
     panel = np.empty(n2 * WIDTH, np.uint64)
     for block in range(lo, hi):
@@ -184,7 +232,7 @@ def _second(out, n1, n2, twiddles, reversal, lo, hi):
             source = reversal[r] * n1 + column
             for c in range(WIDTH):
                 panel[r * WIDTH + c] = out[source + c]
-        _decimate_time(panel, n2, twiddles)
+        _decimate_time(panel, n2, twiddles, odd)
         for r in range(n2):
             target = r * n1 + column
             for c in range(WIDTH):
@@ -193,42 +241,42 @@ def _second(out, n1, n2, twiddles, reversal, lo, hi):
 
 def encode(messages: Array, out: Array) -> None:
     """out[r, j] = sum_i messages[r, i] (7 w^j)^i: rows of D <= n coefficients, n a power of two."""
-    n = out.shape[1]
-    _transform(messages, out, field.GENERATOR, field.root_of_unity(n.bit_length() - 1))
+    _transform(messages, out, field.GENERATOR)
 
 
 def intt(values: Array) -> Array:
     """The coefficients [rows, n] of polynomials given at 7 w^j: the inverse of `encode`."""
     n = values.shape[1]
     out = np.empty(values.shape, np.uint64)
-    inverse_root = pow(field.root_of_unity(n.bit_length() - 1), -1, field.P)
-    _transform(values, out, 1, inverse_root)
-    scale = _powers(pow(field.GENERATOR, -1, field.P), n)
-    return field.mul(out, field.mul(scale, np.uint64(pow(n, -1, field.P))))
+    _transform(values, out, 1)
+    scale = field.mul(_powers(pow(field.GENERATOR, -1, field.P), n), pow(n, -1, field.P))
+    # A forward transform evaluates at w^j where the inverse needs w^-j.
+    return field.mul(np.roll(out[:, ::-1], 1, axis=1), scale)
 
 
-def _transform(messages: Array, out: Array, shift: int, root: int) -> None:
+def _transform(messages: Array, out: Array, shift: int) -> None:
     rows, n = out.shape
     log_n = n.bit_length() - 1
     if n != 1 << log_n or messages.shape[0] != rows or messages.shape[1] > n:
         raise ValueError(f"cannot encode {messages.shape} into {out.shape}")
     messages = operand(messages)
     if log_n <= SMALL_LOG:
-        scale, twiddles, reversal = _small_tables(log_n, shift, root)
+        scale, twiddles, reversal = _small_tables(log_n, shift)
         chunks(
             lambda lo, hi: _small(messages, out, scale, twiddles, reversal, lo, hi),
             rows,
             max(1, (1 << 14) >> log_n),
         )
         return
-    p = _plan(log_n, shift, root)
+    p = _plan(log_n, shift)
 
     def first(r: int, lo: int, hi: int) -> None:
         args = (p.n1, p.n2, p.twiddles1, p.scale, p.twist, p.stride, p.reversal1, lo, hi)
         _first(messages[r], out[r], *args)
 
     def second(r: int, lo: int, hi: int) -> None:
-        _second(out[r], p.n1, p.n2, p.twiddles2, p.reversal2, lo, hi)
+        odd = p.n2.bit_length() % 2 == 0
+        _second(out[r], p.n1, p.n2, p.twiddles2, p.reversal2, odd, lo, hi)
 
     def whole(lo: int, hi: int) -> None:
         for r in range(lo, hi):
