@@ -1,0 +1,152 @@
+"""What the tests prove with: keys of two small circuits, honest proofs, and provers that cheat."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+
+import numpy as np
+from tiny import tiny_circuit, tiny_params, tiny_program, tiny_witness
+from zklemma.runtime.evaluate import Columns
+from zklemma.runtime.progress import Silent
+from zklemma.runtime.protocol import (
+    einsum_prover,
+    einsum_verifier,
+    logup_prover,
+    logup_verifier,
+    pads_verifier,
+)
+from zklemma.runtime.protocol.channel import Channel, Reader
+from zklemma.runtime.protocol.parameters import GRIND_BITS, Level, Parameters, queries
+from zklemma.runtime.protocol.plan import Plan
+from zklemma.runtime.protocol.prover_channel import ProverChannel
+from zklemma.runtime.protocol.statement import Statement
+from zklemma.runtime.protocol.transcript import Transcript
+from zklemma.runtime.protocol.weights import Expander, Tokens
+from zklemma.runtime.protocol.witness import count_uses
+from zklemma.runtime.prover import Prover, commit_weights
+from zklemma.runtime.verifier import Verified, verify
+from zklemma.schema.circuit import Circuit
+from zklemma.schema.encoding import encode_circuit
+from zklemma.schema.program import Program
+
+toy_model = import_module("toy").toy_model
+
+LOOKUP = "lookup: the sum of fractions"
+
+Witness = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Key:
+    circuit: Circuit
+    parameters: Parameters
+    weight_root: bytes
+    digest: bytes
+
+
+def parameters(
+    log_columns: int, folds: Sequence[int], pads: int = 1500, group_bits: int = 24
+) -> Parameters:
+    """104 bits or so, with one recursion level for each fold."""
+    work, masks = 104 - GRIND_BITS, 128
+    levels, cells = [], log_columns
+    for blowup, fold in enumerate(folds, 3):
+        count = queries(2.0**-blowup, work)
+        levels.append(Level(cells, fold, cells - fold + blowup, count, GRIND_BITS))
+        cells -= fold
+    pads_log_code = (16 * (pads + 1 + masks) - 1).bit_length()
+    return Parameters(
+        row_bits=5,
+        log_columns=log_columns,
+        log_code=log_columns + 2,
+        queries=queries(0.25, work),
+        grind=GRIND_BITS,
+        levels=tuple(levels),
+        pads_masks=masks,
+        pads_log_code=pads_log_code,
+        pads_queries=queries((pads + 1 + masks) / 2**pads_log_code, work),
+        group_bits=group_bits,
+    )
+
+
+class Setting:
+    """A circuit with weights, its key and its prover."""
+
+    def __init__(
+        self,
+        circuit: Circuit,
+        program: Program,
+        params: dict[str, np.ndarray],
+        code: Parameters,
+        witness: Callable[[Statement], Witness] | None = None,
+    ):
+        circuit.check()
+        root = commit_weights(circuit, code, params)
+        digest = hashlib.sha256(encode_circuit(circuit) + root).digest()
+        self.circuit, self.program, self.params = circuit, program, params
+        self.key = Key(circuit, code, root, digest)
+        self.prover = Prover(self.key, program, params)
+        self._witness = witness
+
+    def answer(self, prompt: Sequence[int], generated: int, hiding: bool = False) -> Statement:
+        """The true statement about a prompt."""
+        tokens = [*prompt, *self.prover.executor.generate(prompt, generated)]
+        return Statement(len(prompt), generated, tuple(tokens), hiding)
+
+    def witness(self, statement: Statement) -> Witness:
+        if self._witness:
+            return self._witness(statement)
+        return self.prover.executor.witness(statement.tokens, statement.prompt, statement.generated)
+
+    def prove(self, statement: Statement, witness: Witness | None = None) -> bytes:
+        """An honest proof, or one around a given witness, whether it holds or not."""
+        columns = self.witness(statement) if witness is None else witness
+        return self.prover.prove_witness(statement, columns, Silent(), strict=False).proof
+
+    def verify(self, proof: bytes) -> Verified:
+        return verify(self.key, proof)
+
+    def failing(
+        self,
+        statement: Statement,
+        witness: Witness,
+        circuit: Circuit | None = None,
+        counts: dict[str, np.ndarray] | None = None,
+    ) -> set[str]:
+        """All the verifier's constraints that a prover fails who follows the protocol around
+        ``witness``, in ``circuit`` or the setting's own. A verifier rejects for the first of them;
+        nothing is committed or opened here."""
+        circuit, shape = circuit or self.circuit, statement.shape
+        plan = Plan(circuit, self.key.parameters, shape)
+        columns = Columns(circuit, shape, {**self.params, **witness}, np.array(statement.tokens))
+        expander = Expander(circuit, shape, Tokens(statement.tokens, shape))
+        counts = counts or count_uses(plan, columns, strict=False)
+        channel = ProverChannel(
+            Transcript("test"), np.zeros((2, pads_verifier.cells(plan)), np.uint64)
+        )
+        logup_prover.prove(channel, plan, columns, counts)
+        einsum_prover.prove(channel, plan, expander, columns)
+        # A channel that hides collects the constraints; the pads are zero, so constants are values.
+        replay = Channel(Transcript("test"), Reader(channel.out), hiding=True)
+        logup_verifier.verify(replay, plan, expander)
+        einsum_verifier.verify(replay, plan, expander)
+        replay.reader.finish()
+        return {name for name, value in replay.constraints if value.constant}
+
+
+def toy_setting(code: Parameters | None = None, seed: int = 0) -> Setting:
+    circuit, program, params = toy_model(2, seed)
+    return Setting(circuit, program, params, code or parameters(13, [4]))
+
+
+def tiny_setting(code: Parameters | None = None, seed: int = 0) -> Setting:
+    params = tiny_params(seed)
+
+    def witness(statement: Statement) -> Witness:
+        return tiny_witness(params, statement.shape, statement.tokens)
+
+    code = code or parameters(8, [2], pads=300)
+    return Setting(tiny_circuit(), tiny_program(), params, code, witness)

@@ -1,0 +1,120 @@
+"""Linear forms on committed cells, against vectors written out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from proving import Setting
+from zklemma.runtime.field import Ext, P
+from zklemma.runtime.protocol.forms import Form, FormTable, forms_of
+from zklemma.runtime.protocol.plan import Plan
+from zklemma.runtime.protocol.weights import Read, Sparse, Tensor, Weight, bits_of, dense, eq
+from zklemma.schema.circuit import Shape
+
+
+def elements(rng: np.random.Generator, count: int) -> list[Ext]:
+    return [Ext(int(a), int(b)) for a, b in rng.integers(0, P, (count, 2), np.uint64)]
+
+
+def vector(form: Form, cell_bits: int, bits: int) -> list[Ext]:
+    """A form's weight on every cell."""
+    out = [Ext.ZERO] * (1 << bits)
+    tail = dense(Tensor(form.pairs), 1 << len(form.pairs))
+    for i, w in enumerate(tail):
+        out[(form.slab << cell_bits) + form.start + i] = form.coefficient * w
+    return out
+
+
+def random_forms(rng: np.random.Generator, cell_bits: int, slabs: int, count: int) -> list[Form]:
+    forms = []
+    for _ in range(count):
+        free = int(rng.integers(0, cell_bits + 1))
+        start = int(rng.integers(0, 1 << cell_bits)) >> free << free
+        pairs = []
+        for _ in range(free):
+            a, b = elements(rng, 2)
+            pairs.append([(a, b), (1, 0), (0, -3), (1 - a, a)][int(rng.integers(0, 4))])
+        (scale,) = elements(rng, 1)
+        forms.append(Form(scale, int(rng.integers(0, slabs)), start, tuple(pairs)))
+    return forms
+
+
+@pytest.mark.parametrize("slab_bits", [0, 1, 2])
+def test_folding_forms_is_evaluating_their_extension(slab_bits: int) -> None:
+    rng = np.random.default_rng(slab_bits)
+    cell_bits, bits = 5, 5 + slab_bits
+    forms = random_forms(rng, cell_bits, 1 << slab_bits, 9)
+    total = [Ext.ZERO] * (1 << bits)
+    for form in forms:
+        total = [a + b for a, b in zip(total, vector(form, cell_bits, bits), strict=True)]
+    point = elements(rng, bits)
+    weights = dense(eq(point), 1 << bits)
+    expected = sum((w * t for w, t in zip(weights, total, strict=True)), Ext.ZERO)
+    table = FormTable.of(forms, slab_bits, cell_bits)
+    assert table.bind(list(range(bits)), point).total() == expected
+    # In the order of the opening: the low bits, then the high ones, then those between.
+    low, high = list(range(bits - 2, bits)), list(range(slab_bits))
+    table = table.bind(low + high, [point[k] for k in low + high])
+    rest = [point[k] for k in range(slab_bits, bits - 2)]
+    assert table.bind(list(range(len(rest))), rest).total() == expected
+
+
+@pytest.mark.parametrize("bits", [0, 1, 4])
+def test_powers_evaluate_polynomials(bits: int) -> None:
+    rng = np.random.default_rng(bits)
+    scales, points = elements(rng, 3), [1, 7, int(rng.integers(0, P, dtype=np.uint64))]
+    expected = [
+        sum((s * pow(x, i, P) for s, x in zip(scales, points, strict=True)), Ext.ZERO)
+        for i in range(1 << bits)
+    ]
+    table = FormTable.powers(scales, points, bits)
+    for i, value in enumerate(expected):
+        corner = [Ext(i >> k & 1) for k in reversed(range(bits))]
+        assert table.bind(list(range(bits)), corner).total() == value
+    forms = FormTable.of(random_forms(rng, bits, 1, 2), 0, bits)
+    point = elements(rng, bits)
+    everything = FormTable.join([table, forms]).bind(list(range(bits)), point).total()
+    parts = [t.bind(list(range(bits)), point).total() for t in (table, forms)]
+    assert everything == parts[0] + parts[1]
+
+
+@pytest.mark.parametrize("shape", [Shape(2, 2), Shape(5, 3)], ids=str)
+def test_a_read_lands_on_the_columns_cells_and_on_no_others(tiny: Setting, shape: Shape) -> None:
+    rng = np.random.default_rng(0)
+    plan = Plan(tiny.circuit, tiny.key.parameters, shape)
+    p = plan.parameters
+    cell_bits = p.log_columns + p.row_bits
+    sizes = dict(plan.witness_sizes)
+    for column in plan.circuit.columns:
+        if column.home == "public":
+            continue
+        size = sizes.get(column.name) or plan.sizes(column.axes)
+        for sparse in (False, True):
+            weights: list[Weight] = [eq(elements(rng, bits_of(n))) for n in size]
+            if sparse:
+                weights[0] = Sparse(tuple(enumerate(elements(rng, size[0])))[::2])
+            (scale,) = elements(rng, 1)
+            expected: dict[int, Ext] = {}
+            of_axis = [dense(w, n) for w, n in zip(weights, size, strict=True)]
+            for block in plan.placed[column.name]:
+                inside = np.ndindex(*(1 << b for b in block.piece.bits))
+                for offset, at in enumerate(inside):
+                    weight = scale
+                    for v, i, o in zip(of_axis, at, block.piece.offsets, strict=True):
+                        weight = weight * v[i + o]
+                    cell = (block.slab << cell_bits) + block.start + offset
+                    assert cell not in expected
+                    expected[cell] = weight
+            found: dict[int, Ext] = {}
+            for form in forms_of(plan, Read(scale, column.name, tuple(weights))):
+                assert form.start % (1 << len(form.pairs)) == 0
+                tail = dense(Tensor(form.pairs), 1 << len(form.pairs))
+                for i, w in enumerate(tail):
+                    cell = (form.slab << cell_bits) + form.start + i
+                    found[cell] = found.get(cell, Ext.ZERO) + form.coefficient * w
+            assert {c: w for c, w in found.items() if w} == {c: w for c, w in expected.items() if w}
+
+
+def test_totals_do_not_wrap() -> None:
+    values = np.full((2, 1000), P - 1, np.uint64)
+    assert FormTable(values, np.zeros((0, 2, 2, 1000), np.uint64)).total() == Ext(-1000, -1000)

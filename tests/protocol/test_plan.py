@@ -1,0 +1,160 @@
+"""Where cells and leaves go: every one has its place, and no place has two."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import prod
+
+import numpy as np
+import pytest
+from proving import Setting, parameters
+from zklemma.runtime.protocol.plan import Leaf, Plan, multiplicity, place
+from zklemma.schema.circuit import Shape
+from zklemma.schema.layout import Piece
+
+
+def check_cover(blocks: list[Piece], sizes: tuple[int, ...]) -> None:
+    """The pieces tile a tensor."""
+    seen = np.zeros(sizes, int)
+    for piece in blocks:
+        assert all(
+            offset % (1 << bits) == 0
+            for offset, bits in zip(piece.offsets, piece.bits, strict=True)
+        )
+        seen[piece.slices] += 1
+    assert (seen == 1).all()
+
+
+def check_places(spans: list[tuple[int, int]], end: int) -> None:
+    """Spans (start, size) are aligned, inside [0, end) and apart from each other."""
+    at = 0
+    for start, size in sorted(spans):
+        assert start % size == 0 and start >= at
+        at = start + size
+    assert at <= end
+
+
+@pytest.mark.parametrize("capacity", [96, 384, 3 << 12])
+@pytest.mark.parametrize("least", [0, 5])
+def test_blocks_are_disjoint_aligned_and_complete(capacity: int, least: int) -> None:
+    rng = np.random.default_rng(capacity)
+    for _ in range(20):
+        tensors = [
+            (f"column{i}", tuple(rng.integers(1, 14, rng.integers(0, 4)).tolist()))
+            for i in range(rng.integers(1, 9))
+        ]
+        placed, slabs = place(tensors, capacity, least)
+        for name, sizes in tensors:
+            check_cover([block.piece for block in placed[name]], sizes)
+        for slab in range(slabs):
+            spans = [
+                (block.start, 1 << max(least, block.piece.log_size))
+                for blocks in placed.values()
+                for block in blocks
+                if block.slab == slab
+            ]
+            assert spans
+            check_places(spans, capacity)
+        assert {b.slab for blocks in placed.values() for b in blocks} == set(range(slabs))
+
+
+def test_a_vector_without_cells_is_one_slab() -> None:
+    assert place([], 96, 5) == ({}, 1)
+
+
+@pytest.mark.parametrize("shape", [Shape(1, 1), Shape(5, 4), Shape(7, 3)], ids=str)
+def test_all_committed_columns_of_a_proof(toy: Setting, shape: Shape) -> None:
+    plan = Plan(toy.circuit, toy.key.parameters, shape)
+    p = plan.parameters
+    sizes = dict(plan.witness_sizes)
+    sizes |= {c.name: plan.sizes(c.axes) for c in toy.circuit.home("param")}
+    assert set(plan.placed) == set(sizes)
+    spans: dict[int, list[tuple[int, int]]] = {}
+    for name, blocks in plan.placed.items():
+        check_cover([block.piece for block in blocks], sizes[name])
+        for block in blocks:
+            weight = toy.circuit.column.get(name)
+            in_weights = weight is not None and weight.home == "param"
+            assert (block.slab < plan.weight_slabs) == in_weights
+            size = 1 << max(p.row_bits, block.piece.log_size)
+            spans.setdefault(block.slab, []).append((block.start, size))
+    assert set(spans) == set(range(plan.weight_slabs + plan.witness_slabs))
+    assert 1 << plan.slab_bits >= len(spans)
+    for found in spans.values():
+        check_places(found, p.slab_cells)
+    assert plan.committed_cells == sum(prod(s) for _, s in plan.witness_sizes)
+
+
+@pytest.mark.parametrize("group_bits", [5, 6, 24])
+@pytest.mark.parametrize("shape", [Shape(1, 1), Shape(2, 6), Shape(4, 4)], ids=str)
+def test_groups_of_lookups(tiny: Setting, group_bits: int, shape: Shape) -> None:
+    plan = Plan(tiny.circuit, replace(tiny.key.parameters, group_bits=group_bits), shape)
+    circuit = plan.circuit
+    if group_bits == 24:
+        assert len(plan.groups) == 1 and plan.group_bits == 0
+    else:
+        assert len(plan.groups) > 1
+    assert 1 << plan.group_bits >= len(plan.groups)
+    where: dict[int, list[Piece]] = {}
+    for number, group in enumerate(plan.groups):
+        check_places(
+            [(leaf.start, 1 << leaf.piece.log_size) for leaf in group.leaves],
+            1 << plan.lookup_depth,
+        )
+        assert {leaf.table for leaf in group.leaves} == set(group.tables)
+        for table in group.tables:
+            rows = [leaf for leaf in group.leaves if leaf.lookup < 0 and leaf.table == table]
+            check_cover([leaf.piece for leaf in rows], (circuit.table[table].rows,))
+            assert (multiplicity(number, table), (circuit.table[table].rows,)) in (
+                plan.witness_sizes
+            )
+            assert any(leaf.lookup >= 0 and leaf.table == table for leaf in group.leaves)
+        cells = sum(1 << leaf.piece.log_size for leaf in group.leaves)
+        alone = sum(leaf.lookup >= 0 for leaf in group.leaves) == 1
+        assert cells <= 1 << group_bits or alone
+        for leaf in group.leaves:
+            if leaf.lookup >= 0:
+                assert circuit.lookups[leaf.lookup].table == leaf.table
+                where.setdefault(leaf.lookup, []).append(leaf.piece)
+    for number, lookup in enumerate(circuit.lookups):
+        check_cover(where[number], plan.sizes(lookup.exprs[0].axes))
+    assert plan.lookup_cells == sum(
+        prod(plan.sizes(lookup.exprs[0].axes)) for lookup in circuit.lookups
+    )
+
+
+def test_each_group_has_tables_and_counts_of_its_own(tiny: Setting) -> None:
+    plan = Plan(tiny.circuit, replace(tiny.key.parameters, group_bits=5), Shape(4, 4))
+    names = [name for name, _ in plan.witness_sizes]
+    assert len(set(names)) == len(names)
+    assert sum(name.endswith(".u4") for name in names) > 1
+    assert all(isinstance(leaf, Leaf) for group in plan.groups for leaf in group.leaves)
+
+
+def test_instances_of_products(toy: Setting) -> None:
+    plan = Plan(toy.circuit, toy.key.parameters, Shape(5, 4))
+    of = {instance.einsum.name: instance for instance in plan.instances}
+    # Matrix products sum over what both factors have; stacked layers are shared, and bring eq.
+    product = of["mlp.up.requantize"]
+    assert product.variables == ("layer", "channel") and product.shared == ("layer",)
+    square = of["attn.norm.square"]
+    assert len(square.factors) == 1 and "channel" in square.variables
+    mixed = of["attn.mixed.requantize"]
+    assert len(mixed.factors) == 3
+    assert set(mixed.variables) == {"layer", "token", "source", "kv", "group"}
+    assert plan.einsum_rounds == max(i.rounds for i in plan.instances)
+    assert all(i.rounds == sum(plan.bits(a) for a in i.variables) for i in plan.instances)
+
+
+@pytest.mark.parametrize("group_bits", [5, 24])
+@pytest.mark.parametrize("shape", [Shape(1, 1), Shape(4, 4)], ids=str)
+def test_pads_are_counted_before_they_are_used(
+    tiny: Setting, group_bits: int, shape: Shape
+) -> None:
+    """The verifier asserts that the conversation used just these."""
+    code = replace(parameters(9, [2], pads=600), group_bits=group_bits)
+    plan = Plan(tiny.circuit, code, shape)
+    outputs = {z for _, _, z in plan.triples}
+    assert len(outputs) == len(plan.triples)
+    assert all(z < plan.pads and x < plan.pads and y < plan.pads for x, y, z in plan.triples)
+    assert not any(x in outputs or y in outputs for x, y, _ in plan.triples)
