@@ -49,9 +49,10 @@ def generate(
         raise UserError("the prompt is empty: give it some text")
     key = artifact.key
     try:
-        tokens = key.tokenize(prompt)
+        prompt.encode()
     except UnicodeEncodeError as error:
         raise UserError("the prompt is not valid Unicode text") from error
+    tokens = key.tokenize(prompt)
     known, shown = list(tokens), ""
 
     def collect(token: int) -> None:

@@ -47,6 +47,12 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
         except ZklemmaError as error:
             console.fail(error)
             raise typer.Exit(INVALID if isinstance(error, InvalidProof) else UNUSABLE) from None
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            console.fail(f"{where}{error.strerror or error}")
+            raise typer.Exit(UNUSABLE) from None
         except MemoryError:
             console.fail("out of memory")
             raise typer.Exit(UNUSABLE) from None

@@ -1,0 +1,94 @@
+"""A miniature model as artifact and key on disk, with a proof."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from typer.testing import CliRunner
+from zklemma.runtime.keys import Artifact, VerifyingKey, save_artifact, save_key
+from zklemma.runtime.protocol.choose import choose_parameters
+from zklemma.runtime.prover import commit_weights
+from zklemma.schema.encoding import encode_circuit, encode_program
+from zklemma.tools.cli import app
+
+TOY = Path(__file__).parents[1] / "executor" / "toy.py"
+WORDS = "<pad> <eos> <bos> once upon a time there was the fox ran to river and saw two red birds"
+
+
+@dataclass(frozen=True)
+class Files:
+    model: Path
+    key: Path
+    proof: Path
+    made: dict
+
+
+def zklemma(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run the command in this process; an exception that it lets through fails the test."""
+    result = CliRunner().invoke(app, list(map(str, arguments)), catch_exceptions=False)
+    return subprocess.CompletedProcess(
+        arguments, result.exit_code, stdout=result.stdout, stderr=result.stderr
+    )
+
+
+def toy_artifact(seed: int = 0) -> Artifact:
+    """The hand-written toy model with a tokenizer of words, four of which it has no row for."""
+    spec = importlib.util.spec_from_file_location("toy", TOY)
+    assert spec and spec.loader
+    toy = importlib.util.module_from_spec(spec)
+    sys.modules["toy"] = toy
+    spec.loader.exec_module(toy)
+    circuit, program, params = toy.toy_model(seed=seed)
+    words = [*WORDS.split(), "moon", "zebra", "yak", "ox", "emu"]
+    tokenizer = Tokenizer(models.WordLevel({w: i for i, w in enumerate(words)}, unk_token="emu"))
+    tokenizer.add_special_tokens(words[:3])
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<bos> $A", special_tokens=[("<bos>", 2)]
+    )
+    parameters = choose_parameters(circuit, circuit.max_tokens)
+    key = VerifyingKey(
+        name="toy",
+        weights=sum(array.size for array in params.values()),
+        code=parameters.to_list(),
+        weight_root=commit_weights(circuit, parameters, params),
+        circuit_bytes=encode_circuit(circuit),
+        tokenizer_json=tokenizer.to_str().encode(),
+    )
+    return Artifact(key, encode_program(program), params, {"eos": [1]})
+
+
+def save(artifact: Artifact, folder: Path) -> Files:
+    """The artifact and its key on disk, and a proof made from them."""
+    files = Files(folder / "model.zkl", folder / "model.vk", folder / "answer.proof", {})
+    save_artifact(files.model, artifact)
+    save_key(files.key, artifact.key)
+    done = zklemma(
+        *("prove", files.model, "--prompt", "once upon a time", "--max-new-tokens", 4),
+        *("-o", files.proof, "--json"),
+    )
+    assert done.returncode == 0, done.stderr
+    files.made.update(json.loads(done.stdout))
+    return files
+
+
+@pytest.fixture(scope="session")
+def run() -> Callable[..., subprocess.CompletedProcess[str]]:
+    return zklemma
+
+
+@pytest.fixture(scope="session")
+def toy(tmp_path_factory) -> Files:
+    return save(toy_artifact(), tmp_path_factory.mktemp("toy"))
+
+
+@pytest.fixture(scope="session")
+def other_toy(tmp_path_factory) -> Files:
+    """The same circuit with other weights."""
+    return save(toy_artifact(seed=1), tmp_path_factory.mktemp("other"))
