@@ -10,8 +10,13 @@ happen before numba compiles anything, hence here, and yields to NUMBA_CPU_FEATU
 
 from __future__ import annotations
 
+from typing import Any
+
 import llvmlite.binding as llvm
-from numba.core import config
+from numba.core import config as _config
+
+# Typed as anything: numba fills in the names at run time.
+config: Any = _config
 
 
 def _prefer_wide_vectors() -> None:

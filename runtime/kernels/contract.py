@@ -77,8 +77,7 @@ def _cut(w, narrow, wide):
             w2[b] = np.int32((rest - second) >> 22)
 
 
-@intrinsic
-def _short(typingctx, x):
+def _as_short(typingctx, x):
     """An integer as int64; one of 64 bits is known to fit 32, and the multiplier is told so."""
 
     def codegen(context, builder, signature, args):
@@ -89,6 +88,9 @@ def _short(typingctx, x):
         return extend(value, ir.IntType(64))
 
     return types.int64(x), codegen
+
+
+_short: Any = intrinsic(_as_short)
 
 
 @njit(inline="always")

@@ -169,8 +169,7 @@ def _binary(formula: Callable[[_Word, _Word], _Word]) -> Any:
 _PAIR = types.UniTuple(types.uint64, 2)
 
 
-@intrinsic
-def kmul(typingctx, a0, a1, b0, b1):
+def _kmul_words(typingctx, a0, a1, b0, b1):
     """(a0 + a1 X)(b0 + b1 X) in K, as two components."""
 
     def codegen(context, builder, signature, args):
@@ -183,4 +182,5 @@ def kmul(typingctx, a0, a1, b0, b1):
 add = _binary(_add)
 sub = _binary(_sub)
 mul = _binary(_mul)
+kmul: Any = intrinsic(_kmul_words)
 times_quarter = _unary(_times_quarter)

@@ -91,6 +91,6 @@ def test_wrong_arguments() -> None:
         (np.zeros((1, 3, 1), np.float32), (2, 3)),
     ):
         with pytest.raises(ValueError):
-            contract(x, np.zeros(w, np.uint64))
+            contract(x, np.zeros(w, np.uint64))  # pyright: ignore[reportArgumentType]
     with pytest.raises(ValueError):
         fold_rows(np.zeros((3, 1), np.uint64), np.zeros((2, 4), np.uint64))

@@ -96,7 +96,8 @@ def test_extension_vectors_agree_with_scalars(pairs: list[tuple[Ext, Ext]]) -> N
 def test_ext_is_a_field(x: Ext, y: Ext, z: Ext, n: int) -> None:
     assert (x + y) * z == x * z + y * z
     assert x - y == -(y - x) and x + n == n + x and x * n == n * x and n - x == -(x - n)
-    assert x * np.uint64(n) == np.uint64(n) * x == x * Ext(n)
+    assert x * np.uint64(n) == x * Ext(n)
+    assert np.uint64(n) * x == x * n == Ext(np.uint64(n), 0) * x
     assert Ext.from_bytes(x.to_bytes()) == x and hash(x) == hash(Ext(x.a + P, x.b))
     if x:
         assert y / x * x == y and x**-2 * x * x == 1 and n / x * x == n
