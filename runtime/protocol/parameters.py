@@ -92,7 +92,7 @@ class Parameters:
             if level.log_cells != cells or not cells - level.fold < level.log_code <= 32:
                 raise ValueError("malformed parameters")
             cells -= level.fold
-        if cells < 0 or found.pads_log_code > 24:
+        if not levels or cells < 0 or found.pads_log_code > 24:
             raise ValueError("malformed parameters")
         return found
 
@@ -121,7 +121,9 @@ class Parameters:
 
     def security_bits(self, lookup_cells: int, pads: int) -> float:
         """Bits of the plain sum of all terms."""
-        return -math.log2(sum(2.0**-bits for bits in self.terms(lookup_cells, pads).values()))
+        terms = self.terms(lookup_cells, pads).values()
+        least = min(terms)
+        return least - math.log2(sum(2.0 ** (least - bits) for bits in terms))
 
 
 def choose(weights: int, witness: int, pads: int) -> Parameters:

@@ -58,6 +58,10 @@ def test_fewer_queries_less_work_or_a_higher_rate_give_fewer_bits() -> None:
     assert GOOD.security_bits(1 << 20, 3000) < bits
 
 
+def test_hopeless_parameters_have_few_bits() -> None:
+    assert replace(GOOD, pads_log_code=0, pads_queries=1 << 19).security_bits(1, 1500) < 0
+
+
 @pytest.mark.parametrize("log_cells", [8, 12, 16, 20, 24, 28])
 def test_chosen_parameters_are_strong_enough_and_fit(log_cells: int) -> None:
     for witness in (1 << log_cells, 3 << log_cells):
@@ -113,6 +117,7 @@ def with_level(number: int, at: int, value: Any) -> list[Any]:
         changed(3, 1 << 20),
         changed(4, -1),
         changed(5, 7),
+        changed(5, []),
         changed(5, [7]),
         changed(5, [[]]),
         changed(5, None),

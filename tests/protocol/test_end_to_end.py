@@ -1,0 +1,134 @@
+"""Honest proofs verify: over lengths, with and without hiding, recursion levels and lookup groups."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from proving import Setting, parameters, tiny_setting, toy_setting
+from zklemma.errors import InvalidProof, RangeError
+from zklemma.runtime import prover
+from zklemma.runtime.progress import Silent
+from zklemma.runtime.protocol.plan import Plan
+from zklemma.runtime.protocol.statement import Statement
+from zklemma.schema.circuit import Shape
+
+
+@pytest.mark.parametrize(
+    ("prompt", "generated", "hiding", "folds", "group_bits"),
+    [
+        (1, 1, False, [4], 24),
+        (5, 4, True, [2, 2], 24),
+        (7, 3, False, [1, 2, 1], 17),
+        (3, 2, True, [4], 17),
+    ],
+)
+def test_the_miniature_model(
+    prompt: int, generated: int, hiding: bool, folds: list[int], group_bits: int
+) -> None:
+    setting = toy_setting(parameters(13, folds, group_bits=group_bits))
+    statement = setting.answer(range(1, prompt + 1), generated, hiding)
+    proof = setting.prove(statement)
+    found = setting.verify(proof)
+    assert found.statement == statement and found.security_bits >= 100
+    plan = Plan(setting.circuit, setting.key.parameters, statement.shape)
+    assert (len(plan.groups) > 1) == (group_bits == 17)
+    assert found.security_bits == int(
+        setting.key.parameters.security_bits(plan.lookup_cells, plan.pads)
+    )
+
+
+SHAPES = [(1, 1), (1, 7), (4, 4), (7, 1)]
+
+
+@pytest.mark.parametrize("hiding", [False, True])
+@pytest.mark.parametrize(("prompt", "generated"), SHAPES)
+def test_every_length(tiny: Setting, prompt: int, generated: int, hiding: bool) -> None:
+    tokens = np.random.default_rng(prompt).integers(0, 6, prompt + generated).tolist()
+    statement = Statement(prompt, generated, tuple(tokens), hiding)
+    assert tiny.failing(statement, tiny.witness(statement)) == set()
+    assert tiny.verify(tiny.prove(statement)).statement == statement
+
+
+@pytest.mark.parametrize(
+    ("log_columns", "folds", "group_bits", "hiding"),
+    [
+        (5, [1], 6, True),
+        (5, [5], 24, False),
+        (8, [3], 5, False),
+        (8, [8], 5, True),
+        (9, [2, 3], 24, True),
+        (9, [6, 3], 6, False),
+        (11, [3, 2, 4], 6, True),
+        (11, [1, 1, 1, 1], 24, False),
+    ],
+)
+def test_levels_and_groups(
+    log_columns: int, folds: list[int], group_bits: int, hiding: bool
+) -> None:
+    """One slab or many; a last vector of many cells or of one; groups of a single lookup."""
+    code = parameters(log_columns, folds, pads=600, group_bits=group_bits)
+    setting = tiny_setting(code)
+    statement = Statement(3, 4, (1, 2, 3, 4, 5, 0, 1), hiding)
+    assert setting.verify(setting.prove(statement)).statement == statement
+
+
+def test_a_proof_that_hides_nothing_is_determined_by_its_statement(tiny: Setting) -> None:
+    statement = Statement(2, 2, (1, 2, 3, 4), False)
+    assert tiny.prove(statement) == tiny.prove(statement)
+
+
+def test_cells_outside_the_columns_are_read_by_nothing(
+    tiny: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rubbish between and behind the blocks of the committed vector changes no claim."""
+    lay_out, rng = prover.lay_out, np.random.default_rng(0)
+    filled = 0
+
+    def fill(placed, columns, first_slab: int, slabs: int, slab_cells: int) -> np.ndarray:
+        nonlocal filled
+        ones = {name: np.ones_like(array) for name, array in columns.items()}
+        used = lay_out(placed, ones, first_slab, slabs, slab_cells) == 1
+        filled += int((~used).sum())
+        rubbish = rng.integers(-(2**62), 2**62, used.shape)
+        cells = lay_out(placed, columns, first_slab, slabs, slab_cells)
+        return np.where(used, cells, rubbish)
+
+    monkeypatch.setattr(prover, "lay_out", fill)
+    for hiding in (False, True):
+        statement = Statement(3, 4, (1, 2, 3, 4, 5, 0, 1), hiding)
+        assert tiny.verify(tiny.prove(statement)).statement == statement
+    assert filled > 1000
+
+
+def test_a_value_in_no_table_stops_a_strict_prover(tiny: Setting) -> None:
+    statement = Statement(2, 2, (1, 2, 3, 4), False)
+    witness = dict(tiny.witness(statement))
+    witness["square"] = witness["square"] + 1000
+    with pytest.raises(RangeError, match=r"square: \d+ values are not in squares"):
+        tiny.prover.prove_witness(statement, witness, Silent())
+
+
+def test_other_weights_than_the_keys_do_not_start_a_prover(tiny: Setting) -> None:
+    params = {**tiny.params, "weights": tiny.params["weights"] // 2}
+    with pytest.raises(ValueError, match="not those that the key commits to"):
+        prover.Prover(tiny.key, tiny.program, params)
+
+
+def test_a_key_of_few_bits_is_not_believed() -> None:
+    code = parameters(8, [2], pads=300)
+    for weak in (
+        replace(code, queries=100),
+        replace(code, pads_queries=60),
+        replace(code, levels=(replace(code.levels[0], queries=50),)),
+    ):
+        setting = tiny_setting(weak)
+        assert weak.security_bits(100, 200) < 100
+        with pytest.raises(InvalidProof, match="bits of security"):
+            setting.verify(setting.prove(Statement(2, 2, (1, 2, 3, 4), False)))
+
+
+def test_rows_round_up_to_three_ones() -> None:
+    shape = Shape(10, 10)
+    assert shape.rows == 20 and Shape(1, 9).rows == 10 and Shape(8, 10).rows == 20
