@@ -163,7 +163,7 @@ def prove(
         file.write(data)
     report = {
         "model_id": artifact.key.model_id,
-        "seconds": found.seconds | seconds,
+        "seconds": seconds | found.seconds,
         "proof_bytes": len(data),
         "peak_rss_bytes": console.peak_rss_bytes(),
         "tokens": len(tokens) + len(generated),
