@@ -27,10 +27,13 @@ def check(
     tokens: Sequence[int] | np.ndarray,
 ) -> list[str]:
     """The names of the violated relations."""
-    return _Check(circuit, shape, columns, np.asarray(tokens, dtype=np.int64)).run()
+    evaluator = Evaluator(circuit, shape, columns, np.asarray(tokens, dtype=np.int64))
+    return evaluator.violated()
 
 
-class _Check:
+class Evaluator:
+    """Evaluates expressions and products of one proof's columns."""
+
     def __init__(
         self,
         circuit: Circuit,
@@ -43,7 +46,8 @@ class _Check:
         self.circuit, self.shape, self.given, self.tokens = circuit, shape, columns, tokens
         self.cache: dict[str, np.ndarray] = {}
 
-    def run(self) -> list[str]:
+    def violated(self) -> list[str]:
+        """The names of the relations that do not hold."""
         circuit = self.circuit
         violated = [e.name for e in circuit.einsums if not self.einsum(e)]
         for lookup in circuit.lookups:

@@ -11,7 +11,7 @@ becomes a step that computes and the relations that check it (never by computing
   attention is not allowed; exactly one select and it forces d = 0, so top is the maximum of the
   allowed scores; inv E + rem = 2^k with 0 <= rem < E;
 * argmax      best - logit_j - [j < token] >= 0 by limbs, and 0 at j = token: the token is the
-  lowest index with the largest logit.
+  lowest index with the largest logit. `best` needs no range: it equals logit_token, an integer.
 
 Values are virtual columns with definitions; only hints (limbs, remainders, table outputs) are
 committed. Axes are named after what they mean; heads are split into (kv, group), so that query head
@@ -99,8 +99,8 @@ class _Builder:
         self.max_tokens = quant.type_of(tokens[0].result).shape[0]
         if Shape(self.max_tokens, 1).rows != self.max_tokens:
             raise UserError(
-                f"{self.max_tokens} tokens at most: padded shapes need a number with at most three "
-                f"leading binary ones, such as {Shape(self.max_tokens, 1).rows}"
+                f"at most {self.max_tokens} tokens: lengths are padded to three binary digits and "
+                f"zeros, so use {Shape(self.max_tokens, 1).rows}"
             )
         self.layers = stacks[0].layers
         self.axes = infer_axes(self.block, self.sizes)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from zklemma.compiler.analysis.rope_table import rope_table
-from zklemma.compiler.interpret_circuit import check
+from zklemma.compiler.interpret_circuit import Evaluator, check
 from zklemma.schema.circuit import PRIME, Circuit
 from zklemma.schema.encoding import decode_circuit, decode_program, encode_circuit, encode_program
 
@@ -77,9 +77,15 @@ def test_limbs_can_not_carry(run):
 
 
 def test_bounds_are_below_the_prime_and_above_what_occurs(run):
-    for relation in (*run.circuit.einsums, *run.circuit.linears):
-        assert 0 < relation.bound < PRIME
-        assert relation.origin
+    evaluator = Evaluator(run.circuit, run.shape, run.columns, np.array(run.tokens))
+    for linear in run.circuit.linears:
+        assert np.abs(evaluator.expr(linear.expr)).max() <= linear.bound < PRIME and linear.origin
+    for einsum in run.circuit.einsums:
+        axes = einsum.lhs.axes
+        total = np.abs(evaluator.expr(einsum.lhs)).astype(object)
+        for product in einsum.products:
+            total = total + np.abs(evaluator.product(product, axes)).astype(object)
+        assert total.max() <= einsum.bound < PRIME and einsum.origin
 
 
 def test_rope_columns_are_the_tables_of_the_quantiser(run):

@@ -1,0 +1,34 @@
+// RUN: zk-opt %S/../../tests/lowering/tiny.mlir -p "lower-to-circuit,circuit-stats" | filecheck %s
+
+// A whole small model: three layers, two key/value heads of two query heads each, window 3. The
+// statistics at 16 positions, 8 of which generate, are pinned: a change here is a change of cost.
+
+// CHECK:      circuit.system over <"goldilocks"> max_tokens 16 attributes {cells = array<i64: {{[0-9]+, [0-9]+}}>,
+// CHECK-SAME: stats = {columns = 161 : i64, param_cells = 8960 : i64, witness_cells = 65576 : i64, lookups = 59392 : i64, lookup_relations = 109 : i64, einsums = 42 : i64, linears = 10 : i64, products = 201232 : i64, tables = 16 : i64, table_rows = 429893 : i64, messages = 817 : i64}
+
+// CHECK:      circuit.axis @kv 2
+// CHECK-NEXT: circuit.axis @group 2
+// CHECK:      circuit.column @embed_tokens.weight param [vocabulary, channel] in -32768 to 32767 {module = "model.embed_tokens.weight"
+// CHECK:      circuit.column @self_attn.q_proj.weight param [layer, kv, group, dim, channel] in -32768 to 32767 {module = "model.layers.{layer}.self_attn.q_proj.weight"
+// CHECK:      circuit.column @self_attn.o_proj.weight param [layer, channel, kv, group, dim]
+// CHECK:      circuit.column @mask public "mask" [layer, token, source] in 0 to 1 windows [3, 3, 0]
+// CHECK:      circuit.table @rsqrt
+// CHECK:      circuit.table @exp
+// CHECK:      circuit.table @act_fn
+// CHECK:      circuit.table @u16
+
+// The stream that enters a layer, squared: the embedding and the deltas of the layers before it.
+// CHECK:      circuit.einsum @input_layernorm.square_sum
+// CHECK-SAME: 64*embed_tokens.weight[token(token), channel] + post_attention_layernorm.limb0[<layer, token, channel]
+// CHECK-SAME: {module = "model.layers.{layer}.input_layernorm"}
+
+// One range per limb, except where the table of the activation covers it.
+// CHECK:      circuit.lookup @self_attn.q_proj.limb0.range in @u16
+// CHECK-NOT:  circuit.lookup @mlp.gate_proj.limb0.range
+// CHECK:      circuit.lookup @mlp.act_fn.lookup in @act_fn
+
+// CHECK:      zk.compute {
+// CHECK-NEXT:   zk.step "embed"
+// CHECK-NEXT:   zk.layers {
+// CHECK:        zk.step "softmax" ["self_attn.scores"] to "self_attn.softmax" ["kv", "group", "token", "source"]
+// CHECK:      zk.step "argmax" ["norm", "embed_tokens.weight"] to "lm_head" ["generated"]

@@ -1,0 +1,39 @@
+// RUN: zk-opt %s -p preprocess --split-input-file --verify-diagnostics | filecheck %s
+
+// What preprocess refuses, in words.
+
+// CHECK: preprocess needs one quant.tokens and one quant.layers; run stack-layers and batch-decode first
+func.func @unstacked() {
+  %ids = quant.tokens : !quant.tensor<[16], bits = 32, frac = 0>
+  func.return
+}
+
+// -----
+
+// CHECK: at most 13 tokens: lengths are padded to three binary digits and zeros, so use 14
+func.func @odd_length() -> !quant.tensor<[13, 8], bits = 20, frac = 10> {
+  %ids = quant.tokens : !quant.tensor<[13], bits = 32, frac = 0>
+  %table = quant.param ["t"] sha256 ["0"] offset 0.0 factor 1.0 : !quant.tensor<[32, 8], bits = 16, frac = 8>
+  %x = quant.embed %ids, %table shift 2 : (!quant.tensor<[13], bits = 32, frac = 0>, !quant.tensor<[32, 8], bits = 16, frac = 8>) -> !quant.tensor<[13, 8], bits = 20, frac = 10>
+  %y = quant.layers %x with () count 2 : (!quant.tensor<[13, 8], bits = 20, frac = 10>) -> !quant.tensor<[13, 8], bits = 20, frac = 10> {
+  ^bb0(%r : !quant.tensor<[13, 8], bits = 20, frac = 10>):
+    quant.yield %r : !quant.tensor<[13, 8], bits = 20, frac = 10>
+  }
+  func.return %y : !quant.tensor<[13, 8], bits = 20, frac = 10>
+}
+
+// -----
+
+// CHECK: model.layers.{layer}.norm: quant.requantize has no relations
+func.func @rounded_stream() -> !quant.tensor<[16, 8], bits = 20, frac = 10> {
+  %ids = quant.tokens : !quant.tensor<[16], bits = 32, frac = 0>
+  %table = quant.param ["t"] sha256 ["0"] offset 0.0 factor 1.0 : !quant.tensor<[32, 8], bits = 16, frac = 10>
+  %x = quant.embed %ids, %table shift 0 : (!quant.tensor<[16], bits = 32, frac = 0>, !quant.tensor<[32, 8], bits = 16, frac = 10>) -> !quant.tensor<[16, 8], bits = 20, frac = 10>
+  %y = quant.layers %x with () count 2 : (!quant.tensor<[16, 8], bits = 20, frac = 10>) -> !quant.tensor<[16, 8], bits = 20, frac = 10> {
+  ^bb0(%r : !quant.tensor<[16, 8], bits = 20, frac = 10>):
+    %d = quant.requantize %r shift 0 {module = "model.layers.{layer}.norm"} : (!quant.tensor<[16, 8], bits = 20, frac = 10>) -> !quant.tensor<[16, 8], bits = 16, frac = 10>
+    %s = quant.add %r, %d : (!quant.tensor<[16, 8], bits = 20, frac = 10>, !quant.tensor<[16, 8], bits = 16, frac = 10>) -> !quant.tensor<[16, 8], bits = 20, frac = 10>
+    quant.yield %s : !quant.tensor<[16, 8], bits = 20, frac = 10>
+  }
+  func.return %y : !quant.tensor<[16, 8], bits = 20, frac = 10>
+}

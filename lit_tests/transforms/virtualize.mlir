@@ -1,0 +1,87 @@
+// RUN: zk-opt %s -p virtualize --split-input-file | filecheck %s
+
+// A rounded value is its limbs, an accumulator is affine in both; columns and definitions go.
+
+// CHECK-LABEL: zk.system max_tokens 16
+// CHECK-NOT:   virtual
+// CHECK-NOT:   zk.define
+// CHECK:       zk.linear @read <"layer, token: 524288*y.limb1[layer, token] + 8*y.limb0[layer, token] + y.rem0[layer, token] - 67108868">
+zk.system max_tokens 16 {
+  zk.axis @layer 2
+  zk.axis @token tokens
+  zk.column @y virtual [layer, token] in -8388608 to 8388607
+  zk.column @y.acc virtual [layer, token] in -67108868 to 67108859
+  zk.column @y.limb0 witness [layer, token] in 0 to 65535
+  zk.column @y.limb1 witness [layer, token] in 0 to 255
+  zk.column @y.rem0 witness [layer, token] in 0 to 7
+  zk.compute {
+    zk.layers {
+    }
+  }
+  zk.constrain {
+    zk.define @y.acc <"layer, token: 8*y[layer, token] + y.rem0[layer, token] - 4">
+    zk.define @y <"layer, token: 65536*y.limb1[layer, token] + y.limb0[layer, token] - 8388608">
+    zk.linear @read <"layer, token: y.acc[layer, token]">
+  }
+}
+
+// -----
+
+// The residual stream: what entered plus the deltas of the layers before. A constant c of each
+// delta adds up to c times the layer's number, or to c times the number of layers at the end, where
+// the token at a generating position is the one before the generated.
+
+// CHECK-LABEL: zk.system max_tokens 32
+// CHECK:       zk.column @layer_index public "data" [layer] in 0 to 2 = ["layer"]
+// CHECK:       zk.linear @inside <"layer, token: 4*table[token(token)] + delta.limb0[<layer, token] - 128*layer_index[layer]">
+// CHECK:       zk.linear @after <"generated: 4*table[previous(generated)] + delta.limb0[*, window(generated)] - 384">
+zk.system max_tokens 32 {
+  zk.axis @layer 3
+  zk.axis @token tokens
+  zk.axis @generated generated
+  zk.axis @vocabulary 10
+  zk.column @table param [vocabulary] in -8 to 7
+  zk.column @delta.limb0 witness [layer, token] in 0 to 255
+  zk.column @start virtual [token] in -32 to 28
+  zk.column @delta virtual [layer, token] in -128 to 127
+  zk.column @residual virtual [layer, token] in -1000 to 1000
+  zk.column @residual.out virtual [token] in -1000 to 1000
+  zk.compute {
+    zk.layers {
+    }
+  }
+  zk.constrain {
+    zk.define @start <"token: 4*table[token(token)]">
+    zk.define @delta <"layer, token: delta.limb0[layer, token] - 128">
+    zk.define @residual <"layer, token: start[token] + delta[<layer, token]">
+    zk.define @residual.out <"token: start[token] + delta[*, token]">
+    zk.linear @inside <"layer, token: residual[layer, token]">
+    zk.linear @after <"generated: residual.out[window(generated)]">
+  }
+}
+
+// -----
+
+// Half-split rotation gives a constant the sign of its half.
+
+// CHECK-LABEL: zk.system max_tokens 64
+// CHECK:       zk.column @dim_sign public "data" [dim] in -1 to 1 = ["2 * floor(dim / 4) - 1"]
+// CHECK:       zk.einsum @e <"dim: x.limb0[dim] - 8"> = [#zk.product<"1 * (dim: x.limb0[rot(dim)] - 8*dim_sign[dim])">]
+// CHECK:       zk.lookup @l in @t [#zk.expr<"dim: x.limb0[rot(dim)] - 8*dim_sign[dim]">]
+// CHECK:       zk.range @r bits 4 <"dim: x.limb0[dim]">
+zk.system max_tokens 64 {
+  zk.axis @dim 8
+  zk.column @x virtual [dim] in -8 to 7
+  zk.column @x.limb0 witness [dim] in 0 to 15
+  zk.table @t [#zk.rows<["x"], -8 to 9>]
+  zk.compute {
+    zk.layers {
+    }
+  }
+  zk.constrain {
+    zk.define @x <"dim: x.limb0[dim] - 8">
+    zk.einsum @e <"dim: x[dim]"> = [#zk.product<"1 * (dim: x[rot(dim)])">]
+    zk.lookup @l in @t [#zk.expr<"dim: x[rot(dim)]">]
+    zk.range @r bits 4 <"dim: x[dim] + 8">
+  }
+}
