@@ -201,7 +201,7 @@ class Ext:
     a: int
     b: int
 
-    def __init__(self, a: int, b: int = 0) -> None:
+    def __init__(self, a: int | np.integer, b: int | np.integer = 0) -> None:
         # int: an element of a numpy array would overflow in the products below.
         self.a = int(a) % P
         self.b = int(b) % P
