@@ -11,6 +11,8 @@ all layers, so that layers can be stacked. Everything but the residual stream ha
   integers: its logits are larger by that factor, which the maximum ignores.
 * Weights: as many fraction bits as 16 bits hold, but fewer, down to `weight_bits` significant bits,
   where that makes the rounding shift 16 or less: one remainder limb.
+* What only a norm reads needs no common scale, and a few rows can be far larger than the rest: it
+  gets 24 bits where 16 would leave the smallest rows imprecise.
 * Norms: gain (1 + w) * sqrt(n), for queries times the attention scale; fewer significant bits,
   down to `gain_bits`, where that makes the shift 32 or less. Exponents reach `spare_exponents`
   beyond the calibrated sums of squares.
@@ -49,6 +51,7 @@ from ..analysis.calibrate import (
 )
 
 BITS = 16
+WIDE = 24
 MAX_SCORE_FRAC = 12
 MAX_EXPONENT = 22
 LOGITS_WIDTH = "quant.width"
@@ -390,14 +393,28 @@ class _Converter:
             return
         magnitude = self.role_range(_param(op.w))
         weight_frac = most_frac(magnitude, BITS)
-        delta = op in self.delta_ops
-        bits = self.delta_bits if delta else BITS
-        frac = self.residual_frac if delta else self.frac(op)
+        if op in self.delta_ops:
+            bits, frac = self.delta_bits, self.residual_frac
+        else:
+            bits, frac = BITS, self.frac(op)
         surplus = quant.type_of(x).fraction + weight_frac - frac - 16
-        if 0 < surplus <= BITS - self.options.weight_bits:
+        if self.needs_wide_rows(op, frac):
+            bits, frac = WIDE, frac + WIDE - BITS
+        elif 0 < surplus <= BITS - self.options.weight_bits:
             weight_frac -= surplus
         acc = quant.MatmulOp(x, self.param(op.w, weight_frac))
         self.values[op.result] = self.requantize(self.add(acc, op), op, frac, bits)
+
+    def needs_wide_rows(self, op: nn.LinearOp, frac: int) -> bool:
+        """Whether only a norm reads the result and its smallest rows would be below 2^8 in size.
+
+        Rounding would then change their direction by more than a part in a thousand.
+        """
+        norm = _only_user(op)
+        if not isinstance(norm, nn.RMSNormOp):
+            return False
+        least, _ = self.role_squares(norm)
+        return math.sqrt(least / nn.shape_of(op.result)[-1]) * 2.0**frac < 1 << 8
 
     def split_heads(self, op: nn.SplitHeadsOp) -> None:
         split = quant.SplitHeadsOp(self.values[op.x], heads=op.heads.value.data)
