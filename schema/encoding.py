@@ -79,9 +79,10 @@ def _hints(kind: type) -> dict[str, Any]:
 
 def _dump(kind: str, values: list[Any]) -> bytes:
     try:
-        return msgpack.packb([kind, VERSION, *values], use_bin_type=True)
+        packed: Any = msgpack.packb([kind, VERSION, *values], use_bin_type=True)
     except (OverflowError, ValueError, TypeError) as error:
         raise CircuitError(f"{kind}: cannot be encoded: {error}") from None
+    return packed
 
 
 def _load(kind: str, raw: bytes, count: int) -> list[Any]:

@@ -1,6 +1,7 @@
 """Canonical encoding: round trip, and every damaged byte string is a `CircuitError`."""
 
 from dataclasses import replace
+from typing import Any
 
 import msgpack
 import numpy as np
@@ -97,10 +98,10 @@ def test_damage_is_reported(step):
 
 
 def test_wider_than_needed_is_not_canonical():
-    parts = msgpack.unpackb(encode_circuit(small_circuit()))
+    parts: Any = msgpack.unpackb(encode_circuit(small_circuit()))
     parts[-1][1][1][1][0] = ["<i8", np.arange(16, dtype="<i8").tobytes()]
     with pytest.raises(CircuitError, match="canonical"):
-        decode_circuit(msgpack.packb(parts))
+        decode_circuit(msgpack.packb(parts) or b"")
 
 
 def test_program():
