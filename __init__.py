@@ -1,8 +1,8 @@
 """zklemma proves in zero knowledge what a Gemma-3 model said.
 
-    artifact = zklemma.compile("path/to/checkpoint")
+    artifact, report = zklemma.compile("path/to/checkpoint")
     answer = zklemma.prove(artifact, "Once upon a time", max_new_tokens=32)
-    statement = zklemma.verify(artifact.key, answer.proof)
+    verified = zklemma.verify(artifact.key, answer.proof)
 
 Names are imported when first used: verifying needs neither torch nor the compiler.
 """
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
         save_artifact,
         save_key,
     )
-    from .runtime.verifier import Statement, verify
+    from .runtime.verifier import Verified, verify
 
 _HOMES = {
     "compile": ".compiler.api",
     "prove": ".runtime.answer",
     "Answer": ".runtime.answer",
     "verify": ".runtime.verifier",
-    "Statement": ".runtime.verifier",
+    "Verified": ".runtime.verifier",
     "Artifact": ".runtime.keys",
     "VerifyingKey": ".runtime.keys",
     "load_artifact": ".runtime.keys",
@@ -41,7 +41,7 @@ _HOMES = {
 __all__ = [
     "Answer",
     "Artifact",
-    "Statement",
+    "Verified",
     "VerifyingKey",
     "compile",
     "load_artifact",

@@ -33,13 +33,14 @@ TEXTS = Path(__file__).parent / "analysis"
 STAGES = ("load", "import", "calibrate", "lower", "weights", "fidelity")
 
 
-def compile_checkpoint(
+def compile(
     source: str | Path, max_tokens: int = 256, progress: Progress | None = None
 ) -> tuple[Artifact, dict[str, Any]]:
     """The artifact of a checkpoint, and a report: plain data that says what was made.
 
     ``max_tokens`` bounds prompt and output of one proof together; it is rounded up to a length that
-    the circuit serves without padding.
+    the circuit serves without padding. ``source`` is a local directory in Hugging Face format, or
+    a hub id.
     """
     if max_tokens < 2:
         raise UserError(f"max-tokens is {max_tokens}: a proof needs at least 2")
@@ -91,13 +92,6 @@ def compile_checkpoint(
     }
     meta = {"eos": _end_tokens(checkpoint), "fidelity": dict(measured)}
     return Artifact(key, encode_program(program), params, meta), report
-
-
-def compile(
-    source: str | Path, max_tokens: int = 256, progress: Progress | None = None
-) -> Artifact:
-    """The artifact of a checkpoint: a local directory in Hugging Face format, or a hub id."""
-    return compile_checkpoint(source, max_tokens, progress)[0]
 
 
 def _supported_length(checkpoint: Checkpoint, max_tokens: int) -> int:

@@ -102,7 +102,7 @@ def compile(
 
     start = time.perf_counter()
     with console.Bar(list(api.STAGES), not quiet) as bar:
-        artifact, report = api.compile_checkpoint(checkpoint, max_tokens, bar)
+        artifact, report = api.compile(checkpoint, max_tokens, bar)
     sizes = {
         "artifact_bytes": save_artifact(output, artifact),
         "vk_bytes": save_key(vk, artifact.key),

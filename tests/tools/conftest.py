@@ -31,10 +31,9 @@ class Files:
 
 def zklemma(*arguments: object) -> subprocess.CompletedProcess[str]:
     """Run the command in this process; an exception that it lets through fails the test."""
-    result = CliRunner().invoke(app, list(map(str, arguments)), catch_exceptions=False)
-    return subprocess.CompletedProcess(
-        arguments, result.exit_code, stdout=result.stdout, stderr=result.stderr
-    )
+    command = list(map(str, arguments))
+    result = CliRunner().invoke(app, command, catch_exceptions=False)
+    return subprocess.CompletedProcess(command, result.exit_code, result.stdout, result.stderr)
 
 
 def toy_artifact(seed: int = 0) -> Artifact:
