@@ -91,10 +91,10 @@ def prove_tokens(
 def security_bits(artifact: Artifact, prompt: int, generated: int) -> int:
     """The provable security, in bits, of a proof of that shape."""
     from .protocol.plan import Plan
+    from .protocol.security import security_bits
 
     key = artifact.key
-    plan = Plan(key.circuit, key.parameters, Shape(prompt, generated))
-    return int(key.parameters.security_bits(plan.lookup_cells, plan.pads))
+    return security_bits(Plan(key.circuit, key.parameters, Shape(prompt, generated)))
 
 
 def prove(

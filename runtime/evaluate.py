@@ -178,8 +178,6 @@ class Columns:
                 return self.ids[cut]
             case "previous":
                 return self.tokens[self.shape.prompt - 1 : -1][cut]
-            case "previous":
-                return self.ids[self.shape.prompt - 1 :][cut]
             case "next":
                 return self.next[cut]
             case "pick":

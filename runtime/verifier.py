@@ -18,6 +18,7 @@ from .protocol.logup_verifier import Claim
 from .protocol.merkle import DIGEST
 from .protocol.parameters import Parameters
 from .protocol.plan import Plan
+from .protocol.security import LEAST_BITS, security_bits
 from .protocol.statement import PROTOCOL, Statement
 from .protocol.transcript import Transcript
 from .protocol.weights import Expander, Tokens
@@ -42,13 +43,6 @@ class Verified:
 
     statement: Statement
     security_bits: int
-
-
-def vocabulary(circuit: Circuit) -> int:
-    """The number of token ids: the size of the axis that the logits run over."""
-    size = circuit.axis["vocabulary"].size
-    assert isinstance(size, int)
-    return size
 
 
 def begin(key: Key, statement: Statement) -> Transcript:
@@ -89,15 +83,17 @@ def verify(key: Key, proof: bytes) -> Verified:
     """Raise `InvalidProof` with the reason unless ``proof`` proves its statement under ``key``."""
     reader = Reader(proof)
     statement = read_statement(reader)
-    statement.check(vocabulary(key.circuit), key.circuit.max_tokens)
+    statement.check(key.circuit.vocabulary, key.circuit.max_tokens)
+    if statement.hiding and not key.parameters.hiding:
+        raise InvalidProof("the key's weights are committed without masks, so no proof hides them")
     plan = Plan(key.circuit, key.parameters, statement.shape)
+    bits = security_bits(plan)
+    if bits < LEAST_BITS:
+        raise InvalidProof(f"the key's parameters give only {bits} bits of security")
     channel = Channel(begin(key, statement), reader, statement.hiding)
     reduced = verify_relations(channel, plan, statement)
     folded = opening_verifier.verify_masked(channel, plan, reduced.claims)
     opening_verifier.verify_clear(channel, plan, folded, key.weight_root, reduced.witness_root)
     pads_verifier.verify(channel, plan, reduced.pads_root)
     reader.finish()
-    bits = key.parameters.security_bits(plan.lookup_cells, plan.pads)
-    if bits < 100:
-        raise InvalidProof(f"the key's parameters give only {bits:.1f} bits of security")
-    return Verified(statement, int(bits))
+    return Verified(statement, bits)

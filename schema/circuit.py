@@ -198,6 +198,12 @@ class Circuit:
     def axis(self) -> dict[str, Axis]:
         return {axis.name: axis for axis in self.axes}
 
+    @property
+    def vocabulary(self) -> int:
+        """The number of token ids: the size of the axis of that name."""
+        size = self.axis["vocabulary"].size if "vocabulary" in self.axis else 0
+        return size if isinstance(size, int) else 0
+
     @cached_property
     def column(self) -> dict[str, Column]:
         return {column.name: column for column in self.columns}
@@ -247,8 +253,8 @@ class Circuit:
                     raise CircuitError(f"column {column.name}: unknown axis {name}")
             if not -(PRIME // 2) < column.low <= column.high < PRIME // 2:
                 raise CircuitError(f"column {column.name}: range [{column.low}, {column.high}]")
-            if column.home == "public" and column.kind == "data":
-                self._check_data(column)
+            if column.home == "public":
+                self._check_public(column)
         for table in self.tables:
             array = self.data.get(table.name)
             if array is None or array.shape != (table.rows, table.arity) or table.rows < 1:
@@ -274,6 +280,17 @@ class Circuit:
             if not 0 < linear.bound < PRIME:
                 raise CircuitError(f"relation {linear.name}: bound {linear.bound} may wrap")
 
+    def _check_public(self, column: Column) -> None:
+        sizes = tuple(self.axis[axis].size for axis in column.axes)
+        if column.kind == "mask":
+            if sizes[1:] != (TOKENS, TOKENS) or sizes[:1] != (len(column.windows),):
+                raise CircuitError(f"column {column.name}: a mask over other axes")
+        elif column.kind == "below-next":
+            if len(sizes) != 2 or sizes[0] != GENERATED or not isinstance(sizes[1], int):
+                raise CircuitError(f"column {column.name}: below-next over other axes")
+        else:
+            self._check_data(column)
+
     def _check_data(self, column: Column) -> None:
         array = self.data.get(column.name)
         sizes = tuple(
@@ -282,6 +299,8 @@ class Circuit:
         )
         if array is None or array.shape != sizes:
             raise CircuitError(f"column {column.name}: contents missing or of another shape")
+        if array.size and not column.low <= array.min() <= array.max() <= column.high:
+            raise CircuitError(f"column {column.name}: contents outside the declared range")
 
     def _check_expr(self, relation: str, expr: Expr) -> None:
         for name in expr.axes:
@@ -302,6 +321,8 @@ class Circuit:
         self, relation: str, expr: Expr, term: Term, index: Index, source: str
     ) -> None:
         if index.kind == "sum":
+            if index.axis:
+                raise CircuitError(f"relation {relation}: {term.column}: a sum names no axis")
             return
         where = f"relation {relation}: {term.column} along {source}"
         if index.axis not in expr.axes:
@@ -312,9 +333,9 @@ class Circuit:
             "before": target == size and isinstance(size, int),
             "rotate": target == size and isinstance(size, int) and size % 2 == 0,
             "window": target == GENERATED and size == TOKENS,
-            "token": target == TOKENS,
-            "previous": target == GENERATED,
-            "next": target == GENERATED,
+            "token": target == TOKENS and size == self.vocabulary,
+            "previous": target == GENERATED and size == self.vocabulary,
+            "next": target == GENERATED and size == self.vocabulary,
             "pick": isinstance(size, int)
             and len(index.table) == target
             and all(0 <= j < size for j in index.table),

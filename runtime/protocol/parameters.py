@@ -1,10 +1,7 @@
-"""Code lengths, query counts and grinding, chosen for a target of provable security; and what they give.
+"""Code lengths, query counts and grinding, chosen so that `security` comes out at the target.
 
-Reed-Solomon codes in the unique-decoding regime: a word further than (1 - rate)/2 from the code survives
-q independent queries with probability ((1 + rate)/2)^q; folds of an interleaved word by a tensor of
-challenges keep the distance except with probability about n/|K| for each variable (Diamond and Gruen,
-ePrint 2025/325). Grinding multiplies the cost of trying one query challenge again, and counts for that
-challenge alone. The terms are listed by `terms` and summed by `security_bits`.
+Reed-Solomon codes in the unique-decoding regime; grinding multiplies the cost of trying one query challenge
+again, and counts for that challenge alone.
 """
 
 from __future__ import annotations
@@ -12,17 +9,24 @@ from __future__ import annotations
 import math
 from dataclasses import astuple, dataclass
 
-EXTENSION_BITS = 128
-TARGET_BITS = 104.0
+TARGET_BITS = 105.0
 GRIND_BITS = 16
 ROW_BITS = 5
 SEND_BITS = 9
-GROUP_BITS = 24
+# Groups of at most 2^22 leaves keep the lookup identity at 2^-106.
+GROUP_BITS = 22
+# More than any prover should have to do.
+MOST_GRIND = 32
+
+
+def query_bits(queries: int, rate: float) -> float:
+    """Bits of ``queries`` independent queries to a code of that rate; none where it is no code."""
+    return -queries * math.log2((1 + rate) / 2) if rate < 1 else 0.0
 
 
 def queries(rate: float, bits: float) -> int:
-    """The least q with ((1 + rate)/2)^q <= 2^-bits."""
-    return math.ceil(bits / -math.log2((1 + rate) / 2))
+    """The least number of queries that gives ``bits``."""
+    return math.ceil(bits / query_bits(1, rate))
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,8 @@ class Parameters:
     Committed vectors are slabs of 2^``row_bits`` rows by 2^``log_columns`` columns, three quarters of
     which hold data and the last quarter mask cells. ``log_code`` is the log2 of the codeword length.
     ``levels`` are the steps of the recursion after the first; ``pads_log_code`` and ``pads_queries``
-    belong to the commitment to the pads.
+    belong to the commitment to the pads. ``hiding`` is 1 if the weights are committed with random mask
+    cells and salts; only then can a proof hide anything.
     """
 
     row_bits: int
@@ -61,6 +66,7 @@ class Parameters:
     pads_log_code: int
     pads_queries: int
     group_bits: int
+    hiding: int
 
     @property
     def data_columns(self) -> int:
@@ -83,54 +89,34 @@ class Parameters:
             numbers += astuple(found)[6:]
         except (TypeError, IndexError) as error:
             raise ValueError("malformed parameters") from error
-        if any(type(x) is not int or not 0 <= x < 1 << 20 for x in numbers):
-            raise ValueError("malformed parameters")
-        if not 2 <= found.log_columns < found.log_code <= 32 or found.row_bits > 16:
-            raise ValueError("malformed parameters")
+        steps = [(found.queries, found.grind), *((v.queries, v.grind) for v in levels)]
+        fits = (
+            all(type(x) is int and 0 <= x < 1 << 20 for x in numbers)
+            and 2 <= found.log_columns < found.log_code <= 32
+            and found.row_bits <= 16
+            and all(q >= 1 and grind <= MOST_GRIND for q, grind in steps)
+            and found.pads_queries >= 1
+            and found.pads_log_code <= 24
+            and 1 <= found.group_bits <= 32
+            and found.hiding in (0, 1)
+            and len(levels) >= 1
+        )
         cells = found.log_columns
         for level in levels:
-            if level.log_cells != cells or not cells - level.fold < level.log_code <= 32:
-                raise ValueError("malformed parameters")
+            fits = fits and level.log_cells == cells and 1 <= level.fold <= cells
+            fits = fits and cells - level.fold < level.log_code <= 32
             cells -= level.fold
-        if not levels or cells < 0 or found.pads_log_code > 24:
+        if not fits:
             raise ValueError("malformed parameters")
         return found
-
-    def terms(self, lookup_cells: int, pads: int) -> dict[str, float]:
-        """Bits of each soundness term for a proof with that many LogUp leaves and pads."""
-        field = float(EXTENSION_BITS)
-        group = min(self.group_bits, max(1, lookup_cells).bit_length())
-        columns = 2.0**self.log_columns
-        found = {
-            "lookup identity": field - group,
-            "lookup and einsum rounds": field - math.log2(4 * 64),
-            "batching of claims": field - math.log2(4096),
-            "row folds and mask": field - self.log_code - 1,
-            "column queries": self.grind
-            - self.queries * math.log2((1 + columns / 2**self.log_code) / 2),
-            "pads queries": self.grind
-            - self.pads_queries
-            * math.log2((1 + (pads + 1 + self.pads_masks) / 2**self.pads_log_code) / 2),
-        }
-        for i, level in enumerate(self.levels, 1):
-            found[f"level {i} folds"] = field - level.log_code - 1
-            found[f"level {i} queries"] = level.grind - level.queries * math.log2(
-                (1 + level.rate) / 2
-            )
-        return found
-
-    def security_bits(self, lookup_cells: int, pads: int) -> float:
-        """Bits of the plain sum of all terms."""
-        terms = self.terms(lookup_cells, pads).values()
-        least = min(terms)
-        return least - math.log2(sum(2.0 ** (least - bits) for bits in terms))
 
 
 def choose(weights: int, witness: int, pads: int) -> Parameters:
     """Parameters for about that many committed weight and witness cells and pads: the smallest
     predicted proof among those that pad the cells by at most a quarter."""
     options = []
-    for log_columns in range(8, 24):
+    # At least 2^10 columns, so that the mask cells outnumber the queries.
+    for log_columns in range(10, 24):
         found = with_columns(log_columns, pads)
         slabs = sum(max(1, -(-cells // found.slab_cells)) for cells in (weights, witness))
         padded = max(1.25, slabs * found.slab_cells / (weights + witness))
@@ -166,4 +152,5 @@ def with_columns(log_columns: int, pads: int) -> Parameters:
         pads_log_code=pads_code,
         pads_queries=queries((pads + 1 + masks) / 2**pads_code, work),
         group_bits=GROUP_BITS,
+        hiding=0,
     )

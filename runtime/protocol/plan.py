@@ -141,7 +141,8 @@ class Plan:
                 if lookup.table == table.name:
                     items += [
                         (number, table.name, piece)
-                        for piece in pieces(self.sizes(lookup.exprs[0].axes))
+                        for whole in pieces(self.sizes(lookup.exprs[0].axes))
+                        for piece in _halved(whole, self.parameters.group_bits - 1)
                     ]
         bins: list[tuple[list[str], list[tuple[int, str, Piece]], int]] = []
         for number, table, piece in items:

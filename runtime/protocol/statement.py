@@ -40,7 +40,7 @@ class Statement:
         except (ValueError, TypeError, msgpack.UnpackException) as error:
             raise InvalidProof("the statement is malformed") from error
         if version != VERSION:
-            raise InvalidProof(f"the proof follows version {version} of the protocol")
+            raise InvalidProof("the proof follows another version of the protocol")
         if (
             any(type(x) is not int for x in (prompt, generated, *tokens))
             or type(hiding) is not bool

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 
 import numpy as np
@@ -25,7 +26,7 @@ from zklemma.runtime.protocol.prover_channel import ProverChannel
 from zklemma.runtime.protocol.statement import Statement
 from zklemma.runtime.protocol.transcript import Transcript
 from zklemma.runtime.protocol.weights import Expander, Tokens
-from zklemma.runtime.protocol.witness import count_uses
+from zklemma.runtime.protocol.witness import Rows, count_uses
 from zklemma.runtime.prover import Prover, commit_weights
 from zklemma.runtime.verifier import Verified, verify
 from zklemma.schema.circuit import Circuit
@@ -48,9 +49,14 @@ class Key:
 
 
 def parameters(
-    log_columns: int, folds: Sequence[int], pads: int = 1500, group_bits: int = 24
+    log_columns: int,
+    folds: Sequence[int],
+    pads: int = 1500,
+    group_bits: int = 22,
+    hiding: int = 1,
 ) -> Parameters:
-    """104 bits or so, with one recursion level for each fold."""
+    """Just over 100 bits, with one recursion level for each fold. A key may say that it hides its
+    weights; here they are not committed with masks, and nobody relies on it."""
     work, masks = 104 - GRIND_BITS, 128
     levels, cells = [], log_columns
     for blowup, fold in enumerate(folds, 3):
@@ -69,6 +75,7 @@ def parameters(
         pads_log_code=pads_log_code,
         pads_queries=queries((pads + 1 + masks) / 2**pads_log_code, work),
         group_bits=group_bits,
+        hiding=1,
     )
 
 
@@ -135,6 +142,24 @@ class Setting:
         einsum_verifier.verify(replay, plan, expander)
         replay.reader.finish()
         return {name for name, value in replay.constraints if value.constant}
+
+    def lost(
+        self, statement: Statement, witness: Witness, circuit: Circuit | None = None
+    ) -> set[str]:
+        """The lookups that look something up that is in no table."""
+        circuit = circuit or self.circuit
+        columns = Columns(
+            circuit, statement.shape, {**self.params, **witness}, np.array(statement.tokens)
+        )
+        return {
+            lookup.name
+            for lookup in circuit.lookups
+            if (self.rows(lookup.table).find([columns.expr(e) for e in lookup.exprs]) < 0).any()
+        }
+
+    @cache  # noqa: B019
+    def rows(self, table: str) -> Rows:
+        return Rows(self.circuit.table[table], self.circuit.data[table])
 
 
 def toy_setting(code: Parameters | None = None, seed: int = 0) -> Setting:

@@ -11,6 +11,7 @@ from zklemma.errors import InvalidProof, RangeError
 from zklemma.runtime import prover
 from zklemma.runtime.progress import Silent
 from zklemma.runtime.protocol.plan import Plan
+from zklemma.runtime.protocol.security import security_bits
 from zklemma.runtime.protocol.statement import Statement
 from zklemma.schema.circuit import Shape
 
@@ -18,8 +19,8 @@ from zklemma.schema.circuit import Shape
 @pytest.mark.parametrize(
     ("prompt", "generated", "hiding", "folds", "group_bits"),
     [
-        (1, 1, False, [4], 24),
-        (5, 4, True, [2, 2], 24),
+        (1, 1, False, [4], 22),
+        (5, 4, True, [2, 2], 22),
         (7, 3, False, [1, 2, 1], 17),
         (3, 2, True, [4], 17),
     ],
@@ -34,9 +35,7 @@ def test_the_miniature_model(
     assert found.statement == statement and found.security_bits >= 100
     plan = Plan(setting.circuit, setting.key.parameters, statement.shape)
     assert (len(plan.groups) > 1) == (group_bits == 17)
-    assert found.security_bits == int(
-        setting.key.parameters.security_bits(plan.lookup_cells, plan.pads)
-    )
+    assert found.security_bits == security_bits(plan)
 
 
 SHAPES = [(1, 1), (1, 7), (4, 4), (7, 1)]
@@ -55,13 +54,13 @@ def test_every_length(tiny: Setting, prompt: int, generated: int, hiding: bool) 
     ("log_columns", "folds", "group_bits", "hiding"),
     [
         (5, [1], 6, True),
-        (5, [5], 24, False),
+        (5, [5], 22, False),
         (8, [3], 5, False),
         (8, [8], 5, True),
-        (9, [2, 3], 24, True),
+        (9, [2, 3], 22, True),
         (9, [6, 3], 6, False),
         (11, [3, 2, 4], 6, True),
-        (11, [1, 1, 1, 1], 24, False),
+        (11, [1, 1, 1, 1], 22, False),
     ],
 )
 def test_levels_and_groups(
@@ -116,19 +115,32 @@ def test_other_weights_than_the_keys_do_not_start_a_prover(tiny: Setting) -> Non
         prover.Prover(tiny.key, tiny.program, params)
 
 
-def test_a_key_of_few_bits_is_not_believed() -> None:
+@pytest.mark.parametrize("part", ["queries", "pads_queries", "levels"])
+def test_a_key_of_few_bits_is_not_believed(part: str) -> None:
     code = parameters(8, [2], pads=300)
-    for weak in (
-        replace(code, queries=100),
-        replace(code, pads_queries=60),
-        replace(code, levels=(replace(code.levels[0], queries=50),)),
-    ):
-        setting = tiny_setting(weak)
-        assert weak.security_bits(100, 200) < 100
-        with pytest.raises(InvalidProof, match="bits of security"):
-            setting.verify(setting.prove(Statement(2, 2, (1, 2, 3, 4), False)))
+    (level,) = code.levels
+    weaker = {"queries": 100, "pads_queries": 60, "levels": (replace(level, queries=50),)}
+    setting = tiny_setting(replace(code, **{part: weaker[part]}))
+    with pytest.raises(InvalidProof, match="bits of security"):
+        setting.verify(setting.prove(Statement(2, 2, (1, 2, 3, 4), False)))
+
+
+def test_a_key_that_hides_no_weights_lets_nothing_hide() -> None:
+    setting = tiny_setting(parameters(8, [2], pads=300, hiding=0))
+    statement = Statement(2, 2, (1, 2, 3, 4), False)
+    assert setting.verify(setting.prove(statement)).statement == statement
+    with pytest.raises(InvalidProof, match="committed without masks"):
+        setting.verify(setting.prove(replace(statement, hiding=True)))
 
 
 def test_rows_round_up_to_three_ones() -> None:
     shape = Shape(10, 10)
     assert shape.rows == 20 and Shape(1, 9).rows == 10 and Shape(8, 10).rows == 20
+
+
+def test_a_proof_hides_nothing_under_a_key_whose_weights_are_not_masked() -> None:
+    setting = tiny_setting(replace(parameters(8, [3]), hiding=0))
+    tokens = (1, 2, 3, 4)
+    assert setting.verify(setting.prove(Statement(2, 2, tokens, False)))
+    with pytest.raises(InvalidProof, match="without masks"):
+        setting.verify(setting.prove(Statement(2, 2, tokens, True)))

@@ -1,0 +1,78 @@
+"""Soundness terms by hand, and parameters that give too little."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+from proving import Setting, parameters
+from zklemma.runtime.protocol.choose import choose_parameters
+from zklemma.runtime.protocol.parameters import Level, Parameters
+from zklemma.runtime.protocol.plan import Plan
+from zklemma.runtime.protocol.security import (
+    LEAST_BITS,
+    claims_at_most,
+    security_bits,
+    sum_bits,
+    terms,
+)
+from zklemma.schema.circuit import Shape
+
+SHAPE = Shape(3, 4)
+GOOD = parameters(13, [3, 2], pads=1500)
+
+
+def test_terms_by_hand(tiny: Setting) -> None:
+    code = Parameters(5, 13, 15, 100, 16, (Level(13, 3, 13, 80, 10),), 128, 15, 90, 24, 0)
+    plan = Plan(tiny.circuit, code, SHAPE)
+    bits = terms(plan, 1000)
+    depth, folded = plan.lookup_depth, 5 + plan.slab_bits
+    assert bits["lookup identity"] == 128 - depth
+    rounds = sum(3 * k + 2 for k in range(depth))
+    assert bits["lookup rounds"] == pytest.approx(128 - math.log2(rounds))
+    assert bits["batching of claims"] == pytest.approx(128 - math.log2(1000))
+    assert bits["row and slab folds"] == pytest.approx(128 - 15 - math.log2(folded + 1))
+    assert bits["column queries"] == pytest.approx(16 + 100 * math.log2(8 / 5))
+    rate = (plan.pads + 129) / 2**15
+    assert bits["pads queries"] == pytest.approx(16 - 90 * math.log2((1 + rate) / 2))
+    assert bits["level 1 folds"] == pytest.approx(128 - 13 - math.log2(3))
+    assert bits["level 1 queries"] == pytest.approx(10 + 80 * math.log2(16 / 9))
+    assert sum_bits(bits) == pytest.approx(-math.log2(sum(2**-x for x in bits.values())))
+    assert security_bits(plan) == math.floor(sum_bits(terms(plan, claims_at_most(plan))))
+
+
+def test_the_identity_of_a_group_counts_its_tables_and_padding(tiny: Setting) -> None:
+    plan = Plan(tiny.circuit, parameters(13, [3, 2], group_bits=6), SHAPE)
+    leaves = max(sum(1 << leaf.piece.log_size for leaf in group.leaves) for group in plan.groups)
+    assert 1 << plan.lookup_depth >= leaves
+    assert terms(plan, 1)["lookup identity"] == 128 - plan.lookup_depth
+
+
+def test_fewer_queries_less_work_or_a_higher_rate_give_fewer_bits(tiny: Setting) -> None:
+    def bits(code: Parameters) -> float:
+        return sum_bits(terms(Plan(tiny.circuit, code, SHAPE), 100))
+
+    level = GOOD.levels[1]
+    for weaker in (
+        replace(GOOD, queries=GOOD.queries - 1),
+        replace(GOOD, grind=GOOD.grind - 1),
+        replace(GOOD, log_code=GOOD.log_code - 1),
+        replace(GOOD, pads_queries=GOOD.pads_queries - 1),
+        replace(GOOD, pads_log_code=GOOD.pads_log_code - 1),
+        replace(GOOD, levels=(GOOD.levels[0], replace(level, queries=level.queries - 1))),
+        replace(GOOD, levels=(GOOD.levels[0], replace(level, log_code=level.log_code - 1))),
+    ):
+        assert bits(weaker) < bits(GOOD)
+
+
+def test_pads_that_fill_their_code_give_nothing(tiny: Setting) -> None:
+    code = replace(GOOD, pads_log_code=7, pads_queries=1 << 19)
+    assert terms(Plan(tiny.circuit, code, SHAPE), 1)["pads queries"] == 16
+
+
+def test_parameters_chosen_for_a_circuit(tiny: Setting) -> None:
+    code = choose_parameters(tiny.circuit, tiny.circuit.max_tokens)
+    assert Parameters.from_list(code.to_list()) == code
+    for shape in (Shape(1, 1), Shape(1, 7), Shape(7, 1), Shape(4, 4)):
+        assert security_bits(Plan(tiny.circuit, code, shape)) >= LEAST_BITS
