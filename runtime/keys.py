@@ -117,12 +117,20 @@ class VerifyingKey:
         return self._tokenizer.encode(text).ids
 
     def text(self, tokens: Sequence[int]) -> str:
-        """The text of tokens; special tokens are left out."""
-        return self._tokenizer.decode(list(tokens))
+        """The text of tokens, special ones shown: what a statement says must all be seen. Only the
+        start that the tokenizer gives every text is left out."""
+        start, ids = self.tokenize(""), list(tokens)
+        if ids[: len(start)] == start:
+            ids = ids[len(start) :]
+        return self._tokenizer.decode(ids, skip_special_tokens=False)
 
     def continuation(self, prompt: Sequence[int], output: Sequence[int]) -> str:
         """The text that ``output`` adds to the text of ``prompt``."""
-        return self.text([*prompt, *output])[len(self.text(prompt)) :]
+        whole, start = self.text([*prompt, *output]), self.text(prompt)
+        if whole.startswith(start):
+            return whole[len(start) :]
+        # The prompt ends inside a character that the output completes.
+        return self._tokenizer.decode(list(output), skip_special_tokens=False)
 
 
 @dataclass(frozen=True)
