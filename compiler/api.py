@@ -96,9 +96,12 @@ def compile(
 
 def _supported_length(checkpoint: Checkpoint, max_tokens: int) -> int:
     longest = checkpoint.config.max_position_embeddings
-    if max_tokens > longest:
-        raise UserError(f"max-tokens is {max_tokens}: the checkpoint has {longest} positions")
-    return Shape(1, max_tokens).rows
+    rows = Shape(1, max_tokens).rows
+    if rows > longest:
+        raise UserError(
+            f"max-tokens {max_tokens} needs {rows} positions: the checkpoint has {longest}"
+        )
+    return rows
 
 
 def _name(source: str | Path) -> str:

@@ -1,0 +1,53 @@
+"""From the shipped checkpoint to a verified answer, with the commands that a user runs."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+from zklemma.runtime.keys import load_artifact, save_artifact, storage
+from zklemma.tools import demo
+
+CHECKPOINT = Path(__file__).parents[2] / "checkpoints" / "tiny-gemma3"
+
+
+def test_shipped_checkpoint(run, tmp_path):
+    model, key, proof = (tmp_path / name for name in ("m.zkl", "m.vk", "a.proof"))
+    compiled = json.loads(
+        run("compile", CHECKPOINT, "-o", model, "--max-tokens", "60", "--json").stdout
+    )
+    assert compiled["max_tokens"] == 64 and compiled["parameters"] > 1_000_000
+    assert compiled["fidelity"]["greedy_agreement"] >= 0.99
+    assert compiled["fidelity"]["positions"] > 1000
+    assert compiled["artifact_bytes"] == model.stat().st_size
+    assert compiled["vk_bytes"] == key.stat().st_size and compiled["seconds"] > 0
+
+    made = json.loads(
+        run(
+            *("prove", model, "--prompt", demo.PROMPT, "--max-new-tokens", 32),
+            *("-o", proof, "--json", "--quiet"),
+        ).stdout
+    )
+    assert made["model_id"] == compiled["model_id"] and made["generated"] == 32
+    assert made["proof_bytes"] < 1 << 20
+
+    command = [sys.executable, "-m", "zklemma.tools.cli", "verify", str(key), str(proof), "--json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    said = json.loads(done.stdout)
+    assert done.returncode == 0 and said["valid"] and said["model_id"] == compiled["model_id"]
+    assert said["prompt"] == demo.PROMPT and said["output"] == made["text"]
+
+    forged = tmp_path / "forged.proof"
+    demo.forge(proof, forged)
+    assert run("verify", key, forged).returncode == 1
+
+
+def test_artifact_round_trip(toy, tmp_path):
+    artifact = load_artifact(toy.model)
+    save_artifact(tmp_path / "again.zkl", artifact)
+    assert (tmp_path / "again.zkl").read_bytes() == toy.model.read_bytes()
+    for column in artifact.key.circuit.home("param"):
+        array = artifact.params[column.name]
+        assert array.dtype == storage(column) and array.flags.aligned
+        assert np.all((column.low <= array) & (array <= column.high))
