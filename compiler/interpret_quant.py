@@ -31,7 +31,7 @@ from ..dialects import quant
 from ..dialects.nn import module_path
 from ..dialects.quant import TableAttr
 from ..dialects.table_expr import evaluate
-from ..errors import RangeError, UserError
+from ..errors import RangeError, UserError, ZklemmaError
 from .analysis.rope_table import rope_table
 
 
@@ -47,7 +47,11 @@ def interpret(
     interpreter.register_implementations(QuantFunctions(weights, np.array(ids, np.int64), rows))
     interpreter.register_implementations(FuncFunctions())
     (function,) = (op for op in module.ops if isinstance(op, FuncOp))
-    (result,) = interpreter.call_op(function, ())
+    try:
+        (result,) = interpreter.call_op(function, ())
+    except ZklemmaError as error:
+        error.__notes__ = []  # the interpreter attaches the whole module
+        raise
     return result
 
 

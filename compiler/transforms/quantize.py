@@ -406,15 +406,15 @@ class _Converter:
         self.values[op.result] = self.requantize(self.add(acc, op), op, frac, bits)
 
     def needs_wide_rows(self, op: nn.LinearOp, frac: int) -> bool:
-        """Whether only a norm reads the result and its smallest rows would be below 2^8 in size.
+        """Whether only a norm reads the result and its smallest rows would be below 2^7 in size.
 
-        Rounding would then change their direction by more than a part in a thousand.
+        Rounding would then change their direction by more than two parts in a thousand.
         """
         norm = _only_user(op)
         if not isinstance(norm, nn.RMSNormOp):
             return False
         least, _ = self.role_squares(norm)
-        return math.sqrt(least / nn.shape_of(op.result)[-1]) * 2.0**frac < 1 << 8
+        return math.sqrt(least / nn.shape_of(op.result)[-1]) * 2.0**frac < 1 << 7
 
     def split_heads(self, op: nn.SplitHeadsOp) -> None:
         split = quant.SplitHeadsOp(self.values[op.x], heads=op.heads.value.data)

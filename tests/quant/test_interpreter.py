@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from zklemma.errors import RangeError
 RSQRT = TableAttr.of("round(2^23 / sqrt(x))", 1 << 14, 1 << 16)
 
 
-def run(build, *arrays: np.ndarray, bits: int = 16, frac: int = 0):
+def run(build, *arrays: np.ndarray, bits: int = 16, frac: int = 0) -> Any:
     """Runs the operation that `build` makes of arguments of `bits` bits."""
     block = Block(arg_types=[QuantTensorType.of(a.shape, bits, frac) for a in arrays])
     op = build(*block.args)
