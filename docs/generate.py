@@ -32,13 +32,15 @@ def module_text(found: object) -> str:
 
 
 def lit_example(folder: str, wanted: str) -> str:
-    """The first section of the first lit test there that speaks of ``wanted``, fenced."""
+    """The first section of a lit test there that speaks of ``wanted``, fenced; its own test first."""
     word = re.compile(rf"(?<![\w.-]){re.escape(wanted)}(?![\w-]|\.\w)")
-    for path in sorted((ROOT / "lit_tests" / folder).glob("*.mlir")):
+    paths = (ROOT / "lit_tests" / folder).glob("*.mlir")
+    for path in sorted(paths, key=lambda path: (path.stem != wanted, path.name)):
         run, _, rest = path.read_text().partition("\n")
-        for section in [] if "invalid" in path.name else rest.split("// -----"):
-            relevant = run if folder == "transforms" else section
-            if word.search(relevant):
+        if "invalid" in path.name or "errors" in path.name:
+            continue
+        for section in rest.split("// -----"):
+            if word.search(run if folder == "transforms" else section):
                 lines = section.strip().splitlines()[:LONGEST_EXAMPLE]
                 source = path.relative_to(ROOT)
                 return f"From `{source}`:\n\n```mlir\n{run}\n" + "\n".join(lines) + "\n```\n"
@@ -74,7 +76,8 @@ def dialect_page(name: str, dialect: Dialect) -> str:
         page += [f"### `{found.name}`\n\n{text_of(found)}\n" for found in attributes]
     page.append("## Operations\n")
     for op in operations:
-        page += [operation(op), lit_example("dialects", op.name)]
+        text = operation(op)
+        page += [text, "" if "```" in text else lit_example("dialects", op.name)]
     return "\n".join(part for part in page if part)
 
 
