@@ -75,7 +75,7 @@ def parameters(
         pads_log_code=pads_log_code,
         pads_queries=queries((pads + 1 + masks) / 2**pads_log_code, work),
         group_bits=group_bits,
-        hiding=1,
+        hiding=hiding,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from proving import Setting, parameters
+from zklemma.runtime.protocol.channel import Channel, Reader
 from zklemma.runtime.protocol.choose import choose_parameters
 from zklemma.runtime.protocol.parameters import Level, Parameters
 from zklemma.runtime.protocol.plan import Plan
@@ -17,6 +18,8 @@ from zklemma.runtime.protocol.security import (
     sum_bits,
     terms,
 )
+from zklemma.runtime.protocol.statement import Statement
+from zklemma.runtime.verifier import begin, verify_relations
 from zklemma.schema.circuit import Shape
 
 SHAPE = Shape(3, 4)
@@ -47,6 +50,15 @@ def test_the_identity_of_a_group_counts_its_tables_and_padding(tiny: Setting) ->
     leaves = max(sum(1 << leaf.piece.log_size for leaf in group.leaves) for group in plan.groups)
     assert 1 << plan.lookup_depth >= leaves
     assert terms(plan, 1)["lookup identity"] == 128 - plan.lookup_depth
+
+
+def test_claims_are_counted(tiny: Setting) -> None:
+    statement = Statement(2, 2, (1, 2, 3, 4), False)
+    plan = Plan(tiny.circuit, tiny.key.parameters, statement.shape)
+    reader = Reader(tiny.prove(statement)[4 + len(statement.encode()) :])
+    channel = Channel(begin(tiny.key, statement), reader, hiding=False)
+    claims = verify_relations(channel, plan, statement).claims
+    assert len(claims) <= claims_at_most(plan)
 
 
 def test_fewer_queries_less_work_or_a_higher_rate_give_fewer_bits(tiny: Setting) -> None:

@@ -1,0 +1,93 @@
+"""Smoke tests of hiding: nothing that is sent repeats, and what is sent masked is uniform enough."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import pytest
+from zklemma.runtime.field import P
+from zklemma.runtime.protocol.prover_channel import ProverChannel
+from zklemma.runtime.protocol.statement import Statement
+
+STATEMENT = Statement(3, 2, (1, 2, 3, 4, 5), True)
+
+
+def messages(setting: Any, statement: Statement, **options: Any) -> dict[str, bytes]:
+    """What a prover says, by label; columns and work are left out."""
+    said: dict[str, bytes] = {}
+    raw = ProverChannel.raw
+
+    def listen(self: ProverChannel, label: str, data: bytes) -> None:
+        if label not in ("columns", "work"):
+            said[label] = said.get(label, b"") + data
+        raw(self, label, data)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ProverChannel, "raw", listen)
+        setting.prove(statement, **options)
+    return said
+
+
+def elements(said: dict[str, bytes]) -> list[bytes]:
+    return [data[i : i + 16] for data in said.values() for i in range(0, len(data), 16)]
+
+
+def test_two_proofs_of_one_statement_share_nothing(tiny: Any) -> None:
+    first, second = (elements(messages(tiny, STATEMENT)) for _ in range(2))
+    assert len(first) == len(second) > 200
+    assert not set(first) & set(second)
+    assert len(set(first)) == len(first)
+
+
+def test_masked_values_differ_from_the_true_ones(tiny: Any) -> None:
+    clear = Statement(3, 2, (1, 2, 3, 4, 5), False)
+    true, masked = messages(tiny, clear), messages(tiny, STATEMENT)
+    assert {k: len(v) for k, v in true.items()} == {k: len(v) for k, v in masked.items()}
+    assert not set(elements(masked)) & set(elements(true))
+    # What is known to be zero is not sent as zero.
+    assert true["lookup root"][:16] == bytes(16) != masked["lookup root"][:16]
+    assert true["linear value"] == bytes(16) != masked["linear value"]
+
+
+def test_what_is_sent_looks_uniform(tiny: Any) -> None:
+    """Every word of every message is a fair draw from F: bits of many words, counted."""
+    words = []
+    for _ in range(3):
+        said = messages(tiny, STATEMENT)
+        data = b"".join(d for label, d in said.items() if "root" not in label or "lookup" in label)
+        words += np.frombuffer(data, "<u8").tolist()
+    assert all(word < P for word in words) and 0 not in words
+    assert len(words) > 1500 and len(set(words)) == len(words)
+    for bit in range(64):
+        count = sum(word >> bit & 1 for word in words)
+        assert abs(count - len(words) / 2) < 6 * len(words) ** 0.5 / 2
+
+
+def test_the_length_tells_nothing_but_the_shape(tiny: Any) -> None:
+    """Other tokens, other values: the same messages of the same sizes."""
+    other = Statement(3, 2, (0, 0, 5, 5, 1), True)
+    sizes = [{k: len(v) for k, v in messages(tiny, s).items()} for s in (STATEMENT, other)]
+    assert sizes[0] == sizes[1]
+
+
+def test_opened_witness_columns_do_not_repeat(tiny: Any) -> None:
+    """The mask cells and salts are fresh: the witness's codewords differ everywhere."""
+    codeword = import_module("zklemma.runtime.protocol.codeword").Codeword
+    found: list[np.ndarray] = []
+    opening = codeword.open
+
+    def keep(self: Any, positions: list[int]) -> bytes:
+        found.append(self.matrix)
+        return opening(self, positions)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(codeword, "open", keep)
+        for _ in range(2):
+            tiny.prove(STATEMENT)
+    half = len(found) // 2
+    witness, pads = 1, half - 1
+    for tree in (witness, pads):
+        first, second = found[tree], found[half + tree]
+        assert first.shape == second.shape and not (first == second).any()
