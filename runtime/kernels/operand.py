@@ -17,3 +17,12 @@ def operand(x: ArrayLike, dtype: DTypeLike = np.uint64) -> NDArray[Any]:
     view = np.ascontiguousarray(x, dtype).view()
     view.flags.writeable = False
     return view
+
+
+def rows(x: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """The two rows of a table (2, n), each contiguous and read-only; no copy of a half of a table."""
+    if x.strides[-1] != x.itemsize:
+        x = np.ascontiguousarray(x)
+    view = x.view()
+    view.flags.writeable = False
+    return view[0], view[1]

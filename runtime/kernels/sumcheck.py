@@ -1,8 +1,9 @@
 """Sumcheck and LogUp-GKR passes over tables of K elements, shape (2, n).
 
 The first variable is the top bit of the index: fixing it to r maps the halves (t_lo, t_hi) to
-t_lo + r (t_hi - t_lo). Sources: Thaler, "Proofs, Arguments, and Zero-Knowledge", chapter 4;
-Papini and Haboeck, "Improving logarithmic derivative lookups using GKR", ePrint 2023/1284.
+t_lo + r (t_hi - t_lo). Tables may be views, such as a half of a table: only their two rows must each
+be contiguous. Sources: Thaler, "Proofs, Arguments, and Zero-Knowledge", chapter 4; Papini and
+Haboeck, "Improving logarithmic derivative lookups using GKR", ePrint 2023/1284.
 
 A round's sums are kept as sums of the low and of the high 32 bits of each term (exact below 2^32
 terms), which vectorises where a chain of modular additions would not.
@@ -10,7 +11,7 @@ terms), which vectorises where a chain of modular additions would not.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numba import njit
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from .. import field
 from .goldilocks import LOW, S32, ZERO, add, kmul, sub
-from .operand import operand
+from .operand import operand, rows
 from .pool import chunks
 
 Array = NDArray[np.uint64]
@@ -30,11 +31,11 @@ BLOCK = 256
 
 @njit(cache=True, nogil=True)
 def _fold(table, r, out, lo, hi):
-    half = out.shape[1]
+    half = out[0].size
     r0, r1 = r[0], r[1]
-    a0, a1 = table[0, lo:hi], table[1, lo:hi]
-    b0, b1 = table[0, half + lo : half + hi], table[1, half + lo : half + hi]
-    out0, out1 = out[0, lo:hi], out[1, lo:hi]
+    a0, a1 = table[0][lo:hi], table[1][lo:hi]
+    b0, b1 = table[0][half + lo : half + hi], table[1][half + lo : half + hi]
+    out0, out1 = out[0][lo:hi], out[1][lo:hi]
     for i in range(hi - lo):
         u0, u1 = a0[i], a1[i]
         c0, c1 = kmul(sub(b0[i], u0), sub(b1[i], u1), r0, r1)
@@ -44,11 +45,11 @@ def _fold(table, r, out, lo, hi):
 
 @njit(cache=True, nogil=True)
 def _inner_round(f, g, sums, lo, hi):
-    half = f.shape[1] // 2
-    f0, f1 = f[0, lo:hi], f[1, lo:hi]
-    g0, g1 = g[0, lo:hi], g[1, lo:hi]
-    d0, d1 = f[0, half + lo : half + hi], f[1, half + lo : half + hi]
-    e0, e1 = g[0, half + lo : half + hi], g[1, half + lo : half + hi]
+    half = f[0].size // 2
+    f0, f1 = f[0][lo:hi], f[1][lo:hi]
+    g0, g1 = g[0][lo:hi], g[1][lo:hi]
+    d0, d1 = f[0][half + lo : half + hi], f[1][half + lo : half + hi]
+    e0, e1 = g[0][half + lo : half + hi], g[1][half + lo : half + hi]
     la, ha, lb, hb = ZERO, ZERO, ZERO, ZERO
     lc, hc, ld, hd = ZERO, ZERO, ZERO, ZERO
     for i in range(hi - lo):
@@ -159,11 +160,11 @@ def _eq_step(table, size, r, lo, hi):
 
 @njit(cache=True, nogil=True)
 def _fraction_layer(p, q, p_out, q_out, lo, hi):
-    half = p_out.shape[1]
-    pl0, pl1, ql0, ql1 = p[0, lo:hi], p[1, lo:hi], q[0, lo:hi], q[1, lo:hi]
-    ph0, ph1 = p[0, half + lo : half + hi], p[1, half + lo : half + hi]
-    qh0, qh1 = q[0, half + lo : half + hi], q[1, half + lo : half + hi]
-    po0, po1, qo0, qo1 = p_out[0, lo:hi], p_out[1, lo:hi], q_out[0, lo:hi], q_out[1, lo:hi]
+    half = p_out[0].size
+    pl0, pl1, ql0, ql1 = p[0][lo:hi], p[1][lo:hi], q[0][lo:hi], q[1][lo:hi]
+    ph0, ph1 = p[0][half + lo : half + hi], p[1][half + lo : half + hi]
+    qh0, qh1 = q[0][half + lo : half + hi], q[1][half + lo : half + hi]
+    po0, po1, qo0, qo1 = p_out[0][lo:hi], p_out[1][lo:hi], q_out[0][lo:hi], q_out[1][lo:hi]
     for i in range(hi - lo):
         x0, x1 = kmul(pl0[i], pl1[i], qh0[i], qh1[i])
         y0, y1 = kmul(ph0[i], ph1[i], ql0[i], ql1[i])
@@ -185,14 +186,14 @@ def _cross(p00, p01, p10, p11, q00, q01, q10, q11, w0, w1):
 @njit(cache=True, nogil=True)
 def _logup_round(eq, p0, p1, q0, q1, lam, sums, lo, hi):
     """The sums for X = 0, X = 1 and the coefficient of X^2, with lam q1 joined to p1."""
-    half = eq.shape[1]
+    half = eq[0].size
     lam0, lam1 = lam[0], lam[1]
-    w0, w1 = eq[0, lo:hi], eq[1, lo:hi]
-    a0, a1, b0, b1 = p0[0, lo:hi], p0[1, lo:hi], p1[0, lo:hi], p1[1, lo:hi]
-    c0, c1, d0, d1 = q0[0, lo:hi], q0[1, lo:hi], q1[0, lo:hi], q1[1, lo:hi]
+    w0, w1 = eq[0][lo:hi], eq[1][lo:hi]
+    a0, a1, b0, b1 = p0[0][lo:hi], p0[1][lo:hi], p1[0][lo:hi], p1[1][lo:hi]
+    c0, c1, d0, d1 = q0[0][lo:hi], q0[1][lo:hi], q1[0][lo:hi], q1[1][lo:hi]
     start, stop = half + lo, half + hi
-    e0, e1, f0, f1 = p0[0, start:stop], p0[1, start:stop], p1[0, start:stop], p1[1, start:stop]
-    g0, g1, h0, h1 = q0[0, start:stop], q0[1, start:stop], q1[0, start:stop], q1[1, start:stop]
+    e0, e1, f0, f1 = p0[0][start:stop], p0[1][start:stop], p1[0][start:stop], p1[1][start:stop]
+    g0, g1, h0, h1 = q0[0][start:stop], q0[1][start:stop], q1[0][start:stop], q1[1][start:stop]
     la, ha, lb, hb = ZERO, ZERO, ZERO, ZERO
     lc, hc, ld, hd = ZERO, ZERO, ZERO, ZERO
     le, he, lf, hf = ZERO, ZERO, ZERO, ZERO
@@ -249,18 +250,18 @@ def _half(*tables: Array) -> int:
 
 def fold(table: Array, r: Array) -> Array:
     """Fix the first variable of a table (2, n) to r (2,): (2, n/2)."""
-    return fold_many(table[None], r)[0]
+    return fold_many([table], r)[0]
 
 
-def fold_many(tables: Array, r: Array) -> Array:
-    """`fold` of each of the tables [k, 2, n]: [k, 2, n/2]."""
-    half = _half(tables)
-    tables, r = operand(tables), operand(r)
-    out = np.empty((tables.shape[0], 2, half), np.uint64)
+def fold_many(tables: Array | Sequence[Array], r: Array) -> Array:
+    """`fold` of each of k tables (2, n), given as [k, 2, n] or one by one: [k, 2, n/2]."""
+    half = _half(*tables)
+    sources, r = [rows(t) for t in tables], operand(r)
+    out = np.empty((len(sources), 2, half), np.uint64)
 
     def run(lo: int, hi: int) -> None:
-        for table, folded in zip(tables, out, strict=True):
-            _fold(table, r, folded, lo, hi)
+        for source, folded in zip(sources, out, strict=True):
+            _fold(source, r, (folded[0], folded[1]), lo, hi)
 
     chunks(run, half, GRAIN)
     return out
@@ -269,8 +270,8 @@ def fold_many(tables: Array, r: Array) -> Array:
 def inner_round(f: Array, g: Array) -> Array:
     """sum_x f(X, x) g(X, x) at X = 0 and 2, as [2, 2], for tables (2, n)."""
     half = _half(f, g)
-    f, g = operand(f), operand(g)
-    return _total(lambda sums, lo, hi: _inner_round(f, g, sums, lo, hi), half, 2)
+    left, right = rows(f), rows(g)
+    return _total(lambda sums, lo, hi: _inner_round(left, right, sums, lo, hi), half, 2)
 
 
 def product_round(tables: Array) -> Array:
@@ -295,10 +296,10 @@ def eq_table(point: Array) -> Array:
 def fraction_layer(p: Array, q: Array) -> tuple[Array, Array]:
     """Sums p_lo/q_lo + p_hi/q_hi of the halves of p, q (2, n), as unreduced fractions (2, n/2)."""
     half = _half(p, q)
-    p, q = operand(p), operand(q)
-    p_out, q_out = np.empty((2, half), np.uint64), np.empty((2, half), np.uint64)
-    chunks(lambda lo, hi: _fraction_layer(p, q, p_out, q_out, lo, hi), half, GRAIN)
-    return p_out, q_out
+    out = np.empty((2, 2, half), np.uint64)
+    sides = rows(p), rows(q), (out[0, 0], out[0, 1]), (out[1, 0], out[1, 1])
+    chunks(lambda lo, hi: _fraction_layer(*sides, lo, hi), half, GRAIN)
+    return out[0], out[1]
 
 
 def logup_round(eq: Array, p0: Array, p1: Array, q0: Array, q1: Array, lam: Array) -> Array:
@@ -309,9 +310,8 @@ def logup_round(eq: Array, p0: Array, p1: Array, q0: Array, q1: Array, lam: Arra
     half = _half(p0, p1, q0, q1)
     if eq.shape != (2, half):
         raise ValueError(f"eq has shape {eq.shape}, not {(2, half)}")
-    eq, p0, p1, q0, q1, lam = (operand(t) for t in (eq, p0, p1, q0, q1, lam))
-    at0, at1, square = _total(
-        lambda sums, lo, hi: _logup_round(eq, p0, p1, q0, q1, lam, sums, lo, hi), half, 3
-    )
-    at2 = field.add(field.sub(field.add(at1, at1), at0), field.add(square, square))
-    return np.stack([at0, at1, at2])
+    tables, lam = (rows(eq), rows(p0), rows(p1), rows(q0), rows(q1)), operand(lam)
+    totals = _total(lambda sums, lo, hi: _logup_round(*tables, lam, sums, lo, hi), half, 3).tolist()
+    at0, at1, square = totals
+    at2 = [(2 * y - x + 2 * z) % field.P for x, y, z in zip(at0, at1, square, strict=True)]
+    return np.array([at0, at1, at2], np.uint64)

@@ -54,3 +54,22 @@ def test_cache_falls_back_when_the_package_is_read_only(tmp_path: Path) -> None:
     code = "import leaf; leaf.one()"
     subprocess.run([sys.executable, "-c", code], env=environment, check=True)
     assert list(home.rglob("*.nbi"))
+
+
+def test_freed_memory_is_kept() -> None:
+    """A large array that was freed costs no page faults to make again."""
+    code = """
+import resource
+import numpy as np
+from zklemma.runtime.kernels.memory import keep_freed_memory
+
+keep_freed_memory()
+np.ones(1 << 23)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+np.ones(1 << 23)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+    run = [sys.executable, "-c", code]
+    faults = int(subprocess.run(run, check=True, capture_output=True, text=True).stdout)
+    if sys.platform == "linux":
+        assert faults < 16

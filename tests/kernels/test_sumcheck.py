@@ -117,3 +117,18 @@ def test_mismatched_tables() -> None:
     ):
         with pytest.raises(ValueError):
             call()
+
+
+def test_halves_of_tables_are_taken_as_they_are() -> None:
+    """Views whose rows are contiguous give what their copies give."""
+    p, q, lam = table((2, 64), 1), table((2, 64), 2), table((2,), 3)
+    eq = table((2, 16), 4)
+    views = (p[:, :32], p[:, 32:], q[:, :32], q[:, 32:])
+    copies = [v.copy() for v in views]
+    a, b, c, d = copies
+    assert (
+        sumcheck.logup_round(eq, *views, lam) == sumcheck.logup_round(eq, a, b, c, d, lam)
+    ).all()
+    assert (sumcheck.fold_many(views, lam) == sumcheck.fold_many(np.stack(copies), lam)).all()
+    strided = table((2, 128), 5)[:, ::2]
+    assert (sumcheck.fold(strided, lam) == sumcheck.fold(strided.copy(), lam)).all()
