@@ -13,7 +13,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .compiler.api import compile
     from .runtime.answer import Answer, prove
     from .runtime.keys import (
         Artifact,
@@ -24,9 +23,10 @@ if TYPE_CHECKING:
         save_key,
     )
     from .runtime.verifier import Verified, verify
+    from .tools.compiling import compile
 
 _HOMES = {
-    "compile": ".compiler.api",
+    "compile": ".tools.compiling",
     "prove": ".runtime.answer",
     "Answer": ".runtime.answer",
     "verify": ".runtime.verifier",

@@ -97,12 +97,12 @@ def compile(
     files.require_writable(output)
     files.require_writable(vk)
 
-    from ..compiler import api
     from ..runtime.keys import save_artifact, save_key
+    from . import compiling
 
     start = time.perf_counter()
-    with console.Bar(list(api.STAGES), not quiet) as bar:
-        artifact, report = api.compile(checkpoint, max_tokens, bar)
+    with console.Bar(list(compiling.STAGES), not quiet) as bar:
+        artifact, report = compiling.compile(checkpoint, max_tokens, bar)
     sizes = {
         "artifact_bytes": save_artifact(output, artifact),
         "vk_bytes": save_key(vk, artifact.key),
@@ -125,6 +125,34 @@ def compile(
             "time": f"{report['seconds']:.1f} s",
         },
     )
+
+
+@command
+def export(
+    checkpoint: Annotated[
+        str, typer.Argument(help="A local Gemma-3 checkpoint in Hugging Face format, or a hub id.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The file to write (.mlir).")],
+    max_tokens: Annotated[int, typer.Option(help="The number of positions.")] = 64,
+) -> None:
+    """Write a checkpoint as calibrated `nn` text, which zk-opt can lower to any level."""
+    from ..runtime import files
+
+    files.require_writable(output)
+
+    from io import StringIO
+
+    from xdsl.printer import Printer
+
+    from ..compiler.calibrated import calibrated_model, supported_length
+    from ..compiler.frontend.checkpoint import load_checkpoint
+
+    loaded = load_checkpoint(checkpoint)
+    module = calibrated_model(loaded, supported_length(loaded, max_tokens))
+    with files.atomic_write(output) as file:
+        text = StringIO()
+        Printer(stream=text).print_op(module)
+        file.write(f"{text.getvalue()}\n".encode())
 
 
 @command

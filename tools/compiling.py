@@ -1,4 +1,4 @@
-"""From a checkpoint to an artifact: the whole compiler in one call.
+"""From a checkpoint to an artifact: compiler and runtime in one call.
 
 load -> import (torch.export) -> raise -> calibrate -> quantise -> stack layers -> batch decode ->
 lower to the circuit -> integer weights -> code parameters -> commit to the weights -> fidelity.
@@ -9,27 +9,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tokenizers import Tokenizer
 from xdsl.context import Context
 
-from ..errors import UserError
+from ..compiler.analysis.fidelity import fidelity, logits_scale, pytorch_logits
+from ..compiler.calibrated import Texts, calibrated_model, supported_length
+from ..compiler.emit import param_arrays
+from ..compiler.frontend.checkpoint import Checkpoint, load_checkpoint
+from ..compiler.pipelines import TO_QUANT, lower, run_passes
+from ..compiler.weights import quantized_weights
 from ..runtime.executor import Executor
 from ..runtime.keys import Artifact, VerifyingKey
 from ..runtime.progress import Clock, Progress, Silent
 from ..runtime.protocol.choose import choose_parameters
 from ..runtime.prover import commit_weights
-from ..schema.circuit import Shape
 from ..schema.encoding import encode_circuit, encode_program
-from .analysis.calibrate import calibrate, calibration_sequences
-from .analysis.fidelity import fidelity, logits_scale, pytorch_logits
-from .emit import param_arrays
-from .frontend.checkpoint import Checkpoint, load_checkpoint
-from .frontend.importer import import_model
-from .pipelines import TO_QUANT, lower, run_passes
-from .transforms.raise_to_nn import RaiseToNN
-from .weights import quantized_weights
 
-TEXTS = Path(__file__).parent / "analysis"
 STAGES = ("load", "import", "calibrate", "lower", "weights", "fidelity")
 
 
@@ -42,22 +36,11 @@ def compile(
     the circuit serves without padding. ``source`` is a local directory in Hugging Face format, or
     a hub id.
     """
-    if max_tokens < 2:
-        raise UserError(f"max-tokens is {max_tokens}: a proof needs at least 2")
     clock = Clock(progress or Silent())
     clock.start("load")
     checkpoint = load_checkpoint(source)
-    max_tokens = _supported_length(checkpoint, max_tokens)
-    text = _Text(checkpoint)
-
-    clock.start("import")
-    module = import_model(checkpoint, max_tokens)
-    run_passes(Context(), module, (RaiseToNN(),))
-    clock.start("calibrate")
-    sequences = calibration_sequences(
-        text.ids("calibration.txt"), max_tokens, checkpoint.config.vocab_size, text.start
-    )
-    calibrate(module, checkpoint.tensor, sequences)
+    max_tokens = supported_length(checkpoint, max_tokens)
+    module = calibrated_model(checkpoint, max_tokens, clock.start)
     clock.start("lower")
     run_passes(Context(), module, TO_QUANT)
     scale = logits_scale(module)
@@ -78,7 +61,7 @@ def compile(
         pytorch_logits(checkpoint),
         Executor(circuit, program, params).logits,
         scale,
-        text.windows("heldout.txt", max_tokens),
+        Texts(checkpoint).windows("heldout.txt", max_tokens),
     )
     clock.stop()
     report = {
@@ -94,16 +77,6 @@ def compile(
     return Artifact(key, encode_program(program), params, meta), report
 
 
-def _supported_length(checkpoint: Checkpoint, max_tokens: int) -> int:
-    longest = checkpoint.config.max_position_embeddings
-    rows = Shape(1, max_tokens).rows
-    if rows > longest:
-        raise UserError(
-            f"max-tokens {max_tokens} needs {rows} positions: the checkpoint has {longest}"
-        )
-    return rows
-
-
 def _name(source: str | Path) -> str:
     path = Path(source)
     return path.resolve().name if path.is_dir() else str(source)
@@ -113,21 +86,3 @@ def _end_tokens(checkpoint: Checkpoint) -> list[int]:
     """The ids that end a text."""
     found = checkpoint.config.eos_token_id
     return [] if found is None else [found] if isinstance(found, int) else sorted(found)
-
-
-class _Text:
-    """The texts that ship with the package, in a checkpoint's tokens."""
-
-    def __init__(self, checkpoint: Checkpoint):
-        self._tokenizer = Tokenizer.from_str(checkpoint.tokenizer_json.decode())
-        self.start = self._tokenizer.encode("").ids
-        """What every sequence starts with: ``<bos>``."""
-
-    def ids(self, name: str) -> list[int]:
-        text = (TEXTS / name).read_text(encoding="utf-8")
-        return self._tokenizer.encode(text, add_special_tokens=False).ids
-
-    def windows(self, name: str, tokens: int) -> list[list[int]]:
-        """The whole text in sequences of at most ``tokens``."""
-        ids, length = self.ids(name), tokens - len(self.start)
-        return [[*self.start, *ids[i : i + length]] for i in range(0, len(ids), length)]
