@@ -51,3 +51,15 @@ def test_artifact_round_trip(toy, tmp_path):
         array = artifact.params[column.name]
         assert array.dtype == storage(column) and array.flags.aligned
         assert np.all((column.low <= array) & (array <= column.high))
+
+
+def test_exported_model_lowers_to_any_level(run, tmp_path):
+    text = tmp_path / "model.mlir"
+    assert run("export", CHECKPOINT, "-o", text, "--max-tokens", "8").returncode == 0
+    for passes, level in (("raise-to-nn", "nn.rms_norm"), ("compile-to-circuit", "circuit.einsum")):
+        done = subprocess.run(
+            [Path(sys.executable).with_name("zk-opt"), text, "-p", passes],
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0 and level in done.stdout

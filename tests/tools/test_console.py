@@ -1,0 +1,45 @@
+"""What is printed is safe for a terminal and readable."""
+
+import os
+import pty
+import subprocess
+import sys
+
+from zklemma.tools import console
+
+
+def test_control_characters_do_not_reach_the_terminal():
+    hostile = "a\x1b[31mb\x07\u202e\x9b0m\r"
+    shown = console.printable(hostile)
+    assert shown == r"a\x1b[31mb\x07\u202e\x9b0m\r" and shown.isprintable()
+    assert console.printable("été\n漢字\t🦊") == "été\n漢字\t🦊"
+    assert console.one_line("one\ntwo\n  three") == "one two three"
+
+
+def test_sizes_and_values():
+    assert [console.size(n) for n in (0, 1023, 1536, 5 << 20, 3 << 30)] == [
+        *("0 bytes", "1023 bytes", "1.5 KiB", "5.0 MiB", "3.0 GiB")
+    ]
+    assert console.value({"a": 1234567, "b": [1, True]}) == "a 1,234,567, b 1, True"
+
+
+def test_bar_draws_on_a_terminal_only():
+    code = """
+from zklemma.tools.console import Bar
+with Bar(["commit", "open"]) as bar:
+    bar.stage("commit", 1.0)
+    bar.stage("open", 0.5)
+"""
+    silent = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert silent.stdout == silent.stderr == b""
+    leader, follower = pty.openpty()
+    subprocess.run([sys.executable, "-c", code], stderr=follower, check=True)
+    os.close(follower)
+    drawn = b""
+    try:
+        while part := os.read(leader, 4096):
+            drawn += part
+    except OSError:  # the terminal has no writer left
+        pass
+    os.close(leader)
+    assert b"open" in drawn and b"77%" in drawn
