@@ -2,7 +2,6 @@
 PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= 2
-export OMP_NUM_THREADS ?= 2
 
 .PHONY: all demo test lint format pytest lit docs bench clean
 
@@ -33,7 +32,7 @@ lit: .venv/.installed
 	$(BIN)/lit --quiet --workers $(WORKERS) lit_tests
 
 pytest: .venv/.installed
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
 
 docs: .venv/.installed
 	$(BIN)/python docs/generate.py

@@ -11,17 +11,17 @@ from typing import Any
 # How long each stage of a command takes, relative to the others: only the estimate of the remaining
 # time depends on it.
 SHARES = {
-    "execute": 5,
-    "commit": 25,
-    "lookup": 35,
-    "einsum": 10,
+    "execute": 8,
+    "commit": 30,
+    "lookup": 27,
+    "einsum": 7,
     "open": 25,
-    "load": 2,
-    "import": 20,
-    "calibrate": 15,
-    "lower": 25,
-    "weights": 10,
-    "fidelity": 28,
+    "load": 1,
+    "import": 36,
+    "calibrate": 20,
+    "lower": 12,
+    "weights": 16,
+    "fidelity": 15,
 }
 
 
