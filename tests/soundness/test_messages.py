@@ -1,0 +1,377 @@
+"""Provers that lie in one message and go on honestly from there.
+
+Unlike a flipped bit, the lie is part of the transcript, so that just the check that is there for it can notice.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import pytest
+from zklemma.errors import InvalidProof
+from zklemma.runtime import prover, verifier
+from zklemma.runtime.field import Ext, P
+from zklemma.runtime.protocol import codeword, opening_prover, opening_verifier, pads_prover
+from zklemma.runtime.protocol.channel import Affine, Channel, Reader
+from zklemma.runtime.protocol.einsum_prover import read_value
+from zklemma.runtime.protocol.plan import Plan
+from zklemma.runtime.protocol.prover_channel import ProverChannel, as_pair
+from zklemma.runtime.protocol.statement import Statement
+from zklemma.runtime.protocol.weights import Expander, Tokens
+from zklemma.runtime.randomness import Randomness
+from zklemma.runtime.verifier import begin, verify_relations
+
+proving = import_module("proving")
+
+MODES = pytest.mark.parametrize("hiding", [False, True], ids=["clear", "hiding"])
+IN_PADS = "the relations do not hold for the committed pads"
+MASKED = "opening: the masked claim does not hold"
+FOLDED = "opening: the folded vector does not satisfy the claims"
+LAYER = "lookup: a layer of fractions does not hold"
+
+# Label, which of its messages, which element: the reason; in hiding, a masked value's is in the pads.
+MASKED_LIES = [
+    ("lookup root", 0, 0, "lookup: the sum of fractions does not hold"),
+    ("lookup root", 0, 1, LAYER),
+    ("lookup round", 0, 0, LAYER),
+    ("lookup round", -1, 2, LAYER),
+    ("lookup children", 0, 1, LAYER),
+    ("lookup children", -1, 2, LAYER),
+    ("einsum values", 0, 0, "requantize does not hold"),
+    ("einsum values", 1, 1, "cube does not hold"),
+    ("linear value", 0, 0, "total does not hold"),
+    ("einsum round", 0, 0, "einsum sumcheck does not hold"),
+    ("einsum round", -1, 3, "einsum sumcheck does not hold"),
+    ("factor", 0, 0, "einsum sumcheck does not hold"),
+    ("factor", -1, 0, "einsum partial product does not hold"),
+    ("partial product", 0, 0, "einsum partial product does not hold"),
+    ("row round", 0, 0, MASKED),
+    ("slab round", -1, 1, MASKED),
+    ("mask", 0, 0, MASKED),
+]
+CLEAR_LIES = [
+    ("fold round", 0, 0, FOLDED),
+    ("fold round", -1, 1, FOLDED),
+    ("final", 0, 0, FOLDED),
+    ("final", 0, -1, FOLDED),
+    ("final round", -1, 0, FOLDED),
+    ("pad sums", 0, 0, IN_PADS),
+    ("pad sums", 0, 1, "a product of pads is wrong"),
+    ("pad sums", 0, 2, "a product of pads is wrong"),
+    ("pads", 0, -1, "the pads sent are not the committed ones"),
+]
+
+
+@pytest.fixture(scope="module")
+def setting() -> Any:
+    """Two levels and several groups, so that every kind of message occurs."""
+    return proving.tiny_setting(proving.parameters(8, [1, 1], pads=400, group_bits=6))
+
+
+def statement(hiding: bool) -> Statement:
+    return Statement(2, 3, (1, 2, 3, 4, 5), hiding)
+
+
+def lying(
+    setting: Any, hiding: bool, change: Callable[[ProverChannel, str, list[Ext]], list[Ext]]
+) -> bytes:
+    """A proof whose elements go through ``change`` before they are sent."""
+    clear = ProverChannel.clear
+
+    def send(self: ProverChannel, label: str, values: Sequence[Ext]) -> None:
+        clear(self, label, change(self, label, list(values)))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ProverChannel, "clear", send)
+        return setting.prove(statement(hiding))
+
+
+def count(setting: Any, hiding: bool) -> dict[str, int]:
+    found: dict[str, int] = {}
+
+    def listen(_: ProverChannel, label: str, values: list[Ext]) -> list[Ext]:
+        found[label] = found.get(label, 0) + 1
+        return values
+
+    assert setting.verify(lying(setting, hiding, listen)).statement == statement(hiding)
+    return found
+
+
+@pytest.fixture(scope="module")
+def messages(setting: Any) -> dict[str, int]:
+    """How many messages of each label there are; the same in both modes."""
+    found = count(setting, False)
+    assert found == count(setting, True)
+    lies = {label for label, *_ in (*MASKED_LIES, *CLEAR_LIES)}
+    assert set(found) == lies | {"opened value"}
+    return found
+
+
+@MODES
+@pytest.mark.parametrize(
+    ("label", "number", "element", "reason"),
+    [*MASKED_LIES, *CLEAR_LIES, ("opened value", 0, 0, MASKED)],
+)
+def test_one_element_is_wrong(
+    setting: Any,
+    messages: dict[str, int],
+    hiding: bool,
+    label: str,
+    number: int,
+    element: int,
+    reason: str,
+) -> None:
+    left = number % messages[label]
+
+    def lie(_: ProverChannel, heard: str, values: list[Ext]) -> list[Ext]:
+        nonlocal left
+        if heard == label:
+            if left == 0:
+                values[element] = values[element] + Ext(1, 1)
+            left -= 1
+        return values
+
+    proof = lying(setting, hiding, lie)
+    assert left < 0
+    if hiding and label == "opened value":
+        reason = FOLDED
+    elif hiding and (label, number, element, reason) in MASKED_LIES:
+        reason = IN_PADS
+    with pytest.raises(InvalidProof, match=f"^{re.escape(reason)}$"):
+        setting.verify(proof)
+
+
+@MODES
+@pytest.mark.parametrize("number", [0, 1])
+def test_another_vector_is_committed_than_is_folded(
+    setting: Any, hiding: bool, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The commitment of each level, to a vector that differs in one cell."""
+    commit, calls = opening_prover._commit, 0
+
+    def other(f: np.ndarray, fold_bits: int, log_code: int) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == number + 1:
+            f = f.copy()
+            f[0, 3] = (int(f[0, 3]) + 1) % P
+        return commit(f, fold_bits, log_code)
+
+    monkeypatch.setattr(opening_prover, "_commit", other)
+    proof = setting.prove(statement(hiding))
+    assert calls == 2
+    with pytest.raises(InvalidProof, match=FOLDED):
+        setting.verify(proof)
+
+
+@MODES
+def test_work_that_was_not_done(
+    setting: Any, hiding: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening_prover, "grind", lambda seed, bits: 5)
+    with pytest.raises(InvalidProof, match="proof of work is missing"):
+        setting.verify(setting.prove(statement(hiding)))
+
+
+@MODES
+def test_columns_that_are_committed_in_another_encoding(
+    setting: Any, hiding: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Zero committed as P: the same element, but not the same bytes."""
+    encode = codeword.encode
+    replaced = 0
+
+    def encode_otherwise(messages: np.ndarray, out: np.ndarray) -> None:
+        nonlocal replaced
+        encode(messages, out)
+        # A row that is zero throughout, as unused weight rows are.
+        out[~out.any(axis=1)] = P
+        replaced += int((out == P).sum())
+
+    monkeypatch.setattr(codeword, "encode", encode_otherwise)
+    params = {**setting.params, "weights": np.zeros_like(setting.params["weights"])}
+    other = proving.Setting(
+        setting.circuit,
+        setting.program,
+        params,
+        setting.key.parameters,
+        lambda s: proving.tiny_witness(params, s.shape, s.tokens),
+    )
+    proof = other.prove(statement(hiding))
+    assert replaced
+    with pytest.raises(InvalidProof, match="non-canonical"):
+        other.verify(proof)
+
+
+def test_pads_in_a_proof_that_does_not_hide(setting: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They would serve to shift values that the verifier takes at face value."""
+    init = pads_prover.Pads.__init__
+
+    def with_other(self: Any, plan: Plan, randomness: Randomness) -> None:
+        init(self, plan, randomness)
+        self.other = Randomness(True).elements(*self.other.shape)
+        salts = np.zeros(
+            (opening_verifier.SALT_WORDS, 1 << plan.parameters.pads_log_code), np.uint64
+        )
+        self.code = codeword.Codeword(
+            np.concatenate([self.pads, self.other]), plan.parameters.pads_log_code, salts
+        )
+
+    monkeypatch.setattr(pads_prover.Pads, "__init__", with_other)
+    with pytest.raises(InvalidProof, match="does not hide has pads"):
+        setting.verify(setting.prove(statement(False)))
+
+
+def test_pads_of_products_that_are_not_products(
+    setting: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    init = pads_prover.Pads.__init__
+
+    def without(self: Any, plan: Plan, randomness: Randomness) -> None:
+        triples = plan.triples[:]
+        plan.triples.clear()
+        init(self, plan, randomness)
+        plan.triples.extend(triples)
+
+    monkeypatch.setattr(pads_prover.Pads, "__init__", without)
+    with pytest.raises(InvalidProof, match=IN_PADS):
+        setting.verify(setting.prove(statement(True)))
+
+
+# Claims: what relations leave to the opening.
+
+
+def reduced(setting: Any, statement: Statement, out: bytes) -> tuple[Channel, Plan, Any]:
+    """A channel that has read the relations from the messages ``out`` and collects constraints."""
+    plan = Plan(setting.circuit, setting.key.parameters, statement.shape)
+    channel = Channel(begin(setting.key, statement), Reader(out), hiding=True)
+    return channel, plan, verify_relations(channel, plan, statement)
+
+
+def test_every_claim_is_there_and_true(setting: Any) -> None:
+    """Two of the lookups, one for each relation, one for each hidden factor."""
+    shown = statement(False)
+    out = setting.prove(shown)[4 + len(shown.encode()) :]
+    _, plan, found = reduced(setting, shown, out)
+    factors = [(i.einsum.name, f) for i in plan.instances for f in i.factors]
+    assert len(found.claims) == 2 + len(setting.circuit.linears) + len(
+        setting.circuit.einsums
+    ) + len(factors)
+    witness = setting.witness(shown)
+    columns = import_module("zklemma.runtime.evaluate").Columns(
+        setting.circuit, shown.shape, {**setting.params, **witness}, np.array(shown.tokens)
+    )
+    counts = import_module("zklemma.runtime.protocol.witness").count_uses(plan, columns)
+    expander = Expander(setting.circuit, shown.shape, Tokens(shown.tokens, shown.shape))
+    for claim in found.claims[2:]:
+        total = Ext.ZERO
+        for read in claim.reads:
+            total = total + read_value(expander, columns, read) * read.coefficient
+        assert claim.value.constant == total
+        assert claim.reads
+    # The two of the lookups read every multiplicity, and every column that is looked up.
+    assert {read.column for read in found.claims[0].reads} == set(counts)
+    looked_up = {
+        term.column
+        for lookup in setting.circuit.lookups
+        for expr in lookup.exprs
+        for term in expr.terms
+        if setting.circuit.column[term.column].home != "public"
+    }
+    assert {read.column for read in found.claims[1].reads} == looked_up
+
+
+@MODES
+def test_every_claim_is_opened(setting: Any, hiding: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A claim that is off by one, and nothing else, is not opened."""
+    proof = setting.prove(statement(hiding))
+    relations = verify_relations
+    number, total = 0, 1
+
+    def off_by_one(*arguments: Any) -> Any:
+        nonlocal total
+        found = relations(*arguments)
+        claims, total = list(found.claims), len(found.claims)
+        value = claims[number].value
+        claims[number] = replace(
+            claims[number], value=Affine(value.constant + Ext(0, 1), value.node)
+        )
+        return replace(found, claims=claims)
+
+    monkeypatch.setattr(verifier, "verify_relations", off_by_one)
+    while number < total:
+        with pytest.raises(InvalidProof, match=IN_PADS if hiding else MASKED):
+            setting.verify(proof)
+        number += 1
+    assert total > 5
+
+
+@MODES
+@pytest.mark.parametrize("lie", ["einsum values", "linear value"])
+@pytest.mark.parametrize("opened", ["truly", "falsely", "with another vector"])
+def test_a_false_claim_does_not_survive_the_opening(
+    setting: Any, hiding: bool, lie: str, opened: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cells that break a relation, and messages that do not: the claim on the cells is false. The
+    prover opens what its cells give; or what the claims ask for, from its cells or from a vector that
+    has it."""
+    shown = statement(hiding)
+    column = {"einsum values": "rem", "linear value": "total"}[lie]
+    witness = dict(setting.witness(shown))
+    cells = witness[column].copy()
+    cells.flat[1] += 1 if column == "total" or cells.flat[1] < 3 else -1
+    witness[column] = cells
+    clear, masked = ProverChannel.clear, ProverChannel.masked
+    vectors: list[tuple[np.ndarray, np.ndarray]] = []
+    asked: list[Ext] = []
+
+    def fit(self: ProverChannel, label: str, values: Sequence[Ext]) -> None:
+        if label == lie:
+            values = [sum(values[1:], Ext.ZERO), *values[1:]]
+        masked(self, label, values)
+
+    def open_falsely(self: ProverChannel, label: str, values: Sequence[Ext]) -> None:
+        if label == "opened value" and opened != "truly":
+            # With zero sent, the last constraint's value is what has to be sent; in hiding the pad
+            # of the mask message has a part in it, which the prover knows.
+            channel, plan, found = reduced(setting, shown, bytes(self.out) + bytes(16))
+            opening_verifier.verify_masked(channel, plan, found.claims)
+            name, value = channel.constraints.pop()
+            assert name == "opening: the masked claim"
+            channel.constraints = [(name, value)]
+            form, sigma = channel.linear_form(Ext.ONE)
+            pads = [Ext(int(a), int(b)) for a, b in self._pads.T]
+            part = sum((w * p for w, p in zip(form, pads, strict=False)), Ext.ZERO)
+            asked.append(part - sigma)
+            assert [asked[0]] != list(values)
+            values = asked
+        clear(self, label, values)
+
+    folding = opening_prover.prove_masked
+
+    def fold(*arguments: Any) -> tuple[np.ndarray, np.ndarray]:
+        f, g = folding(*arguments)
+        if opened == "with another vector":
+            at = int(np.argmax(g.any(axis=0)))
+            have = Ext(*import_module("zklemma.runtime.field").kdot(f, g))
+            weight = Ext(int(g[0, at]), int(g[1, at]))
+            step = (asked[0] - have) / weight
+            f = f.copy()
+            f[:, at] = as_pair(Ext(int(f[0, at]), int(f[1, at])) + step)
+        vectors.append((f, g))
+        return f, g
+
+    monkeypatch.setattr(ProverChannel, "masked", fit)
+    monkeypatch.setattr(ProverChannel, "clear", open_falsely)
+    monkeypatch.setattr(prover.opening_prover, "prove_masked", fold)
+    proof = setting.prove(shown, witness)
+    assert len(vectors) == 1
+    monkeypatch.undo()
+    reason = FOLDED if opened != "truly" else IN_PADS if hiding else MASKED
+    with pytest.raises(InvalidProof, match=reason):
+        setting.verify(proof)
