@@ -172,7 +172,9 @@ def prove(
     artifact = load_artifact(model)
 
     from ..runtime import answer
+    from ..runtime.kernels.memory import keep_freed_memory
 
+    keep_freed_memory()
     # stdout is for the JSON object alone, so the text moves to stderr then.
     text_to = sys.stderr if as_json else sys.stdout
 
@@ -206,15 +208,14 @@ def prove(
         return _emit(report)
     if quiet:
         return None
-    stages = ", ".join(
-        f"{name} {value:.2f} s" for name, value in report["seconds"].items() if name != "total"
-    )
+    *stages, total = found.seconds.items()
+    parts = ", ".join(f"{name} {taken:.2f} s" for name, taken in stages)
     console.table(
         "Proved",
         {
             "proof": f"{output} ({console.size(report['proof_bytes'])})",
             "tokens": f"{report['tokens']}, of which {report['generated']} generated",
-            "time": f"{found.seconds['total']:.2f} s ({stages})",
+            "time": f"{total[1]:.2f} s to prove ({parts})",
             "memory": console.size(report["peak_rss_bytes"]),
             "committed": f"{found.committed_cells:,} cells, {found.lookups:,} lookups",
         },

@@ -21,17 +21,21 @@ def _lift(x):
 
 @njit(cache=True, nogil=True)
 def _start(values, base, out, lo, hi):
-    for i in range(lo, hi):
-        out[0, i] = sub(base[0], _lift(values[i]))
-        out[1, i] = base[1]
+    first, second = base[0], base[1]
+    x, a, b = values[lo:hi], out[0, lo:hi], out[1, lo:hi]
+    for i in range(hi - lo):
+        a[i] = sub(first, _lift(x[i]))
+        b[i] = second
 
 
 @njit(cache=True, nogil=True)
 def _subtract(values, beta, out, lo, hi):
-    for i in range(lo, hi):
-        x = _lift(values[i])
-        out[0, i] = sub(out[0, i], mul(beta[0], x))
-        out[1, i] = sub(out[1, i], mul(beta[1], x))
+    first, second = beta[0], beta[1]
+    x, a, b = values[lo:hi], out[0, lo:hi], out[1, lo:hi]
+    for i in range(hi - lo):
+        y = _lift(x[i])
+        a[i] = sub(a[i], mul(first, y))
+        b[i] = sub(b[i], mul(second, y))
 
 
 def denominators(
@@ -47,9 +51,10 @@ def denominators(
 @njit(cache=True, nogil=True)
 def _half_sums(table, out, lo, hi):
     half = out.shape[1]
-    for i in range(lo, hi):
-        out[0, i] = add(table[0, i], table[0, half + i])
-        out[1, i] = add(table[1, i], table[1, half + i])
+    for k in range(2):
+        a, b, c = table[k, lo:hi], table[k, half + lo : half + hi], out[k, lo:hi]
+        for i in range(hi - lo):
+            c[i] = add(a[i], b[i])
 
 
 def half_sums(table: Array) -> Array:

@@ -25,11 +25,12 @@ def _add_powers(points, scales, out, lo, hi):
             base = mul(base, base)
             e >>= 1
         a, b = mul(scales[0, j], start), mul(scales[1, j], start)
+        x = points[j]
         for i in range(lo, hi):
             out[0, i] = add(out[0, i], a)
             out[1, i] = add(out[1, i], b)
-            a = mul(a, points[j])
-            b = mul(b, points[j])
+            a = mul(a, x)
+            b = mul(b, x)
 
 
 def add_powers(points: Array, scales: Array, out: Array) -> None:

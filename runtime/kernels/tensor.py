@@ -17,14 +17,13 @@ GRAIN = 1 << 13
 @njit(cache=True, nogil=True)
 def _double(table, size, low, high, lo, hi):
     """table[size + i] = high * table[i], then table[i] *= low."""
-    for i in range(lo, hi):
-        a, b = table[0, i], table[1, i]
-        c0, c1 = kmul(a, b, high[0], high[1])
-        table[0, size + i] = c0
-        table[1, size + i] = c1
-        d0, d1 = kmul(a, b, low[0], low[1])
-        table[0, i] = d0
-        table[1, i] = d1
+    l0, l1, h0, h1 = low[0], low[1], high[0], high[1]
+    a0, a1 = table[0, lo:hi], table[1, lo:hi]
+    b0, b1 = table[0, size + lo : size + hi], table[1, size + lo : size + hi]
+    for i in range(hi - lo):
+        u, v = a0[i], a1[i]
+        b0[i], b1[i] = kmul(u, v, h0, h1)
+        a0[i], a1[i] = kmul(u, v, l0, l1)
 
 
 def tensor(pairs: Array) -> Array:
@@ -43,12 +42,16 @@ def tensor(pairs: Array) -> Array:
 
 @njit(cache=True, nogil=True)
 def _add_scaled(out, table, scale, start, lo, hi):
-    for i in range(lo, hi):
-        a, b = kmul(table[0, i], table[1, i], scale[0], scale[1])
-        out[0, start + i] = add(out[0, start + i], a)
-        out[1, start + i] = add(out[1, start + i], b)
+    s0, s1 = scale[0], scale[1]
+    o0, o1 = out[0, start + lo : start + hi], out[1, start + lo : start + hi]
+    t0, t1 = table[0, lo:hi], table[1, lo:hi]
+    for i in range(hi - lo):
+        a, b = kmul(t0[i], t1[i], s0, s1)
+        o0[i] = add(o0[i], a)
+        o1[i] = add(o1[i], b)
 
 
 def add_scaled(out: Array, table: Array, scale: Array, start: int = 0) -> None:
     """out[:, start : start + n] += scale * table, for out (2, N), table (2, n), scale (2,) of K."""
+    scale = np.ascontiguousarray(scale)
     chunks(lambda lo, hi: _add_scaled(out, table, scale, start, lo, hi), table.shape[1], GRAIN)

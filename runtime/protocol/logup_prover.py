@@ -34,8 +34,7 @@ def prove(channel: ProverChannel, plan: Plan, columns: Columns, counts: dict[str
 def _layer(channel: ProverChannel, point: list[Ext], p: np.ndarray, q: np.ndarray) -> list[Ext]:
     scale = channel.challenge()
     half = p.shape[1] // 2
-    tables = np.stack([p[:, :half], p[:, half:], q[:, :half], q[:, half:]])
-    del p, q
+    tables = [p[:, :half], p[:, half:], q[:, :half], q[:, half:]]
     eq = eq_table(as_array(point[1:])) if point else None
     bound: list[Ext] = []
     prefix = Ext.ONE

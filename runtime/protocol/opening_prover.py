@@ -11,7 +11,7 @@ import numpy as np
 from .. import field
 from ..field import Ext
 from ..kernels.blake2b import grind
-from ..kernels.contract import contract
+from ..kernels.contract import contract, fold_rows
 from ..kernels.powers import add_powers
 from ..kernels.sumcheck import eq_table, fold, inner_round
 from ..kernels.tensor import add_scaled
@@ -63,7 +63,7 @@ def prove_masked(
         grid = integers.reshape(1, p.data_columns, rows).swapaxes(1, 2)
         folded[:, slab, : p.data_columns] = contract(np.ascontiguousarray(grid), weights)[:, 0]
         if masks.any():
-            folded[:, slab, p.data_columns :] = _fold_field(masks[slab], weights)
+            folded[:, slab, p.data_columns :] = fold_rows(masks[slab], weights)
     for n, form in enumerate(forms):
         start = form.start >> p.row_bits
         add_scaled(form_on_columns, high[n], g[:, n], form.slab * columns + start)
@@ -141,14 +141,6 @@ def _split(
     else:
         low[:, span] = as_pair(form.coefficient)[:, None]
     return inner, low, high
-
-
-def _fold_field(masks: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Rows of field elements (rows, columns) folded with K weights."""
-    out = np.zeros((2, masks.shape[1]), np.uint64)
-    for row, w in zip(masks, weights.T, strict=True):
-        out = field.kadd(out, field.kmul_base(w[:, None], row))
-    return out
 
 
 def _round(channel: ProverChannel, label: str, f: np.ndarray, g: np.ndarray, send):
