@@ -59,7 +59,7 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
         except ModuleNotFoundError as error:
             if not error.name or error.name.startswith("zklemma"):
                 raise
-            extra = "compile" if function.__name__ == "compile" else "prove"
+            extra = "prove" if function.__name__ == "prove" else "compile"
             console.fail(f"{error.name} is not installed: pip install 'zklemma[{extra}]'")
             raise typer.Exit(UNUSABLE) from None
         except KeyboardInterrupt:
