@@ -17,11 +17,6 @@ def choose_parameters(circuit: Circuit, max_tokens: int) -> Parameters:
     are served as well."""
     generated = max(1, max_tokens // 2)
     plan = Plan(circuit, with_columns(12, 0), Shape(max_tokens - generated + 1, generated))
-    cells = [
-        sum(math.prod(sizes) for _, sizes in tensors)
-        for tensors in (
-            [(c.name, plan.sizes(c.axes)) for c in circuit.home("param")],
-            plan.witness_sizes,
-        )
-    ]
-    return choose(*cells, plan.pads + SPARE_PADS)
+    weights = sum(math.prod(plan.sizes(column.axes)) for column in circuit.home("param"))
+    witness = sum(math.prod(sizes) for _, sizes in plan.witness_sizes)
+    return choose(weights, witness, plan.pads + SPARE_PADS)

@@ -24,7 +24,7 @@ from .weights import Expander, Tensor, Weight, eq
 
 def verify(channel: Channel, plan: Plan, expander: Expander) -> list[Claim]:
     point = draw_point(plan, channel.challenges)
-    at_point = {axis: eq(z) for axis, z in point.items()}
+    at_point: dict[str, Weight] = {axis: eq(z) for axis, z in point.items()}
     claims: list[Claim] = []
     sums: list[Affine] = []
     for einsum in plan.circuit.einsums:

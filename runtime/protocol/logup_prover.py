@@ -34,13 +34,13 @@ def prove(channel: ProverChannel, plan: Plan, columns: Columns, counts: dict[str
 def _layer(channel: ProverChannel, point: list[Ext], p: np.ndarray, q: np.ndarray) -> list[Ext]:
     scale = channel.challenge()
     half = p.shape[1] // 2
-    tables = [p[:, :half], p[:, half:], q[:, :half], q[:, half:]]
+    tables = (p[:, :half], p[:, half:], q[:, :half], q[:, half:])
     eq = eq_table(as_array(point[1:])) if point else None
     bound: list[Ext] = []
     prefix = Ext.ONE
     for w in point:
         assert eq is not None
-        g0, g1, g2 = (Ext(int(a), int(b)) for a, b in logup_round(eq, *tables, as_pair(scale)))
+        g0, g1, g2 = (Ext.of(g) for g in logup_round(eq, *tables, as_pair(scale)))
         g3 = g0 - 3 * g1 + 3 * g2
         factors = (1 - w, 3 * w - 1, 5 * w - 2)
         channel.masked(
@@ -49,7 +49,8 @@ def _layer(channel: ProverChannel, point: list[Ext], p: np.ndarray, q: np.ndarra
         )
         r = channel.challenge()
         prefix = prefix * (1 - w - r + 2 * w * r)
-        tables = fold_many(tables, as_pair(r))
+        p0, p1, q0, q1 = fold_many(tables, as_pair(r))
+        tables = (p0, p1, q0, q1)
         eq = half_sums(eq) if eq.shape[1] > 1 else eq
         bound.append(r)
     channel.masked("lookup children", [Ext(int(t[0, 0]), int(t[1, 0])) for t in tables])

@@ -7,7 +7,7 @@ again, and counts for that challenge alone.
 from __future__ import annotations
 
 import math
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, fields
 
 TARGET_BITS = 105.0
 GRIND_BITS = 16
@@ -83,11 +83,12 @@ class Parameters:
     def from_list(items: list) -> Parameters:
         """Raise ValueError unless ``items`` is what `to_list` gives for parameters that make sense."""
         try:
-            levels = tuple(Level(*level) for level in items[5])
-            found = Parameters(*items[:5], levels, *items[6:])
+            values = dict(zip((f.name for f in fields(Parameters)), items, strict=True))
+            levels = tuple(Level(*level) for level in values["levels"])
+            found = Parameters(**{**values, "levels": levels})
             numbers = [*astuple(found)[:5], *(x for v in levels for x in astuple(v))]
             numbers += astuple(found)[6:]
-        except (TypeError, IndexError) as error:
+        except (TypeError, ValueError) as error:
             raise ValueError("malformed parameters") from error
         steps = [(found.queries, found.grind), *((v.queries, v.grind) for v in levels)]
         fits = (

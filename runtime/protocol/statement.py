@@ -29,7 +29,9 @@ class Statement:
 
     def encode(self) -> bytes:
         items = [VERSION, self.prompt, self.generated, list(self.tokens), self.hiding]
-        return msgpack.packb(items)
+        data = msgpack.packb(items)
+        assert data is not None
+        return data
 
     @staticmethod
     def decode(data: bytes) -> Statement:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import product
+from typing import Any
 
 import numpy as np
 from zklemma.schema.circuit import TOKENS, Circuit, Column, Expr, Shape
@@ -92,7 +93,7 @@ class CellwiseCheck:
                     case "pick":
                         choices.append([index.table[i]])
             for cell in product(*choices):
-                entry = self.columns[term.column]
+                entry: Any = self.columns[term.column]
                 for j in cell:
                     entry = entry[j]
                 total += sign * term.coefficient * entry
