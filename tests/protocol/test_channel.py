@@ -76,6 +76,15 @@ def test_values_are_what_they_stand_for() -> None:
         assert total != sigma
 
 
+def test_errors_do_not_cancel() -> None:
+    channel = Channel(Transcript("test"), Reader(b""), hiding=True)
+    for value in (1, -1, 0, 2, -2):
+        channel.require_zero("constraint", Affine(Ext(value)))
+    for chi in elements(3, 0):
+        form, sigma = channel.linear_form(chi)
+        assert form == [] and sigma == -(1 - chi + 2 * chi**3 - 2 * chi**4)
+
+
 def test_prover_and_verifier_take_the_same_pads() -> None:
     pads = np.random.default_rng(3).integers(0, P, (2, 9), np.uint64)
     x, y, z = elements(3, 4)
