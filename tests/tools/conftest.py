@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from typer.testing import CliRunner
+from zklemma.runtime.budget import MemoryBudget
 from zklemma.runtime.keys import Artifact, VerifyingKey, save_artifact, save_key
+from zklemma.runtime.masks import WeightMasks
 from zklemma.runtime.protocol.choose import choose_parameters
 from zklemma.runtime.prover import commit_weights
 from zklemma.schema.encoding import encode_circuit, encode_program
@@ -51,16 +53,18 @@ def toy_artifact(seed: int = 0) -> Artifact:
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<bos> $A", special_tokens=[("<bos>", 2)]
     )
-    parameters = choose_parameters(circuit, circuit.max_tokens)
+    parameters = choose_parameters(circuit, circuit.max_tokens, hiding=True)
+    masks = WeightMasks.fresh(circuit, parameters)
     key = VerifyingKey(
         name="toy",
         weights=sum(array.size for array in params.values()),
         code=parameters.to_list(),
-        weight_root=commit_weights(circuit, parameters, params),
+        weight_root=commit_weights(circuit, parameters, params, masks),
         circuit_bytes=encode_circuit(circuit),
         tokenizer_json=tokenizer.to_str().encode(),
     )
-    return Artifact(key, encode_program(program), params, {"eos": [1]})
+    meta = {"eos": [1]}
+    return Artifact(key, encode_program(program), params, masks, meta, MemoryBudget(key))
 
 
 def save(artifact: Artifact, folder: Path) -> Files:

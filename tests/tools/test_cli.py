@@ -7,12 +7,14 @@ import struct
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from zklemma.runtime import files
 from zklemma.runtime.protocol.channel import Reader
 from zklemma.runtime.verifier import read_statement
 
+CHECKPOINT = Path(__file__).parents[2] / "checkpoints" / "tiny-gemma3"
 ONCE = ("--prompt", "once upon a time")
 FOUR = ("--max-new-tokens", "4")
 
@@ -233,7 +235,9 @@ def test_compile_refuses_bad_input(run, tmp_path):
     refused(run("compile", tmp_path / "foreign", *rest), 2, "llama")
     refused(run("compile", tmp_path, "-o", tmp_path / "no" / "model.zkl"), 2, "cannot write")
     refused(run("compile", tmp_path, "-o", tmp_path / "model.vk"), 2, "the same file")
-    refused(run("compile", tmp_path, *rest, "--max-tokens", "1"), 2, "max-tokens")
+    for tokens in ("1", "1000000"):
+        done = run("compile", CHECKPOINT, *rest, "--max-tokens", tokens)
+        refused(done, 2, "max-tokens", tokens)
     assert os.listdir(tmp_path) == ["foreign"]
 
 
