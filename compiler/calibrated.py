@@ -40,12 +40,17 @@ class Texts:
         return [[*self.start, *ids[i : i + length]] for i in range(0, len(ids), length)]
 
 
-def supported_length(checkpoint: Checkpoint, max_tokens: int) -> int:
+def padded_length(max_tokens: int) -> int:
     """``max_tokens`` rounded up to a length that circuits serve without padding."""
     if max_tokens < 2:
         raise UserError(f"max-tokens is {max_tokens}: a proof needs at least 2")
+    return Shape(1, max_tokens).rows
+
+
+def supported_length(checkpoint: Checkpoint, max_tokens: int) -> int:
+    """`padded_length`, if the checkpoint has that many positions."""
     longest = checkpoint.config.max_position_embeddings
-    rows = Shape(1, max_tokens).rows
+    rows = padded_length(max_tokens)
     if rows > longest:
         raise UserError(
             f"max-tokens {max_tokens} needs {rows} positions: the checkpoint has {longest}"

@@ -72,18 +72,26 @@ def prove_tokens(
     artifact: Artifact,
     prompt: Sequence[int],
     generated: Sequence[int],
+    hiding: bool | None = None,
     progress: Progress | None = None,
 ) -> ProofResult:
-    """Prove that the model continues ``prompt`` with ``generated``."""
+    """Prove that the model continues ``prompt`` with ``generated``. ``hiding`` is on for private weights
+    unless switched off, to measure. What the proof opens is counted before it is begun."""
     from .prover import prove as run
 
+    private = artifact.key.private
+    if hiding and not private:
+        raise UserError("this model was compiled with public weights: its proofs hide nothing")
+    artifact.budget.spend()
     return run(
         artifact.key,
         artifact.program,
         artifact.params,
+        artifact.masks,
         [*prompt, *generated],
         len(prompt),
         len(generated),
+        private if hiding is None else hiding,
         progress or Silent(),
     )
 
@@ -101,10 +109,11 @@ def prove(
     artifact: Artifact,
     prompt: str,
     max_new_tokens: int,
+    hiding: bool | None = None,
     progress: Progress | None = None,
     on_text: Callable[[str], None] | None = None,
 ) -> Answer:
     """Generate at most ``max_new_tokens`` tokens after ``prompt`` and prove them."""
     tokens, generated = generate(artifact, prompt, max_new_tokens, on_text)
-    result = prove_tokens(artifact, tokens, generated, progress)
+    result = prove_tokens(artifact, tokens, generated, hiding, progress)
     return Answer(tokens, generated, artifact.key.continuation(tokens, generated), result)

@@ -41,7 +41,7 @@ class Kind:
     tags: tuple[bytes, ...]
 
 
-MODEL = Kind("model artifact", b"ZKLM", 1, (b"VKEY", b"PROG", b"META", b"PARM"))
+MODEL = Kind("model artifact", b"ZKLM", 1, (b"VKEY", b"PROG", b"META", b"PARM", b"MASK"))
 KEY = Kind("verifying key", b"ZKLV", 1, (b"META", b"ROOT", b"CIRC", b"TOKN"))
 PROOF = Kind("proof", b"ZKLP", 1, ())
 _KINDS = {kind.magic: kind for kind in (MODEL, KEY, PROOF)}
@@ -167,10 +167,20 @@ def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, target)
+            _flush_directory(target.parent)
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise UserError(f"{path}: cannot write: {_reason(error)}") from error
+
+
+def _flush_directory(directory: Path) -> None:
+    """Make a rename survive a crash."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def require_writable(path: str | Path) -> None:

@@ -24,7 +24,9 @@ from ..errors import UserError
 from ..schema.circuit import Circuit, CircuitError, Column, Shape
 from ..schema.encoding import decode_circuit, decode_program
 from ..schema.program import Program
+from .budget import Budget, FileBudget
 from .files import KEY, MODEL, Buffer, atomic_write, pack, padding, read, unpack
+from .masks import WeightMasks
 
 if TYPE_CHECKING:
     from .protocol.parameters import Parameters
@@ -84,6 +86,11 @@ class VerifyingKey:
         return self.encode()[-hashlib.sha256().digest_size :]
 
     @property
+    def private(self) -> bool:
+        """Whether the weights are hidden behind masks."""
+        return bool(self.parameters.hiding)
+
+    @property
     def model_id(self) -> str:
         return self.digest.hex()
 
@@ -137,13 +144,16 @@ class VerifyingKey:
 class Artifact:
     """What the prover needs: ``params`` are the integer weights by column, ``meta`` plain facts.
 
-    ``meta`` holds ``eos`` (the ids of tokens that end a text) and ``report`` (what compiling said).
+    ``meta`` holds ``eos`` (the ids of tokens that end a text) and ``fidelity`` (what compiling
+    measured). ``masks`` hide the weights; proofs use them up, which ``budget`` counts.
     """
 
     key: VerifyingKey
     program_bytes: Buffer
     params: Mapping[str, np.ndarray]
+    masks: WeightMasks
     meta: Mapping[str, Any]
+    budget: Budget
 
     @cached_property
     def program(self) -> Program:
@@ -177,12 +187,18 @@ def save_artifact(path: str | Path, artifact: Artifact) -> int:
     for column in artifact.key.circuit.home("param"):
         array = np.ascontiguousarray(artifact.params[column.name], dtype=storage(column))
         weights += [array.data.cast("B"), bytes(padding(array.nbytes))]
+    masks: list[Buffer] = []
+    for array in (artifact.masks.cells, artifact.masks.salts) if artifact.key.private else ():
+        masks.append(np.ascontiguousarray(array, "<u8").data.cast("B"))
     parts = [
         [artifact.key.encode()],
         [artifact.program_bytes],
         [_encode(dict(artifact.meta))],
         weights,
+        masks,
     ]
+    # The count must be there before anyone can use the masks.
+    FileBudget.beside(path, artifact.key).create(artifact.budget.spent())
     with atomic_write(path) as file:
         for part in pack(MODEL, parts):
             file.write(part)
@@ -210,7 +226,21 @@ def load_artifact(path: str | Path) -> Artifact:
         offset += array.nbytes + padding(array.nbytes)
     if offset != len(view):
         raise UserError(f"{source}: the weights do not fit the circuit")
-    return Artifact(key, sections[b"PROG"], params, meta)
+    masks = _load_masks(key, sections[b"MASK"], source)
+    return Artifact(key, sections[b"PROG"], params, masks, meta, FileBudget.beside(path, key))
+
+
+def _load_masks(key: VerifyingKey, view: memoryview, source: str) -> WeightMasks:
+    shapes = WeightMasks.shapes(key.circuit, key.parameters)
+    if not key.private:
+        if len(view):
+            raise UserError(f"{source}: public weights have no masks")
+        return WeightMasks(*(np.zeros(shape, np.uint64) for shape in shapes))
+    cells, salts = (math.prod(shape) for shape in shapes)
+    if len(view) != 8 * (cells + salts):
+        raise UserError(f"{source}: the masks do not fit the circuit")
+    flat = np.frombuffer(view, "<u8")
+    return WeightMasks(flat[:cells].reshape(shapes[0]), flat[cells:].reshape(shapes[1]))
 
 
 def storage(column: Column) -> np.dtype:

@@ -14,6 +14,7 @@ from ..schema.program import Program
 from . import field
 from .evaluate import Columns
 from .executor import Executor
+from .masks import WeightMasks
 from .progress import Progress
 from .protocol import (
     einsum_prover,
@@ -24,7 +25,7 @@ from .protocol import (
 )
 from .protocol.channel import Channel, Reader
 from .protocol.codeword import Codeword
-from .protocol.opening_verifier import SALT_WORDS
+from .protocol.merkle import SALT_WORDS
 from .protocol.parameters import Parameters
 from .protocol.plan import Plan, place
 from .protocol.prover_channel import ProverChannel
@@ -47,25 +48,20 @@ class ProofResult:
 
 
 def commit_weights(
-    circuit: Circuit, parameters: Parameters, params: Mapping[str, np.ndarray]
+    circuit: Circuit, parameters: Parameters, params: Mapping[str, np.ndarray], masks: WeightMasks
 ) -> bytes:
-    """The root of the committed weights, 32 bytes. Not hidden: mask cells and salts are zero."""
-    return _weights(circuit, parameters, params)[1].root
+    """The root of the committed weights, 32 bytes."""
+    return _weights(circuit, parameters, params, masks)[1].root
 
 
 def _weights(
-    circuit: Circuit, parameters: Parameters, params: Mapping[str, np.ndarray]
+    circuit: Circuit, p: Parameters, params: Mapping[str, np.ndarray], masks: WeightMasks
 ) -> tuple[np.ndarray, Codeword]:
-    sizes = [(c.name, params[c.name].shape) for c in circuit.home("param")]
-    placed, slabs = place(sizes, parameters.slab_cells, parameters.row_bits)
-    cells = lay_out(placed, params, 0, slabs, parameters.slab_cells)
-    salts = np.zeros((SALT_WORDS, 1 << parameters.log_code), np.uint64)
-    masks = np.zeros((slabs, *_mask_shape(parameters)), np.uint64)
-    return cells, Codeword(_messages(parameters, cells, masks), parameters.log_code, salts)
-
-
-def _mask_shape(p: Parameters) -> tuple[int, int]:
-    return 1 << p.row_bits, (1 << p.log_columns) - p.data_columns
+    placed, slabs = place(
+        [(c.name, params[c.name].shape) for c in circuit.home("param")], p.slab_cells, p.row_bits
+    )
+    cells = lay_out(placed, params, 0, slabs, p.slab_cells)
+    return cells, Codeword(_messages(p, cells, masks.cells), p.log_code, masks.salts)
 
 
 def _messages(p: Parameters, cells: np.ndarray, masks: np.ndarray, extra: int = 0) -> np.ndarray:
@@ -82,23 +78,31 @@ def _messages(p: Parameters, cells: np.ndarray, masks: np.ndarray, extra: int = 
 class Prover:
     """Proves statements under one key. The weights' codeword is made once and kept."""
 
-    def __init__(self, key: Key, program: Program, params: Mapping[str, np.ndarray]):
+    def __init__(
+        self, key: Key, program: Program, params: Mapping[str, np.ndarray], masks: WeightMasks
+    ):
         self.key = key
         self.params = params
+        self.masks = masks
         self.executor = Executor(key.circuit, program, params, key.circuit.max_tokens)
-        self._cells, self._code = _weights(key.circuit, key.parameters, params)
+        self._cells, self._code = _weights(key.circuit, key.parameters, params, masks)
         if self._code.root != key.weight_root:
             raise ValueError("the weights are not those that the key commits to")
 
     def prove(
-        self, tokens: Sequence[int], prompt: int, generated: int, progress: Progress
+        self,
+        tokens: Sequence[int],
+        prompt: int,
+        generated: int,
+        hiding: bool,
+        progress: Progress,
     ) -> ProofResult:
         """Prove that the model continues tokens[:prompt] greedily with the other tokens."""
         started = time.perf_counter()
         witness = self.executor.witness(
             tokens, prompt, generated, lambda done: progress.stage("execute", done)
         )
-        statement = Statement(prompt, generated, tuple(int(t) for t in tokens), False)
+        statement = Statement(prompt, generated, tuple(int(t) for t in tokens), hiding)
         seconds = {"execute": time.perf_counter() - started}
         return self.prove_witness(statement, witness, progress, seconds)
 
@@ -124,7 +128,7 @@ class Prover:
         counts = count_uses(plan, columns, strict)
         committed = {c.name: witness[c.name] for c in key.circuit.home("witness")} | counts
         cells = lay_out(plan.placed, committed, plan.weight_slabs, plan.witness_slabs, p.slab_cells)
-        masks = randomness.elements(plan.witness_slabs, *_mask_shape(p))
+        masks = randomness.elements(plan.witness_slabs, 1 << p.row_bits, p.mask_columns)
         uniform = randomness.elements(2, 1 << p.log_columns)
         messages = _messages(p, cells, masks, extra=2)
         messages[-2:] = uniform
@@ -145,11 +149,13 @@ class Prover:
         # is checked here.
         replay = Channel(begin(key, statement), Reader(channel.out), hiding=True)
         claims = verify_relations(replay, plan, statement).claims
-        all_masks = np.concatenate(
-            [np.zeros((plan.weight_slabs, *masks.shape[1:]), np.uint64), masks]
-        )
         f, g = opening_prover.prove_masked(
-            channel, plan, claims, np.concatenate([self._cells, cells]), all_masks, uniform
+            channel,
+            plan,
+            claims,
+            np.concatenate([self._cells, cells]),
+            np.concatenate([self.masks.cells, masks]),
+            uniform,
         )
         opening_verifier.verify_masked(replay, plan, claims)
         opening_prover.prove_clear(channel, plan, f, g, self._code, code)
@@ -169,13 +175,16 @@ def prove(
     key: Key,
     program: Program,
     params: Mapping[str, np.ndarray],
+    masks: WeightMasks,
     tokens: Sequence[int],
     prompt: int,
     generated: int,
+    hiding: bool,
     progress: Progress,
 ) -> ProofResult:
     """One proof: `Prover` for one statement."""
-    return Prover(key, program, params).prove(tokens, prompt, generated, progress)
+    prover = Prover(key, program, params, masks)
+    return prover.prove(tokens, prompt, generated, hiding, progress)
 
 
 class _Clock:

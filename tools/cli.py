@@ -13,6 +13,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
@@ -22,7 +23,12 @@ import typer
 from ..errors import InvalidProof, UserError, ZklemmaError
 from . import console
 
-VISIBILITY = {"weights": "private", "prompt": "public", "output": "public"}
+
+class Visibility(StrEnum):
+    PRIVATE = "private"
+    PUBLIC = "public"
+
+
 INVALID, UNUSABLE, INTERRUPTED = 1, 2, 130
 
 app = typer.Typer(
@@ -85,6 +91,9 @@ def compile(
     max_tokens: Annotated[
         int, typer.Option(help="The most tokens, prompt and output, of one proof.")
     ] = 256,
+    weights: Annotated[
+        Visibility, typer.Option(help="Whether proofs may show anything of the weights.")
+    ] = Visibility.PRIVATE,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -102,7 +111,9 @@ def compile(
 
     start = time.perf_counter()
     with console.Bar(list(compiling.STAGES), not quiet) as bar:
-        artifact, report = compiling.compile(checkpoint, max_tokens, bar)
+        artifact, report = compiling.compile(
+            checkpoint, max_tokens, bar, weights is Visibility.PRIVATE
+        )
     sizes = {
         "artifact_bytes": save_artifact(output, artifact),
         "vk_bytes": save_key(vk, artifact.key),
@@ -161,6 +172,12 @@ def prove(
     prompt: Annotated[str, typer.Option(help="The text to continue.")],
     max_new_tokens: Annotated[int, typer.Option(help="How many tokens to generate.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The proof to write.")],
+    hiding: Annotated[
+        bool | None,
+        typer.Option(
+            "--hiding/--no-hiding", help="Hide the weights. Off only to measure what it costs."
+        ),
+    ] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -187,7 +204,7 @@ def prove(
     stream("\n")
     seconds = {"generate": time.perf_counter() - start}
     with console.Bar(["execute", "commit", "lookup", "einsum", "open"], not quiet) as bar:
-        found = answer.prove_tokens(artifact, tokens, generated, bar)
+        found = answer.prove_tokens(artifact, tokens, generated, hiding, bar)
     data = files.encode_proof(artifact.key.digest, found.proof)
     with files.atomic_write(output) as file:
         file.write(data)
@@ -203,7 +220,13 @@ def prove(
         "lookups": found.lookups,
         "security_bits": answer.security_bits(artifact, len(tokens), len(generated)),
         "hiding": found.hiding,
+        "proofs_left": artifact.budget.proofs_left(),
     }
+    if artifact.budget.low():
+        console.warn(
+            f"{model}: masks for {report['proofs_left']} more proofs are left; then it must be compiled "
+            "again"
+        )
     if as_json:
         return _emit(report)
     if quiet:
@@ -265,7 +288,11 @@ def verify(
             "tokens": len(statement.tokens),
             "generated": statement.generated,
             "token_ids": list(statement.tokens),
-            "visibility": VISIBILITY,
+            "visibility": {
+                "weights": "private" if model.private else "public",
+                "prompt": "public",
+                "output": "public",
+            },
             "hiding": statement.hiding,
             "security_bits": verified.security_bits,
         }

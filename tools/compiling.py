@@ -12,13 +12,15 @@ from typing import Any
 from xdsl.context import Context
 
 from ..compiler.analysis.fidelity import fidelity, logits_scale, pytorch_logits
-from ..compiler.calibrated import Texts, calibrated_model, supported_length
+from ..compiler.calibrated import Texts, calibrated_model, padded_length, supported_length
 from ..compiler.emit import param_arrays
 from ..compiler.frontend.checkpoint import Checkpoint, load_checkpoint
 from ..compiler.pipelines import TO_QUANT, lower, run_passes
 from ..compiler.weights import quantized_weights
+from ..runtime.budget import MemoryBudget
 from ..runtime.executor import Executor
 from ..runtime.keys import Artifact, VerifyingKey
+from ..runtime.masks import WeightMasks
 from ..runtime.progress import Clock, Progress, Silent
 from ..runtime.protocol.choose import choose_parameters
 from ..runtime.prover import commit_weights
@@ -28,14 +30,18 @@ STAGES = ("load", "import", "calibrate", "lower", "weights", "fidelity")
 
 
 def compile(
-    source: str | Path, max_tokens: int = 256, progress: Progress | None = None
+    source: str | Path,
+    max_tokens: int = 256,
+    progress: Progress | None = None,
+    private: bool = True,
 ) -> tuple[Artifact, dict[str, Any]]:
     """The artifact of a checkpoint, and a report: plain data that says what was made.
 
     ``max_tokens`` bounds prompt and output of one proof together; it is rounded up to a length that
     the circuit serves without padding. ``source`` is a local directory in Hugging Face format, or
-    a hub id.
+    a hub id. With ``private`` off the weights are committed without masks: proofs may reveal them.
     """
+    padded_length(max_tokens)  # Refuses nonsense before any work.
     clock = Clock(progress or Silent())
     clock.start("load")
     checkpoint = load_checkpoint(source)
@@ -47,12 +53,13 @@ def compile(
     circuit, program = lower(module)
     clock.start("weights")
     params = param_arrays(circuit, quantized_weights(checkpoint, module))
-    parameters = choose_parameters(circuit, max_tokens)
+    parameters = choose_parameters(circuit, max_tokens, private)
+    masks = WeightMasks.fresh(circuit, parameters)
     key = VerifyingKey(
         name=_name(source),
         weights=checkpoint.parameters,
         code=parameters.to_list(),
-        weight_root=commit_weights(circuit, parameters, params),
+        weight_root=commit_weights(circuit, parameters, params, masks),
         circuit_bytes=encode_circuit(circuit),
         tokenizer_json=checkpoint.tokenizer_json,
     )
@@ -74,7 +81,8 @@ def compile(
         "fidelity": dict(measured),
     }
     meta = {"eos": _end_tokens(checkpoint), "fidelity": dict(measured)}
-    return Artifact(key, encode_program(program), params, meta), report
+    artifact = Artifact(key, encode_program(program), params, masks, meta, MemoryBudget(key))
+    return artifact, report
 
 
 def _name(source: str | Path) -> str:

@@ -29,6 +29,10 @@ def fail(error: object) -> None:
     print(f"error: {one_line(str(error))}", file=sys.stderr)
 
 
+def warn(text: str) -> None:
+    print(f"warning: {one_line(text)}", file=sys.stderr)
+
+
 def one_line(text: str) -> str:
     return printable(" ".join(text.split()))
 

@@ -8,8 +8,7 @@ import numpy as np
 
 from ..kernels.blake2b import hash_columns, hash_pairs
 from ..kernels.ntt import encode
-from .merkle import LEAF, NODE, open_tree
-from .opening_verifier import SALT_WORDS
+from .merkle import LEAF, NODE, SALT_WORDS, open_tree
 
 
 class Codeword:

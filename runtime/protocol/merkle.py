@@ -18,6 +18,7 @@ from .channel import Reader
 LEAF = b"zklemma.leaf"
 NODE = b"zklemma.node"
 DIGEST = 32
+SALT_WORDS = 2
 
 
 def leaf_digest(words: bytes) -> bytes:

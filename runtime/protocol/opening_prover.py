@@ -18,7 +18,8 @@ from ..kernels.tensor import add_scaled
 from .codeword import Codeword
 from .forms import Form, forms_of
 from .logup_verifier import Claim
-from .opening_verifier import SALT_WORDS, domain_points
+from .merkle import SALT_WORDS
+from .opening_verifier import domain_points
 from .plan import Plan
 from .prover_channel import ProverChannel, as_array, as_pair
 from .tables import table

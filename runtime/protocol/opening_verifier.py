@@ -22,12 +22,11 @@ from ..field import Ext
 from .channel import Affine, Channel
 from .forms import FormTable, forms_of
 from .logup_verifier import Claim
-from .merkle import DIGEST, read_opening
+from .merkle import DIGEST, SALT_WORDS, read_opening
 from .plan import Plan
 from .sumcheck import clear_round, masked_round
 from .transcript import check_grind
 
-SALT_WORDS = 2
 FOLD_DEGREE = 2
 
 

@@ -9,8 +9,8 @@ from ..field import Ext
 from ..randomness import Randomness
 from .channel import Channel
 from .codeword import Codeword
+from .merkle import SALT_WORDS
 from .opening_prover import open_columns
-from .opening_verifier import SALT_WORDS
 from .pads_verifier import cells
 from .plan import Plan
 from .prover_channel import ProverChannel

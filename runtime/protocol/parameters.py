@@ -73,6 +73,11 @@ class Parameters:
         return 3 << (self.log_columns - 2)
 
     @property
+    def mask_columns(self) -> int:
+        """Mask cells of each row: how many distinct columns may ever be opened."""
+        return (1 << self.log_columns) - self.data_columns
+
+    @property
     def slab_cells(self) -> int:
         return self.data_columns << self.row_bits
 
@@ -112,13 +117,14 @@ class Parameters:
         return found
 
 
-def choose(weights: int, witness: int, pads: int) -> Parameters:
+def choose(weights: int, witness: int, pads: int, hiding: bool) -> Parameters:
     """Parameters for about that many committed weight and witness cells and pads: the smallest
-    predicted proof among those that pad the cells by at most a quarter."""
+    predicted proof among those that pad the cells by at most a quarter and, if weights are hidden,
+    have mask cells for a number of proofs."""
     options = []
-    # At least 2^10 columns, so that the mask cells outnumber the queries.
-    for log_columns in range(10, 24):
-        found = with_columns(log_columns, pads)
+    # 2^10 columns have more mask cells than queries, 2^14 serve thirty proofs.
+    for log_columns in range(14 if hiding else 10, 24):
+        found = with_columns(log_columns, pads, hiding)
         slabs = sum(max(1, -(-cells // found.slab_cells)) for cells in (weights, witness))
         padded = max(1.25, slabs * found.slab_cells / (weights + witness))
         size = found.queries * ((slabs << ROW_BITS) * 8 + 64 * max(1, found.log_code - 6))
@@ -130,7 +136,7 @@ def choose(weights: int, witness: int, pads: int) -> Parameters:
     return min(options, key=lambda option: option[:2])[2]
 
 
-def with_columns(log_columns: int, pads: int) -> Parameters:
+def with_columns(log_columns: int, pads: int, hiding: bool = False) -> Parameters:
     work = TARGET_BITS - GRIND_BITS
     levels, cells, blowup = [], log_columns, 3
     while True:
@@ -153,5 +159,5 @@ def with_columns(log_columns: int, pads: int) -> Parameters:
         pads_log_code=pads_code,
         pads_queries=queries((pads + 1 + masks) / 2**pads_code, work),
         group_bits=GROUP_BITS,
-        hiding=0,
+        hiding=int(hiding),
     )

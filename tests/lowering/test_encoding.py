@@ -99,7 +99,8 @@ def test_damage_is_reported(step):
 
 def test_wider_than_needed_is_not_canonical():
     parts: Any = msgpack.unpackb(encode_circuit(small_circuit()))
-    parts[-1][1][1][1][0] = ["<i8", np.arange(16, dtype="<i8").tobytes()]
+    kind, raw = parts[-1][1][1][1][0]
+    parts[-1][1][1][1][0] = ["<i8", np.frombuffer(raw, kind).astype("<i8").tobytes()]
     with pytest.raises(CircuitError, match="canonical"):
         decode_circuit(msgpack.packb(parts) or b"")
 

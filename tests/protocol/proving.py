@@ -11,6 +11,7 @@ from importlib import import_module
 import numpy as np
 from tiny import tiny_circuit, tiny_params, tiny_program, tiny_witness
 from zklemma.runtime.evaluate import Columns
+from zklemma.runtime.masks import WeightMasks
 from zklemma.runtime.progress import Silent
 from zklemma.runtime.protocol import (
     einsum_prover,
@@ -91,11 +92,12 @@ class Setting:
         witness: Callable[[Statement], Witness] | None = None,
     ):
         circuit.check()
-        root = commit_weights(circuit, code, params)
+        masks = WeightMasks.fresh(circuit, code)
+        root = commit_weights(circuit, code, params, masks)
         digest = hashlib.sha256(encode_circuit(circuit) + root).digest()
         self.circuit, self.program, self.params = circuit, program, params
         self.key = Key(circuit, code, root, digest)
-        self.prover = Prover(self.key, program, params)
+        self.prover = Prover(self.key, program, params, masks)
         self._witness = witness
 
     def answer(self, prompt: Sequence[int], generated: int, hiding: bool = False) -> Statement:

@@ -112,7 +112,7 @@ def test_a_value_in_no_table_stops_a_strict_prover(tiny: Setting) -> None:
 def test_other_weights_than_the_keys_do_not_start_a_prover(tiny: Setting) -> None:
     params = {**tiny.params, "weights": tiny.params["weights"] // 2}
     with pytest.raises(ValueError, match="not those that the key commits to"):
-        prover.Prover(tiny.key, tiny.program, params)
+        prover.Prover(tiny.key, tiny.program, params, tiny.prover.masks)
 
 
 @pytest.mark.parametrize("part", ["queries", "pads_queries", "levels"])

@@ -27,12 +27,13 @@ def test_published_query_counts() -> None:
 
 @pytest.mark.parametrize("log_cells", [8, 12, 16, 20, 24, 28])
 def test_chosen_parameters_fit(log_cells: int) -> None:
-    for witness in (1 << log_cells, 3 << log_cells):
-        code = choose(1 << log_cells, witness, 1000)
+    for witness, hiding in ((1 << log_cells, True), (3 << log_cells, False)):
+        code = choose(1 << log_cells, witness, 1000, hiding)
         assert Parameters.from_list(code.to_list()) == code
         assert code.levels[0].log_cells == code.log_columns
         assert code.pads_masks >= code.pads_queries
-        assert 1 << (code.log_columns - 2) >= code.queries
+        assert code.mask_columns >= code.queries * (30 if hiding else 1)
+        assert bool(code.hiding) == hiding
 
 
 @pytest.mark.parametrize("code", [GOOD, parameters(8, [2]), parameters(10, [1, 1, 1])])

@@ -10,6 +10,7 @@ import pytest
 from zklemma.runtime.field import P
 from zklemma.runtime.protocol.prover_channel import ProverChannel
 from zklemma.runtime.protocol.statement import Statement
+from zklemma.runtime.randomness import Randomness
 
 STATEMENT = Statement(3, 2, (1, 2, 3, 4, 5), True)
 
@@ -91,3 +92,38 @@ def test_opened_witness_columns_do_not_repeat(tiny: Any) -> None:
     for tree in (witness, pads):
         first, second = found[tree], found[half + tree]
         assert first.shape == second.shape and not (first == second).any()
+
+
+def test_random_elements_are_uniform_in_the_field(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Words from P up are drawn again, not reduced; without hiding nothing is drawn."""
+    stream = iter([5, P, P - 1, 2**64 - 1, 0, P + 1, 7, 9])
+    drawn = 0
+
+    def urandom(size: int) -> bytes:
+        nonlocal drawn
+        drawn += size
+        return b"".join(next(stream).to_bytes(8, "little") for _ in range(size // 8))
+
+    monkeypatch.setattr("os.urandom", urandom)
+    assert Randomness(False).elements(2, 2).tolist() == [[0, 0], [0, 0]] and not drawn
+    assert Randomness(True).elements(2, 2).tolist() == [[5, 0], [P - 1, 7]]
+
+
+def test_the_commitment_to_private_weights_confirms_no_guess() -> None:
+    """The same weights are committed with other masks and salts each time; public ones are not."""
+    proving = import_module("proving")
+    roots = []
+    for hiding in (0, 1):
+        code = proving.parameters(8, [2], pads=300, hiding=hiding)
+        roots += [proving.tiny_setting(code).key.weight_root for _ in range(2)]
+    assert roots[0] == roots[1] and len(set(roots)) == 3
+
+
+def test_opened_weight_columns_are_not_those_of_the_bare_weights() -> None:
+    proving = import_module("proving")
+    masked, bare = (
+        proving.tiny_setting(proving.parameters(8, [2], pads=300, hiding=hiding)).prover._code
+        for hiding in (1, 0)
+    )
+    rows = 1 << 5
+    assert not (masked.matrix[:rows] == bare.matrix[:rows]).any()

@@ -34,7 +34,7 @@ def test_prove_reports(toy):
     assert made["proof_bytes"] == toy.proof.stat().st_size
     assert made["tokens"] == 5 + made["generated"] and 1 <= made["generated"] <= 4
     assert made["committed_cells"] > 0 and made["lookups"] > 0 and made["peak_rss_bytes"] > 1 << 20
-    assert made["security_bits"] >= 100 and made["hiding"] is False
+    assert made["security_bits"] >= 100 and made["hiding"] is True
 
 
 def test_verify_states_what_was_proved(toy, run):
@@ -46,7 +46,7 @@ def test_verify_states_what_was_proved(toy, run):
     assert found["output"].split() == toy.made["text"].split()
     assert found["tokens"] == len(found["token_ids"]) == toy.made["tokens"]
     assert found["visibility"] == {"weights": "private", "prompt": "public", "output": "public"}
-    assert found["hiding"] is False and found["security_bits"] >= 100
+    assert found["hiding"] is True and found["security_bits"] >= 100
     assert found["model_id"] == toy.made["model_id"]
     assert found["proof_bytes"] == toy.proof.stat().st_size and found["seconds"] > 0
 
@@ -54,7 +54,7 @@ def test_verify_states_what_was_proved(toy, run):
 def test_verify_speaks(toy, run):
     done = run("verify", toy.key, toy.proof)
     assert done.returncode == 0 and done.stdout.startswith("VALID\n")
-    for text in ("once upon a time", toy.made["model_id"], "not hiding", "Security: 1"):
+    for text in ("once upon a time", toy.made["model_id"], "stay private", "Security: 1"):
         assert text in done.stdout
 
 
@@ -90,7 +90,7 @@ def with_token(statement, position):
         lambda s: with_token(s, 1),
         lambda s: replace(s, prompt=s.prompt - 1, generated=s.generated + 1),
         lambda s: replace(s, generated=s.generated - 1, tokens=s.tokens[:-1]),
-        lambda s: replace(s, hiding=True),
+        lambda s: replace(s, hiding=False),
         lambda s: replace(s, tokens=(*s.tokens[:-1], 1 << 40)),
     ],
     ids=["last", "first output", "prompt", "split", "shorter", "hiding", "vocabulary"],

@@ -1,0 +1,159 @@
+"""How many columns of the committed weights may still be opened: a count that survives crashes.
+
+Each proof opens columns of the weights' codeword; beyond the number of mask cells in a row they would tell
+something about the weights. The count lies in a file beside the artifact, is raised *before* a proof is
+begun, under a lock that all processes respect, and a missing or damaged file is an error, never a fresh
+start. Copies of an artifact that are used apart from each other share masks but not the count: do not.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import msgpack
+
+from ..errors import UserError
+from .files import atomic_write
+
+if TYPE_CHECKING:
+    from .keys import VerifyingKey
+
+VERSION = 1
+LOW = 0.1
+
+
+class Budget(ABC):
+    """The count for the masks of one key. Weights that are public need none: nothing is counted."""
+
+    def __init__(self, key: VerifyingKey):
+        self.counted = key.private
+        self.root = key.weight_root
+        self.capacity = key.parameters.mask_columns
+        self.columns = key.parameters.queries
+
+    def spent(self) -> int:
+        """Columns opened so far."""
+        if not self.counted:
+            return 0
+        with self._locked():
+            return self._read()
+
+    def proofs_left(self) -> int | None:
+        """How many more proofs the masks serve; None for weights that are not masked."""
+        return (self.capacity - self.spent()) // self.columns if self.counted else None
+
+    def low(self) -> bool:
+        """Whether less than a tenth is left."""
+        return self.counted and self.capacity - self.spent() < self.capacity * LOW
+
+    def spend(self) -> None:
+        """Count one proof's columns as opened; `UserError` if there are not that many left."""
+        if not self.counted:
+            return
+        with self._locked():
+            spent = self._read() + self.columns
+            if spent > self.capacity:
+                raise UserError(
+                    f"{self}: the masks of this model are used up ({self.capacity} columns): another "
+                    "proof could reveal its weights; compile it again, or prove with public weights"
+                )
+            self._write(spent)
+
+    @abstractmethod
+    def _locked(self) -> AbstractContextManager[None]: ...
+
+    @abstractmethod
+    def _read(self) -> int: ...
+
+    @abstractmethod
+    def _write(self, spent: int) -> None: ...
+
+
+class MemoryBudget(Budget):
+    """The count of an artifact that is in no file; it goes with the process, as the masks do."""
+
+    def __init__(self, key: VerifyingKey):
+        super().__init__(key)
+        self._lock = Lock()
+        self._spent = 0
+
+    def __str__(self) -> str:
+        return "the model in memory"
+
+    @contextmanager
+    def _locked(self):
+        with self._lock:
+            yield
+
+    def _read(self) -> int:
+        return self._spent
+
+    def _write(self, spent: int) -> None:
+        self._spent = spent
+
+
+class FileBudget(Budget):
+    """The count in a file: msgpack [version, weight root, columns]."""
+
+    def __init__(self, path: Path, key: VerifyingKey):
+        super().__init__(key)
+        self.path = path
+
+    @staticmethod
+    def beside(artifact: str | Path, key: VerifyingKey) -> FileBudget:
+        """The count of the artifact in that file."""
+        artifact = Path(os.path.realpath(artifact))
+        return FileBudget(artifact.with_name(artifact.name + ".budget"), key)
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def create(self, spent: int) -> None:
+        """Begin to count from ``spent``; a count of the same masks is never lowered."""
+        if not self.counted:
+            return
+        with self._locked():
+            # No count, or one of other masks, is what there is when a model is new.
+            with suppress(UserError):
+                spent = max(spent, self._read())
+            self._write(spent)
+
+    @contextmanager
+    def _locked(self):
+        # A file of its own, since each write replaces the count's.
+        lock = self.path.with_name(self.path.name + ".lock")
+        try:
+            descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise UserError(f"{lock}: cannot lock: {error.strerror}") from None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _read(self) -> int:
+        try:
+            version, root, spent = msgpack.unpackb(self.path.read_bytes())
+        except FileNotFoundError:
+            raise UserError(
+                f"{self.path}: missing; it counts what proofs have used of the model's masks and must "
+                "stay beside it (without it, compile the model again)"
+            ) from None
+        except (OSError, ValueError, TypeError, msgpack.UnpackException):
+            raise UserError(f"{self.path}: cannot be read or is damaged") from None
+        if version != VERSION or root != self.root or type(spent) is not int or spent < 0:
+            raise UserError(f"{self.path}: does not belong to this model")
+        return spent
+
+    def _write(self, spent: int) -> None:
+        data = msgpack.packb([VERSION, self.root, spent])
+        assert data is not None
+        with atomic_write(self.path) as file:
+            file.write(data)
