@@ -73,25 +73,28 @@ def test_the_length_tells_nothing_but_the_shape(tiny: Any) -> None:
     assert sizes[0] == sizes[1]
 
 
-def test_opened_witness_columns_do_not_repeat(tiny: Any) -> None:
-    """The mask cells and salts are fresh: the witness's codewords differ everywhere."""
+def test_what_hides_is_random_and_fresh(tiny: Any) -> None:
+    """In the committed rows: the mask cells, the uniform row, both pad vectors, all salts. No word of
+    them is zero, occurs twice, or occurs in another proof."""
     codeword = import_module("zklemma.runtime.protocol.codeword").Codeword
-    found: list[np.ndarray] = []
-    opening = codeword.open
+    init = codeword.__init__
+    committed: list[tuple[np.ndarray, np.ndarray]] = []
 
-    def keep(self: Any, positions: list[int]) -> bytes:
-        found.append(self.matrix)
-        return opening(self, positions)
+    def keep(self: Any, messages: np.ndarray, log_code: int, salts: np.ndarray) -> None:
+        committed.append((messages.copy(), salts.copy()))
+        init(self, messages, log_code, salts)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(codeword, "open", keep)
+        patch.setattr(codeword, "__init__", keep)
         for _ in range(2):
             tiny.prove(STATEMENT)
-    half = len(found) // 2
-    witness, pads = 1, half - 1
-    for tree in (witness, pads):
-        first, second = found[tree], found[half + tree]
-        assert first.shape == second.shape and not (first == second).any()
+    code, words = tiny.key.parameters, []
+    half = len(committed) // 2
+    for (witness, salts), (pads, pads_salts) in (committed[0:2], committed[half : half + 2]):
+        assert pads.shape[0] == 4 and witness.shape[1] == 1 << code.log_columns
+        words += [witness[:-2, code.data_columns :], witness[-2:], salts, pads, pads_salts]
+    flat = np.concatenate([part.reshape(-1) for part in words])
+    assert flat.all() and len(np.unique(flat)) == flat.size
 
 
 def test_random_elements_are_uniform_in_the_field(monkeypatch: pytest.MonkeyPatch) -> None:
