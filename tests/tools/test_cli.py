@@ -237,7 +237,7 @@ def test_compile_refuses_bad_input(run, tmp_path):
     refused(run("compile", tmp_path, "-o", tmp_path / "model.vk"), 2, "the same file")
     for tokens in ("1", "1000000"):
         done = run("compile", CHECKPOINT, *rest, "--max-tokens", tokens)
-        refused(done, 2, "max-tokens", tokens)
+        refused(done, 2, "max-tokens")
     assert os.listdir(tmp_path) == ["foreign"]
 
 
