@@ -74,8 +74,8 @@ def test_the_length_tells_nothing_but_the_shape(tiny: Any) -> None:
 
 
 def test_what_hides_is_random_and_fresh(tiny: Any) -> None:
-    """In the committed rows: the mask cells, the uniform row, both pad vectors, all salts. No word of
-    them is zero, occurs twice, or occurs in another proof."""
+    """The mask cells and salts of the weights; in each proof's committed rows, the mask cells, the
+    uniform row, both pad vectors, all salts. No word of them is zero or occurs twice."""
     codeword = import_module("zklemma.runtime.protocol.codeword").Codeword
     init = codeword.__init__
     committed: list[tuple[np.ndarray, np.ndarray]] = []
@@ -88,7 +88,8 @@ def test_what_hides_is_random_and_fresh(tiny: Any) -> None:
         patch.setattr(codeword, "__init__", keep)
         for _ in range(2):
             tiny.prove(STATEMENT)
-    code, words = tiny.key.parameters, []
+    code, masks = tiny.key.parameters, tiny.prover.masks
+    words = [masks.cells, masks.salts]
     half = len(committed) // 2
     for (witness, salts), (pads, pads_salts) in (committed[0:2], committed[half : half + 2]):
         assert pads.shape[0] == 4 and witness.shape[1] == 1 << code.log_columns
