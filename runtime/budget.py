@@ -9,9 +9,10 @@ start. Copies of an artifact that are used apart from each other share masks but
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 from abc import ABC, abstractmethod
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 VERSION = 1
 LOW = 0.1
+_DIGEST_BYTES = 32
 
 
 class Budget(ABC):
@@ -65,6 +67,10 @@ class Budget(ABC):
                 )
             self._write(spent)
 
+    def keep_in(self, file: FileBudget) -> None:
+        """Go on in the file of a saved artifact."""
+        file.create(self.spent())
+
     @abstractmethod
     def _locked(self) -> AbstractContextManager[None]: ...
 
@@ -76,30 +82,53 @@ class Budget(ABC):
 
 
 class MemoryBudget(Budget):
-    """The count of an artifact that is in no file; it goes with the process, as the masks do."""
+    """The count of an artifact that is in no file; it goes with the process, as the masks do. Once the
+    artifact is saved, what is in memory and what is in the file share the count in the file."""
 
     def __init__(self, key: VerifyingKey):
         super().__init__(key)
         self._lock = Lock()
+        self._process = os.getpid()
         self._spent = 0
+        self._file: FileBudget | None = None
 
     def __str__(self) -> str:
         return "the model in memory"
 
+    def keep_in(self, file: FileBudget) -> None:
+        with self._lock:
+            self._check_process()
+            if self._file is None:
+                file.create(self._spent)
+                self._file = file
+        self._file.keep_in(file)
+
     @contextmanager
     def _locked(self):
         with self._lock:
-            yield
+            self._check_process()
+            with self._file._locked() if self._file else nullcontext():
+                yield
+
+    def _check_process(self) -> None:
+        if self._file is None and self._process != os.getpid():
+            raise UserError(
+                f"{self}: another process has the same masks and a count of its own; save the model "
+                "before, and both share the count in the file"
+            )
 
     def _read(self) -> int:
-        return self._spent
+        return self._file._read() if self._file else self._spent
 
     def _write(self, spent: int) -> None:
-        self._spent = spent
+        if self._file:
+            self._file._write(spent)
+        else:
+            self._spent = spent
 
 
 class FileBudget(Budget):
-    """The count in a file: msgpack [version, weight root, columns]."""
+    """The count in a file: msgpack [version, weight root, columns], then the SHA-256 of that."""
 
     def __init__(self, path: Path, key: VerifyingKey):
         super().__init__(key)
@@ -140,20 +169,30 @@ class FileBudget(Budget):
 
     def _read(self) -> int:
         try:
-            version, root, spent = msgpack.unpackb(self.path.read_bytes())
+            data = self.path.read_bytes()
+            body, digest = data[:-_DIGEST_BYTES], data[-_DIGEST_BYTES:]
+            if hashlib.sha256(body).digest() != digest:
+                raise ValueError("damaged")
+            version, root, spent = msgpack.unpackb(body)
         except FileNotFoundError:
             raise UserError(
                 f"{self.path}: missing; it counts what proofs have used of the model's masks and must "
                 "stay beside it (without it, compile the model again)"
             ) from None
         except (OSError, ValueError, TypeError, msgpack.UnpackException):
-            raise UserError(f"{self.path}: cannot be read or is damaged") from None
+            raise UserError(
+                f"{self.path}: cannot be read or is damaged; without the count of what proofs have used "
+                "of the model's masks, compile the model again"
+            ) from None
         if version != VERSION or root != self.root or type(spent) is not int or spent < 0:
-            raise UserError(f"{self.path}: does not belong to this model")
+            raise UserError(
+                f"{self.path}: does not belong to this model; keep the two together, or compile the "
+                "model again"
+            )
         return spent
 
     def _write(self, spent: int) -> None:
         data = msgpack.packb([VERSION, self.root, spent])
         assert data is not None
         with atomic_write(self.path) as file:
-            file.write(data)
+            file.write(data + hashlib.sha256(data).digest())

@@ -25,6 +25,7 @@ from ..schema.circuit import Circuit, CircuitError, Column, Shape
 from ..schema.encoding import decode_circuit, decode_program
 from ..schema.program import Program
 from .budget import Budget, FileBudget
+from .field import P
 from .files import KEY, MODEL, Buffer, atomic_write, pack, padding, read, unpack
 from .masks import WeightMasks
 
@@ -42,7 +43,8 @@ class VerifyingKey:
     """What identifies a model to a verifier.
 
     ``name`` and ``weights`` (how many numbers the checkpoint holds) are for people; ``code`` is
-    `Parameters.to_list`; ``weight_root`` is the 32-byte root of the committed weights.
+    `Parameters.to_list`; ``weight_root`` is the 32-byte root of the committed weights; ``range_proof`` shows
+    that each of them lies in its declared range (`check_ranges`).
     """
 
     name: str
@@ -51,12 +53,14 @@ class VerifyingKey:
     weight_root: bytes
     circuit_bytes: Buffer
     tokenizer_json: Buffer
+    range_proof: Buffer
     source: str = field(default="verifying key", compare=False)
 
     def encode(self) -> bytes:
         """The contents of a .vk file; its last 32 bytes are the digest."""
         meta = _encode([self.name, self.weights, self.code])
         sections = [meta, self.weight_root, self.circuit_bytes, self.tokenizer_json]
+        sections.append(self.range_proof)
         return b"".join(pack(KEY, [[section] for section in sections]))
 
     @staticmethod
@@ -77,6 +81,7 @@ class VerifyingKey:
             weight_root=bytes(sections[b"ROOT"]),
             circuit_bytes=sections[b"CIRC"],
             tokenizer_json=sections[b"TOKN"],
+            range_proof=sections[b"RNGE"],
             source=source,
         )
 
@@ -109,6 +114,13 @@ class VerifyingKey:
             return Parameters.from_list(self.code)
         except ValueError as error:
             raise UserError(f"{self.source}: the code parameters are malformed: {error}") from error
+
+    def check_ranges(self) -> None:
+        """Raise `InvalidProof` unless the key proves that all weights lie in their ranges."""
+        from .ranges import verify_ranges
+
+        proof = bytes(self.range_proof)
+        verify_ranges(self.circuit, self.parameters, self.weight_root, proof)
 
     @cached_property
     def _tokenizer(self):
@@ -197,11 +209,13 @@ def save_artifact(path: str | Path, artifact: Artifact) -> int:
         weights,
         masks,
     ]
-    # The count must be there before anyone can use the masks.
-    FileBudget.beside(path, artifact.key).create(artifact.budget.spent())
     with atomic_write(path) as file:
         for part in pack(MODEL, parts):
             file.write(part)
+        file.flush()
+        # The count must be there before anyone can use the masks; it takes the place of an older model's,
+        # which must keep its own if the new one can not be written.
+        artifact.budget.keep_in(FileBudget.beside(path, artifact.key))
         return file.tell()
 
 
@@ -240,6 +254,8 @@ def _load_masks(key: VerifyingKey, view: memoryview, source: str) -> WeightMasks
     if len(view) != 8 * (cells + salts):
         raise UserError(f"{source}: the masks do not fit the circuit")
     flat = np.frombuffer(view, "<u8")
+    if flat.max(initial=0) >= P:
+        raise UserError(f"{source}: the masks are malformed")
     return WeightMasks(flat[:cells].reshape(shapes[0]), flat[cells:].reshape(shapes[1]))
 
 

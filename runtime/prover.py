@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,7 +13,7 @@ from . import field
 from .evaluate import Columns
 from .executor import Executor
 from .masks import WeightMasks
-from .progress import Progress
+from .progress import Clock, Progress
 from .protocol import (
     einsum_prover,
     logup_prover,
@@ -27,13 +25,14 @@ from .protocol.channel import Channel, Reader
 from .protocol.codeword import Codeword
 from .protocol.merkle import SALT_WORDS
 from .protocol.parameters import Parameters
-from .protocol.plan import Plan, place
+from .protocol.plan import place
 from .protocol.prover_channel import ProverChannel
-from .protocol.statement import Statement
-from .protocol.weights import Expander, Tokens
+from .protocol.statement import Statement, frame
+from .protocol.subject import Subject
+from .protocol.verification import verify_relations
 from .protocol.witness import count_uses, lay_out
 from .randomness import Randomness
-from .verifier import Key, begin, verify_relations
+from .verifier import Key, subject_of
 
 
 @dataclass(frozen=True)
@@ -47,21 +46,26 @@ class ProofResult:
     hiding: bool
 
 
-def commit_weights(
-    circuit: Circuit, parameters: Parameters, params: Mapping[str, np.ndarray], masks: WeightMasks
-) -> bytes:
-    """The root of the committed weights, 32 bytes."""
-    return _weights(circuit, parameters, params, masks)[1].root
+class CommittedWeights:
+    """The weights, their cells in slabs, their masks and their codeword."""
 
+    def __init__(
+        self,
+        circuit: Circuit,
+        p: Parameters,
+        params: Mapping[str, np.ndarray],
+        masks: WeightMasks,
+    ):
+        sizes = [(c.name, params[c.name].shape) for c in circuit.home("param")]
+        placed, slabs = place(sizes, p.slab_cells, p.row_bits)
+        self.params = params
+        self.masks = masks
+        self.cells = lay_out(placed, params, 0, slabs, p.slab_cells)
+        self.code = Codeword(_messages(p, self.cells, masks.cells), p.log_code, masks.salts)
 
-def _weights(
-    circuit: Circuit, p: Parameters, params: Mapping[str, np.ndarray], masks: WeightMasks
-) -> tuple[np.ndarray, Codeword]:
-    placed, slabs = place(
-        [(c.name, params[c.name].shape) for c in circuit.home("param")], p.slab_cells, p.row_bits
-    )
-    cells = lay_out(placed, params, 0, slabs, p.slab_cells)
-    return cells, Codeword(_messages(p, cells, masks.cells), p.log_code, masks.salts)
+    @property
+    def root(self) -> bytes:
+        return self.code.root
 
 
 def _messages(p: Parameters, cells: np.ndarray, masks: np.ndarray, extra: int = 0) -> np.ndarray:
@@ -75,6 +79,63 @@ def _messages(p: Parameters, cells: np.ndarray, masks: np.ndarray, extra: int = 
     return out
 
 
+def prove_subject(
+    subject: Subject,
+    weights: CommittedWeights,
+    witness: Mapping[str, np.ndarray],
+    clock: Clock,
+    strict: bool = True,
+) -> bytes:
+    """The prover's side of the conversation, from witness columns.
+
+    With ``strict`` a looked-up value that is in no table raises `RangeError`; without, the proof is made all
+    the same and does not verify. All randomness is drawn here, anew for each call.
+    """
+    plan, p = subject.plan, subject.parameters
+    randomness = Randomness(subject.hiding)
+    values = {**weights.params, **witness}
+    columns = Columns(subject.circuit, subject.shape, values, np.array(subject.tokens, np.int64))
+
+    clock.start("commit")
+    counts = count_uses(plan, columns, strict)
+    committed = {c.name: witness[c.name] for c in subject.circuit.home("witness")} | counts
+    cells = lay_out(plan.placed, committed, plan.weight_slabs, plan.witness_slabs, p.slab_cells)
+    masks = randomness.elements(plan.witness_slabs, 1 << p.row_bits, p.mask_columns)
+    uniform = randomness.elements(2, 1 << p.log_columns)
+    messages = _messages(p, cells, masks, extra=2)
+    messages[-2:] = uniform
+    code = Codeword(messages, p.log_code, randomness.elements(SALT_WORDS, 1 << p.log_code))
+    del messages
+    pads = pads_prover.Pads(plan, randomness)
+    channel = ProverChannel(subject.begin(), pads.pads)
+    channel.raw("witness root", code.root)
+    channel.raw("pads root", pads.code.root)
+
+    clock.start("lookup")
+    logup_prover.prove(channel, plan, columns, counts)
+    clock.start("einsum")
+    einsum_prover.prove(channel, plan, subject.expander, columns)
+
+    clock.start("open")
+    # The claims and the constraints on pads are what the verifier makes of what was sent; nothing is
+    # checked here.
+    replay = Channel(subject.begin(), Reader(channel.out), hiding=True)
+    claims = verify_relations(replay, subject).claims
+    f, g = opening_prover.prove_masked(
+        channel,
+        plan,
+        claims,
+        np.concatenate([weights.cells, cells]),
+        np.concatenate([weights.masks.cells, masks]),
+        uniform,
+    )
+    opening_verifier.verify_masked(replay, plan, claims)
+    opening_prover.prove_clear(channel, plan, f, g, weights.code, code)
+    pads_prover.prove(channel, plan, pads, replay)
+    clock.stop()
+    return bytes(channel.out)
+
+
 class Prover:
     """Proves statements under one key. The weights' codeword is made once and kept."""
 
@@ -82,11 +143,9 @@ class Prover:
         self, key: Key, program: Program, params: Mapping[str, np.ndarray], masks: WeightMasks
     ):
         self.key = key
-        self.params = params
-        self.masks = masks
         self.executor = Executor(key.circuit, program, params, key.circuit.max_tokens)
-        self._cells, self._code = _weights(key.circuit, key.parameters, params, masks)
-        if self._code.root != key.weight_root:
+        self.weights = CommittedWeights(key.circuit, key.parameters, params, masks)
+        if self.weights.root != key.weight_root:
             raise ValueError("the weights are not those that the key commits to")
 
     def prove(
@@ -98,75 +157,29 @@ class Prover:
         progress: Progress,
     ) -> ProofResult:
         """Prove that the model continues tokens[:prompt] greedily with the other tokens."""
-        started = time.perf_counter()
+        clock = Clock(progress)
+        clock.start("execute")
         witness = self.executor.witness(
             tokens, prompt, generated, lambda done: progress.stage("execute", done)
         )
         statement = Statement(prompt, generated, tuple(int(t) for t in tokens), hiding)
-        seconds = {"execute": time.perf_counter() - started}
-        return self.prove_witness(statement, witness, progress, seconds)
+        return self.prove_witness(statement, witness, clock)
 
     def prove_witness(
         self,
         statement: Statement,
         witness: Mapping[str, np.ndarray],
-        progress: Progress,
-        seconds: dict[str, float] | None = None,
+        clock: Clock,
         strict: bool = True,
     ) -> ProofResult:
-        """Prove the statement from given witness columns. With ``strict`` a looked-up value that is
-        in no table raises `RangeError`; without, the proof is made all the same and does not verify."""
-        clock = _Clock(progress, seconds or {})
-        key, p, shape = self.key, self.key.parameters, statement.shape
-        randomness = Randomness(statement.hiding)
-        plan = Plan(key.circuit, p, shape)
-        tokens = np.array(statement.tokens, np.int64)
-        columns = Columns(key.circuit, shape, {**self.params, **witness}, tokens)
-        expander = Expander(key.circuit, shape, Tokens(statement.tokens, shape))
-
-        clock.start("commit")
-        counts = count_uses(plan, columns, strict)
-        committed = {c.name: witness[c.name] for c in key.circuit.home("witness")} | counts
-        cells = lay_out(plan.placed, committed, plan.weight_slabs, plan.witness_slabs, p.slab_cells)
-        masks = randomness.elements(plan.witness_slabs, 1 << p.row_bits, p.mask_columns)
-        uniform = randomness.elements(2, 1 << p.log_columns)
-        messages = _messages(p, cells, masks, extra=2)
-        messages[-2:] = uniform
-        code = Codeword(messages, p.log_code, randomness.elements(SALT_WORDS, 1 << p.log_code))
-        del messages
-        pads = pads_prover.Pads(plan, randomness)
-        channel = ProverChannel(begin(key, statement), pads.pads)
-        channel.raw("witness root", code.root)
-        channel.raw("pads root", pads.code.root)
-
-        clock.start("lookup")
-        logup_prover.prove(channel, plan, columns, counts)
-        clock.start("einsum")
-        einsum_prover.prove(channel, plan, expander, columns)
-
-        clock.start("open")
-        # The claims and the constraints on pads are what the verifier makes of what was sent; nothing
-        # is checked here.
-        replay = Channel(begin(key, statement), Reader(channel.out), hiding=True)
-        claims = verify_relations(replay, plan, statement).claims
-        f, g = opening_prover.prove_masked(
-            channel,
-            plan,
-            claims,
-            np.concatenate([self._cells, cells]),
-            np.concatenate([self.masks.cells, masks]),
-            uniform,
-        )
-        opening_verifier.verify_masked(replay, plan, claims)
-        opening_prover.prove_clear(channel, plan, f, g, self._code, code)
-        pads_prover.prove(channel, plan, pads, replay)
-        header = statement.encode()
-        clock.stop()
+        """Prove the statement from given witness columns; see `prove_subject`."""
+        subject = subject_of(self.key, statement)
+        said = prove_subject(subject, self.weights, witness, clock, strict)
         return ProofResult(
-            proof=struct.pack("<I", len(header)) + header + bytes(channel.out),
-            seconds=clock.seconds,
-            committed_cells=plan.committed_cells,
-            lookups=plan.lookup_cells,
+            proof=frame(statement) + said,
+            seconds=clock.seconds | {"total": sum(clock.seconds.values())},
+            committed_cells=subject.plan.committed_cells,
+            lookups=subject.plan.lookup_cells,
             hiding=statement.hiding,
         )
 
@@ -185,28 +198,3 @@ def prove(
     """One proof: `Prover` for one statement."""
     prover = Prover(key, program, params, masks)
     return prover.prove(tokens, prompt, generated, hiding, progress)
-
-
-class _Clock:
-    """Times stages and reports them."""
-
-    def __init__(self, progress: Progress, seconds: dict[str, float]):
-        self.seconds = seconds
-        self._progress = progress
-        self._stage = ""
-        self._since = 0.0
-
-    def start(self, stage: str) -> None:
-        self._end()
-        self._stage, self._since = stage, time.perf_counter()
-        self._progress.stage(stage, 0.0)
-
-    def _end(self) -> None:
-        if self._stage:
-            self.seconds[self._stage] = time.perf_counter() - self._since
-            self._progress.stage(self._stage, 1.0)
-
-    def stop(self) -> None:
-        self._end()
-        self._stage = ""
-        self.seconds["total"] = sum(self.seconds.values())

@@ -6,22 +6,16 @@ numpy and nothing heavier.
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
 from typing import Protocol
 
 from ..errors import InvalidProof
 from ..schema.circuit import Circuit
-from .protocol import einsum_verifier, logup_verifier, opening_verifier, pads_verifier
-from .protocol.channel import Channel, Reader
-from .protocol.logup_verifier import Claim
-from .protocol.merkle import DIGEST
+from .protocol.channel import Reader
 from .protocol.parameters import Parameters
-from .protocol.plan import Plan
-from .protocol.security import LEAST_BITS, security_bits
-from .protocol.statement import PROTOCOL, Statement
-from .protocol.transcript import Transcript
-from .protocol.weights import Expander, Tokens
+from .protocol.statement import Statement, read_statement
+from .protocol.subject import Subject
+from .protocol.verification import verify_subject
 
 
 class Key(Protocol):
@@ -45,38 +39,22 @@ class Verified:
     security_bits: int
 
 
-def begin(key: Key, statement: Statement) -> Transcript:
-    """The transcript that every proof of the statement under the key starts from."""
-    transcript = Transcript(PROTOCOL)
-    transcript.absorb("key", key.digest)
-    transcript.absorb("weights", key.weight_root)
-    transcript.absorb("statement", statement.encode())
-    return transcript
-
-
-def read_statement(reader: Reader) -> Statement:
-    (size,) = struct.unpack("<I", reader.take(4))
-    return Statement.decode(reader.take(size))
-
-
-@dataclass(frozen=True)
-class Reduced:
-    """The relations reduced to linear claims on the committed cells."""
-
-    claims: list[Claim]
-    witness_root: bytes
-    pads_root: bytes
-
-
-def verify_relations(channel: Channel, plan: Plan, statement: Statement) -> Reduced:
-    """Replay the commitments and the relations."""
-    tokens = Tokens(statement.tokens, statement.shape)
-    expander = Expander(plan.circuit, statement.shape, tokens)
-    witness_root = channel.raw("witness root", DIGEST)
-    pads_root = channel.raw("pads root", DIGEST)
-    claims = logup_verifier.verify(channel, plan, expander)
-    claims += einsum_verifier.verify(channel, plan, expander)
-    return Reduced(claims, witness_root, pads_root)
+def subject_of(key: Key, statement: Statement) -> Subject:
+    """What a proof of the statement under the key is about."""
+    identity = (
+        ("key", key.digest),
+        ("weights", key.weight_root),
+        ("statement", statement.encode()),
+    )
+    return Subject(
+        key.circuit,
+        key.parameters,
+        key.weight_root,
+        statement.shape,
+        statement.tokens,
+        statement.hiding,
+        identity,
+    )
 
 
 def verify(key: Key, proof: bytes) -> Verified:
@@ -86,14 +64,4 @@ def verify(key: Key, proof: bytes) -> Verified:
     statement.check(key.circuit.vocabulary, key.circuit.max_tokens)
     if statement.hiding and not key.parameters.hiding:
         raise InvalidProof("the key's weights are committed without masks, so no proof hides them")
-    plan = Plan(key.circuit, key.parameters, statement.shape)
-    bits = security_bits(plan)
-    if bits < LEAST_BITS:
-        raise InvalidProof(f"the key's parameters give only {bits} bits of security")
-    channel = Channel(begin(key, statement), reader, statement.hiding)
-    reduced = verify_relations(channel, plan, statement)
-    folded = opening_verifier.verify_masked(channel, plan, reduced.claims)
-    opening_verifier.verify_clear(channel, plan, folded, key.weight_root, reduced.witness_root)
-    pads_verifier.verify(channel, plan, reduced.pads_root)
-    reader.finish()
-    return Verified(statement, bits)
+    return Verified(statement, verify_subject(subject_of(key, statement), reader))

@@ -316,12 +316,15 @@ def _print_verdict(name: str, report: dict[str, Any]) -> None:
 @command
 def inspect(
     path: Annotated[Path, typer.Argument(help="A .zkl, .vk or proof file.")],
+    check: Annotated[
+        bool, typer.Option("--check", help="Verify a key's proof that its weights are in range.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Say what a file is: digests, sizes, statistics."""
     from .inspection import describe
 
-    report = describe(path)
+    report = describe(path, check)
     if as_json:
         return _emit(report)
     title = f"{report.pop('file')}: {report.pop('kind')}"

@@ -23,7 +23,8 @@ from ..runtime.keys import Artifact, VerifyingKey
 from ..runtime.masks import WeightMasks
 from ..runtime.progress import Clock, Progress, Silent
 from ..runtime.protocol.choose import choose_parameters
-from ..runtime.prover import commit_weights
+from ..runtime.prover import CommittedWeights
+from ..runtime.ranges import prove_ranges
 from ..schema.encoding import encode_circuit, encode_program
 
 STAGES = ("load", "import", "calibrate", "lower", "weights", "fidelity")
@@ -54,14 +55,15 @@ def compile(
     clock.start("weights")
     params = param_arrays(circuit, quantized_weights(checkpoint, module))
     parameters = choose_parameters(circuit, max_tokens, private)
-    masks = WeightMasks.fresh(circuit, parameters)
+    weights = CommittedWeights(circuit, parameters, params, WeightMasks.fresh(circuit, parameters))
     key = VerifyingKey(
         name=_name(source),
         weights=checkpoint.parameters,
         code=parameters.to_list(),
-        weight_root=commit_weights(circuit, parameters, params, masks),
+        weight_root=weights.root,
         circuit_bytes=encode_circuit(circuit),
         tokenizer_json=checkpoint.tokenizer_json,
+        range_proof=prove_ranges(circuit, parameters, weights),
     )
     clock.start("fidelity")
     measured = fidelity(
@@ -81,7 +83,9 @@ def compile(
         "fidelity": dict(measured),
     }
     meta = {"eos": _end_tokens(checkpoint), "fidelity": dict(measured)}
-    artifact = Artifact(key, encode_program(program), params, masks, meta, MemoryBudget(key))
+    budget = MemoryBudget(key)
+    budget.spend()  # What the range proof opened.
+    artifact = Artifact(key, encode_program(program), params, weights.masks, meta, budget)
     return artifact, report
 
 

@@ -22,7 +22,7 @@ from rich.table import Table
 from ..runtime import files
 from ..runtime.keys import load_key
 from ..runtime.protocol.channel import Reader
-from ..runtime.verifier import read_statement
+from ..runtime.protocol.statement import read_statement
 from . import console
 
 PROMPT = "Once upon a time, there was a little fox who lived near the river."

@@ -10,12 +10,15 @@ from typing import Any
 from ..runtime import files
 from ..runtime.keys import VerifyingKey, load_artifact
 from ..runtime.protocol.channel import Reader
-from ..runtime.verifier import read_statement
+from ..runtime.protocol.statement import read_statement
 from ..schema.circuit import GENERATED, TOKENS, Circuit, Shape
 
 
-def describe(path: Path) -> dict[str, Any]:
-    """The facts about a .zkl, .vk or proof file, by name; ``kind`` says which it is."""
+def describe(path: Path, check: bool = False) -> dict[str, Any]:
+    """The facts about a .zkl, .vk or proof file, by name; ``kind`` says which it is.
+
+    With ``check`` a key's proof of the weights' ranges is verified; `InvalidProof` if it does not hold.
+    """
     data = files.read(path)
     kind = files.identify(None, data, str(path))
     report: dict[str, Any] = {
@@ -36,18 +39,25 @@ def describe(path: Path) -> dict[str, Any]:
             "token_ids": list(statement.tokens),
         }
     if kind is files.KEY:
-        return report | _key(VerifyingKey.decode(data, str(path)))
+        return report | _key(VerifyingKey.decode(data, str(path)), check)
     artifact = load_artifact(path)
-    weights = sum(array.nbytes for array in artifact.params.values())
-    return report | _key(artifact.key) | {"weight_bytes": weights} | dict(artifact.meta)
+    facts = {
+        "weight_bytes": sum(array.nbytes for array in artifact.params.values()),
+        "proofs_left": artifact.budget.proofs_left(),
+    }
+    return report | _key(artifact.key, check) | facts | dict(artifact.meta)
 
 
-def _key(key: VerifyingKey) -> dict[str, Any]:
+def _key(key: VerifyingKey, check: bool) -> dict[str, Any]:
+    if check:
+        key.check_ranges()
     return {
         "model_id": key.model_id,
         "name": key.name,
         "parameters": key.weights,
+        "weights": "private" if key.private else "public",
         "weight_root": key.weight_root.hex(),
+        "weight_ranges": "proved and checked" if check else "proved; check with --check",
         "circuit_sha256": hashlib.sha256(key.circuit_bytes).hexdigest(),
         "circuit_bytes": len(key.circuit_bytes),
         "tokenizer_sha256": hashlib.sha256(key.tokenizer_json).hexdigest(),

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 
 import msgpack
 
 from ...errors import InvalidProof
 from ...schema.circuit import Shape
+from .channel import Reader
 
 VERSION = 1
-PROTOCOL = "zklemma protocol 1: Goldilocks, BLAKE2b, unique decoding"
 
 
 @dataclass(frozen=True)
@@ -62,3 +63,15 @@ class Statement:
             raise InvalidProof(f"the statement has more tokens than the key allows ({max_tokens})")
         if any(not 0 <= token < vocabulary for token in self.tokens):
             raise InvalidProof("a token of the statement is outside the vocabulary")
+
+
+def read_statement(reader: Reader) -> Statement:
+    """The statement at the start of a proof, after its length."""
+    (size,) = struct.unpack("<I", reader.take(4))
+    return Statement.decode(reader.take(size))
+
+
+def frame(statement: Statement) -> bytes:
+    """The bytes that `read_statement` reads."""
+    data = statement.encode()
+    return struct.pack("<I", len(data)) + data

@@ -12,7 +12,7 @@ import numpy as np
 from tiny import tiny_circuit, tiny_params, tiny_program, tiny_witness
 from zklemma.runtime.evaluate import Columns
 from zklemma.runtime.masks import WeightMasks
-from zklemma.runtime.progress import Silent
+from zklemma.runtime.progress import Clock, Silent
 from zklemma.runtime.protocol import (
     einsum_prover,
     einsum_verifier,
@@ -28,7 +28,7 @@ from zklemma.runtime.protocol.statement import Statement
 from zklemma.runtime.protocol.transcript import Transcript
 from zklemma.runtime.protocol.weights import Expander, Tokens
 from zklemma.runtime.protocol.witness import Rows, count_uses
-from zklemma.runtime.prover import Prover, commit_weights
+from zklemma.runtime.prover import CommittedWeights, Prover
 from zklemma.runtime.verifier import Verified, verify
 from zklemma.schema.circuit import Circuit
 from zklemma.schema.encoding import encode_circuit
@@ -93,7 +93,7 @@ class Setting:
     ):
         circuit.check()
         masks = WeightMasks.fresh(circuit, code)
-        root = commit_weights(circuit, code, params, masks)
+        root = CommittedWeights(circuit, code, params, masks).root
         digest = hashlib.sha256(encode_circuit(circuit) + root).digest()
         self.circuit, self.program, self.params = circuit, program, params
         self.key = Key(circuit, code, root, digest)
@@ -113,7 +113,7 @@ class Setting:
     def prove(self, statement: Statement, witness: Witness | None = None) -> bytes:
         """An honest proof, or one around a given witness, whether it holds or not."""
         columns = self.witness(statement) if witness is None else witness
-        return self.prover.prove_witness(statement, columns, Silent(), strict=False).proof
+        return self.prover.prove_witness(statement, columns, Clock(Silent()), strict=False).proof
 
     def verify(self, proof: bytes) -> Verified:
         return verify(self.key, proof)

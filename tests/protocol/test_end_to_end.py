@@ -9,7 +9,7 @@ import pytest
 from proving import Setting, parameters, tiny_setting, toy_setting
 from zklemma.errors import InvalidProof, RangeError
 from zklemma.runtime import prover
-from zklemma.runtime.progress import Silent
+from zklemma.runtime.progress import Clock, Silent
 from zklemma.runtime.protocol.plan import Plan
 from zklemma.runtime.protocol.security import security_bits
 from zklemma.runtime.protocol.statement import Statement
@@ -106,13 +106,13 @@ def test_a_value_in_no_table_stops_a_strict_prover(tiny: Setting) -> None:
     witness = dict(tiny.witness(statement))
     witness["square"] = witness["square"] + 1000
     with pytest.raises(RangeError, match=r"square: \d+ values are not in squares"):
-        tiny.prover.prove_witness(statement, witness, Silent())
+        tiny.prover.prove_witness(statement, witness, Clock(Silent()))
 
 
 def test_other_weights_than_the_keys_do_not_start_a_prover(tiny: Setting) -> None:
     params = {**tiny.params, "weights": tiny.params["weights"] // 2}
     with pytest.raises(ValueError, match="not those that the key commits to"):
-        prover.Prover(tiny.key, tiny.program, params, tiny.prover.masks)
+        prover.Prover(tiny.key, tiny.program, params, tiny.prover.weights.masks)
 
 
 @pytest.mark.parametrize("part", ["queries", "pads_queries", "levels"])

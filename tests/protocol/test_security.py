@@ -19,7 +19,8 @@ from zklemma.runtime.protocol.security import (
     terms,
 )
 from zklemma.runtime.protocol.statement import Statement
-from zklemma.runtime.verifier import begin, verify_relations
+from zklemma.runtime.protocol.verification import verify_relations
+from zklemma.runtime.verifier import subject_of
 from zklemma.schema.circuit import Shape
 
 SHAPE = Shape(3, 4)
@@ -54,11 +55,11 @@ def test_the_identity_of_a_group_counts_its_tables_and_padding(tiny: Setting) ->
 
 def test_claims_are_counted(tiny: Setting) -> None:
     statement = Statement(2, 2, (1, 2, 3, 4), False)
-    plan = Plan(tiny.circuit, tiny.key.parameters, statement.shape)
+    subject = subject_of(tiny.key, statement)
     reader = Reader(tiny.prove(statement)[4 + len(statement.encode()) :])
-    channel = Channel(begin(tiny.key, statement), reader, hiding=False)
-    claims = verify_relations(channel, plan, statement).claims
-    assert len(claims) <= claims_at_most(plan)
+    channel = Channel(subject.begin(), reader, hiding=False)
+    claims = verify_relations(channel, subject).claims
+    assert len(claims) <= claims_at_most(subject.plan)
 
 
 def test_fewer_queries_less_work_or_a_higher_rate_give_fewer_bits(tiny: Setting) -> None:

@@ -88,7 +88,7 @@ def test_what_hides_is_random_and_fresh(tiny: Any) -> None:
         patch.setattr(codeword, "__init__", keep)
         for _ in range(2):
             tiny.prove(STATEMENT)
-    code, masks = tiny.key.parameters, tiny.prover.masks
+    code, masks = tiny.key.parameters, tiny.prover.weights.masks
     words = [masks.cells, masks.salts]
     half = len(committed) // 2
     for (witness, salts), (pads, pads_salts) in (committed[0:2], committed[half : half + 2]):
@@ -126,7 +126,9 @@ def test_the_commitment_to_private_weights_confirms_no_guess() -> None:
 def test_opened_weight_columns_are_not_those_of_the_bare_weights() -> None:
     proving = import_module("proving")
     masked, bare = (
-        proving.tiny_setting(proving.parameters(8, [2], pads=300, hiding=hiding)).prover._code
+        proving.tiny_setting(
+            proving.parameters(8, [2], pads=300, hiding=hiding)
+        ).prover.weights.code
         for hiding in (1, 0)
     )
     rows = 1 << 5

@@ -14,17 +14,24 @@ from typing import Any
 import numpy as np
 import pytest
 from zklemma.errors import InvalidProof
-from zklemma.runtime import prover, verifier
+from zklemma.runtime import prover
 from zklemma.runtime.field import Ext, P
-from zklemma.runtime.protocol import codeword, opening_prover, opening_verifier, pads_prover
+from zklemma.runtime.protocol import (
+    codeword,
+    opening_prover,
+    opening_verifier,
+    pads_prover,
+    verification,
+)
 from zklemma.runtime.protocol.channel import Affine, Channel, Reader
 from zklemma.runtime.protocol.einsum_prover import read_value
 from zklemma.runtime.protocol.plan import Plan
 from zklemma.runtime.protocol.prover_channel import ProverChannel, as_pair
 from zklemma.runtime.protocol.statement import Statement
+from zklemma.runtime.protocol.verification import verify_relations
 from zklemma.runtime.protocol.weights import Expander, Tokens
 from zklemma.runtime.randomness import Randomness
-from zklemma.runtime.verifier import begin, verify_relations
+from zklemma.runtime.verifier import subject_of
 
 proving = import_module("proving")
 
@@ -237,9 +244,9 @@ def test_pads_of_products_that_are_not_products(
 
 def reduced(setting: Any, statement: Statement, out: bytes) -> tuple[Channel, Plan, Any]:
     """A channel that has read the relations from the messages ``out`` and collects constraints."""
-    plan = Plan(setting.circuit, setting.key.parameters, statement.shape)
-    channel = Channel(begin(setting.key, statement), Reader(out), hiding=True)
-    return channel, plan, verify_relations(channel, plan, statement)
+    subject = subject_of(setting.key, statement)
+    channel = Channel(subject.begin(), Reader(out), hiding=True)
+    return channel, subject.plan, verify_relations(channel, subject)
 
 
 def test_every_claim_is_there_and_true(setting: Any) -> None:
@@ -293,7 +300,7 @@ def test_every_claim_is_opened(setting: Any, hiding: bool, monkeypatch: pytest.M
             claims[number] = replace(claims[number], value=value)
         return replace(found, claims=claims)
 
-    monkeypatch.setattr(verifier, "verify_relations", off)
+    monkeypatch.setattr(verification, "verify_relations", off)
     assert setting.verify(proof).statement == statement(hiding) and total > 5
     pairs = [[(i, 1), (i + 1, -1)] for i in range(0, total - 1, 3)]
     for case in [[(i, 1)] for i in range(total)] + pairs:

@@ -123,7 +123,7 @@ def test_other_weights_under_the_honest_key(
     statement = Statement(2, 2, (1, 2, 3, 4), hiding)
     cheat.prover.key = tiny.key
     if weights == "committed":
-        monkeypatch.setattr(cheat.prover, "_code", tiny.prover._code)
+        monkeypatch.setattr(cheat.prover.weights, "code", tiny.prover.weights.code)
         reason = "folded vector does not satisfy"
     else:
         reason = "not the committed one"

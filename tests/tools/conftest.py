@@ -15,7 +15,8 @@ from zklemma.runtime.budget import MemoryBudget
 from zklemma.runtime.keys import Artifact, VerifyingKey, save_artifact, save_key
 from zklemma.runtime.masks import WeightMasks
 from zklemma.runtime.protocol.choose import choose_parameters
-from zklemma.runtime.prover import commit_weights
+from zklemma.runtime.prover import CommittedWeights
+from zklemma.runtime.ranges import prove_ranges
 from zklemma.schema.encoding import encode_circuit, encode_program
 from zklemma.tools.cli import app
 
@@ -55,13 +56,15 @@ def toy_artifact(seed: int = 0) -> Artifact:
     )
     parameters = choose_parameters(circuit, circuit.max_tokens, hiding=True)
     masks = WeightMasks.fresh(circuit, parameters)
+    weights = CommittedWeights(circuit, parameters, params, masks)
     key = VerifyingKey(
         name="toy",
         weights=sum(array.size for array in params.values()),
         code=parameters.to_list(),
-        weight_root=commit_weights(circuit, parameters, params, masks),
+        weight_root=weights.root,
         circuit_bytes=encode_circuit(circuit),
         tokenizer_json=tokenizer.to_str().encode(),
+        range_proof=prove_ranges(circuit, parameters, weights),
     )
     meta = {"eos": [1]}
     return Artifact(key, encode_program(program), params, masks, meta, MemoryBudget(key))

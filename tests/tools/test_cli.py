@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from zklemma.runtime import files
 from zklemma.runtime.protocol.channel import Reader
-from zklemma.runtime.verifier import read_statement
+from zklemma.runtime.protocol.statement import read_statement
 
 CHECKPOINT = Path(__file__).parents[2] / "checkpoints" / "tiny-gemma3"
 ONCE = ("--prompt", "once upon a time")

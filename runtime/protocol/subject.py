@@ -1,0 +1,44 @@
+"""What a conversation is about: all that both sides know before the first message."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from ...schema.circuit import Circuit, Shape
+from .parameters import Parameters
+from .plan import Plan
+from .transcript import Transcript
+from .weights import Expander, Tokens
+
+PROTOCOL = "zklemma protocol 1: Goldilocks, BLAKE2b, unique decoding"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """That there are ``param`` columns under ``weight_root`` and witness columns that satisfy the circuit.
+
+    ``identity`` lists what the transcript absorbs first, by label: together it must fix everything else here.
+    """
+
+    circuit: Circuit
+    parameters: Parameters
+    weight_root: bytes
+    shape: Shape
+    tokens: tuple[int, ...]
+    hiding: bool
+    identity: tuple[tuple[str, bytes], ...]
+
+    def begin(self) -> Transcript:
+        transcript = Transcript(PROTOCOL)
+        for label, data in self.identity:
+            transcript.absorb(label, data)
+        return transcript
+
+    @cached_property
+    def plan(self) -> Plan:
+        return Plan(self.circuit, self.parameters, self.shape)
+
+    @cached_property
+    def expander(self) -> Expander:
+        return Expander(self.circuit, self.shape, Tokens(self.tokens, self.shape))
