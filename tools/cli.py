@@ -106,7 +106,7 @@ def compile(
     files.require_writable(output)
     files.require_writable(vk)
 
-    from ..runtime.keys import save_artifact, save_key
+    from ..runtime.keys import save_artifact
     from . import compiling
 
     start = time.perf_counter()
@@ -114,11 +114,11 @@ def compile(
         artifact, report = compiling.compile(
             checkpoint, max_tokens, bar, weights is Visibility.PRIVATE
         )
-    sizes = {
-        "artifact_bytes": save_artifact(output, artifact),
-        "vk_bytes": save_key(vk, artifact.key),
-    }
-    report |= {"seconds": time.perf_counter() - start, **sizes}
+    with files.atomic_write(vk) as file:  # Both files or, on a full disk, none.
+        report["vk_bytes"] = file.write(artifact.key.encode())
+        file.flush()
+        report["artifact_bytes"] = save_artifact(output, artifact)
+    report["seconds"] = time.perf_counter() - start
     report["peak_rss_bytes"] = console.peak_rss_bytes()
     if as_json:
         return _emit(report)
@@ -185,6 +185,8 @@ def prove(
     from ..runtime import files
     from ..runtime.keys import load_artifact
 
+    if output.resolve() == model.resolve():
+        raise UserError(f"{output}: the proof can not take the place of the model")
     files.require_writable(output)
     artifact = load_artifact(model)
 
@@ -329,6 +331,27 @@ def inspect(
         return _emit(report)
     title = f"{report.pop('file')}: {report.pop('kind')}"
     console.table(title, {name: console.value(found) for name, found in report.items()})
+
+
+@command
+def security(
+    key: Annotated[Path, typer.Argument(help="The verifying key (.vk) of a model.")],
+    prompt_tokens: Annotated[int | None, typer.Option(help="Tokens of the prompt.")] = None,
+    new_tokens: Annotated[int | None, typer.Option(help="Generated tokens.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print every soundness term of a key's proofs, their sum, and what hiding rests on."""
+    from ..runtime.keys import load_key
+    from .security import security
+
+    report = security(load_key(key), prompt_tokens, new_tokens)
+    if as_json:
+        return _emit(report)
+    bits = report.pop("terms")
+    console.table(
+        "Soundness terms, in bits", {name: f"{value:.2f}" for name, value in bits.items()}
+    )
+    console.table("Altogether", {name: console.value(found) for name, found in report.items()})
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -179,6 +179,7 @@ def test_prove_refuses_bad_files(toy, run, tmp_path):
     refused(run("prove", tmp_path, *rest, output), 2, "Is a directory")
     refused(run("prove", toy.model, *rest, tmp_path), 2, "cannot write")
     refused(run("prove", toy.model, *rest, tmp_path / "no" / "a"), 2, "cannot write: No such")
+    refused(run("prove", toy.model, *rest, toy.model), 2, "the place of the model")
     damaged = tmp_path / "damaged.zkl"
     data = toy.model.read_bytes()
     for position in (5000, len(data) - 5000):
@@ -245,3 +246,14 @@ def test_usage_errors_have_status_two(run):
     for arguments in (["verify"], ["prove", "x"], ["nonsense"], ["compile", "x", "--nonsense"]):
         done = run(*arguments)
         assert done.returncode == 2 and "Traceback" not in done.stderr and "Error" in done.stderr
+
+
+def test_security_lists_every_term(toy, run):
+    done = run("security", toy.key, "--prompt-tokens", "5", "--new-tokens", "4", "--json")
+    found = json.loads(done.stdout)
+    assert done.returncode == 0 and len(found["terms"]) > 10
+    assert 100 <= found["sum_bits"] <= found["round_by_round_bits"] == min(found["terms"].values())
+    assert toy.made["security_bits"] == int(found["sum_bits"])
+    assert "masks" in found["hiding"] and found["mask_columns"] > found["columns_opened_per_proof"]
+    assert "column queries" in run("security", toy.key).stdout
+    refused(run("security", toy.key, "--new-tokens", "100000"), 2, "at most")
