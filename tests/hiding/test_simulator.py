@@ -1,0 +1,135 @@
+"""The verifier accepts proofs that were made without a witness, if it asks the programmed oracle."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any
+
+import pytest
+from simulator import DRAW, Oracle, Simulator
+from zklemma.errors import InvalidProof
+from zklemma.runtime import prover
+from zklemma.runtime.executor import Executor
+from zklemma.runtime.protocol import merkle, opening_prover, transcript
+from zklemma.runtime.protocol.merkle import LEAF, NODE
+from zklemma.runtime.protocol.pads_prover import Pads
+from zklemma.runtime.protocol.statement import Statement
+from zklemma.runtime.prover import CommittedWeights
+from zklemma.runtime.ranges import range_subject, verify_ranges
+from zklemma.runtime.verifier import verify
+
+STATEMENT = Statement(3, 2, (1, 2, 3, 4, 5), True)
+
+
+@pytest.fixture
+def oracle(monkeypatch: pytest.MonkeyPatch) -> Iterator[Oracle]:
+    """In the place of BLAKE2b; and nobody touches a witness, or the prover's secrets."""
+    oracle = Oracle()
+    monkeypatch.setattr(merkle, "blake2b", oracle)
+    monkeypatch.setattr(transcript, "blake2b", oracle)
+
+    def never(*_: Any) -> Any:
+        raise AssertionError("a simulator has no witness")
+
+    for owner, name in (
+        (Executor, "witness"),
+        (CommittedWeights, "__init__"),
+        (prover, "count_uses"),
+        (prover, "lay_out"),
+        (opening_prover, "prove_masked"),
+        (Pads, "__init__"),
+    ):
+        monkeypatch.setattr(owner, name, never)
+    yield oracle
+
+
+@pytest.mark.parametrize(("prompt", "generated"), [(1, 1), (3, 2), (2, 6)])
+def test_the_verifier_accepts(hidden: Any, oracle: Oracle, prompt: int, generated: int) -> None:
+    statement = Statement(prompt, generated, (*range(6), 0, 1)[: prompt + generated], True)
+    proof = Simulator(hidden.key, oracle).prove(statement)
+    assert verify(hidden.key, proof).statement == statement
+
+
+def test_one_challenge_and_the_paths_are_programmed(hidden: Any, oracle: Oracle) -> None:
+    proof = Simulator(hidden.key, oracle).prove(STATEMENT)
+    kinds = Counter(person for person, _, _ in oracle.programmed)
+    assert kinds[DRAW] == 1 and set(kinds) == {DRAW, LEAF, NODE}
+    code = hidden.key.parameters
+    assert kinds[LEAF] <= 2 * code.queries + code.pads_queries
+    # Each of them is needed: BLAKE2b itself answers otherwise.
+    for person in (DRAW, LEAF, NODE):
+        less = {k: v for k, v in oracle.programmed.items() if k[0] != person}
+        kept, oracle.programmed = oracle.programmed, less
+        with pytest.raises(InvalidProof):
+            verify(hidden.key, proof)
+        oracle.programmed = kept
+    assert verify(hidden.key, proof).statement == STATEMENT
+
+
+def test_proofs_under_one_key_agree_about_the_weights(hidden: Any, oracle: Oracle) -> None:
+    """As many as the masks allow, and one oracle for all; a column opened twice is the same twice."""
+    simulator = Simulator(hidden.key, oracle)
+    proofs = [simulator.prove(STATEMENT) for _ in range(2)]
+    code, opened = hidden.key.parameters, len(simulator.weights.columns)
+    assert code.queries < opened <= 2 * code.queries
+    for proof in proofs:
+        assert verify(hidden.key, proof).statement == STATEMENT
+
+
+def test_ranges_of_the_weights(hidden: Any, oracle: Oracle) -> None:
+    """The proof that a key carries is simulated by the same means."""
+    key = hidden.key
+    subject = range_subject(key.circuit, key.parameters, key.weight_root)
+    proof = Simulator(key, oracle).converse(subject)
+    verify_ranges(key.circuit, key.parameters, key.weight_root, proof)
+
+
+def test_what_is_false_is_simulated_too(toy: Any, oracle: Oracle) -> None:
+    """The model would not say that; only a prover who programs the oracle can."""
+    said = toy.prover.executor.generate([3, 1, 4], 1)
+    statement = Statement(3, 1, (3, 1, 4, said[0] ^ 1), True)
+    simulated = Simulator(toy.key, oracle).prove(statement)
+    assert verify(toy.key, simulated).statement == statement
+
+
+def test_a_simulated_proof_is_like_a_real_one(hidden: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same sizes, but for the number of distinct positions; and it is no proof for BLAKE2b."""
+    oracle = Oracle()
+    real = hidden.prove(STATEMENT)
+    with monkeypatch.context() as patch:
+        patch.setattr(merkle, "blake2b", oracle)
+        patch.setattr(transcript, "blake2b", oracle)
+        simulated = Simulator(hidden.key, oracle).prove(STATEMENT)
+        assert verify(hidden.key, simulated).statement == STATEMENT
+        assert verify(hidden.key, real).statement == STATEMENT
+    assert messages(hidden, real) == messages(hidden, simulated, oracle)
+    with pytest.raises(InvalidProof):
+        verify(hidden.key, simulated)
+
+
+def messages(setting: Any, proof: bytes, oracle: Oracle | None = None) -> list[tuple[str, int]]:
+    """What the verifier hears, in order: labels and sizes; columns without their number."""
+    heard: list[tuple[str, int]] = []
+    absorb = transcript.Transcript.absorb
+
+    def listen(self: Any, label: str, data: bytes) -> None:
+        heard.append((label, 0 if label == "columns" else len(data)))
+        absorb(self, label, data)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(transcript.Transcript, "absorb", listen)
+        if oracle:
+            patch.setattr(merkle, "blake2b", oracle)
+            patch.setattr(transcript, "blake2b", oracle)
+        verify(setting.key, proof)
+    return heard
+
+
+def test_masks_outnumber_the_columns_that_a_proof_opens() -> None:
+    """Else the opened columns of a real proof would not be uniform, as simulated ones are."""
+    choose = import_module("zklemma.runtime.protocol.parameters").choose
+    for weights, witness in ((10**4, 10**4), (10**6, 10**5), (10**8, 10**7)):
+        code = choose(weights, witness, 2000, hiding=True)
+        assert code.mask_columns >= code.queries and code.pads_masks >= code.pads_queries
