@@ -26,6 +26,7 @@ import numpy as np
 import torch
 from huggingface_hub import snapshot_download
 from safetensors import SafetensorError, safe_open
+from tokenizers import Tokenizer
 from transformers import Gemma3TextConfig
 
 from ...errors import UserError
@@ -240,8 +241,12 @@ def _tokenizer(directory: Path) -> bytes:
             f"{directory} has no tokenizer.json; save the tokenizer in its fast format "
             "(AutoTokenizer.from_pretrained(..).save_pretrained(..))"
         )
-    _read_json(path)
-    return path.read_bytes()
+    data = path.read_bytes()
+    try:
+        Tokenizer.from_str(data.decode())
+    except Exception as error:  # the library raises plain Exception
+        raise UserError(f"{path} is not a valid tokenizer: {error}") from error
+    return data
 
 
 StoredTensor = tuple[Path, str, tuple[int, ...]]

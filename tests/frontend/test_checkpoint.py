@@ -178,6 +178,8 @@ def test_no_tokenizer(maker: Any) -> None:
     path = maker()
     (path / "tokenizer.json").unlink()
     refused(path, "tokenizer.json")
+    (path / "tokenizer.json").write_text('{"model": {}}')
+    refused(path, "tokenizer.json is not a valid tokenizer")
 
 
 def test_no_weights(maker: Any) -> None:
