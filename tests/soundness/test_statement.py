@@ -27,10 +27,10 @@ def restated(proof: bytes, statement: Statement) -> bytes:
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["clear", "hiding"])
-def proved(request: pytest.FixtureRequest, toy: Any) -> tuple[Statement, bytes]:
-    statement = toy.answer((3, 1, 4, 1), 3, request.param)
-    proof = toy.prove(statement)
-    assert toy.verify(proof).statement == statement
+def proved(request: pytest.FixtureRequest, tiny: Any) -> tuple[Statement, bytes]:
+    statement = Statement(3, 3, (3, 1, 4, 1, 5, 0), request.param)
+    proof = tiny.prove(statement)
+    assert tiny.verify(proof).statement == statement
     return statement, proof
 
 
@@ -61,11 +61,11 @@ CHANGES: dict[str, Callable[[Statement], Statement]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_another_statement(toy: Any, proved: tuple[Statement, bytes], change: str) -> None:
+def test_another_statement(tiny: Any, proved: tuple[Statement, bytes], change: str) -> None:
     statement, proof = proved
     assert restated(proof, statement) == proof
     with pytest.raises(InvalidProof):
-        toy.verify(restated(proof, CHANGES[change](statement)))
+        tiny.verify(restated(proof, CHANGES[change](statement)))
 
 
 @pytest.mark.parametrize("change", ["the last output", "two prompt tokens swapped"])
@@ -78,24 +78,24 @@ def test_the_honest_witness_proves_no_other_statement(toy: Any, change: str) -> 
         toy.verify(toy.prove(other, toy.witness(statement)))
 
 
-def test_another_key_digest(toy: Any, proved: tuple[Statement, bytes]) -> None:
+def test_another_key_digest(tiny: Any, proved: tuple[Statement, bytes]) -> None:
     with pytest.raises(InvalidProof):
-        verify(replace(toy.key, digest=b"\1" * 32), proved[1])
+        verify(replace(tiny.key, digest=b"\1" * 32), proved[1])
 
 
-def test_another_weight_root(toy: Any, proved: tuple[Statement, bytes]) -> None:
-    root = bytes([toy.key.weight_root[0] ^ 1]) + toy.key.weight_root[1:]
+def test_another_weight_root(tiny: Any, proved: tuple[Statement, bytes]) -> None:
+    root = bytes([tiny.key.weight_root[0] ^ 1]) + tiny.key.weight_root[1:]
     with pytest.raises(InvalidProof):
-        verify(replace(toy.key, weight_root=root), proved[1])
+        verify(replace(tiny.key, weight_root=root), proved[1])
 
 
 @pytest.mark.parametrize("field", ["row_bits", "log_code", "queries", "pads_queries"])
-def test_other_parameters(toy: Any, proved: tuple[Statement, bytes], field: str) -> None:
+def test_other_parameters(tiny: Any, proved: tuple[Statement, bytes], field: str) -> None:
     """Even if they were no part of the key's digest."""
-    code = toy.key.parameters
+    code = tiny.key.parameters
     code = replace(code, **{field: getattr(code, field) + 1})
     with pytest.raises(InvalidProof):
-        verify(replace(toy.key, parameters=code), proved[1])
+        verify(replace(tiny.key, parameters=code), proved[1])
 
 
 @MODES
