@@ -15,15 +15,12 @@ from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
 
 import msgpack
 
 from ..errors import UserError
 from .files import atomic_write
-
-if TYPE_CHECKING:
-    from .keys import VerifyingKey
+from .verifier import Key
 
 VERSION = 1
 LOW = 0.1
@@ -33,8 +30,8 @@ _DIGEST_BYTES = 32
 class Budget(ABC):
     """The count for the masks of one key. Weights that are public need none: nothing is counted."""
 
-    def __init__(self, key: VerifyingKey):
-        self.counted = key.private
+    def __init__(self, key: Key):
+        self.counted = bool(key.parameters.hiding)
         self.root = key.weight_root
         self.capacity = key.parameters.mask_columns
         self.columns = key.parameters.queries
@@ -85,7 +82,7 @@ class MemoryBudget(Budget):
     """The count of an artifact that is in no file; it goes with the process, as the masks do. Once the
     artifact is saved, what is in memory and what is in the file share the count in the file."""
 
-    def __init__(self, key: VerifyingKey):
+    def __init__(self, key: Key):
         super().__init__(key)
         self._lock = Lock()
         self._process = os.getpid()
@@ -130,12 +127,12 @@ class MemoryBudget(Budget):
 class FileBudget(Budget):
     """The count in a file: msgpack [version, weight root, columns], then the SHA-256 of that."""
 
-    def __init__(self, path: Path, key: VerifyingKey):
+    def __init__(self, path: Path, key: Key):
         super().__init__(key)
         self.path = path
 
     @staticmethod
-    def beside(artifact: str | Path, key: VerifyingKey) -> FileBudget:
+    def beside(artifact: str | Path, key: Key) -> FileBudget:
         """The count of the artifact in that file."""
         artifact = Path(os.path.realpath(artifact))
         return FileBudget(artifact.with_name(artifact.name + ".budget"), key)

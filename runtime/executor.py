@@ -15,7 +15,6 @@ from ..errors import RangeError, UserError, ZklemmaError
 from ..schema.circuit import Circuit, Shape
 from ..schema.program import Program
 from .evaluate import position_ids
-from .keys import storage
 from .steps import OPERATIONS, Axes, Model, Pass
 
 
@@ -94,7 +93,7 @@ class Executor:
         self._check_length(prompt, generated)
         shape = Shape(prompt, generated)
         columns = {
-            column.name: np.empty(self.circuit.sizes(column, shape), storage(column))
+            column.name: np.empty(self.circuit.sizes(column, shape), column.storage)
             for column in self.circuit.home("witness")
         }
         missing = set(columns)

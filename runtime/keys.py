@@ -21,7 +21,7 @@ import msgpack
 import numpy as np
 
 from ..errors import UserError
-from ..schema.circuit import Circuit, CircuitError, Column, Shape
+from ..schema.circuit import Circuit, CircuitError, Shape
 from ..schema.encoding import decode_circuit, decode_program
 from ..schema.program import Program
 from .budget import Budget, FileBudget
@@ -197,7 +197,7 @@ def save_artifact(path: str | Path, artifact: Artifact) -> int:
     """Write a .zkl file, weights in the dtype of their column; return its size in bytes."""
     weights: list[Buffer] = []
     for column in artifact.key.circuit.home("param"):
-        array = np.ascontiguousarray(artifact.params[column.name], dtype=storage(column))
+        array = np.ascontiguousarray(artifact.params[column.name], dtype=column.storage)
         weights += [array.data.cast("B"), bytes(padding(array.nbytes))]
     masks: list[Buffer] = []
     for array in (artifact.masks.cells, artifact.masks.salts) if artifact.key.private else ():
@@ -232,7 +232,7 @@ def load_artifact(path: str | Path) -> Artifact:
     view, offset = sections[b"PARM"], 0
     for column in key.circuit.home("param"):
         sizes = key.circuit.sizes(column, Shape(1, 1))
-        dtype, cells = storage(column), math.prod(sizes)
+        dtype, cells = column.storage, math.prod(sizes)
         if offset + cells * dtype.itemsize > len(view):
             raise UserError(f"{source}: the weights are truncated")
         array = np.frombuffer(view, dtype, cells, offset)
@@ -257,16 +257,6 @@ def _load_masks(key: VerifyingKey, view: memoryview, source: str) -> WeightMasks
     if flat.max(initial=0) >= P:
         raise UserError(f"{source}: the masks are malformed")
     return WeightMasks(flat[:cells].reshape(shapes[0]), flat[cells:].reshape(shapes[1]))
-
-
-def storage(column: Column) -> np.dtype:
-    """The narrowest little-endian integer type that holds a column's range."""
-    signed = "i" if column.low < 0 else "u"
-    for size in (1, 2, 4):
-        limits = np.iinfo(f"{signed}{size}")
-        if limits.min <= column.low and column.high <= limits.max:
-            return np.dtype(f"<{signed}{size}")
-    return np.dtype("<i8")
 
 
 def _encode(value: Any) -> bytes:

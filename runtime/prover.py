@@ -13,7 +13,7 @@ from . import field
 from .evaluate import Columns
 from .executor import Executor
 from .masks import WeightMasks
-from .progress import Clock, Progress
+from .progress import Clock, Progress, Silent
 from .protocol import (
     einsum_prover,
     logup_prover,
@@ -32,6 +32,7 @@ from .protocol.subject import Subject
 from .protocol.verification import verify_relations
 from .protocol.witness import count_uses, lay_out
 from .randomness import Randomness
+from .ranges import range_subject
 from .verifier import Key, subject_of
 
 
@@ -134,6 +135,15 @@ def prove_subject(
     pads_prover.prove(channel, plan, pads, replay)
     clock.stop()
     return bytes(channel.out)
+
+
+def prove_ranges(circuit: Circuit, parameters: Parameters, weights: CommittedWeights) -> bytes:
+    """The proof that `ranges` describes; it opens one proof's worth of columns of the weights.
+
+    `RangeError` names a weight out of range.
+    """
+    subject = range_subject(circuit, parameters, weights.root)
+    return prove_subject(subject, weights, {}, Clock(Silent()))
 
 
 class Prover:

@@ -8,7 +8,6 @@ the table of its range. The verifying key carries it.
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
 
 import msgpack
 import numpy as np
@@ -20,9 +19,6 @@ from .protocol.channel import Reader
 from .protocol.parameters import Parameters
 from .protocol.subject import Subject
 from .protocol.verification import verify_subject
-
-if TYPE_CHECKING:
-    from .prover import CommittedWeights
 
 SHAPE = Shape(1, 1)
 
@@ -66,15 +62,6 @@ def range_subject(circuit: Circuit, parameters: Parameters, weight_root: bytes) 
     )
     hiding = bool(parameters.hiding)
     return Subject(ranges, parameters, weight_root, SHAPE, (0, 0), hiding, identity)
-
-
-def prove_ranges(circuit: Circuit, parameters: Parameters, weights: CommittedWeights) -> bytes:
-    """Opens one proof's worth of columns of the weights. `RangeError` names a weight out of range."""
-    from .progress import Clock, Silent
-    from .prover import prove_subject
-
-    subject = range_subject(circuit, parameters, weights.root)
-    return prove_subject(subject, weights, {}, Clock(Silent()))
 
 
 def verify_ranges(

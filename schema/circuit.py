@@ -130,6 +130,16 @@ class Column:
     kind: PublicKind = "data"
     windows: tuple[int, ...] = ()
 
+    @property
+    def storage(self) -> np.dtype:
+        """The narrowest little-endian integer type that holds the range."""
+        signed = "i" if self.low < 0 else "u"
+        for size in (1, 2, 4):
+            limits = np.iinfo(f"{signed}{size}")
+            if limits.min <= self.low and self.high <= limits.max:
+                return np.dtype(f"<{signed}{size}")
+        return np.dtype("<i8")
+
 
 @dataclass(frozen=True)
 class Table:

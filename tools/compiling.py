@@ -23,8 +23,7 @@ from ..runtime.keys import Artifact, VerifyingKey
 from ..runtime.masks import WeightMasks
 from ..runtime.progress import Clock, Progress, Silent
 from ..runtime.protocol.choose import choose_parameters
-from ..runtime.prover import CommittedWeights
-from ..runtime.ranges import prove_ranges
+from ..runtime.prover import CommittedWeights, prove_ranges
 from ..schema.encoding import encode_circuit, encode_program
 
 STAGES = ("load", "import", "calibrate", "lower", "weights", "fidelity")

@@ -8,7 +8,6 @@ from check import CellwiseCheck, violations
 from toy import Sizes, toy_model
 from zklemma.errors import RangeError, UserError, ZklemmaError
 from zklemma.runtime.executor import Executor
-from zklemma.runtime.keys import storage
 from zklemma.runtime.steps import Model, bit_length, product
 from zklemma.schema.circuit import Shape
 from zklemma.schema.program import Program, Step
@@ -39,7 +38,7 @@ def test_the_witness_satisfies_every_relation(
     shape = Shape(prompt, count)
     for column in circuit.home("witness"):
         assert witness[column.name].shape == circuit.sizes(column, shape)
-        assert witness[column.name].dtype == storage(column)
+        assert witness[column.name].dtype == column.storage
     assert violations(circuit, shape, {**witness, **params}, tokens) == []
 
 

@@ -23,9 +23,8 @@ from zklemma.runtime.protocol.choose import choose_parameters
 
 # A key of which budgets see no more; the scripts below make the same.
 KEY: Any = SimpleNamespace(
-    private=True,
     weight_root=b"r" * 32,
-    parameters=SimpleNamespace(mask_columns=600, queries=10),
+    parameters=SimpleNamespace(hiding=1, mask_columns=600, queries=10),
 )
 SCRIPT = """
     import os, signal, sys, time
@@ -33,8 +32,8 @@ SCRIPT = """
     from types import SimpleNamespace
     from zklemma.errors import UserError
     from zklemma.runtime import budget, files
-    code = SimpleNamespace(mask_columns=600, queries=10)
-    key = SimpleNamespace(private=True, weight_root=b"r" * 32, parameters=code)
+    code = SimpleNamespace(hiding=1, mask_columns=600, queries=10)
+    key = SimpleNamespace(weight_root=b"r" * 32, parameters=code)
     count = budget.FileBudget(Path(sys.argv[1]), key)
 """
 

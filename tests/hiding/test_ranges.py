@@ -10,8 +10,8 @@ import pytest
 from zklemma.errors import InvalidProof, RangeError
 from zklemma.runtime.masks import WeightMasks
 from zklemma.runtime.progress import Clock, Silent
-from zklemma.runtime.prover import CommittedWeights, prove_subject
-from zklemma.runtime.ranges import prove_ranges, range_circuit, range_subject, verify_ranges
+from zklemma.runtime.prover import CommittedWeights, prove_ranges, prove_subject
+from zklemma.runtime.ranges import range_circuit, range_subject, verify_ranges
 
 proving = import_module("proving")
 CODE = proving.parameters(11, [3], pads=700)

@@ -15,8 +15,7 @@ from zklemma.runtime.budget import MemoryBudget
 from zklemma.runtime.keys import Artifact, VerifyingKey, save_artifact, save_key
 from zklemma.runtime.masks import WeightMasks
 from zklemma.runtime.protocol.choose import choose_parameters
-from zklemma.runtime.prover import CommittedWeights
-from zklemma.runtime.ranges import prove_ranges
+from zklemma.runtime.prover import CommittedWeights, prove_ranges
 from zklemma.schema.encoding import encode_circuit, encode_program
 from zklemma.tools.cli import app
 

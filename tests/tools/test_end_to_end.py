@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from zklemma.runtime.keys import load_artifact, save_artifact, storage
+from zklemma.runtime.keys import load_artifact, save_artifact
 from zklemma.tools import demo
 
 CHECKPOINT = Path(__file__).parents[2] / "checkpoints" / "tiny-gemma3"
@@ -49,7 +49,7 @@ def test_artifact_round_trip(toy, tmp_path):
     assert (tmp_path / "again.zkl").read_bytes() == toy.model.read_bytes()
     for column in artifact.key.circuit.home("param"):
         array = artifact.params[column.name]
-        assert array.dtype == storage(column) and array.flags.aligned
+        assert array.dtype == column.storage and array.flags.aligned
         assert np.all((column.low <= array) & (array <= column.high))
 
 
