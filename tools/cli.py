@@ -364,5 +364,15 @@ def main() -> None:
     app()
 
 
+def zk_opt() -> None:
+    """The `zk-opt` command, which a light install has too and can not run."""
+    try:
+        from .zk_opt import main as run
+    except ModuleNotFoundError as error:
+        console.fail(f"{error.name} is not installed: pip install 'zklemma[compile]'")
+        sys.exit(UNUSABLE)
+    run()
+
+
 if __name__ == "__main__":
     main()

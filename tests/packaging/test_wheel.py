@@ -80,12 +80,13 @@ print([name for name in sys.modules if name.startswith("zklemma.compiler")])
     assert light_python(code, wheel, tmp_path).strip() == "[]"
 
 
-def test_commands_say_what_a_light_install_lacks(wheel, tmp_path):
-    code = """
+@pytest.mark.parametrize("command", ["main", "zk_opt"])
+def test_commands_say_what_a_light_install_lacks(wheel, tmp_path, command):
+    code = f"""
 sys.argv = ["zklemma", "compile", "checkpoint", "-o", "model.zkl"]
-from zklemma.tools.cli import main
+from zklemma.tools.cli import {command}
 try:
-    main()
+    {command}()
 except SystemExit as end:
     assert end.code == 2
 """
