@@ -1,0 +1,62 @@
+"""A statement has one encoding, and says nothing that its key does not allow."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import msgpack
+import pytest
+from zklemma.errors import InvalidProof
+from zklemma.runtime.protocol.channel import Reader
+from zklemma.runtime.protocol.statement import VERSION, Statement, frame, read_statement
+
+STATEMENT = Statement(2, 1, (1, 2, 200), True)
+ITEMS = [VERSION, 2, 1, [1, 2, 200], True]
+
+
+def test_the_canonical_encoding() -> None:
+    assert msgpack.packb(ITEMS) == STATEMENT.encode()
+    assert Statement.decode(STATEMENT.encode()) == STATEMENT
+    assert read_statement(Reader(frame(STATEMENT))) == STATEMENT
+
+
+OTHERS = {
+    "an integer of more bytes than it needs": b"\x95\x01\xcd\x00\x02\x01\x93\x01\x02\xcc\xc8\xc3",
+    "a token of more bytes than it needs": b"\x95\x01\x02\x01\x93\xcc\x01\x02\xcc\xc8\xc3",
+    "a longer list header": b"\x95\x01\x02\x01\xdc\x00\x03\x01\x02\xcc\xc8\xc3",
+    "a longer header": b"\xdc\x00\x05\x01\x02\x01\x93\x01\x02\xcc\xc8\xc3",
+    "bytes behind it": STATEMENT.encode() + b"\0",
+    "one item more": msgpack.packb([*ITEMS, 0]),
+    "one item less": msgpack.packb(ITEMS[:-1]),
+    "true for one": msgpack.packb([VERSION, 2, True, [1, 2, 200], True]),
+    "one for true": msgpack.packb([VERSION, 2, 1, [1, 2, 200], 1]),
+    "a token that is a float": msgpack.packb([VERSION, 2, 1, [1.0, 2, 200], True]),
+    "a map": msgpack.packb({0: 1}),
+    "another version": msgpack.packb([VERSION + 1, *ITEMS[1:]]),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_any_other_encoding(name: str) -> None:
+    with pytest.raises(InvalidProof):
+        Statement.decode(OTHERS[name])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"prompt": 0, "generated": 3},
+        {"prompt": 3, "generated": 0},
+        {"generated": 2},
+        {"prompt": 1},
+        {"tokens": (1, 2, 256)},
+        {"tokens": (1, -2, 3)},
+        {"tokens": (1,) * 20, "prompt": 19},
+        {"prompt": -1, "generated": 4},
+    ],
+)
+def test_sizes_and_tokens_that_do_not_fit(change: dict[str, Any]) -> None:
+    STATEMENT.check(256, 8)
+    with pytest.raises(InvalidProof):
+        replace(STATEMENT, **change).check(256, 8)
