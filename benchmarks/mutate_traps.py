@@ -1,0 +1,1027 @@
+"""Puts known mistakes back into the proof system and expects the tests to notice each of them.
+
+Usage: python benchmarks/mutate_traps.py [part of a trap's name ...]
+
+A trap is a mistake that proof systems are known for, as an edit of the sources that still gives a system
+in which honest proofs verify wherever that is possible. Each is made in a temporary copy of the package, the
+tests that guard against it run there until the first fails, and a line says which one that was, or
+SURVIVED. The exit status is the number of survivors. All of them take about ten minutes.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+ROOT = Path(__file__).resolve().parents[1]
+LEFT_OUT = shutil.ignore_patterns(
+    ".git", ".venv", "build", "checkpoints", "training", ".hypothesis", ".*_cache"
+)
+PROTOCOL = "runtime/protocol"
+
+Edit = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class Trap:
+    """``edits``: (file, text that occurs there once, what takes its place)."""
+
+    name: str
+    edits: tuple[Edit, ...]
+    tests: tuple[str, ...]
+
+
+HIDING = (
+    "tests/hiding/traps/test_hiding.py",
+    "tests/soundness/test_hiding.py",
+    "tests/hiding/test_distribution.py",
+)
+SCRIPT = ("tests/protocol/test_transcript.py",)
+LIES = ("tests/soundness/test_messages.py::test_one_element_is_wrong",)
+WORK = ("tests/soundness/test_messages.py::test_work_that_was_not_done",)
+ENCODINGS = (
+    "tests/protocol/test_channel.py",
+    "tests/soundness/test_messages.py::test_columns_that_are_committed_in_another_encoding",
+    "tests/soundness/test_messages.py::test_pads_in_a_proof_that_does_not_hide",
+)
+TREES = ("tests/protocol/test_merkle.py",)
+WHOLE = ("tests/protocol/test_end_to_end.py",)
+COUNTS = ("tests/soundness/test_cells.py::test_counts_of_table_rows",)
+CELLS = ("tests/soundness/test_cells.py::test_every_column_the_whole_way",)
+STATEMENTS = ("tests/hiding/traps/test_encoding.py",)
+RELATIONS = (
+    "tests/hiding/traps/test_relations.py",
+    "tests/lowering/test_lower.py::test_honest_witness_satisfies_everything",
+    "tests/lowering/test_lower.py::test_limbs_can_not_carry",
+)
+BUDGET = ("tests/hiding/test_budget.py",)
+
+PROVER = "runtime/prover.py"
+PADS = f"{PROTOCOL}/pads_prover.py"
+UNIFORM = "uniform = randomness.elements(2, 1 << p.log_columns)"
+WITNESS_MASKS = "masks = randomness.elements(plan.witness_slabs, 1 << p.row_bits, p.mask_columns)"
+PADS_DRAWN = "self.pads = randomness.elements(2, cells(plan))"
+OTHER_DRAWN = "self.other = randomness.elements(2, cells(plan))"
+PREPROCESS = "compiler/transforms/preprocess.py"
+
+
+def after(file: str, line: str, more: str) -> Edit:
+    """``more`` behind a line of the file, indented like it."""
+    return file, line, f"{line}\n        {more}" if file == PADS else f"{line}\n    {more}"
+
+
+def silent(label: str) -> Trap:
+    """A message that neither side absorbs."""
+    guard = f'if label != "{label}":\n            self.transcript.absorb(label, data)'
+    return Trap(
+        f"not absorbed: {label}",
+        (
+            (f"{PROTOCOL}/channel.py", "self.transcript.absorb(label, data)", guard),
+            (f"{PROTOCOL}/prover_channel.py", "self.transcript.absorb(label, data)", guard),
+            (
+                f"{PROTOCOL}/opening_verifier.py",
+                'channel.transcript.absorb("columns", data)',
+                "pass" if label == "columns" else 'channel.transcript.absorb("columns", data)',
+            ),
+        ),
+        SCRIPT,
+    )
+
+
+MESSAGES = (
+    "witness root", "pads root", "lookup root", "lookup round", "lookup children", "einsum values",
+    "linear value", "einsum round", "factor", "partial product", "row round", "slab round", "mask",
+    "opened value", "folded root", "work", "columns", "fold round", "final", "final round",
+    "pad sums", "pads",
+)  # fmt: skip
+
+ZERO_KNOWLEDGE = [
+    Trap(
+        "the root's denominator is sent as it is",
+        (
+            (
+                f"{PROTOCOL}/logup_prover.py",
+                'channel.masked("lookup root", [Ext(*field.kdot(weights, side)) for side in layers.pop()])',
+                "root = [Ext(*field.kdot(weights, side)) for side in layers.pop()]\n"
+                '    channel.masked("lookup root", root[:1])\n'
+                '    channel.clear("lookup root", root[1:])',
+            ),
+            (
+                f"{PROTOCOL}/logup_verifier.py",
+                'p, q = channel.masked("lookup root", 2)',
+                '(p,) = channel.masked("lookup root", 1)\n'
+                '    q = Affine(channel.clear("lookup root")[0])',
+            ),
+            (f"{PROTOCOL}/plan.py", "used, triples = 2, []", "used, triples = 1, []"),
+        ),
+        HIDING,
+    ),
+    Trap(
+        "factors are sent as they are",
+        (
+            (
+                f"{PROTOCOL}/prover_channel.py",
+                "sent.append(value - Ext(int(pad[0]), int(pad[1])))",
+                'sent.append(value - (0 if label == "factor" else Ext(int(pad[0]), int(pad[1]))))',
+            ),
+        ),
+        HIDING,
+    ),
+    Trap(
+        "one pad for two messages",
+        (after(PADS, PADS_DRAWN, "self.pads[:, 1] = self.pads[:, 0]"),),
+        HIDING,
+    ),
+    Trap(
+        "a pad of a product masks a message too",
+        (
+            (
+                PADS,
+                "salts = randomness.elements(SALT_WORDS, 1 << p.pads_log_code)",
+                "self.pads[:, plan.triples[0][2] + 3] = self.pads[:, plan.triples[0][2]]\n"
+                "        salts = randomness.elements(SALT_WORDS, 1 << p.pads_log_code)",
+            ),
+        ),
+        HIDING,
+    ),
+    Trap(
+        "pads reused across attempts",
+        (
+            (
+                PADS,
+                PADS_DRAWN,
+                "self.pads = _KEPT.setdefault((randomness.hiding, cells(plan)), "
+                "randomness.elements(2, cells(plan))).copy()",
+            ),
+            (PADS, "class Pads:", "_KEPT = {}\n\n\nclass Pads:"),
+        ),
+        HIDING,
+    ),
+    Trap(
+        "P' reused across attempts",
+        (
+            (
+                PADS,
+                OTHER_DRAWN,
+                "self.other = _KEPT.setdefault((randomness.hiding, cells(plan)), "
+                "randomness.elements(2, cells(plan)))",
+            ),
+            (PADS, "class Pads:", "_KEPT = {}\n\n\nclass Pads:"),
+        ),
+        HIDING,
+    ),
+    Trap(
+        "R reused across attempts",
+        (
+            (
+                PROVER,
+                UNIFORM,
+                "uniform = _KEPT.setdefault((subject.hiding, p.log_columns), "
+                "randomness.elements(2, 1 << p.log_columns))",
+            ),
+            (PROVER, "class CommittedWeights:", "_KEPT = {}\n\n\nclass CommittedWeights:"),
+        ),
+        HIDING,
+    ),
+    Trap(
+        "R derived from the statement",
+        (
+            after(
+                PROVER,
+                UNIFORM,
+                "seed = list(subject.identity[-1][1])\n"
+                "    seeded = np.random.default_rng(seed)\n"
+                "    uniform = seeded.integers(0, field.P, uniform.shape, np.uint64) * subject.hiding",
+            ),
+        ),
+        HIDING,
+    ),
+    Trap(
+        "witness masks reused across attempts",
+        (
+            (
+                PROVER,
+                WITNESS_MASKS,
+                "masks = _KEPT.setdefault((subject.hiding, plan.witness_slabs, p.mask_columns), "
+                "randomness.elements(plan.witness_slabs, 1 << p.row_bits, p.mask_columns))",
+            ),
+            (PROVER, "class CommittedWeights:", "_KEPT = {}\n\n\nclass CommittedWeights:"),
+        ),
+        HIDING,
+    ),
+    Trap(
+        "randomness from a seed",
+        (
+            (
+                "runtime/randomness.py",
+                "np.frombuffer(os.urandom(8 * missing.size), np.uint64)",
+                "np.random.default_rng(0).integers(0, 2**64, missing.size, np.uint64)",
+            ),
+        ),
+        HIDING,
+    ),
+    Trap(
+        "random words reduced, not drawn again",
+        (
+            (
+                "runtime/randomness.py",
+                "missing = missing[flat[missing] >= np.uint64(P)]",
+                "flat[missing] %= np.uint64(P)\n                break",
+            ),
+        ),
+        HIDING,
+    ),
+    Trap(
+        "witness leaves without salt",
+        (
+            (
+                PROVER,
+                "randomness.elements(SALT_WORDS, 1 << p.log_code)",
+                "np.zeros((SALT_WORDS, 1 << p.log_code), np.uint64)",
+            ),
+        ),
+        HIDING,
+    ),
+    Trap(
+        "pads' leaves without salt",
+        (
+            (
+                PADS,
+                "randomness.elements(SALT_WORDS, 1 << p.pads_log_code)",
+                "np.zeros((SALT_WORDS, 1 << p.pads_log_code), np.uint64)",
+            ),
+        ),
+        HIDING,
+    ),
+    Trap(
+        "weights' leaves without salt",
+        (
+            (
+                "runtime/masks.py",
+                "randomness.elements(*cells), randomness.elements(*salts)",
+                "randomness.elements(*cells), Randomness(False).elements(*salts)",
+            ),
+        ),
+        HIDING,
+    ),
+    Trap(
+        "one salt for all leaves",
+        (
+            (
+                PROVER,
+                "randomness.elements(SALT_WORDS, 1 << p.log_code)",
+                "np.repeat(randomness.elements(SALT_WORDS, 1), 1 << p.log_code, axis=1)",
+            ),
+        ),
+        HIDING,
+    ),
+    Trap(
+        "salts of 64 bits",
+        ((f"{PROTOCOL}/merkle.py", "SALT_WORDS = 2", "SALT_WORDS = 1"),),
+        (*HIDING, *TREES),
+    ),
+    Trap(
+        "witness rows without masks",
+        (after(PROVER, WITNESS_MASKS, "masks[:] = 0"),),
+        HIDING,
+    ),
+    Trap(
+        "the same masks in every row",
+        (after(PROVER, WITNESS_MASKS, "masks[:] = masks[:1, :1]"),),
+        HIDING,
+    ),
+    Trap(
+        "the last row without masks",
+        (after(PROVER, WITNESS_MASKS, "masks[-1, -1] = 0"),),
+        HIDING,
+    ),
+    Trap(
+        "weights without masks",
+        (
+            (
+                "runtime/masks.py",
+                "randomness.elements(*cells), randomness.elements(*salts)",
+                "Randomness(False).elements(*cells), randomness.elements(*salts)",
+            ),
+        ),
+        HIDING,
+    ),
+    Trap(
+        "pad vectors without masks",
+        (after(PADS, PADS_DRAWN, "self.pads[:, plan.pads + 1 :] = 0"),),
+        HIDING,
+    ),
+    Trap(
+        "mask cells left out of the fold",
+        ((f"{PROTOCOL}/opening_prover.py", "if masks.any():", "if False:"),),
+        WHOLE,
+    ),
+    Trap(
+        "R shorter than a row",
+        (after(PROVER, UNIFORM, "uniform[:, p.data_columns :] = 0"),),
+        HIDING,
+    ),
+    Trap(
+        "R over F only",
+        (after(PROVER, UNIFORM, "uniform[1] = 0"),),
+        HIDING,
+    ),
+    Trap(
+        "no spare cell in V",
+        (
+            (PADS, "v = v + pads.value(pads.pads, plan.pads)", "pass"),
+            (PADS, "u = u + pads.value(pads.other, plan.pads)", "pass"),
+            (
+                f"{PROTOCOL}/pads_verifier.py",
+                "Ext(int(star[0, plan.pads]), int(star[1, plan.pads])), Ext.ONE",
+                "Ext.ZERO, Ext.ONE",
+            ),
+        ),
+        HIDING,
+    ),
+    Trap(
+        "fewer mask cells than queries",
+        (
+            (
+                f"{PROTOCOL}/parameters.py",
+                "range(14 if hiding else 10, 24)",
+                "range(6, 24)",
+            ),
+        ),
+        ("tests/hiding/test_simulator.py", "tests/protocol/test_parameters.py"),
+    ),
+    Trap(
+        "fewer mask cells of pads than queries",
+        ((f"{PROTOCOL}/parameters.py", "    masks = 128\n", "    masks = 64\n"),),
+        ("tests/hiding/test_simulator.py", "tests/protocol/test_parameters.py"),
+    ),
+    Trap(
+        "mask cells scattered",
+        (
+            (
+                PROVER,
+                "part[:, : p.data_columns] = field.to_field(cells[slab].reshape(-1, rows).T)\n"
+                "        part[:, p.data_columns :] = masks[slab]",
+                "part[:, : p.data_columns] = field.to_field(cells[slab].reshape(-1, rows).T)\n"
+                "        part[:, p.data_columns :: 2] = masks[slab][:, ::2]",
+            ),
+        ),
+        HIDING,
+    ),
+    Trap(
+        "eta before rho",
+        (
+            (
+                f"{PROTOCOL}/opening_prover.py",
+                '    channel.masked("mask", [Ext(*field.kdot(uniform, g))])\n'
+                "    eta = channel.challenge()\n",
+                "    eta = channel.challenge()\n"
+                '    channel.masked("mask", [Ext(*field.kdot(uniform, g))])\n',
+            ),
+            (
+                f"{PROTOCOL}/opening_verifier.py",
+                '    (rho,) = channel.masked("mask", 1)\n    eta = channel.challenge()\n',
+                '    eta = channel.challenge()\n    (rho,) = channel.masked("mask", 1)\n',
+            ),
+        ),
+        SCRIPT,
+    ),
+    Trap(
+        "positions before f' is committed",
+        (
+            (
+                f"{PROTOCOL}/opening_prover.py",
+                '    channel.raw("folded root", code.root)\n'
+                "    positions = _positions(channel, p.queries, p.grind, p.log_code)\n",
+                "    positions = _positions(channel, p.queries, p.grind, p.log_code)\n"
+                '    channel.raw("folded root", code.root)\n',
+            ),
+            (
+                f"{PROTOCOL}/opening_verifier.py",
+                '    root = channel.raw("folded root", DIGEST)\n'
+                "    positions = _positions(channel, p.queries, p.grind, p.log_code)\n",
+                "    positions = _positions(channel, p.queries, p.grind, p.log_code)\n"
+                '    root = channel.raw("folded root", DIGEST)\n',
+            ),
+        ),
+        SCRIPT,
+    ),
+    Trap(
+        "eta of the pads before tau, U and V",
+        (
+            (
+                PADS,
+                "    form, _ = replay.linear_form(channel.challenge())\n",
+                "    eta = channel.challenge()\n"
+                "    form, _ = replay.linear_form(channel.challenge())\n",
+            ),
+            (
+                PADS,
+                '    channel.clear("pad sums", [tau, u, v])\n    eta = channel.challenge()\n',
+                '    channel.clear("pad sums", [tau, u, v])\n',
+            ),
+            (
+                f"{PROTOCOL}/pads_verifier.py",
+                "    form, sigma = channel.linear_form(channel.challenge())\n",
+                "    eta = channel.challenge()\n"
+                "    form, sigma = channel.linear_form(channel.challenge())\n",
+            ),
+            (
+                f"{PROTOCOL}/pads_verifier.py",
+                'channel.clear("pad sums", 3)\n    eta = channel.challenge()\n',
+                'channel.clear("pad sums", 3)\n',
+            ),
+        ),
+        SCRIPT,
+    ),
+    Trap(
+        "positions of pads before P*",
+        (
+            (
+                PADS,
+                '    channel.clear("pads", [Ext(int(a), int(b)) for a, b in star.T])\n'
+                "    open_columns(channel, pads.code, p.pads_queries, p.grind, p.pads_log_code)\n",
+                "    from .opening_prover import _open, _positions\n\n"
+                "    positions = _positions(channel, p.pads_queries, p.grind, p.pads_log_code)\n"
+                '    channel.clear("pads", [Ext(int(a), int(b)) for a, b in star.T])\n'
+                "    _open(channel, pads.code, positions)\n",
+            ),
+            (
+                f"{PROTOCOL}/pads_verifier.py",
+                "    star = np.array([(x.a, x.b)",
+                "    positions = _positions(channel, p.pads_queries, p.grind, p.pads_log_code)\n"
+                "    star = np.array([(x.a, x.b)",
+            ),
+            (
+                f"{PROTOCOL}/pads_verifier.py",
+                "    positions = _positions(channel, p.pads_queries, p.grind, p.pads_log_code)\n"
+                "    opened =",
+                "    opened =",
+            ),
+        ),
+        SCRIPT,
+    ),
+    Trap(
+        "budget counted after release",
+        (
+            (
+                "runtime/answer.py",
+                "    artifact.budget.spend()\n    return run(\n",
+                "    found = run(\n",
+            ),
+            (
+                "runtime/answer.py",
+                "        progress or Silent(),\n    )\n\n\ndef security_bits",
+                "        progress or Silent(),\n    )\n    artifact.budget.spend()\n"
+                "    return found\n\n\ndef security_bits",
+            ),
+        ),
+        BUDGET,
+    ),
+    Trap(
+        "budget not counted",
+        (("runtime/answer.py", "    artifact.budget.spend()\n", ""),),
+        BUDGET,
+    ),
+    Trap(
+        "pads accepted where nothing hides",
+        (
+            (
+                f"{PROTOCOL}/pads_verifier.py",
+                "if not channel.hiding and star.any():",
+                "if False:",
+            ),
+        ),
+        ENCODINGS,
+    ),
+    Trap(
+        "hiding accepted under a key without masks",
+        (
+            (
+                "runtime/verifier.py",
+                "if statement.hiding and not key.parameters.hiding:",
+                "if False:",
+            ),
+        ),
+        WHOLE,
+    ),
+]
+
+TRANSCRIPT = f"{PROTOCOL}/transcript.py"
+FIAT_SHAMIR = [
+    *(silent(label) for label in MESSAGES),
+    *(
+        Trap(
+            f"not absorbed: {label}",
+            (("runtime/verifier.py", f'        ("{label}", {value}),\n', ""),),
+            SCRIPT,
+        )
+        for label, value in (
+            ("key", "key.digest"),
+            ("weights", "key.weight_root"),
+            ("statement", "statement.encode()"),
+        )
+    ),
+    Trap(
+        "the protocol's name is not absorbed",
+        ((TRANSCRIPT, 'self.absorb("protocol", protocol.encode())', "pass"),),
+        SCRIPT,
+    ),
+    Trap(
+        "labels are not absorbed",
+        ((TRANSCRIPT, "len(name), len(data)) + name)", "0, len(data)))"),),
+        SCRIPT,
+    ),
+    Trap(
+        "lengths are not absorbed",
+        ((TRANSCRIPT, "len(name), len(data)) + name)", "0, 0) + name)"),),
+        SCRIPT,
+    ),
+    Trap(
+        "drawing leaves the state as it is",
+        ((TRANSCRIPT, 'self.absorb("draw", key)', "pass"),),
+        SCRIPT,
+    ),
+    Trap(
+        "challenges reduced modulo the prime",
+        (
+            (
+                TRANSCRIPT,
+                "words = (word for word in self._words() if word < P)",
+                "words = (word % P for word in self._words())",
+            ),
+        ),
+        SCRIPT,
+    ),
+    Trap(
+        "challenges in F",
+        ((TRANSCRIPT, "Ext(next(words), next(words))", "Ext(next(words), 0 * next(words))"),),
+        SCRIPT,
+    ),
+    Trap(
+        "challenges in the lower half of the field",
+        ((TRANSCRIPT, "if word < P)", "if word < P // 2)"),),
+        SCRIPT,
+    ),
+    Trap(
+        "batching by powers of one challenge where they should be independent",
+        (
+            (
+                TRANSCRIPT,
+                "return [Ext(next(words), next(words)) for _ in range(count)]",
+                "x = Ext(next(words), next(words))\n        return [x] * count",
+            ),
+        ),
+        SCRIPT,
+    ),
+    Trap(
+        "positions in the lower half only",
+        ((TRANSCRIPT, "& (length - 1)", "& (length // 2 - 1)"),),
+        SCRIPT,
+    ),
+    Trap(
+        "work without a seed",
+        ((TRANSCRIPT, "blake2b(seed + struct", "blake2b(struct"),),
+        SCRIPT,
+    ),
+    Trap(
+        "work is not checked",
+        ((f"{PROTOCOL}/opening_verifier.py", "if not check_grind(", "if False and check_grind("),),
+        WORK,
+    ),
+    Trap(
+        "a leaf readable as a node",
+        ((f"{PROTOCOL}/merkle.py", 'LEAF = b"zklemma.leaf"', 'LEAF = b"zklemma.node"'),),
+        TREES,
+    ),
+    Trap(
+        "the path is not checked",
+        ((f"{PROTOCOL}/merkle.py", "if known[0] != root:", "if False:"),),
+        TREES,
+    ),
+    Trap(
+        "elements in several encodings",
+        (("runtime/field.py", "if a >= P or b >= P:", "if False:"),),
+        ENCODINGS,
+    ),
+    Trap(
+        "columns in several encodings",
+        (
+            (
+                f"{PROTOCOL}/opening_verifier.py",
+                "if any((column >= np.uint64(field.P)).any() for column in out.values()):",
+                "if False:",
+            ),
+        ),
+        ENCODINGS,
+    ),
+    Trap(
+        "statements in several encodings",
+        ((f"{PROTOCOL}/statement.py", "if found.encode() != data:", "if False:"),),
+        STATEMENTS,
+    ),
+    Trap(
+        "bytes after the end",
+        ((f"{PROTOCOL}/channel.py", "if self._at != len(self._data):", "if False:"),),
+        TREES,
+    ),
+    Trap(
+        "short messages",
+        ((f"{PROTOCOL}/channel.py", "if len(piece) != count:", "if False:"),),
+        TREES,
+    ),
+    Trap(
+        "the tokens' number is not that of the shape",
+        (
+            (
+                f"{PROTOCOL}/statement.py",
+                "if len(self.tokens) != self.prompt + self.generated:",
+                "if False:",
+            ),
+        ),
+        STATEMENTS,
+    ),
+    Trap(
+        "tokens outside the vocabulary",
+        (
+            (
+                f"{PROTOCOL}/statement.py",
+                "if any(not 0 <= token < vocabulary for token in self.tokens):",
+                "if False:",
+            ),
+        ),
+        STATEMENTS,
+    ),
+    Trap(
+        "too few bits of security accepted",
+        ((f"{PROTOCOL}/verification.py", "if bits < LEAST_BITS:", "if False:"),),
+        WHOLE,
+    ),
+]
+
+CHECKS = [
+    Trap(
+        f"not required: {what}",
+        ((f"{PROTOCOL}/{file}", f"channel.require_zero({head}", f"(lambda *_: None)({head}"),),
+        tests,
+    )
+    for what, file, head, tests in (
+        (
+            "the sum of fractions",
+            "logup_verifier.py",
+            '"lookup: the sum of fractions"',
+            LIES,
+        ),
+        ("a layer of fractions", "logup_verifier.py", '\n            "lookup: a layer', LIES),
+        ("einsums", "einsum_verifier.py", "einsum.name", LIES),
+        ("linears", "einsum_verifier.py", "linear.name", LIES),
+        ("the einsums' sumcheck", "einsum_verifier.py", '"einsum sumcheck"', LIES),
+        (
+            "partial products",
+            "einsum_verifier.py",
+            '\n                "einsum partial product"',
+            LIES,
+        ),
+        ("the masked claim", "opening_verifier.py", '\n        "opening: the masked claim"', LIES),
+    )
+] + [
+    Trap(
+        f"not checked: {what}",
+        ((f"{PROTOCOL}/{file}", old, new),),
+        LIES,
+    )
+    for what, file, old, new in (
+        (
+            "the last vector",
+            "opening_verifier.py",
+            "if value * table.bind(list(range(bits)), point).total() != claim:",
+            "if False:",
+        ),
+        (
+            "the constraints on pads",
+            "pads_verifier.py",
+            "if Ext(*field.kdot(coefficients, star[:, : plan.pads])) != tau + eta * sigma:",
+            "if False:",
+        ),
+        ("the products of pads", "pads_verifier.py", "if total != u + eta * v:", "if False:"),
+        (
+            "the code of the pads",
+            "pads_verifier.py",
+            "if (field.kadd(words[2:], scaled) != expected).any():",
+            "if False:",
+        ),
+    )
+]
+
+RELATION = [
+    Trap(
+        "tables without a tag",
+        (
+            (
+                f"{PROTOCOL}/logup_verifier.py",
+                "tag = plan.circuit.table_tag[leaf.table]",
+                "tag = 0",
+            ),
+            (f"{PROTOCOL}/logup_prover.py", "tag = plan.circuit.table_tag[leaf.table]", "tag = 0"),
+        ),
+        COUNTS,
+    ),
+    Trap(
+        "the identity of the first group only",
+        (
+            (
+                f"{PROTOCOL}/logup_verifier.py",
+                "point = channel.challenges(plan.group_bits)",
+                "point = [Ext.ZERO for _ in channel.challenges(plan.group_bits)]",
+            ),
+            (
+                f"{PROTOCOL}/logup_prover.py",
+                "point = channel.challenges(plan.group_bits)",
+                "point = [Ext.ZERO for _ in channel.challenges(plan.group_bits)]",
+            ),
+        ),
+        COUNTS,
+    ),
+    Trap(
+        "fingerprints by one component",
+        (
+            (
+                f"{PROTOCOL}/logup_verifier.py",
+                "LookupChallenges(alpha, [1, *rest], tag)",
+                "LookupChallenges(alpha, [1, *(Ext.ZERO for _ in rest)], tag)",
+            ),
+        ),
+        CELLS,
+    ),
+    Trap(
+        "cells outside the columns count",
+        (
+            (
+                f"{PROTOCOL}/weights.py",
+                "sums = {axis: prefix(weights[axis], self.size[axis]) for axis in expr.axes}",
+                "sums = {axis: prefix(weights[axis], 1 << self.bits[axis]) for axis in expr.axes}",
+            ),
+        ),
+        WHOLE,
+    ),
+    Trap(
+        "block bits reversed",
+        (
+            (
+                f"{PROTOCOL}/forms.py",
+                "_BITS[(i - offset) >> k & 1] for k in reversed(range(bits))",
+                "_BITS[(i - offset) >> k & 1] for k in range(bits)",
+            ),
+        ),
+        ("tests/protocol/test_forms.py",),
+    ),
+    Trap(
+        "weights of one layer for all",
+        (
+            (
+                f"{PROTOCOL}/forms.py",
+                "start += _BITS.index(pairs[at]) << (len(pairs) - 1 - at)",
+                "start += 0",
+            ),
+        ),
+        ("tests/protocol/test_forms.py", *WHOLE),
+    ),
+    Trap(
+        "limbs in tables of 16 bits",
+        (
+            (
+                "compiler/transforms/merge_tables.py",
+                "bits = op.bits.value.data",
+                "bits = 16",
+            ),
+        ),
+        RELATIONS,
+    ),
+    Trap(
+        "limbs without ranges",
+        (
+            (
+                PREPROCESS,
+                'self.constraints.append(zk.RangeOp(f"{name}{i}.range", width, limb, module=self.where))',
+                "pass",
+            ),
+        ),
+        RELATIONS,
+    ),
+    Trap(
+        "the highest limb without a range",
+        (
+            (
+                PREPROCESS,
+                "            self.constraints.append(zk.RangeOp(",
+                "            if not i or i + 1 < len(limb_widths(bits)):\n"
+                "                self.constraints.append(zk.RangeOp(",
+            ),
+        ),
+        RELATIONS,
+    ),
+    Trap(
+        "the norm's remainder is not below",
+        (
+            (
+                PREPROCESS,
+                "below = added(whole, p4, _constant(-1), scaled(-1, rest), scaled(-1, gap))\n"
+                '        self.linear(f"{name}.remainder_below", below)\n',
+                "",
+            ),
+        ),
+        RELATIONS,
+    ),
+    Trap(
+        "the norm's exponent is free",
+        ((PREPROCESS, '        self.lookup(f"{name}.exponent", exponents, p2, p4)\n', ""),),
+        RELATIONS,
+    ),
+    Trap(
+        "the normaliser's remainder is not below",
+        (
+            (
+                PREPROCESS,
+                "below = added(self.over(rows), total, _constant(-1), scaled(-1, rest), scaled(-1, gap))\n"
+                '        self.linear(f"{name}.remainder_below", below)\n',
+                "",
+            ),
+        ),
+        RELATIONS,
+    ),
+    Trap(
+        "the normaliser is free",
+        (
+            (
+                PREPROCESS,
+                '        self.einsum(f"{name}.reciprocal", lhs, [(inverse.expr, total)])\n',
+                "",
+            ),
+        ),
+        RELATIONS,
+    ),
+    Trap(
+        "the softmax's maximum is not attained",
+        ((PREPROCESS, '        self.linear(f"{name}.one_maximum", scaled(1, chosen, -1))\n', ""),),
+        RELATIONS,
+    ),
+    Trap(
+        "the selector is not boolean",
+        (
+            (
+                PREPROCESS,
+                'zk.RowsAttr.of(["x", exp, "1"], 0, 1),',
+                'zk.RowsAttr.of(["x", exp, "1"], 0, 1),\n'
+                '                zk.RowsAttr.of(["x", exp, "2"], 0, 1),',
+            ),
+        ),
+        RELATIONS,
+    ),
+    Trap(
+        "the maximum is selected anywhere",
+        (
+            (
+                PREPROCESS,
+                'zk.RowsAttr.of(["x", exp, "1"], 0, 1),',
+                'zk.RowsAttr.of(["x", exp, "1"], 0, span),',
+            ),
+        ),
+        RELATIONS,
+    ),
+    Trap(
+        "future tokens are seen",
+        (
+            (PREPROCESS, "_constant(2 * span - span // 2),", "_constant(-(span // 2)),"),
+            (PREPROCESS, "            scaled(-2 * span, mask),\n", ""),
+        ),
+        RELATIONS,
+    ),
+    Trap(
+        "the largest logit need not be the token's",
+        (
+            (
+                PREPROCESS,
+                '        self.linear(f"{name}.attained", affine(("generated",), terms))\n',
+                "",
+            ),
+        ),
+        RELATIONS,
+    ),
+    Trap(
+        "ties go to any token",
+        (
+            (
+                PREPROCESS,
+                "lhs = added(cells, best, scaled(-1, gap), scaled(-1, below))",
+                "lhs = added(cells, best, scaled(-1, gap))",
+            ),
+        ),
+        RELATIONS,
+    ),
+    Trap(
+        "logits are free",
+        (
+            (
+                PREPROCESS,
+                '        self.einsum(f"{name}.maximum", lhs, [(x.expr, table.expr)])\n',
+                "",
+            ),
+        ),
+        RELATIONS,
+    ),
+    Trap(
+        "products are not rounded to their operands",
+        (
+            (
+                PREPROCESS,
+                '        self.einsum(f"{name}.requantize", total.expr, products, limit)\n',
+                "",
+            ),
+        ),
+        RELATIONS,
+    ),
+]
+
+TRAPS = {
+    "zero knowledge": ZERO_KNOWLEDGE,
+    "Fiat-Shamir": FIAT_SHAMIR,
+    "checks": CHECKS,
+    "relations": RELATION,
+}
+
+
+@contextmanager
+def edited(copy: Path, trap: Trap) -> Iterator[None]:
+    """The trap's edits, in the copy; undone at the end."""
+    kept = {copy / file: (copy / file).read_text() for file, _, _ in trap.edits}
+    times = {file: (file.stat().st_atime, file.stat().st_mtime) for file in kept}
+    try:
+        for name, old, new in trap.edits:
+            text = (copy / name).read_text()
+            if text.count(old) != 1:
+                raise SystemExit(f"{trap.name}: {name} has {text.count(old)} times: {old}")
+            (copy / name).write_text(text.replace(old, new))
+        yield
+    finally:
+        for file, text in kept.items():
+            file.write_text(text)
+            # Compiled kernels are cached by the times of their sources.
+            os.utime(file, times[file])
+
+
+def killer(copy: Path, path: Path, tests: tuple[str, ...]) -> str:
+    """The first test that fails, or nothing."""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(path),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "OMP_NUM_THREADS": "1",
+    }
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "--tb=no", "-p", "no:cacheprovider"]
+    run = subprocess.run(
+        [*command, *tests], cwd=copy, env=environment, capture_output=True, text=True
+    )
+    if run.returncode == 0:
+        return ""
+    found = re.search(r"^(?:FAILED|ERROR) (\S+)", run.stdout, re.MULTILINE)
+    return found[1] if found else f"pytest: {run.stdout[-200:]}{run.stderr[-200:]}"
+
+
+def main(wanted: list[str]) -> int:
+    console, survivors = Console(soft_wrap=True), 0
+    with tempfile.TemporaryDirectory(prefix="traps-") as directory:
+        path = Path(directory)
+        copy = path / "sources"
+        shutil.copytree(ROOT, copy, ignore=LEFT_OUT)
+        (path / "zklemma").symlink_to(copy)
+        passed: dict[tuple[str, ...], bool] = {}
+        for family, traps in TRAPS.items():
+            for trap in traps:
+                if wanted and not any(part in f"{family}: {trap.name}" for part in wanted):
+                    continue
+                if trap.tests not in passed:
+                    failure = killer(copy, path, trap.tests)
+                    if failure:
+                        raise SystemExit(f"without any trap, {failure} fails")
+                    passed[trap.tests] = True
+                with edited(copy, trap):
+                    found = killer(copy, path, trap.tests)
+                survivors += not found
+                style = "" if found else "bold red"
+                console.print(f"{family}: {trap.name}: {found or 'SURVIVED'}", style=style)
+    console.print(f"{survivors} survived")
+    return survivors
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
