@@ -64,7 +64,10 @@ RELATIONS = (
     "tests/lowering/test_lower.py::test_honest_witness_satisfies_everything",
     "tests/lowering/test_lower.py::test_limbs_can_not_carry",
 )
-BUDGET = ("tests/hiding/test_budget.py",)
+BUDGET = (
+    "tests/hiding/test_budget.py::test_counted_before_the_proof_is_begun",
+    "tests/hiding/test_budget.py::test_a_proof_that_is_killed_is_counted",
+)
 
 PROVER = "runtime/prover.py"
 PADS = f"{PROTOCOL}/pads_prover.py"
@@ -600,6 +603,42 @@ FIAT_SHAMIR = [
         WORK,
     ),
     Trap(
+        "pads committed after the lookups' challenges",
+        (
+            (
+                f"{PROTOCOL}/verification.py",
+                '    pads_root = channel.raw("pads root", DIGEST)\n'
+                "    claims = logup_verifier.verify(channel, subject.plan, subject.expander)\n",
+                "    claims = logup_verifier.verify(channel, subject.plan, subject.expander)\n"
+                '    pads_root = channel.raw("pads root", DIGEST)\n',
+            ),
+            (PROVER, '    channel.raw("pads root", pads.code.root)\n', ""),
+            (
+                PROVER,
+                "    logup_prover.prove(channel, plan, columns, counts)\n",
+                "    logup_prover.prove(channel, plan, columns, counts)\n"
+                '    channel.raw("pads root", pads.code.root)\n',
+            ),
+        ),
+        SCRIPT,
+    ),
+    Trap(
+        "the witness committed after its relations' point",
+        (
+            (
+                f"{PROTOCOL}/verification.py",
+                '    witness_root = channel.raw("witness root", DIGEST)\n',
+                '    channel.challenge()\n    witness_root = channel.raw("witness root", DIGEST)\n',
+            ),
+            (
+                PROVER,
+                '    channel.raw("witness root", code.root)\n',
+                '    channel.challenge()\n    channel.raw("witness root", code.root)\n',
+            ),
+        ),
+        SCRIPT,
+    ),
+    Trap(
         "a leaf readable as a node",
         ((f"{PROTOCOL}/merkle.py", 'LEAF = b"zklemma.leaf"', 'LEAF = b"zklemma.node"'),),
         TREES,
@@ -993,7 +1032,7 @@ def killer(copy: Path, path: Path, tests: tuple[str, ...]) -> str:
     )
     if run.returncode == 0:
         return ""
-    found = re.search(r"^(?:FAILED|ERROR) (\S+)", run.stdout, re.MULTILINE)
+    found = re.search(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", run.stdout, re.MULTILINE)
     return found[1] if found else f"pytest: {run.stdout[-200:]}{run.stderr[-200:]}"
 
 
@@ -1018,7 +1057,9 @@ def main(wanted: list[str]) -> int:
                     found = killer(copy, path, trap.tests)
                 survivors += not found
                 style = "" if found else "bold red"
-                console.print(f"{family}: {trap.name}: {found or 'SURVIVED'}", style=style)
+                console.print(
+                    f"{family}: {trap.name}: {found or 'SURVIVED'}", style=style, markup=False
+                )
     console.print(f"{survivors} survived")
     return survivors
 
