@@ -56,13 +56,23 @@ class Budget(ABC):
         if not self.counted:
             return
         with self._locked():
-            spent = self._read() + self.columns
-            if spent > self.capacity:
-                raise UserError(
-                    f"{self}: the masks of this model are used up ({self.capacity} columns): another "
-                    "proof could reveal its weights; compile it again, or prove with public weights"
-                )
-            self._write(spent)
+            self._write(self._enough())
+
+    def require(self) -> None:
+        """`UserError` unless one more proof can be counted: to know before long work."""
+        if self.counted:
+            with self._locked():
+                self._enough()
+
+    def _enough(self) -> int:
+        """The count after one more proof."""
+        spent = self._read() + self.columns
+        if spent > self.capacity:
+            raise UserError(
+                f"{self}: the masks of this model are used up ({self.capacity} columns): another "
+                "proof could reveal its weights; compile it again, or prove with public weights"
+            )
+        return spent
 
     def keep_in(self, file: FileBudget) -> None:
         """Go on in the file of a saved artifact."""
@@ -91,6 +101,22 @@ class MemoryBudget(Budget):
 
     def __str__(self) -> str:
         return "the model in memory"
+
+    def require(self) -> None:
+        """`UserError` unless one more proof can be counted: to know before long work."""
+        if self.counted:
+            with self._locked():
+                self._enough()
+
+    def _enough(self) -> int:
+        """The count after one more proof."""
+        spent = self._read() + self.columns
+        if spent > self.capacity:
+            raise UserError(
+                f"{self}: the masks of this model are used up ({self.capacity} columns): another "
+                "proof could reveal its weights; compile it again, or prove with public weights"
+            )
+        return spent
 
     def keep_in(self, file: FileBudget) -> None:
         with self._lock:

@@ -150,9 +150,10 @@ def read(path: str | Path) -> memoryview:
 
 
 @contextlib.contextmanager
-def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
+def atomic_write(path: str | Path, secret: bool = False) -> Iterator[BinaryIO]:
     """A file to write that takes the place of ``path`` at the end, or leaves no trace.
 
+    A ``secret`` one is for its owner's eyes only.
     It is written under another name in the same directory, flushed to the disk and renamed. On any
     exception, an interrupt too, it is removed and an older file at ``path`` stays as it was.
     """
@@ -162,7 +163,7 @@ def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     try:
         try:
-            with open(temporary, "xb") as file:
+            with open(temporary, "xb", opener=_owner_only if secret else None) as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
@@ -172,6 +173,10 @@ def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise UserError(f"{path}: cannot write: {_reason(error)}") from error
+
+
+def _owner_only(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _flush_directory(directory: Path) -> None:

@@ -209,7 +209,7 @@ def save_artifact(path: str | Path, artifact: Artifact) -> int:
         weights,
         masks,
     ]
-    with atomic_write(path) as file:
+    with atomic_write(path, secret=artifact.key.private) as file:
         for part in pack(MODEL, parts):
             file.write(part)
         file.flush()

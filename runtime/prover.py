@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..errors import UserError
 from ..schema.circuit import Circuit
 from ..schema.program import Program
 from . import field
@@ -156,7 +157,7 @@ class Prover:
         self.executor = Executor(key.circuit, program, params, key.circuit.max_tokens)
         self.weights = CommittedWeights(key.circuit, key.parameters, params, masks)
         if self.weights.root != key.weight_root:
-            raise ValueError("the weights are not those that the key commits to")
+            raise UserError("the weights and masks are not those that the key commits to")
 
     def prove(
         self,

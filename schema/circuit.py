@@ -326,6 +326,12 @@ class Circuit:
                 raise CircuitError(f"relation {relation}: {term.column} read with other axes")
             for index, source in zip(term.indices, column.axes, strict=True):
                 self._check_index(relation, expr, term, index, source)
+            read = [index.axis for index in term.indices]
+            if any(i.kind in ("before", "rotate") and read.count(i.axis) > 1 for i in term.indices):
+                raise CircuitError(
+                    f"relation {relation}: {term.column} reads an axis by {read} at once, one of them "
+                    "not index by index"
+                )
 
     def _check_index(
         self, relation: str, expr: Expr, term: Term, index: Index, source: str

@@ -189,6 +189,7 @@ def prove(
         raise UserError(f"{output}: the proof can not take the place of the model")
     files.require_writable(output)
     artifact = load_artifact(model)
+    artifact.budget.require()
 
     from ..runtime import answer
     from ..runtime.kernels.memory import keep_freed_memory

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from proving import Setting, parameters, tiny_setting, toy_setting
-from zklemma.errors import InvalidProof, RangeError
+from zklemma.errors import InvalidProof, RangeError, UserError
 from zklemma.runtime import prover
 from zklemma.runtime.progress import Clock, Silent
 from zklemma.runtime.protocol.plan import Plan
@@ -111,7 +111,7 @@ def test_a_value_in_no_table_stops_a_strict_prover(tiny: Setting) -> None:
 
 def test_other_weights_than_the_keys_do_not_start_a_prover(tiny: Setting) -> None:
     params = {**tiny.params, "weights": tiny.params["weights"] // 2}
-    with pytest.raises(ValueError, match="not those that the key commits to"):
+    with pytest.raises(UserError, match="not those that the key commits to"):
         prover.Prover(tiny.key, tiny.program, params, tiny.prover.weights.masks)
 
 
