@@ -57,7 +57,7 @@ ENCODINGS = (
 TREES = ("tests/protocol/test_merkle.py",)
 WHOLE = ("tests/protocol/test_end_to_end.py",)
 COUNTS = ("tests/soundness/test_cells.py::test_counts_of_table_rows",)
-CELLS = ("tests/soundness/test_cells.py::test_every_column_the_whole_way",)
+LOOKUPS = ("tests/hiding/traps/test_lookups.py",)
 STATEMENTS = ("tests/hiding/traps/test_encoding.py",)
 RELATIONS = (
     "tests/hiding/traps/test_relations.py",
@@ -789,7 +789,7 @@ RELATION = [
                 "point = [Ext.ZERO for _ in channel.challenges(plan.group_bits)]",
             ),
         ),
-        COUNTS,
+        LOOKUPS,
     ),
     Trap(
         "fingerprints by one component",
@@ -800,7 +800,18 @@ RELATION = [
                 "LookupChallenges(alpha, [1, *(Ext.ZERO for _ in rest)], tag)",
             ),
         ),
-        CELLS,
+        LOOKUPS,
+    ),
+    Trap(
+        "all components weigh the same",
+        (
+            (
+                f"{PROTOCOL}/logup_verifier.py",
+                "LookupChallenges(alpha, [1, *rest], tag)",
+                "LookupChallenges(alpha, [1, *(Ext.ONE for _ in rest)], tag)",
+            ),
+        ),
+        LOOKUPS,
     ),
     Trap(
         "cells outside the columns count",
@@ -874,7 +885,7 @@ RELATION = [
         (
             (
                 PREPROCESS,
-                "below = added(whole, p4, _constant(-1), scaled(-1, rest), scaled(-1, gap))\n"
+                "        below = added(whole, p4, _constant(-1), scaled(-1, rest), scaled(-1, gap))\n"
                 '        self.linear(f"{name}.remainder_below", below)\n',
                 "",
             ),
@@ -891,7 +902,7 @@ RELATION = [
         (
             (
                 PREPROCESS,
-                "below = added(self.over(rows), total, _constant(-1), scaled(-1, rest), scaled(-1, gap))\n"
+                "        below = added(self.over(rows), total, _constant(-1), scaled(-1, rest), scaled(-1, gap))\n"
                 '        self.linear(f"{name}.remainder_below", below)\n',
                 "",
             ),
@@ -1032,8 +1043,11 @@ def killer(copy: Path, path: Path, tests: tuple[str, ...]) -> str:
     )
     if run.returncode == 0:
         return ""
-    found = re.search(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", run.stdout, re.MULTILINE)
-    return found[1] if found else f"pytest: {run.stdout[-200:]}{run.stderr[-200:]}"
+    # A file that cannot be read at all has noticed nothing.
+    found = re.search(r"^(?:FAILED|ERROR) (\S+::.+?)(?: - .*)?$", run.stdout, re.MULTILINE)
+    if not found:
+        raise SystemExit(run.stdout + run.stderr)
+    return found[1]
 
 
 def main(wanted: list[str]) -> int:

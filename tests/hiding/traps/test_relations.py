@@ -164,6 +164,12 @@ def test_a_reciprocal_one_less(run: Any) -> None:
     assert "self_attn.softmax.reciprocal" not in found
 
 
+def test_another_reciprocal(run: Any) -> None:
+    """The normaliser is tied to the sum of exponentials."""
+    inv = changed(run, "self_attn.softmax.inv0", (1, 0, 0, 2), 1)
+    assert "self_attn.softmax.reciprocal" in violated(run, {"self_attn.softmax.inv0": inv})
+
+
 @pytest.mark.parametrize("name", ["input_layernorm", "self_attn.q_norm", "norm"])
 def test_factors_of_a_norm_that_are_in_no_table(run: Any, name: str) -> None:
     """Twice 2^(emax - e) with twice u; r + 1 with u + 2^(emax - e)."""
