@@ -535,6 +535,18 @@ FIAT_SHAMIR = [
             ("statement", "statement.encode()"),
         )
     ),
+    *(
+        Trap(
+            f"not absorbed with the ranges: {label}",
+            (("runtime/ranges.py", f'        ("{label}", {value}),\n', ""),),
+            ("tests/hiding/test_ranges.py",),
+        )
+        for label, value in (
+            ("ranges", "hashlib.sha256(encode_circuit(ranges)).digest()"),
+            ("parameters", "code"),
+            ("weights", "weight_root"),
+        )
+    ),
     Trap(
         "the protocol's name is not absorbed",
         ((TRANSCRIPT, 'self.absorb("protocol", protocol.encode())', "pass"),),

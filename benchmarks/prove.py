@@ -1,7 +1,8 @@
 """How long a proof takes: 64 tokens of the shipped checkpoint, prompt and output together.
 
-Prints the medians of several runs with warm kernels, the verifier as a whole process, the size of
-the proof, and the first run of all, which compiles the kernels. ``--json`` prints one object.
+Prints the medians of several runs with warm kernels, each proof made with and without hiding in turn,
+the verifier as a whole process, the size of the proof, and the first run of all, which compiles the
+kernels. ``--json`` prints one object.
 
     python benchmarks/prove.py [--runs N] [--tokens N] [--checkpoint DIR] [--cold] [--json]
 """
@@ -23,6 +24,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 from zklemma.runtime import answer, files
+from zklemma.runtime.kernels.memory import keep_freed_memory
 from zklemma.runtime.keys import Artifact, load_artifact
 from zklemma.tools import console
 
@@ -61,22 +63,34 @@ def compiled(checkpoint: Path, folder: Path) -> Path:
     return model
 
 
-def prove_times(artifact: Artifact, total: int, runs: int) -> tuple[dict[str, float], Any]:
-    """The median seconds of each stage over ``runs`` proofs after one to warm up."""
+def prove_times(artifact: Artifact, total: int, runs: int) -> dict[bool, tuple[dict, Any]]:
+    """The median seconds of each stage over ``runs`` proofs after one to warm up, and the last proof,
+    with hiding and without."""
     size = total - len(artifact.key.tokenize(PROMPT))
     prompt, generated = answer.generate(artifact, PROMPT, size)
     if len(prompt) + len(generated) != total:
         raise SystemExit("the model ended its text early: choose another prompt")
-    found = [answer.prove_tokens(artifact, prompt, generated) for _ in range(runs + 1)][1:]
-    stages = found[0].seconds
-    return {s: statistics.median(x.seconds[s] for x in found) for s in stages}, found[-1]
+    found: dict[bool, list[Any]] = {True: [], False: []}
+    for _ in range(runs + 1):
+        for hiding, made in found.items():
+            made.append(answer.prove_tokens(artifact, prompt, generated, hiding))
+    return {
+        hiding: (
+            {s: statistics.median(x.seconds[s] for x in made[1:]) for s in made[0].seconds},
+            made[-1],
+        )
+        for hiding, made in found.items()
+    }
 
 
 def measure(checkpoint: Path, tokens: int, runs: int, cold: bool) -> dict[str, Any]:
     model = compiled(checkpoint, ROOT / "build" / "bench")
     key, proof = model.with_suffix(".vk"), model.with_suffix(".proof")
     artifact = load_artifact(model)
-    seconds, result = prove_times(artifact, tokens, runs)
+    keep_freed_memory()
+    found = prove_times(artifact, tokens, runs)
+    seconds, result = found[True]
+    clear_seconds, clear = found[False]
     data = files.encode_proof(artifact.key.digest, result.proof)
     with files.atomic_write(proof) as file:
         file.write(data)
@@ -89,6 +103,10 @@ def measure(checkpoint: Path, tokens: int, runs: int, cold: bool) -> dict[str, A
             timed(["verify", str(key), str(proof)]) for _ in range(runs)
         ),
         "proof_bytes": len(data),
+        "price_of_hiding": {
+            "time_ratio": seconds["total"] / clear_seconds["total"],
+            "extra_proof_bytes": len(result.proof) - len(clear.proof),
+        },
         "committed_cells": result.committed_cells,
         "lookups": result.lookups,
         "peak_rss_bytes": console.peak_rss_bytes(),
@@ -115,6 +133,9 @@ def show(report: dict[str, Any]) -> None:
     table.add_column("value", justify="right")
     for stage, seconds in report["prove_seconds"].items():
         table.add_row(f"prove: {stage}", f"{seconds:.3f} s")
+    price = report["price_of_hiding"]
+    table.add_row("price of hiding: time", f"{price['time_ratio']:.2f} times")
+    table.add_row("price of hiding: proof", f"{price['extra_proof_bytes']:+,} bytes")
     table.add_row("verify, whole process", f"{report['verify_process_seconds']:.3f} s")
     if "first_run_process_seconds" in report:
         first = report["first_run_process_seconds"]

@@ -33,6 +33,10 @@ class Clock:
         self._stage, self._since = stage, time.perf_counter()
         self._progress.stage(stage, 0.0)
 
+    def at(self, fraction: float) -> None:
+        """Report how much of the present stage is done."""
+        self._progress.stage(self._stage, fraction)
+
     def stop(self) -> None:
         if self._stage:
             self.seconds[self._stage] = time.perf_counter() - self._since

@@ -39,7 +39,7 @@ from .verifier import Key, subject_of
 
 @dataclass(frozen=True)
 class ProofResult:
-    """A proof; ``seconds`` for each of execute, commit, lookup, einsum, open, and their total."""
+    """A proof; ``seconds`` for each of load, execute, commit, lookup, einsum, open, and their total."""
 
     proof: bytes
     seconds: dict[str, float]
@@ -165,14 +165,11 @@ class Prover:
         prompt: int,
         generated: int,
         hiding: bool,
-        progress: Progress,
+        clock: Clock,
     ) -> ProofResult:
         """Prove that the model continues tokens[:prompt] greedily with the other tokens."""
-        clock = Clock(progress)
         clock.start("execute")
-        witness = self.executor.witness(
-            tokens, prompt, generated, lambda done: progress.stage("execute", done)
-        )
+        witness = self.executor.witness(tokens, prompt, generated, clock.at)
         statement = Statement(prompt, generated, tuple(int(t) for t in tokens), hiding)
         return self.prove_witness(statement, witness, clock)
 
@@ -206,6 +203,8 @@ def prove(
     hiding: bool,
     progress: Progress,
 ) -> ProofResult:
-    """One proof: `Prover` for one statement."""
+    """One proof: `Prover` for one statement. The stage ``load`` makes the weights' codeword again."""
+    clock = Clock(progress)
+    clock.start("load")
     prover = Prover(key, program, params, masks)
-    return prover.prove(tokens, prompt, generated, hiding, progress)
+    return prover.prove(tokens, prompt, generated, hiding, clock)

@@ -206,7 +206,7 @@ def prove(
     tokens, generated = answer.generate(artifact, prompt, max_new_tokens, stream)
     stream("\n")
     seconds = {"generate": time.perf_counter() - start}
-    with console.Bar(["execute", "commit", "lookup", "einsum", "open"], not quiet) as bar:
+    with console.Bar(["load", "execute", "commit", "lookup", "einsum", "open"], not quiet) as bar:
         found = answer.prove_tokens(artifact, tokens, generated, hiding, bar)
     data = files.encode_proof(artifact.key.digest, found.proof)
     with files.atomic_write(output) as file:
