@@ -202,6 +202,8 @@ def prove(
         if not (quiet and as_json):
             print(console.printable(text), end="", flush=True, file=text_to)
 
+    if hiding is False and artifact.key.private:
+        console.warn("this proof will show something of the private weights: keep it to yourself")
     start = time.perf_counter()
     tokens, generated = answer.generate(artifact, prompt, max_new_tokens, stream)
     stream("\n")

@@ -78,6 +78,11 @@ class Parameters:
         return (1 << self.log_columns) - self.data_columns
 
     @property
+    def masks_suffice(self) -> bool:
+        """Whether there are as many mask cells as a proof opens columns, of slabs and of pads."""
+        return self.mask_columns >= self.queries and self.pads_masks >= self.pads_queries
+
+    @property
     def slab_cells(self) -> int:
         return self.data_columns << self.row_bits
 
@@ -105,6 +110,7 @@ class Parameters:
             and found.pads_log_code <= 24
             and 1 <= found.group_bits <= 32
             and found.hiding in (0, 1)
+            and (not found.hiding or found.masks_suffice)
             and len(levels) >= 1
         )
         cells = found.log_columns

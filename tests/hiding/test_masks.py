@@ -14,7 +14,7 @@ from zklemma.runtime import answer, files
 from zklemma.runtime.field import P
 from zklemma.runtime.keys import Artifact, load_artifact, save_artifact
 from zklemma.runtime.masks import WeightMasks
-from zklemma.runtime.progress import Silent
+from zklemma.runtime.progress import Clock, Silent
 from zklemma.runtime.protocol.choose import choose_parameters
 from zklemma.runtime.protocol.merkle import SALT_WORDS
 from zklemma.runtime.protocol.transcript import Transcript
@@ -236,7 +236,7 @@ def test_the_length_of_a_proof_tells_nothing(
         tokens, generated = answer.generate(artifact, prompt, 2)
         assert (len(tokens), len(generated)) == (5, 2)
         prover = Prover(artifact.key, artifact.program, artifact.params, artifact.masks)
-        made = prover.prove([*tokens, *generated], 5, 2, True, Silent())
+        made = prover.prove([*tokens, *generated], 5, 2, True, Clock(Silent()))
         lengths.add(len(made.proof))
     assert len(lengths) == 1
 

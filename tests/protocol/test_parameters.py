@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -36,7 +37,9 @@ def test_chosen_parameters_fit(log_cells: int) -> None:
         assert bool(code.hiding) == hiding
 
 
-@pytest.mark.parametrize("code", [GOOD, parameters(8, [2]), parameters(10, [1, 1, 1])])
+@pytest.mark.parametrize(
+    "code", [GOOD, replace(parameters(8, [2]), hiding=0), parameters(10, [1, 1, 1])]
+)
 def test_lists_round_trip(code: Parameters) -> None:
     items = code.to_list()
     assert Parameters.from_list(items) == code
@@ -88,6 +91,8 @@ def with_level(number: int, at: int, value: Any) -> list[Any]:
         changed(9, None),
         changed(9, 33),
         changed(10, 2),
+        changed(6, GOOD.pads_queries - 1),
+        parameters(9, [2]).to_list(),
         changed(10, True),
         with_level(0, 0, 12),
         with_level(1, 0, 11),
