@@ -16,10 +16,10 @@ from ..kernels.powers import add_powers
 from ..kernels.sumcheck import eq_table, fold, inner_round
 from ..kernels.tensor import add_scaled
 from .codeword import Codeword
-from .forms import Form, forms_of
+from .forms import Form
 from .logup_verifier import Claim
 from .merkle import SALT_WORDS
-from .opening_verifier import domain_points
+from .opening_verifier import combined_forms, domain_points
 from .plan import Plan
 from .prover_channel import ProverChannel, as_array, as_pair
 from .tables import table
@@ -36,13 +36,7 @@ def prove_masked(
     """Parts 1 and 2. ``cells`` (slabs, cells) are all committed integers, ``masks`` (slabs, rows, columns)
     the mask cells, ``uniform`` (2, columns) the row R. Returns f' and its form, each (2, columns)."""
     p = plan.parameters
-    gamma, power = channel.challenge(), Ext.ONE
-    forms: list[Form] = []
-    for claim in claims:
-        for read in claim.reads:
-            for f in forms_of(plan, read):
-                forms.append(Form(f.coefficient * power, f.slab, f.start, f.pairs))
-        power = power * gamma
+    _, forms = combined_forms(plan, claims, channel.challenge())
     rows = 1 << p.row_bits
     inner = np.zeros((2, rows, len(forms)), np.uint64)
     low = np.zeros((2, rows, len(forms)), np.uint64)

@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from ...errors import InvalidProof
 from .. import field
 from ..field import Ext
 from .channel import Affine, Channel
-from .forms import FormTable, forms_of
+from .forms import Form, FormTable, forms_of
 from .logup_verifier import Claim
 from .merkle import DIGEST, SALT_WORDS, read_opening
 from .plan import Plan
@@ -36,19 +37,15 @@ def domain_points(positions: Sequence[int], log_code: int) -> list[int]:
     return [field.GENERATOR * pow(root, j, field.P) % field.P for j in positions]
 
 
-def combined_forms(plan: Plan, claims: list[Claim], gamma: Ext) -> tuple[list[Ext], FormTable]:
-    """Powers of gamma, one for each claim, and the combination's forms."""
+def combined_forms(plan: Plan, claims: list[Claim], gamma: Ext) -> tuple[list[Ext], list[Form]]:
+    """Powers of gamma, one for each claim, and the forms of the claims so combined."""
     scales, forms, power = [], [], Ext.ONE
     for claim in claims:
         scales.append(power)
         for read in claim.reads:
-            for form in forms_of(plan, read):
-                forms.append(
-                    type(form)(form.coefficient * power, form.slab, form.start, form.pairs)
-                )
+            forms += [replace(f, coefficient=f.coefficient * power) for f in forms_of(plan, read)]
         power = power * gamma
-    p = plan.parameters
-    return scales, FormTable.of(forms, plan.slab_bits, p.log_columns + p.row_bits)
+    return scales, forms
 
 
 class Folded:
@@ -65,7 +62,8 @@ class Folded:
 def verify_masked(channel: Channel, plan: Plan, claims: list[Claim]) -> Folded:
     """Parts 1 and 2."""
     p = plan.parameters
-    scales, table = combined_forms(plan, claims, channel.challenge())
+    scales, forms = combined_forms(plan, claims, channel.challenge())
+    table = FormTable.of(forms, plan.slab_bits, p.log_columns + p.row_bits)
     sigma = channel.combine(*((s, c.value) for s, c in zip(scales, claims, strict=True)))
     row, slab = [], []
     for _ in range(p.row_bits):
