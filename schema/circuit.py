@@ -255,11 +255,6 @@ class Circuit:
     def table(self) -> dict[str, Table]:
         return {table.name: table for table in self.tables}
 
-    @cached_property
-    def table_tag(self) -> dict[str, int]:
-        """The tag that separates tables inside one fingerprint: position + 1."""
-        return {table.name: i + 1 for i, table in enumerate(self.tables)}
-
     def home(self, home: Home) -> list[Column]:
         return [column for column in self.columns if column.home == home]
 
