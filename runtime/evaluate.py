@@ -35,7 +35,7 @@ class Columns:
     """The columns of one proof.
 
     ``values`` holds the witness and ``param`` columns in any integer dtype, ``tokens`` the ids of
-    the prompt and of the generated tokens.
+    the prompt and of the generated tokens; a circuit that holds them in columns reads none.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Columns:
         values: Mapping[str, np.ndarray],
         tokens: np.ndarray,
     ) -> None:
-        assert len(tokens) == shape.prompt + shape.generated
+        assert circuit.reveals or len(tokens) == shape.prompt + shape.generated
         self.circuit = circuit
         self.shape = shape
         self.values = values

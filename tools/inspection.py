@@ -74,6 +74,7 @@ def _circuit(circuit: Circuit) -> dict[str, Any]:
 
     witness = sum(cells(column.axes) for column in circuit.home("witness"))
     lookups = sum(cells(lookup.exprs[0].axes) for lookup in circuit.lookups)
+    lookups += sum(cells(gather.index.axes) for gather in circuit.gathers)
     return {
         "max_tokens": circuit.max_tokens,
         "axes": {
@@ -83,6 +84,7 @@ def _circuit(circuit: Circuit) -> dict[str, Any]:
         "einsums": len(circuit.einsums),
         "lookup_relations": len(circuit.lookups),
         "linears": len(circuit.linears),
+        "gathers": len(circuit.gathers),
         "tables": {table.name: table.rows for table in circuit.tables},
         "weight_cells": sum(cells(column.axes) for column in circuit.home("param")),
         "witness_cells_at_max_tokens": witness,
