@@ -104,17 +104,20 @@ class VerifyingKey:
 
     @cached_property
     def circuit(self) -> Circuit:
-        return self._decode(self.circuit_bytes)
+        return self._decode(self.circuit_bytes, private=False)
 
     @cached_property
     def private_circuit(self) -> Circuit:
-        return self._decode(self.private_circuit_bytes)
+        return self._decode(self.private_circuit_bytes, private=True)
 
-    def _decode(self, data: Buffer) -> Circuit:
+    def _decode(self, data: Buffer, private: bool) -> Circuit:
         try:
-            return decode_circuit(bytes(data))
+            circuit = decode_circuit(bytes(data))
+            if bool(circuit.reveals) != private:
+                raise CircuitError("tokens are inputs of the first and columns of the second")
         except CircuitError as error:
             raise UserError(f"{self.source}: the circuit is malformed: {error}") from error
+        return circuit
 
     @cached_property
     def parameters(self) -> Parameters:

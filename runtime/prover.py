@@ -118,8 +118,8 @@ def prove_subject(
     """The prover's side of the conversation, from witness columns.
 
     With ``strict`` a looked-up value that is in no table raises `RangeError`; without, the proof is made all
-    the same and does not verify. ``sealed`` are the commitments behind the subject's digests; all other randomness is drawn here,
-    anew for each call.
+    the same and does not verify. ``sealed`` are the commitments behind the subject's digests; all other
+    randomness is drawn here, anew for each call.
     """
     plan, p = subject.plan, subject.parameters
     randomness = Randomness(subject.hiding)

@@ -121,6 +121,8 @@ def _verify_private(
     distinct = sorted(opened)
     words = np.stack([opened[i] for i in distinct], axis=1)
     scaled = field.kmul_base(np.asarray(eta)[:, None], words[0])
-    if (field.kadd(words[1:], scaled) != evaluate(star, domain_points(distinct, code.log_code))).any():
+    if (
+        field.kadd(words[1:], scaled) != evaluate(star, domain_points(distinct, code.log_code))
+    ).any():
         raise InvalidProof(f"the {what} is not the one that its digest commits to")
     return y

@@ -28,7 +28,11 @@ def terms(plan: Plan, claims: int) -> dict[str, float]:
     point = sum(plan.bits(axis) for axis in plan.point_axes)
     folded = p.row_bits + plan.slab_bits
     constraints = len(plan.circuit.einsums) + len(plan.circuit.linears) + plan.lookup_depth
-    constraints += 3 + len(plan.private) + sum(len(instance.product.factors) > 2 for instance in plan.instances)
+    constraints += (
+        3
+        + len(plan.private)
+        + sum(len(instance.product.factors) > 2 for instance in plan.instances)
+    )
     pad_cells = plan.pads + 1 + p.pads_masks
     found = {
         # The root's numerator has at most the tree's leaves as its degree in alpha and the betas, each
