@@ -103,7 +103,7 @@ def _circuit(system: ir.SystemOp) -> Circuit:
         ),
         max_tokens=system.tokens,
         gathers=tuple(
-            Gather(op.label, *op.expressions(), module_path(op))
+            Gather(op.label, op.index.data, op.value.data, op.source.data, module_path(op))
             for op in relations
             if isinstance(op, ir.GatherOp)
         ),

@@ -55,10 +55,10 @@ from ...dialects.affine_expr import added, affine, read, scaled
 from ...dialects.nn import module_path
 from ...dialects.table_expr import evaluate
 from ...errors import UserError
-from ...schema.circuit import GENERATED, TOKENS, Expr, Index, Product, Shape, Term
-from ...schema.program import limb_widths
+from ...schema.circuit import GENERATED, TOKENS, Axis, Expr, Index, Product, Shape, Term
+from ...schema.program import LIMB_BITS, limb_widths
 from ..analysis.head_axes import Axes, infer_axes
-from ..analysis.ranges import attend_limit, rms_norm_limit
+from ..analysis.ranges import SystemRanges, attend_limit, rms_norm_limit
 
 LAYER_PREFIX = re.compile(r"^(model(\.|$))?(layers\.(\{layer\}|\d+)(\.|$))?")
 LAYER_NUMBER = re.compile(r"\blayers\.\d+\.")
@@ -210,7 +210,10 @@ class _Builder:
     def prompt(self) -> None:
         """The token at each position, the prompt's length, and the prompt by itself."""
         self.where = "prompt"
-        highest, bits = self.size_of("vocabulary") - 1, max(1, (self.max_tokens - 1).bit_length())
+        bits = max(1, (self.max_tokens - 1).bit_length())
+        if bits > LIMB_BITS:
+            raise UserError(f"with private tokens at most {1 << LIMB_BITS} positions are proved")
+        highest = self.size_of("vocabulary") - 1
         ids = self.witness(IDS, ("token",), 0, highest)
         length = self.witness(LENGTH, (), 1, self.max_tokens)
         before = self.witness(BEFORE, ("token",), 0, 1)
@@ -232,10 +235,13 @@ class _Builder:
         """The public column of an axis's own indices."""
         return read(self.public(name, (axis,), 0, size - 1, contents=[axis]), (axis,))
 
-    def rows(self, name: str, index: Expr, axes: Axes, source: Value) -> Expr:
-        """Committed rows of a source, one for each cell of an index."""
-        rows = self.witness(f"{name}.rows", axes, source.low, source.high)
-        self.gather(f"{name}.row", index, rows, source.expr)
+    def rows(self, name: str, index: Expr, axes: Axes, source: Expr) -> Expr:
+        """Committed rows of a source, of its range, one for each cell of an index."""
+        sizes = {axis: Axis(axis, size) for axis, size in self.sizes.items()}
+        defines = {op.target: op for op in self.constraints if isinstance(op, zk.DefineOp)}
+        ranges = SystemRanges.over(self.columns, sizes, defines, self.max_tokens)
+        rows = self.witness(f"{name}.rows", axes, *ranges.expr(source))
+        self.gather(f"{name}.row", index, rows, source)
         return rows
 
     # Operations: `result` is the operation whose result is the value
@@ -248,7 +254,7 @@ class _Builder:
         name = self.name(op)
         committed: dict[str, Sequence[str]] = {}
         if self.private_tokens:
-            row = self.rows(name, read(IDS, ("token",)), axes, table)
+            row = self.rows(name, read(IDS, ("token",)), axes, table.expr)
             committed = {"rows": [f"{name}.rows"]}
         else:
             row = read(table.name, table.axes, vocabulary=Index("token", "token"))
@@ -454,8 +460,9 @@ class _Builder:
     def select(self, op: quant.SelectOp, result: Operation) -> None:
         x, name, axes = self.values[op.x], self.name(op), self.axes[op.result]
         if self.private_tokens:
-            chosen = self.rows(name, self.position_of_step(-1), axes, x)
-            self.values[op.result] = Value(name, axes, x.low, x.high, chosen)
+            chosen = self.rows(name, self.position_of_step(-1), axes, x.expr)
+            limits = self.columns[f"{name}.rows"].range
+            self.values[op.result] = Value(name, axes, *limits, chosen)
             self.step("select", (x.name,), name, axes, {}, {"rows": [f"{name}.rows"]})
             return
         chosen = read(x.expr.terms[0].column, x.axes, token=Index("window", "generated"))
@@ -493,7 +500,7 @@ class _Builder:
         largest = self.size_of(table.axes[-1]) * max(-x.low, x.high) * max(-table.low, table.high)
         cells, one = ("generated", "vocabulary"), ("generated",)
         token = self.witness(OUTPUT, one, 0, count - 1)
-        rows = self.rows(name, token, ("generated", table.axes[-1]), table)
+        rows = self.rows(name, token, ("generated", table.axes[-1]), table.expr)
         best = self.witness(f"{name}.best", one, -largest, largest)
         self.einsum(f"{name}.attained", best, [(x.expr, rows)])
         order, limbs = self.limbs(f"{name}.limb", cells, width)
