@@ -49,7 +49,7 @@ def subject_of(key: Key, statement: Statement) -> Subject:
     return Subject(
         key.circuit,
         key.parameters,
-        key.weight_root,
+        (key.weight_root,),
         statement.shape,
         statement.tokens,
         statement.hiding,

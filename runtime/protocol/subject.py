@@ -16,14 +16,15 @@ PROTOCOL = "zklemma protocol 1: Goldilocks, BLAKE2b, unique decoding"
 
 @dataclass(frozen=True)
 class Subject:
-    """That there are ``param`` columns under ``weight_root`` and witness columns that satisfy the circuit.
+    """That there are columns under ``weight_roots`` and witness columns that satisfy the circuit.
 
+    The roots are of the ``param`` columns and, if there are any, of the ``renewed`` ones.
     ``identity`` lists what the transcript absorbs first, by label: together it must fix everything else here.
     """
 
     circuit: Circuit
     parameters: Parameters
-    weight_root: bytes
+    weight_roots: tuple[bytes, ...]
     shape: Shape
     tokens: tuple[int, ...]
     hiding: bool
