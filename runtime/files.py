@@ -42,7 +42,7 @@ class Kind:
 
 
 MODEL = Kind("model artifact", b"ZKLM", 1, (b"VKEY", b"PROG", b"META", b"PARM", b"MASK"))
-KEY = Kind("verifying key", b"ZKLV", 1, (b"META", b"ROOT", b"CIRC", b"TOKN", b"RNGE"))
+KEY = Kind("verifying key", b"ZKLV", 1, (b"META", b"ROOT", b"CIRC", b"TOKN", b"RNGE", b"LINK"))
 PROOF = Kind("proof", b"ZKLP", 1, ())
 _KINDS = {kind.magic: kind for kind in (MODEL, KEY, PROOF)}
 

@@ -1,10 +1,11 @@
 """The verifying key (.vk) and the prover's artifact (.zkl).
 
 The verifying key is all a verifier needs: the circuit, the code parameters, the root of the
-committed weights and the tokenizer that turns tokens into text. Its SHA-256 is the *model id*. The
-artifact adds what only the prover needs: the witness program, the integer weights and facts about
-the checkpoint. Contents are decoded when first used, and weights stay mapped in the file, so that
-loading is quick.
+committed weights and the tokenizer that turns tokens into text. The *model id* is a hash of these. What
+else the key carries is proofs of facts about them: that the weights are in range, and that roots of older
+keys hold the same weights. The artifact adds what only the prover needs: the witness program, the integer
+weights and facts about the checkpoint. Contents are decoded when first used, and weights stay mapped in the
+file, so that loading is quick.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from ..schema.program import Program
 from .budget import Budget, FileBudget
 from .field import P
 from .files import KEY, MODEL, Buffer, atomic_write, pack, padding, read, unpack
+from .links import Ancestor
 from .masks import WeightMasks
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     cached_property = property
 
 ROOT_BYTES = 32
+IDENTITY = b"zklemma model 1"
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,8 @@ class VerifyingKey:
 
     ``name`` and ``weights`` (how many numbers the checkpoint holds) are for people; ``code`` is
     `Parameters.to_list`; ``weight_root`` is the 32-byte root of the committed weights; ``range_proof`` shows
-    that each of them lies in its declared range (`check_ranges`).
+    that each of them lies in its declared range (`check_ranges`). ``links`` are the keys that this one was
+    rotated from, oldest first: the weight root of each, and the proof that the next root holds the same.
     """
 
     name: str
@@ -54,14 +58,18 @@ class VerifyingKey:
     circuit_bytes: Buffer
     tokenizer_json: Buffer
     range_proof: Buffer
+    links: tuple[tuple[bytes, bytes], ...] = ()
     source: str = field(default="verifying key", compare=False)
 
     def encode(self) -> bytes:
-        """The contents of a .vk file; its last 32 bytes are the digest."""
-        meta = _encode([self.name, self.weights, self.code])
-        sections = [meta, self.weight_root, self.circuit_bytes, self.tokenizer_json]
-        sections.append(self.range_proof)
+        """The contents of a .vk file."""
+        sections = [self._meta, self.weight_root, self.circuit_bytes, self.tokenizer_json]
+        sections += [self.range_proof, _encode_links(self.links)]
         return b"".join(pack(KEY, [[section] for section in sections]))
+
+    @property
+    def _meta(self) -> bytes:
+        return _encode([self.name, self.weights, self.code])
 
     @staticmethod
     def decode(data: Buffer, source: str = "verifying key") -> VerifyingKey:
@@ -69,7 +77,11 @@ class VerifyingKey:
         sections = unpack(KEY, data, source)
         try:
             name, weights, code = _decode(sections[b"META"])
+            links = tuple((root, proof) for root, proof in _decode(sections[b"LINK"]))
             fits = isinstance(name, str) and type(weights) is int and isinstance(code, list)
+            fits = fits and _encode_links(links) == sections[b"LINK"]
+            fits = fits and all(type(part) is bytes for link in links for part in link)
+            fits = fits and all(len(root) == ROOT_BYTES for root, _ in links)
         except (ValueError, TypeError):
             fits = False
         if not fits or len(sections[b"ROOT"]) != ROOT_BYTES:
@@ -82,13 +94,28 @@ class VerifyingKey:
             circuit_bytes=sections[b"CIRC"],
             tokenizer_json=sections[b"TOKN"],
             range_proof=sections[b"RNGE"],
+            links=links,
             source=source,
         )
 
     @cached_property
     def digest(self) -> bytes:
-        """SHA-256 over the encoded key (without the file's checksum, which is this very digest)."""
-        return self.encode()[-hashlib.sha256().digest_size :]
+        """The model id as bytes."""
+        return self._digest_under(self.weight_root)
+
+    def _digest_under(self, root: bytes) -> bytes:
+        """The model id if ``root`` was the root of the weights: SHA-256 over all that a proof is checked
+        against, each part after its length. Proofs of facts about the parts are not among them."""
+        digest = hashlib.sha256(IDENTITY)
+        for part in (self._meta, self.circuit_bytes, self.tokenizer_json, root):
+            digest.update(len(part).to_bytes(8, "little"))
+            digest.update(part)
+        return digest.digest()
+
+    @cached_property
+    def ancestors(self) -> tuple[Ancestor, ...]:
+        """The models that this one was rotated from, oldest first, if the links between them hold."""
+        return tuple(Ancestor(self._digest_under(root), root, proof) for root, proof in self.links)
 
     @property
     def private(self) -> bool:
@@ -257,6 +284,10 @@ def _load_masks(key: VerifyingKey, view: memoryview, source: str) -> WeightMasks
     if flat.max(initial=0) >= P:
         raise UserError(f"{source}: the masks are malformed")
     return WeightMasks(flat[:cells].reshape(shapes[0]), flat[cells:].reshape(shapes[1]))
+
+
+def _encode_links(links: Sequence[tuple[bytes, bytes]]) -> bytes:
+    return _encode([list(link) for link in links])
 
 
 def _encode(value: Any) -> bytes:

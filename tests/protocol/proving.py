@@ -11,6 +11,7 @@ from importlib import import_module
 import numpy as np
 from tiny import tiny_circuit, tiny_params, tiny_program, tiny_witness
 from zklemma.runtime.evaluate import Columns
+from zklemma.runtime.links import Ancestor
 from zklemma.runtime.masks import WeightMasks
 from zklemma.runtime.progress import Clock, Silent
 from zklemma.runtime.protocol import (
@@ -47,6 +48,7 @@ class Key:
     parameters: Parameters
     weight_root: bytes
     digest: bytes
+    ancestors: tuple[Ancestor, ...] = ()
 
 
 def parameters(
