@@ -71,6 +71,11 @@ class CommittedWeights:
     def root(self) -> bytes:
         return self.code.root
 
+    def check(self, key: Key) -> None:
+        """`UserError` unless these are the weights and masks of that key."""
+        if self.root != key.weight_root:
+            raise UserError("the weights and masks are not those that the key commits to")
+
     def named(self, prefix: str) -> CommittedWeights:
         """The same commitment for a circuit in which the columns' names have a prefix."""
         found = copy(self)
@@ -173,8 +178,7 @@ class Prover:
         self.key = key
         self.executor = Executor(key.circuit, program, params, key.circuit.max_tokens)
         self.weights = CommittedWeights(key.circuit, key.parameters, params, masks)
-        if self.weights.root != key.weight_root:
-            raise UserError("the weights and masks are not those that the key commits to")
+        self.weights.check(key)
 
     def prove(
         self,

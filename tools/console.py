@@ -22,6 +22,10 @@ SHARES = {
     "lower": 12,
     "weights": 16,
     "fidelity": 15,
+    "old weights": 10,
+    "new weights": 10,
+    "ranges": 20,
+    "link": 6,
 }
 
 
@@ -77,8 +81,9 @@ def statement(name: str, report: Mapping[str, Any]) -> str:
             "The verifier needs no weights, but this proof is not hiding: "
             "it may reveal something about them."
         )
+    ancestor = f"rotated from {report['rotated_from']},\n" if report["rotated_from"] else ""
     return printable(
-        f"The model {name}, id {report['model_id']},\n"
+        f"The model {name}, id {report['model_id']},\n{ancestor}"
         f"given the prompt\n    {quote(report['prompt'])}\n"
         f"answers greedily, {report['generated']} tokens long,\n    {quote(report['output'])}\n"
         f"Security: {report['security_bits']} bits. {secrecy}\n"
