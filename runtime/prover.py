@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from ..schema.program import Program
 from . import field
 from .evaluate import Columns
 from .executor import Executor
+from .links import NEW, OLD, link_subject
 from .masks import WeightMasks
 from .progress import Clock, Progress, Silent
 from .protocol import (
@@ -95,6 +97,17 @@ class CommittedWeights:
     def root(self) -> bytes:
         return self.code.root
 
+    def check(self, key: Key) -> None:
+        """`UserError` unless these are the weights and masks of that key."""
+        if self.root != key.weight_root:
+            raise UserError("the weights and masks are not those that the key commits to")
+
+    def named(self, prefix: str) -> CommittedWeights:
+        """The same commitment for a circuit in which the columns' names have a prefix."""
+        found = copy(self)
+        found.params = {prefix + name: array for name, array in self.params.items()}
+        return found
+
 
 def _messages(p: Parameters, cells: np.ndarray, masks: np.ndarray, extra: int = 0) -> np.ndarray:
     """Slabs as rows of data then mask cells, with room for ``extra`` rows below."""
@@ -109,13 +122,13 @@ def _messages(p: Parameters, cells: np.ndarray, masks: np.ndarray, extra: int = 
 
 def prove_subject(
     subject: Subject,
-    weights: CommittedWeights,
+    weights: Sequence[CommittedWeights],
     witness: Mapping[str, np.ndarray],
     clock: Clock,
     strict: bool = True,
     sealed: Mapping[str, Sealed] | None = None,
 ) -> bytes:
-    """The prover's side of the conversation, from witness columns.
+    """The prover's side of the conversation, from weights, one for each root, and witness columns.
 
     With ``strict`` a looked-up value that is in no table raises `RangeError`; without, the proof is made all
     the same and does not verify. ``sealed`` are the commitments behind the subject's digests; all other
@@ -123,13 +136,14 @@ def prove_subject(
     """
     plan, p = subject.plan, subject.parameters
     randomness = Randomness(subject.hiding)
-    values = {**weights.params, **witness}
+    values = {name: array for held in weights for name, array in held.params.items()} | {**witness}
     columns = Columns(subject.circuit, subject.shape, values, np.array(subject.tokens, np.int64))
 
     clock.start("commit")
     counts = count_uses(plan, columns, strict)
     committed = {c.name: witness[c.name] for c in subject.circuit.home("witness")} | counts
-    cells = lay_out(plan.placed, committed, plan.weight_slabs, plan.witness_slabs, p.slab_cells)
+    first = sum(plan.slabs[:-1])
+    cells = lay_out(plan.placed, committed, first, plan.witness_slabs, p.slab_cells)
     masks = randomness.elements(plan.witness_slabs, 1 << p.row_bits, p.mask_columns)
     uniform = randomness.elements(2, 1 << p.log_columns)
     messages = _messages(p, cells, masks, extra=2)
@@ -156,12 +170,12 @@ def prove_subject(
         channel,
         plan,
         claims,
-        np.concatenate([weights.cells, cells]),
-        np.concatenate([weights.masks.cells, masks]),
+        np.concatenate([*(held.cells for held in weights), cells]),
+        np.concatenate([*(held.masks.cells for held in weights), masks]),
         uniform,
     )
     opening_verifier.verify_masked(replay, plan, claims)
-    opening_prover.prove_clear(channel, plan, f, g, weights.code, code)
+    opening_prover.prove_clear(channel, plan, f, g, [*(held.code for held in weights), code])
     pads_prover.prove(channel, plan, pads, replay)
     clock.stop()
     return bytes(channel.out)
@@ -173,7 +187,15 @@ def prove_ranges(circuit: Circuit, parameters: Parameters, weights: CommittedWei
     `RangeError` names a weight out of range.
     """
     subject = range_subject(circuit, parameters, weights.root)
-    return prove_subject(subject, weights, {}, Clock(Silent()))
+    return prove_subject(subject, [weights], {}, Clock(Silent()))
+
+
+def prove_link(
+    circuit: Circuit, parameters: Parameters, old: CommittedWeights, new: CommittedWeights
+) -> bytes:
+    """The proof that `links` describes; it opens one proof's worth of columns of both."""
+    subject = link_subject(circuit, parameters, old.root, new.root)
+    return prove_subject(subject, [old.named(OLD), new.named(NEW)], {}, Clock(Silent()))
 
 
 class Prover:
@@ -192,8 +214,7 @@ class Prover:
         circuit = key.private_circuit if private else key.circuit
         self.executor = Executor(circuit, program, params, circuit.max_tokens)
         self.weights = CommittedWeights(key.circuit, key.parameters, params, masks)
-        if self.weights.root != key.weight_root:
-            raise UserError("the weights and masks are not those that the key commits to")
+        self.weights.check(key)
 
     def prove(self, request: Request, clock: Clock) -> ProofResult:
         """Prove what is asked, with fresh commitments to what is private."""
@@ -227,7 +248,7 @@ class Prover:
     ) -> ProofResult:
         """Prove the statement from given witness columns; see `prove_subject`."""
         subject = subject_of(self.key, statement)
-        said = prove_subject(subject, self.weights, witness, clock, strict, sealed)
+        said = prove_subject(subject, [self.weights], witness, clock, strict, sealed)
         return ProofResult(
             statement=statement,
             proof=frame(statement) + said,

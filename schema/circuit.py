@@ -2,6 +2,7 @@
 
 A *column* is an integer tensor over named axes. Its home says who holds it: ``param`` (committed once,
 with the verifying key), ``witness`` (committed in each proof) or ``public`` (the verifier computes it).
+The home ``renewed``, a second commitment to weights, stands only in what links two keys (`runtime/links.py`).
 Virtual columns are not stored: they are `Expr`, affine forms in columns, written where they are used.
 
 Relations, all over the integers (each carries a ``bound`` with |lhs - rhs| <= bound < p, so that the
@@ -33,7 +34,7 @@ PRIME = 2**64 - 2**32 + 1
 TOKENS = "tokens"
 GENERATED = "generated"
 
-Home = Literal["param", "witness", "public"]
+Home = Literal["param", "renewed", "witness", "public"]
 IndexKind = Literal[
     "same", "sum", "before", "rotate", "window", "token", "previous", "next", "pick"
 ]

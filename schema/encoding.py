@@ -46,6 +46,8 @@ def decode_circuit(raw: bytes) -> Circuit:
     arrays = _pairs(data, "data")
     circuit = Circuit(*parts, data={name: _unpack_array(a, name) for name, a in arrays})
     circuit.check()
+    if circuit.home("renewed"):
+        raise CircuitError("a model's circuit has no renewed columns")
     _same(encode_circuit(circuit), raw)
     return circuit
 

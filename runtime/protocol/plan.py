@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from ...schema.circuit import Circuit, Einsum, Expr, Lookup, Product, Shape
+from ...schema.circuit import Circuit, Einsum, Expr, Home, Lookup, Product, Shape
 from ...schema.layout import Piece, pieces
 from .parameters import Parameters
 from .weights import bits_of
@@ -268,33 +268,47 @@ class Plan:
         p = self.parameters
         return place(self.witness_sizes, p.slab_cells, p.row_bits)
 
-    @cached_property
-    def _weights(self) -> tuple[dict[str, list[Placed]], int]:
+    def _weights(self, home: Home) -> tuple[dict[str, list[Placed]], int]:
         p = self.parameters
-        sizes = [(c.name, self.sizes(c.axes)) for c in self.circuit.home("param")]
+        sizes = [(c.name, self.sizes(c.axes)) for c in self.circuit.home(home)]
         return place(sizes, p.slab_cells, p.row_bits)
+
+    @cached_property
+    def _commitments(self) -> list[tuple[dict[str, list[Placed]], int]]:
+        """The placed columns and the slabs of each commitment, in the order that numbers slabs: the
+        weights, the same under other masks where a key is linked to an older one, the witness."""
+        renewed = [self._weights("renewed")] if self.circuit.home("renewed") else []
+        return [self._weights("param"), *renewed, self._witness]
+
+    @cached_property
+    def slabs(self) -> list[int]:
+        """How many slabs each commitment has; the witness's is the last."""
+        return [slabs for _, slabs in self._commitments]
 
     @property
     def witness_slabs(self) -> int:
-        return self._witness[1]
+        return self.slabs[-1]
 
     @property
     def weight_slabs(self) -> int:
-        return self._weights[1]
+        """Slabs of one commitment to the weights."""
+        return self.slabs[0]
 
     @cached_property
     def slab_bits(self) -> int:
-        """Variables that choose among all slabs, weights first."""
-        return bits_of(self.weight_slabs + self.witness_slabs)
+        """Variables that choose among all slabs."""
+        return bits_of(sum(self.slabs))
 
     @cached_property
     def placed(self) -> dict[str, list[Placed]]:
-        """Every committed column's blocks; witness slabs are numbered after the weights'."""
-        shifted = {
-            name: [Placed(b.piece, b.slab + self.weight_slabs, b.start) for b in blocks]
-            for name, blocks in self._witness[0].items()
-        }
-        return {**self._weights[0], **shifted}
+        """Every committed column's blocks, slabs numbered through all commitments."""
+        found: dict[str, list[Placed]] = {}
+        first = 0
+        for columns, slabs in self._commitments:
+            for name, blocks in columns.items():
+                found[name] = [Placed(b.piece, first + b.slab, b.start) for b in blocks]
+            first += slabs
+        return found
 
     @cached_property
     def committed_cells(self) -> int:
