@@ -47,8 +47,10 @@ class VerifyingKey:
 
     ``name`` and ``weights`` (how many numbers the checkpoint holds) are for people; ``code`` is
     `Parameters.to_list`; ``weight_root`` is the 32-byte root of the committed weights; ``range_proof`` shows
-    that each of them lies in its declared range (`check_ranges`). ``links`` are the keys that this one was
-    rotated from, oldest first: the weight root of each, and the proof that the next root holds the same.
+    that each of them lies in its declared range (`check_ranges`). There are two circuits of the one model: in the
+    first token ids are inputs, in the second, the private one, they are committed. ``links`` are the keys that
+    this one was rotated from, oldest first: the weight root of each, and the proof that the next root holds the
+    same.
     """
 
     name: str
@@ -56,6 +58,7 @@ class VerifyingKey:
     code: list[Any]
     weight_root: bytes
     circuit_bytes: Buffer
+    private_circuit_bytes: Buffer
     tokenizer_json: Buffer
     range_proof: Buffer
     links: tuple[tuple[bytes, bytes], ...] = ()
@@ -63,7 +66,8 @@ class VerifyingKey:
 
     def encode(self) -> bytes:
         """The contents of a .vk file."""
-        sections = [self._meta, self.weight_root, self.circuit_bytes, self.tokenizer_json]
+        circuits = [self.circuit_bytes, self.private_circuit_bytes]
+        sections = [self._meta, self.weight_root, *circuits, self.tokenizer_json]
         sections += [self.range_proof, _encode_links(self.links)]
         return b"".join(pack(KEY, [[section] for section in sections]))
 
@@ -92,6 +96,7 @@ class VerifyingKey:
             code=code,
             weight_root=bytes(sections[b"ROOT"]),
             circuit_bytes=sections[b"CIRC"],
+            private_circuit_bytes=sections[b"CIRP"],
             tokenizer_json=sections[b"TOKN"],
             range_proof=sections[b"RNGE"],
             links=links,
@@ -107,7 +112,8 @@ class VerifyingKey:
         """The model id if ``root`` was the root of the weights: SHA-256 over all that a proof is checked
         against, each part after its length. Proofs of facts about the parts are not among them."""
         digest = hashlib.sha256(IDENTITY)
-        for part in (self._meta, self.circuit_bytes, self.tokenizer_json, root):
+        circuits = self.circuit_bytes, self.private_circuit_bytes
+        for part in (self._meta, *circuits, self.tokenizer_json, root):
             digest.update(len(part).to_bytes(8, "little"))
             digest.update(part)
         return digest.digest()
@@ -128,8 +134,23 @@ class VerifyingKey:
 
     @cached_property
     def circuit(self) -> Circuit:
+        circuit = self._decode(self.circuit_bytes)
+        if circuit.reveals:
+            raise UserError(f"{self.source}: the circuit does not take tokens as inputs")
+        return circuit
+
+    @cached_property
+    def private_circuit(self) -> Circuit:
+        circuit = self._decode(self.private_circuit_bytes)
+        if not circuit.reveals:
+            raise UserError(f"{self.source}: the private circuit does not hold tokens in columns")
+        if _weights(circuit) != _weights(self.circuit):
+            raise UserError(f"{self.source}: the two circuits are about different weights")
+        return circuit
+
+    def _decode(self, data: Buffer) -> Circuit:
         try:
-            return decode_circuit(bytes(self.circuit_bytes))
+            return decode_circuit(bytes(data))
         except CircuitError as error:
             raise UserError(f"{self.source}: the circuit is malformed: {error}") from error
 
@@ -189,6 +210,7 @@ class Artifact:
 
     key: VerifyingKey
     program_bytes: Buffer
+    private_program_bytes: Buffer
     params: Mapping[str, np.ndarray]
     masks: WeightMasks
     meta: Mapping[str, Any]
@@ -196,8 +218,16 @@ class Artifact:
 
     @cached_property
     def program(self) -> Program:
+        return self._decode(self.program_bytes)
+
+    @cached_property
+    def private_program(self) -> Program:
+        """The one that makes the private circuit's witness."""
+        return self._decode(self.private_program_bytes)
+
+    def _decode(self, data: Buffer) -> Program:
         try:
-            return decode_program(bytes(self.program_bytes))
+            return decode_program(bytes(data))
         except CircuitError as error:
             raise UserError(
                 f"{self.key.source}: the witness program is malformed: {error}"
@@ -206,6 +236,11 @@ class Artifact:
     @property
     def eos(self) -> frozenset[int]:
         return frozenset(self.meta["eos"])
+
+
+def _weights(circuit: Circuit) -> list[Any]:
+    """What the commitment to the weights, and the proof of their ranges, depends on."""
+    return [(column, circuit.sizes(column, Shape(1, 1))) for column in circuit.home("param")]
 
 
 def save_key(path: str | Path, key: VerifyingKey) -> int:
@@ -232,6 +267,7 @@ def save_artifact(path: str | Path, artifact: Artifact) -> int:
     parts = [
         [artifact.key.encode()],
         [artifact.program_bytes],
+        [artifact.private_program_bytes],
         [_encode(dict(artifact.meta))],
         weights,
         masks,
@@ -268,7 +304,8 @@ def load_artifact(path: str | Path) -> Artifact:
     if offset != len(view):
         raise UserError(f"{source}: the weights do not fit the circuit")
     masks = _load_masks(key, sections[b"MASK"], source)
-    return Artifact(key, sections[b"PROG"], params, masks, meta, FileBudget.beside(path, key))
+    programs = sections[b"PROG"], sections[b"PRGP"]
+    return Artifact(key, *programs, params, masks, meta, FileBudget.beside(path, key))
 
 
 def _load_masks(key: VerifyingKey, view: memoryview, source: str) -> WeightMasks:

@@ -26,6 +26,8 @@ class Key(Protocol):
     @property
     def circuit(self) -> Circuit: ...
     @property
+    def private_circuit(self) -> Circuit: ...
+    @property
     def parameters(self) -> Parameters: ...
     @property
     def weight_root(self) -> bytes: ...
@@ -50,15 +52,16 @@ def subject_of(key: Key, statement: Statement) -> Subject:
         ("weights", key.weight_root),
         ("statement", statement.encode()),
     )
-    return Subject(
-        key.circuit,
-        key.parameters,
-        (key.weight_root,),
-        statement.shape,
-        statement.tokens,
-        statement.hiding,
-        identity,
-    )
+    known = key.parameters, (key.weight_root,), statement.shape
+    if not statement.digests:
+        return Subject(key.circuit, *known, statement.tokens, statement.hiding, identity)
+    shown: dict[str, list[int]] = {}
+    if (prompt := statement.prompt_tokens) is not None:
+        shown["prompt"] = [len(prompt), *prompt] + [0] * (statement.shape.rows - len(prompt))
+    if (output := statement.output_tokens) is not None:
+        shown["output"] = list(output)
+    private = key.private_circuit
+    return Subject(private, *known, (), statement.hiding, identity, shown, statement.digests)
 
 
 def check_links(key: Key, first: int = 0) -> None:
@@ -100,6 +103,8 @@ def verify(key: Key, proof: bytes, model_id: str | None = None) -> Verified:
     reader = Reader(proof)
     statement = read_statement(reader)
     statement.check(key.circuit.vocabulary, key.circuit.max_tokens)
-    if statement.hiding and not key.parameters.hiding:
+    if statement.digests and not key.private_circuit.reveals:
+        raise InvalidProof("the key does not serve private prompts or outputs")
+    if statement.hiding and not (key.parameters.hiding or statement.digests):
         raise InvalidProof("the key's weights are committed without masks, so no proof hides them")
     return Verified(statement, verify_subject(subject_of(key, statement), reader))

@@ -10,7 +10,8 @@ from zklemma.errors import UserError
 from zklemma.runtime import files
 from zklemma.runtime.keys import VerifyingKey, load_key, save_key
 
-KEY = VerifyingKey("toy", 1234, [5, 12, [[1, 2], [3, 4]]], b"w" * 32, b"circuit", b"{}", b"ranges")
+CODE = [5, 12, [[1, 2], [3, 4]]]
+KEY = VerifyingKey("toy", 1234, CODE, b"w" * 32, b"circuit", b"private", b"{}", b"ranges")
 
 
 def test_key_round_trip_and_model_id(tmp_path):
@@ -25,7 +26,7 @@ def test_the_model_id_is_the_documented_hash():
     meta = msgpack.packb([KEY.name, KEY.weights, KEY.code])
     assert meta is not None
     data = b"zklemma model 1"
-    for part in (meta, b"circuit", b"{}", b"w" * 32):
+    for part in (meta, b"circuit", b"private", b"{}", b"w" * 32):
         data += struct.pack("<Q", len(part)) + part
     assert KEY.digest == hashlib.sha256(data).digest() and KEY.model_id == KEY.digest.hex()
 
@@ -65,6 +66,7 @@ def test_parts_can_not_be_moved_into_each_other():
         {"code": [5, 12, [[1, 2], [3, 5]]]},
         {"weight_root": b"v" * 32},
         {"circuit_bytes": b"circuiT"},
+        {"private_circuit_bytes": b"Private"},
         {"tokenizer_json": b"{ }"},
     ],
 )
@@ -85,7 +87,7 @@ def test_every_part_is_in_the_model_id(change):
     ids=["short root", "truncated", "two fields", "not canonical", "name", "weights"],
 )
 def test_malformed_contents_are_refused(meta, root):
-    data = b"".join(files.pack(files.KEY, [[meta], [root], [b""], [b""], [b""], [b"\x90"]]))
+    data = b"".join(files.pack(files.KEY, [[meta], [root], *[[b""]] * 4, [b"\x90"]]))
     with pytest.raises(UserError, match="malformed"):
         VerifyingKey.decode(data)
 
