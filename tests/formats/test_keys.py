@@ -112,10 +112,9 @@ def test_malformed_contents_are_refused(meta, root):
     ],
 )
 def test_malformed_links_are_refused(links):
-    meta = b"\x93\xa3toy\xcd\x04\xd2\x90"
-    parts = [[meta], [b"w" * 32], *[[b""]] * 4, [links]]
+    parts = {**files.unpack(files.KEY, KEY.encode(), ""), b"LINK": links}
     with pytest.raises(UserError, match="malformed"):
-        VerifyingKey.decode(b"".join(files.pack(files.KEY, parts)))
+        VerifyingKey.decode(b"".join(files.pack(files.KEY, [[part] for part in parts.values()])))
 
 
 def test_malformed_parts_are_user_errors():
