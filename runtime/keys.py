@@ -44,7 +44,8 @@ class VerifyingKey:
 
     ``name`` and ``weights`` (how many numbers the checkpoint holds) are for people; ``code`` is
     `Parameters.to_list`; ``weight_root`` is the 32-byte root of the committed weights; ``range_proof`` shows
-    that each of them lies in its declared range (`check_ranges`).
+    that each of them lies in its declared range (`check_ranges`). There are two circuits of the one model: in the
+    first token ids are inputs, in the second, the private one, they are committed.
     """
 
     name: str
@@ -52,6 +53,7 @@ class VerifyingKey:
     code: list[Any]
     weight_root: bytes
     circuit_bytes: Buffer
+    private_circuit_bytes: Buffer
     tokenizer_json: Buffer
     range_proof: Buffer
     source: str = field(default="verifying key", compare=False)
@@ -59,8 +61,8 @@ class VerifyingKey:
     def encode(self) -> bytes:
         """The contents of a .vk file; its last 32 bytes are the digest."""
         meta = _encode([self.name, self.weights, self.code])
-        sections = [meta, self.weight_root, self.circuit_bytes, self.tokenizer_json]
-        sections.append(self.range_proof)
+        circuits = [self.circuit_bytes, self.private_circuit_bytes]
+        sections = [meta, self.weight_root, *circuits, self.tokenizer_json, self.range_proof]
         return b"".join(pack(KEY, [[section] for section in sections]))
 
     @staticmethod
@@ -80,6 +82,7 @@ class VerifyingKey:
             code=code,
             weight_root=bytes(sections[b"ROOT"]),
             circuit_bytes=sections[b"CIRC"],
+            private_circuit_bytes=sections[b"CIRP"],
             tokenizer_json=sections[b"TOKN"],
             range_proof=sections[b"RNGE"],
             source=source,
@@ -101,10 +104,20 @@ class VerifyingKey:
 
     @cached_property
     def circuit(self) -> Circuit:
+        return self._decode(self.circuit_bytes, private=False)
+
+    @cached_property
+    def private_circuit(self) -> Circuit:
+        return self._decode(self.private_circuit_bytes, private=True)
+
+    def _decode(self, data: Buffer, private: bool) -> Circuit:
         try:
-            return decode_circuit(bytes(self.circuit_bytes))
+            circuit = decode_circuit(bytes(data))
+            if bool(circuit.reveals) != private:
+                raise CircuitError("tokens are inputs of the first and columns of the second")
         except CircuitError as error:
             raise UserError(f"{self.source}: the circuit is malformed: {error}") from error
+        return circuit
 
     @cached_property
     def parameters(self) -> Parameters:
@@ -162,6 +175,7 @@ class Artifact:
 
     key: VerifyingKey
     program_bytes: Buffer
+    private_program_bytes: Buffer
     params: Mapping[str, np.ndarray]
     masks: WeightMasks
     meta: Mapping[str, Any]
@@ -169,8 +183,16 @@ class Artifact:
 
     @cached_property
     def program(self) -> Program:
+        return self._decode(self.program_bytes)
+
+    @cached_property
+    def private_program(self) -> Program:
+        """The one that makes the private circuit's witness."""
+        return self._decode(self.private_program_bytes)
+
+    def _decode(self, data: Buffer) -> Program:
         try:
-            return decode_program(bytes(self.program_bytes))
+            return decode_program(bytes(data))
         except CircuitError as error:
             raise UserError(
                 f"{self.key.source}: the witness program is malformed: {error}"
@@ -205,6 +227,7 @@ def save_artifact(path: str | Path, artifact: Artifact) -> int:
     parts = [
         [artifact.key.encode()],
         [artifact.program_bytes],
+        [artifact.private_program_bytes],
         [_encode(dict(artifact.meta))],
         weights,
         masks,
@@ -241,7 +264,8 @@ def load_artifact(path: str | Path) -> Artifact:
     if offset != len(view):
         raise UserError(f"{source}: the weights do not fit the circuit")
     masks = _load_masks(key, sections[b"MASK"], source)
-    return Artifact(key, sections[b"PROG"], params, masks, meta, FileBudget.beside(path, key))
+    programs = sections[b"PROG"], sections[b"PRGP"]
+    return Artifact(key, *programs, params, masks, meta, FileBudget.beside(path, key))
 
 
 def _load_masks(key: VerifyingKey, view: memoryview, source: str) -> WeightMasks:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..errors import UserError
-from ..schema.circuit import Circuit
+from ..schema.circuit import Circuit, Shape
 from ..schema.program import Program
 from . import field
 from .evaluate import Columns
@@ -16,6 +16,7 @@ from .executor import Executor
 from .masks import WeightMasks
 from .progress import Clock, Progress, Silent
 from .protocol import (
+    disclosure_prover,
     einsum_prover,
     logup_prover,
     opening_prover,
@@ -24,6 +25,7 @@ from .protocol import (
 )
 from .protocol.channel import Channel, Reader
 from .protocol.codeword import Codeword
+from .protocol.disclosure_prover import Sealed
 from .protocol.merkle import SALT_WORDS
 from .protocol.parameters import Parameters
 from .protocol.plan import place
@@ -38,14 +40,38 @@ from .verifier import Key, subject_of
 
 
 @dataclass(frozen=True)
-class ProofResult:
-    """A proof; ``seconds`` for each of load, execute, commit, lookup, einsum, open, and their total."""
+class Request:
+    """What to prove: that the model continues tokens[:prompt] greedily with the others.
 
+    ``private`` names what of "prompt" and "output" the statement commits to only; a private prompt's length
+    shows as at most ``bound``. ``nonce`` goes into the statement.
+    """
+
+    tokens: tuple[int, ...]
+    prompt: int
+    hiding: bool
+    private: tuple[str, ...] = ()
+    bound: int = 0
+    nonce: bytes = b""
+
+
+@dataclass(frozen=True)
+class ProofResult:
+    """A proof; ``seconds`` for each of load, execute, commit, lookup, einsum, open, and their total.
+
+    ``sealed`` can open what the statement keeps behind digests.
+    """
+
+    statement: Statement
     proof: bytes
     seconds: dict[str, float]
     committed_cells: int
     lookups: int
-    hiding: bool
+    sealed: Mapping[str, Sealed]
+
+    @property
+    def hiding(self) -> bool:
+        return self.statement.hiding
 
 
 class CommittedWeights:
@@ -87,11 +113,13 @@ def prove_subject(
     witness: Mapping[str, np.ndarray],
     clock: Clock,
     strict: bool = True,
+    sealed: Mapping[str, Sealed] | None = None,
 ) -> bytes:
     """The prover's side of the conversation, from witness columns.
 
     With ``strict`` a looked-up value that is in no table raises `RangeError`; without, the proof is made all
-    the same and does not verify. All randomness is drawn here, anew for each call.
+    the same and does not verify. ``sealed`` are the commitments behind the subject's digests; all other
+    randomness is drawn here, anew for each call.
     """
     plan, p = subject.plan, subject.parameters
     randomness = Randomness(subject.hiding)
@@ -117,6 +145,7 @@ def prove_subject(
     logup_prover.prove(channel, plan, columns, counts)
     clock.start("einsum")
     einsum_prover.prove(channel, plan, subject.expander, columns)
+    disclosure_prover.prove(channel, plan, columns, sealed or {})
 
     clock.start("open")
     # The claims and the constraints on pads are what the verifier makes of what was sent; nothing is
@@ -148,30 +177,45 @@ def prove_ranges(circuit: Circuit, parameters: Parameters, weights: CommittedWei
 
 
 class Prover:
-    """Proves statements under one key. The weights' codeword is made once and kept."""
+    """Proves statements under one key. The weights' codeword is made once and kept. ``program`` makes the
+    witness of the circuit that is proved: with ``private``, of the key's private one."""
 
     def __init__(
-        self, key: Key, program: Program, params: Mapping[str, np.ndarray], masks: WeightMasks
+        self,
+        key: Key,
+        program: Program,
+        params: Mapping[str, np.ndarray],
+        masks: WeightMasks,
+        private: bool = False,
     ):
         self.key = key
-        self.executor = Executor(key.circuit, program, params, key.circuit.max_tokens)
+        circuit = key.private_circuit if private else key.circuit
+        self.executor = Executor(circuit, program, params, circuit.max_tokens)
         self.weights = CommittedWeights(key.circuit, key.parameters, params, masks)
         if self.weights.root != key.weight_root:
             raise UserError("the weights and masks are not those that the key commits to")
 
-    def prove(
-        self,
-        tokens: Sequence[int],
-        prompt: int,
-        generated: int,
-        hiding: bool,
-        clock: Clock,
-    ) -> ProofResult:
-        """Prove that the model continues tokens[:prompt] greedily with the other tokens."""
+    def prove(self, request: Request, clock: Clock) -> ProofResult:
+        """Prove what is asked, with fresh commitments to what is private."""
         clock.start("execute")
-        witness = self.executor.witness(tokens, prompt, generated, clock.at)
-        statement = Statement(prompt, generated, tuple(int(t) for t in tokens), hiding)
-        return self.prove_witness(statement, witness, clock)
+        tokens, prompt = request.tokens, request.prompt
+        generated = len(tokens) - prompt
+        shown = tokens[:prompt] * ("prompt" not in request.private)
+        shown += tokens[prompt:] * ("output" not in request.private)
+        length = request.bound if "prompt" in request.private else prompt
+        shape = Shape(length + bool(request.private), generated)
+        witness = self.executor.witness(tokens, prompt, generated, clock.at, shape)
+        randomness = Randomness(request.hiding)
+        sealed = {}
+        for what in request.private:
+            columns = (witness[name].reshape(-1) for name in self.executor.circuit.reveals[what])
+            cells = np.concatenate(list(columns)).tolist()
+            sealed[what] = Sealed(cells, self.key.parameters, randomness)
+        digests = {f"{what}_digest": found.digest for what, found in sealed.items()}
+        statement = Statement(
+            length, generated, shown, request.hiding, nonce=request.nonce, **digests
+        )
+        return self.prove_witness(statement, witness, clock, sealed=sealed)
 
     def prove_witness(
         self,
@@ -179,16 +223,18 @@ class Prover:
         witness: Mapping[str, np.ndarray],
         clock: Clock,
         strict: bool = True,
+        sealed: Mapping[str, Sealed] | None = None,
     ) -> ProofResult:
         """Prove the statement from given witness columns; see `prove_subject`."""
         subject = subject_of(self.key, statement)
-        said = prove_subject(subject, self.weights, witness, clock, strict)
+        said = prove_subject(subject, self.weights, witness, clock, strict, sealed)
         return ProofResult(
+            statement=statement,
             proof=frame(statement) + said,
             seconds=clock.seconds | {"total": sum(clock.seconds.values())},
             committed_cells=subject.plan.committed_cells,
             lookups=subject.plan.lookup_cells,
-            hiding=statement.hiding,
+            sealed=sealed or {},
         )
 
 
@@ -197,14 +243,10 @@ def prove(
     program: Program,
     params: Mapping[str, np.ndarray],
     masks: WeightMasks,
-    tokens: Sequence[int],
-    prompt: int,
-    generated: int,
-    hiding: bool,
+    request: Request,
     progress: Progress,
 ) -> ProofResult:
-    """One proof: `Prover` for one statement. The stage ``load`` makes the weights' codeword again."""
+    """One proof: `Prover` for one request. The stage ``load`` makes the weights' codeword again."""
     clock = Clock(progress)
     clock.start("load")
-    prover = Prover(key, program, params, masks)
-    return prover.prove(tokens, prompt, generated, hiding, clock)
+    return Prover(key, program, params, masks, bool(request.private)).prove(request, clock)

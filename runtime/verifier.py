@@ -24,6 +24,8 @@ class Key(Protocol):
     @property
     def circuit(self) -> Circuit: ...
     @property
+    def private_circuit(self) -> Circuit: ...
+    @property
     def parameters(self) -> Parameters: ...
     @property
     def weight_root(self) -> bytes: ...
@@ -46,15 +48,16 @@ def subject_of(key: Key, statement: Statement) -> Subject:
         ("weights", key.weight_root),
         ("statement", statement.encode()),
     )
-    return Subject(
-        key.circuit,
-        key.parameters,
-        key.weight_root,
-        statement.shape,
-        statement.tokens,
-        statement.hiding,
-        identity,
-    )
+    known = key.parameters, key.weight_root, statement.shape
+    if not statement.digests:
+        return Subject(key.circuit, *known, statement.tokens, statement.hiding, identity)
+    shown: dict[str, list[int]] = {}
+    if (prompt := statement.prompt_tokens) is not None:
+        shown["prompt"] = [len(prompt), *prompt] + [0] * (statement.shape.rows - len(prompt))
+    if (output := statement.output_tokens) is not None:
+        shown["output"] = list(output)
+    private = key.private_circuit
+    return Subject(private, *known, (), statement.hiding, identity, shown, statement.digests)
 
 
 def verify(key: Key, proof: bytes) -> Verified:
@@ -62,6 +65,8 @@ def verify(key: Key, proof: bytes) -> Verified:
     reader = Reader(proof)
     statement = read_statement(reader)
     statement.check(key.circuit.vocabulary, key.circuit.max_tokens)
-    if statement.hiding and not key.parameters.hiding:
+    if statement.hiding and not (key.parameters.hiding or statement.digests):
         raise InvalidProof("the key's weights are committed without masks, so no proof hides them")
+    if statement.hiding and not key.parameters.masks_suffice:
+        raise InvalidProof("the key's parameters have too few mask cells to hide anything")
     return Verified(statement, verify_subject(subject_of(key, statement), reader))

@@ -23,7 +23,7 @@ import numpy as np
 from .circuit import Circuit, CircuitError
 from .program import Program
 
-VERSION = 1
+VERSION = 2
 WIDTHS = ("|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8")
 LARGEST_ARRAY = 1 << 28
 

@@ -1,4 +1,4 @@
-"""The ``zklemma`` command: compile, prove, verify, inspect.
+"""The ``zklemma`` command: compile, prove, verify, reveal, inspect.
 
 Exit status: 0 done (for verify: valid), 1 invalid proof, 2 unusable input, 130 interrupted. Errors
 are one line on stderr. Commands import what they need when they run, so that verifying starts fast
@@ -16,17 +16,25 @@ from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..errors import InvalidProof, UserError, ZklemmaError
 from . import console
 
+if TYPE_CHECKING:
+    from ..runtime.protocol.statement import Statement
+
 
 class Visibility(StrEnum):
     PRIVATE = "private"
     PUBLIC = "public"
+
+
+class Item(StrEnum):
+    PROMPT = "prompt"
+    OUTPUT = "output"
 
 
 INVALID, UNUSABLE, INTERRUPTED = 1, 2, 130
@@ -172,10 +180,31 @@ def prove(
     prompt: Annotated[str, typer.Option(help="The text to continue.")],
     max_new_tokens: Annotated[int, typer.Option(help="How many tokens to generate.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The proof to write.")],
+    prompt_visibility: Annotated[
+        Visibility, typer.Option(help="Whether the proof says what the prompt was.")
+    ] = Visibility.PUBLIC,
+    output_visibility: Annotated[
+        Visibility, typer.Option(help="Whether the proof says what the model answered.")
+    ] = Visibility.PUBLIC,
+    prompt_bound: Annotated[
+        int | None,
+        typer.Option(help="What a private prompt's length shows as. [default: a power of two]"),
+    ] = None,
+    secret: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where to keep what opens a private prompt or output later. [default: beside the "
+            "proof, with .secret added]"
+        ),
+    ] = None,
+    nonce: Annotated[
+        str, typer.Option(help="Bytes in hexadecimal that the statement is to carry.")
+    ] = "",
     hiding: Annotated[
         bool | None,
         typer.Option(
-            "--hiding/--no-hiding", help="Hide the weights. Off only to measure what it costs."
+            "--hiding/--no-hiding",
+            help="Hide what is private. Off only to measure what it costs.",
         ),
     ] = None,
     as_json: AsJson = False,
@@ -183,11 +212,27 @@ def prove(
 ) -> None:
     """Generate text and prove that the model said it."""
     from ..runtime import files
+    from ..runtime.answer import Privacy
     from ..runtime.keys import load_artifact
 
-    if output.resolve() == model.resolve():
-        raise UserError(f"{output}: the proof can not take the place of the model")
-    files.require_writable(output)
+    privacy = Privacy(
+        prompt_visibility is Visibility.PRIVATE,
+        output_visibility is Visibility.PRIVATE,
+        prompt_bound,
+    )
+    if prompt_bound is not None and not privacy.prompt:
+        raise UserError("--prompt-bound is for private prompts: add --prompt-visibility private")
+    if secret and not privacy.items:
+        raise UserError("--secret is for private prompts or outputs: nothing here is either")
+    carried = _hexadecimal(nonce)
+    secret = secret or output.with_name(f"{output.name}.secret")
+    written = [output, secret] if privacy.items else [output]
+    for path in written:
+        if path.resolve() == model.resolve():
+            raise UserError(f"{path}: the proof can not take the place of the model")
+        files.require_writable(path)
+    if privacy.items and output.resolve() == secret.resolve():
+        raise UserError(f"{output}: the proof and its secret can not be the same file")
     artifact = load_artifact(model)
     artifact.budget.require()
 
@@ -202,17 +247,24 @@ def prove(
         if not (quiet and as_json):
             print(console.printable(text), end="", flush=True, file=text_to)
 
-    if hiding is False and artifact.key.private:
-        console.warn("this proof will show something of the private weights: keep it to yourself")
+    if hiding is False and (artifact.key.private or privacy.items):
+        console.warn("this proof will show something of what is private: keep it to yourself")
     start = time.perf_counter()
-    tokens, generated = answer.generate(artifact, prompt, max_new_tokens, stream)
+    tokens, generated = answer.generate(artifact, prompt, max_new_tokens, stream, privacy)
     stream("\n")
     seconds = {"generate": time.perf_counter() - start}
     with console.Bar(["load", "execute", "commit", "lookup", "einsum", "open"], not quiet) as bar:
-        found = answer.prove_tokens(artifact, tokens, generated, hiding, bar)
+        found = answer.prove_tokens(artifact, tokens, generated, hiding, bar, privacy, carried)
     data = files.encode_proof(artifact.key.digest, found.proof)
-    with files.atomic_write(output) as file:
+    with files.atomic_write(output) as file:  # Both files or, on a full disk, none.
         file.write(data)
+        if privacy.items:
+            from ..runtime import disclosure
+
+            file.flush()
+            opened = {w: disclosure.Opened(s.rows, s.salts) for w, s in found.sealed.items()}
+            with files.atomic_write(secret, secret=True) as kept:
+                kept.write(disclosure.encode(opened))
     report = {
         "model_id": artifact.key.model_id,
         "seconds": seconds | found.seconds,
@@ -220,10 +272,12 @@ def prove(
         "peak_rss_bytes": console.peak_rss_bytes(),
         "tokens": len(tokens) + len(generated),
         "generated": len(generated),
-        "text": artifact.key.continuation(tokens, generated),
+        "text": answer.text(artifact, tokens, generated),
         "committed_cells": found.committed_cells,
         "lookups": found.lookups,
-        "security_bits": answer.security_bits(artifact, len(tokens), len(generated)),
+        "security_bits": answer.security_bits(artifact, found.statement),
+        "visibility": _visibility(artifact.key.private, found.statement),
+        "secret": str(secret) if privacy.items else None,
         "hiding": found.hiding,
         "proofs_left": artifact.budget.proofs_left(),
     }
@@ -238,10 +292,12 @@ def prove(
         return None
     *stages, total = found.seconds.items()
     parts = ", ".join(f"{name} {taken:.2f} s" for name, taken in stages)
+    secrets = {"secret": f"{secret} (opens what is private: keep it)"} if privacy.items else {}
     console.table(
         "Proved",
         {
             "proof": f"{output} ({console.size(report['proof_bytes'])})",
+            **secrets,
             "tokens": f"{report['tokens']}, of which {report['generated']} generated",
             "time": f"{total[1]:.2f} s to prove ({parts})",
             "memory": console.size(report["peak_rss_bytes"]),
@@ -250,10 +306,52 @@ def prove(
     )
 
 
+def _hexadecimal(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise UserError(f"--nonce {text}: not hexadecimal (an even number of 0-9, a-f)") from None
+
+
+def _visibility(private: bool, statement: Statement) -> dict[str, str]:
+    """What is private and what public, by name."""
+    names = {"weights": private, **{w: w in statement.digests for w in ("prompt", "output")}}
+    return {name: str(Visibility.PRIVATE if p else Visibility.PUBLIC) for name, p in names.items()}
+
+
+@command
+def reveal(
+    secret: Annotated[Path, typer.Argument(help="The file that prove kept beside a proof.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The opening to write.")],
+    what: Annotated[
+        list[Item] | None, typer.Option(help="What to reveal. [default: all that is private]")
+    ] = None,
+) -> None:
+    """Write what opens a private prompt or output, for `verify --reveal`."""
+    from ..runtime import disclosure, files
+
+    if output.resolve() == secret.resolve():
+        raise UserError(f"{output}: the opening can not take the place of the secret")
+    files.require_writable(output)
+    kept = disclosure.decode(files.read(secret), str(secret))
+    names = [str(item) for item in what or kept]
+    for name in names:
+        if name not in kept:
+            raise UserError(f"{secret}: it opens no {name}, only {' and '.join(kept)}")
+    with files.atomic_write(output) as file:
+        file.write(disclosure.encode({name: kept[name] for name in names}))
+
+
 @command
 def verify(
     key: Annotated[Path, typer.Argument(help="The verifying key (.vk) of the model.")],
     proof: Annotated[Path, typer.Argument(help="The proof.")],
+    opening: Annotated[
+        Path | None, typer.Option("--reveal", help="What opens a private prompt or output.")
+    ] = None,
+    nonce: Annotated[
+        str | None, typer.Option(help="The bytes, in hexadecimal, that the proof has to carry.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Check a proof: exit status 0 if it is valid, 1 if not."""
@@ -264,6 +362,12 @@ def verify(
 
     model = load_key(key)
     data = files.read(proof)
+    opened: dict[str, Any] = {}
+    if opening:
+        from ..runtime import disclosure
+
+        opened = disclosure.decode(files.read(opening), str(opening))
+    wanted = None if nonce is None else _hexadecimal(nonce)
     report: dict[str, Any] = {
         "valid": False,
         "reason": None,
@@ -281,23 +385,33 @@ def verify(
         if model_id != model.digest:
             raise InvalidProof(f"the proof is one of model {model_id.hex()}, not of this key's")
         verified = check(model, content)
+        statement = verified.statement
+        if wanted is not None and statement.nonce != wanted:
+            raise InvalidProof(
+                f"the proof carries the nonce {statement.nonce.hex() or 'of no bytes'}"
+            )
+        shown = {
+            what: disclosure.tokens(statement, what, found, model.parameters)
+            for what, found in opened.items()
+        }
     except InvalidProof as error:
         report["reason"] = console.one_line(str(error))
     else:
-        statement = verified.statement
-        prompt, output = statement.tokens[: statement.prompt], statement.tokens[statement.prompt :]
+        prompt = shown.get("prompt", statement.prompt_tokens)
+        output = shown.get("output", statement.output_tokens)
+        known = [] if prompt is None else list(prompt)
         report |= {
             "valid": True,
-            "prompt": model.text(prompt),
-            "output": model.continuation(prompt, output),
-            "tokens": len(statement.tokens),
+            "prompt": None if prompt is None else model.text(prompt),
+            "output": None if output is None else model.continuation(known, output),
+            "tokens": statement.prompt + statement.generated,
+            "prompt_tokens": statement.prompt,
             "generated": statement.generated,
-            "token_ids": list(statement.tokens),
-            "visibility": {
-                "weights": "private" if model.private else "public",
-                "prompt": "public",
-                "output": "public",
-            },
+            "token_ids": None if None in (prompt, output) else [*known, *(output or ())],
+            "visibility": _visibility(model.private, statement),
+            "digests": {what: digest.hex() for what, digest in statement.digests.items()},
+            "revealed": list(shown),
+            "nonce": statement.nonce.hex(),
             "hiding": statement.hiding,
             "security_bits": verified.security_bits,
         }
@@ -320,7 +434,7 @@ def _print_verdict(name: str, report: dict[str, Any]) -> None:
 
 @command
 def inspect(
-    path: Annotated[Path, typer.Argument(help="A .zkl, .vk or proof file.")],
+    path: Annotated[Path, typer.Argument(help="A .zkl, .vk, proof or opening file.")],
     check: Annotated[
         bool, typer.Option("--check", help="Verify a key's proof that its weights are in range.")
     ] = False,

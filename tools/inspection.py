@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from ..runtime import files
+from ..runtime import disclosure, files
 from ..runtime.keys import VerifyingKey, load_artifact
 from ..runtime.protocol.channel import Reader
 from ..runtime.protocol.statement import read_statement
@@ -15,7 +15,7 @@ from ..schema.circuit import GENERATED, TOKENS, Circuit, Shape
 
 
 def describe(path: Path, check: bool = False) -> dict[str, Any]:
-    """The facts about a .zkl, .vk or proof file, by name; ``kind`` says which it is.
+    """The facts about a .zkl, .vk, proof or opening file, by name; ``kind`` says which it is.
 
     With ``check`` a key's proof of the weights' ranges is verified; `InvalidProof` if it does not hold.
     """
@@ -36,8 +36,13 @@ def describe(path: Path, check: bool = False) -> dict[str, Any]:
             "prompt_tokens": statement.prompt,
             "generated_tokens": statement.generated,
             "hiding": statement.hiding,
+            "private": {what: digest.hex() for what, digest in statement.digests.items()},
+            "nonce": statement.nonce.hex(),
             "token_ids": list(statement.tokens),
         }
+    if kind is files.OPENING:
+        opened = disclosure.decode(data, str(path))
+        return report | {what: f"{found.rows.shape[1]} cells" for what, found in opened.items()}
     if kind is files.KEY:
         return report | _key(VerifyingKey.decode(data, str(path)), check)
     artifact = load_artifact(path)
@@ -74,6 +79,7 @@ def _circuit(circuit: Circuit) -> dict[str, Any]:
 
     witness = sum(cells(column.axes) for column in circuit.home("witness"))
     lookups = sum(cells(lookup.exprs[0].axes) for lookup in circuit.lookups)
+    lookups += sum(cells(gather.index.axes) for gather in circuit.gathers)
     return {
         "max_tokens": circuit.max_tokens,
         "axes": {
@@ -83,6 +89,7 @@ def _circuit(circuit: Circuit) -> dict[str, Any]:
         "einsums": len(circuit.einsums),
         "lookup_relations": len(circuit.lookups),
         "linears": len(circuit.linears),
+        "gathers": len(circuit.gathers),
         "tables": {table.name: table.rows for table in circuit.tables},
         "weight_cells": sum(cells(column.axes) for column in circuit.home("param")),
         "witness_cells_at_max_tokens": witness,

@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...errors import InvalidProof
-from . import einsum_verifier, logup_verifier, opening_verifier, pads_verifier
+from . import (
+    disclosure_verifier,
+    einsum_verifier,
+    logup_verifier,
+    opening_verifier,
+    pads_verifier,
+)
 from .channel import Channel, Reader
 from .logup_verifier import Claim
 from .merkle import DIGEST
@@ -28,6 +34,7 @@ def verify_relations(channel: Channel, subject: Subject) -> Reduced:
     pads_root = channel.raw("pads root", DIGEST)
     claims = logup_verifier.verify(channel, subject.plan, subject.expander)
     claims += einsum_verifier.verify(channel, subject.plan, subject.expander)
+    claims += disclosure_verifier.verify(channel, subject.plan, subject.shown, subject.digests)
     return Reduced(claims, witness_root, pads_root)
 
 

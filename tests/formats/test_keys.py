@@ -7,7 +7,8 @@ from zklemma.errors import UserError
 from zklemma.runtime import files
 from zklemma.runtime.keys import VerifyingKey, load_key, save_key
 
-KEY = VerifyingKey("toy", 1234, [5, 12, [[1, 2], [3, 4]]], b"w" * 32, b"circuit", b"{}", b"ranges")
+CODE = [5, 12, [[1, 2], [3, 4]]]
+KEY = VerifyingKey("toy", 1234, CODE, b"w" * 32, b"circuit", b"private", b"{}", b"ranges")
 
 
 def test_key_round_trip_and_model_id(tmp_path):
@@ -26,6 +27,7 @@ def test_key_round_trip_and_model_id(tmp_path):
         {"code": [5, 12, [[1, 2], [3, 5]]]},
         {"weight_root": b"v" * 32},
         {"circuit_bytes": b"circuiT"},
+        {"private_circuit_bytes": b"Private"},
         {"tokenizer_json": b"{ }"},
     ],
 )
@@ -46,7 +48,7 @@ def test_every_part_is_in_the_model_id(change):
     ids=["short root", "truncated", "two fields", "not canonical", "name", "weights"],
 )
 def test_malformed_contents_are_refused(meta, root):
-    data = b"".join(files.pack(files.KEY, [[meta], [root], [b""], [b""], [b""]]))
+    data = b"".join(files.pack(files.KEY, [[meta], [root], *[[b""]] * 4]))
     with pytest.raises(UserError, match="malformed"):
         VerifyingKey.decode(data)
 

@@ -18,7 +18,7 @@ from zklemma.runtime.progress import Clock, Silent
 from zklemma.runtime.protocol.choose import choose_parameters
 from zklemma.runtime.protocol.merkle import SALT_WORDS
 from zklemma.runtime.protocol.transcript import Transcript
-from zklemma.runtime.prover import CommittedWeights, Prover
+from zklemma.runtime.prover import CommittedWeights, Prover, Request
 
 
 @pytest.fixture(scope="module")
@@ -236,7 +236,7 @@ def test_the_length_of_a_proof_tells_nothing(
         tokens, generated = answer.generate(artifact, prompt, 2)
         assert (len(tokens), len(generated)) == (5, 2)
         prover = Prover(artifact.key, artifact.program, artifact.params, artifact.masks)
-        made = prover.prove([*tokens, *generated], 5, 2, True, Clock(Silent()))
+        made = prover.prove(Request((*tokens, *generated), 5, True), Clock(Silent()))
         lengths.add(len(made.proof))
     assert len(lengths) == 1
 

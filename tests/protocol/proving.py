@@ -47,6 +47,7 @@ class Key:
     parameters: Parameters
     weight_root: bytes
     digest: bytes
+    private_circuit: Circuit
 
 
 def parameters(
@@ -96,7 +97,7 @@ class Setting:
         root = CommittedWeights(circuit, code, params, masks).root
         digest = hashlib.sha256(encode_circuit(circuit) + root).digest()
         self.circuit, self.program, self.params = circuit, program, params
-        self.key = Key(circuit, code, root, digest)
+        self.key = Key(circuit, code, root, digest, circuit)
         self.prover = Prover(self.key, program, params, masks)
         self._witness = witness
 
