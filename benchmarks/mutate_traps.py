@@ -327,7 +327,7 @@ ZERO_KNOWLEDGE = [
     ),
     Trap(
         "mask cells left out of the fold",
-        ((f"{PROTOCOL}/opening_prover.py", "if masks.any():", "if False:"),),
+        ((f"{PROTOCOL}/opening_prover.py", "if masks[slab].any():", "if False:"),),
         WHOLE,
     ),
     Trap(
@@ -373,11 +373,9 @@ ZERO_KNOWLEDGE = [
         "mask cells scattered",
         (
             (
-                PROVER,
-                "part[:, : p.data_columns] = field.to_field(cells[slab].reshape(-1, rows).T)\n"
-                "        part[:, p.data_columns :] = masks[slab]",
-                "part[:, : p.data_columns] = field.to_field(cells[slab].reshape(-1, rows).T)\n"
-                "        part[:, p.data_columns :: 2] = masks[slab][:, ::2]",
+                f"{PROTOCOL}/slabs.py",
+                "part[:, self._data :] = self._masks[slab, row : row + count]",
+                "part[:, self._data :: 2] = self._masks[slab, row : row + count, ::2]",
             ),
         ),
         HIDING,

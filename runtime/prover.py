@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,6 @@ import numpy as np
 from ..errors import UserError
 from ..schema.circuit import Circuit, Shape
 from ..schema.program import Program
-from . import field
 from .evaluate import Columns
 from .executor import Executor
 from .masks import WeightMasks
@@ -24,12 +23,13 @@ from .protocol import (
     pads_prover,
 )
 from .protocol.channel import Channel, Reader
-from .protocol.codeword import Codeword
+from .protocol.codeword import Codeword, LeanCodeword
 from .protocol.disclosure_prover import Sealed
 from .protocol.merkle import SALT_WORDS
 from .protocol.parameters import Parameters
 from .protocol.plan import place
 from .protocol.prover_channel import ProverChannel
+from .protocol.slabs import Slabs
 from .protocol.statement import Statement, frame
 from .protocol.subject import Subject
 from .protocol.verification import verify_relations
@@ -75,7 +75,7 @@ class ProofResult:
 
 
 class CommittedWeights:
-    """The weights, their cells in slabs, their masks and their codeword."""
+    """The weights, their cells in slabs, their masks and their codeword, of which ``tree`` may be known."""
 
     def __init__(
         self,
@@ -83,13 +83,15 @@ class CommittedWeights:
         p: Parameters,
         params: Mapping[str, np.ndarray],
         masks: WeightMasks,
+        tree: Sequence[np.ndarray] | None = None,
     ):
         sizes = [(c.name, params[c.name].shape) for c in circuit.home("param")]
         placed, slabs = place(sizes, p.slab_cells, p.row_bits)
         self.params = params
         self.masks = masks
         self.cells = lay_out(placed, params, 0, slabs, p.slab_cells)
-        self.code = Codeword(_messages(p, self.cells, masks.cells), p.log_code, masks.salts)
+        messages = Slabs(p, self.cells, masks.cells)
+        self.code = LeanCodeword(messages, 1 << p.log_columns, p.log_code, masks.salts, tree)
 
     @property
     def root(self) -> bytes:
@@ -98,12 +100,9 @@ class CommittedWeights:
 
 def _messages(p: Parameters, cells: np.ndarray, masks: np.ndarray, extra: int = 0) -> np.ndarray:
     """Slabs as rows of data then mask cells, with room for ``extra`` rows below."""
-    slabs, rows = cells.shape[0], 1 << p.row_bits
-    out = np.zeros((slabs * rows + extra, 1 << p.log_columns), np.uint64)
-    for slab in range(slabs):
-        part = out[slab * rows : (slab + 1) * rows]
-        part[:, : p.data_columns] = field.to_field(cells[slab].reshape(-1, rows).T)
-        part[:, p.data_columns :] = masks[slab]
+    slabs = Slabs(p, cells, masks)
+    out = np.zeros((slabs.rows + extra, 1 << p.log_columns), np.uint64)
+    slabs.fill(0, out[: slabs.rows])
     return out
 
 
@@ -156,8 +155,8 @@ def prove_subject(
         channel,
         plan,
         claims,
-        np.concatenate([weights.cells, cells]),
-        np.concatenate([weights.masks.cells, masks]),
+        [*weights.cells, *cells],
+        [*weights.masks.cells, *masks],
         uniform,
     )
     opening_verifier.verify_masked(replay, plan, claims)

@@ -15,6 +15,8 @@ ROW_BITS = 5
 SEND_BITS = 9
 # Groups of at most 2^22 leaves keep the lookup identity at 2^-106.
 GROUP_BITS = 22
+# Mask cells of long rows: enough for about a thousand proofs.
+LOG_MASKS = 17
 # More than any prover should have to do.
 MOST_GRIND = 32
 
@@ -49,8 +51,9 @@ class Level:
 class Parameters:
     """What prover and verifier must agree on beyond the circuit; all of it is part of the key.
 
-    Committed vectors are slabs of 2^``row_bits`` rows by 2^``log_columns`` columns, three quarters of
-    which hold data and the last quarter mask cells. ``log_code`` is the log2 of the codeword length.
+    Committed vectors are slabs of 2^``row_bits`` rows by 2^``log_columns`` columns, of which the last
+    quarter, at most 2^``LOG_MASKS``, are mask cells, the others data. ``log_code`` is the log2 of the
+    codeword length.
     ``levels`` are the steps of the recursion after the first; ``pads_log_code`` and ``pads_queries``
     belong to the commitment to the pads. ``hiding`` is 1 if the weights are committed with random mask
     cells and salts; only then can a proof hide anything.
@@ -70,12 +73,12 @@ class Parameters:
 
     @property
     def data_columns(self) -> int:
-        return 3 << (self.log_columns - 2)
+        return (1 << self.log_columns) - self.mask_columns
 
     @property
     def mask_columns(self) -> int:
         """Mask cells of each row: how many distinct columns may ever be opened."""
-        return (1 << self.log_columns) - self.data_columns
+        return 1 << min(self.log_columns - 2, LOG_MASKS)
 
     @property
     def masks_suffice(self) -> bool:
