@@ -1029,7 +1029,9 @@ def verify_names(
             Column(column.sym_name.data, column.axis_names, home, *column.range, kind=kind)
         )
     through = {op.what.data: op.names for op in reveals if op.names}
-    require(len({op.what.data for op in reveals}) == len(reveals), "something is revealed twice")
+    if through:
+        twice = len({op.what.data for op in reveals}) < len(reveals)
+        require(not twice, "one thing is revealed twice, through columns")
     linears = tuple(Linear(label, expr, 1) for label, expr in reads)
     circuit = Circuit(
         tuple(axes.values()), tuple(plain), (), (), (), linears, max_tokens, reveals=through

@@ -65,8 +65,8 @@ def verify(key: Key, proof: bytes) -> Verified:
     reader = Reader(proof)
     statement = read_statement(reader)
     statement.check(key.circuit.vocabulary, key.circuit.max_tokens)
+    if statement.digests and not key.private_circuit.reveals:
+        raise InvalidProof("the key does not serve private prompts or outputs")
     if statement.hiding and not (key.parameters.hiding or statement.digests):
         raise InvalidProof("the key's weights are committed without masks, so no proof hides them")
-    if statement.hiding and not key.parameters.masks_suffice:
-        raise InvalidProof("the key's parameters have too few mask cells to hide anything")
     return Verified(statement, verify_subject(subject_of(key, statement), reader))

@@ -113,7 +113,7 @@ class Parameters:
             and found.pads_log_code <= 24
             and 1 <= found.group_bits <= 32
             and found.hiding in (0, 1)
-            and (not found.hiding or found.masks_suffice)
+            and found.masks_suffice
             and len(levels) >= 1
         )
         cells = found.log_columns

@@ -67,8 +67,8 @@ def toy_artifact(seed: int = 0) -> Artifact:
         range_proof=prove_ranges(circuit, parameters, weights),
     )
     meta = {"eos": [1]}
-    programs = (encode_program(program),) * 2
-    return Artifact(key, *programs, params, masks, meta, MemoryBudget(key))
+    steps = encode_program(program)
+    return Artifact(key, steps, steps, params, masks, meta, MemoryBudget(key))
 
 
 def save(artifact: Artifact, folder: Path) -> Files:
