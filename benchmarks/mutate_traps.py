@@ -115,10 +115,10 @@ ZERO_KNOWLEDGE = [
         (
             (
                 f"{PROTOCOL}/logup_prover.py",
-                'channel.masked("lookup root", [Ext(*field.kdot(weights, side)) for side in layers.pop()])',
-                "root = [Ext(*field.kdot(weights, side)) for side in layers.pop()]\n"
-                '    channel.masked("lookup root", root[:1])\n'
-                '    channel.clear("lookup root", root[1:])',
+                'channel.masked("lookup root", [Ext(*field.kdot(weights, side)) for side in (root.p, root.q)])',
+                "sums = [Ext(*field.kdot(weights, side)) for side in (root.p, root.q)]\n"
+                '    channel.masked("lookup root", sums[:1])\n'
+                '    channel.clear("lookup root", sums[1:])',
             ),
             (
                 f"{PROTOCOL}/logup_verifier.py",
@@ -327,7 +327,7 @@ ZERO_KNOWLEDGE = [
     ),
     Trap(
         "mask cells left out of the fold",
-        ((f"{PROTOCOL}/opening_prover.py", "if masks.any():", "if False:"),),
+        ((f"{PROTOCOL}/opening_prover.py", "if masks[slab].any():", "if False:"),),
         WHOLE,
     ),
     Trap(
@@ -373,11 +373,9 @@ ZERO_KNOWLEDGE = [
         "mask cells scattered",
         (
             (
-                PROVER,
-                "part[:, : p.data_columns] = field.to_field(cells[slab].reshape(-1, rows).T)\n"
-                "        part[:, p.data_columns :] = masks[slab]",
-                "part[:, : p.data_columns] = field.to_field(cells[slab].reshape(-1, rows).T)\n"
-                "        part[:, p.data_columns :: 2] = masks[slab][:, ::2]",
+                f"{PROTOCOL}/slabs.py",
+                "part[:, self._data :] = self._masks[slab, row : row + count]",
+                "part[:, self._data :: 2] = self._masks[slab, row : row + count, ::2]",
             ),
         ),
         HIDING,

@@ -207,7 +207,10 @@ class Plan:
 
     @cached_property
     def groups(self) -> list[Group]:
-        """Lookup pieces by source, then first come first served into groups of 2^group_bits leaves."""
+        """Lookup pieces by source, then first come first served into groups of 2^group_bits leaves.
+
+        Pieces are at most an eighth of a group, so that groups are nearly full beside their sources.
+        """
         capacity = 1 << self.parameters.group_bits
         rows = {name: source.rows for name, source in self.sources.items()}
         items = []
@@ -215,7 +218,7 @@ class Plan:
             for number, lookup in enumerate(self.lookups):
                 if lookup.table == name:
                     sizes = self.sizes(lookup.exprs[0].axes)
-                    parts = cut_up(sizes, self.parameters.group_bits - 1)
+                    parts = cut_up(sizes, max(0, self.parameters.group_bits - 3))
                     items += [(number, name, piece) for piece in parts]
                     require_few(len(items), MOST_BLOCKS)
         bins: list[tuple[list[str], list[tuple[int, str, Piece]], int]] = []
