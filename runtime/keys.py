@@ -214,11 +214,11 @@ class VerifyingKey:
         return self._text(ids)
 
     def continuation(self, prompt: Sequence[int], output: Sequence[int]) -> str:
-        """The text that ``output`` adds to the text of ``prompt``."""
+        """The text that ``output`` adds to the text of ``prompt``, which is empty if it is not known."""
         whole, start = self.text([*prompt, *output]), self.text(prompt)
-        if whole.startswith(start):
+        if prompt and whole.startswith(start):
             return whole[len(start) :]
-        # The prompt ends inside a character that the output completes.
+        # All of it, if there is no prompt, or that one ends inside a character that the output completes.
         return self._text(list(output))
 
 
