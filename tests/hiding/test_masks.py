@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgpack
 import numpy as np
 import pytest
 from zklemma.errors import UserError
@@ -194,6 +195,32 @@ def test_masks_that_are_no_elements_are_refused(model: Path, at: int) -> None:
     wrong[at : at + 8 or None] = P.to_bytes(8, "little")
     save_sections(model, [*others, bytes(wrong)])
     with pytest.raises(UserError, match=r"model\.zkl: the masks are malformed$"):
+        load_artifact(model)
+
+
+def with_section(model: Path, tag: bytes, contents: bytes) -> None:
+    parts = sections(model)
+    parts[files.MODEL.tags.index(tag)] = contents
+    save_sections(model, parts)
+
+
+@pytest.mark.parametrize(
+    "meta",
+    [True, [], {}, {"eos": 1}, {"eos": [True]}, {"eos": {}}, {"eos": [1], "x": b"y"}],
+    ids=str,
+)
+def test_facts_that_make_no_sense_are_refused(model: Path, meta: Any) -> None:
+    with_section(model, b"META", msgpack.packb(meta) or b"")
+    with pytest.raises(UserError, match=r"model\.zkl: the section META is malformed$"):
+        load_artifact(model)
+
+
+def test_zeros_stand_between_weights(model: Path) -> None:
+    weights = bytearray(sections(model)[files.MODEL.tags.index(b"PARM")])
+    assert weights[-1] == 0
+    weights[-1] = 1
+    with_section(model, b"PARM", bytes(weights))
+    with pytest.raises(UserError, match=r"model\.zkl: the weights are damaged behind "):
         load_artifact(model)
 
 
