@@ -570,6 +570,29 @@ def security(
     console.table("Altogether", {name: console.value(found) for name, found in report.items()})
 
 
+@command
+def bench(
+    model: Annotated[str, typer.Argument(help="gemma3-270m or gemma3-1b.")],
+    tokens: Annotated[int, typer.Option(help="Tokens of one proof, prompt and output.")],
+    generated: Annotated[int, typer.Option(help="How many of them are generated.")] = 1,
+    cache: Annotated[
+        Path | None,
+        typer.Option(help="Where models are kept. [default: ~/.cache/zklemma]"),
+    ] = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Measure compile, prove and verify on random weights in a real model's shape."""
+    from .bench import bench, default_cache, rows
+
+    report = bench(model, tokens, generated, cache or default_cache(), quiet)
+    if as_json:
+        return _emit(report)
+    host = report["machine"]
+    title = f"{model}, {tokens} tokens, {generated} generated, {host['cpu']}, {host['cores']} cores"
+    console.table(title, rows(report))
+
+
 def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
