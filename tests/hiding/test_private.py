@@ -148,7 +148,8 @@ def test_two_proofs_of_the_same_tokens_share_nothing(hidden: Any, items: tuple[s
 def opened_weights(setting: Any) -> set[int]:
     """Any word of the weights' codeword or tree."""
     code = setting.prover.weights.code
-    return {word for part in (code.matrix, *code.layers) for word in part.reshape(-1).tolist()}
+    matrix = code.columns(list(range(1 << setting.key.parameters.log_code)))
+    return {word for part in (matrix, *code.layers) for word in part.reshape(-1).tolist()}
 
 
 @ITEMS
