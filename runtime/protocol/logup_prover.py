@@ -11,11 +11,13 @@ import numpy as np
 from .. import field
 from ..evaluate import Columns
 from ..field import Ext
+from ..kernels.contract import contract
 from ..kernels.logup import denominators, half_sums
 from ..kernels.sumcheck import eq_table, fold_many, fraction_layer, logup_round
 from .logup_verifier import LookupChallenges, draw
 from .plan import Plan, multiplicity
 from .prover_channel import ProverChannel, as_array, as_pair
+from .tables import vector
 from .witness import leaf_values
 
 
@@ -72,11 +74,17 @@ def leaves(
     for number, group in enumerate(plan.groups):
         for leaf in group.leaves:
             span = slice(leaf.start, leaf.start + (1 << leaf.piece.log_size))
-            tag = plan.circuit.table_tag[leaf.table]
+            tag = plan.sources[leaf.table].tag
             values = [np.ascontiguousarray(v) for v in leaf_values(plan, columns, leaf)]
+            numbers = [v for v in values if v.ndim == 1]
             out = np.empty((2, len(values[0])), np.uint64)
             base = as_pair(challenges.alpha - challenges.tag * tag)
-            denominators(values, betas[: len(values)], base, out)
+            denominators(numbers, betas[: len(numbers)], base, out)
+            for axis, weight in challenges.carried(plan, leaf).items():
+                (rows,) = (v for v in values if v.ndim == 2)
+                at_point = vector(weight, *plan.sizes([axis]))
+                row = contract(rows[:, :, None], field.kmul(at_point, betas[1][:, None]))
+                out = field.ksub(out, row[:, :, 0])
             q[:, span, number] = out
             if leaf.lookup < 0:
                 uses = counts[multiplicity(number, leaf.table)][leaf.piece.slices[0]]

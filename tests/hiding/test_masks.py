@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgpack
 import numpy as np
 import pytest
 from zklemma.errors import UserError
@@ -18,7 +19,7 @@ from zklemma.runtime.progress import Clock, Silent
 from zklemma.runtime.protocol.choose import choose_parameters
 from zklemma.runtime.protocol.merkle import SALT_WORDS
 from zklemma.runtime.protocol.transcript import Transcript
-from zklemma.runtime.prover import CommittedWeights, Prover
+from zklemma.runtime.prover import CommittedWeights, Prover, Request
 
 
 @pytest.fixture(scope="module")
@@ -197,6 +198,32 @@ def test_masks_that_are_no_elements_are_refused(model: Path, at: int) -> None:
         load_artifact(model)
 
 
+def with_section(model: Path, tag: bytes, contents: bytes) -> None:
+    parts = sections(model)
+    parts[files.MODEL.tags.index(tag)] = contents
+    save_sections(model, parts)
+
+
+@pytest.mark.parametrize(
+    "meta",
+    [True, [], {}, {"eos": 1}, {"eos": [True]}, {"eos": {}}, {"eos": [1], "x": b"y"}],
+    ids=str,
+)
+def test_facts_that_make_no_sense_are_refused(model: Path, meta: Any) -> None:
+    with_section(model, b"META", msgpack.packb(meta) or b"")
+    with pytest.raises(UserError, match=r"model\.zkl: the section META is malformed$"):
+        load_artifact(model)
+
+
+def test_zeros_stand_between_weights(model: Path) -> None:
+    weights = bytearray(sections(model)[files.MODEL.tags.index(b"PARM")])
+    assert weights[-1] == 0
+    weights[-1] = 1
+    with_section(model, b"PARM", bytes(weights))
+    with pytest.raises(UserError, match=r"model\.zkl: the weights are damaged behind "):
+        load_artifact(model)
+
+
 def test_a_file_cut_in_its_masks_is_refused(model: Path) -> None:
     model.write_bytes(model.read_bytes()[:-100])
     with pytest.raises(UserError, match=r"model\.zkl: the file is truncated in section MASK$"):
@@ -236,7 +263,7 @@ def test_the_length_of_a_proof_tells_nothing(
         tokens, generated = answer.generate(artifact, prompt, 2)
         assert (len(tokens), len(generated)) == (5, 2)
         prover = Prover(artifact.key, artifact.program, artifact.params, artifact.masks)
-        made = prover.prove([*tokens, *generated], 5, 2, True, Clock(Silent()))
+        made = prover.prove(Request((*tokens, *generated), 5, True), Clock(Silent()))
         lengths.add(len(made.proof))
     assert len(lengths) == 1
 
