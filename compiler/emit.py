@@ -26,6 +26,7 @@ from ..schema.circuit import (
     Circuit,
     Column,
     Einsum,
+    Gather,
     Home,
     Linear,
     Lookup,
@@ -101,6 +102,12 @@ def _circuit(system: ir.SystemOp) -> Circuit:
             if isinstance(op, ir.LinearOp)
         ),
         max_tokens=system.tokens,
+        gathers=tuple(
+            Gather(op.label, op.index.data, op.value.data, op.source.data, module_path(op))
+            for op in relations
+            if isinstance(op, ir.GatherOp)
+        ),
+        reveals={op.what.data: op.names for op in system.reveals},
         data=data,
     )
 

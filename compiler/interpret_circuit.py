@@ -4,7 +4,8 @@ It shares no code with the prover, the verifier or the executor. Arrays are int6
 the actual values shows that nothing overflows, else arrays of Python integers.
 
 Shapes: an array for each witness and param column, in the column's axes at the given `Shape`;
-``tokens`` are the ids of the prompt and of the generated tokens; positions past them hold token 0.
+``tokens`` are the ids of the prompt and of the generated tokens; positions past them hold token 0. A
+circuit that holds them in columns takes none.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from math import prod
 
 import numpy as np
 
-from ..schema.circuit import Circuit, Column, Einsum, Expr, Index, Product, Shape
+from ..schema.circuit import Circuit, Column, Einsum, Expr, Gather, Index, Product, Shape
 
 SAFE = 1 << 62
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -24,7 +25,7 @@ def check(
     circuit: Circuit,
     shape: Shape,
     columns: Mapping[str, np.ndarray],
-    tokens: Sequence[int] | np.ndarray,
+    tokens: Sequence[int] | np.ndarray = (),
 ) -> list[str]:
     """The names of the violated relations."""
     evaluator = Evaluator(circuit, shape, columns, np.asarray(tokens, dtype=np.int64))
@@ -41,8 +42,9 @@ class Evaluator:
         columns: Mapping[str, np.ndarray],
         tokens: np.ndarray,
     ):
-        if tokens.shape != (shape.prompt + shape.generated,):
-            raise ValueError(f"{tokens.size} tokens for {shape.prompt} + {shape.generated}")
+        count = 0 if circuit.reveals else shape.prompt + shape.generated
+        if tokens.shape != (count,):
+            raise ValueError(f"{tokens.size} tokens where the circuit takes {count}")
         self.circuit, self.shape, self.given, self.tokens = circuit, shape, columns, tokens
         self.cache: dict[str, np.ndarray] = {}
 
@@ -55,6 +57,7 @@ class Evaluator:
             if not self.rows_known(lookup.table, np.stack(cells, axis=1)):
                 violated.append(lookup.name)
         violated += [r.name for r in circuit.linears if np.any(self.expr(r.expr) != 0)]
+        violated += [g.name for g in circuit.gathers if not self.gather(g)]
         return violated
 
     def rows_known(self, table: str, cells: np.ndarray) -> bool:
@@ -71,6 +74,12 @@ class Evaluator:
             for part in (rows, cells)
         )
         return bool(np.isin(asked, known).all())
+
+    def gather(self, gather: Gather) -> bool:
+        index, value, source = map(self.expr, (gather.index, gather.value, gather.source))
+        if np.any(index < 0) or np.any(index >= len(source)):
+            return False
+        return bool(np.all(source[index.astype(np.int64)] == value))
 
     def einsum(self, einsum: Einsum) -> bool:
         axes = einsum.lhs.axes

@@ -41,19 +41,23 @@ TO_QUANT: tuple[ModulePass, ...] = (
     StackLayers(),
     BatchDecode(),
 )
-TO_CIRCUIT: tuple[ModulePass, ...] = (
-    CommonSubexpressionElimination(),
-    VerifyLegality("quant"),
-    Preprocess(),
-    VerifyLegality("zk"),
-    BoundRelations(),
-    Virtualize(),
-    DedupLookups(),
-    MergeTables(),
-    LowerZkToCircuit(),
-    PackColumns(),
-    VerifyLegality("circuit"),
-)
+
+
+def to_circuit(private_tokens: bool) -> tuple[ModulePass, ...]:
+    """The passes from `quant` to `circuit`; prompt and output are inputs, or private columns."""
+    return (
+        CommonSubexpressionElimination(),
+        VerifyLegality("quant"),
+        Preprocess(private_tokens),
+        VerifyLegality("zk"),
+        BoundRelations(),
+        Virtualize(),
+        DedupLookups(),
+        MergeTables(),
+        LowerZkToCircuit(),
+        PackColumns(),
+        VerifyLegality("circuit"),
+    )
 
 
 @dataclass(frozen=True)
@@ -61,9 +65,10 @@ class LowerToCircuit(ModulePass):
     """From `quant`, stacked and batched, to the final circuit."""
 
     name = "lower-to-circuit"
+    private_tokens: bool = False
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        run_passes(ctx, op, TO_CIRCUIT)
+        run_passes(ctx, op, to_circuit(self.private_tokens))
 
 
 @dataclass(frozen=True)
@@ -71,15 +76,20 @@ class CompileToCircuit(ModulePass):
     """From an imported and calibrated model to the final circuit."""
 
     name = "compile-to-circuit"
+    private_tokens: bool = False
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        run_passes(ctx, op, (*TO_QUANT, *TO_CIRCUIT))
+        run_passes(ctx, op, (*TO_QUANT, *to_circuit(self.private_tokens)))
 
 
-def lower(module: ModuleOp) -> tuple[Circuit, Program]:
-    """Circuit and witness program of a `quant` module, which is left as it is."""
+def lower(module: ModuleOp, private_tokens: bool = False) -> tuple[Circuit, Program]:
+    """Circuit and witness program of a `quant` module, which is left as it is.
+
+    With ``private_tokens`` prompt and output are columns that a statement may keep private. Both
+    circuits have the same ``param`` columns in the same order, and so share one commitment.
+    """
     lowered = module.clone()
-    LowerToCircuit().apply(Context(), lowered)
+    LowerToCircuit(private_tokens).apply(Context(), lowered)
     return emit(lowered)
 
 

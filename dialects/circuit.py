@@ -1,4 +1,4 @@
-"""The `circuit` dialect: the final circuit, columns over a field and three kinds of relation.
+"""The `circuit` dialect: the final circuit, columns over a field and four kinds of relation.
 
 The same shape as `zk`, lowered: columns have an element type and a home that a proof system knows
 (param, witness, public), every einsum and linear relation carries the bound that makes it hold over
@@ -35,10 +35,12 @@ from .zk import (
     ColumnLike,
     ComputeOp,
     ExprAttr,
+    GatherLike,
     LookupLike,
     MagnitudeAttr,
     ProductAttr,
     Relation,
+    RevealLike,
     TableLike,
     relation_fields,
     verify_names,
@@ -168,6 +170,38 @@ class LinearOp(Relation):
 
 
 @irdl_op_definition
+class GatherOp(GatherLike):
+    """The value is, at each cell of the index, the row of the source that the index names.
+
+    ```mlir
+    circuit.gather @embed.row index <"token: ids[token]"> value <"token, dim: rows[token, dim]">
+      source <"vocabulary, dim: w[vocabulary, dim]">
+    ```
+    """
+
+    name = "circuit.gather"
+    traits = traits_def(SymbolOpInterface())
+
+
+@irdl_op_definition
+class RevealOp(RevealLike):
+    """The witness columns that hold the prompt (length, token ids) or the output (token ids).
+
+    A circuit that takes both as inputs reveals nothing.
+
+    ```mlir
+    circuit.reveal "output" through ["output.ids"]
+    ```
+    """
+
+    name = "circuit.reveal"
+
+    def verify_(self) -> None:
+        super().verify_()
+        require(len(self.names) > 0, "a circuit reveals columns")
+
+
+@irdl_op_definition
 class SystemOp(IRDLOperation):
     """A whole circuit over one field, for proofs of up to `max_tokens` positions.
 
@@ -220,15 +254,20 @@ class SystemOp(IRDLOperation):
         return [op for op in self.body.block.ops if isinstance(op, Relation)]
 
     @property
+    def reveals(self) -> list[RevealOp]:
+        return [op for op in self.body.block.ops if isinstance(op, RevealOp)]
+
+    @property
     def compute(self) -> ComputeOp:
         return next(op for op in self.body.block.ops if isinstance(op, ComputeOp))
 
     def verify_(self) -> None:
         ops = list(self.body.block.ops)
-        allowed = (AxisOp, ColumnOp, TableOp, EinsumOp, LookupOp, LinearOp, ComputeOp)
+        relations = (EinsumOp, LookupOp, LinearOp, GatherOp)
+        allowed = (AxisOp, ColumnOp, TableOp, *relations, RevealOp, ComputeOp)
         require(all(isinstance(op, allowed) for op in ops), "circuit.system has parts only")
         reads = ((op.label, expr) for op in self.relations for expr in op.expressions())
-        verify_names(self.tokens, self.axes, self.columns.values(), reads)
+        verify_names(self.tokens, self.axes, self.columns.values(), reads, self.reveals)
         require(sum(isinstance(op, ComputeOp) for op in ops) == 1, "one zk.compute is needed")
         verify_steps(self.compute, self.columns)
         assert isinstance(self.element, PrimeFieldType)
@@ -254,6 +293,6 @@ def blocks_attr(blocks: Sequence[tuple[int, int]]) -> DenseArrayBase[I64]:
 
 CIRCUIT = Dialect(
     "circuit",
-    [SystemOp, AxisOp, ColumnOp, TableOp, EinsumOp, LookupOp, LinearOp],
+    [SystemOp, AxisOp, ColumnOp, TableOp, EinsumOp, LookupOp, LinearOp, GatherOp, RevealOp],
     [],
 )

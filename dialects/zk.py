@@ -22,7 +22,7 @@ Errors: names that do not resolve, axes that do not fit and empty ranges are a `
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from xdsl.dialects.builtin import (
     I64,
@@ -62,13 +62,17 @@ from xdsl.utils.exceptions import VerifyException
 from ..errors import UserError
 from ..schema.circuit import (
     GENERATED,
+    REVEALS,
     TOKENS,
     Axis,
     Circuit,
     CircuitError,
     Column,
     Expr,
+    Home,
+    Linear,
     Product,
+    PublicKind,
 )
 from .affine_expr import format_expr, format_product, parse_expr, parse_product
 from .nn import require, with_path
@@ -597,6 +601,60 @@ class LinearOp(Relation):
         yield self.expr.data
 
 
+class GatherLike(Relation):
+    """value[cell, *] = source[index[cell], *]: a value is the row of a source that an index names."""
+
+    index = prop_def(ExprAttr)
+    value = prop_def(ExprAttr)
+    source = prop_def(ExprAttr)
+    traits = traits_def(SymbolOpInterface())
+    assembly_format = "$sym_name `index` $index `value` $value `source` $source attr-dict"
+
+    def __init__(self, name: str, index: Expr, value: Expr, source: Expr, module: str = ""):
+        super().__init__(
+            **relation_fields(
+                name,
+                module,
+                index=ExprAttr(index),
+                value=ExprAttr(value),
+                source=ExprAttr(source),
+            )
+        )
+
+    def expressions(self) -> Iterator[Expr]:
+        yield self.index.data
+        yield self.value.data
+        yield self.source.data
+
+    def verify_(self) -> None:
+        index, value, source = (expr.axes for expr in self.expressions())
+        require(
+            1 <= len(source) <= 2, "the source of a gather has an axis of rows and at most one more"
+        )
+        require(len(index) > 0, "the index of a gather has an axis")
+        require(
+            value == (*index, *source[1:]),
+            "the value of a gather has the axes of its index, then those of a row of its source",
+        )
+
+
+@irdl_op_definition
+class GatherOp(GatherLike):
+    """The value is, at each cell of the index, the row of the source that the index names.
+
+    The first axis of the source counts its rows; a second one, if there is one, is along a row. The
+    relation holds in the field and needs no bound: the index equals a row's number, and the value
+    that row, all integers of ranges far below the prime.
+
+    ```mlir
+    zk.gather @embed.row index <"token: ids[token]"> value <"token, dim: rows[token, dim]">
+      source <"vocabulary, dim: w[vocabulary, dim]">
+    ```
+    """
+
+    name = "zk.gather"
+
+
 @irdl_op_definition
 class DefineOp(IRDLOperation):
     """What a virtual column is. `virtualize` writes it into every expression that reads it.
@@ -626,24 +684,44 @@ class DefineOp(IRDLOperation):
         yield self.expr.data
 
 
+class RevealLike(IRDLOperation):
+    """What a statement says of the prompt or the output, and the columns that hold it."""
+
+    what = prop_def(StringAttr)
+    columns = opt_prop_def(ArrayAttr[StringAttr])
+    assembly_format = "$what (`through` $columns^)? attr-dict"
+
+    def __init__(self, what: str, columns: Sequence[str] = ()):
+        super().__init__(
+            properties={
+                "what": StringAttr(what),
+                "columns": names_attr(columns) if columns else None,
+            }
+        )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(name.data for name in self.columns or ())
+
+    def verify_(self) -> None:
+        require(self.what.data in REVEALS, f"{self.what.data} can not be revealed")
+
+
 @irdl_op_definition
-class RevealOp(IRDLOperation):
+class RevealOp(RevealLike):
     """Something that the statement shows: "prompt" or "output".
+
+    Without columns it is an input of the relations, which read it by index. With columns it is part
+    of the witness, and the statement may show it or keep it private: for the prompt its length, a
+    number, and its token ids (zeros after them), for the output its token ids.
 
     ```mlir
     zk.reveal "output"
+    zk.reveal "prompt" through ["prompt.length", "prompt.ids"]
     ```
     """
 
     name = "zk.reveal"
-    what = prop_def(StringAttr)
-    assembly_format = "$what attr-dict"
-
-    def __init__(self, what: str):
-        super().__init__(properties={"what": StringAttr(what)})
-
-    def verify_(self) -> None:
-        require(self.what.data in ("prompt", "output"), f"{self.what.data} can not be revealed")
 
 
 @irdl_op_definition
@@ -876,6 +954,10 @@ class SystemOp(IRDLOperation):
         return [op for op in self.constrain.body.block.ops if isinstance(op, Relation)]
 
     @property
+    def reveals(self) -> list[RevealOp]:
+        return [op for op in self.constrain.body.block.ops if isinstance(op, RevealOp)]
+
+    @property
     def defines(self) -> dict[str, DefineOp]:
         ops = self.constrain.body.block.ops
         return {op.target: op for op in ops if isinstance(op, DefineOp)}
@@ -886,7 +968,7 @@ class SystemOp(IRDLOperation):
             require(sum(isinstance(op, kind) for op in ops) == 1, f"one {kind.name} is needed")
         allowed = (AxisOp, ColumnOp, TableOp, ComputeOp, ConstrainOp)
         require(all(isinstance(op, allowed) for op in ops), "zk.system has declarations only")
-        verify_names(self.tokens, self.axes, self.columns.values(), self._reads())
+        verify_names(self.tokens, self.axes, self.columns.values(), self._reads(), self.reveals)
         verify_steps(self.compute, self.columns)
         tables = self.tables
         for relation in self.relations:
@@ -934,19 +1016,33 @@ def verify_names(
     axes: Mapping[str, Axis],
     columns: Any,
     reads: Iterator[tuple[str, Expr]],
+    reveals: Sequence[RevealLike],
 ) -> None:
-    """Raises `VerifyException` unless columns and expressions fit the axes."""
+    """Raises `VerifyException` unless columns, expressions and what is revealed fit the axes."""
     plain = []
     for column in columns:
         for axis in column.axis_names:
             require(axis in axes, f"column {column.sym_name.data}: unknown axis {axis}")
-        plain.append(Column(column.sym_name.data, column.axis_names, "witness", *column.range))
-    circuit = Circuit(tuple(axes.values()), tuple(plain), (), (), (), (), max_tokens)
-    for label, expr in reads:
-        try:
+        home = cast(Home, column.home.data)
+        kind = cast(PublicKind, column.kind.data if column.kind else "data")
+        plain.append(
+            Column(column.sym_name.data, column.axis_names, home, *column.range, kind=kind)
+        )
+    through = {op.what.data: op.names for op in reveals if op.names}
+    if through:
+        twice = len({op.what.data for op in reveals}) < len(reveals)
+        require(not twice, "one thing is revealed twice, through columns")
+    linears = tuple(Linear(label, expr, 1) for label, expr in reads)
+    circuit = Circuit(
+        tuple(axes.values()), tuple(plain), (), (), (), linears, max_tokens, reveals=through
+    )
+    try:
+        for label, expr in circuit.expressions():
             circuit._check_expr(label, expr)
-        except CircuitError as error:
-            raise VerifyException(str(error)) from None
+        if through:
+            circuit._check_reveals()
+    except CircuitError as error:
+        raise VerifyException(str(error)) from None
 
 
 ZK = Dialect(
@@ -965,6 +1061,7 @@ ZK = Dialect(
         LookupOp,
         RangeOp,
         LinearOp,
+        GatherOp,
         RevealOp,
     ],
     [ExprAttr, ProductAttr, MagnitudeAttr, RowsAttr],

@@ -1,7 +1,7 @@
 """One answer of a model with its proof: tokenise, generate greedily, prove.
 
 The proof covers the prompt and every generated token, up to and including the token that ends the
-text if the model produces one.
+text if the model produces one. A private output goes on after it: its length says nothing then.
 """
 
 from __future__ import annotations
@@ -14,9 +14,28 @@ from ..errors import UserError
 from ..schema.circuit import Shape
 from .keys import Artifact
 from .progress import Progress, Silent
+from .protocol.statement import MOST_NONCE, Statement
 
 if TYPE_CHECKING:
     from .prover import ProofResult
+
+
+# The least length that a private prompt's is rounded up to.
+LEAST_BOUND = 16
+
+
+@dataclass(frozen=True)
+class Privacy:
+    """What a statement keeps private. ``bound`` is on the length of a private prompt, by default the next power
+    of two, or as much as the model allows."""
+
+    prompt: bool = False
+    output: bool = False
+    bound: int | None = None
+
+    @property
+    def items(self) -> tuple[str, ...]:
+        return ("prompt",) * self.prompt + ("output",) * self.output
 
 
 @dataclass(frozen=True)
@@ -38,11 +57,13 @@ def generate(
     prompt: str,
     max_new_tokens: int,
     on_text: Callable[[str], None] | None = None,
+    privacy: Privacy | None = None,
 ) -> tuple[list[int], list[int]]:
     """The prompt's tokens and the generated ones; ``on_text`` gets both as text, piece by piece.
 
     `UserError` where the model can not answer this prompt at this length.
     """
+    privacy = privacy or Privacy()
     from .executor import Executor
 
     if not prompt:
@@ -53,10 +74,15 @@ def generate(
     except UnicodeEncodeError as error:
         raise UserError("the prompt is not valid Unicode text") from error
     tokens = key.tokenize(prompt)
-    known, shown = list(tokens), ""
+    if privacy.items:
+        bound(artifact, len(tokens), max_new_tokens, privacy)  # To know before long work.
+    known, shown, ended = list(tokens), "", False
 
     def collect(token: int) -> None:
-        nonlocal shown
+        nonlocal shown, ended
+        if ended:
+            return
+        ended = token in artifact.eos
         known.append(token)
         text = key.text(known)
         # A character that is not complete yet decodes to a replacement character.
@@ -65,7 +91,37 @@ def generate(
             shown = text
 
     executor = Executor(key.circuit, artifact.program, artifact.params)
-    return tokens, executor.generate(tokens, max_new_tokens, collect, artifact.eos)
+    stop = frozenset() if privacy.output else artifact.eos
+    return tokens, executor.generate(tokens, max_new_tokens, collect, stop)
+
+
+def bound(artifact: Artifact, prompt: int, generated: int, privacy: Privacy) -> int:
+    """The length that the statement gives for a prompt; `UserError` if it is too long for the key."""
+    most = artifact.key.circuit.max_tokens
+    if not privacy.prompt:
+        if Shape(prompt + 1, generated).rows > most:
+            raise UserError(
+                f"{prompt} prompt tokens and {generated} new ones are too many: at most {most}, one less if "
+                "any are private"
+            )
+        return prompt
+    if privacy.bound is not None:
+        if privacy.bound < prompt:
+            raise UserError(
+                f"the prompt has {prompt} tokens, more than the bound of {privacy.bound}"
+            )
+        chosen = privacy.bound
+    else:
+        chosen = max(LEAST_BOUND, 1 << (prompt - 1).bit_length())
+        while chosen > prompt and Shape(chosen + 1, generated).rows > most:
+            chosen -= 1
+    if Shape(chosen + 1, generated).rows > most:
+        raise UserError(
+            f"a private prompt of at most {chosen} tokens with {generated} new ones needs "
+            f"{Shape(chosen + 1, generated).rows} positions, but the model was compiled for {most}: lower the "
+            "bound or compile with more --max-tokens"
+        )
+    return chosen
 
 
 def prove_tokens(
@@ -74,35 +130,41 @@ def prove_tokens(
     generated: Sequence[int],
     hiding: bool | None = None,
     progress: Progress | None = None,
+    privacy: Privacy | None = None,
+    nonce: bytes = b"",
 ) -> ProofResult:
-    """Prove that the model continues ``prompt`` with ``generated``. ``hiding`` is on for private weights
+    """Prove that the model continues ``prompt`` with ``generated``. ``hiding`` is on for whatever is private
     unless switched off, to measure. What the proof opens is counted before it is begun."""
+    from .prover import Request
     from .prover import prove as run
 
-    private = artifact.key.private
+    privacy = privacy or Privacy()
+    private = artifact.key.private or bool(privacy.items)
     if hiding and not private:
         raise UserError("this model was compiled with public weights: its proofs hide nothing")
-    artifact.budget.spend()
-    return run(
-        artifact.key,
-        artifact.program,
-        artifact.params,
-        artifact.masks,
-        [*prompt, *generated],
+    if len(nonce) > MOST_NONCE:
+        raise UserError(f"the nonce is longer than {MOST_NONCE} bytes")
+    request = Request(
+        (*prompt, *generated),
         len(prompt),
-        len(generated),
         private if hiding is None else hiding,
-        progress or Silent(),
+        privacy.items,
+        bound(artifact, len(prompt), len(generated), privacy) if privacy.items else 0,
+        nonce,
+    )
+    artifact.budget.spend()
+    program = artifact.private_program if privacy.items else artifact.program
+    return run(
+        artifact.key, program, artifact.params, artifact.masks, request, progress or Silent()
     )
 
 
-def security_bits(artifact: Artifact, prompt: int, generated: int) -> int:
-    """The provable security, in bits, of a proof of that shape."""
-    from .protocol.plan import Plan
+def security_bits(artifact: Artifact, statement: Statement) -> int:
+    """The provable security, in bits, of a proof of the statement."""
     from .protocol.security import security_bits
+    from .verifier import subject_of
 
-    key = artifact.key
-    return security_bits(Plan(key.circuit, key.parameters, Shape(prompt, generated)))
+    return security_bits(subject_of(artifact.key, statement).plan)
 
 
 def prove(
@@ -112,8 +174,16 @@ def prove(
     hiding: bool | None = None,
     progress: Progress | None = None,
     on_text: Callable[[str], None] | None = None,
+    privacy: Privacy | None = None,
+    nonce: bytes = b"",
 ) -> Answer:
     """Generate at most ``max_new_tokens`` tokens after ``prompt`` and prove them."""
-    tokens, generated = generate(artifact, prompt, max_new_tokens, on_text)
-    result = prove_tokens(artifact, tokens, generated, hiding, progress)
-    return Answer(tokens, generated, artifact.key.continuation(tokens, generated), result)
+    tokens, generated = generate(artifact, prompt, max_new_tokens, on_text, privacy)
+    result = prove_tokens(artifact, tokens, generated, hiding, progress, privacy, nonce)
+    return Answer(tokens, generated, text(artifact, tokens, generated), result)
+
+
+def text(artifact: Artifact, prompt: Sequence[int], generated: Sequence[int]) -> str:
+    """What the model said, up to the token that ends the text."""
+    ends = (i for i, token in enumerate(generated, 1) if token in artifact.eos)
+    return artifact.key.continuation(prompt, generated[: next(ends, len(generated))])

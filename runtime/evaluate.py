@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ..schema.circuit import TOKENS, Circuit, Column, Expr, Index, Shape, Term
+from ..schema.circuit import Circuit, Column, Expr, Index, Shape, Term
 
 Box = Mapping[str, slice]
 
@@ -35,7 +35,7 @@ class Columns:
     """The columns of one proof.
 
     ``values`` holds the witness and ``param`` columns in any integer dtype, ``tokens`` the ids of
-    the prompt and of the generated tokens.
+    the prompt and of the generated tokens; a circuit that holds them in columns reads none.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Columns:
         values: Mapping[str, np.ndarray],
         tokens: np.ndarray,
     ) -> None:
-        assert len(tokens) == shape.prompt + shape.generated
+        assert circuit.reveals or len(tokens) == shape.prompt + shape.generated
         self.circuit = circuit
         self.shape = shape
         self.values = values
@@ -83,8 +83,7 @@ class Columns:
         if column.kind == "below-next":
             vocabulary = self.size(column.axes[1])
             return (np.arange(vocabulary) < self.next[:, None]).view(np.uint8)
-        sizes = [self.circuit.axis[axis].size for axis in column.axes]
-        cut = tuple(slice(self.shape.rows if size == TOKENS else None) for size in sizes)
+        cut = tuple(slice(self.size(axis)) for axis in column.axes)
         return self.circuit.data[column.name][cut]
 
     def expr(self, expr: Expr, box: Box | None = None) -> np.ndarray:

@@ -81,17 +81,21 @@ class Executor:
         prompt: int,
         generated: int,
         progress: Callable[[float], None] | None = None,
+        shape: Shape | None = None,
     ) -> dict[str, np.ndarray]:
-        """Every witness column at Shape(prompt, generated), in its narrowest integer dtype.
+        """Every witness column at ``shape``, in its narrowest integer dtype.
 
         ``ids`` are the prompt and the generated tokens, which must be the model's own. ``progress``
-        receives the fraction that is done.
+        receives the fraction that is done. A circuit that takes its tokens as inputs has the shape
+        Shape(prompt, generated). One that holds them in columns has a position for the last token
+        too, Shape(prompt + 1, generated) at least; any longer prompt hides how long this one is.
         """
         tokens = self._ids(ids)
         if len(tokens) != prompt + generated:
             raise UserError(f"{len(tokens)} tokens given, {prompt} + {generated} announced")
         self._check_length(prompt, generated)
-        shape = Shape(prompt, generated)
+        shape = shape or self._least_shape(prompt, generated)
+        self._check_shape(shape, prompt, generated)
         columns = {
             column.name: np.empty(self.circuit.sizes(column, shape), column.storage)
             for column in self.circuit.home("witness")
@@ -163,6 +167,25 @@ class Executor:
             raise UserError(
                 f"{total} tokens need {rows} positions, but the model was compiled for "
                 f"{self.circuit.max_tokens}: shorten them or compile with --max-tokens {rows}"
+            )
+
+    def _least_shape(self, prompt: int, generated: int) -> Shape:
+        return Shape(prompt + 1 if self.circuit.reveals else prompt, generated)
+
+    def _check_shape(self, shape: Shape, prompt: int, generated: int) -> None:
+        least = self._least_shape(prompt, generated)
+        fits = shape.prompt >= least.prompt if self.circuit.reveals else shape == least
+        if not fits or shape.generated != generated:
+            raise UserError(
+                f"{prompt} prompt tokens and {generated} new ones do not fit a proof of "
+                f"{shape.prompt} and {shape.generated}: it needs {least.prompt} and {generated}"
+            )
+        if shape.rows > self.circuit.max_tokens:
+            raise UserError(
+                f"a proof of {shape.prompt} prompt tokens and {generated} new ones needs "
+                f"{shape.rows} positions, but the model was compiled for "
+                f"{self.circuit.max_tokens}: lower the bound on the prompt's length or compile with "
+                f"--max-tokens {shape.rows}"
             )
 
     def _check_params(self, params: Mapping[str, np.ndarray]) -> None:

@@ -1,10 +1,11 @@
 """The verifying key (.vk) and the prover's artifact (.zkl).
 
 The verifying key is all a verifier needs: the circuit, the code parameters, the root of the
-committed weights and the tokenizer that turns tokens into text. Its SHA-256 is the *model id*. The
-artifact adds what only the prover needs: the witness program, the integer weights and facts about
-the checkpoint. Contents are decoded when first used, and weights stay mapped in the file, so that
-loading is quick.
+committed weights and the tokenizer that turns tokens into text. The *model id* is a hash of these. What
+else the key carries is proofs of facts about them: that the weights are in range, and that roots of older
+keys hold the same weights. The artifact adds what only the prover needs: the witness program, the integer
+weights and facts about the checkpoint. Contents are decoded when first used, and weights stay mapped in the
+file, so that loading is quick.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from ..schema.program import Program
 from .budget import Budget, FileBudget
 from .field import P
 from .files import KEY, MODEL, Buffer, atomic_write, pack, padding, read, unpack
+from .links import Ancestor
 from .masks import WeightMasks
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     cached_property = property
 
 ROOT_BYTES = 32
+IDENTITY = b"zklemma model 1"
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,10 @@ class VerifyingKey:
 
     ``name`` and ``weights`` (how many numbers the checkpoint holds) are for people; ``code`` is
     `Parameters.to_list`; ``weight_root`` is the 32-byte root of the committed weights; ``range_proof`` shows
-    that each of them lies in its declared range (`check_ranges`).
+    that each of them lies in its declared range (`check_ranges`). There are two circuits of the one model: in the
+    first token ids are inputs, in the second, the private one, they are committed. ``links`` are the keys that
+    this one was rotated from, oldest first: the weight root of each, and the proof that the next root holds the
+    same.
     """
 
     name: str
@@ -54,16 +60,22 @@ class VerifyingKey:
     code: list[Any]
     weight_root: bytes
     circuit_bytes: Buffer
+    private_circuit_bytes: Buffer
     tokenizer_json: Buffer
     range_proof: Buffer
+    links: tuple[tuple[bytes, bytes], ...] = ()
     source: str = field(default="verifying key", compare=False)
 
     def encode(self) -> bytes:
-        """The contents of a .vk file; its last 32 bytes are the digest."""
-        meta = _encode([self.name, self.weights, self.code])
-        sections = [meta, self.weight_root, self.circuit_bytes, self.tokenizer_json]
-        sections.append(self.range_proof)
+        """The contents of a .vk file."""
+        circuits = [self.circuit_bytes, self.private_circuit_bytes]
+        sections = [self._meta, self.weight_root, *circuits, self.tokenizer_json]
+        sections += [self.range_proof, _encode_links(self.links)]
         return b"".join(pack(KEY, [[section] for section in sections]))
+
+    @property
+    def _meta(self) -> bytes:
+        return _encode([self.name, self.weights, self.code])
 
     @staticmethod
     def decode(data: Buffer, source: str = "verifying key") -> VerifyingKey:
@@ -71,7 +83,11 @@ class VerifyingKey:
         sections = unpack(KEY, data, source)
         try:
             name, weights, code = _decode(sections[b"META"])
+            links = tuple((root, proof) for root, proof in _decode(sections[b"LINK"]))
             fits = isinstance(name, str) and type(weights) is int and isinstance(code, list)
+            fits = fits and _encode_links(links) == sections[b"LINK"]
+            fits = fits and all(type(part) is bytes for link in links for part in link)
+            fits = fits and all(len(root) == ROOT_BYTES for root, _ in links)
         except (ValueError, TypeError):
             fits = False
         if not fits or len(sections[b"ROOT"]) != ROOT_BYTES:
@@ -82,15 +98,32 @@ class VerifyingKey:
             code=code,
             weight_root=bytes(sections[b"ROOT"]),
             circuit_bytes=sections[b"CIRC"],
+            private_circuit_bytes=sections[b"CIRP"],
             tokenizer_json=sections[b"TOKN"],
             range_proof=sections[b"RNGE"],
+            links=links,
             source=source,
         )
 
     @cached_property
     def digest(self) -> bytes:
-        """SHA-256 over the encoded key (without the file's checksum, which is this very digest)."""
-        return self.encode()[-hashlib.sha256().digest_size :]
+        """The model id as bytes."""
+        return self._digest_under(self.weight_root)
+
+    def _digest_under(self, root: bytes) -> bytes:
+        """The model id if ``root`` was the root of the weights: SHA-256 over all that a proof is checked
+        against, each part after its length. Proofs of facts about the parts are not among them."""
+        digest = hashlib.sha256(IDENTITY)
+        circuits = self.circuit_bytes, self.private_circuit_bytes
+        for part in (self._meta, *circuits, self.tokenizer_json, root):
+            digest.update(len(part).to_bytes(8, "little"))
+            digest.update(part)
+        return digest.digest()
+
+    @cached_property
+    def ancestors(self) -> tuple[Ancestor, ...]:
+        """The models that this one was rotated from, oldest first, if the links between them hold."""
+        return tuple(Ancestor(self._digest_under(root), root, proof) for root, proof in self.links)
 
     @property
     def private(self) -> bool:
@@ -103,8 +136,23 @@ class VerifyingKey:
 
     @cached_property
     def circuit(self) -> Circuit:
+        circuit = self._decode(self.circuit_bytes)
+        if circuit.reveals:
+            raise UserError(f"{self.source}: the circuit does not take tokens as inputs")
+        return circuit
+
+    @cached_property
+    def private_circuit(self) -> Circuit:
+        circuit = self._decode(self.private_circuit_bytes)
+        if not circuit.reveals:
+            raise UserError(f"{self.source}: the private circuit does not hold tokens in columns")
+        if _weights(circuit) != _weights(self.circuit):
+            raise UserError(f"{self.source}: the two circuits are about different weights")
+        return circuit
+
+    def _decode(self, data: Buffer) -> Circuit:
         try:
-            return decode_circuit(bytes(self.circuit_bytes))
+            return decode_circuit(bytes(data))
         except CircuitError as error:
             raise UserError(f"{self.source}: the circuit is malformed: {error}") from error
 
@@ -184,6 +232,7 @@ class Artifact:
 
     key: VerifyingKey
     program_bytes: Buffer
+    private_program_bytes: Buffer
     params: Mapping[str, np.ndarray]
     masks: WeightMasks
     meta: Mapping[str, Any]
@@ -191,8 +240,16 @@ class Artifact:
 
     @cached_property
     def program(self) -> Program:
+        return self._decode(self.program_bytes)
+
+    @cached_property
+    def private_program(self) -> Program:
+        """The one that makes the private circuit's witness."""
+        return self._decode(self.private_program_bytes)
+
+    def _decode(self, data: Buffer) -> Program:
         try:
-            return decode_program(bytes(self.program_bytes))
+            return decode_program(bytes(data))
         except CircuitError as error:
             raise UserError(
                 f"{self.key.source}: the witness program is malformed: {error}"
@@ -201,6 +258,11 @@ class Artifact:
     @property
     def eos(self) -> frozenset[int]:
         return frozenset(self.meta["eos"])
+
+
+def _weights(circuit: Circuit) -> list[Any]:
+    """What the commitment to the weights, and the proof of their ranges, depends on."""
+    return [(column, circuit.sizes(column, Shape(1, 1))) for column in circuit.home("param")]
 
 
 def save_key(path: str | Path, key: VerifyingKey) -> int:
@@ -227,6 +289,7 @@ def save_artifact(path: str | Path, artifact: Artifact) -> int:
     parts = [
         [artifact.key.encode()],
         [artifact.program_bytes],
+        [artifact.private_program_bytes],
         [_encode(dict(artifact.meta))],
         weights,
         masks,
@@ -266,7 +329,8 @@ def load_artifact(path: str | Path) -> Artifact:
     if offset != len(view):
         raise UserError(f"{source}: the weights do not fit the circuit")
     masks = _load_masks(key, sections[b"MASK"], source)
-    return Artifact(key, sections[b"PROG"], params, masks, meta, FileBudget.beside(path, key))
+    programs = sections[b"PROG"], sections[b"PRGP"]
+    return Artifact(key, *programs, params, masks, meta, FileBudget.beside(path, key))
 
 
 def _load_masks(key: VerifyingKey, view: memoryview, source: str) -> WeightMasks:
@@ -282,6 +346,10 @@ def _load_masks(key: VerifyingKey, view: memoryview, source: str) -> WeightMasks
     if flat.max(initial=0) >= P:
         raise UserError(f"{source}: the masks are malformed")
     return WeightMasks(flat[:cells].reshape(shapes[0]), flat[cells:].reshape(shapes[1]))
+
+
+def _encode_links(links: Sequence[tuple[bytes, bytes]]) -> bytes:
+    return _encode([list(link) for link in links])
 
 
 def _plain_facts(meta: Any) -> dict[str, Any]:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..errors import UserError
-from ..schema.circuit import Circuit
+from ..schema.circuit import Circuit, Shape
 from ..schema.program import Program
-from . import field
 from .evaluate import Columns
 from .executor import Executor
+from .links import NEW, OLD, link_subject
 from .masks import WeightMasks
 from .progress import Clock, Progress, Silent
 from .protocol import (
+    disclosure_prover,
     einsum_prover,
     logup_prover,
     opening_prover,
@@ -23,11 +25,13 @@ from .protocol import (
     pads_prover,
 )
 from .protocol.channel import Channel, Reader
-from .protocol.codeword import Codeword
+from .protocol.codeword import Codeword, LeanCodeword
+from .protocol.disclosure_prover import Sealed
 from .protocol.merkle import SALT_WORDS
 from .protocol.parameters import Parameters
 from .protocol.plan import place
 from .protocol.prover_channel import ProverChannel
+from .protocol.slabs import Slabs
 from .protocol.statement import Statement, frame
 from .protocol.subject import Subject
 from .protocol.verification import verify_relations
@@ -38,18 +42,42 @@ from .verifier import Key, subject_of
 
 
 @dataclass(frozen=True)
-class ProofResult:
-    """A proof; ``seconds`` for each of load, execute, commit, lookup, einsum, open, and their total."""
+class Request:
+    """What to prove: that the model continues tokens[:prompt] greedily with the others.
 
+    ``private`` names what of "prompt" and "output" the statement commits to only; a private prompt's length
+    shows as at most ``bound``. ``nonce`` goes into the statement.
+    """
+
+    tokens: tuple[int, ...]
+    prompt: int
+    hiding: bool
+    private: tuple[str, ...] = ()
+    bound: int = 0
+    nonce: bytes = b""
+
+
+@dataclass(frozen=True)
+class ProofResult:
+    """A proof; ``seconds`` for each of load, execute, commit, lookup, einsum, open, and their total.
+
+    ``sealed`` can open what the statement keeps behind digests.
+    """
+
+    statement: Statement
     proof: bytes
     seconds: dict[str, float]
     committed_cells: int
     lookups: int
-    hiding: bool
+    sealed: Mapping[str, Sealed]
+
+    @property
+    def hiding(self) -> bool:
+        return self.statement.hiding
 
 
 class CommittedWeights:
-    """The weights, their cells in slabs, their masks and their codeword."""
+    """The weights, their cells in slabs, their masks and their codeword, of which ``tree`` may be known."""
 
     def __init__(
         self,
@@ -57,51 +85,64 @@ class CommittedWeights:
         p: Parameters,
         params: Mapping[str, np.ndarray],
         masks: WeightMasks,
+        tree: Sequence[np.ndarray] | None = None,
     ):
         sizes = [(c.name, params[c.name].shape) for c in circuit.home("param")]
         placed, slabs = place(sizes, p.slab_cells, p.row_bits)
         self.params = params
         self.masks = masks
         self.cells = lay_out(placed, params, 0, slabs, p.slab_cells)
-        self.code = Codeword(_messages(p, self.cells, masks.cells), p.log_code, masks.salts)
+        messages = Slabs(p, self.cells, masks.cells)
+        self.code = LeanCodeword(messages, 1 << p.log_columns, p.log_code, masks.salts, tree)
 
     @property
     def root(self) -> bytes:
         return self.code.root
 
+    def check(self, key: Key) -> None:
+        """`UserError` unless these are the weights and masks of that key."""
+        if self.root != key.weight_root:
+            raise UserError("the weights and masks are not those that the key commits to")
+
+    def named(self, prefix: str) -> CommittedWeights:
+        """The same commitment for a circuit in which the columns' names have a prefix."""
+        found = copy(self)
+        found.params = {prefix + name: array for name, array in self.params.items()}
+        return found
+
 
 def _messages(p: Parameters, cells: np.ndarray, masks: np.ndarray, extra: int = 0) -> np.ndarray:
     """Slabs as rows of data then mask cells, with room for ``extra`` rows below."""
-    slabs, rows = cells.shape[0], 1 << p.row_bits
-    out = np.zeros((slabs * rows + extra, 1 << p.log_columns), np.uint64)
-    for slab in range(slabs):
-        part = out[slab * rows : (slab + 1) * rows]
-        part[:, : p.data_columns] = field.to_field(cells[slab].reshape(-1, rows).T)
-        part[:, p.data_columns :] = masks[slab]
+    slabs = Slabs(p, cells, masks)
+    out = np.zeros((slabs.rows + extra, 1 << p.log_columns), np.uint64)
+    slabs.fill(0, out[: slabs.rows])
     return out
 
 
 def prove_subject(
     subject: Subject,
-    weights: CommittedWeights,
+    weights: Sequence[CommittedWeights],
     witness: Mapping[str, np.ndarray],
     clock: Clock,
     strict: bool = True,
+    sealed: Mapping[str, Sealed] | None = None,
 ) -> bytes:
-    """The prover's side of the conversation, from witness columns.
+    """The prover's side of the conversation, from weights, one for each root, and witness columns.
 
     With ``strict`` a looked-up value that is in no table raises `RangeError`; without, the proof is made all
-    the same and does not verify. All randomness is drawn here, anew for each call.
+    the same and does not verify. ``sealed`` are the commitments behind the subject's digests; all other
+    randomness is drawn here, anew for each call.
     """
     plan, p = subject.plan, subject.parameters
     randomness = Randomness(subject.hiding)
-    values = {**weights.params, **witness}
+    values = {name: array for held in weights for name, array in held.params.items()} | {**witness}
     columns = Columns(subject.circuit, subject.shape, values, np.array(subject.tokens, np.int64))
 
     clock.start("commit")
     counts = count_uses(plan, columns, strict)
     committed = {c.name: witness[c.name] for c in subject.circuit.home("witness")} | counts
-    cells = lay_out(plan.placed, committed, plan.weight_slabs, plan.witness_slabs, p.slab_cells)
+    first = sum(plan.slabs[:-1])
+    cells = lay_out(plan.placed, committed, first, plan.witness_slabs, p.slab_cells)
     masks = randomness.elements(plan.witness_slabs, 1 << p.row_bits, p.mask_columns)
     uniform = randomness.elements(2, 1 << p.log_columns)
     messages = _messages(p, cells, masks, extra=2)
@@ -117,6 +158,7 @@ def prove_subject(
     logup_prover.prove(channel, plan, columns, counts)
     clock.start("einsum")
     einsum_prover.prove(channel, plan, subject.expander, columns)
+    disclosure_prover.prove(channel, plan, columns, sealed or {})
 
     clock.start("open")
     # The claims and the constraints on pads are what the verifier makes of what was sent; nothing is
@@ -127,12 +169,12 @@ def prove_subject(
         channel,
         plan,
         claims,
-        np.concatenate([weights.cells, cells]),
-        np.concatenate([weights.masks.cells, masks]),
+        [slab for part in (*(held.cells for held in weights), cells) for slab in part],
+        [slab for part in (*(held.masks.cells for held in weights), masks) for slab in part],
         uniform,
     )
     opening_verifier.verify_masked(replay, plan, claims)
-    opening_prover.prove_clear(channel, plan, f, g, weights.code, code)
+    opening_prover.prove_clear(channel, plan, f, g, [*(held.code for held in weights), code])
     pads_prover.prove(channel, plan, pads, replay)
     clock.stop()
     return bytes(channel.out)
@@ -144,34 +186,56 @@ def prove_ranges(circuit: Circuit, parameters: Parameters, weights: CommittedWei
     `RangeError` names a weight out of range.
     """
     subject = range_subject(circuit, parameters, weights.root)
-    return prove_subject(subject, weights, {}, Clock(Silent()))
+    return prove_subject(subject, [weights], {}, Clock(Silent()))
+
+
+def prove_link(
+    circuit: Circuit, parameters: Parameters, old: CommittedWeights, new: CommittedWeights
+) -> bytes:
+    """The proof that `links` describes; it opens one proof's worth of columns of both."""
+    subject = link_subject(circuit, parameters, old.root, new.root)
+    return prove_subject(subject, [old.named(OLD), new.named(NEW)], {}, Clock(Silent()))
 
 
 class Prover:
-    """Proves statements under one key. The weights' codeword is made once and kept."""
+    """Proves statements under one key. The weights' codeword is made once and kept. ``program`` makes the
+    witness of the circuit that is proved: with ``private``, of the key's private one."""
 
     def __init__(
-        self, key: Key, program: Program, params: Mapping[str, np.ndarray], masks: WeightMasks
+        self,
+        key: Key,
+        program: Program,
+        params: Mapping[str, np.ndarray],
+        masks: WeightMasks,
+        private: bool = False,
     ):
         self.key = key
-        self.executor = Executor(key.circuit, program, params, key.circuit.max_tokens)
+        circuit = key.private_circuit if private else key.circuit
+        self.executor = Executor(circuit, program, params, circuit.max_tokens)
         self.weights = CommittedWeights(key.circuit, key.parameters, params, masks)
-        if self.weights.root != key.weight_root:
-            raise UserError("the weights and masks are not those that the key commits to")
+        self.weights.check(key)
 
-    def prove(
-        self,
-        tokens: Sequence[int],
-        prompt: int,
-        generated: int,
-        hiding: bool,
-        clock: Clock,
-    ) -> ProofResult:
-        """Prove that the model continues tokens[:prompt] greedily with the other tokens."""
+    def prove(self, request: Request, clock: Clock) -> ProofResult:
+        """Prove what is asked, with fresh commitments to what is private."""
         clock.start("execute")
-        witness = self.executor.witness(tokens, prompt, generated, clock.at)
-        statement = Statement(prompt, generated, tuple(int(t) for t in tokens), hiding)
-        return self.prove_witness(statement, witness, clock)
+        tokens, prompt = request.tokens, request.prompt
+        generated = len(tokens) - prompt
+        shown = tokens[:prompt] * ("prompt" not in request.private)
+        shown += tokens[prompt:] * ("output" not in request.private)
+        length = request.bound if "prompt" in request.private else prompt
+        shape = Shape(length + bool(request.private), generated)
+        witness = self.executor.witness(tokens, prompt, generated, clock.at, shape)
+        randomness = Randomness(request.hiding)
+        sealed = {}
+        for what in request.private:
+            columns = (witness[name].reshape(-1) for name in self.executor.circuit.reveals[what])
+            cells = np.concatenate(list(columns)).tolist()
+            sealed[what] = Sealed(cells, self.key.parameters, randomness)
+        digests = {f"{what}_digest": found.digest for what, found in sealed.items()}
+        statement = Statement(
+            length, generated, shown, request.hiding, nonce=request.nonce, **digests
+        )
+        return self.prove_witness(statement, witness, clock, sealed=sealed)
 
     def prove_witness(
         self,
@@ -179,16 +243,18 @@ class Prover:
         witness: Mapping[str, np.ndarray],
         clock: Clock,
         strict: bool = True,
+        sealed: Mapping[str, Sealed] | None = None,
     ) -> ProofResult:
         """Prove the statement from given witness columns; see `prove_subject`."""
         subject = subject_of(self.key, statement)
-        said = prove_subject(subject, self.weights, witness, clock, strict)
+        said = prove_subject(subject, [self.weights], witness, clock, strict, sealed)
         return ProofResult(
+            statement=statement,
             proof=frame(statement) + said,
             seconds=clock.seconds | {"total": sum(clock.seconds.values())},
             committed_cells=subject.plan.committed_cells,
             lookups=subject.plan.lookup_cells,
-            hiding=statement.hiding,
+            sealed=sealed or {},
         )
 
 
@@ -197,14 +263,10 @@ def prove(
     program: Program,
     params: Mapping[str, np.ndarray],
     masks: WeightMasks,
-    tokens: Sequence[int],
-    prompt: int,
-    generated: int,
-    hiding: bool,
+    request: Request,
     progress: Progress,
 ) -> ProofResult:
-    """One proof: `Prover` for one statement. The stage ``load`` makes the weights' codeword again."""
+    """One proof: `Prover` for one request. The stage ``load`` makes the weights' codeword again."""
     clock = Clock(progress)
     clock.start("load")
-    prover = Prover(key, program, params, masks)
-    return prover.prove(tokens, prompt, generated, hiding, clock)
+    return Prover(key, program, params, masks, bool(request.private)).prove(request, clock)

@@ -188,9 +188,23 @@ def requantize(run: Pass, step: Step, acc: np.ndarray) -> np.ndarray:
     return y
 
 
+def prompt(run: Pass, step: Step) -> np.ndarray:
+    if run.record:
+        # Rows are chosen from the prompt's last position on.
+        length = run.chosen.start + 1
+        before = np.arange(run.start, run.stop) < length
+        run.put(step, "ids", run.ids)
+        run.put(step, "length", np.array(length), ())
+        run.put(step, "before", before.astype(np.int64))
+        run.put(step, "prompt", np.where(before, run.ids, 0))
+    return run.ids
+
+
 def embed(run: Pass, step: Step) -> np.ndarray:
     table, _ = run.model.param(step.inputs[0], run.layer)
-    return table[run.ids].astype(np.int64) << attribute(step, "shift")
+    rows = table[run.ids].astype(np.int64)
+    run.put(step, "rows", rows)
+    return rows << attribute(step, "shift")
 
 
 def rms_norm(run: Pass, step: Step) -> np.ndarray:
@@ -339,6 +353,7 @@ def add(run: Pass, step: Step) -> np.ndarray:
 
 def select(run: Pass, step: Step) -> np.ndarray:
     (x,) = run.inputs(step)
+    run.put(step, "rows", x[run.chosen])
     return x[run.chosen]
 
 
@@ -360,11 +375,18 @@ def argmax(run: Pass, step: Step) -> np.ndarray:
             "only the model's own greedy output can be proved"
         )
     best = np.take_along_axis(logits, run.targets[:, None], -1)
-    gap = best - logits - (np.arange(logits.shape[-1]) < run.targets[:, None])
+    ahead = np.arange(logits.shape[-1]) - run.targets[:, None]
+    if "scale" in step.attributes:
+        gap = attribute(step, "scale") * (best - logits) + ahead
+    else:
+        gap = best - logits - (ahead < 0)
     width = attribute(step, "width")
     run.require(step, "gap between logits", gap, 0, (1 << width) - 1)
+    table, (vocabulary, channel) = model.param(weight, run.layer)
+    run.put(step, "ids", run.targets)
+    run.put(step, "rows", table[run.targets], (*step.axes, channel))
     run.put(step, "best", best[:, 0])
-    run.put_limbs(step, "limbs", gap, width, (*step.axes, model.param(weight, None)[1][0]))
+    run.put_limbs(step, "limbs", gap, width, (*step.axes, vocabulary))
     return tokens
 
 
@@ -375,6 +397,7 @@ def attribute(step: Step, name: str) -> int:
 
 
 OPERATIONS: dict[str, Callable[[Pass, Step], np.ndarray]] = {
+    "prompt": prompt,
     "embed": embed,
     "rms_norm": rms_norm,
     "matmul": matmul,

@@ -1,7 +1,8 @@
-"""The circuit: columns over named axes, tables, and three kinds of relation between them.
+"""The circuit: columns over named axes, tables, and four kinds of relation between them.
 
 A *column* is an integer tensor over named axes. Its home says who holds it: ``param`` (committed once,
 with the verifying key), ``witness`` (committed in each proof) or ``public`` (the verifier computes it).
+The home ``renewed``, a second commitment to weights, stands only in what links two keys (`runtime/links.py`).
 Virtual columns are not stored: they are `Expr`, affine forms in columns, written where they are used.
 
 Relations, all over the integers (each carries a ``bound`` with |lhs - rhs| <= bound < p, so that the
@@ -10,9 +11,14 @@ identity in the field is the identity in the integers):
 * `Einsum`   lhs[i] = sum over products of coefficient * sum_k prod_f factor_f[i, k]
 * `Lookup`   the tuple of expressions at each cell of the domain is a row of a table
 * `Linear`   an expression is zero at each cell of its axes
+* `Gather`   at each cell a value is the row of a source that an index names
 
 Axes whose size depends on the proof are symbolic (`TOKENS`, `GENERATED`); `Shape` gives their sizes.
 The same circuit therefore serves every prompt length up to ``max_tokens``.
+
+Prompt and output are either inputs of the circuit, which it reads by the indices ``window``, ``token``,
+``previous`` and ``next`` and the public column ``below-next``, or columns of the witness, which
+`Circuit.reveals` names: then the statement may show them or keep them private.
 """
 
 from __future__ import annotations
@@ -30,7 +36,7 @@ LONGEST_AXIS = 1 << 20
 TOKENS = "tokens"
 GENERATED = "generated"
 
-Home = Literal["param", "witness", "public"]
+Home = Literal["param", "renewed", "witness", "public"]
 IndexKind = Literal[
     "same", "sum", "before", "rotate", "window", "token", "previous", "next", "pick"
 ]
@@ -189,13 +195,39 @@ class Linear:
     origin: str = ""
 
 
+@dataclass(frozen=True)
+class Gather:
+    """value[cell, *] = source[index[cell], *].
+
+    ``source`` is over a row axis and perhaps one more, which ``value`` then has after the axes of ``index``.
+    """
+
+    name: str
+    index: Expr
+    value: Expr
+    source: Expr
+    origin: str = ""
+
+    @property
+    def carried(self) -> tuple[str, ...]:
+        """The axis along which whole rows are taken, if there is one."""
+        return self.source.axes[1:]
+
+
+REVEALS = ("prompt", "output")
+
+
 class CircuitError(ValueError):
     """The circuit is malformed; the text names the part."""
 
 
 @dataclass(frozen=True)
 class Circuit:
-    """A whole circuit. ``data`` maps the names of public data columns and tables to int64 arrays."""
+    """A whole circuit. ``data`` maps the names of public data columns and tables to int64 arrays.
+
+    ``reveals`` is empty, or names the witness columns that hold the "prompt" (its length, a number, and its
+    token ids over the token axis, zeros after it) and the "output" (token ids over the generated axis).
+    """
 
     axes: tuple[Axis, ...]
     columns: tuple[Column, ...]
@@ -204,6 +236,8 @@ class Circuit:
     lookups: tuple[Lookup, ...]
     linears: tuple[Linear, ...]
     max_tokens: int
+    gathers: tuple[Gather, ...] = ()
+    reveals: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     data: Mapping[str, np.ndarray] = field(default_factory=dict, compare=False)
 
     @cached_property
@@ -224,11 +258,6 @@ class Circuit:
     def table(self) -> dict[str, Table]:
         return {table.name: table for table in self.tables}
 
-    @cached_property
-    def table_tag(self) -> dict[str, int]:
-        """The tag that separates tables inside one fingerprint: position + 1."""
-        return {table.name: i + 1 for i, table in enumerate(self.tables)}
-
     def home(self, home: Home) -> list[Column]:
         return [column for column in self.columns if column.home == home]
 
@@ -247,6 +276,9 @@ class Circuit:
                 yield lookup.name, expr
         for linear in self.linears:
             yield linear.name, linear.expr
+        for gather in self.gathers:
+            for expr in (gather.index, gather.value, gather.source):
+                yield gather.name, expr
 
     def check(self) -> None:
         """Raise `CircuitError` unless names resolve, axes fit and every bound is below the prime."""
@@ -254,7 +286,7 @@ class Circuit:
             ("axis", self.axes),
             ("column", self.columns),
             ("table", self.tables),
-            ("relation", (*self.einsums, *self.lookups, *self.linears)),
+            ("relation", (*self.einsums, *self.lookups, *self.linears, *self.gathers)),
         ):
             names = [item.name for item in items]
             if len(set(names)) != len(names):
@@ -300,6 +332,34 @@ class Circuit:
             if not 0 < linear.bound < PRIME:
                 raise CircuitError(f"relation {linear.name}: bound {linear.bound} may wrap")
 
+        for gather in self.gathers:
+            carried = gather.carried
+            if len(carried) > 1 or not gather.source.axes or not gather.index.axes:
+                raise CircuitError(
+                    f"relation {gather.name}: rows are gathered from one axis or two"
+                )
+            if gather.value.axes != (*gather.index.axes, *carried):
+                raise CircuitError(f"relation {gather.name}: value, index and source do not fit")
+        if self.reveals:
+            self._check_reveals()
+
+    def _check_reveals(self) -> None:
+        """The columns that `Circuit.reveals` names, each over the axes that its meaning needs."""
+        if set(self.reveals) != set(REVEALS):
+            raise CircuitError(f"a circuit reveals {' and '.join(REVEALS)} or neither")
+        wanted = {"prompt": [(), (TOKENS,)], "output": [(GENERATED,)]}
+        for what, names in self.reveals.items():
+            columns = [self.column.get(name) for name in names]
+            found = [c and tuple(self.axis[axis].size for axis in c.axes) for c in columns]
+            if found != wanted[what] or any(c is None or c.home != "witness" for c in columns):
+                raise CircuitError(f"the {what} is revealed through columns of another form")
+        for relation, expr in self.expressions():
+            kinds = {index.kind for term in expr.terms for index in term.indices}
+            if kinds & {"window", "token", "previous", "next"}:
+                raise CircuitError(f"relation {relation}: the circuit takes no tokens as inputs")
+        if any(column.kind == "below-next" for column in self.columns):
+            raise CircuitError("the circuit takes no tokens as inputs")
+
     def _check_public(self, column: Column) -> None:
         sizes = tuple(self.axis[axis].size for axis in column.axes)
         if column.kind == "mask":
@@ -316,7 +376,7 @@ class Circuit:
     def _check_data(self, column: Column) -> None:
         array = self.data.get(column.name)
         sizes = tuple(
-            self.max_tokens if self.axis[a].size == TOKENS else self.axis[a].size
+            self.max_tokens if isinstance(self.axis[a].size, str) else self.axis[a].size
             for a in column.axes
         )
         if array is None or array.shape != sizes:

@@ -24,7 +24,7 @@ import numpy as np
 from .circuit import Circuit, CircuitError
 from .program import Program
 
-VERSION = 1
+VERSION = 2
 WIDTHS = ("|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8")
 # Of all arrays together: a progression of any length takes a few bytes.
 MOST_CELLS = 1 << 26
@@ -55,6 +55,8 @@ def decode_circuit(raw: bytes) -> Circuit:
         left -= arrays[name].size
     circuit = Circuit(*parts, data=arrays)
     circuit.check()
+    if circuit.home("renewed"):
+        raise CircuitError("a model's circuit has no renewed columns")
     _same(encode_circuit(circuit), raw)
     return circuit
 

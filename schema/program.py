@@ -14,7 +14,9 @@ half(s) = 2^(s-1) for s > 0, half(0) = 0:
 =============  ==========================================================================================
 op             meaning; attributes; witness roles
 =============  ==========================================================================================
-embed          x[token, channel] = table[id(token), channel] << shift. inputs: table
+prompt         id[token], the token at each position; no inputs. With a private prompt only; witness ids, length
+               (of the prompt), before (1 where position < length), prompt (before * id)
+embed          x[token, channel] = table[id(token), channel] << shift. inputs: table. witness rows (of the table)
 rms_norm       inputs: x, gain; attributes eps, emin, emax, shift, bits, table.
                S = sum_channel x^2 + eps; e in [emin, emax] with m = S >> 2e in [2^14, 2^16);
                r = table[m]; acc = x * (r * 2^(emax-e)) * gain; y = requantize(acc).
@@ -41,10 +43,12 @@ attend         inputs: e, inv, v[kv, token, dim]; y = requantize(sum_source e * 
 table          y = table[x]; attribute table (rows (x + 2^15, y)); witness y
 mul            y = requantize(a * b); attributes shift, bits; witness limbs, rem
 add            y = a + b, exact; nothing is committed
-select         y[generated, channel] = x[prompt - 1 + generated, channel]
+select         y[generated, channel] = x[prompt - 1 + generated, channel]. witness rows (y)
 argmax         inputs: x[generated, channel], table[vocabulary, channel]; logits = sum_channel x * table;
                token = lowest index that attains the maximum; best = logits at the token; attribute width.
-               witness best, limbs (of best - logits[j] - [j < token], ``width`` bits)
+               witness best, limbs (of best - logits[j] - [j < token], ``width`` bits).
+               With attribute scale, the size V of the vocabulary: limbs of V * (best - logits[j]) + j - token,
+               ids (token), rows (table[token, channel])
 =============  ==========================================================================================
 
 The value that the body takes and gives is ``residual``: the prologue's last output enters layer 0, the body's

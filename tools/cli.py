@@ -1,4 +1,4 @@
-"""The ``zklemma`` command: compile, prove, verify, inspect.
+"""The ``zklemma`` command: compile, prove, rotate, verify, reveal, inspect.
 
 Exit status: 0 done (for verify: valid), 1 invalid proof, 2 unusable input, 130 interrupted. Errors
 are one line on stderr. Commands import what they need when they run, so that verifying starts fast
@@ -16,17 +16,26 @@ from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..errors import InvalidProof, UserError, ZklemmaError
 from . import console
 
+if TYPE_CHECKING:
+    from ..runtime.keys import Artifact
+    from ..runtime.protocol.statement import Statement
+
 
 class Visibility(StrEnum):
     PRIVATE = "private"
     PUBLIC = "public"
+
+
+class Item(StrEnum):
+    PROMPT = "prompt"
+    OUTPUT = "output"
 
 
 INVALID, UNUSABLE, INTERRUPTED = 1, 2, 130
@@ -65,7 +74,7 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
         except ModuleNotFoundError as error:
             if not error.name or error.name.startswith("zklemma"):
                 raise
-            extra = "prove" if function.__name__ == "prove" else "compile"
+            extra = "prove" if function.__name__ in ("prove", "rotate") else "compile"
             console.fail(f"{error.name} is not installed: pip install 'zklemma[{extra}]'")
             raise typer.Exit(UNUSABLE) from None
         except KeyboardInterrupt:
@@ -77,6 +86,36 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
 
 def _emit(values: dict[str, Any]) -> None:
     print(json.dumps(values, ensure_ascii=False, allow_nan=False))
+
+
+def _check_outputs(output: Path, vk: Path, *kept: Path) -> None:
+    """`UserError` unless a model can be written: artifact, key and count each in a file of its own, none
+    of which is ``kept``."""
+    from ..runtime import files
+    from ..runtime.budget import files_beside
+
+    if vk.resolve() == output.resolve():
+        raise UserError(f"{vk}: artifact and verifying key can not be the same file")
+    used = {path.resolve() for path in kept}
+    for path in (output, vk, *files_beside(output)):
+        if path.resolve() in used:
+            raise UserError(
+                f"{path}: would take the place of a file that is needed; choose another name"
+            )
+        used.add(path.resolve())
+    files.require_writable(output)
+    files.require_writable(vk)
+
+
+def _save(artifact: Artifact, output: Path, vk: Path) -> dict[str, int]:
+    """Write artifact and key; both files or, on a full disk, none. Returns their sizes."""
+    from ..runtime import files
+    from ..runtime.keys import save_artifact
+
+    with files.atomic_write(vk) as file:
+        size = file.write(artifact.key.encode())
+        file.flush()
+        return {"vk_bytes": size, "artifact_bytes": save_artifact(output, artifact)}
 
 
 @command
@@ -98,15 +137,9 @@ def compile(
     quiet: Quiet = False,
 ) -> None:
     """Compile a checkpoint into an artifact for proving and a key for verifying."""
-    from ..runtime import files
-
     vk = vk or output.with_suffix(".vk")
-    if vk.resolve() == output.resolve():
-        raise UserError(f"{vk}: artifact and verifying key can not be the same file")
-    files.require_writable(output)
-    files.require_writable(vk)
+    _check_outputs(output, vk)
 
-    from ..runtime.keys import save_artifact
     from . import compiling
 
     start = time.perf_counter()
@@ -114,10 +147,7 @@ def compile(
         artifact, report = compiling.compile(
             checkpoint, max_tokens, bar, weights is Visibility.PRIVATE
         )
-    with files.atomic_write(vk) as file:  # Both files or, on a full disk, none.
-        report["vk_bytes"] = file.write(artifact.key.encode())
-        file.flush()
-        report["artifact_bytes"] = save_artifact(output, artifact)
+    report |= _save(artifact, output, vk)
     report["seconds"] = time.perf_counter() - start
     report["peak_rss_bytes"] = console.peak_rss_bytes()
     if as_json:
@@ -172,10 +202,31 @@ def prove(
     prompt: Annotated[str, typer.Option(help="The text to continue.")],
     max_new_tokens: Annotated[int, typer.Option(help="How many tokens to generate.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The proof to write.")],
+    prompt_visibility: Annotated[
+        Visibility, typer.Option(help="Whether the proof says what the prompt was.")
+    ] = Visibility.PUBLIC,
+    output_visibility: Annotated[
+        Visibility, typer.Option(help="Whether the proof says what the model answered.")
+    ] = Visibility.PUBLIC,
+    prompt_bound: Annotated[
+        int | None,
+        typer.Option(help="What a private prompt's length shows as. [default: a power of two]"),
+    ] = None,
+    secret: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where to keep what opens a private prompt or output later. [default: beside the "
+            "proof, with .secret added]"
+        ),
+    ] = None,
+    nonce: Annotated[
+        str, typer.Option(help="Bytes in hexadecimal that the statement is to carry.")
+    ] = "",
     hiding: Annotated[
         bool | None,
         typer.Option(
-            "--hiding/--no-hiding", help="Hide the weights. Off only to measure what it costs."
+            "--hiding/--no-hiding",
+            help="Hide what is private. Off only to measure what it costs.",
         ),
     ] = None,
     as_json: AsJson = False,
@@ -183,11 +234,27 @@ def prove(
 ) -> None:
     """Generate text and prove that the model said it."""
     from ..runtime import files
+    from ..runtime.answer import Privacy
     from ..runtime.keys import load_artifact
 
-    if output.resolve() == model.resolve():
-        raise UserError(f"{output}: the proof can not take the place of the model")
-    files.require_writable(output)
+    privacy = Privacy(
+        prompt_visibility is Visibility.PRIVATE,
+        output_visibility is Visibility.PRIVATE,
+        prompt_bound,
+    )
+    if prompt_bound is not None and not privacy.prompt:
+        raise UserError("--prompt-bound is for private prompts: add --prompt-visibility private")
+    if secret and not privacy.items:
+        raise UserError("--secret is for private prompts or outputs: nothing here is either")
+    carried = _hexadecimal(nonce)
+    secret = secret or output.with_name(f"{output.name}.secret")
+    written = [output, secret] if privacy.items else [output]
+    for path in written:
+        if path.resolve() == model.resolve():
+            raise UserError(f"{path}: the proof can not take the place of the model")
+        files.require_writable(path)
+    if privacy.items and output.resolve() == secret.resolve():
+        raise UserError(f"{output}: the proof and its secret can not be the same file")
     artifact = load_artifact(model)
     artifact.budget.require()
 
@@ -202,17 +269,24 @@ def prove(
         if not (quiet and as_json):
             print(console.printable(text), end="", flush=True, file=text_to)
 
-    if hiding is False and artifact.key.private:
-        console.warn("this proof will show something of the private weights: keep it to yourself")
+    if hiding is False and (artifact.key.private or privacy.items):
+        console.warn("this proof will show something of what is private: keep it to yourself")
     start = time.perf_counter()
-    tokens, generated = answer.generate(artifact, prompt, max_new_tokens, stream)
+    tokens, generated = answer.generate(artifact, prompt, max_new_tokens, stream, privacy)
     stream("\n")
     seconds = {"generate": time.perf_counter() - start}
     with console.Bar(["load", "execute", "commit", "lookup", "einsum", "open"], not quiet) as bar:
-        found = answer.prove_tokens(artifact, tokens, generated, hiding, bar)
+        found = answer.prove_tokens(artifact, tokens, generated, hiding, bar, privacy, carried)
     data = files.encode_proof(artifact.key.digest, found.proof)
-    with files.atomic_write(output) as file:
+    with files.atomic_write(output) as file:  # Both files or, on a full disk, none.
         file.write(data)
+        if privacy.items:
+            from ..runtime import disclosure
+
+            file.flush()
+            opened = {w: disclosure.Opened(s.rows, s.salts) for w, s in found.sealed.items()}
+            with files.atomic_write(secret, secret=True) as kept:
+                kept.write(disclosure.encode(opened))
     report = {
         "model_id": artifact.key.model_id,
         "seconds": seconds | found.seconds,
@@ -220,17 +294,19 @@ def prove(
         "peak_rss_bytes": console.peak_rss_bytes(),
         "tokens": len(tokens) + len(generated),
         "generated": len(generated),
-        "text": artifact.key.continuation(tokens, generated),
+        "text": answer.text(artifact, tokens, generated),
         "committed_cells": found.committed_cells,
         "lookups": found.lookups,
-        "security_bits": answer.security_bits(artifact, len(tokens), len(generated)),
+        "security_bits": answer.security_bits(artifact, found.statement),
+        "visibility": _visibility(artifact.key.private, found.statement),
+        "secret": str(secret) if privacy.items else None,
         "hiding": found.hiding,
         "proofs_left": artifact.budget.proofs_left(),
     }
     if artifact.budget.low():
         console.warn(
-            f"{model}: masks for {report['proofs_left']} more proofs are left; then it must be compiled "
-            "again"
+            f"{model}: masks for {report['proofs_left']} more proofs are left; `zklemma rotate` gives it "
+            "fresh ones"
         )
     if as_json:
         return _emit(report)
@@ -238,10 +314,12 @@ def prove(
         return None
     *stages, total = found.seconds.items()
     parts = ", ".join(f"{name} {taken:.2f} s" for name, taken in stages)
+    secrets = {"secret": f"{secret} (opens what is private: keep it)"} if privacy.items else {}
     console.table(
         "Proved",
         {
             "proof": f"{output} ({console.size(report['proof_bytes'])})",
+            **secrets,
             "tokens": f"{report['tokens']}, of which {report['generated']} generated",
             "time": f"{total[1]:.2f} s to prove ({parts})",
             "memory": console.size(report["peak_rss_bytes"]),
@@ -250,24 +328,131 @@ def prove(
     )
 
 
+def _hexadecimal(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise UserError(f"--nonce {text}: not hexadecimal (an even number of 0-9, a-f)") from None
+
+
+def _visibility(private: bool, statement: Statement) -> dict[str, str]:
+    """What is private and what public, by name."""
+    names = {"weights": private, **{w: w in statement.digests for w in ("prompt", "output")}}
+    return {name: str(Visibility.PRIVATE if p else Visibility.PUBLIC) for name, p in names.items()}
+
+
+@command
+def reveal(
+    secret: Annotated[Path, typer.Argument(help="The file that prove kept beside a proof.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The opening to write.")],
+    what: Annotated[
+        list[Item] | None, typer.Option(help="What to reveal. [default: all that is private]")
+    ] = None,
+) -> None:
+    """Write what opens a private prompt or output, for `verify --reveal`."""
+    from ..runtime import disclosure, files
+
+    if output.resolve() == secret.resolve():
+        raise UserError(f"{output}: the opening can not take the place of the secret")
+    files.require_writable(output)
+    kept = disclosure.decode(files.read(secret), str(secret))
+    names = [str(item) for item in what or kept]
+    for name in names:
+        if name not in kept:
+            raise UserError(f"{secret}: it opens no {name}, only {' and '.join(kept)}")
+    with files.atomic_write(output) as file:
+        file.write(disclosure.encode({name: kept[name] for name in names}))
+
+
+@command
+def rotate(
+    model: Annotated[Path, typer.Argument(help="The artifact (.zkl) whose masks run out.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The artifact to write (.zkl).")],
+    vk: Annotated[
+        Path | None, typer.Option(help="The verifying key to write. [default: beside the artifact]")
+    ] = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Commit the same weights under fresh masks, with a key that is linked to the old one."""
+    from ..runtime.budget import files_beside
+    from ..runtime.keys import load_artifact
+
+    vk = vk or output.with_suffix(".vk")
+    # Older proofs still need the older key.
+    _check_outputs(output, vk, model, model.with_suffix(".vk"), *files_beside(model))
+
+    from ..runtime import rotation
+    from ..runtime.kernels.memory import keep_freed_memory
+
+    keep_freed_memory()
+    start = time.perf_counter()
+    old = load_artifact(model)
+    with console.Bar(list(rotation.STAGES), not quiet) as bar:
+        artifact = rotation.rotate(old, bar)
+    sizes = _save(artifact, output, vk)
+    report = {
+        "name": artifact.key.name,
+        "model_id": artifact.key.model_id,
+        "rotated_from": old.key.model_id,
+        "ancestors": [ancestor.digest.hex() for ancestor in artifact.key.ancestors],
+        **sizes,
+        "proofs_left": artifact.budget.proofs_left(),
+        "seconds": time.perf_counter() - start,
+        "peak_rss_bytes": console.peak_rss_bytes(),
+    }
+    if as_json:
+        return _emit(report)
+    console.table(
+        f"Rotated {report['name']}",
+        {
+            "model id": report["model_id"],
+            "rotated from": report["rotated_from"],
+            "proofs left": str(report["proofs_left"]),
+            "artifact": f"{output} ({console.size(report['artifact_bytes'])})",
+            "verifying key": f"{vk} ({console.size(report['vk_bytes'])})",
+            "time": f"{report['seconds']:.1f} s",
+        },
+    )
+
+
 @command
 def verify(
     key: Annotated[Path, typer.Argument(help="The verifying key (.vk) of the model.")],
     proof: Annotated[Path, typer.Argument(help="The proof.")],
+    model_id: Annotated[
+        str | None,
+        typer.Option(help="The model that the key must be of, or must have been rotated from."),
+    ] = None,
+    opening: Annotated[
+        Path | None, typer.Option("--reveal", help="What opens a private prompt or output.")
+    ] = None,
+    nonce: Annotated[
+        str | None, typer.Option(help="The bytes, in hexadecimal, that the proof has to carry.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Check a proof: exit status 0 if it is valid, 1 if not."""
     start = time.perf_counter()
     from ..runtime import files
     from ..runtime.keys import load_key
+    from ..runtime.verifier import check_identity
     from ..runtime.verifier import verify as check
 
     model = load_key(key)
     data = files.read(proof)
+    opened: dict[str, Any] = {}
+    if opening:
+        from ..runtime import disclosure
+
+        opened = disclosure.decode(files.read(opening), str(opening))
+    wanted = None if nonce is None else _hexadecimal(nonce)
     report: dict[str, Any] = {
         "valid": False,
         "reason": None,
         "model_id": model.model_id,
+        "pinned": None if model_id is None else False,
+        "rotated_from": None,
         "prompt": None,
         "output": None,
         "tokens": None,
@@ -277,27 +462,46 @@ def verify(
         "proof_bytes": len(data),
     }
     try:
-        model_id, content = files.decode_proof(data, str(proof))
-        if model_id != model.digest:
-            raise InvalidProof(f"the proof is one of model {model_id.hex()}, not of this key's")
+        if model_id is not None:
+            check_identity(model, model_id)
+            report["pinned"] = True
+            pinned = bytes.fromhex(model_id).hex()
+            report["rotated_from"] = pinned if pinned != model.model_id else None
+        claimed, content = files.decode_proof(data, str(proof))
+        if claimed != model.digest:
+            older = any(ancestor.digest == claimed for ancestor in model.ancestors)
+            hint = ", but of one that it was rotated from: check it with the older key" * older
+            raise InvalidProof(
+                f"the proof is one of model {claimed.hex()}, not of this key's{hint}"
+            )
         verified = check(model, content)
+        statement = verified.statement
+        if wanted is not None and statement.nonce != wanted:
+            raise InvalidProof(
+                f"the proof carries the nonce {statement.nonce.hex() or 'of no bytes'}"
+            )
+        shown = {
+            what: disclosure.tokens(statement, what, found, model.parameters)
+            for what, found in opened.items()
+        }
     except InvalidProof as error:
         report["reason"] = console.one_line(str(error))
     else:
-        statement = verified.statement
-        prompt, output = statement.tokens[: statement.prompt], statement.tokens[statement.prompt :]
+        prompt = shown.get("prompt", statement.prompt_tokens)
+        output = shown.get("output", statement.output_tokens)
+        known = [] if prompt is None else list(prompt)
         report |= {
             "valid": True,
-            "prompt": model.text(prompt),
-            "output": model.continuation(prompt, output),
-            "tokens": len(statement.tokens),
+            "prompt": None if prompt is None else model.text(prompt),
+            "output": None if output is None else model.continuation(known, output),
+            "tokens": statement.prompt + statement.generated,
+            "prompt_tokens": statement.prompt,
             "generated": statement.generated,
-            "token_ids": list(statement.tokens),
-            "visibility": {
-                "weights": "private" if model.private else "public",
-                "prompt": "public",
-                "output": "public",
-            },
+            "token_ids": None if None in (prompt, output) else [*known, *(output or ())],
+            "visibility": _visibility(model.private, statement),
+            "digests": {what: digest.hex() for what, digest in statement.digests.items()},
+            "revealed": list(shown),
+            "nonce": statement.nonce.hex(),
             "hiding": statement.hiding,
             "security_bits": verified.security_bits,
         }
@@ -320,9 +524,12 @@ def _print_verdict(name: str, report: dict[str, Any]) -> None:
 
 @command
 def inspect(
-    path: Annotated[Path, typer.Argument(help="A .zkl, .vk or proof file.")],
+    path: Annotated[Path, typer.Argument(help="A .zkl, .vk, proof or opening file.")],
     check: Annotated[
-        bool, typer.Option("--check", help="Verify a key's proof that its weights are in range.")
+        bool,
+        typer.Option(
+            "--check", help="Verify a key's proof that its weights are in range, and its links."
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -355,6 +562,29 @@ def security(
         "Soundness terms, in bits", {name: f"{value:.2f}" for name, value in bits.items()}
     )
     console.table("Altogether", {name: console.value(found) for name, found in report.items()})
+
+
+@command
+def bench(
+    model: Annotated[str, typer.Argument(help="gemma3-270m or gemma3-1b.")],
+    tokens: Annotated[int, typer.Option(help="Tokens of one proof, prompt and output.")],
+    generated: Annotated[int, typer.Option(help="How many of them are generated.")] = 1,
+    cache: Annotated[
+        Path | None,
+        typer.Option(help="Where models are kept. [default: ~/.cache/zklemma]"),
+    ] = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Measure compile, prove and verify on random weights in a real model's shape."""
+    from .bench import bench, default_cache, rows
+
+    report = bench(model, tokens, generated, cache or default_cache(), quiet)
+    if as_json:
+        return _emit(report)
+    host = report["machine"]
+    title = f"{model}, {tokens} tokens, {generated} generated, {host['cpu']}, {host['cores']} cores"
+    console.table(title, rows(report))
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

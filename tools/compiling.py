@@ -51,9 +51,10 @@ def compile(
     run_passes(Context(), module, TO_QUANT)
     scale = logits_scale(module)
     circuit, program = lower(module)
+    private_circuit, private_program = lower(module, private_tokens=True)
     clock.start("weights")
     params = param_arrays(circuit, quantized_weights(checkpoint, module))
-    parameters = choose_parameters(circuit, max_tokens, private)
+    parameters = choose_parameters([circuit, private_circuit], max_tokens, private)
     weights = CommittedWeights(circuit, parameters, params, WeightMasks.fresh(circuit, parameters))
     key = VerifyingKey(
         name=_name(source),
@@ -61,6 +62,7 @@ def compile(
         code=parameters.to_list(),
         weight_root=weights.root,
         circuit_bytes=encode_circuit(circuit),
+        private_circuit_bytes=encode_circuit(private_circuit),
         tokenizer_json=checkpoint.tokenizer_json,
         range_proof=prove_ranges(circuit, parameters, weights),
     )
@@ -84,7 +86,8 @@ def compile(
     meta = {"eos": _end_tokens(checkpoint), "fidelity": dict(measured)}
     budget = MemoryBudget(key)
     budget.spend()  # What the range proof opened.
-    artifact = Artifact(key, encode_program(program), params, weights.masks, meta, budget)
+    programs = encode_program(program), encode_program(private_program)
+    artifact = Artifact(key, *programs, params, weights.masks, meta, budget)
     return artifact, report
 
 

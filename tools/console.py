@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import resource
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -22,6 +25,10 @@ SHARES = {
     "lower": 12,
     "weights": 16,
     "fidelity": 15,
+    "old weights": 10,
+    "new weights": 10,
+    "ranges": 20,
+    "link": 6,
 }
 
 
@@ -69,19 +76,29 @@ def value(found: Any) -> str:
 
 def statement(name: str, report: Mapping[str, Any]) -> str:
     """What a valid proof says, in words."""
-    weights = report["visibility"]["weights"]
+    private = [what for what, found in report["visibility"].items() if found == "private"]
     if report["hiding"]:
-        secrecy = f"The weights stay {weights}: the proof reveals nothing more."
+        secrecy = f"Private: {', '.join(private)}. The proof reveals nothing more about them."
     else:
         secrecy = (
             "The verifier needs no weights, but this proof is not hiding: "
             "it may reveal something about them."
         )
+    ancestor = f"rotated from {report['rotated_from']},\n" if report["rotated_from"] else ""
+    said = {}
+    for what in ("prompt", "output"):
+        text = report[what]
+        digest = report["digests"].get(what)
+        said[what] = f"private, digest {digest}" if text is None else quote(text)
+        if what in report["revealed"]:
+            said[what] += "\n    (revealed: it opens the proof's digest)"
+    most = "at most " * ("prompt" in report["digests"])
+    carried = f"Nonce: {report['nonce']}\n" if report["nonce"] else ""
     return printable(
-        f"The model {name}, id {report['model_id']},\n"
-        f"given the prompt\n    {quote(report['prompt'])}\n"
-        f"answers greedily, {report['generated']} tokens long,\n    {quote(report['output'])}\n"
-        f"Security: {report['security_bits']} bits. {secrecy}\n"
+        f"The model {name}, id {report['model_id']},\n{ancestor}"
+        f"given the prompt, {most}{report['prompt_tokens']} tokens long,\n    {said['prompt']}\n"
+        f"answers greedily, {report['generated']} tokens long,\n    {said['output']}\n"
+        f"{carried}Security: {report['security_bits']} bits. {secrecy}\n"
         f"Proof: {size(report['proof_bytes'])}, checked in {report['seconds']:.2f} s."
     )
 
@@ -98,6 +115,15 @@ def peak_rss_bytes() -> int:
     """The most memory that this process has held."""
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    model = platform.processor() or platform.machine()
+    if (cpuinfo := Path("/proc/cpuinfo")).exists():
+        names = [x for x in cpuinfo.read_text().splitlines() if x.startswith("model name")]
+        model = names[0].partition(":")[2].strip() if names else model
+    return {"cpu": model, "cores": len(os.sched_getaffinity(0))}
 
 
 class Bar:

@@ -7,17 +7,19 @@ import math
 from pathlib import Path
 from typing import Any
 
-from ..runtime import files
+from ..runtime import disclosure, files
 from ..runtime.keys import VerifyingKey, load_artifact
 from ..runtime.protocol.channel import Reader
 from ..runtime.protocol.statement import read_statement
+from ..runtime.verifier import check_links
 from ..schema.circuit import GENERATED, TOKENS, Circuit, Shape
 
 
 def describe(path: Path, check: bool = False) -> dict[str, Any]:
-    """The facts about a .zkl, .vk or proof file, by name; ``kind`` says which it is.
+    """The facts about a .zkl, .vk, proof or opening file, by name; ``kind`` says which it is.
 
-    With ``check`` a key's proof of the weights' ranges is verified; `InvalidProof` if it does not hold.
+    With ``check`` a key's proof of the weights' ranges and its links are verified; `InvalidProof` if one does
+    not hold.
     """
     data = files.read(path)
     kind = files.identify(None, data, str(path))
@@ -36,8 +38,13 @@ def describe(path: Path, check: bool = False) -> dict[str, Any]:
             "prompt_tokens": statement.prompt,
             "generated_tokens": statement.generated,
             "hiding": statement.hiding,
+            "private": {what: digest.hex() for what, digest in statement.digests.items()},
+            "nonce": statement.nonce.hex(),
             "token_ids": list(statement.tokens),
         }
+    if kind is files.OPENING:
+        opened = disclosure.decode(data, str(path))
+        return report | {what: f"{found.rows.shape[1]} cells" for what, found in opened.items()}
     if kind is files.KEY:
         return report | _key(VerifyingKey.decode(data, str(path)), check)
     artifact = load_artifact(path)
@@ -51,6 +58,7 @@ def describe(path: Path, check: bool = False) -> dict[str, Any]:
 def _key(key: VerifyingKey, check: bool) -> dict[str, Any]:
     if check:
         key.check_ranges()
+        check_links(key)
     return {
         "model_id": key.model_id,
         "name": key.name,
@@ -58,6 +66,8 @@ def _key(key: VerifyingKey, check: bool) -> dict[str, Any]:
         "weights": "private" if key.private else "public",
         "weight_root": key.weight_root.hex(),
         "weight_ranges": "proved and checked" if check else "proved; check with --check",
+        "links": len(key.ancestors),
+        "ancestors": [ancestor.digest.hex() for ancestor in key.ancestors],
         "circuit_sha256": hashlib.sha256(key.circuit_bytes).hexdigest(),
         "circuit_bytes": len(key.circuit_bytes),
         "tokenizer_sha256": hashlib.sha256(key.tokenizer_json).hexdigest(),
@@ -74,6 +84,7 @@ def _circuit(circuit: Circuit) -> dict[str, Any]:
 
     witness = sum(cells(column.axes) for column in circuit.home("witness"))
     lookups = sum(cells(lookup.exprs[0].axes) for lookup in circuit.lookups)
+    lookups += sum(cells(gather.index.axes) for gather in circuit.gathers)
     return {
         "max_tokens": circuit.max_tokens,
         "axes": {
@@ -83,6 +94,7 @@ def _circuit(circuit: Circuit) -> dict[str, Any]:
         "einsums": len(circuit.einsums),
         "lookup_relations": len(circuit.lookups),
         "linears": len(circuit.linears),
+        "gathers": len(circuit.gathers),
         "tables": {table.name: table.rows for table in circuit.tables},
         "weight_cells": sum(cells(column.axes) for column in circuit.home("param")),
         "witness_cells_at_max_tokens": witness,

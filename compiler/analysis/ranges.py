@@ -16,7 +16,11 @@ Virtual columns get the interval of their definition. Two products need more tha
 
 `zk.einsum` carries such a limit on its products in `limit`.
 
-Errors: `UserError` naming the module of a relation whose bound reaches the prime.
+A gather needs no bound: where a value equals a row of its source in the field, it has that row's
+interval, which must be inside the one that the value's columns declare.
+
+Errors: `UserError` naming the module of a relation whose bound reaches the prime, or of a gather
+whose rows may leave their value's range.
 """
 
 from __future__ import annotations
@@ -26,7 +30,7 @@ from dataclasses import dataclass, field
 from math import isqrt
 
 from ...dialects.nn import module_path
-from ...dialects.zk import DefineOp, EinsumOp, LinearOp, Relation, SystemOp
+from ...dialects.zk import ColumnOp, DefineOp, EinsumOp, GatherOp, LinearOp, Relation, SystemOp
 from ...errors import UserError
 from ...schema.circuit import PRIME, Axis, Expr, Product
 
@@ -95,13 +99,20 @@ class SystemRanges(Ranges):
 
     @staticmethod
     def of(system: SystemOp) -> SystemRanges:
-        columns, axes, defines = system.columns, system.axes, system.defines
+        return SystemRanges.over(system.columns, system.axes, system.defines, system.tokens)
 
+    @staticmethod
+    def over(
+        columns: Mapping[str, ColumnOp],
+        axes: Mapping[str, Axis],
+        defines: Mapping[str, DefineOp],
+        max_tokens: int,
+    ) -> SystemRanges:
         def column(name: str) -> tuple[tuple[str, ...], Interval]:
             op = columns[name]
             return op.axis_names, ranges.defined(name, defines) or op.range
 
-        ranges = SystemRanges(column, lambda axis: axis_size(axes[axis], system.tokens))
+        ranges = SystemRanges(column, lambda axis: axis_size(axes[axis], max_tokens))
         return ranges
 
     def defined(self, name: str, defines: Mapping[str, DefineOp]) -> Interval | None:
@@ -128,6 +139,16 @@ class SystemRanges(Ranges):
                 "field's prime; use fewer bits for what enters it"
             )
         return max(1, bound)
+
+    def gather(self, relation: GatherOp) -> None:
+        """`UserError` where a row of the source may be outside the range of the value."""
+        low, high = self.expr(relation.value.data)
+        least, most = self.expr(relation.source.data)
+        if least < low or most > high:
+            raise UserError(
+                f"{_where(relation)}: rows may hold {least} .. {most}, but their value is declared "
+                f"to be in {low} .. {high}; declare the range of the source"
+            )
 
 
 def _where(relation: Relation) -> str:

@@ -1,4 +1,5 @@
-"""`bound-relations`: writes the no-wrap bound of `analysis.ranges` on every einsum and linear.
+"""`bound-relations`: writes the no-wrap bound of `analysis.ranges` on every einsum and linear, and
+checks that gathered values have the ranges of what they are gathered from.
 
 It runs before `virtualize`: a value and its limbs are one column then, whose interval is tight.
 """
@@ -11,7 +12,7 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
-from ...dialects.zk import EinsumOp, LinearOp, MagnitudeAttr, SystemOp
+from ...dialects.zk import EinsumOp, GatherOp, LinearOp, MagnitudeAttr, SystemOp
 from ..analysis.ranges import SystemRanges
 
 
@@ -28,3 +29,5 @@ class BoundRelations(ModulePass):
                 for relation in system.relations:
                     if isinstance(relation, EinsumOp | LinearOp):
                         relation.bound = MagnitudeAttr(ranges.relation(relation))
+                    elif isinstance(relation, GatherOp):
+                        ranges.gather(relation)

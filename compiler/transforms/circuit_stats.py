@@ -5,9 +5,9 @@ as committed, so that the effect of a pass is the difference of two runs. All nu
 largest shape:
 
     param_cells, witness_cells   committed cells, without padding
-    lookups                      cells looked up, over all lookups and ranges
+    lookups                      cells looked up, over all lookups, ranges and gathers (one a row)
     einsums, linears, ...        relations of each kind
-    table_rows                   rows over all tables
+    table_rows                   rows over all tables and all sources of gathers
     products                     multiplications of all einsums, were they computed one by one
     messages                     field elements of the sumchecks: 3 n (n + 1) / 2 + 4 n for LogUp-GKR
                                  with n = log2(lookups + table_rows), 3 a variable and 3 values a
@@ -26,7 +26,7 @@ from xdsl.dialects.builtin import DictionaryAttr, IntegerAttr, ModuleOp, i64
 from xdsl.passes import ModulePass
 
 from ...dialects import circuit, zk
-from ...schema.circuit import Shape
+from ...schema.circuit import Expr, Shape
 from .pack_columns import largest_shape
 
 STATS = "stats"
@@ -60,6 +60,7 @@ def statistics(system: circuit.SystemOp | zk.SystemOp, shape: Shape) -> dict[str
         home = "witness" if column.home.data == "virtual" else column.home.data
         committed[home] += cells(column.axis_names)
     counts: Counter[str] = Counter()
+    sources: set[Expr] = set()
     variables = 0
     for op in system.relations:
         if isinstance(op, zk.EinsumOp | circuit.EinsumOp):
@@ -71,9 +72,14 @@ def statistics(system: circuit.SystemOp | zk.SystemOp, shape: Shape) -> dict[str
         elif isinstance(op, zk.RangeOp | zk.LookupLike):
             counts["lookup_relations"] += 1
             counts["lookups"] += cells(next(iter(op.expressions())).axes)
+        elif isinstance(op, zk.GatherLike):
+            counts["gathers"] += 1
+            counts["lookups"] += cells(op.index.data.axes)
+            sources.add(op.source.data)
         else:
             counts["linears"] += 1
     rows = sum(part.count for table in system.tables.values() for part in table.rows)
+    rows += sum(cells(source.axes[:1]) for source in sources)
     depth = _bits(counts["lookups"] + rows)
     messages = 3 * depth * (depth + 1) // 2 + 4 * depth
     messages += 3 * variables + 3 * counts["einsums"]
@@ -85,6 +91,7 @@ def statistics(system: circuit.SystemOp | zk.SystemOp, shape: Shape) -> dict[str
         "lookup_relations": counts["lookup_relations"],
         "einsums": counts["einsums"],
         "linears": counts["linears"],
+        "gathers": counts["gathers"],
         "products": counts["products"],
         "tables": len(system.tables),
         "table_rows": rows,

@@ -1,8 +1,8 @@
 """`lower-zk-to-circuit`: the final circuit, once everything that needs a pass has been through it.
 
 Virtual columns must be gone (`virtualize`), bounds written (`bound-relations`) and ranges looked up
-in tables (`merge-tables`). Prompt and output are revealed: the circuit reads their token ids as
-public inputs.
+in tables (`merge-tables`). Prompt and output are revealed: either both are public inputs, whose
+token ids the circuit reads by index, or both are columns, which `circuit.reveal` names.
 
 Errors: `UserError` naming the pass that is missing.
 """
@@ -20,6 +20,7 @@ from xdsl.rewriter import Rewriter
 from ...dialects import circuit, zk
 from ...dialects.nn import module_path
 from ...errors import UserError
+from ...schema.circuit import REVEALS
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,10 @@ class LowerZkToCircuit(ModulePass):
 def _lower(system: zk.SystemOp) -> circuit.SystemOp:
     if system.defines:
         raise UserError(f"column {next(iter(system.defines))} is virtual; run virtualize first")
-    revealed = {
-        op.what.data for op in system.constrain.body.block.ops if isinstance(op, zk.RevealOp)
-    }
-    if revealed != {"prompt", "output"}:
-        raise UserError("prompt and output must be revealed: hidden tokens are not supported")
+    revealed = {op.what.data: op.names for op in system.reveals}
+    if set(revealed) != set(REVEALS):
+        raise UserError("the prompt and the output must be revealed, through columns or not")
+    columns = [circuit.RevealOp(what, names) for what, names in revealed.items() if names]
     compute = system.compute
     compute.detach()
     return circuit.SystemOp(
@@ -51,6 +51,7 @@ def _lower(system: zk.SystemOp) -> circuit.SystemOp:
             *(_column(column) for column in system.columns.values()),
             *(circuit.TableOp(t.sym_name.data, t.rows.data) for t in system.tables.values()),
             *(_relation(relation) for relation in system.relations),
+            *columns,
             compute,
         ],
     )
@@ -68,6 +69,8 @@ def _relation(relation: zk.Relation) -> Operation:
         return circuit.LookupOp(
             relation.label, relation.table_name, list(relation.expressions()), module=path
         )
+    if isinstance(relation, zk.GatherOp):
+        return circuit.GatherOp(relation.label, *relation.expressions(), module=path)
     if isinstance(relation, zk.EinsumOp | zk.LinearOp) and relation.bound is not None:
         bound = relation.bound.data
         if isinstance(relation, zk.LinearOp):

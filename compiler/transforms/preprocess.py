@@ -13,6 +13,22 @@ becomes a step that computes and the relations that check it (never by computing
 * argmax      best - logit_j - [j < token] >= 0 by limbs, and 0 at j = token: the token is the
   lowest index with the largest logit. `best` needs no range: it equals logit_token, an integer.
 
+Prompt and output are inputs that relations read by index or, with `private-tokens`, columns of the
+witness, of which the statement shows what is public:
+
+* prompt      `ids` is the token at each position. `prompt.before` b in {0, 1} and
+  0 <= 2^k b + position - length < 2^k, with 2^k no less than the positions, make b = 1 exactly where
+  position < length; `prompt.ids` = b ids is the prompt and zeros after it;
+* embed       rows are gathered from the table at `ids`, which makes each a token's;
+* select      rows are gathered at position length + step - 1. Positions count from 0, so the first
+  one makes length >= 1 and the last makes it end within the proof's positions;
+* argmax      `rows` are gathered from the table at `output.ids` and give best = logit_token. Over V
+  tokens, V (best - logit_j) + j - token >= 0 by limbs orders (logit, -index) by one number: j and
+  token differ by less than V, so it says best >= logit_j, and j >= token where they are equal,
+  which is the lowest index with the largest logit;
+* output      each token of it is gathered from `ids` at position length + step: what was generated
+  is what later positions read. The last one has a position too.
+
 Values are virtual columns with definitions; only hints (limbs, remainders, table outputs) are
 committed. Axes are named after what they mean; heads are split into (kv, group), so that query head
 h = kv * groups + group reads key/value head kv by not reading `group`.
@@ -39,13 +55,16 @@ from ...dialects.affine_expr import added, affine, read, scaled
 from ...dialects.nn import module_path
 from ...dialects.table_expr import evaluate
 from ...errors import UserError
-from ...schema.circuit import GENERATED, TOKENS, Expr, Index, Product, Shape, Term
-from ...schema.program import limb_widths
+from ...schema.circuit import GENERATED, TOKENS, Axis, Expr, Index, Product, Shape, Term
+from ...schema.program import LIMB_BITS, limb_widths
 from ..analysis.head_axes import Axes, infer_axes
-from ..analysis.ranges import attend_limit, rms_norm_limit
+from ..analysis.ranges import SystemRanges, attend_limit, rms_norm_limit
 
 LAYER_PREFIX = re.compile(r"^(model(\.|$))?(layers\.(\{layer\}|\d+)(\.|$))?")
 LAYER_NUMBER = re.compile(r"\blayers\.\d+\.")
+# The columns of prompt and output, where they are columns.
+IDS, LENGTH, BEFORE = "ids", "prompt.length", "prompt.before"
+PROMPT, OUTPUT = "prompt.ids", "output.ids"
 OWN_MODULE = {"matmul", "rms_norm", "table", "argmax", "embed"}
 
 
@@ -54,10 +73,11 @@ class Preprocess(ModulePass):
     """Replaces a `quant` function by a `zk.system`."""
 
     name = "preprocess"
+    private_tokens: bool = False
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for function in [f for f in op.body.ops if isinstance(f, FuncOp)]:
-            system = _Builder(function.body.block).system()
+            system = _Builder(function.body.block, self.private_tokens).system()
             op.body.block.insert_op_before(system, function)
             function.detach()
             function.erase()
@@ -77,6 +97,7 @@ class Value:
 @dataclass
 class _Builder:
     block: Block
+    private_tokens: bool
     sizes: dict[str, int | str] = field(default_factory=dict)
     columns: dict[str, zk.ColumnOp] = field(default_factory=dict)
     tables: dict[str, zk.TableOp] = field(default_factory=dict)
@@ -113,6 +134,8 @@ class _Builder:
             self.sizes[axis] = size
         parts: list[list[zk.StepOp]] = [[]]
         self.steps = parts[0]
+        if self.private_tokens:
+            self.prompt()
         for op in self.block.ops:
             if isinstance(op, quant.LayersOp):
                 parts += [[], []]
@@ -121,7 +144,8 @@ class _Builder:
                 self.steps = parts[2]
             else:
                 self.convert(op)
-        reveals = [zk.RevealOp("prompt"), zk.RevealOp("output")]
+        prompt, output = ((LENGTH, PROMPT), (OUTPUT,)) if self.private_tokens else ((), ())
+        reveals = [zk.RevealOp("prompt", prompt), zk.RevealOp("output", output)]
         before, body, after = parts
         return zk.SystemOp(
             self.max_tokens,
@@ -181,17 +205,61 @@ class _Builder:
         value = self.values[delta]
         return read(value.name, ("layer", *value.axes), layer=index)
 
+    # Prompt and output as columns
+
+    def prompt(self) -> None:
+        """The token at each position, the prompt's length, and the prompt by itself."""
+        self.where = "prompt"
+        bits = max(1, (self.max_tokens - 1).bit_length())
+        if bits > LIMB_BITS:
+            raise UserError(f"with private tokens at most {1 << LIMB_BITS} positions are proved")
+        highest = self.size_of("vocabulary") - 1
+        ids = self.witness(IDS, ("token",), 0, highest)
+        length = self.witness(LENGTH, (), 1, self.max_tokens)
+        before = self.witness(BEFORE, ("token",), 0, 1)
+        prompt = self.witness(PROMPT, ("token",), 0, highest)
+        position = self.counter("position", "token", self.max_tokens)
+        distance = added(("token",), scaled(1 << bits, before), position, scaled(-1, length))
+        self.range(f"{BEFORE}.range", 1, before)
+        self.range(f"{LENGTH}.range", bits, distance)
+        self.einsum(f"{PROMPT}.masked", prompt, [(before, ids)])
+        roles = {"ids": [IDS], "length": [LENGTH], "before": [BEFORE], "prompt": [PROMPT]}
+        self.step("prompt", (), IDS, ("token",), {}, roles)
+
+    def position_of_step(self, offset: int) -> Expr:
+        """length + step + offset: where a step of generation reads or writes."""
+        step = self.counter("step", "generated", self.max_tokens)
+        return added(("generated",), read(LENGTH, ()), step, _constant(offset))
+
+    def counter(self, name: str, axis: str, size: int) -> Expr:
+        """The public column of an axis's own indices."""
+        return read(self.public(name, (axis,), 0, size - 1, contents=[axis]), (axis,))
+
+    def rows(self, name: str, index: Expr, axes: Axes, source: Expr) -> Expr:
+        """Committed rows of a source, of its range, one for each cell of an index."""
+        sizes = {axis: Axis(axis, size) for axis, size in self.sizes.items()}
+        defines = {op.target: op for op in self.constraints if isinstance(op, zk.DefineOp)}
+        ranges = SystemRanges.over(self.columns, sizes, defines, self.max_tokens)
+        rows = self.witness(f"{name}.rows", axes, *ranges.expr(source))
+        self.gather(f"{name}.row", index, rows, source)
+        return rows
+
     # Operations: `result` is the operation whose result is the value
 
     def embed(self, op: quant.EmbedOp, result: Operation) -> None:
         shift = op.shift.value.data
         table = self.parameter(op.table, op.table)
         axes = self.axes[op.result]
-        row = read(table.name, table.axes, vocabulary=Index("token", "token"))
         bounds = table.low << shift, table.high << shift
         name = self.name(op)
+        committed: dict[str, Sequence[str]] = {}
+        if self.private_tokens:
+            row = self.rows(name, read(IDS, ("token",)), axes, table.expr)
+            committed = {"rows": [f"{name}.rows"]}
+        else:
+            row = read(table.name, table.axes, vocabulary=Index("token", "token"))
         self.virtual(op.result, name, scaled(1 << shift, affine(axes, row.terms)), bounds)
-        self.step("embed", (table.name,), name, axes, {"shift": shift}, {})
+        self.step("embed", (table.name,), name, axes, {"shift": shift}, committed)
 
     def rms_norm(self, op: quant.RmsNormOp, result: Operation) -> None:
         x, gain = self.values[op.x], self.parameter(op.gain, op.gain)
@@ -391,11 +459,20 @@ class _Builder:
 
     def select(self, op: quant.SelectOp, result: Operation) -> None:
         x, name, axes = self.values[op.x], self.name(op), self.axes[op.result]
+        if self.private_tokens:
+            chosen = self.rows(name, self.position_of_step(-1), axes, x.expr)
+            limits = self.columns[f"{name}.rows"].range
+            self.values[op.result] = Value(name, axes, *limits, chosen)
+            self.step("select", (x.name,), name, axes, {}, {"rows": [f"{name}.rows"]})
+            return
         chosen = read(x.expr.terms[0].column, x.axes, token=Index("window", "generated"))
         self.virtual(op.result, name, chosen, (x.low, x.high), axes=axes)
         self.step("select", (x.name,), name, axes, {}, {})
 
     def argmax(self, op: quant.ArgmaxOp, result: Operation) -> None:
+        if self.private_tokens:
+            self.argmax_of_columns(op)
+            return
         x, table = self.values[op.x], self.parameter(op.table, op.table)
         name, width = self.name(op), op.width.value.data
         cells = ("generated", "vocabulary")
@@ -414,6 +491,31 @@ class _Builder:
         committed = {"best": [f"{name}.best"], "limbs": limbs}
         inputs = (x.name, table.name)
         self.step("argmax", inputs, name, ("generated",), {"width": width}, committed)
+
+    def argmax_of_columns(self, op: quant.ArgmaxOp) -> None:
+        """The argmax whose token is a column, and its place among the positions."""
+        x, table = self.values[op.x], self.parameter(op.table, op.table)
+        name, count = self.name(op), self.size_of("vocabulary")
+        width = op.width.value.data + (count - 1).bit_length()
+        largest = self.size_of(table.axes[-1]) * max(-x.low, x.high) * max(-table.low, table.high)
+        cells, one = ("generated", "vocabulary"), ("generated",)
+        token = self.witness(OUTPUT, one, 0, count - 1)
+        rows = self.rows(name, token, ("generated", table.axes[-1]), table.expr)
+        best = self.witness(f"{name}.best", one, -largest, largest)
+        self.einsum(f"{name}.attained", best, [(x.expr, rows)])
+        order, limbs = self.limbs(f"{name}.limb", cells, width)
+        index = self.counter("vocabulary_index", "vocabulary", count)
+        ahead = added(cells, scaled(count, best), index, scaled(-1, token), scaled(-1, order))
+        self.einsum(f"{name}.order", ahead, [(x.expr, table.expr)], factor=count)
+        self.gather(f"{OUTPUT}.fed", self.position_of_step(0), token, read(IDS, ("token",)))
+        committed = {
+            "ids": [OUTPUT],
+            "rows": [f"{name}.rows"],
+            "best": [f"{name}.best"],
+            "limbs": limbs,
+        }
+        options = {"width": width, "scale": count}
+        self.step("argmax", (x.name, table.name), name, one, options, committed)
 
     # Parts of operations
 
@@ -555,8 +657,9 @@ class _Builder:
         lhs: Expr,
         products: Sequence[tuple[Expr, ...]],
         limit: int | None = None,
+        factor: int = 1,
     ) -> None:
-        contents = [Product(1, factors) for factors in products]
+        contents = [Product(factor, factors) for factors in products]
         self.constraints.append(zk.EinsumOp(name, lhs, contents, limit, module=self.where))
 
     def lookup(self, name: str, table: str, *exprs: Expr) -> None:
@@ -564,6 +667,12 @@ class _Builder:
 
     def linear(self, name: str, expr: Expr) -> None:
         self.constraints.append(zk.LinearOp(name, expr, module=self.where))
+
+    def range(self, name: str, bits: int, expr: Expr) -> None:
+        self.constraints.append(zk.RangeOp(name, bits, expr, module=self.where))
+
+    def gather(self, name: str, index: Expr, value: Expr, source: Expr) -> None:
+        self.constraints.append(zk.GatherOp(name, index, value, source, module=self.where))
 
     def step(
         self,

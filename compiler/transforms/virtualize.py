@@ -28,6 +28,7 @@ from ...dialects.zk import (
     DefineOp,
     EinsumOp,
     ExprAttr,
+    GatherOp,
     LinearOp,
     LookupOp,
     ProductAttr,
@@ -81,6 +82,10 @@ class _Substitution:
             relation.exprs = ArrayAttr([ExprAttr(self.expand(e.data)) for e in relation.exprs])
         elif isinstance(relation, RangeOp | LinearOp):
             relation.expr = ExprAttr(self.expand(relation.expr.data))
+        elif isinstance(relation, GatherOp):
+            relation.index = ExprAttr(self.expand(relation.index.data))
+            relation.value = ExprAttr(self.expand(relation.value.data))
+            relation.source = ExprAttr(self.expand(relation.source.data))
 
     def expand_product(self, product: Product) -> Product:
         return replace(product, factors=tuple(map(self.expand, product.factors)))

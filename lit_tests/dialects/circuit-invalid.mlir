@@ -98,3 +98,59 @@ circuit.system over <"goldilocks"> max_tokens 8 {
   circuit.axis @token tokens
   circuit.column @x witness [token] in 0 to 7
 }
+
+// -----
+
+// CHECK: the value of a gather has the axes of its index, then those of a row of its source
+circuit.system over <"goldilocks"> max_tokens 8 {
+  circuit.axis @token tokens
+  circuit.axis @dim 4
+  circuit.column @x witness [token, dim] in 0 to 7
+  circuit.gather @z index <"token: 1"> value <"dim, token: x[token, dim]"> source <"token, dim: x[token, dim]">
+  zk.compute {
+    zk.layers {
+    }
+  }
+}
+
+// -----
+
+// CHECK: a circuit reveals columns
+circuit.system over <"goldilocks"> max_tokens 8 {
+  circuit.axis @token tokens
+  circuit.column @x witness [token] in 0 to 7
+  circuit.reveal "prompt"
+  zk.compute {
+    zk.layers {
+    }
+  }
+}
+
+// -----
+
+// CHECK: weights can not be revealed
+circuit.system over <"goldilocks"> max_tokens 8 {
+  circuit.axis @token tokens
+  circuit.column @x witness [token] in 0 to 7
+  circuit.reveal "weights" through ["x"]
+  zk.compute {
+    zk.layers {
+    }
+  }
+}
+
+// -----
+
+// CHECK: the prompt is revealed through columns of another form
+circuit.system over <"goldilocks"> max_tokens 8 {
+  circuit.axis @token tokens
+  circuit.axis @generated generated
+  circuit.column @ids witness [token] in 0 to 7
+  circuit.column @out witness [generated] in 0 to 7
+  circuit.reveal "prompt" through ["ids"]
+  circuit.reveal "output" through ["out"]
+  zk.compute {
+    zk.layers {
+    }
+  }
+}

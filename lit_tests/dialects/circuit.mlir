@@ -31,3 +31,28 @@ circuit.system over <"goldilocks"> max_tokens 64 {
     }
   }
 }
+
+// Prompt and output as columns.
+
+// CHECK:      circuit.gather @embed.row index <"token: ids[token]"> value <"token, dim: rows[token, dim]"> source <"vocabulary, dim: w[vocabulary, dim]"> {module = "model.embed"}
+// CHECK-NEXT: circuit.reveal "prompt" through ["prompt.length", "prompt.ids"]
+// CHECK-NEXT: circuit.reveal "output" through ["output.ids"]
+circuit.system over <"goldilocks"> max_tokens 64 {
+  circuit.axis @token tokens
+  circuit.axis @generated generated
+  circuit.axis @dim 8
+  circuit.axis @vocabulary 100
+  circuit.column @w param [vocabulary, dim] in -32768 to 32767
+  circuit.column @rows witness [token, dim] in -32768 to 32767
+  circuit.column @ids witness [token] in 0 to 99
+  circuit.column @prompt.length witness [] in 1 to 64
+  circuit.column @prompt.ids witness [token] in 0 to 99
+  circuit.column @output.ids witness [generated] in 0 to 99
+  circuit.gather @embed.row index <"token: ids[token]"> value <"token, dim: rows[token, dim]"> source <"vocabulary, dim: w[vocabulary, dim]"> {module = "model.embed"}
+  circuit.reveal "prompt" through ["prompt.length", "prompt.ids"]
+  circuit.reveal "output" through ["output.ids"]
+  zk.compute {
+    zk.layers {
+    }
+  }
+}

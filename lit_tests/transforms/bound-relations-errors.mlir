@@ -33,3 +33,26 @@ zk.system max_tokens 16 {
     zk.linear @steep <"token: 4294967296*x[token]">
   }
 }
+
+// -----
+
+// A gathered value is declared to be what its source can be, virtual columns by their definition.
+
+// CHECK: model.embed (row): rows may hold -16 .. 14, but their value is declared to be in -16 .. 13; declare the range of the source
+zk.system max_tokens 16 {
+  zk.axis @layer 2
+  zk.axis @token tokens
+  zk.axis @vocabulary 10
+  zk.column @table param [vocabulary] in -8 to 7
+  zk.column @wide virtual [vocabulary] in -100 to 100
+  zk.column @ids witness [token] in 0 to 9
+  zk.column @rows witness [token] in -16 to 13
+  zk.compute {
+    zk.layers {
+    }
+  }
+  zk.constrain {
+    zk.define @wide <"vocabulary: 2*table[vocabulary]">
+    zk.gather @row index <"token: ids[token]"> value <"token: rows[token]"> source <"vocabulary: wide[vocabulary]"> {module = "model.embed"}
+  }
+}

@@ -1,12 +1,16 @@
 // RUN: zk-opt %S/../../tests/lowering/tiny.mlir -p "preprocess,circuit-stats" | filecheck %s --check-prefix ALL
+// RUN: zk-opt %S/../../tests/lowering/tiny.mlir -p "preprocess{private-tokens=true},circuit-stats" | filecheck %s --check-prefix PRIVATE
 // RUN: zk-opt %S/../../tests/lowering/tiny.mlir -p "preprocess,virtualize,circuit-stats" | filecheck %s --check-prefix VIRTUAL
 // RUN: zk-opt %S/../../tests/lowering/tiny.mlir -p "preprocess,virtualize,dedup-lookups,circuit-stats" | filecheck %s --check-prefix DEDUP
 // RUN: zk-opt %S/../../tests/lowering/tiny.mlir -p "preprocess,virtualize,dedup-lookups,merge-tables,circuit-stats" | filecheck %s --check-prefix MERGE
 
 // What each pass saves: virtualize cells, dedup-lookups lookups, merge-tables rows (before it, ranges
-// have no table).
+// have no table). With private tokens there are gathers, each a lookup a row: of 16 tokens,
+// and for each of 8 steps of what it reads, of its token and of that token's place, from 40 + 16 + 16
+// rows of three sources.
 
 // ALL:     witness_cells = 109672 : i64, lookups = 60544 : i64, {{.*}} tables = 16 : i64, table_rows = 606308 : i64
+// PRIVATE: witness_cells = 110433 : i64, lookups = 60936 : i64, {{.*}} gathers = 4 : i64, {{.*}} tables = 16 : i64, table_rows = 606380 : i64
 // VIRTUAL: witness_cells = 65576 : i64, lookups = 60544 : i64
 // DEDUP:   witness_cells = 65576 : i64, lookups = 59392 : i64, {{.*}} table_rows = 606308 : i64
 // MERGE:   witness_cells = 65576 : i64, lookups = 59392 : i64, {{.*}} tables = 16 : i64, table_rows = 429893 : i64

@@ -1,10 +1,11 @@
 // RUN: zk-opt %S/../../tests/lowering/tiny.mlir -p "lower-to-circuit,circuit-stats" | filecheck %s
+// RUN: zk-opt %S/../../tests/lowering/tiny.mlir -p "lower-to-circuit{private-tokens=true},circuit-stats" | filecheck %s --check-prefix PRIVATE
 
 // A whole small model: three layers, two key/value heads of two query heads each, window 3. The
 // statistics at 16 positions, 8 of which generate, are pinned: a change here is a change of cost.
 
 // CHECK:      circuit.system over <"goldilocks"> max_tokens 16 attributes {cells = array<i64: {{[0-9]+, [0-9]+}}>,
-// CHECK-SAME: stats = {columns = 161 : i64, param_cells = 8960 : i64, witness_cells = 65576 : i64, lookups = 59392 : i64, lookup_relations = 109 : i64, einsums = 42 : i64, linears = 10 : i64, products = 201232 : i64, tables = 16 : i64, table_rows = 429893 : i64, messages = 817 : i64}
+// CHECK-SAME: stats = {columns = 161 : i64, param_cells = 8960 : i64, witness_cells = 65576 : i64, lookups = 59392 : i64, lookup_relations = 109 : i64, einsums = 42 : i64, linears = 10 : i64, gathers = 0 : i64, products = 201232 : i64, tables = 16 : i64, table_rows = 429893 : i64, messages = 817 : i64}
 
 // CHECK:      circuit.axis @kv 2
 // CHECK-NEXT: circuit.axis @group 2
@@ -32,3 +33,16 @@
 // CHECK-NEXT:   zk.layers {
 // CHECK:        zk.step "softmax" ["self_attn.scores"] to "self_attn.softmax" ["kv", "group", "token", "source"]
 // CHECK:      zk.step "argmax" ["norm", "embed_tokens.weight"] to "lm_head" ["generated"]
+
+// With private tokens: a few columns for the prompt and the output, gathered rows, one more limb of
+// each logit's order.
+
+// PRIVATE:      circuit.system over <"goldilocks"> max_tokens 16 attributes {cells = array<i64: {{[0-9]+, [0-9]+}}>,
+// PRIVATE-SAME: stats = {columns = 172 : i64, param_cells = 8960 : i64, witness_cells = 66465 : i64, lookups = 59784 : i64, lookup_relations = 112 : i64, einsums = 44 : i64, linears = 9 : i64, gathers = 4 : i64, products = 201376 : i64, tables = 18 : i64, table_rows = 430031 : i64, messages = 823 : i64}
+// PRIVATE:      circuit.column @prompt.length witness [] in 1 to 16 {module = "prompt", blocks = array<i64: {{[0-9]+}}, 7>}
+// PRIVATE-NOT:  below-next
+// PRIVATE-NOT:  token(token)
+// PRIVATE-NOT:  (generated)
+// PRIVATE:      circuit.gather @norm.select.row index <"generated: prompt.length[] + step[generated] - 1"> value <"generated, channel: norm.select.rows[generated, channel]"> source <"token, channel: 64*embed_tokens.rows[token, channel] + post_attention_layernorm.limb0[*, token, channel]
+// PRIVATE:      circuit.reveal "prompt" through ["prompt.length", "prompt.ids"]
+// PRIVATE-NEXT: circuit.reveal "output" through ["output.ids"]

@@ -20,7 +20,7 @@ zk.system max_tokens 16 {
 
 // -----
 
-// CHECK: prompt and output must be revealed: hidden tokens are not supported
+// CHECK: the prompt and the output must be revealed, through columns or not
 zk.system max_tokens 16 {
   zk.axis @layer 2
   zk.axis @token tokens

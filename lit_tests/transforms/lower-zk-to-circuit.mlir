@@ -25,3 +25,24 @@ zk.system max_tokens 16 {
     zk.reveal "output"
   }
 }
+
+// CHECK:        circuit.gather @fed index <"generated: 1"> value <"generated: out[generated]"> source <"token: ids[token]"> {module = "lm_head"}
+// CHECK-NEXT:   circuit.reveal "prompt" through ["length", "ids"]
+// CHECK-NEXT:   circuit.reveal "output" through ["out"]
+// CHECK-NEXT:   zk.compute {
+zk.system max_tokens 16 {
+  zk.axis @token tokens
+  zk.axis @generated generated
+  zk.column @length witness [] in 1 to 16
+  zk.column @ids witness [token] in 0 to 255
+  zk.column @out witness [generated] in 0 to 255
+  zk.compute {
+    zk.layers {
+    }
+  }
+  zk.constrain {
+    zk.gather @fed index <"generated: 1"> value <"generated: out[generated]"> source <"token: ids[token]"> {module = "lm_head"}
+    zk.reveal "prompt" through ["length", "ids"]
+    zk.reveal "output" through ["out"]
+  }
+}

@@ -85,3 +85,31 @@ zk.system max_tokens 64 {
     zk.range @r bits 4 <"dim: x[dim] + 8">
   }
 }
+
+// -----
+
+// All three expressions of a gather are written out.
+
+// CHECK-LABEL: zk.system max_tokens 16
+// CHECK:       zk.gather @g index <"token: id.limb0[token] - 1"> value <"token, dim: 2*x.limb0[token, dim] - 16"> source <"vocabulary, dim: 3*w[vocabulary, dim]">
+zk.system max_tokens 16 {
+  zk.axis @token tokens
+  zk.axis @dim 8
+  zk.axis @vocabulary 10
+  zk.column @w param [vocabulary, dim] in -8 to 7
+  zk.column @id.limb0 witness [token] in 0 to 15
+  zk.column @x.limb0 witness [token, dim] in 0 to 15
+  zk.column @id virtual [token] in -1 to 14
+  zk.column @x virtual [token, dim] in -8 to 7
+  zk.column @rows virtual [vocabulary, dim] in -24 to 21
+  zk.compute {
+    zk.layers {
+    }
+  }
+  zk.constrain {
+    zk.define @id <"token: id.limb0[token] - 1">
+    zk.define @x <"token, dim: x.limb0[token, dim] - 8">
+    zk.define @rows <"vocabulary, dim: 3*w[vocabulary, dim]">
+    zk.gather @g index <"token: id[token]"> value <"token, dim: 2*x[token, dim]"> source <"vocabulary, dim: rows[vocabulary, dim]">
+  }
+}

@@ -218,6 +218,8 @@ def read_value(expander: Expander, columns: Columns, read: Read) -> Ext:
     if column.home == "public":
         return evaluate(expander, read.column, read.weights)
     array = columns.column(read.column)
+    if not array.ndim:
+        return Ext(int(array))
     bound = {}
     for i, (axis, weight) in enumerate(zip(column.axes, read.weights, strict=True)):
         if isinstance(weight, Sparse):
@@ -227,5 +229,5 @@ def read_value(expander: Expander, columns: Columns, read: Read) -> Ext:
             bound[str(i)] = vector(weight, expander.size[axis])
     if not array.size:
         return Ext.ZERO
-    value = reduce(array, [str(i) for i in range(array.ndim)], bound) if array.ndim else array
+    value = reduce(array, [str(i) for i in range(array.ndim)], bound)
     return Ext(int(value.reshape(2)[0]), int(value.reshape(2)[1]))

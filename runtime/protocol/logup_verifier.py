@@ -7,6 +7,9 @@ Haboeck ePrint 2023/1284). Every layer of the tree of fractions maps (p0/q0, p1/
 (p0 q1 + p1 q0)/(q0 q1). The root's numerator is a polynomial in alpha and the betas that vanishes
 identically exactly when the identity holds, so no denominator needs to be checked.
 
+A gathered row stands in its fingerprint as its multilinear extension at a random point, so a row of m cells counts
+log2(m) times towards the degree; its index is the fingerprint's first component, on both sides.
+
 The index of a node is (node bits, group bits), top bit first; the two children differ in the top node bit.
 """
 
@@ -14,12 +17,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ...schema.circuit import Expr
 from ..field import Ext
 from .channel import Affine, Channel
 from .plan import Leaf, Plan, multiplicity
 from .public import as_ext, evaluate, table_values
 from .sumcheck import eq_at, masked_round
-from .weights import Expander, Read, Scalar, Weight, one_hot, within
+from .weights import Expander, Read, Scalar, Weight, bits_of, eq, one_hot, within
 
 
 @dataclass(frozen=True)
@@ -32,17 +36,24 @@ class Claim:
 
 @dataclass(frozen=True)
 class LookupChallenges:
-    """alpha, one beta for each component of a tuple (the first is 1), and the tag's beta."""
+    """alpha, one beta for each component of a tuple (the first is 1), the tag's beta, and the point that
+    gathered rows are evaluated at (the last of it, where a row is shorter)."""
 
     alpha: Ext
     betas: list[Scalar]
     tag: Ext
+    row: list[Ext]
+
+    def carried(self, plan: Plan, leaf: Leaf) -> dict[str, Weight]:
+        """The weights of the axis that the rows of a leaf's source are over."""
+        axes = plan.sources[leaf.table].carried
+        return {axis: eq(self.row[len(self.row) - plan.bits(axis) :]) for axis in axes}
 
 
 def draw(plan: Plan, channel_challenges) -> LookupChallenges:
-    arity = max((table.arity for table in plan.circuit.tables), default=1)
-    alpha, tag, *rest = channel_challenges(arity + 1)
-    return LookupChallenges(alpha, [1, *rest], tag)
+    arity = max((len(lookup.exprs) for lookup in plan.lookups), default=1)
+    alpha, tag, *rest = channel_challenges(arity + 1 + plan.carried_bits)
+    return LookupChallenges(alpha, [1, *rest[: arity - 1]], tag, rest[arity - 1 :])
 
 
 def verify(channel: Channel, plan: Plan, expander: Expander) -> list[Claim]:
@@ -101,19 +112,30 @@ def leaf_claims(
             low = node[len(node) - leaf.piece.log_size :]
             high = node[: len(node) - leaf.piece.log_size]
             select = of_group * _select(leaf.start >> leaf.piece.log_size, high)
-            tag = plan.circuit.table_tag[leaf.table]
+            source = plan.sources[leaf.table]
+            tag = source.tag
             q_public = q_public + select * (challenges.alpha - challenges.tag * tag - 1)
             weights = piece_weights(plan, expander, leaf, low)
             if leaf.lookup < 0:
                 p_reads.append(Read(-select, multiplicity(number, leaf.table), weights))
+            else:
+                p_public = p_public + select
+            if leaf.lookup < 0 and source.entries is None:
                 rows = plan.circuit.data[leaf.table][leaf.piece.slices[0]]
                 for beta, value in zip(challenges.betas, table_values(rows, low), strict=False):
                     q_public = q_public - select * value * beta
                 continue
-            p_public = p_public + select
-            lookup = plan.circuit.lookups[leaf.lookup]
-            axes = dict(zip(lookup.exprs[0].axes, weights, strict=True))
-            for beta, expr in zip(challenges.betas, lookup.exprs, strict=False):
+            components: list[tuple[Scalar, Expr]] = []
+            if source.entries is not None and leaf.lookup < 0:
+                q_public = q_public - select * _index_value(leaf.piece.offsets[0], low)
+                components.append((challenges.betas[1], source.entries))
+                axes = {source.entries.axes[0]: weights[0]}
+            else:
+                exprs = plan.lookups[leaf.lookup].exprs
+                components += zip(challenges.betas, exprs, strict=False)
+                axes = dict(zip(exprs[0].axes, weights, strict=True))
+            axes |= challenges.carried(plan, leaf)
+            for beta, expr in components:
                 factor = -select * beta
                 constant, reads = expander.expand(expr, axes)
                 public, reads = split_public(expander, reads)
@@ -128,9 +150,9 @@ def leaf_claims(
 def piece_weights(plan: Plan, expander: Expander, leaf: Leaf, low: list[Ext]) -> tuple[Weight, ...]:
     """The axis weights that restrict a domain to the leaf's piece, at the point ``low`` inside it."""
     if leaf.lookup < 0:
-        axis_bits = [(plan.circuit.table[leaf.table].rows - 1).bit_length()]
+        axis_bits = [bits_of(plan.sources[leaf.table].rows)]
     else:
-        axes = plan.circuit.lookups[leaf.lookup].exprs[0].axes
+        axes = plan.lookups[leaf.lookup].exprs[0].axes
         axis_bits = [expander.bits[axis] for axis in axes]
     weights, at = [], 0
     for offset, bits, total in zip(leaf.piece.offsets, leaf.piece.bits, axis_bits, strict=True):
@@ -148,6 +170,14 @@ def split_public(expander: Expander, reads: list[Read]) -> tuple[Ext, list[Read]
         else:
             rest.append(read)
     return total, rest
+
+
+def _index_value(offset: int, low: list[Ext]) -> Ext:
+    """The multilinear extension of offset, offset + 1, .. at the point ``low``, top bit first."""
+    value = Ext.ZERO
+    for z in low:
+        value = 2 * value + z
+    return value + offset
 
 
 def _select(index: int, point: list[Ext]) -> Ext:

@@ -1,7 +1,8 @@
 """What a circuit, its parameters and a shape fix before anything is said.
 
 The `Plan` places every committed column's blocks in slabs, every lookup's blocks in the leaves of the LogUp
-trees, and names the sumcheck instances of the einsums. Prover and verifier derive the same plan.
+trees, and names the sumcheck instances of the einsums. Prover and verifier derive the same plan. A gather is a
+lookup too, of (index, value) among the rows (i, source[i]).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ...errors import UserError
-from ...schema.circuit import Circuit, Einsum, Expr, Product, Shape
+from ...schema.circuit import Circuit, Einsum, Expr, Home, Lookup, Product, Shape
 from ...schema.layout import Piece, pieces
 from .parameters import Parameters
 from .weights import bits_of
@@ -33,8 +34,25 @@ class Placed:
 
 
 @dataclass(frozen=True)
+class Source:
+    """Where lookups find their rows: a public table or, where ``entries`` is given, the rows (i, entries[i]).
+
+    ``tag`` tells the sources in one fingerprint apart.
+    """
+
+    tag: int
+    rows: int
+    entries: Expr | None = None
+
+    @property
+    def carried(self) -> tuple[str, ...]:
+        """The axis that a row of ``entries`` is over, if it is more than a number."""
+        return self.entries.axes[1:] if self.entries else ()
+
+
+@dataclass(frozen=True)
 class Leaf:
-    """2^log_size leaves from ``start``: a piece of lookup ``lookup``, or of a table (lookup = -1)."""
+    """2^log_size leaves from ``start``: a piece of lookup ``lookup``, or of its source (lookup = -1)."""
 
     lookup: int
     table: str
@@ -134,12 +152,20 @@ def _halved(piece: Piece, limit: int) -> list[Piece]:
 
 
 class Plan:
-    """The static side of one proof: see the module's docstring for its parts."""
+    """The static side of one proof: see the module's docstring for its parts. ``private`` names what of
+    `Circuit.reveals` is committed to by a digest of its own (`disclosure_verifier`)."""
 
-    def __init__(self, circuit: Circuit, parameters: Parameters, shape: Shape):
+    def __init__(
+        self,
+        circuit: Circuit,
+        parameters: Parameters,
+        shape: Shape,
+        private: tuple[str, ...] = (),
+    ):
         self.circuit = circuit
         self.parameters = parameters
         self.shape = shape
+        self.private = private
 
     def sizes(self, axes: Iterable[str]) -> tuple[int, ...]:
         return tuple(self.shape.size(self.circuit.axis[axis]) for axis in axes)
@@ -148,17 +174,52 @@ class Plan:
         return bits_of(self.shape.size(self.circuit.axis[axis]))
 
     @cached_property
+    def _gathered(self) -> dict[Expr, str]:
+        """The names of the sources of gathers: one that several gathers share is one."""
+        names: dict[Expr, str] = {}
+        for gather in self.circuit.gathers:
+            names.setdefault(gather.source, f"rows of {gather.name}")
+        return names
+
+    @cached_property
+    def sources(self) -> dict[str, Source]:
+        """By name, tables first."""
+        found = {t.name: Source(n, t.rows) for n, t in enumerate(self.circuit.tables, 1)}
+        for entries, name in self._gathered.items():
+            (rows,) = self.sizes(entries.axes[:1])
+            found[name] = Source(len(found) + 1, rows, entries)
+        return found
+
+    @cached_property
+    def lookups(self) -> list[Lookup]:
+        """The circuit's lookups and gathers."""
+        gathers = [
+            Lookup(g.name, self._gathered[g.source], (g.index, g.value), g.origin)
+            for g in self.circuit.gathers
+        ]
+        return [*self.circuit.lookups, *gathers]
+
+    @cached_property
+    def carried_bits(self) -> int:
+        """Variables of the longest row that is gathered."""
+        axes = [axis for source in self.sources.values() for axis in source.carried]
+        return max((self.bits(axis) for axis in axes), default=0)
+
+    @cached_property
     def groups(self) -> list[Group]:
-        """Lookup pieces by table, then first come first served into groups of 2^group_bits leaves."""
+        """Lookup pieces by source, then first come first served into groups of 2^group_bits leaves.
+
+        Pieces are at most an eighth of a group, so that groups are nearly full beside their sources.
+        """
         capacity = 1 << self.parameters.group_bits
-        rows = {table.name: table.rows for table in self.circuit.tables}
+        rows = {name: source.rows for name, source in self.sources.items()}
         items = []
-        for table in self.circuit.tables:
-            for number, lookup in enumerate(self.circuit.lookups):
-                if lookup.table == table.name:
+        for name in self.sources:
+            for number, lookup in enumerate(self.lookups):
+                if lookup.table == name:
                     sizes = self.sizes(lookup.exprs[0].axes)
-                    parts = cut_up(sizes, self.parameters.group_bits - 1)
-                    items += [(number, table.name, piece) for piece in parts]
+                    parts = cut_up(sizes, max(0, self.parameters.group_bits - 3))
+                    items += [(number, name, piece) for piece in parts]
                     require_few(len(items), MOST_BLOCKS)
         bins: list[tuple[list[str], list[tuple[int, str, Piece]], int]] = []
         for number, table, piece in items:
@@ -179,7 +240,7 @@ class Plan:
     def _group(self, tables: list[str], members: list[tuple[int, str, Piece]]) -> Group:
         for table in tables:
             members = members + [
-                (-1, table, piece) for piece in pieces((self.circuit.table[table].rows,))
+                (-1, table, piece) for piece in pieces((self.sources[table].rows,))
             ]
         members = sorted(members, key=lambda item: -item[2].log_size)
         leaves, start = [], 0
@@ -216,7 +277,7 @@ class Plan:
         """Committed witness columns with their sizes: the circuit's, then the multiplicities."""
         own = [(c.name, self.sizes(c.axes)) for c in self.circuit.home("witness")]
         counts = [
-            (multiplicity(g, table), (self.circuit.table[table].rows,))
+            (multiplicity(g, table), (self.sources[table].rows,))
             for g, group in enumerate(self.groups)
             for table in group.tables
         ]
@@ -227,33 +288,47 @@ class Plan:
         p = self.parameters
         return place(self.witness_sizes, p.slab_cells, p.row_bits)
 
-    @cached_property
-    def _weights(self) -> tuple[dict[str, list[Placed]], int]:
+    def _weights(self, home: Home) -> tuple[dict[str, list[Placed]], int]:
         p = self.parameters
-        sizes = [(c.name, self.sizes(c.axes)) for c in self.circuit.home("param")]
+        sizes = [(c.name, self.sizes(c.axes)) for c in self.circuit.home(home)]
         return place(sizes, p.slab_cells, p.row_bits)
+
+    @cached_property
+    def _commitments(self) -> list[tuple[dict[str, list[Placed]], int]]:
+        """The placed columns and the slabs of each commitment, in the order that numbers slabs: the
+        weights, the same under other masks where a key is linked to an older one, the witness."""
+        renewed = [self._weights("renewed")] if self.circuit.home("renewed") else []
+        return [self._weights("param"), *renewed, self._witness]
+
+    @cached_property
+    def slabs(self) -> list[int]:
+        """How many slabs each commitment has; the witness's is the last."""
+        return [slabs for _, slabs in self._commitments]
 
     @property
     def witness_slabs(self) -> int:
-        return self._witness[1]
+        return self.slabs[-1]
 
     @property
     def weight_slabs(self) -> int:
-        return self._weights[1]
+        """Slabs of one commitment to the weights."""
+        return self.slabs[0]
 
     @cached_property
     def slab_bits(self) -> int:
-        """Variables that choose among all slabs, weights first."""
-        return bits_of(self.weight_slabs + self.witness_slabs)
+        """Variables that choose among all slabs."""
+        return bits_of(sum(self.slabs))
 
     @cached_property
     def placed(self) -> dict[str, list[Placed]]:
-        """Every committed column's blocks; witness slabs are numbered after the weights'."""
-        shifted = {
-            name: [Placed(b.piece, b.slab + self.weight_slabs, b.start) for b in blocks]
-            for name, blocks in self._witness[0].items()
-        }
-        return {**self._weights[0], **shifted}
+        """Every committed column's blocks, slabs numbered through all commitments."""
+        found: dict[str, list[Placed]] = {}
+        first = 0
+        for columns, slabs in self._commitments:
+            for name, blocks in columns.items():
+                found[name] = [Placed(b.piece, first + b.slab, b.start) for b in blocks]
+            first += slabs
+        return found
 
     @cached_property
     def committed_cells(self) -> int:
@@ -314,6 +389,7 @@ class Plan:
                 used += i > 1
                 triples.append((left, hidden[i], used))
                 used += 1
+        used += 2 * len(self.private)
         used += 2 * (self.parameters.row_bits + self.slab_bits) + 1
         return used, triples
 

@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import math
 
+from .disclosure_verifier import Code, column_sizes
 from .parameters import Parameters, query_bits
 from .plan import EINSUM_DEGREE, Plan
+from .weights import bits_of
 
 EXTENSION_BITS = 128.0
 LEAST_BITS = 100
@@ -26,11 +28,16 @@ def terms(plan: Plan, claims: int) -> dict[str, float]:
     point = sum(plan.bits(axis) for axis in plan.point_axes)
     folded = p.row_bits + plan.slab_bits
     constraints = len(plan.circuit.einsums) + len(plan.circuit.linears) + plan.lookup_depth
-    constraints += 3 + sum(len(instance.product.factors) > 2 for instance in plan.instances)
+    constraints += (
+        3
+        + len(plan.private)
+        + sum(len(instance.product.factors) > 2 for instance in plan.instances)
+    )
     pad_cells = plan.pads + 1 + p.pads_masks
     found = {
-        # The root's numerator has at most the tree's leaves as its degree in alpha and the betas.
-        "lookup identity": _field(1 << plan.lookup_depth),
+        # The root's numerator has at most the tree's leaves as its degree in alpha and the betas, each
+        # counted once more for each variable of a gathered row.
+        "lookup identity": _field((1 + plan.carried_bits) << plan.lookup_depth),
         "lookup groups": _field(max(1, plan.group_bits)),
         "lookup rounds": _field(sum(3 * k + 2 for k in layers) or 1),
         "einsum point": _field(max(1, point)),
@@ -43,6 +50,12 @@ def terms(plan: Plan, claims: int) -> dict[str, float]:
         "pads folds": _field(1 << p.pads_log_code),
         "pads queries": p.grind + query_bits(p.pads_queries, pad_cells / 2.0**p.pads_log_code),
     }
+    for what in plan.private:
+        sizes = column_sizes(plan, what)
+        code = Code.of(sum(sizes), p)
+        found[f"{what} form"] = _field(len(sizes) + max(map(bits_of, sizes)))
+        found[f"{what} folds"] = _field(1 << code.log_code)
+        found[f"{what} queries"] = p.grind + query_bits(code.queries, code.rate)
     queries = p.queries
     for number, level in enumerate(p.levels, 1):
         found[f"level {number} rounds"] = _field(queries + 1 + 2 * level.fold)
@@ -61,9 +74,10 @@ def sum_bits(bits: dict[str, float]) -> float:
 
 
 def claims_at_most(plan: Plan) -> int:
-    """The number of linear claims: two of the lookups, one a relation, one a hidden factor."""
+    """The number of linear claims: two of the lookups, one a relation, a hidden factor, a revealed item."""
     factors = sum(len(instance.factors) for instance in plan.instances)
-    return 2 + len(plan.circuit.einsums) + len(plan.circuit.linears) + factors
+    relations = len(plan.circuit.einsums) + len(plan.circuit.linears)
+    return 2 + relations + factors + len(plan.circuit.reveals)
 
 
 def security_bits(plan: Plan) -> int:

@@ -3,33 +3,61 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import msgpack
 
 from ...errors import InvalidProof
 from ...schema.circuit import Shape
 from .channel import Reader
+from .merkle import DIGEST
 
-VERSION = 1
+VERSION = 2
+MOST_NONCE = 64
 
 
 @dataclass(frozen=True)
 class Statement:
-    """``tokens``: the prompt's ids, then the generated ones. Given the key (whose digest is absorbed
-    too), this fixes everything that the verifier checks."""
+    """Given the key (whose digest is absorbed too), this fixes everything that the verifier checks.
+
+    ``tokens``: the ids of the prompt and of the output, of those two that are public. ``prompt`` is the prompt's
+    length, or a bound on it if the prompt is private, ``generated`` the output's length. What is private has a
+    digest. ``nonce`` is an application's: what it binds the proof to.
+    """
 
     prompt: int
     generated: int
     tokens: tuple[int, ...]
     hiding: bool
+    prompt_digest: bytes = b""
+    output_digest: bytes = b""
+    nonce: bytes = b""
+
+    @property
+    def digests(self) -> dict[str, bytes]:
+        """The digests of what is private, "prompt" or "output"."""
+        found = {"prompt": self.prompt_digest, "output": self.output_digest}
+        return {what: digest for what, digest in found.items() if digest}
 
     @property
     def shape(self) -> Shape:
-        return Shape(self.prompt, self.generated)
+        """Committed tokens take one position more, so that each generated one has its own."""
+        return Shape(self.prompt + bool(self.digests), self.generated)
+
+    @property
+    def prompt_tokens(self) -> tuple[int, ...] | None:
+        """The prompt's ids; None if it is private."""
+        return None if self.prompt_digest else self.tokens[: self.prompt]
+
+    @property
+    def output_tokens(self) -> tuple[int, ...] | None:
+        """The generated ids; None if they are private."""
+        if self.output_digest:
+            return None
+        return self.tokens if self.prompt_digest else self.tokens[self.prompt :]
 
     def encode(self) -> bytes:
-        items = [VERSION, self.prompt, self.generated, list(self.tokens), self.hiding]
+        items = [VERSION, *astuple(self)]
         data = msgpack.packb(items)
         assert data is not None
         return data
@@ -38,8 +66,8 @@ class Statement:
     def decode(data: bytes) -> Statement:
         """Raise `InvalidProof` unless ``data`` is the canonical encoding of a statement."""
         try:
-            version, prompt, generated, tokens, hiding = msgpack.unpackb(data)
-            found = Statement(prompt, generated, tuple(tokens), hiding)
+            version, prompt, generated, tokens, hiding, *rest = msgpack.unpackb(data)
+            found = Statement(prompt, generated, tuple(tokens), hiding, *rest)
         except (ValueError, TypeError, msgpack.UnpackException) as error:
             raise InvalidProof("the statement is malformed") from error
         if version != VERSION:
@@ -47,6 +75,8 @@ class Statement:
         if (
             any(type(x) is not int for x in (prompt, generated, *tokens))
             or type(hiding) is not bool
+            or len(rest) != 3
+            or any(type(x) is not bytes for x in rest)
         ):
             raise InvalidProof("the statement is malformed")
         if found.encode() != data:
@@ -57,12 +87,17 @@ class Statement:
         """Raise `InvalidProof` unless the sizes fit each other, the vocabulary and the key."""
         if self.prompt < 1 or self.generated < 1:
             raise InvalidProof("a statement has at least one prompt token and one generated token")
-        if len(self.tokens) != self.prompt + self.generated:
+        public = (not self.prompt_digest) * self.prompt + (not self.output_digest) * self.generated
+        if len(self.tokens) != public:
             raise InvalidProof("the statement's tokens do not fit its lengths")
         if self.shape.rows > max_tokens:
             raise InvalidProof(f"the statement has more tokens than the key allows ({max_tokens})")
         if any(not 0 <= token < vocabulary for token in self.tokens):
             raise InvalidProof("a token of the statement is outside the vocabulary")
+        if any(len(digest) != DIGEST for digest in self.digests.values()):
+            raise InvalidProof(f"a digest of the statement is not of {DIGEST} bytes")
+        if len(self.nonce) > MOST_NONCE:
+            raise InvalidProof(f"the statement's nonce is longer than {MOST_NONCE} bytes")
 
 
 def read_statement(reader: Reader) -> Statement:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from ...schema.circuit import Circuit, Shape
@@ -16,18 +17,23 @@ PROTOCOL = "zklemma protocol 1: Goldilocks, BLAKE2b, unique decoding"
 
 @dataclass(frozen=True)
 class Subject:
-    """That there are ``param`` columns under ``weight_root`` and witness columns that satisfy the circuit.
+    """That there are columns under ``weight_roots`` and witness columns that satisfy the circuit.
 
+    The roots are of the ``param`` columns and, if there are any, of the ``renewed`` ones.
+    Token ids are inputs of the circuit, ``tokens``; or, where it reveals columns, those have the cells ``shown``
+    or are what ``digests`` commit to.
     ``identity`` lists what the transcript absorbs first, by label: together it must fix everything else here.
     """
 
     circuit: Circuit
     parameters: Parameters
-    weight_root: bytes
+    weight_roots: tuple[bytes, ...]
     shape: Shape
     tokens: tuple[int, ...]
     hiding: bool
     identity: tuple[tuple[str, bytes], ...]
+    shown: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    digests: Mapping[str, bytes] = field(default_factory=dict)
 
     def begin(self) -> Transcript:
         transcript = Transcript(PROTOCOL)
@@ -37,7 +43,7 @@ class Subject:
 
     @cached_property
     def plan(self) -> Plan:
-        return Plan(self.circuit, self.parameters, self.shape)
+        return Plan(self.circuit, self.parameters, self.shape, tuple(self.digests))
 
     @cached_property
     def expander(self) -> Expander:

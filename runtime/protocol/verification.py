@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...errors import InvalidProof
-from . import einsum_verifier, logup_verifier, opening_verifier, pads_verifier
+from . import (
+    disclosure_verifier,
+    einsum_verifier,
+    logup_verifier,
+    opening_verifier,
+    pads_verifier,
+)
 from .channel import Channel, Reader
 from .logup_verifier import Claim
 from .merkle import DIGEST
@@ -28,6 +34,7 @@ def verify_relations(channel: Channel, subject: Subject) -> Reduced:
     pads_root = channel.raw("pads root", DIGEST)
     claims = logup_verifier.verify(channel, subject.plan, subject.expander)
     claims += einsum_verifier.verify(channel, subject.plan, subject.expander)
+    claims += disclosure_verifier.verify(channel, subject.plan, subject.shown, subject.digests)
     return Reduced(claims, witness_root, pads_root)
 
 
@@ -42,9 +49,8 @@ def verify_subject(subject: Subject, reader: Reader) -> int:
     channel = Channel(subject.begin(), reader, subject.hiding)
     reduced = verify_relations(channel, subject)
     folded = opening_verifier.verify_masked(channel, subject.plan, reduced.claims)
-    opening_verifier.verify_clear(
-        channel, subject.plan, folded, subject.weight_root, reduced.witness_root
-    )
+    roots = [*subject.weight_roots, reduced.witness_root]
+    opening_verifier.verify_clear(channel, subject.plan, folded, roots)
     pads_verifier.verify(channel, subject.plan, reduced.pads_root)
     reader.finish()
     return bits

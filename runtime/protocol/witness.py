@@ -52,24 +52,56 @@ class Rows:
         return same
 
 
+class GatheredRows:
+    """Finds the row (index, value) of a gather's source: it is the index, if the value is there."""
+
+    def __init__(self, entries: np.ndarray):
+        self.entries = entries
+
+    def find(self, values: list[np.ndarray]) -> np.ndarray:
+        """Row indices of pairs, -1 where the index is outside or the value another."""
+        index, value = values[0].astype(np.int64, copy=False), values[1]
+        inside = (index >= 0) & (index < len(self.entries))
+        rows = np.where(inside, index, 0)
+        same = self.entries[rows] == value
+        return np.where(inside & (same if same.ndim == 1 else same.all(axis=1)), rows, -1)
+
+
+def finder(plan: Plan, columns: Columns, table: str) -> Rows | GatheredRows:
+    """What finds rows in a source."""
+    entries = plan.sources[table].entries
+    if entries is not None:
+        return GatheredRows(columns.expr(entries))
+    return Rows(plan.circuit.table[table], plan.circuit.data[table])
+
+
 def leaf_values(plan: Plan, columns: Columns, leaf: Leaf) -> list[np.ndarray]:
-    """The components of the looked-up tuples on a leaf's piece, or of the table's rows, flat."""
+    """The components of the looked-up tuples on a leaf's piece, or of the source's rows: each flat, or
+    (cells, row) where a component is a row."""
+    piece, entries = leaf.piece, plan.sources[leaf.table].entries
+    if leaf.lookup < 0 and entries is not None:
+        index = np.arange(piece.slices[0].start, piece.slices[0].stop)
+        return [index, columns.expr(entries, {entries.axes[0]: piece.slices[0]})]
     if leaf.lookup < 0:
-        rows = plan.circuit.data[leaf.table][leaf.piece.slices[0]]
+        rows = plan.circuit.data[leaf.table][piece.slices[0]]
         return [np.ascontiguousarray(rows[:, i]) for i in range(rows.shape[1])]
-    lookup = plan.circuit.lookups[leaf.lookup]
-    box = dict(zip(lookup.exprs[0].axes, leaf.piece.slices, strict=True))
-    return [columns.expr(expr, box).reshape(-1) for expr in lookup.exprs]
+    first, *rest = plan.lookups[leaf.lookup].exprs
+    box = dict(zip(first.axes, piece.slices, strict=True))
+    values = [columns.expr(first, box).reshape(-1)]
+    for expr in rest:
+        value = columns.expr(expr, box)
+        values.append(value.reshape(values[0].size, *value.shape[len(first.axes) :]))
+    return values
 
 
 def count_uses(plan: Plan, columns: Columns, strict: bool = True) -> dict[str, np.ndarray]:
     """The multiplicity columns. Raises `RangeError` naming the relation whose cell is in no row
     (with ``strict`` off such cells count nowhere, and the proof will not verify)."""
-    finders = {t.name: Rows(t, plan.circuit.data[t.name]) for t in plan.circuit.tables}
+    finders = {name: finder(plan, columns, name) for name in plan.sources}
     counts: dict[str, np.ndarray] = {}
     for number, group in enumerate(plan.groups):
         for table in group.tables:
-            rows = plan.circuit.table[table].rows
+            rows = plan.sources[table].rows
             counts[multiplicity(number, table)] = np.zeros(rows, np.int64)
         for leaf in group.leaves:
             if leaf.lookup < 0:
@@ -77,7 +109,7 @@ def count_uses(plan: Plan, columns: Columns, strict: bool = True) -> dict[str, n
             rows = finders[leaf.table].find(leaf_values(plan, columns, leaf))
             lost = rows < 0
             if lost.any():
-                lookup = plan.circuit.lookups[leaf.lookup]
+                lookup = plan.lookups[leaf.lookup]
                 if strict:
                     where = f" ({lookup.origin})" if lookup.origin else ""
                     raise RangeError(
@@ -97,8 +129,8 @@ def lay_out(
     slabs: int,
     slab_cells: int,
 ) -> np.ndarray:
-    """Columns in their places, as integers (slabs, cells)."""
-    cells = np.zeros((slabs, slab_cells), np.int64)
+    """Columns in their places, as integers (slabs, cells) of the type that the columns have in common."""
+    cells = np.zeros((slabs, slab_cells), np.result_type(np.int8, *columns.values()))
     for name, array in columns.items():
         for block in placed[name]:
             piece = array[block.piece.slices].reshape(-1)

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from zklemma.errors import InvalidProof, UserError, ZklemmaError
 from zklemma.runtime import files
 
-SECTIONS = [[b"meta"], [b"r" * 32], [b"c" * 61, b"c"], [b""], [b"ranges"]]
+SECTIONS = [[b"meta"], [b"r" * 32], [b"c" * 61, b"c"], [b"private"], [b""], [b"ranges"]]
+SECTIONS += [[b"links"]]
 KEY = b"".join(files.pack(files.KEY, SECTIONS))
 PROOF = files.encode_proof(b"m" * 32, b"proof bytes")
 
@@ -48,7 +49,7 @@ def test_container_with_any_bit_flipped_is_refused():
             one_line(error.value, "x.vk")
 
 
-@given(st.binary(max_size=200), st.sampled_from([b"", b"ZKLV\1\0\4\0", b"ZKLP\1\0\0\0"]))
+@given(st.binary(max_size=200), st.sampled_from([b"", b"ZKLV\1\0\6\0", b"ZKLP\1\0\0\0"]))
 @settings(max_examples=200, deadline=None)
 def test_arbitrary_bytes_are_refused(data, start):
     for decode in (lambda d: files.unpack(files.KEY, d, "x"), lambda d: files.decode_proof(d, "x")):

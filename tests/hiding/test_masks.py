@@ -17,9 +17,11 @@ from zklemma.runtime.keys import Artifact, load_artifact, save_artifact
 from zklemma.runtime.masks import WeightMasks
 from zklemma.runtime.progress import Clock, Silent
 from zklemma.runtime.protocol.choose import choose_parameters
+from zklemma.runtime.protocol.codeword import Codeword
 from zklemma.runtime.protocol.merkle import SALT_WORDS
+from zklemma.runtime.protocol.slabs import Slabs
 from zklemma.runtime.protocol.transcript import Transcript
-from zklemma.runtime.prover import CommittedWeights, Prover
+from zklemma.runtime.prover import CommittedWeights, Prover, Request
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +54,17 @@ def commit_zeros(artifact: Artifact, masks: WeightMasks) -> CommittedWeights:
     """The model's weights, all zero, under these masks."""
     zeros = {name: np.zeros_like(array) for name, array in artifact.params.items()}
     return CommittedWeights(artifact.key.circuit, artifact.key.parameters, zeros, masks)
+
+
+def codeword(artifact: Artifact, masks: WeightMasks) -> np.ndarray:
+    """Of all-zero weights under these masks, salts below; the commitment has the same."""
+    p, committed = artifact.key.parameters, commit_zeros(artifact, masks)
+    slabs = Slabs(p, committed.cells, masks.cells)
+    messages = np.empty((slabs.rows, 1 << p.log_columns), np.uint64)
+    slabs.fill(0, messages)
+    found = Codeword(messages, p.log_code, masks.salts)
+    assert found.root == committed.root
+    return found.matrix
 
 
 def leaves(committed: CommittedWeights) -> np.ndarray:
@@ -108,7 +121,7 @@ def test_masks_reach_every_row(compiled: Artifact) -> None:
     """The rows of zero weights are not zero at any position, and differ from each other: what an opened
     column shows of a row, its masks decide."""
     masks = fresh(compiled)
-    matrix = commit_zeros(compiled, masks).code.matrix
+    matrix = codeword(compiled, masks)
     rows = matrix[:-SALT_WORDS]
     assert rows.shape[0] == masks.cells.shape[0] * masks.cells.shape[1]
     assert rows.all() and np.unique(rows).size == rows.size
@@ -118,7 +131,7 @@ def test_masks_reach_every_row(compiled: Artifact) -> None:
         cells = masks.cells.copy()
         at = divmod(row, masks.cells.shape[1])
         cells[at] = fresh(compiled).cells[at]
-        changed = commit_zeros(compiled, replace(masks, cells=cells)).code.matrix != matrix
+        changed = codeword(compiled, replace(masks, cells=cells)) != matrix
         assert changed[row].all() and not np.delete(changed, row, axis=0).any()
 
 
@@ -263,7 +276,7 @@ def test_the_length_of_a_proof_tells_nothing(
         tokens, generated = answer.generate(artifact, prompt, 2)
         assert (len(tokens), len(generated)) == (5, 2)
         prover = Prover(artifact.key, artifact.program, artifact.params, artifact.masks)
-        made = prover.prove([*tokens, *generated], 5, 2, True, Clock(Silent()))
+        made = prover.prove(Request((*tokens, *generated), 5, True), Clock(Silent()))
         lengths.add(len(made.proof))
     assert len(lengths) == 1
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
 
 import numpy as np
-from tiny import tiny_circuit, tiny_params, tiny_program, tiny_witness
+from tiny import tiny_circuit, tiny_params, tiny_private_circuit, tiny_program, tiny_witness
+from zklemma.runtime import field
 from zklemma.runtime.evaluate import Columns
+from zklemma.runtime.links import Ancestor
 from zklemma.runtime.masks import WeightMasks
 from zklemma.runtime.progress import Clock, Silent
 from zklemma.runtime.protocol import (
@@ -21,6 +23,7 @@ from zklemma.runtime.protocol import (
     pads_verifier,
 )
 from zklemma.runtime.protocol.channel import Channel, Reader
+from zklemma.runtime.protocol.disclosure_prover import Sealed
 from zklemma.runtime.protocol.parameters import GRIND_BITS, Level, Parameters, queries
 from zklemma.runtime.protocol.plan import Plan
 from zklemma.runtime.protocol.prover_channel import ProverChannel
@@ -29,6 +32,7 @@ from zklemma.runtime.protocol.transcript import Transcript
 from zklemma.runtime.protocol.weights import Expander, Tokens
 from zklemma.runtime.protocol.witness import Rows, count_uses
 from zklemma.runtime.prover import CommittedWeights, Prover
+from zklemma.runtime.randomness import Randomness
 from zklemma.runtime.verifier import Verified, verify
 from zklemma.schema.circuit import Circuit
 from zklemma.schema.encoding import encode_circuit
@@ -47,6 +51,8 @@ class Key:
     parameters: Parameters
     weight_root: bytes
     digest: bytes
+    private_circuit: Circuit
+    ancestors: tuple[Ancestor, ...] = ()
 
 
 def parameters(
@@ -90,13 +96,16 @@ class Setting:
         params: dict[str, np.ndarray],
         code: Parameters,
         witness: Callable[[Statement], Witness] | None = None,
+        private: Circuit | None = None,
     ):
         circuit.check()
+        private = private or circuit
+        private.check()
         masks = WeightMasks.fresh(circuit, code)
         root = CommittedWeights(circuit, code, params, masks).root
         digest = hashlib.sha256(encode_circuit(circuit) + root).digest()
         self.circuit, self.program, self.params = circuit, program, params
-        self.key = Key(circuit, code, root, digest)
+        self.key = Key(circuit, code, root, digest, private)
         self.prover = Prover(self.key, program, params, masks)
         self._witness = witness
 
@@ -114,6 +123,27 @@ class Setting:
         """An honest proof, or one around a given witness, whether it holds or not."""
         columns = self.witness(statement) if witness is None else witness
         return self.prover.prove_witness(statement, columns, Clock(Silent()), strict=False).proof
+
+    def seal(
+        self, statement: Statement, witness: Witness, items: Sequence[str]
+    ) -> tuple[Statement, dict[str, Sealed]]:
+        """The statement with digests of the witness's prompt or output, and what is behind them."""
+        sealed = {}
+        for what in items:
+            names = self.key.private_circuit.reveals[what]
+            flat = np.concatenate([witness[name].reshape(-1) for name in names])
+            cells = [cell % field.P for cell in flat.tolist()]
+            randomness = Randomness(statement.hiding)
+            sealed[what] = Sealed(cells, self.key.parameters, randomness)
+        digests = {f"{what}_digest": found.digest for what, found in sealed.items()}
+        return replace(statement, **digests), sealed
+
+    def prove_private(
+        self, statement: Statement, witness: Witness, sealed: Mapping[str, Sealed]
+    ) -> bytes:
+        """An honest proof around a witness, whether it holds or not."""
+        clock = Clock(Silent())
+        return self.prover.prove_witness(statement, witness, clock, False, sealed).proof
 
     def verify(self, proof: bytes) -> Verified:
         return verify(self.key, proof)
@@ -176,4 +206,4 @@ def tiny_setting(code: Parameters | None = None, seed: int = 0) -> Setting:
         return tiny_witness(params, statement.shape, statement.tokens)
 
     code = code or parameters(8, [2], pads=300)
-    return Setting(tiny_circuit(), tiny_program(), params, code, witness)
+    return Setting(tiny_circuit(), tiny_program(), params, code, witness, tiny_private_circuit())

@@ -38,7 +38,7 @@ def test_chosen_parameters_fit(log_cells: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "code", [GOOD, replace(parameters(8, [2]), hiding=0), parameters(10, [1, 1, 1])]
+    "code", [GOOD, replace(parameters(10, [2]), hiding=0), parameters(10, [1, 1, 1])]
 )
 def test_lists_round_trip(code: Parameters) -> None:
     items = code.to_list()
@@ -147,34 +147,38 @@ def test_statements_that_can_not_be(statement: Statement, reason: str) -> None:
         statement.check(6, 8)
 
 
+# Two digests and a nonce, all empty.
+REST = b"\xc4\0" * 3
+
+
 @pytest.mark.parametrize(
     "data",
     [
         b"",
         b"\xc1",
-        b"\x95\x01",
-        bytes([0x94, 1, 1, 1, 0x92, 1, 2]),
+        b"\x98\x02",
         bytes([0x95, 2, 1, 1, 0x92, 1, 2, 0xC2]),
-        bytes([0x95, 0xC3, 1, 1, 0x92, 1, 2, 0xC2]),
-        bytes([0x95, 1, 1, 0xC3, 0x92, 1, 2, 0xC2]),
-        bytes([0x95, 1, 1, 1, 0x92, 1, 2, 0]),
-        bytes([0x95, 1, 1, 1, 0x92, 1, 0xC2, 0xC2]),
-        bytes([0x95, 1, 1, 1, 0x92, 1, 0xCC, 2, 0xC2]),
-        bytes([0x95, 1, 1, 1, 0x92, 1, 2, 0xC2, 0]),
-        bytes([0x95, 1, 1, 1, 0xA2, 1, 2, 0xC2]),
-        bytes([0x95, 1, 1, 1, 0x82, 1, 2, 3, 4, 0xC2]),
-        bytes([0x95, 1, 1, 1, 0x81, 0x90, 2, 0xC2]),
-        bytes([0x95, 1, 1, 1, 7, 0xC2]),
-        bytes([0x95, 1, 0xA1, 0xFF, 1, 0x92, 1, 2, 0xC2]),
+        bytes([0x98, 1, 1, 1, 0x92, 1, 2, 0xC2, *REST]),
+        bytes([0x98, 0xC3, 1, 1, 0x92, 1, 2, 0xC2, *REST]),
+        bytes([0x98, 2, 1, 0xC3, 0x92, 1, 2, 0xC2, *REST]),
+        bytes([0x98, 2, 1, 1, 0x92, 1, 2, 0, *REST]),
+        bytes([0x98, 2, 1, 1, 0x92, 1, 0xC2, 0xC2, *REST]),
+        bytes([0x98, 2, 1, 1, 0x92, 1, 0xCC, 2, 0xC2, *REST]),
+        bytes([0x98, 2, 1, 1, 0x92, 1, 2, 0xC2, 0, *REST]),
+        bytes([0x98, 2, 1, 1, 0xA2, 1, 2, 0xC2, *REST]),
+        bytes([0x98, 2, 1, 1, 0x82, 1, 2, 3, 4, 0xC2, *REST]),
+        bytes([0x98, 2, 1, 1, 0x81, 0x90, 2, 0xC2, *REST]),
+        bytes([0x98, 2, 1, 1, 7, 0xC2, *REST]),
+        bytes([0x98, 2, 0xA1, 0xFF, 1, 0x92, 1, 2, 0xC2, *REST]),
         b"\x91" * 5000 + b"\x90",
-        bytes([0x95, 1, 1, 1, 0xDD, 0xFF, 0xFF, 0xFF, 0xFF, 0xC2]),
+        bytes([0x98, 2, 1, 1, 0xDD, 0xFF, 0xFF, 0xFF, 0xFF, 0xC2, *REST]),
         bytes([0xC7, 0, 0xFF]),
     ],
     ids=lambda data: data[:12].hex(),
 )
 def test_malformed_statements(data: bytes) -> None:
     good = Statement(1, 1, (1, 2), False)
-    assert good.encode() == bytes([0x95, 1, 1, 1, 0x92, 1, 2, 0xC2])
+    assert good.encode() == bytes([0x98, 2, 1, 1, 0x92, 1, 2, 0xC2, *REST])
     assert Statement.decode(good.encode()) == good
     with pytest.raises(InvalidProof):
         Statement.decode(data)

@@ -85,7 +85,7 @@ def test_pads_that_fill_their_code_give_nothing(tiny: Setting) -> None:
 
 
 def test_parameters_chosen_for_a_circuit(tiny: Setting) -> None:
-    code = choose_parameters(tiny.circuit, tiny.circuit.max_tokens, hiding=True)
+    code = choose_parameters([tiny.circuit], tiny.circuit.max_tokens, hiding=True)
     assert Parameters.from_list(code.to_list()) == code
     for shape in (Shape(1, 1), Shape(1, 7), Shape(7, 1), Shape(4, 4)):
         assert security_bits(Plan(tiny.circuit, code, shape)) >= LEAST_BITS

@@ -3,6 +3,10 @@
 y = requantize(embedding[token] @ weights, 2) at each token and row; square = y^2, and z = y where the
 row is picked, by lookups; total adds the squares up; cube is a product of three hidden factors over
 the generated tokens. Nothing in it predicts the next token.
+
+`tiny_private_circuit` has the same weights, with prompt and output in columns: rows of the embedding are
+gathered at the tokens, twice the last rows plus one are gathered before each generated token, and those
+tokens are the ones at their positions.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ from zklemma.schema.circuit import (
     Column,
     Einsum,
     Expr,
+    Gather,
     Index,
     Linear,
     Lookup,
@@ -143,4 +148,99 @@ def tiny_witness(
         "z": y * np.array(PICKED),
         "total": (y**2).sum(1),
         "cube": chosen**3,
+    }
+
+
+def tiny_private_circuit() -> Circuit:
+    base = tiny_circuit()
+    token, generated = ("token",), ("generated",)
+    at, chosen = ("token", "channel"), ("generated", "channel")
+    length, step = Term(1, "prompt.length", ()), read("step", "generated")
+    ids, rows = Expr(token, (read("ids", "token"),)), Expr(at, (read("rows", *at),))
+    before = read("prompt.before", "token", coefficient=8)
+    distance = Expr(token, (before, read("position", "token"), Term(-1, "prompt.length", ())))
+    weights = Expr(("row", "channel"), (read("weights", "row", "channel"),))
+    return Circuit(
+        axes=base.axes,
+        columns=(
+            *base.home("param"),
+            Column("position", token, "public", 0, MAX_TOKENS - 1),
+            Column("step", generated, "public", 0, MAX_TOKENS - 1),
+            Column("prompt.length", (), "witness", 1, MAX_TOKENS),
+            Column("prompt.ids", token, "witness", 0, VOCABULARY - 1),
+            Column("prompt.before", token, "witness", 0, 1),
+            Column("ids", token, "witness", 0, VOCABULARY - 1),
+            Column("rows", at, "witness", -3, 3),
+            Column("last", chosen, "witness", -5, 7),
+            Column("score", ("generated", "row"), "witness", -70, 70),
+            Column("output.ids", generated, "witness", 0, VOCABULARY - 1),
+        ),
+        tables=(Table("u1", 1, 2), Table("u3", 1, 8)),
+        einsums=(
+            Einsum(
+                "prompt",
+                Expr(token, (read("prompt.ids", "token"),)),
+                (Product(1, (Expr(token, (read("prompt.before", "token"),)), ids)),),
+                20,
+            ),
+            Einsum(
+                "score",
+                Expr(("generated", "row"), (read("score", "generated", "row"),)),
+                (Product(1, (Expr(chosen, (read("last", *chosen),)), weights)),),
+                200,
+            ),
+        ),
+        lookups=(
+            Lookup("before", "u1", (Expr(token, (read("prompt.before", "token"),)),)),
+            Lookup("length", "u3", (distance,)),
+        ),
+        linears=(),
+        max_tokens=MAX_TOKENS,
+        gathers=(
+            Gather(
+                "row",
+                ids,
+                rows,
+                Expr(("vocabulary", "channel"), (read("embedding", "vocabulary", "channel"),)),
+            ),
+            Gather(
+                "last",
+                Expr(generated, (length, step), -1),
+                Expr(chosen, (read("last", *chosen),)),
+                Expr(at, (read("rows", *at, coefficient=2),), 1),
+            ),
+            Gather(
+                "fed",
+                Expr(generated, (length, step)),
+                Expr(generated, (read("output.ids", "generated"),)),
+                ids,
+            ),
+        ),
+        reveals={"prompt": ("prompt.length", "prompt.ids"), "output": ("output.ids",)},
+        data={
+            "position": np.arange(MAX_TOKENS),
+            "step": np.arange(MAX_TOKENS),
+            "u1": np.arange(2)[:, None],
+            "u3": np.arange(8)[:, None],
+        },
+    )
+
+
+def tiny_private_witness(
+    params: dict[str, np.ndarray], shape: Shape, prompt: Sequence[int], output: Sequence[int]
+) -> dict[str, np.ndarray]:
+    tokens = [*prompt, *output]
+    ids = np.array((tokens + [0] * shape.rows)[: shape.rows])
+    before = np.arange(shape.rows) < len(prompt)
+    rows = params["embedding"][ids].astype(np.int64)
+    last = 2 * rows[len(prompt) - 1 : len(prompt) - 1 + len(output)] + 1
+    return {
+        "prompt.length": np.array(len(prompt)),
+        "prompt.ids": before * ids,
+        "prompt.before": before.astype(np.int64),
+        "ids": ids,
+        "rows": rows,
+        "last": last,
+        "score": last @ params["weights"].T.astype(np.int64),
+        "output.ids": np.array(output),
     }

@@ -53,7 +53,7 @@ def toy_artifact(seed: int = 0) -> Artifact:
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<bos> $A", special_tokens=[("<bos>", 2)]
     )
-    parameters = choose_parameters(circuit, circuit.max_tokens, hiding=True)
+    parameters = choose_parameters([circuit], circuit.max_tokens, hiding=True)
     masks = WeightMasks.fresh(circuit, parameters)
     weights = CommittedWeights(circuit, parameters, params, masks)
     key = VerifyingKey(
@@ -62,11 +62,13 @@ def toy_artifact(seed: int = 0) -> Artifact:
         code=parameters.to_list(),
         weight_root=weights.root,
         circuit_bytes=encode_circuit(circuit),
+        private_circuit_bytes=encode_circuit(circuit),
         tokenizer_json=tokenizer.to_str().encode(),
         range_proof=prove_ranges(circuit, parameters, weights),
     )
     meta = {"eos": [1]}
-    return Artifact(key, encode_program(program), params, masks, meta, MemoryBudget(key))
+    steps = encode_program(program)
+    return Artifact(key, steps, steps, params, masks, meta, MemoryBudget(key))
 
 
 def save(artifact: Artifact, folder: Path) -> Files:

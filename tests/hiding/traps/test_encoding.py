@@ -12,7 +12,8 @@ from zklemma.runtime.protocol.channel import Reader
 from zklemma.runtime.protocol.statement import VERSION, Statement, frame, read_statement
 
 STATEMENT = Statement(2, 1, (1, 2, 200), True)
-ITEMS = [VERSION, 2, 1, [1, 2, 200], True]
+REST = [b"", b"", b""]
+ITEMS = [VERSION, 2, 1, [1, 2, 200], True, *REST]
 
 
 def test_the_canonical_encoding() -> None:
@@ -22,16 +23,18 @@ def test_the_canonical_encoding() -> None:
 
 
 OTHERS = {
-    "an integer of more bytes than it needs": b"\x95\x01\xcd\x00\x02\x01\x93\x01\x02\xcc\xc8\xc3",
-    "a token of more bytes than it needs": b"\x95\x01\x02\x01\x93\xcc\x01\x02\xcc\xc8\xc3",
-    "a longer list header": b"\x95\x01\x02\x01\xdc\x00\x03\x01\x02\xcc\xc8\xc3",
-    "a longer header": b"\xdc\x00\x05\x01\x02\x01\x93\x01\x02\xcc\xc8\xc3",
+    "an integer of more bytes than it needs": b"\x98\x02\xcd\x00\x02\x01\x93\x01\x02\xcc\xc8\xc3\xc4\0\xc4\0\xc4\0",
+    "a token of more bytes than it needs": b"\x98\x02\x02\x01\x93\xcc\x01\x02\xcc\xc8\xc3\xc4\0\xc4\0\xc4\0",
+    "a longer list header": b"\x98\x02\x02\x01\xdc\x00\x03\x01\x02\xcc\xc8\xc3\xc4\0\xc4\0\xc4\0",
+    "a longer header": b"\xdc\x00\x08\x02\x02\x01\x93\x01\x02\xcc\xc8\xc3\xc4\0\xc4\0\xc4\0",
     "bytes behind it": STATEMENT.encode() + b"\0",
     "one item more": msgpack.packb([*ITEMS, 0]),
     "one item less": msgpack.packb(ITEMS[:-1]),
-    "true for one": msgpack.packb([VERSION, 2, True, [1, 2, 200], True]),
-    "one for true": msgpack.packb([VERSION, 2, 1, [1, 2, 200], 1]),
-    "a token that is a float": msgpack.packb([VERSION, 2, 1, [1.0, 2, 200], True]),
+    "true for one": msgpack.packb([VERSION, 2, True, [1, 2, 200], True, *REST]),
+    "one for true": msgpack.packb([VERSION, 2, 1, [1, 2, 200], 1, *REST]),
+    "a token that is a float": msgpack.packb([VERSION, 2, 1, [1.0, 2, 200], True, *REST]),
+    "a digest that is a text": msgpack.packb([*ITEMS[:-3], "", b"", b""]),
+    "a list for a nonce": msgpack.packb([*ITEMS[:-1], []]),
     "a map": msgpack.packb({0: 1}),
     "another version": msgpack.packb([VERSION + 1, *ITEMS[1:]]),
 }
@@ -54,6 +57,10 @@ def test_any_other_encoding(name: str) -> None:
         {"tokens": (1, -2, 3)},
         {"tokens": (1,) * 20, "prompt": 19},
         {"prompt": -1, "generated": 4},
+        {"prompt_digest": b"d" * 32},
+        {"prompt_digest": b"d" * 31, "tokens": (200,)},
+        {"output_digest": b"d" * 33, "tokens": (1, 2)},
+        {"nonce": b"n" * 65},
     ],
 )
 def test_sizes_and_tokens_that_do_not_fit(change: dict[str, Any]) -> None:

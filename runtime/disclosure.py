@@ -1,0 +1,104 @@
+"""Opening a private prompt or output: what was committed, all of it, with the salts.
+
+The prover keeps `Opened` vectors. Whoever gets one encodes and hashes it again: if the root is the digest that a
+proved statement holds, its cells are what the proof was about. A digest binds by collision resistance alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+import msgpack
+import numpy as np
+
+from ..errors import InvalidProof, UserError
+from . import field
+from .files import OPENING, Buffer, pack, unpack
+from .protocol.disclosure_verifier import MASKS, ROWS, Code
+from .protocol.merkle import DIGEST, NODE, SALT_WORDS, leaf_digest
+from .protocol.opening_verifier import domain_points
+from .protocol.pads_verifier import evaluate
+from .protocol.parameters import Parameters
+from .protocol.statement import Statement
+
+ITEMS = ("prompt", "output")
+
+
+@dataclass(frozen=True)
+class Opened:
+    """``rows`` (3, cells and masks) and ``salts`` (2, codeword length) behind one digest, of F."""
+
+    rows: np.ndarray
+    salts: np.ndarray
+
+
+def encode(opened: Mapping[str, Opened]) -> bytes:
+    """The contents of an opening's file."""
+    items = [what for what in ITEMS if what in opened]
+    meta = [[what, opened[what].rows.shape[1], opened[what].salts.shape[1]] for what in items]
+    data = msgpack.packb(meta)
+    assert data is not None
+    rows = [np.ascontiguousarray(opened[what].rows, "<u8").tobytes() for what in items]
+    salts = [np.ascontiguousarray(opened[what].salts, "<u8").tobytes() for what in items]
+    return b"".join(pack(OPENING, [[data], rows, salts]))
+
+
+def decode(data: Buffer, where: str) -> dict[str, Opened]:
+    """The openings in a file; ``where`` names it in errors."""
+    sections = unpack(OPENING, data, where)
+    try:
+        meta: Any = msgpack.unpackb(sections[b"META"])
+        rows, salts = (
+            np.frombuffer(sections[tag], "<u8").astype(np.uint64) for tag in (b"ROWS", b"SALT")
+        )
+        found = {}
+        for what, cells, length in meta:
+            if what not in ITEMS or type(cells) is not int or type(length) is not int:
+                raise ValueError
+            if not 0 < cells <= len(rows) or not 0 < length <= len(salts):
+                raise ValueError
+            part, rows = np.split(rows, [ROWS * cells])
+            salt, salts = np.split(salts, [SALT_WORDS * length])
+            found[what] = Opened(part.reshape(ROWS, -1), salt.reshape(SALT_WORDS, -1))
+        if len(rows) or len(salts) or encode(found) != data:
+            raise ValueError
+    except (ValueError, TypeError, msgpack.UnpackException):
+        raise UserError(f"{where}: the opening is malformed") from None
+    return found
+
+
+def digest(opened: Opened, p: Parameters) -> bytes:
+    """The root that commits to these vectors; `InvalidProof` if they are no commitment under ``p``."""
+    code = Code.of(opened.rows.shape[1] - MASKS, p) if opened.rows.shape[1] > MASKS else None
+    if code is None or opened.salts.shape[1] != 1 << code.log_code:
+        raise InvalidProof("the opening does not fit the key")
+    if max(opened.rows.max(), opened.salts.max()) >= np.uint64(field.P):
+        raise InvalidProof("non-canonical field element")
+    points = domain_points(range(1 << code.log_code), code.log_code)
+    own = np.stack([opened.rows[0], np.zeros_like(opened.rows[0])])
+    words = [evaluate(own, points)[:1], evaluate(opened.rows[1:], points), opened.salts]
+    leaves = np.concatenate(words).T.astype("<u8")
+    layer = [leaf_digest(leaf.tobytes()) for leaf in leaves]
+    while len(layer) > 1:
+        layer = [
+            blake2b(a + b, digest_size=DIGEST, person=NODE).digest()
+            for a, b in zip(layer[::2], layer[1::2], strict=True)
+        ]
+    return layer[0]
+
+
+def tokens(statement: Statement, what: str, opened: Opened, p: Parameters) -> list[int]:
+    """The token ids behind a statement's digest; `InvalidProof` if this does not open it.
+
+    ``statement`` must have been proved: the proof says that the cells are ids, and where the prompt ends.
+    """
+    wanted = statement.digests.get(what)
+    if wanted is None:
+        raise InvalidProof(f"the statement's {what} is public: there is nothing to reveal")
+    if digest(opened, p) != wanted:
+        raise InvalidProof(f"this does not open the digest of the proof's {what}")
+    cells = opened.rows[0, : opened.rows.shape[1] - MASKS].tolist()
+    return cells[1 : 1 + cells[0]] if what == "prompt" else cells
