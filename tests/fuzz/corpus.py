@@ -17,15 +17,30 @@ from random import Random
 from typing import Any
 from unittest.mock import patch
 
+import numpy as np
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from zklemma.runtime.budget import MemoryBudget
+from zklemma.runtime.disclosure import Opened
 from zklemma.runtime.keys import Artifact, VerifyingKey
 from zklemma.runtime.masks import WeightMasks
 from zklemma.runtime.progress import Clock, Silent
+from zklemma.runtime.protocol.disclosure_prover import Sealed
 from zklemma.runtime.protocol.parameters import Parameters
 from zklemma.runtime.protocol.statement import Statement
 from zklemma.runtime.prover import CommittedWeights, Prover, prove_ranges
-from zklemma.schema.circuit import TOKENS, Axis, Circuit, Column, Expr, Index, Linear, Term
+from zklemma.runtime.randomness import Randomness
+from zklemma.runtime.rotation import rotate
+from zklemma.schema.circuit import (
+    TOKENS,
+    Axis,
+    Circuit,
+    Column,
+    Expr,
+    Index,
+    Linear,
+    Shape,
+    Term,
+)
 from zklemma.schema.encoding import encode_circuit, encode_program
 from zklemma.schema.program import Program
 
@@ -38,11 +53,9 @@ tiny: Any = import_module("tiny")
 toy: Any = import_module("toy")
 
 WORDS = ["<pad>", "<eos>", "<bos>", "once", "upon", "a"]
-STATEMENTS = [
-    Statement(2, 3, (1, 2, 3, 4, 5), True),
-    Statement(2, 3, (1, 2, 3, 4, 5), False),
-    Statement(1, 1, (0, 0), True),
-]
+PROMPT, OUTPUT = (1, 2), (3, 4, 5)
+# What is private in each proof, and whether it hides.
+PROOFS = [((), True), ((), False), (("prompt", "output"), True), (("output",), False)]
 TABLES = [
     "round(2^15 * exp(-x / 2^12))",
     "max(-2^15, min(2^15 - 1, round(2^11 * 0.5 * (x / 2^11) * (1 + tanh(sqrt(2 / pi) * x)))))",
@@ -61,20 +74,48 @@ PRODUCTS = [f"-3 * ({text}) * ({text})" for text in EXPRESSIONS]
 
 
 @dataclass(frozen=True)
+class Proved:
+    """A proof, its statement, and what opens what is private in it."""
+
+    statement: Statement
+    proof: bytes
+    opened: dict[str, Opened]
+
+
+@dataclass(frozen=True)
 class Model:
     """An artifact and what proves with it."""
 
     artifact: Artifact
-    prover: Prover
 
     @property
     def key(self) -> VerifyingKey:
         return self.artifact.key
 
-    def prove(self, statement: Statement) -> bytes:
-        params = dict(self.artifact.params)
-        columns = tiny.tiny_witness(params, statement.shape, statement.tokens)
-        return self.prover.prove_witness(statement, columns, Clock(Silent())).proof
+    @cached_property
+    def prover(self) -> Prover:
+        artifact = self.artifact
+        return Prover(artifact.key, artifact.program, artifact.params, artifact.masks)
+
+    def prove(self, private: tuple[str, ...], hiding: bool) -> Proved:
+        shown = PROMPT * ("prompt" not in private) + OUTPUT * ("output" not in private)
+        statement = Statement(len(PROMPT), len(OUTPUT), shown, hiding, nonce=b"nonce")
+        params, sealed = dict(self.artifact.params), {}
+        if private:
+            # A position more for the tokens that are generated.
+            shape = Shape(len(PROMPT) + 1, len(OUTPUT))
+            witness = tiny.tiny_private_witness(params, shape, PROMPT, OUTPUT)
+            for what in private:
+                names = self.key.private_circuit.reveals[what]
+                cells = np.concatenate([witness[name].reshape(-1) for name in names]).tolist()
+                sealed[what] = Sealed(cells, self.key.parameters, Randomness(hiding))
+            digests: Any = {f"{what}_digest": found.digest for what, found in sealed.items()}
+            statement = replace(statement, **digests)
+        else:
+            witness = tiny.tiny_witness(params, statement.shape, statement.tokens)
+        made = self.prover.prove_witness(statement, witness, Clock(Silent()), sealed=sealed)
+        opened = {what: Opened(found.rows, found.salts) for what, found in sealed.items()}
+        return Proved(statement, made.proof, opened)
 
 
 class Corpus:
@@ -82,21 +123,22 @@ class Corpus:
 
     @cached_property
     def models(self) -> list[Model]:
-        """Two with private weights, and one whose weights are public."""
-        private = proving.parameters(10, [2], pads=400)
-        public = proving.parameters(9, [2], pads=400, hiding=0)
+        """Two with private weights, of which the second was rotated, and one whose weights are public."""
+        private = proving.parameters(10, [2], pads=600)
+        longer = proving.parameters(11, [2], pads=600)
+        public = proving.parameters(10, [2], pads=600, hiding=0)
         with same_randomness():
             return [
-                model(0, private, word_tokenizer()),
-                model(1, private, piece_tokenizer()),
-                model(2, public, word_tokenizer()),
+                Model(artifact(0, private, word_tokenizer())),
+                Model(rotate(artifact(1, longer, piece_tokenizer()))),
+                Model(artifact(2, public, word_tokenizer())),
             ]
 
     @cached_property
-    def proofs(self) -> list[bytes]:
+    def proved(self) -> list[Proved]:
         """Of the first model."""
         with same_randomness():
-            return [self.models[0].prove(statement) for statement in STATEMENTS]
+            return [self.models[0].prove(*what) for what in PROOFS]
 
     @cached_property
     def programs(self) -> list[bytes]:
@@ -111,8 +153,8 @@ def same_randomness() -> Iterator[None]:
         yield
 
 
-def model(seed: int, code: Parameters, tokenizer: Tokenizer) -> Model:
-    circuit, program, params = circuit_of_everything(), tiny.tiny_program(), tiny.tiny_params(seed)
+def artifact(seed: int, code: Parameters, tokenizer: Tokenizer) -> Artifact:
+    circuit, params = circuit_of_everything(), tiny.tiny_params(seed)
     masks = WeightMasks.fresh(circuit, code)
     weights = CommittedWeights(circuit, code, params, masks)
     key = VerifyingKey(
@@ -121,12 +163,13 @@ def model(seed: int, code: Parameters, tokenizer: Tokenizer) -> Model:
         code=code.to_list(),
         weight_root=weights.root,
         circuit_bytes=encode_circuit(circuit),
+        private_circuit_bytes=encode_circuit(tiny.tiny_private_circuit()),
         tokenizer_json=tokenizer.to_str().encode(),
         range_proof=prove_ranges(circuit, code, weights),
     )
     meta = {"eos": [1], "fidelity": {"greedy_agreement": 0.5, "positions": 7}}
-    artifact = Artifact(key, encode_program(program), params, masks, meta, MemoryBudget(key))
-    return Model(artifact, Prover(key, program, params, masks))
+    steps = encode_program(tiny.tiny_program())
+    return Artifact(key, steps, steps, params, masks, meta, MemoryBudget(key))
 
 
 def circuit_of_everything() -> Circuit:

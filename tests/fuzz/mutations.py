@@ -168,10 +168,10 @@ def change_msgpack(random: Random, data: bytes, other: bytes) -> bytes:
     choice = random.random()
     if choice < 0.1:
         return damage(random, data, other)
-    value = msgpack.unpackb(data, strict_map_key=False)
+    value = msgpack.unpackb(data)
     if choice < 0.15:
         return _widened(random, value)
-    value = change_value(random, value, msgpack.unpackb(other, strict_map_key=False))
+    value = change_value(random, value, msgpack.unpackb(other))
     try:
         packed = msgpack.packb(value)
     except (OverflowError, ValueError):  # an integer of more than 64 bits, lists nested too deep
@@ -209,7 +209,7 @@ def change_contents(random: Random, data: bytes, other: bytes) -> bytes:
     """By whatever the bytes turn out to be: a container, msgpack, JSON, or anything else."""
     for change, readable in (
         (change_container, lambda: files.identify(None, memoryview(data), "")),
-        (change_msgpack, lambda: data and msgpack.unpackb(data, strict_map_key=False)),
+        (change_msgpack, lambda: data and msgpack.unpackb(data)),
         (change_json, lambda: json.loads(data)),
     ):
         try:

@@ -17,7 +17,7 @@ from typing import Any
 from unittest.mock import patch
 
 import msgpack
-from corpus import EXPRESSIONS, PRODUCTS, STATEMENTS, TABLES, Corpus
+from corpus import EXPRESSIONS, OUTPUT, PRODUCTS, PROMPT, TABLES, Corpus
 from mutations import (
     DIGEST,
     Mutation,
@@ -29,16 +29,17 @@ from mutations import (
 )
 from zklemma.dialects import affine_expr, table_expr
 from zklemma.errors import InvalidProof, UserError, ZklemmaError
-from zklemma.runtime import files
+from zklemma.runtime import disclosure, files
 from zklemma.runtime.budget import FileBudget, MemoryBudget
 from zklemma.runtime.keys import VerifyingKey, load_artifact, save_artifact
+from zklemma.runtime.links import link_circuit
 from zklemma.runtime.protocol import subject
 from zklemma.runtime.protocol.channel import Reader
 from zklemma.runtime.protocol.parameters import Parameters
 from zklemma.runtime.protocol.statement import Statement, read_statement
 from zklemma.runtime.protocol.transcript import Transcript
 from zklemma.runtime.ranges import range_circuit
-from zklemma.runtime.verifier import verify
+from zklemma.runtime.verifier import check_links, verify
 from zklemma.schema.circuit import CircuitError
 from zklemma.schema.encoding import decode_circuit, decode_program, encode_circuit, encode_program
 from zklemma.tools.inspection import describe
@@ -75,13 +76,15 @@ def require(fact: bool, text: str) -> None:
 def targets(folder: Path) -> list[Target]:
     """All of them; ``folder`` is for the files of those that read files."""
     made = Corpus()
-    model = made.models[0]
+    model, rotated, _ = made.models
     key = model.key
+    proofs = [found.proof for found in made.proved]
+    sealed = [found for found in made.proved if found.opened]
     artifacts = [_artifact(x.artifact, folder) for x in made.models]
-    framed = [files.encode_proof(key.digest, proof[:200]) for proof in made.proofs]
+    framed = [files.encode_proof(key.digest, proof[:200]) for proof in proofs]
     ranges = [bytes(x.key.range_proof) for x in made.models[:2]]
-    codes = [msgpack.packb(x.key.code) or b"" for x in made.models]
-    recorded = {proof: _record(key, proof) for proof in made.proofs}
+    link = rotated.key.links[0][1]
+    recorded = {proof: _record(key, proof) for proof in proofs}
     count = FileBudget(folder / "count", key)
     counts = []
     for spent in (0, 200):
@@ -92,34 +95,44 @@ def targets(folder: Path) -> list[Target]:
         count.path.write_bytes(data)
         count.spent()
         count.create(0)
-        require(count.path.read_bytes() == data, "the count has another encoding")
+        require(count.path.read_bytes() == data, "another encoding")
 
     def artifact(data: bytes) -> None:
-        path = folder / "read.zkl"
-        # A file that is mapped into memory must not be written to.
-        path.unlink(missing_ok=True)
-        path.write_bytes(data)
+        path = _fresh(folder / "read.zkl", data)
         found = load_artifact(path)
-        _ = found.program, found.eos
-        require(_artifact(found, folder) == data, "the artifact has another encoding")
+        _ = found.program, found.private_program, found.eos
+        require(_artifact(found, folder) == data, "another encoding")
 
     def proof(data: bytes) -> None:
         verify(key, data)
-        require(data in made.proofs, "a proof that nobody made")
+        require(data in proofs, "a proof that nobody made")
 
     def replayed(data: bytes) -> None:
         """Under the challenges of the proof that it resembles most, so that the checks come late."""
-        parent = max(made.proofs, key=lambda known: _common(known, data))
+        parent = max(proofs, key=lambda known: _common(known, data))
         with _challenges(recorded[parent]):
             verify(key, data)
 
     def range_proof(data: bytes) -> None:
         replace(key, range_proof=data).check_ranges()
-        require(data == ranges[0], "a range proof that nobody made")
+        require(data == ranges[0], "a proof that nobody made")
+
+    def key_link(data: bytes) -> None:
+        check_links(replace(rotated.key, links=((rotated.key.links[0][0], data),)))
+        require(data == link, "a link that nobody made")
 
     def foreign_key(data: bytes) -> None:
-        verify(VerifyingKey.decode(data), made.proofs[0])
-        require(data == key.encode(), "a proof under another key")
+        found = VerifyingKey.decode(data)
+        for number in (0, 2):
+            verify(found, proofs[number])
+        require(found.digest == key.digest, "a proof under another key")
+
+    def opening(data: bytes) -> None:
+        found = disclosure.decode(data, "x")
+        require(disclosure.encode(found) == data, "another encoding")
+        for what, opened in found.items():
+            tokens = disclosure.tokens(sealed[0].statement, what, opened, key.parameters)
+            require(tuple(tokens) == {"prompt": PROMPT, "output": OUTPUT}[what], "other tokens")
 
     def tokenizer(data: bytes) -> None:
         found = replace(key, tokenizer_json=data)
@@ -129,18 +142,23 @@ def targets(folder: Path) -> list[Target]:
     unusable, invalid, any_of_ours = (UserError,), (InvalidProof,), (ZklemmaError,)
     circuit_error = (CircuitError,)
     keys = [x.key.encode() for x in made.models]
-    circuits = [bytes(key.circuit_bytes), encode_circuit(range_circuit(key.circuit))]
-    statements = [statement.encode() for statement in STATEMENTS]
+    statements = [found.statement.encode() for found in made.proved]
+    openings = [disclosure.encode(found.opened) for found in sealed]
+    codes = [_msgpack(x.key.code) for x in made.models]
+    circuits = [key.circuit, key.private_circuit, range_circuit(key.circuit)]
+    encoded = [encode_circuit(x) for x in (*circuits, link_circuit(key.circuit))]
     return [
         Target("proof file", 20, framed, damage, _proof_file, any_of_ours),
         Target("statement", 40, statements, change_msgpack, _statement, invalid),
-        Target("proof", 3, made.proofs, change_proof, proof, invalid),
-        Target("proof, replayed", 2, made.proofs, change_proof, replayed, invalid),
+        Target("proof", 3, proofs, change_proof, proof, invalid),
+        Target("proof, replayed", 2, proofs, change_proof, replayed, invalid),
         Target("range proof", 1, ranges, damage, range_proof, invalid),
+        Target("link", 1, [link], damage, key_link, invalid),
+        Target("opening", 2, openings, change_container, opening, any_of_ours),
         Target("verifying key", 12, keys, change_container, _key(folder), unusable),
         Target("key of a proof", 3, keys, change_container, foreign_key, any_of_ours),
         Target("parameters", 30, codes, change_msgpack, _parameters, (ValueError,)),
-        Target("circuit", 30, circuits, change_msgpack, _circuit, circuit_error),
+        Target("circuit", 30, encoded, change_msgpack, _circuit, circuit_error),
         Target("program", 24, made.programs, change_msgpack, _program, circuit_error),
         Target("tokenizer", 6, _tokenizers(made), change_json, tokenizer, unusable),
         Target("artifact", 8, artifacts, change_container, artifact, unusable),
@@ -149,6 +167,19 @@ def targets(folder: Path) -> list[Target]:
         Target("affine expression", 6, _texts(EXPRESSIONS), change_text, _expression, unusable),
         Target("affine product", 4, _texts(PRODUCTS), change_text, _product, unusable),
     ]
+
+
+def _msgpack(value: Any) -> bytes:
+    data = msgpack.packb(value)
+    assert data is not None
+    return data
+
+
+def _fresh(path: Path, data: bytes) -> Path:
+    """A new file: one that is mapped into memory must not be written to."""
+    path.unlink(missing_ok=True)
+    path.write_bytes(data)
+    return path
 
 
 def change_proof(random: Random, data: bytes, other: bytes) -> bytes:
@@ -207,9 +238,8 @@ def _key(folder: Path) -> Callable[[bytes], None]:
     def check(data: bytes) -> None:
         found = VerifyingKey.decode(data, "x")
         require(found.encode() == data, "another encoding")
-        path.unlink(missing_ok=True)
-        path.write_bytes(data)
-        describe(path)
+        describe(_fresh(path, data))
+        _ = found.private_circuit
         security(found, None, None)
 
     return check
