@@ -148,7 +148,14 @@ class VerifyingKey:
             raise UserError(f"{self.source}: the private circuit does not hold tokens in columns")
         if _weights(circuit) != _weights(self.circuit):
             raise UserError(f"{self.source}: the two circuits are about different weights")
+        if (circuit.max_tokens, circuit.vocabulary) != self._tokens:
+            raise UserError(f"{self.source}: the two circuits are about different tokens")
         return circuit
+
+    @property
+    def _tokens(self) -> tuple[int, int]:
+        """The most tokens, and the number of different ones."""
+        return self.circuit.max_tokens, self.circuit.vocabulary
 
     def _decode(self, data: Buffer) -> Circuit:
         try:

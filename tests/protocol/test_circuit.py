@@ -8,7 +8,9 @@ from functools import partial
 
 import numpy as np
 import pytest
-from tiny import tiny_circuit
+from tiny import tiny_circuit, tiny_private_circuit
+from zklemma.errors import UserError
+from zklemma.runtime.keys import VerifyingKey
 from zklemma.schema.circuit import (
     PRIME,
     Axis,
@@ -20,6 +22,7 @@ from zklemma.schema.circuit import (
     Linear,
     Term,
 )
+from zklemma.schema.encoding import encode_circuit
 
 GOOD = tiny_circuit()
 STEPS = Axis("step", 3)
@@ -87,3 +90,28 @@ def test_malformed_circuits_are_refused(circuit: Callable[[], Circuit], reason: 
     GOOD.check()
     with pytest.raises(CircuitError, match=reason):
         circuit().check()
+
+
+PRIVATE = tiny_private_circuit()
+SMALLER = {name: array[:4] for name, array in PRIVATE.data.items() if name in ("position", "step")}
+
+
+@pytest.mark.parametrize(
+    ("private", "reason"),
+    [
+        (GOOD, "does not hold tokens in columns"),
+        (
+            replace(PRIVATE, columns=(*PRIVATE.columns, Column("more", ("row",), "param", 0, 1))),
+            "different weights",
+        ),
+        (replace(PRIVATE, max_tokens=4, data={**PRIVATE.data, **SMALLER}), "different tokens"),
+    ],
+)
+def test_a_key_has_two_circuits_of_one_model(private: Circuit, reason: str) -> None:
+    def key(circuit: Circuit) -> VerifyingKey:
+        circuits = encode_circuit(GOOD), encode_circuit(circuit)
+        return VerifyingKey("tiny", 1, [], bytes(32), *circuits, b"", b"")
+
+    assert key(PRIVATE).private_circuit == PRIVATE
+    with pytest.raises(UserError, match=reason):
+        _ = key(private).private_circuit
