@@ -24,8 +24,8 @@ from zklemma.runtime.field import P
 Mutation = Callable[[Random, bytes, bytes], bytes]
 
 EXTREMES = sorted(
-    {sign * (1 << bits) + more for bits in (0, 7, 8, 15, 16, 28, 31, 32, 53, 62, 63)
-     for sign in (1, -1) for more in (-1, 0, 1)} | {P - 1, P, P + 1, (1 << 64) - 1, 3, 5, 40, 64}
+    {sign * (1 << bits) + more for bits in (0, 4, 5, 7, 8, 15, 16, 28, 31, 32, 53, 62, 63)
+     for sign in (1, -1) for more in (-1, 0, 1)} | {P - 1, P, P + 1, (1 << 64) - 1, 3, 5, 12, 20, 24, 33, 64}
 )  # fmt: skip
 DIGEST = hashlib.sha256().digest_size
 
