@@ -341,7 +341,8 @@ def _load_masks(key: VerifyingKey, view: memoryview, source: str) -> WeightMasks
     if not key.private:
         if len(view):
             raise UserError(f"{source}: public weights have no masks")
-        return WeightMasks(*(np.zeros(shape, np.uint64) for shape in shapes))
+        # Zeros without memory: the parameters may ask for any number.
+        return WeightMasks(*(np.broadcast_to(np.uint64(0), shape) for shape in shapes))
     cells, salts = (math.prod(shape) for shape in shapes)
     if len(view) != 8 * (cells + salts):
         raise UserError(f"{source}: the masks do not fit the circuit")
