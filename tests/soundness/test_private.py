@@ -13,6 +13,7 @@ from zklemma.errors import InvalidProof, UserError
 from zklemma.runtime import disclosure
 from zklemma.runtime.disclosure import Opened
 from zklemma.runtime.evaluate import Columns
+from zklemma.runtime.keys import VerifyingKey
 from zklemma.runtime.protocol import disclosure_prover
 from zklemma.runtime.protocol.codeword import Codeword
 from zklemma.runtime.protocol.disclosure_prover import Sealed
@@ -20,6 +21,8 @@ from zklemma.runtime.protocol.disclosure_verifier import MASKS, Code
 from zklemma.runtime.protocol.statement import Statement, private_bound
 from zklemma.runtime.randomness import Randomness
 from zklemma.runtime.verifier import verify
+from zklemma.schema.circuit import Circuit
+from zklemma.schema.encoding import encode_circuit
 
 tiny_private_witness = import_module("tiny").tiny_private_witness
 
@@ -226,6 +229,26 @@ def test_a_key_without_columns_for_tokens(tiny: Any) -> None:
     key = replace(tiny.key, private_circuit=tiny.key.circuit)
     with pytest.raises(InvalidProof, match="does not serve"):
         verify(key, tiny.prove_private(statement, witness, sealed))
+
+
+def test_the_two_circuits_of_a_key(tiny: Any) -> None:
+    """One that takes tokens as inputs and one that holds them in columns, of the same weights."""
+    first, second = tiny.circuit, tiny.key.private_circuit
+    other = replace(second, columns=(replace(second.columns[0], high=4), *second.columns[1:]))
+    code = tiny.key.parameters.to_list()
+
+    def key(first: Circuit, second: Circuit) -> VerifyingKey:
+        circuits = encode_circuit(first), encode_circuit(second)
+        return VerifyingKey("tiny", 45, code, tiny.key.weight_root, *circuits, b"{}", b"")
+
+    found = key(first, second)
+    assert found.circuit == first and found.private_circuit == second
+    with pytest.raises(UserError, match="different weights"):
+        _ = key(first, other).private_circuit
+    with pytest.raises(UserError, match="does not hold tokens in columns"):
+        _ = key(first, first).private_circuit
+    with pytest.raises(UserError, match="does not take tokens as inputs"):
+        _ = key(second, second).circuit
 
 
 def test_an_opening_opens_one_digest(tiny: Any) -> None:
