@@ -64,6 +64,7 @@ RELATIONS = (
     "tests/lowering/test_lower.py::test_honest_witness_satisfies_everything",
     "tests/lowering/test_lower.py::test_limbs_can_not_carry",
 )
+TOKEN_TESTS = ("tests/lowering/test_private_tokens.py",)
 IDENTITY = ("tests/hiding/traps/test_identity.py",)
 BUDGET = (
     "tests/hiding/test_budget.py::test_counted_before_the_proof_is_begun",
@@ -1006,6 +1007,72 @@ RELATION = [
     ),
 ]
 
+
+def unsaid(name: str, relation: str) -> Trap:
+    """A line of `preprocess` that states a relation is gone."""
+    return Trap(name, ((PREPROCESS, f"        {relation}\n", ""),), TOKEN_TESTS)
+
+
+TOKEN_RELATIONS = [
+    unsaid(
+        "a position is before the prompt's end, after it or both",
+        'self.range(f"{BEFORE}.range", 1, before)',
+    ),
+    unsaid("the prompt ends anywhere", 'self.range(f"{LENGTH}.range", bits, distance)'),
+    unsaid("another prompt is shown", 'self.einsum(f"{PROMPT}.masked", prompt, [(before, ids)])'),
+    unsaid("rows come from nowhere", 'self.gather(f"{name}.row", index, rows, source)'),
+    unsaid(
+        "the best logit is no token's", 'self.einsum(f"{name}.attained", best, [(x.expr, rows)])'
+    ),
+    unsaid(
+        "the token's logit need not be the largest",
+        'self.einsum(f"{name}.order", ahead, [(x.expr, table.expr)], factor=count)',
+    ),
+    unsaid(
+        "what was generated is not read",
+        'self.gather(f"{OUTPUT}.fed", self.position_of_step(0), token, read(IDS, ("token",)))',
+    ),
+    Trap(
+        "ties go to any private token",
+        (
+            (
+                PREPROCESS,
+                "scaled(count, best), index, scaled(-1, token), scaled(-1, order))",
+                "scaled(count, best), scaled(-1, order))",
+            ),
+            ("runtime/steps.py", "(best - logits) + ahead", "(best - logits)"),
+        ),
+        TOKEN_TESTS,
+    ),
+    Trap(
+        "equal logits and indices are ordered by one unit",
+        (
+            (
+                PREPROCESS,
+                "        ahead = added(cells, scaled(count, best), ",
+                "        count = 1\n        ahead = added(cells, scaled(count, best), ",
+            ),
+        ),
+        TOKEN_TESTS,
+    ),
+    Trap(
+        "a row that generates is the prompt's next",
+        (
+            (
+                PREPROCESS,
+                "self.position_of_step(-1), axes, x.expr",
+                "self.position_of_step(0), axes, x.expr",
+            ),
+            (
+                "runtime/steps.py",
+                '    run.put(step, "rows", x[run.chosen])\n    return x[run.chosen]',
+                '    rows = np.roll(x, -1, axis=0)[run.chosen]\n    run.put(step, "rows", rows)\n    return rows',
+            ),
+        ),
+        TOKEN_TESTS,
+    ),
+]
+
 LINKED = "tests/hiding/test_links.py"
 ROTATED = "tests/hiding/test_rotate.py"
 COUNTS_OF_LINKS = (
@@ -1665,6 +1732,7 @@ TRAPS = {
     "Fiat-Shamir": FIAT_SHAMIR,
     "checks": CHECKS,
     "relations": RELATION,
+    "token relations": TOKEN_RELATIONS,
     "rotation": ROTATION,
     "private tokens": PRIVATE_TOKENS,
 }
