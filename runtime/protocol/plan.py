@@ -240,6 +240,14 @@ class Plan:
             start += 1 << piece.log_size
         return Group(tuple(tables), tuple(leaves))
 
+    def degree(self, group: Group) -> int:
+        """Of the product of a group's leaves, in the challenges of fingerprints: one a leaf, and one more for
+        each variable of the row it holds."""
+        return sum(
+            1 + sum(map(self.bits, self.sources[leaf.table].carried)) << leaf.piece.log_size
+            for leaf in group.leaves
+        )
+
     @cached_property
     def lookup_depth(self) -> int:
         """log2 of the leaves of each group's tree; all groups have the same depth."""
