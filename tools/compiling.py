@@ -11,7 +11,7 @@ from typing import Any
 
 from xdsl.context import Context
 
-from ..compiler.analysis.fidelity import fidelity, logits_scale, pytorch_logits
+from ..compiler.analysis.fidelity import affordable, fidelity, logits_scale, pytorch_logits
 from ..compiler.calibrated import Texts, calibrated_model, padded_length, supported_length
 from ..compiler.emit import param_arrays
 from ..compiler.frontend.checkpoint import Checkpoint, load_checkpoint
@@ -71,7 +71,7 @@ def compile(
         pytorch_logits(checkpoint),
         Executor(circuit, program, params).logits,
         scale,
-        Texts(checkpoint).windows("heldout.txt", max_tokens),
+        affordable(Texts(checkpoint).windows("heldout.txt", max_tokens), checkpoint.parameters),
     )
     clock.stop()
     report = {
