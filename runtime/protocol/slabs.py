@@ -18,7 +18,7 @@ from .parameters import Parameters
 class Slabs:
     """``cells``: the integers of each slab, in any type; ``masks`` (slabs, rows, mask columns) of F."""
 
-    def __init__(self, p: Parameters, cells: np.ndarray | Sequence[np.ndarray], masks: np.ndarray):
+    def __init__(self, p: Parameters, cells: Sequence[np.ndarray], masks: np.ndarray):
         self._height = 1 << p.row_bits
         self._data = p.data_columns
         self._grids = [slab.reshape(-1, self._height) for slab in cells]
