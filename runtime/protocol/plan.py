@@ -190,7 +190,10 @@ class Plan:
 
     @cached_property
     def groups(self) -> list[Group]:
-        """Lookup pieces by source, then first come first served into groups of 2^group_bits leaves."""
+        """Lookup pieces by source, then first come first served into groups of 2^group_bits leaves.
+
+        Pieces are at most an eighth of a group, so that groups are nearly full beside their sources.
+        """
         capacity = 1 << self.parameters.group_bits
         rows = {name: source.rows for name, source in self.sources.items()}
         items = []
@@ -200,7 +203,7 @@ class Plan:
                     items += [
                         (number, name, piece)
                         for whole in pieces(self.sizes(lookup.exprs[0].axes))
-                        for piece in _halved(whole, self.parameters.group_bits - 1)
+                        for piece in _halved(whole, self.parameters.group_bits - 3)
                     ]
         bins: list[tuple[list[str], list[tuple[int, str, Piece]], int]] = []
         for number, table, piece in items:
