@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         save_artifact,
         save_key,
     )
+    from .runtime.rotation import rotate
     from .runtime.verifier import Verified, verify
     from .tools.compiling import compile
 
@@ -29,6 +30,7 @@ _HOMES = {
     "compile": ".tools.compiling",
     "prove": ".runtime.answer",
     "Answer": ".runtime.answer",
+    "rotate": ".runtime.rotation",
     "verify": ".runtime.verifier",
     "Verified": ".runtime.verifier",
     "Artifact": ".runtime.keys",
@@ -47,6 +49,7 @@ __all__ = [
     "load_artifact",
     "load_key",
     "prove",
+    "rotate",
     "save_artifact",
     "save_key",
     "verify",

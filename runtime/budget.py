@@ -3,7 +3,8 @@
 Each proof opens columns of the weights' codeword; beyond the number of mask cells in a row they would tell
 something about the weights. The count lies in a file beside the artifact, is raised *before* a proof is
 begun, under a lock that all processes respect, and a missing or damaged file is an error, never a fresh
-start. Copies of an artifact that are used apart from each other share masks but not the count: do not.
+start. The last columns are kept for a rotation, which opens as many as a proof and gives fresh masks. Copies
+of an artifact that are used apart from each other share masks but not the count: do not.
 """
 
 from __future__ import annotations
@@ -24,7 +25,20 @@ from .verifier import Key
 
 VERSION = 1
 LOW = 0.1
+# A rotation, and another attempt should the first be interrupted: without, the model would lose its identity.
+ROTATIONS = 2
 _DIGEST_BYTES = 32
+
+
+def files_beside(artifact: str | Path) -> tuple[Path, Path]:
+    """The count of an artifact and its lock, beside the file itself."""
+    path = Path(os.path.realpath(artifact))
+    count = path.with_name(path.name + ".budget")
+    return count, _lock(count)
+
+
+def _lock(count: Path) -> Path:
+    return count.with_name(count.name + ".lock")
 
 
 class Budget(ABC):
@@ -43,34 +57,43 @@ class Budget(ABC):
         with self._locked():
             return self._read()
 
+    @property
+    def for_proofs(self) -> int:
+        """Columns that proofs may open; the others are for rotations."""
+        return self.capacity - ROTATIONS * self.columns
+
     def proofs_left(self) -> int | None:
         """How many more proofs the masks serve; None for weights that are not masked."""
-        return (self.capacity - self.spent()) // self.columns if self.counted else None
+        return max(0, self.for_proofs - self.spent()) // self.columns if self.counted else None
 
     def low(self) -> bool:
-        """Whether less than a tenth is left."""
-        return self.counted and self.capacity - self.spent() < self.capacity * LOW
+        """Whether less than a tenth is left for proofs."""
+        return self.counted and self.for_proofs - self.spent() < self.for_proofs * LOW
 
-    def spend(self) -> None:
-        """Count one proof's columns as opened; `UserError` if there are not that many left."""
+    def spend(self, rotating: bool = False) -> None:
+        """Count one proof's columns as opened; `UserError` if there are not that many left. Only who is
+        ``rotating`` may use what is kept for that."""
         if not self.counted:
             return
         with self._locked():
-            self._write(self._enough())
+            self._write(self._enough(rotating))
 
-    def require(self) -> None:
+    def require(self, rotating: bool = False) -> None:
         """`UserError` unless one more proof can be counted: to know before long work."""
         if self.counted:
             with self._locked():
-                self._enough()
+                self._enough(rotating)
 
-    def _enough(self) -> int:
+    def _enough(self, rotating: bool) -> int:
         """The count after one more proof."""
         spent = self._read() + self.columns
-        if spent > self.capacity:
+        if spent > (self.capacity if rotating else self.for_proofs):
+            remedy = "compile it again"
+            if spent <= self.capacity:
+                remedy = "give it fresh ones with `zklemma rotate`"
             raise UserError(
-                f"{self}: the masks of this model are used up ({self.capacity} columns): another "
-                "proof could reveal its weights; compile it again, or prove with public weights"
+                f"{self}: the masks of this model are used up ({self.capacity} columns): more proofs "
+                f"could reveal its weights; {remedy}"
             )
         return spent
 
@@ -101,22 +124,6 @@ class MemoryBudget(Budget):
 
     def __str__(self) -> str:
         return "the model in memory"
-
-    def require(self) -> None:
-        """`UserError` unless one more proof can be counted: to know before long work."""
-        if self.counted:
-            with self._locked():
-                self._enough()
-
-    def _enough(self) -> int:
-        """The count after one more proof."""
-        spent = self._read() + self.columns
-        if spent > self.capacity:
-            raise UserError(
-                f"{self}: the masks of this model are used up ({self.capacity} columns): another "
-                "proof could reveal its weights; compile it again, or prove with public weights"
-            )
-        return spent
 
     def keep_in(self, file: FileBudget) -> None:
         with self._lock:
@@ -160,8 +167,7 @@ class FileBudget(Budget):
     @staticmethod
     def beside(artifact: str | Path, key: Key) -> FileBudget:
         """The count of the artifact in that file."""
-        artifact = Path(os.path.realpath(artifact))
-        return FileBudget(artifact.with_name(artifact.name + ".budget"), key)
+        return FileBudget(files_beside(artifact)[0], key)
 
     def __str__(self) -> str:
         return str(self.path)
@@ -179,7 +185,7 @@ class FileBudget(Budget):
     @contextmanager
     def _locked(self):
         # A file of its own, since each write replaces the count's.
-        lock = self.path.with_name(self.path.name + ".lock")
+        lock = _lock(self.path)
         try:
             descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
@@ -196,7 +202,7 @@ class FileBudget(Budget):
             body, digest = data[:-_DIGEST_BYTES], data[-_DIGEST_BYTES:]
             if hashlib.sha256(body).digest() != digest:
                 raise ValueError("damaged")
-            version, root, spent = msgpack.unpackb(body)
+            _, _, spent = msgpack.unpackb(body)
         except FileNotFoundError:
             raise UserError(
                 f"{self.path}: missing; it counts what proofs have used of the model's masks and must "
@@ -207,7 +213,7 @@ class FileBudget(Budget):
                 f"{self.path}: cannot be read or is damaged; without the count of what proofs have used "
                 "of the model's masks, compile the model again"
             ) from None
-        if version != VERSION or root != self.root or type(spent) is not int or spent < 0:
+        if type(spent) is not int or spent < 0 or self._encoded(spent) != data:
             raise UserError(
                 f"{self.path}: does not belong to this model; keep the two together, or compile the "
                 "model again"
@@ -215,7 +221,10 @@ class FileBudget(Budget):
         return spent
 
     def _write(self, spent: int) -> None:
+        with atomic_write(self.path) as file:
+            file.write(self._encoded(spent))
+
+    def _encoded(self, spent: int) -> bytes:
         data = msgpack.packb([VERSION, self.root, spent])
         assert data is not None
-        with atomic_write(self.path) as file:
-            file.write(data + hashlib.sha256(data).digest())
+        return data + hashlib.sha256(data).digest()

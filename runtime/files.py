@@ -41,8 +41,12 @@ class Kind:
     tags: tuple[bytes, ...]
 
 
-MODEL = Kind("model artifact", b"ZKLM", 1, (b"VKEY", b"PROG", b"PRGP", b"META", b"PARM", b"MASK"))
-KEY = Kind("verifying key", b"ZKLV", 1, (b"META", b"ROOT", b"CIRC", b"CIRP", b"TOKN", b"RNGE"))
+MODEL = Kind(
+    "model artifact", b"ZKLM", 1, (b"VKEY", b"PROG", b"PRGP", b"META", b"PARM", b"MASK", b"TREE")
+)
+KEY = Kind(
+    "verifying key", b"ZKLV", 1, (b"META", b"ROOT", b"CIRC", b"CIRP", b"TOKN", b"RNGE", b"LINK")
+)
 PROOF = Kind("proof", b"ZKLP", 1, ())
 OPENING = Kind("opening", b"ZKLO", 1, (b"META", b"ROWS", b"SALT"))
 _KINDS = {kind.magic: kind for kind in (MODEL, KEY, PROOF, OPENING)}

@@ -1,18 +1,21 @@
 """The verifying key (.vk) and the prover's artifact (.zkl).
 
 The verifying key is all a verifier needs: the circuit, the code parameters, the root of the
-committed weights and the tokenizer that turns tokens into text. Its SHA-256 is the *model id*. The
-artifact adds what only the prover needs: the witness program, the integer weights and facts about
-the checkpoint. Contents are decoded when first used, and weights stay mapped in the file, so that
-loading is quick.
+committed weights and the tokenizer that turns tokens into text. The *model id* is a hash of these. What
+else the key carries is proofs of facts about them: that the weights are in range, and that roots of older
+keys hold the same weights. The artifact adds what only the prover needs: the witness program, the integer
+weights and facts about the checkpoint. Contents are decoded when first used, and weights stay mapped in the
+file, so that loading is quick.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +30,7 @@ from ..schema.program import Program
 from .budget import Budget, FileBudget
 from .field import P
 from .files import KEY, MODEL, Buffer, atomic_write, pack, padding, read, unpack
+from .links import Ancestor
 from .masks import WeightMasks
 
 if TYPE_CHECKING:
@@ -36,6 +40,10 @@ if TYPE_CHECKING:
     cached_property = property
 
 ROOT_BYTES = 32
+NODE_WORDS = 4
+# Weights from which on an artifact carries their hash tree.
+LARGE = 1 << 25
+IDENTITY = b"zklemma model 1"
 
 
 @dataclass(frozen=True)
@@ -45,7 +53,9 @@ class VerifyingKey:
     ``name`` and ``weights`` (how many numbers the checkpoint holds) are for people; ``code`` is
     `Parameters.to_list`; ``weight_root`` is the 32-byte root of the committed weights; ``range_proof`` shows
     that each of them lies in its declared range (`check_ranges`). There are two circuits of the one model: in the
-    first token ids are inputs, in the second, the private one, they are committed.
+    first token ids are inputs, in the second, the private one, they are committed. ``links`` are the keys that
+    this one was rotated from, oldest first: the weight root of each, and the proof that the next root holds the
+    same.
     """
 
     name: str
@@ -56,14 +66,19 @@ class VerifyingKey:
     private_circuit_bytes: Buffer
     tokenizer_json: Buffer
     range_proof: Buffer
+    links: tuple[tuple[bytes, bytes], ...] = ()
     source: str = field(default="verifying key", compare=False)
 
     def encode(self) -> bytes:
-        """The contents of a .vk file; its last 32 bytes are the digest."""
-        meta = _encode([self.name, self.weights, self.code])
+        """The contents of a .vk file."""
         circuits = [self.circuit_bytes, self.private_circuit_bytes]
-        sections = [meta, self.weight_root, *circuits, self.tokenizer_json, self.range_proof]
+        sections = [self._meta, self.weight_root, *circuits, self.tokenizer_json]
+        sections += [self.range_proof, _encode_links(self.links)]
         return b"".join(pack(KEY, [[section] for section in sections]))
+
+    @property
+    def _meta(self) -> bytes:
+        return _encode([self.name, self.weights, self.code])
 
     @staticmethod
     def decode(data: Buffer, source: str = "verifying key") -> VerifyingKey:
@@ -71,7 +86,11 @@ class VerifyingKey:
         sections = unpack(KEY, data, source)
         try:
             name, weights, code = _decode(sections[b"META"])
+            links = tuple((root, proof) for root, proof in _decode(sections[b"LINK"]))
             fits = isinstance(name, str) and type(weights) is int and isinstance(code, list)
+            fits = fits and _encode_links(links) == sections[b"LINK"]
+            fits = fits and all(type(part) is bytes for link in links for part in link)
+            fits = fits and all(len(root) == ROOT_BYTES for root, _ in links)
         except (ValueError, TypeError):
             fits = False
         if not fits or len(sections[b"ROOT"]) != ROOT_BYTES:
@@ -85,13 +104,29 @@ class VerifyingKey:
             private_circuit_bytes=sections[b"CIRP"],
             tokenizer_json=sections[b"TOKN"],
             range_proof=sections[b"RNGE"],
+            links=links,
             source=source,
         )
 
     @cached_property
     def digest(self) -> bytes:
-        """SHA-256 over the encoded key (without the file's checksum, which is this very digest)."""
-        return self.encode()[-hashlib.sha256().digest_size :]
+        """The model id as bytes."""
+        return self._digest_under(self.weight_root)
+
+    def _digest_under(self, root: bytes) -> bytes:
+        """The model id if ``root`` was the root of the weights: SHA-256 over all that a proof is checked
+        against, each part after its length. Proofs of facts about the parts are not among them."""
+        digest = hashlib.sha256(IDENTITY)
+        circuits = self.circuit_bytes, self.private_circuit_bytes
+        for part in (self._meta, *circuits, self.tokenizer_json, root):
+            digest.update(len(part).to_bytes(8, "little"))
+            digest.update(part)
+        return digest.digest()
+
+    @cached_property
+    def ancestors(self) -> tuple[Ancestor, ...]:
+        """The models that this one was rotated from, oldest first, if the links between them hold."""
+        return tuple(Ancestor(self._digest_under(root), root, proof) for root, proof in self.links)
 
     @property
     def private(self) -> bool:
@@ -104,20 +139,25 @@ class VerifyingKey:
 
     @cached_property
     def circuit(self) -> Circuit:
-        return self._decode(self.circuit_bytes, private=False)
+        circuit = self._decode(self.circuit_bytes)
+        if circuit.reveals:
+            raise UserError(f"{self.source}: the circuit does not take tokens as inputs")
+        return circuit
 
     @cached_property
     def private_circuit(self) -> Circuit:
-        return self._decode(self.private_circuit_bytes, private=True)
+        circuit = self._decode(self.private_circuit_bytes)
+        if not circuit.reveals:
+            raise UserError(f"{self.source}: the private circuit does not hold tokens in columns")
+        if _weights(circuit) != _weights(self.circuit):
+            raise UserError(f"{self.source}: the two circuits are about different weights")
+        return circuit
 
-    def _decode(self, data: Buffer, private: bool) -> Circuit:
+    def _decode(self, data: Buffer) -> Circuit:
         try:
-            circuit = decode_circuit(bytes(data))
-            if bool(circuit.reveals) != private:
-                raise CircuitError("tokens are inputs of the first and columns of the second")
+            return decode_circuit(bytes(data))
         except CircuitError as error:
             raise UserError(f"{self.source}: the circuit is malformed: {error}") from error
-        return circuit
 
     @cached_property
     def parameters(self) -> Parameters:
@@ -139,14 +179,34 @@ class VerifyingKey:
     def _tokenizer(self):
         from tokenizers import Tokenizer
 
+        with self._library():
+            tokenizer = Tokenizer.from_str(bytes(self.tokenizer_json).decode())
+            # A text has all its tokens and no others; and the file could ask for any number of them.
+            tokenizer.no_padding()
+            tokenizer.no_truncation()
+            return tokenizer
+
+    @contextmanager
+    def _library(self) -> Iterator[None]:
+        """Tell what the tokenizers' library finds wrong with the file, at once or in its use."""
         try:
-            return Tokenizer.from_str(bytes(self.tokenizer_json).decode())
-        except Exception as error:  # the library raises plain Exception
+            yield
+        except BaseException as error:
+            # It raises plain Exception; its panics are no Exception and have no name to import.
+            if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+                raise
             raise UserError(f"{self.source}: the tokenizer is malformed: {error}") from error
+
+    def _text(self, tokens: list[int]) -> str:
+        tokenizer = self._tokenizer
+        with self._library():
+            return tokenizer.decode(tokens, skip_special_tokens=False)
 
     def tokenize(self, text: str) -> list[int]:
         """Token ids of a prompt, with the ``<bos>`` that the tokenizer's post-processor adds."""
-        return self._tokenizer.encode(text).ids
+        tokenizer = self._tokenizer
+        with self._library():
+            return tokenizer.encode(text).ids
 
     def text(self, tokens: Sequence[int]) -> str:
         """The text of tokens, special ones shown: what a statement says must all be seen. Only the
@@ -154,7 +214,7 @@ class VerifyingKey:
         start, ids = self.tokenize(""), list(tokens)
         if ids[: len(start)] == start:
             ids = ids[len(start) :]
-        return self._tokenizer.decode(ids, skip_special_tokens=False)
+        return self._text(ids)
 
     def continuation(self, prompt: Sequence[int], output: Sequence[int]) -> str:
         """The text that ``output`` adds to the text of ``prompt``."""
@@ -162,7 +222,7 @@ class VerifyingKey:
         if whole.startswith(start):
             return whole[len(start) :]
         # The prompt ends inside a character that the output completes.
-        return self._tokenizer.decode(list(output), skip_special_tokens=False)
+        return self._text(list(output))
 
 
 @dataclass(frozen=True)
@@ -203,6 +263,11 @@ class Artifact:
         return frozenset(self.meta["eos"])
 
 
+def _weights(circuit: Circuit) -> list[Any]:
+    """What the commitment to the weights, and the proof of their ranges, depends on."""
+    return [(column, circuit.sizes(column, Shape(1, 1))) for column in circuit.home("param")]
+
+
 def save_key(path: str | Path, key: VerifyingKey) -> int:
     """Write a .vk file; return its size in bytes."""
     data = key.encode()
@@ -231,6 +296,7 @@ def save_artifact(path: str | Path, artifact: Artifact) -> int:
         [_encode(dict(artifact.meta))],
         weights,
         masks,
+        _tree(artifact),
     ]
     with atomic_write(path, secret=artifact.key.private) as file:
         for part in pack(MODEL, parts):
@@ -248,7 +314,7 @@ def load_artifact(path: str | Path) -> Artifact:
     sections = unpack(MODEL, read(path), source)
     key = VerifyingKey.decode(sections[b"VKEY"], source)
     try:
-        meta = _decode(sections[b"META"])
+        meta = _plain_facts(_decode(sections[b"META"]))
     except ValueError as error:
         raise UserError(f"{source}: the section META is malformed") from error
     params: dict[str, np.ndarray] = {}
@@ -260,10 +326,14 @@ def load_artifact(path: str | Path) -> Artifact:
             raise UserError(f"{source}: the weights are truncated")
         array = np.frombuffer(view, dtype, cells, offset)
         params[column.name] = array.reshape(sizes)
-        offset += array.nbytes + padding(array.nbytes)
+        end = offset + array.nbytes
+        offset = end + padding(array.nbytes)
+        if any(view[end:offset]):
+            raise UserError(f"{source}: the weights are damaged behind {column.name}")
     if offset != len(view):
         raise UserError(f"{source}: the weights do not fit the circuit")
     masks = _load_masks(key, sections[b"MASK"], source)
+    masks = replace(masks, tree=_load_tree(key, sections[b"TREE"], source))
     programs = sections[b"PROG"], sections[b"PRGP"]
     return Artifact(key, *programs, params, masks, meta, FileBudget.beside(path, key))
 
@@ -273,7 +343,8 @@ def _load_masks(key: VerifyingKey, view: memoryview, source: str) -> WeightMasks
     if not key.private:
         if len(view):
             raise UserError(f"{source}: public weights have no masks")
-        return WeightMasks(*(np.zeros(shape, np.uint64) for shape in shapes))
+        none, salts = (np.zeros(shape, np.uint64) for shape in shapes)
+        return WeightMasks(none, salts)
     cells, salts = (math.prod(shape) for shape in shapes)
     if len(view) != 8 * (cells + salts):
         raise UserError(f"{source}: the masks do not fit the circuit")
@@ -281,6 +352,43 @@ def _load_masks(key: VerifyingKey, view: memoryview, source: str) -> WeightMasks
     if flat.max(initial=0) >= P:
         raise UserError(f"{source}: the masks are malformed")
     return WeightMasks(flat[:cells].reshape(shapes[0]), flat[cells:].reshape(shapes[1]))
+
+
+def _tree(artifact: Artifact) -> list[Buffer]:
+    """The hash tree, where making it again would take long."""
+    known = artifact.masks.tree
+    if known is None or sum(array.size for array in artifact.params.values()) < LARGE:
+        return []
+    return [np.ascontiguousarray(layer, "<u8").data.cast("B") for layer in known]
+
+
+def _load_tree(key: VerifyingKey, view: memoryview, source: str) -> list[np.ndarray] | None:
+    if not len(view):
+        return None
+    flat, nodes = np.frombuffer(view, "<u8"), 1 << key.parameters.log_code
+    if flat.size != NODE_WORDS * (2 * nodes - 1):
+        raise UserError(f"{source}: the tree does not fit the parameters")
+    layers, at = [], 0
+    while nodes:
+        layers.append(flat[at : at + NODE_WORDS * nodes].reshape(NODE_WORDS, nodes))
+        at, nodes = at + NODE_WORDS * nodes, nodes // 2
+    return layers
+
+
+def _encode_links(links: Sequence[tuple[bytes, bytes]]) -> bytes:
+    return _encode([list(link) for link in links])
+
+
+def _plain_facts(meta: Any) -> dict[str, Any]:
+    """``meta`` of an artifact; ValueError unless it holds ``eos``, and nothing that JSON can not say."""
+    try:
+        json.dumps(meta)
+        fits = type(meta["eos"]) is list and all(type(token) is int for token in meta["eos"])
+    except (TypeError, KeyError, RecursionError) as error:
+        raise ValueError("malformed") from error
+    if not fits:
+        raise ValueError("malformed")
+    return meta
 
 
 def _encode(value: Any) -> bytes:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from ..schema.circuit import Circuit, Shape
 from ..schema.program import Program
 from .evaluate import Columns
 from .executor import Executor
+from .links import NEW, OLD, link_subject
 from .masks import WeightMasks
 from .progress import Clock, Progress, Silent
 from .protocol import (
@@ -23,7 +25,7 @@ from .protocol import (
     pads_prover,
 )
 from .protocol.channel import Channel, Reader
-from .protocol.codeword import Codeword, LeanCodeword
+from .protocol.codeword import LeanCodeword, commit
 from .protocol.disclosure_prover import Sealed
 from .protocol.merkle import SALT_WORDS
 from .protocol.parameters import Parameters
@@ -75,7 +77,7 @@ class ProofResult:
 
 
 class CommittedWeights:
-    """The weights, their cells in slabs, their masks and their codeword, of which ``tree`` may be known."""
+    """The weights, their cells in slabs, their masks and their codeword. ``masks`` get its tree."""
 
     def __init__(
         self,
@@ -83,38 +85,45 @@ class CommittedWeights:
         p: Parameters,
         params: Mapping[str, np.ndarray],
         masks: WeightMasks,
-        tree: Sequence[np.ndarray] | None = None,
     ):
         sizes = [(c.name, params[c.name].shape) for c in circuit.home("param")]
         placed, slabs = place(sizes, p.slab_cells, p.row_bits)
         self.params = params
-        self.masks = masks
         self.cells = lay_out(placed, params, 0, slabs, p.slab_cells)
         messages = Slabs(p, self.cells, masks.cells)
-        self.code = LeanCodeword(messages, 1 << p.log_columns, p.log_code, masks.salts, tree)
+        self.code = LeanCodeword(messages, p.log_code, masks.salts, masks.tree)
+        self.masks = replace(masks, tree=self.code.layers)
+        self._tree_given = masks.tree is not None
 
     @property
     def root(self) -> bytes:
         return self.code.root
 
+    def check(self, key: Key) -> None:
+        """`UserError` unless these are the weights and masks of that key."""
+        if self._tree_given:
+            # Other rows differ in three columns of four.
+            drawn = Randomness(True).elements(4) >> np.uint64(64 - key.parameters.log_code)
+            self.code.columns(sorted({int(position) for position in drawn}))
+        if self.root != key.weight_root:
+            raise UserError("the weights and masks are not those that the key commits to")
 
-def _messages(p: Parameters, cells: np.ndarray, masks: np.ndarray, extra: int = 0) -> np.ndarray:
-    """Slabs as rows of data then mask cells, with room for ``extra`` rows below."""
-    slabs = Slabs(p, cells, masks)
-    out = np.zeros((slabs.rows + extra, 1 << p.log_columns), np.uint64)
-    slabs.fill(0, out[: slabs.rows])
-    return out
+    def named(self, prefix: str) -> CommittedWeights:
+        """The same commitment for a circuit in which the columns' names have a prefix."""
+        found = copy(self)
+        found.params = {prefix + name: array for name, array in self.params.items()}
+        return found
 
 
 def prove_subject(
     subject: Subject,
-    weights: CommittedWeights,
+    weights: Sequence[CommittedWeights],
     witness: Mapping[str, np.ndarray],
     clock: Clock,
     strict: bool = True,
     sealed: Mapping[str, Sealed] | None = None,
 ) -> bytes:
-    """The prover's side of the conversation, from witness columns.
+    """The prover's side of the conversation, from weights, one for each root, and witness columns.
 
     With ``strict`` a looked-up value that is in no table raises `RangeError`; without, the proof is made all
     the same and does not verify. ``sealed`` are the commitments behind the subject's digests; all other
@@ -122,19 +131,18 @@ def prove_subject(
     """
     plan, p = subject.plan, subject.parameters
     randomness = Randomness(subject.hiding)
-    values = {**weights.params, **witness}
+    values = {name: array for held in weights for name, array in held.params.items()} | {**witness}
     columns = Columns(subject.circuit, subject.shape, values, np.array(subject.tokens, np.int64))
 
     clock.start("commit")
     counts = count_uses(plan, columns, strict)
     committed = {c.name: witness[c.name] for c in subject.circuit.home("witness")} | counts
-    cells = lay_out(plan.placed, committed, plan.weight_slabs, plan.witness_slabs, p.slab_cells)
+    first = sum(plan.slabs[:-1])
+    cells = lay_out(plan.placed, committed, first, plan.witness_slabs, p.slab_cells)
     masks = randomness.elements(plan.witness_slabs, 1 << p.row_bits, p.mask_columns)
     uniform = randomness.elements(2, 1 << p.log_columns)
-    messages = _messages(p, cells, masks, extra=2)
-    messages[-2:] = uniform
-    code = Codeword(messages, p.log_code, randomness.elements(SALT_WORDS, 1 << p.log_code))
-    del messages
+    salts = randomness.elements(SALT_WORDS, 1 << p.log_code)
+    code = commit(Slabs(p, cells, masks, uniform), p.log_code, salts)
     pads = pads_prover.Pads(plan, randomness)
     channel = ProverChannel(subject.begin(), pads.pads)
     channel.raw("witness root", code.root)
@@ -155,12 +163,12 @@ def prove_subject(
         channel,
         plan,
         claims,
-        [*weights.cells, *cells],
-        [*weights.masks.cells, *masks],
+        [slab for held in weights for slab in held.cells] + [*cells],
+        [slab for held in weights for slab in held.masks.cells] + [*masks],
         uniform,
     )
     opening_verifier.verify_masked(replay, plan, claims)
-    opening_prover.prove_clear(channel, plan, f, g, weights.code, code)
+    opening_prover.prove_clear(channel, plan, f, g, [*(held.code for held in weights), code])
     pads_prover.prove(channel, plan, pads, replay)
     clock.stop()
     return bytes(channel.out)
@@ -172,7 +180,15 @@ def prove_ranges(circuit: Circuit, parameters: Parameters, weights: CommittedWei
     `RangeError` names a weight out of range.
     """
     subject = range_subject(circuit, parameters, weights.root)
-    return prove_subject(subject, weights, {}, Clock(Silent()))
+    return prove_subject(subject, [weights], {}, Clock(Silent()))
+
+
+def prove_link(
+    circuit: Circuit, parameters: Parameters, old: CommittedWeights, new: CommittedWeights
+) -> bytes:
+    """The proof that `links` describes; it opens one proof's worth of columns of both."""
+    subject = link_subject(circuit, parameters, old.root, new.root)
+    return prove_subject(subject, [old.named(OLD), new.named(NEW)], {}, Clock(Silent()))
 
 
 class Prover:
@@ -191,8 +207,7 @@ class Prover:
         circuit = key.private_circuit if private else key.circuit
         self.executor = Executor(circuit, program, params, circuit.max_tokens)
         self.weights = CommittedWeights(key.circuit, key.parameters, params, masks)
-        if self.weights.root != key.weight_root:
-            raise UserError("the weights and masks are not those that the key commits to")
+        self.weights.check(key)
 
     def prove(self, request: Request, clock: Clock) -> ProofResult:
         """Prove what is asked, with fresh commitments to what is private."""
@@ -226,7 +241,7 @@ class Prover:
     ) -> ProofResult:
         """Prove the statement from given witness columns; see `prove_subject`."""
         subject = subject_of(self.key, statement)
-        said = prove_subject(subject, self.weights, witness, clock, strict, sealed)
+        said = prove_subject(subject, [self.weights], witness, clock, strict, sealed)
         return ProofResult(
             statement=statement,
             proof=frame(statement) + said,

@@ -61,7 +61,7 @@ def range_subject(circuit: Circuit, parameters: Parameters, weight_root: bytes) 
         ("weights", weight_root),
     )
     hiding = bool(parameters.hiding)
-    return Subject(ranges, parameters, weight_root, SHAPE, (0, 0), hiding, identity)
+    return Subject(ranges, parameters, (weight_root,), SHAPE, (0, 0), hiding, identity)
 
 
 def verify_ranges(

@@ -6,11 +6,13 @@ numpy and nothing heavier.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..errors import InvalidProof
+from ..errors import InvalidProof, UserError
 from ..schema.circuit import Circuit
+from .links import Ancestor, verify_link
 from .protocol.channel import Reader
 from .protocol.parameters import Parameters
 from .protocol.statement import Statement, read_statement
@@ -31,6 +33,8 @@ class Key(Protocol):
     def weight_root(self) -> bytes: ...
     @property
     def digest(self) -> bytes: ...
+    @property
+    def ancestors(self) -> Sequence[Ancestor]: ...
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ def subject_of(key: Key, statement: Statement) -> Subject:
         ("weights", key.weight_root),
         ("statement", statement.encode()),
     )
-    known = key.parameters, key.weight_root, statement.shape
+    known = key.parameters, (key.weight_root,), statement.shape
     if not statement.digests:
         return Subject(key.circuit, *known, statement.tokens, statement.hiding, identity)
     shown: dict[str, list[int]] = {}
@@ -60,8 +64,42 @@ def subject_of(key: Key, statement: Statement) -> Subject:
     return Subject(private, *known, (), statement.hiding, identity, shown, statement.digests)
 
 
-def verify(key: Key, proof: bytes) -> Verified:
-    """Raise `InvalidProof` with the reason unless ``proof`` proves its statement under ``key``."""
+def check_links(key: Key, first: int = 0) -> None:
+    """Raise `InvalidProof` unless the links from the ancestor number ``first`` on all hold."""
+    roots = [ancestor.weight_root for ancestor in key.ancestors] + [key.weight_root]
+    for number in range(first, len(key.ancestors)):
+        old, new = roots[number : number + 2]
+        try:
+            verify_link(key.circuit, key.parameters, old, new, key.ancestors[number].link)
+        except InvalidProof as error:
+            of = f"{number + 1} of {len(key.ancestors)}"
+            raise InvalidProof(f"the key's link {of} to an older one: {error}") from None
+
+
+def check_identity(key: Key, model_id: str) -> None:
+    """Raise `InvalidProof` unless the key is that of the model with this id (in hex), or was rotated
+    from it."""
+    try:
+        wanted = bytes.fromhex(model_id)
+    except ValueError:
+        wanted = b""
+    if len(wanted) != len(key.digest):
+        raise UserError(f"{model_id}: a model id has {2 * len(key.digest)} hexadecimal digits")
+    if wanted == key.digest:
+        return
+    chain = [ancestor.digest for ancestor in key.ancestors]
+    if wanted not in chain:
+        raise InvalidProof(
+            f"the key is that of model {key.digest.hex()}, not of {wanted.hex()} or one rotated from it"
+        )
+    check_links(key, chain.index(wanted))
+
+
+def verify(key: Key, proof: bytes, model_id: str | None = None) -> Verified:
+    """Raise `InvalidProof` with the reason unless ``proof`` proves its statement under ``key``, which
+    must be the key of ``model_id``, if given, by itself or by its links."""
+    if model_id is not None:
+        check_identity(key, model_id)
     reader = Reader(proof)
     statement = read_statement(reader)
     statement.check(key.circuit.vocabulary, key.circuit.max_tokens)

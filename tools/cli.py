@@ -1,4 +1,4 @@
-"""The ``zklemma`` command: compile, prove, verify, reveal, inspect.
+"""The ``zklemma`` command: compile, prove, rotate, verify, reveal, inspect.
 
 Exit status: 0 done (for verify: valid), 1 invalid proof, 2 unusable input, 130 interrupted. Errors
 are one line on stderr. Commands import what they need when they run, so that verifying starts fast
@@ -24,6 +24,7 @@ from ..errors import InvalidProof, UserError, ZklemmaError
 from . import console
 
 if TYPE_CHECKING:
+    from ..runtime.keys import Artifact
     from ..runtime.protocol.statement import Statement
 
 
@@ -73,7 +74,7 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
         except ModuleNotFoundError as error:
             if not error.name or error.name.startswith("zklemma"):
                 raise
-            extra = "prove" if function.__name__ == "prove" else "compile"
+            extra = "prove" if function.__name__ in ("prove", "rotate") else "compile"
             console.fail(f"{error.name} is not installed: pip install 'zklemma[{extra}]'")
             raise typer.Exit(UNUSABLE) from None
         except KeyboardInterrupt:
@@ -85,6 +86,36 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
 
 def _emit(values: dict[str, Any]) -> None:
     print(json.dumps(values, ensure_ascii=False, allow_nan=False))
+
+
+def _check_outputs(output: Path, vk: Path, *kept: Path) -> None:
+    """`UserError` unless a model can be written: artifact, key and count each in a file of its own, none
+    of which is ``kept``."""
+    from ..runtime import files
+    from ..runtime.budget import files_beside
+
+    if vk.resolve() == output.resolve():
+        raise UserError(f"{vk}: artifact and verifying key can not be the same file")
+    used = {path.resolve() for path in kept}
+    for path in (output, vk, *files_beside(output)):
+        if path.resolve() in used:
+            raise UserError(
+                f"{path}: would take the place of a file that is needed; choose another name"
+            )
+        used.add(path.resolve())
+    files.require_writable(output)
+    files.require_writable(vk)
+
+
+def _save(artifact: Artifact, output: Path, vk: Path) -> dict[str, int]:
+    """Write artifact and key; both files or, on a full disk, none. Returns their sizes."""
+    from ..runtime import files
+    from ..runtime.keys import save_artifact
+
+    with files.atomic_write(vk) as file:
+        size = file.write(artifact.key.encode())
+        file.flush()
+        return {"vk_bytes": size, "artifact_bytes": save_artifact(output, artifact)}
 
 
 @command
@@ -106,15 +137,9 @@ def compile(
     quiet: Quiet = False,
 ) -> None:
     """Compile a checkpoint into an artifact for proving and a key for verifying."""
-    from ..runtime import files
-
     vk = vk or output.with_suffix(".vk")
-    if vk.resolve() == output.resolve():
-        raise UserError(f"{vk}: artifact and verifying key can not be the same file")
-    files.require_writable(output)
-    files.require_writable(vk)
+    _check_outputs(output, vk)
 
-    from ..runtime.keys import save_artifact
     from . import compiling
 
     start = time.perf_counter()
@@ -122,10 +147,7 @@ def compile(
         artifact, report = compiling.compile(
             checkpoint, max_tokens, bar, weights is Visibility.PRIVATE
         )
-    with files.atomic_write(vk) as file:  # Both files or, on a full disk, none.
-        report["vk_bytes"] = file.write(artifact.key.encode())
-        file.flush()
-        report["artifact_bytes"] = save_artifact(output, artifact)
+    report |= _save(artifact, output, vk)
     report["seconds"] = time.perf_counter() - start
     report["peak_rss_bytes"] = console.peak_rss_bytes()
     if as_json:
@@ -283,8 +305,8 @@ def prove(
     }
     if artifact.budget.low():
         console.warn(
-            f"{model}: masks for {report['proofs_left']} more proofs are left; then it must be compiled "
-            "again"
+            f"{model}: masks for {report['proofs_left']} more proofs are left; `zklemma rotate` gives it "
+            "fresh ones"
         )
     if as_json:
         return _emit(report)
@@ -343,9 +365,65 @@ def reveal(
 
 
 @command
+def rotate(
+    model: Annotated[Path, typer.Argument(help="The artifact (.zkl) whose masks run out.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The artifact to write (.zkl).")],
+    vk: Annotated[
+        Path | None, typer.Option(help="The verifying key to write. [default: beside the artifact]")
+    ] = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Commit the same weights under fresh masks, with a key that is linked to the old one."""
+    from ..runtime.budget import files_beside
+    from ..runtime.keys import load_artifact
+
+    vk = vk or output.with_suffix(".vk")
+    # Older proofs still need the older key.
+    _check_outputs(output, vk, model, model.with_suffix(".vk"), *files_beside(model))
+
+    from ..runtime import rotation
+    from ..runtime.kernels.memory import keep_freed_memory
+
+    keep_freed_memory()
+    start = time.perf_counter()
+    old = load_artifact(model)
+    with console.Bar(list(rotation.STAGES), not quiet) as bar:
+        artifact = rotation.rotate(old, bar)
+    sizes = _save(artifact, output, vk)
+    report = {
+        "name": artifact.key.name,
+        "model_id": artifact.key.model_id,
+        "rotated_from": old.key.model_id,
+        "ancestors": [ancestor.digest.hex() for ancestor in artifact.key.ancestors],
+        **sizes,
+        "proofs_left": artifact.budget.proofs_left(),
+        "seconds": time.perf_counter() - start,
+        "peak_rss_bytes": console.peak_rss_bytes(),
+    }
+    if as_json:
+        return _emit(report)
+    console.table(
+        f"Rotated {report['name']}",
+        {
+            "model id": report["model_id"],
+            "rotated from": report["rotated_from"],
+            "proofs left": str(report["proofs_left"]),
+            "artifact": f"{output} ({console.size(report['artifact_bytes'])})",
+            "verifying key": f"{vk} ({console.size(report['vk_bytes'])})",
+            "time": f"{report['seconds']:.1f} s",
+        },
+    )
+
+
+@command
 def verify(
     key: Annotated[Path, typer.Argument(help="The verifying key (.vk) of the model.")],
     proof: Annotated[Path, typer.Argument(help="The proof.")],
+    model_id: Annotated[
+        str | None,
+        typer.Option(help="The model that the key must be of, or must have been rotated from."),
+    ] = None,
     opening: Annotated[
         Path | None, typer.Option("--reveal", help="What opens a private prompt or output.")
     ] = None,
@@ -358,6 +436,7 @@ def verify(
     start = time.perf_counter()
     from ..runtime import files
     from ..runtime.keys import load_key
+    from ..runtime.verifier import check_identity
     from ..runtime.verifier import verify as check
 
     model = load_key(key)
@@ -372,6 +451,8 @@ def verify(
         "valid": False,
         "reason": None,
         "model_id": model.model_id,
+        "pinned": None if model_id is None else False,
+        "rotated_from": None,
         "prompt": None,
         "output": None,
         "tokens": None,
@@ -381,9 +462,18 @@ def verify(
         "proof_bytes": len(data),
     }
     try:
-        model_id, content = files.decode_proof(data, str(proof))
-        if model_id != model.digest:
-            raise InvalidProof(f"the proof is one of model {model_id.hex()}, not of this key's")
+        if model_id is not None:
+            check_identity(model, model_id)
+            report["pinned"] = True
+            pinned = bytes.fromhex(model_id).hex()
+            report["rotated_from"] = pinned if pinned != model.model_id else None
+        claimed, content = files.decode_proof(data, str(proof))
+        if claimed != model.digest:
+            older = any(ancestor.digest == claimed for ancestor in model.ancestors)
+            hint = ", but of one that it was rotated from: check it with the older key" * older
+            raise InvalidProof(
+                f"the proof is one of model {claimed.hex()}, not of this key's{hint}"
+            )
         verified = check(model, content)
         statement = verified.statement
         if wanted is not None and statement.nonce != wanted:
@@ -436,7 +526,10 @@ def _print_verdict(name: str, report: dict[str, Any]) -> None:
 def inspect(
     path: Annotated[Path, typer.Argument(help="A .zkl, .vk, proof or opening file.")],
     check: Annotated[
-        bool, typer.Option("--check", help="Verify a key's proof that its weights are in range.")
+        bool,
+        typer.Option(
+            "--check", help="Verify a key's proof that its weights are in range, and its links."
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:

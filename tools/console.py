@@ -25,6 +25,10 @@ SHARES = {
     "lower": 12,
     "weights": 16,
     "fidelity": 15,
+    "old weights": 10,
+    "new weights": 10,
+    "ranges": 20,
+    "link": 6,
 }
 
 
@@ -80,6 +84,7 @@ def statement(name: str, report: Mapping[str, Any]) -> str:
             "The verifier needs no weights, but this proof is not hiding: "
             "it may reveal something about them."
         )
+    ancestor = f"rotated from {report['rotated_from']},\n" if report["rotated_from"] else ""
     said = {}
     for what in ("prompt", "output"):
         text = report[what]
@@ -90,7 +95,7 @@ def statement(name: str, report: Mapping[str, Any]) -> str:
     most = "at most " * ("prompt" in report["digests"])
     carried = f"Nonce: {report['nonce']}\n" if report["nonce"] else ""
     return printable(
-        f"The model {name}, id {report['model_id']},\n"
+        f"The model {name}, id {report['model_id']},\n{ancestor}"
         f"given the prompt, {most}{report['prompt_tokens']} tokens long,\n    {said['prompt']}\n"
         f"answers greedily, {report['generated']} tokens long,\n    {said['output']}\n"
         f"{carried}Security: {report['security_bits']} bits. {secrecy}\n"

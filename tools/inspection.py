@@ -11,13 +11,15 @@ from ..runtime import disclosure, files
 from ..runtime.keys import VerifyingKey, load_artifact
 from ..runtime.protocol.channel import Reader
 from ..runtime.protocol.statement import read_statement
+from ..runtime.verifier import check_links
 from ..schema.circuit import GENERATED, TOKENS, Circuit, Shape
 
 
 def describe(path: Path, check: bool = False) -> dict[str, Any]:
     """The facts about a .zkl, .vk, proof or opening file, by name; ``kind`` says which it is.
 
-    With ``check`` a key's proof of the weights' ranges is verified; `InvalidProof` if it does not hold.
+    With ``check`` a key's proof of the weights' ranges and its links are verified; `InvalidProof` if one does
+    not hold.
     """
     data = files.read(path)
     kind = files.identify(None, data, str(path))
@@ -56,6 +58,7 @@ def describe(path: Path, check: bool = False) -> dict[str, Any]:
 def _key(key: VerifyingKey, check: bool) -> dict[str, Any]:
     if check:
         key.check_ranges()
+        check_links(key)
     return {
         "model_id": key.model_id,
         "name": key.name,
@@ -63,6 +66,8 @@ def _key(key: VerifyingKey, check: bool) -> dict[str, Any]:
         "weights": "private" if key.private else "public",
         "weight_root": key.weight_root.hex(),
         "weight_ranges": "proved and checked" if check else "proved; check with --check",
+        "links": len(key.ancestors),
+        "ancestors": [ancestor.digest.hex() for ancestor in key.ancestors],
         "circuit_sha256": hashlib.sha256(key.circuit_bytes).hexdigest(),
         "circuit_bytes": len(key.circuit_bytes),
         "tokenizer_sha256": hashlib.sha256(key.tokenizer_json).hexdigest(),

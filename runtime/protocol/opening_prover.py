@@ -81,15 +81,14 @@ def prove_clear(
     plan: Plan,
     f: np.ndarray,
     g: np.ndarray,
-    weights: Committed,
-    witness: Committed,
+    trees: Sequence[Committed],
 ) -> None:
-    """Part 3: open f' against its form."""
+    """Part 3: open f' against its form; ``trees`` are all commitments, the witness's last."""
     p = plan.parameters
     code = _commit(f, p.levels[0].fold, p.levels[0].log_code)
     channel.raw("folded root", code.root)
     positions = _positions(channel, p.queries, p.grind, p.log_code)
-    for tree in (weights, witness):
+    for tree in trees:
         _open(channel, tree, positions)
     _add_queries(channel, positions, p.log_code, g)
     for number, level in enumerate(p.levels, 1):

@@ -84,15 +84,14 @@ def verify_masked(channel: Channel, plan: Plan, claims: list[Claim]) -> Folded:
     return Folded(table, y, eta, row, slab)
 
 
-def verify_clear(
-    channel: Channel, plan: Plan, folded: Folded, weight_root: bytes, witness_root: bytes
-) -> None:
-    """Part 3. Raises `InvalidProof` naming what does not fit."""
+def verify_clear(channel: Channel, plan: Plan, folded: Folded, roots: Sequence[bytes]) -> None:
+    """Part 3; ``roots`` of all commitments, the witness's last. Raises `InvalidProof` naming what
+    does not fit."""
     p = plan.parameters
     claim, table = folded.y, folded.table
     root = channel.raw("folded root", DIGEST)
     positions = _positions(channel, p.queries, p.grind, p.log_code)
-    columns = _columns(channel, plan, folded, weight_root, witness_root, positions)
+    columns = _columns(channel, plan, folded, roots, positions)
     claim, table = _add_queries(
         channel, claim, table, columns, positions, p.log_code, p.log_columns
     )
@@ -159,24 +158,25 @@ def _columns(
     channel: Channel,
     plan: Plan,
     folded: Folded,
-    weight_root: bytes,
-    witness_root: bytes,
+    roots: Sequence[bytes],
     positions: list[int],
 ) -> dict[int, Ext]:
-    """f' at the opened positions: R + eta * fold of the weights' and the witness's columns."""
+    """f' at the opened positions: R + eta * fold of the columns of all commitments."""
     p = plan.parameters
-    rows = 1 << p.row_bits
-    weight_rows, witness_rows = plan.weight_slabs * rows, plan.witness_slabs * rows
-    weights = _open(channel, weight_root, positions, p.log_code, weight_rows)
-    witness = _open(channel, witness_root, positions, p.log_code, witness_rows + 2)
+    rows = [slabs << p.row_bits for slabs in plan.slabs]
+    words = [*rows[:-1], rows[-1] + 2]  # R lies below the witness.
+    opened = [
+        _open(channel, root, positions, p.log_code, count)
+        for root, count in zip(roots, words, strict=True)
+    ]
     point = [(x.a, x.b) for x in folded.slab + folded.row]
-    eq = field.eq_table(np.array(point, np.uint64).T)[:, : weight_rows + witness_rows]
+    eq = field.eq_table(np.array(point, np.uint64).T)[:, : sum(rows)]
     scaled = field.kmul(eq, np.asarray(folded.eta)[:, None])
     out = {}
-    for i in weights:
-        cells = np.concatenate([weights[i], witness[i][:-2]])
-        fold = _sum(field.kmul_base(scaled, cells))
-        out[i] = fold + Ext(*(int(x) for x in witness[i][-2:]))
+    for i in opened[0]:
+        cells = np.concatenate([columns[i] for columns in opened])
+        fold = _sum(field.kmul_base(scaled, cells[:-2]))
+        out[i] = fold + Ext(*(int(x) for x in cells[-2:]))
     return out
 
 

@@ -99,15 +99,18 @@ class Parameters:
         """Raise ValueError unless ``items`` is what `to_list` gives for parameters that make sense."""
         try:
             values = dict(zip((f.name for f in fields(Parameters)), items, strict=True))
-            levels = tuple(Level(*level) for level in values["levels"])
-            found = Parameters(**{**values, "levels": levels})
-            numbers = [*astuple(found)[:5], *(x for v in levels for x in astuple(v))]
-            numbers += astuple(found)[6:]
+            rows = values.pop("levels")
+            levels = tuple(Level(*row) for row in rows)
+            found = Parameters(**values, levels=levels)
+            numbers = [*values.values(), *(x for row in rows for x in row)]
         except (TypeError, ValueError) as error:
             raise ValueError("malformed parameters") from error
+        lists = all(type(x) is list for x in (items, rows, *rows))
+        if not lists or not all(type(x) is int for x in numbers):
+            raise ValueError("malformed parameters")
         steps = [(found.queries, found.grind), *((v.queries, v.grind) for v in levels)]
         fits = (
-            all(type(x) is int and 0 <= x < 1 << 20 for x in numbers)
+            all(0 <= x < 1 << 20 for x in numbers)
             and 2 <= found.log_columns < found.log_code <= 32
             and found.row_bits <= 16
             and all(q >= 1 and grind <= MOST_GRIND for q, grind in steps)

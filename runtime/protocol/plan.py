@@ -7,16 +7,21 @@ lookup too, of (index, value) among the rows (i, source[i]).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from ...schema.circuit import Circuit, Einsum, Expr, Lookup, Product, Shape
+from ...errors import UserError
+from ...schema.circuit import Circuit, Einsum, Expr, Home, Lookup, Product, Shape
 from ...schema.layout import Piece, pieces
 from .parameters import Parameters
 from .weights import bits_of
 
 EINSUM_DEGREE = 4
+# Far more than proofs that anyone would make take; planning must end for every key.
+MOST_BLOCKS = 1 << 15
+MOST_PARTS = 1 << 12
 
 
 @dataclass(frozen=True)
@@ -98,12 +103,10 @@ def place(
     larger than a slab is halved along its first axes until it fits.
     """
     limit = capacity.bit_length() - 1
-    found = [
-        (name, part)
-        for name, sizes in tensors
-        for piece in pieces(sizes)
-        for part in _halved(piece, limit)
-    ]
+    found: list[tuple[str, Piece]] = []
+    for name, sizes in tensors:
+        found += [(name, part) for part in cut_up(sizes, limit)]
+        require_few(len(found), MOST_BLOCKS)
     found.sort(key=lambda item: -max(least, item[1].log_size))
     filled: list[int] = []
     out: dict[str, list[Placed]] = {}
@@ -114,11 +117,25 @@ def place(
         if slab is None:
             slab = len(filled)
             filled.append(0)
+            require_few(len(filled), MOST_PARTS)
         out.setdefault(name, []).append(Placed(piece, slab, filled[slab]))
         filled[slab] += size
         while first < len(filled) and filled[first] == capacity:
             first += 1
     return out, max(1, len(filled))
+
+
+def require_few(count: int, most: int) -> None:
+    """`UserError` for more blocks, slabs or groups than that."""
+    if count > most:
+        raise UserError(f"the key cuts its circuit into more than {most} parts of a kind")
+
+
+def cut_up(sizes: tuple[int, ...], limit: int) -> list[Piece]:
+    """The pieces of a tensor, halved until none has more than 2^limit cells."""
+    cuts = math.prod(size.bit_count() for size in sizes)
+    require_few(cuts + (math.prod(sizes) >> limit), MOST_BLOCKS)
+    return [part for piece in pieces(sizes) for part in _halved(piece, limit)]
 
 
 def _halved(piece: Piece, limit: int) -> list[Piece]:
@@ -200,11 +217,10 @@ class Plan:
         for name in self.sources:
             for number, lookup in enumerate(self.lookups):
                 if lookup.table == name:
-                    items += [
-                        (number, name, piece)
-                        for whole in pieces(self.sizes(lookup.exprs[0].axes))
-                        for piece in _halved(whole, self.parameters.group_bits - 3)
-                    ]
+                    sizes = self.sizes(lookup.exprs[0].axes)
+                    parts = cut_up(sizes, self.parameters.group_bits - 3)
+                    items += [(number, name, piece) for piece in parts]
+                    require_few(len(items), MOST_BLOCKS)
         bins: list[tuple[list[str], list[tuple[int, str, Piece]], int]] = []
         for number, table, piece in items:
             size = 1 << piece.log_size
@@ -218,6 +234,7 @@ class Plan:
                     break
             else:
                 bins.append(([table], [(number, table, piece)], size + rows[table]))
+                require_few(len(bins), MOST_PARTS)
         return [self._group(tables, members) for tables, members, _ in bins]
 
     def _group(self, tables: list[str], members: list[tuple[int, str, Piece]]) -> Group:
@@ -271,33 +288,47 @@ class Plan:
         p = self.parameters
         return place(self.witness_sizes, p.slab_cells, p.row_bits)
 
-    @cached_property
-    def _weights(self) -> tuple[dict[str, list[Placed]], int]:
+    def _weights(self, home: Home) -> tuple[dict[str, list[Placed]], int]:
         p = self.parameters
-        sizes = [(c.name, self.sizes(c.axes)) for c in self.circuit.home("param")]
+        sizes = [(c.name, self.sizes(c.axes)) for c in self.circuit.home(home)]
         return place(sizes, p.slab_cells, p.row_bits)
+
+    @cached_property
+    def _commitments(self) -> list[tuple[dict[str, list[Placed]], int]]:
+        """The placed columns and the slabs of each commitment, in the order that numbers slabs: the
+        weights, the same under other masks where a key is linked to an older one, the witness."""
+        renewed = [self._weights("renewed")] if self.circuit.home("renewed") else []
+        return [self._weights("param"), *renewed, self._witness]
+
+    @cached_property
+    def slabs(self) -> list[int]:
+        """How many slabs each commitment has; the witness's is the last."""
+        return [slabs for _, slabs in self._commitments]
 
     @property
     def witness_slabs(self) -> int:
-        return self._witness[1]
+        return self.slabs[-1]
 
     @property
     def weight_slabs(self) -> int:
-        return self._weights[1]
+        """Slabs of one commitment to the weights."""
+        return self.slabs[0]
 
     @cached_property
     def slab_bits(self) -> int:
-        """Variables that choose among all slabs, weights first."""
-        return bits_of(self.weight_slabs + self.witness_slabs)
+        """Variables that choose among all slabs."""
+        return bits_of(sum(self.slabs))
 
     @cached_property
     def placed(self) -> dict[str, list[Placed]]:
-        """Every committed column's blocks; witness slabs are numbered after the weights'."""
-        shifted = {
-            name: [Placed(b.piece, b.slab + self.weight_slabs, b.start) for b in blocks]
-            for name, blocks in self._witness[0].items()
-        }
-        return {**self._weights[0], **shifted}
+        """Every committed column's blocks, slabs numbered through all commitments."""
+        found: dict[str, list[Placed]] = {}
+        first = 0
+        for columns, slabs in self._commitments:
+            for name, blocks in columns.items():
+                found[name] = [Placed(b.piece, first + b.slab, b.start) for b in blocks]
+            first += slabs
+        return found
 
     @cached_property
     def committed_cells(self) -> int:

@@ -17,8 +17,9 @@ PROTOCOL = "zklemma protocol 1: Goldilocks, BLAKE2b, unique decoding"
 
 @dataclass(frozen=True)
 class Subject:
-    """That there are ``param`` columns under ``weight_root`` and witness columns that satisfy the circuit.
+    """That there are columns under ``weight_roots`` and witness columns that satisfy the circuit.
 
+    The roots are of the ``param`` columns and, if there are any, of the ``renewed`` ones.
     Token ids are inputs of the circuit, ``tokens``; or, where it reveals columns, those have the cells ``shown``
     or are what ``digests`` commit to.
     ``identity`` lists what the transcript absorbs first, by label: together it must fix everything else here.
@@ -26,7 +27,7 @@ class Subject:
 
     circuit: Circuit
     parameters: Parameters
-    weight_root: bytes
+    weight_roots: tuple[bytes, ...]
     shape: Shape
     tokens: tuple[int, ...]
     hiding: bool

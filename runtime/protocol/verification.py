@@ -49,9 +49,8 @@ def verify_subject(subject: Subject, reader: Reader) -> int:
     channel = Channel(subject.begin(), reader, subject.hiding)
     reduced = verify_relations(channel, subject)
     folded = opening_verifier.verify_masked(channel, subject.plan, reduced.claims)
-    opening_verifier.verify_clear(
-        channel, subject.plan, folded, subject.weight_root, reduced.witness_root
-    )
+    roots = [*subject.weight_roots, reduced.witness_root]
+    opening_verifier.verify_clear(channel, subject.plan, folded, roots)
     pads_verifier.verify(channel, subject.plan, reduced.pads_root)
     reader.finish()
     return bits

@@ -11,7 +11,7 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-from zklemma.schema.circuit import TOKENS, Circuit, Column, Expr, Shape
+from zklemma.schema.circuit import Circuit, Column, Expr, Gather, Shape
 
 Cell = dict[str, int]
 
@@ -47,10 +47,7 @@ class CellwiseCheck:
 
     def public(self, column: Column) -> list:
         if column.kind == "data":
-            cuts = tuple(
-                slice(self.shape.rows if self.circuit.axis[a].size == TOKENS else None)
-                for a in column.axes
-            )
+            cuts = tuple(slice(self.size(axis)) for axis in column.axes)
             return self.circuit.data[column.name][cuts].tolist()
         if column.kind == "below-next":
             return [[int(j < t) for j in range(self.size("vocabulary"))] for t in self.next]
@@ -144,4 +141,17 @@ class CellwiseCheck:
         for linear in concerned(self.circuit.linears):
             if any(self.whole(linear.expr).values()):
                 failed.append(linear.name)
+        failed += [g.name for g in concerned(self.circuit.gathers) if not self.gathered(g)]
         return failed
+
+    def gathered(self, gather: Gather) -> bool:
+        row, carried = gather.source.axes[0], gather.source.axes[1:]
+        for at in self.cells(gather.index.axes):
+            index = self.value(gather.index, at)
+            if not 0 <= index < self.size(row):
+                return False
+            for along in self.cells(carried):
+                there = self.value(gather.source, {row: index, **along})
+                if there != self.value(gather.value, {**at, **along}):
+                    return False
+        return True

@@ -19,8 +19,9 @@ def executor(layers: int = 2, seed: int = 0) -> Executor:
     return Executor(*toy_model(layers, seed))
 
 
-def test_the_circuit_is_well_formed() -> None:
-    toy_model(3)[0].check()
+@pytest.mark.parametrize("private", [False, True])
+def test_the_circuit_is_well_formed(private: bool) -> None:
+    toy_model(3, private=private)[0].check()
 
 
 @pytest.mark.parametrize(
@@ -58,6 +59,90 @@ def test_a_changed_cell_violates_a_relation() -> None:
         found = check.run(touching=column.name)
         assert [name for name in found if " of " not in name], column.name
         check.columns[column.name] = honest
+
+
+@pytest.mark.parametrize(
+    ("seed", "prompt", "count", "bound"),
+    [(0, 3, 5, 3), (0, 3, 5, 11), (1, 1, 1, 4), (2, 11, 5, 11)],
+)
+def test_a_private_witness_satisfies_every_relation(
+    seed: int, prompt: int, count: int, bound: int
+) -> None:
+    circuit, program, params = toy_model(2, seed, private=True)
+    run = Executor(circuit, program, params)
+    ids = np.random.default_rng(seed).integers(0, run.vocabulary, prompt).tolist()
+    tokens = ids + run.generate(ids, count)
+    shape = Shape(bound + 1, count)
+    witness = run.witness(tokens, prompt, count, shape=shape)
+    for column in circuit.home("witness"):
+        assert witness[column.name].shape == circuit.sizes(column, shape)
+        assert witness[column.name].dtype == column.storage
+    assert violations(circuit, shape, {**witness, **params}, []) == []
+    if bound == prompt:
+        least = run.witness(tokens, prompt, count)
+        assert all(np.array_equal(array, least[name]) for name, array in witness.items())
+
+
+def test_a_changed_cell_violates_a_relation_of_private_tokens() -> None:
+    circuit, program, params = toy_model(1, 0, private=True)
+    run = Executor(circuit, program, params)
+    tokens = PROMPT + run.generate(PROMPT, 3)
+    witness = run.witness(tokens, 3, 3, shape=Shape(8, 3))
+    check = CellwiseCheck(circuit, Shape(8, 3), {**witness, **params}, [])
+    own = [n for n in witness if n.startswith(("ids", "prompt", "x0", "last", "output", "head"))]
+    assert len(own) >= 12
+    for name in own:
+        honest = check.columns[name]
+        for cell in np.ndindex(witness[name].shape[:1]):
+            array = np.array(honest)
+            whole = cell + (0,) * (array.ndim - len(cell))
+            array[whole] += -1 if array[whole] == circuit.column[name].high else 1
+            check.columns[name] = array.tolist()
+            found = check.run(touching=name)
+            assert [name for name in found if " of " not in name], (name, cell)
+        check.columns[name] = honest
+
+
+def test_both_ways_to_hold_tokens_compute_the_same() -> None:
+    """The same weights, the same text, and the same in every column that both commit."""
+    public, private = toy_model(2, 0), toy_model(2, 0, private=True)
+    assert list(public[2]) == list(private[2])
+    runs = [Executor(*model) for model in (public, private)]
+    tokens = PROMPT + runs[0].generate(PROMPT, 6)
+    assert runs[1].generate(PROMPT, 6) == tokens[3:]
+    assert np.array_equal(runs[0].logits(tokens), runs[1].logits(tokens))
+    # A position for the last token, and one for a longer prompt, come after the others.
+    shape = Shape(5, 6)
+    assert Shape(3, 6).rows == 8 and shape.rows == 10
+    one, other = runs[0].witness(tokens, 3, 6), runs[1].witness(tokens, 3, 6, shape=shape)
+    assert set(one) < set(other) and len(one) > 100
+    for name, array in one.items():
+        cut = tuple(slice(size) for size in array.shape)
+        if not name.startswith("head.gap"):  # of another number: it orders equal logits too
+            assert np.array_equal(array, other[name][cut]), name
+
+
+@pytest.mark.parametrize(
+    ("shape", "text"),
+    [
+        (Shape(3, 4), "do not fit a proof of 3 and 4: it needs 4 and 4"),
+        (Shape(5, 3), "do not fit a proof of 5 and 3"),
+        (Shape(14, 4), "needs 20 positions, but the model was compiled for 16"),
+    ],
+)
+def test_a_shape_that_private_tokens_do_not_fit(shape: Shape, text: str) -> None:
+    run = Executor(*toy_model(1, private=True))
+    tokens = PROMPT + run.generate(PROMPT, 4)
+    with pytest.raises(UserError, match=text):
+        run.witness(tokens, 3, 4, shape=shape)
+
+
+def test_public_tokens_have_one_shape() -> None:
+    run = executor(1)
+    tokens = PROMPT + run.generate(PROMPT, 4)
+    run.witness(tokens, 3, 4, shape=Shape(3, 4))
+    with pytest.raises(UserError, match="do not fit"):
+        run.witness(tokens, 3, 4, shape=Shape(4, 4))
 
 
 def test_generation_and_the_batched_pass_agree_bit_for_bit() -> None:

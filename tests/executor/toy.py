@@ -23,6 +23,7 @@ from zklemma.schema.circuit import (
     Column,
     Einsum,
     Expr,
+    Gather,
     Index,
     Linear,
     Lookup,
@@ -66,10 +67,14 @@ class Sizes:
 
 
 def toy_model(
-    layers: int = 2, seed: int = 0, sizes: Sizes | None = None
+    layers: int = 2, seed: int = 0, sizes: Sizes | None = None, private: bool = False
 ) -> tuple[Circuit, Program, dict[str, np.ndarray]]:
-    """The circuit, its witness program, and its ``param`` columns."""
-    return _Toy(layers, sizes or Sizes(), np.random.default_rng(seed)).model()
+    """The circuit, its witness program, and its ``param`` columns, which ``private`` does not change.
+
+    ``private``: prompt and output are columns.
+    """
+    kind = _PrivateToy if private else _Toy
+    return kind(layers, sizes or Sizes(), np.random.default_rng(seed)).model()
 
 
 def times(factor: int, expr: Expr) -> Expr:
@@ -98,6 +103,8 @@ class _Toy:
     einsums: list[Einsum] = field(default_factory=list)
     lookups: list[Lookup] = field(default_factory=list)
     linears: list[Linear] = field(default_factory=list)
+    gathers: list[Gather] = field(default_factory=list)
+    reveals: dict[str, tuple[str, ...]] = field(default_factory=dict)
     data: dict[str, np.ndarray] = field(default_factory=dict)
     params: dict[str, np.ndarray] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
@@ -133,6 +140,8 @@ class _Toy:
             lookups=tuple(self.lookups),
             linears=tuple(self.linears),
             max_tokens=sizes.max_tokens,
+            gathers=tuple(self.gathers),
+            reveals=self.reveals,
             data=self.data,
         )
         return circuit, Program(self.layers, prologue, body, epilogue), self.params
@@ -595,3 +604,92 @@ class _Toy:
                 ends += [0, *(-end for end in ends)]
             low, high = low + min(ends), high + max(ends)
         return max(abs(low), abs(high))
+
+
+class _PrivateToy(_Toy):
+    """The same model with prompt and output as columns of the witness."""
+
+    def publics(self) -> None:
+        super().publics()
+        del self.columns["below_next"]
+        sizes = self.sizes
+        for name, axis, size in (
+            ("position", "token", sizes.max_tokens),
+            ("step", "generated", sizes.max_tokens),
+            ("vocabulary_index", "vocabulary", sizes.vocabulary),
+        ):
+            self.public(name, (axis,), 0, size - 1, np.arange(size))
+
+    def gather(self, name: str, index: Expr, value: str, source: Expr) -> None:
+        self.gathers.append(Gather(name, index, self.read(value), source, self.origin(name)))
+
+    def prologue(self) -> None:
+        sizes, last = self.sizes, self.sizes.vocabulary - 1
+        bits = (sizes.max_tokens - 1).bit_length()
+        self.witness("ids", ("token",), 0, last)
+        self.witness("prompt.length", (), 1, sizes.max_tokens)
+        self.witness("prompt.before", ("token",), 0, 1)
+        self.witness("prompt.ids", ("token",), 0, last)
+        before = self.read("prompt.before")
+        self.ranged(("prompt.before",))
+        self.add_table(f"u{bits}", np.arange(1 << bits)[:, None], "x")
+        length = times(-1, over(("token",), self.read("prompt.length")))
+        distance = plus(times(1 << bits, before), self.read("position"), length)
+        self.lookup("prompt.length.range", f"u{bits}", distance)
+        self.einsum("prompt.masked", self.read("prompt.ids"), ((before, self.read("ids")),))
+        self.step("prompt", (), "ids", ("token",), {}, {
+            "ids": ("ids",), "length": ("prompt.length",), "before": ("prompt.before",),
+            "prompt": ("prompt.ids",),
+        })  # fmt: skip
+        table = self.random.normal(size=(sizes.vocabulary, sizes.hidden))
+        self.param("embedding", ("vocabulary", "channel"), table, TABLE_FRAC)
+        axes, shift = ("token", "channel"), RESIDUAL_FRAC - TABLE_FRAC
+        self.witness("x0.rows", axes, *self.range("embedding"))
+        self.gather("x0.row", self.read("ids"), "x0.rows", self.read("embedding"))
+        self.step("embed", ("embedding",), "x0", axes, {"shift": shift}, {"rows": ("x0.rows",)})
+        self.x0 = times(1 << shift, self.read("x0.rows"))
+
+    def place(self, offset: int) -> Expr:
+        """length + step + offset."""
+        place = plus(self.read("step"), self.read("prompt.length"))
+        return replace(place, constant=offset)
+
+    def epilogue(self) -> None:
+        axes = ("generated", "channel")
+        largest = self.magnitude(self.leaves)
+        self.witness("last.rows", axes, -largest, largest)
+        self.gather("last.row", self.place(-1), "last.rows", self.leaves)
+        self.step("select", ("residual",), "last", axes, {}, {"rows": ("last.rows",)})
+        self.values["last"] = self.read("last.rows")
+        self.norm("norm", "last", axes, self.sizes.hidden, RESIDUAL_FRAC)
+        self.argmax("head", "norm")
+        self.reveals = {"prompt": ("prompt.length", "prompt.ids"), "output": ("output.ids",)}
+
+    def argmax(self, name: str, x: str) -> None:
+        axes, count = ("generated", "vocabulary"), self.sizes.vocabulary
+        value, table = self.values[x], self.read("embedding")
+        largest = self.sizes.hidden * self.magnitude(value) * self.magnitude(table)
+        width = (2 * largest * count).bit_length()
+        self.witness("output.ids", ("generated",), 0, count - 1)
+        self.witness(f"{name}.rows", ("generated", "channel"), *self.range("embedding"))
+        self.witness(f"{name}.best", ("generated",), -largest, largest)
+        token, best = self.read("output.ids"), self.read(f"{name}.best")
+        limbs = self.ranged(self.limbs(f"{name}.gap", axes, width))
+        self.gather(f"{name}.row", token, f"{name}.rows", table)
+        self.einsum(f"{name}.attained", best, ((value, self.read(f"{name}.rows")),))
+        ahead = plus(
+            over(axes, times(count, best)),
+            self.read("vocabulary_index"),
+            times(-1, token),
+            times(-1, self.joined(limbs, axes)),
+        )
+        self.einsum(f"{name}.order", ahead, ((times(count, value), table),))
+        self.gather(f"{name}.fed", self.place(0), "output.ids", self.read("ids"))
+        roles = {
+            "ids": ("output.ids",),
+            "rows": (f"{name}.rows",),
+            "best": (f"{name}.best",),
+            "limbs": limbs,
+        }
+        attributes = {"width": width, "scale": count}
+        self.step("argmax", (x, "embedding"), "tokens", ("generated",), attributes, roles, name)

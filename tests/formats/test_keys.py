@@ -1,8 +1,13 @@
 """The verifying key and the artifact: canonical bytes, and damage that is noticed."""
 
 import dataclasses
+import hashlib
+import json
+import struct
 
+import msgpack
 import pytest
+from tokenizers import Tokenizer, models, processors
 from zklemma.errors import UserError
 from zklemma.runtime import files
 from zklemma.runtime.keys import VerifyingKey, load_key, save_key
@@ -16,7 +21,43 @@ def test_key_round_trip_and_model_id(tmp_path):
     assert save_key(path, KEY) == path.stat().st_size
     found = load_key(path)
     assert found == KEY and found.encode() == KEY.encode() and found.model_id == KEY.model_id
-    assert path.read_bytes()[-32:].hex() == KEY.model_id
+    assert found.links == () and found.ancestors == ()
+
+
+def test_the_model_id_is_the_documented_hash():
+    meta = msgpack.packb([KEY.name, KEY.weights, KEY.code])
+    assert meta is not None
+    data = b"zklemma model 1"
+    for part in (meta, b"circuit", b"private", b"{}", b"w" * 32):
+        data += struct.pack("<Q", len(part)) + part
+    assert KEY.digest == hashlib.sha256(data).digest() and KEY.model_id == KEY.digest.hex()
+
+
+def test_links_round_trip_and_tell_the_ancestors_ids(tmp_path):
+    links = ((b"u" * 32, b"first"), (b"v" * 32, b"second"))
+    key, path = dataclasses.replace(KEY, links=links), tmp_path / "model.vk"
+    save_key(path, key)
+    found = load_key(path)
+    assert found == key and found.links == links and found.encode() == key.encode()
+    for ancestor, (root, proof) in zip(found.ancestors, links, strict=True):
+        assert (ancestor.weight_root, ancestor.link) == (root, proof)
+        older = dataclasses.replace(KEY, weight_root=root)
+        assert ancestor.digest == older.digest != key.digest
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"range_proof": b"other"}, {"links": ((b"u" * 32, b"proof"),)}],
+    ids=["ranges", "links"],
+)
+def test_proofs_about_the_parts_are_not_in_the_model_id(change):
+    other = dataclasses.replace(KEY, **change)
+    assert other.model_id == KEY.model_id and other.encode() != KEY.encode()
+
+
+def test_parts_can_not_be_moved_into_each_other():
+    moved = dataclasses.replace(KEY, circuit_bytes=b"circuit{", tokenizer_json=b"}")
+    assert moved.model_id != KEY.model_id
 
 
 @pytest.mark.parametrize(
@@ -48,9 +89,34 @@ def test_every_part_is_in_the_model_id(change):
     ids=["short root", "truncated", "two fields", "not canonical", "name", "weights"],
 )
 def test_malformed_contents_are_refused(meta, root):
-    data = b"".join(files.pack(files.KEY, [[meta], [root], *[[b""]] * 4]))
+    data = b"".join(files.pack(files.KEY, [[meta], [root], *[[b""]] * 4, [b"\x90"]]))
     with pytest.raises(UserError, match="malformed"):
         VerifyingKey.decode(data)
+
+
+@pytest.mark.parametrize(
+    "links",
+    [
+        b"",
+        b"\x91",
+        b"\xc0",
+        b"\x80",
+        b"\x91\x90",
+        b"\x91\x82\xc4\x20" + b"r" * 32 + b"\x01\xc4\x01p\x01",
+        b"\x91\x01",
+        b"\x91\xa2ab",
+        b"\x91\x92\xc4\x1f" + b"r" * 31 + b"\xc4\x01p",
+        b"\x91\x92\xd9\x20" + b"r" * 32 + b"\xc4\x01p",
+        b"\x91\x92\xc4\x20" + b"r" * 32 + b"\xa1p",
+        b"\x91\x92\xc4\x20" + b"r" * 32 + b"\xc5\x00\x01p",
+        b"\x91\x93\xc4\x20" + b"r" * 32 + b"\xc4\x01p\x01",
+        b"\x90\x90",
+    ],
+)
+def test_malformed_links_are_refused(links):
+    parts = {**files.unpack(files.KEY, KEY.encode(), ""), b"LINK": links}
+    with pytest.raises(UserError, match="malformed"):
+        VerifyingKey.decode(b"".join(files.pack(files.KEY, [[part] for part in parts.values()])))
 
 
 def test_malformed_parts_are_user_errors():
@@ -59,3 +125,45 @@ def test_malformed_parts_are_user_errors():
         key.text([1])
     with pytest.raises(UserError, match=r"model.vk: the code parameters are malformed"):
         _ = key.parameters
+
+
+def words(**changes):
+    """A tokenizer of two words, and what is to be changed in its file."""
+    tokenizer = Tokenizer(models.WordLevel({"a": 0, "b": 1}, unk_token="b"))
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="a $A", special_tokens=[("a", 0)]
+    )
+    return json.dumps({**json.loads(tokenizer.to_str()), **changes}).encode()
+
+
+def test_a_tokenizer_that_fails_when_it_is_used():
+    good = json.loads(words())
+    model = {**good["model"], "unk_token": "c"}
+    processor = {**good["post_processor"], "special_tokens": {}}
+    for change in ({"model": model}, {"post_processor": processor}):
+        key = dataclasses.replace(KEY, tokenizer_json=words(**change), source="model.vk")
+        with pytest.raises(UserError, match=r"^model.vk: the tokenizer is malformed: \w"):
+            key.tokenize("b z")
+
+
+def test_a_tokenizer_neither_pads_nor_cuts():
+    key = dataclasses.replace(
+        KEY,
+        tokenizer_json=words(
+            padding={
+                "strategy": {"Fixed": 2**60},
+                "direction": "Right",
+                "pad_to_multiple_of": None,
+                "pad_id": 0,
+                "pad_type_id": 0,
+                "pad_token": "a",
+            },
+            truncation={
+                "direction": "Right",
+                "max_length": 1,
+                "strategy": "LongestFirst",
+                "stride": 0,
+            },
+        ),
+    )
+    assert key.tokenize("b") == [0, 1]

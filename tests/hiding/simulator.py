@@ -149,27 +149,32 @@ class Simulator:
         self._oracle = oracle
         p = key.parameters
         slabs = Plan(key.circuit, p, Statement(1, 1, (0, 0), True).shape).weight_slabs
-        rows = slabs << p.row_bits
-        self.weights = Tree(
-            oracle, key.weight_root, p.log_code, lambda new: UNIFORM.elements(rows, len(new))
-        )
+        self._rows = slabs << p.row_bits
+        self.weights = self.tree(key.weight_root)
+
+    def tree(self, root: bytes) -> Tree:
+        """A commitment to weights of which no more than the root is known."""
+        depth = self.key.parameters.log_code
+        return Tree(self._oracle, root, depth, lambda new: UNIFORM.elements(self._rows, len(new)))
 
     def prove(self, statement: Statement) -> bytes:
         return frame(statement) + self.converse(subject_of(self.key, statement))
 
-    def converse(self, subject: Subject) -> bytes:
-        """The prover's side of the conversation about any subject with these weights."""
+    def converse(self, subject: Subject, renewed: Sequence[Tree] = ()) -> bytes:
+        """The prover's side of the conversation about any subject with these weights, and others."""
         plan = subject.plan
         roots = {label: random_bytes(DIGEST) for label in ("witness root", "pads root")}
         heard = SimulatedChannel(subject, roots)
         claims = verify_relations(heard, subject).claims
         folded = opening_verifier.verify_masked(heard, plan, claims)
         channel = ProverChannel(heard.transcript, np.zeros((2, 0), np.uint64))
-        self._open(channel, plan, folded, roots["witness root"])
+        self._open(channel, plan, folded, [self.weights, *renewed], roots["witness root"])
         self._pads(channel, plan, heard, roots["pads root"])
         return bytes(heard.said + channel.out)
 
-    def _open(self, channel: ProverChannel, plan: Plan, folded: Folded, root: bytes) -> None:
+    def _open(
+        self, channel: ProverChannel, plan: Plan, folded: Folded, weights: list[Tree], root: bytes
+    ) -> None:
         p = plan.parameters
         form = dense(folded)
         f = UNIFORM.elements(2, 1 << p.log_columns)
@@ -181,16 +186,15 @@ class Simulator:
         def columns(new: list[int]) -> np.ndarray:
             """The witness uniform, and R = f' - eta * fold."""
             witness = UNIFORM.elements(plan.witness_slabs * rows, len(new))
-            cells = np.concatenate([self.weights.words(new), witness])
+            cells = np.concatenate([*(tree.words(new) for tree in weights), witness])
             eq = field.eq_table(as_array(folded.slab + folded.row))[:, : len(cells)]
             folds = [field.kdot(eq, np.stack([c, np.zeros_like(c)])) for c in cells.T]
             fold = field.kmul(np.array(folds, np.uint64).T, np.asarray(folded.eta)[:, None])
             values = pads_verifier.evaluate(f, domain_points(new, p.log_code))
             return np.concatenate([witness, field.ksub(values, fold)])
 
-        witness: Any = Tree(self._oracle, root, p.log_code, columns)
-        weights: Any = self.weights
-        opening_prover.prove_clear(channel, plan, f, form.copy(), weights, witness)
+        trees: list[Any] = [*weights, Tree(self._oracle, root, p.log_code, columns)]
+        opening_prover.prove_clear(channel, plan, f, form.copy(), trees)
 
     def _pads(self, channel: ProverChannel, plan: Plan, heard: Channel, root: bytes) -> None:
         p, transcript = plan.parameters, channel.transcript

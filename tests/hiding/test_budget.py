@@ -1,5 +1,6 @@
 """The count that guards the masks: exact under crashes and at once, never lost, never started anew."""
 
+import hashlib
 import importlib.util
 import json
 import os
@@ -17,7 +18,7 @@ from typing import Any
 import pytest
 from zklemma.errors import UserError, ZklemmaError
 from zklemma.runtime import answer, files, keys, prover
-from zklemma.runtime.budget import FileBudget, MemoryBudget
+from zklemma.runtime.budget import ROTATIONS, FileBudget, MemoryBudget
 from zklemma.runtime.keys import Artifact, load_artifact, save_artifact
 from zklemma.runtime.protocol.choose import choose_parameters
 
@@ -91,29 +92,42 @@ def refused(budget: FileBudget, match: str) -> None:
 
 
 def test_refused_past_the_end_and_low_below_a_tenth(count: FileBudget) -> None:
-    for done in range(60):
-        assert count.spent() == 10 * done and count.proofs_left() == 60 - done
-        assert count.low() == (done > 54)
+    for done in range(58):
+        assert count.spent() == 10 * done and count.proofs_left() == 58 - done
+        assert count.low() == (done > 52)
+        count.require()
         count.spend()
-    for _ in range(2):
-        with pytest.raises(UserError, match=r"count: the masks .* used up \(600 columns\)"):
-            count.spend()
-    assert count.spent() == 600 and count.proofs_left() == 0 and count.low()
+    used_up = r"count: the masks .* used up \(600 columns\)"
+    for done in range(58, 61):
+        for ask in (count.require, count.spend):
+            remedy = "zklemma rotate" if done < 60 else "compile it again"
+            with pytest.raises(UserError, match=f"{used_up}.*{remedy}"):
+                ask()
+        assert count.spent() == 10 * done and count.proofs_left() == 0 and count.low()
+        # The rest is for rotations.
+        if done < 60:
+            count.require(rotating=True)
+            count.spend(rotating=True)
+    for ask in (count.require, count.spend):
+        with pytest.raises(UserError, match=f"{used_up}.*compile it again"):
+            ask(rotating=True)
+    assert count.spent() == 600
 
 
 def test_a_rest_too_small_for_a_proof_stays(tmp_path: Path) -> None:
     count = FileBudget(tmp_path / "count", KEY)
-    count.create(591)
-    assert count.proofs_left() == 0
-    with pytest.raises(UserError, match="used up"):
-        count.spend()
-    assert count.spent() == 591
+    for spent, rotating in ((571, False), (591, True)):
+        count.create(spent)
+        assert count.proofs_left() == 0
+        with pytest.raises(UserError, match="used up"):
+            count.spend(rotating)
+        assert count.spent() == spent
 
 
 def test_commands_warn_and_then_refuse(tools: Any, model: Path) -> None:
     budget = load_artifact(model).budget
     assert isinstance(budget, FileBudget)
-    budget.create(budget.capacity - budget.columns)
+    budget.create(budget.for_proofs - budget.columns)
     out = model.with_name("answer.proof")
     command = (
         "prove",
@@ -131,12 +145,14 @@ def test_commands_warn_and_then_refuse(tools: Any, model: Path) -> None:
     last = tools.zklemma(*command)
     assert last.returncode == 0 and json.loads(last.stdout)["proofs_left"] == 0
     assert last.stderr.startswith("warning: ") and "masks for 0 more proofs" in last.stderr
+    assert "zklemma rotate" in last.stderr
     out.unlink()
 
     past = tools.zklemma(*command)
     assert past.returncode == 2 and not past.stdout and not out.exists()
     assert past.stderr.startswith("error: ") and past.stderr.count("\n") == 1
-    assert "model.zkl.budget" in past.stderr and "used up" in past.stderr
+    for text in ("model.zkl.budget", "used up", "zklemma rotate"):
+        assert text in past.stderr
 
 
 @pytest.mark.parametrize("hiding", [None, True, False])
@@ -235,7 +251,7 @@ def test_killed_at_any_time(count: FileBudget) -> None:
 
 
 def test_processes_at_once(count: FileBudget, tmp_path: Path) -> None:
-    """Three want 30 proofs each of the 60 that there are: exactly 60 are granted, and counted."""
+    """Three want 30 proofs each of the 58 that there are: exactly 58 are granted, and counted."""
     body = """
         print("ready", flush=True)
         while not os.path.exists(sys.argv[2]):
@@ -255,7 +271,7 @@ def test_processes_at_once(count: FileBudget, tmp_path: Path) -> None:
         assert rival.stdout and rival.stdout.readline() == "ready\n"
     start.touch()
     granted = [int(rival.communicate(timeout=60)[0]) for rival in rivals]
-    assert sum(granted) == 60 and max(granted) <= 30 and count.spent() == 600
+    assert sum(granted) == 58 and max(granted) <= 30 and count.spent() == 580
 
 
 @pytest.mark.parametrize("kind", ["file", "memory", "saved"])
@@ -319,6 +335,25 @@ def test_every_damage_is_noticed(count: FileBudget) -> None:
     assert count.path.read_bytes() == damaged[-1]
     count.path.write_bytes(data)
     assert count.spent() == 10
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\x93\x01\xc4\x20" + b"r" * 32 + b"\xcc\x0a",
+        b"\x93\xcb\x3f\xf0" + bytes(6) + b"\xc4\x20" + b"r" * 32 + b"\x0a",
+        b"\x93\xc3\xc4\x20" + b"r" * 32 + b"\x0a",
+        b"\x93\x01\xc4\x20" + b"r" * 32 + b"\xc3",
+        b"\x93\x01\xc4\x20" + b"r" * 32 + b"\xff",
+    ],
+    ids=["a longer integer", "1.0", "true for the version", "true for the count", "-1"],
+)
+def test_no_other_encoding(count: FileBudget, body: bytes) -> None:
+    count.create(10)
+    honest = b"\x93\x01\xc4\x20" + b"r" * 32 + b"\x0a"
+    assert count.path.read_bytes() == honest + hashlib.sha256(honest).digest()
+    count.path.write_bytes(body + hashlib.sha256(body).digest())
+    refused(count, "does not belong")
 
 
 def test_a_folder_in_its_place(count: FileBudget) -> None:
@@ -419,7 +454,7 @@ def test_a_model_that_can_not_be_saved_leaves_the_old_one_its_count(
 
 def test_in_memory(compiled: Artifact) -> None:
     budget = with_new_count(compiled).budget
-    assert budget.proofs_left() == budget.capacity // budget.columns
+    assert budget.proofs_left() == budget.capacity // budget.columns - ROTATIONS
     left = budget.proofs_left() or 0
     for _ in range(left):
         budget.spend()

@@ -66,7 +66,7 @@ def test_a_weight_outside_its_range_is_not_provable(model, code, by):
         with pytest.raises(RangeError, match=column.name):
             prove_ranges(circuit, code, weights)
         subject = range_subject(circuit, code, weights.root)
-        proof = prove_subject(subject, weights, {}, Clock(Silent()), strict=False)
+        proof = prove_subject(subject, [weights], {}, Clock(Silent()), strict=False)
         with pytest.raises(InvalidProof, match="ranges of the weights"):
             verify_ranges(circuit, code, weights.root, proof)
 

@@ -12,6 +12,7 @@ from simulator import DRAW, Oracle, Simulator
 from zklemma.errors import InvalidProof
 from zklemma.runtime import prover
 from zklemma.runtime.executor import Executor
+from zklemma.runtime.links import link_subject, verify_link
 from zklemma.runtime.protocol import merkle, opening_prover, transcript
 from zklemma.runtime.protocol.merkle import LEAF, NODE
 from zklemma.runtime.protocol.pads_prover import Pads
@@ -84,6 +85,15 @@ def test_ranges_of_the_weights(hidden: Any, oracle: Oracle) -> None:
     subject = range_subject(key.circuit, key.parameters, key.weight_root)
     proof = Simulator(key, oracle).converse(subject)
     verify_ranges(key.circuit, key.parameters, key.weight_root, proof)
+
+
+def test_links_of_the_weights(hidden: Any, oracle: Oracle) -> None:
+    """So is the proof that another root holds the same weights, whatever it holds."""
+    key, other = hidden.key, bytes(range(32))
+    subject = link_subject(key.circuit, key.parameters, key.weight_root, other)
+    simulator = Simulator(key, oracle)
+    proof = simulator.converse(subject, [simulator.tree(other)])
+    verify_link(key.circuit, key.parameters, key.weight_root, other, proof)
 
 
 def test_what_is_false_is_simulated_too(toy: Any, oracle: Oracle) -> None:

@@ -20,6 +20,8 @@ from zklemma.schema.circuit import Circuit, Shape
 from zklemma.schema.program import Program
 
 PROMPT = [3, 17, 5, 0, 39]
+# A text of eleven different tokens, for what moves tokens about.
+VARIED = [6, 7, 28, 37, 11]
 GENERATED = 6
 
 
@@ -57,14 +59,29 @@ class Run:
     tokens: list[int]
     columns: dict[str, np.ndarray]
 
+    @property
+    def params(self) -> dict[str, np.ndarray]:
+        return {column.name: self.columns[column.name] for column in self.circuit.home("param")}
+
+
+def execute(prompt: list[int], shape: Shape, private_tokens: bool) -> Run:
+    """The small model's circuit with an honest witness and its weights."""
+    _, module = tiny_module()
+    circuit, program = lower(module, private_tokens)
+    params = param_arrays(circuit, random_weights(module))
+    executor = Executor(circuit, program, params)
+    tokens = prompt + executor.generate(prompt, GENERATED)
+    witness = executor.witness(tokens, len(prompt), GENERATED, shape=shape)
+    return Run(circuit, program, shape, tokens, {**witness, **params})
+
 
 @pytest.fixture(scope="session")
 def run() -> Run:
-    """The small model's circuit with an honest witness and its weights."""
-    _, module = tiny_module()
-    circuit, program = lower(module)
-    params = param_arrays(circuit, random_weights(module))
-    executor = Executor(circuit, program, params)
-    tokens = PROMPT + executor.generate(PROMPT, GENERATED)
-    witness = executor.witness(tokens, len(PROMPT), GENERATED)
-    return Run(circuit, program, Shape(len(PROMPT), GENERATED), tokens, {**witness, **params})
+    """With prompt and output as inputs."""
+    return execute(PROMPT, Shape(len(PROMPT), GENERATED), private_tokens=False)
+
+
+@pytest.fixture(scope="session")
+def private_run() -> Run:
+    """With prompt and output as columns, in a proof of three prompt tokens more."""
+    return execute(VARIED, Shape(len(VARIED) + 4, GENERATED), private_tokens=True)

@@ -12,6 +12,7 @@ import numpy as np
 from tiny import tiny_circuit, tiny_params, tiny_private_circuit, tiny_program, tiny_witness
 from zklemma.runtime import field
 from zklemma.runtime.evaluate import Columns
+from zklemma.runtime.links import Ancestor
 from zklemma.runtime.masks import WeightMasks
 from zklemma.runtime.progress import Clock, Silent
 from zklemma.runtime.protocol import (
@@ -51,6 +52,7 @@ class Key:
     weight_root: bytes
     digest: bytes
     private_circuit: Circuit
+    ancestors: tuple[Ancestor, ...] = ()
 
 
 def parameters(

@@ -10,6 +10,7 @@ from proving import Setting, parameters, tiny_setting, toy_setting
 from zklemma.errors import InvalidProof, RangeError, UserError
 from zklemma.runtime import prover
 from zklemma.runtime.progress import Clock, Silent
+from zklemma.runtime.protocol import codeword
 from zklemma.runtime.protocol.plan import Plan
 from zklemma.runtime.protocol.security import security_bits
 from zklemma.runtime.protocol.statement import Statement
@@ -76,6 +77,17 @@ def test_levels_and_groups(
 def test_a_proof_that_hides_nothing_is_determined_by_its_statement(tiny: Setting) -> None:
     statement = Statement(2, 2, (1, 2, 3, 4), False)
     assert tiny.prove(statement) == tiny.prove(statement)
+
+
+def test_columns_of_a_large_witness_are_made_again(
+    tiny: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    statement = Statement(2, 2, (1, 2, 3, 4), False)
+    proof = tiny.prove(statement)
+    monkeypatch.setattr(codeword, "KEPT_BYTES", 0)
+    assert tiny.prove(statement) == proof
+    hidden = Statement(2, 2, (1, 2, 3, 4), True)
+    assert tiny.verify(tiny.prove(hidden)).statement == hidden
 
 
 def test_cells_outside_the_columns_are_read_by_nothing(

@@ -12,6 +12,7 @@ import pytest
 from zklemma.errors import InvalidProof, UserError
 from zklemma.runtime import disclosure
 from zklemma.runtime.disclosure import Opened
+from zklemma.runtime.evaluate import Columns
 from zklemma.runtime.protocol import disclosure_prover
 from zklemma.runtime.protocol.disclosure_prover import Sealed
 from zklemma.runtime.protocol.statement import Statement
@@ -183,16 +184,12 @@ def test_a_digest_of_other_tokens_whose_form_is_sent(
     said = replace(statement, prompt_digest=wrong["prompt"].digest)
     honest = disclosure_prover.prove
 
-    class Other:
-        def __init__(self, columns: Any):
-            self._columns = columns
+    def lie(channel: Any, plan: Any, columns: Any, sealed: Any) -> None:
+        values = {**columns.values, **{k: v for k, v in other.items() if k.startswith("prompt")}}
+        lies = Columns(columns.circuit, columns.shape, values, columns.tokens)
+        honest(channel, plan, lies, sealed)
 
-        def column(self, name: str) -> np.ndarray:
-            return other[name] if name.startswith("prompt") else self._columns.column(name)
-
-    monkeypatch.setattr(
-        disclosure_prover, "prove", lambda c, p, columns, s: honest(c, p, Other(columns), s)
-    )
+    monkeypatch.setattr(disclosure_prover, "prove", lie)
     with pytest.raises(InvalidProof):
         tiny.verify(tiny.prove_private(said, witness, {**sealed, "prompt": wrong["prompt"]}))
 

@@ -54,7 +54,7 @@ def test_verify_states_what_was_proved(toy, run):
 def test_verify_speaks(toy, run):
     done = run("verify", toy.key, toy.proof)
     assert done.returncode == 0 and done.stdout.startswith("VALID\n")
-    for text in ("once upon a time", toy.made["model_id"], "stay private", "Security: 1"):
+    for text in ("once upon a time", toy.made["model_id"], "Private: weights", "Security: 1"):
         assert text in done.stdout
 
 
