@@ -14,7 +14,7 @@ from ..errors import UserError
 from ..schema.circuit import Shape
 from .keys import Artifact
 from .progress import Progress, Silent
-from .protocol.statement import MOST_NONCE, Statement
+from .protocol.statement import MOST_NONCE, Statement, private_bound
 
 if TYPE_CHECKING:
     from .prover import ProofResult
@@ -27,7 +27,7 @@ LEAST_BOUND = 16
 @dataclass(frozen=True)
 class Privacy:
     """What a statement keeps private. ``bound`` is on the length of a private prompt, by default the next power
-    of two, or as much as the model allows."""
+    of two, or as much as the model allows; it is rounded up to what positions are made for."""
 
     prompt: bool = False
     output: bool = False
@@ -121,7 +121,17 @@ def bound(artifact: Artifact, prompt: int, generated: int, privacy: Privacy) -> 
             f"{Shape(chosen + 1, generated).rows} positions, but the model was compiled for {most}: lower the "
             "bound or compile with more --max-tokens"
         )
-    return chosen
+    return private_bound(chosen, generated)
+
+
+def hides(artifact: Artifact, privacy: Privacy, asked: bool | None = None) -> bool:
+    """Whether a proof hides: on for whatever is private unless switched off, to measure."""
+    private = artifact.key.private or bool(privacy.items)
+    if asked and not private:
+        raise UserError(
+            "this model was compiled with public weights: its proofs hide private prompts and outputs only"
+        )
+    return private if asked is None else asked
 
 
 def prove_tokens(
@@ -133,21 +143,19 @@ def prove_tokens(
     privacy: Privacy | None = None,
     nonce: bytes = b"",
 ) -> ProofResult:
-    """Prove that the model continues ``prompt`` with ``generated``. ``hiding`` is on for whatever is private
-    unless switched off, to measure. What the proof opens is counted before it is begun."""
+    """Prove that the model continues ``prompt`` with ``generated``. What the proof opens is counted before
+    it is begun."""
     from .prover import Request
     from .prover import prove as run
 
     privacy = privacy or Privacy()
-    private = artifact.key.private or bool(privacy.items)
-    if hiding and not private:
-        raise UserError("this model was compiled with public weights: its proofs hide nothing")
+    hiding = hides(artifact, privacy, hiding)
     if len(nonce) > MOST_NONCE:
         raise UserError(f"the nonce is longer than {MOST_NONCE} bytes")
     request = Request(
         (*prompt, *generated),
         len(prompt),
-        private if hiding is None else hiding,
+        hiding,
         privacy.items,
         bound(artifact, len(prompt), len(generated), privacy) if privacy.items else 0,
         nonce,

@@ -163,8 +163,8 @@ def prove_subject(
         channel,
         plan,
         claims,
-        [slab for held in weights for slab in held.cells] + [*cells],
-        [slab for held in weights for slab in held.masks.cells] + [*masks],
+        [slab for part in (*(held.cells for held in weights), cells) for slab in part],
+        [slab for part in (*(held.masks.cells for held in weights), masks) for slab in part],
         uniform,
     )
     opening_verifier.verify_masked(replay, plan, claims)
