@@ -116,10 +116,10 @@ ZERO_KNOWLEDGE = [
         (
             (
                 f"{PROTOCOL}/logup_prover.py",
-                'channel.masked("lookup root", [Ext(*field.kdot(weights, side)) for side in layers.pop()])',
-                "root = [Ext(*field.kdot(weights, side)) for side in layers.pop()]\n"
-                '    channel.masked("lookup root", root[:1])\n'
-                '    channel.clear("lookup root", root[1:])',
+                'channel.masked("lookup root", [Ext(*field.kdot(weights, side)) for side in (root.p, root.q)])',
+                "sums = [Ext(*field.kdot(weights, side)) for side in (root.p, root.q)]\n"
+                '    channel.masked("lookup root", sums[:1])\n'
+                '    channel.clear("lookup root", sums[1:])',
             ),
             (
                 f"{PROTOCOL}/logup_verifier.py",

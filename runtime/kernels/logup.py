@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from .goldilocks import P, add, mul, sub
-from .pool import chunks
+from .goldilocks import P, mul, sub
+from .operand import operand
 
 Array = NDArray[np.uint64]
-
-GRAIN = 1 << 13
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -20,45 +20,41 @@ def _lift(x):
 
 
 @njit(cache=True, nogil=True)
-def _start(values, base, out, lo, hi):
+def _start(values, base, q0, q1, at, step):
     first, second = base[0], base[1]
-    x, a, b = values[lo:hi], out[0, lo:hi], out[1, lo:hi]
-    for i in range(hi - lo):
-        a[i] = sub(first, _lift(x[i]))
-        b[i] = second
+    for i in range(values.size):
+        q0[at + i * step] = sub(first, _lift(values[i]))
+        q1[at + i * step] = second
 
 
 @njit(cache=True, nogil=True)
-def _subtract(values, beta, out, lo, hi):
+def _subtract(values, beta, q0, q1, at, step):
     first, second = beta[0], beta[1]
-    x, a, b = values[lo:hi], out[0, lo:hi], out[1, lo:hi]
-    for i in range(hi - lo):
-        y = _lift(x[i])
-        a[i] = sub(a[i], mul(first, y))
-        b[i] = sub(b[i], mul(second, y))
+    for i in range(values.size):
+        y = _lift(values[i])
+        j = at + i * step
+        q0[j] = sub(q0[j], mul(first, y))
+        q1[j] = sub(q1[j], mul(second, y))
+
+
+def narrow(values: NDArray[np.integer]) -> NDArray[np.integer]:
+    """Integers in the narrowest of the types that there are kernels for."""
+    low, high = (int(values.min()), int(values.max())) if values.size else (0, 0)
+    if low >= 0 and high < 1 << 16:
+        return operand(values, np.uint16)
+    return operand(values, np.int32 if low >= -(1 << 31) and high < 1 << 31 else np.int64)
 
 
 def denominators(
-    values: list[NDArray[np.int64]], betas: list[Array], base: Array, out: Array
+    values: Sequence[NDArray[np.integer]],
+    betas: Sequence[Array],
+    base: Array,
+    q: Array,
+    at: int,
+    step: int,
 ) -> None:
-    """out (2, n) = base - values[0] - sum_i betas[i] * values[i], i >= 1; |values| < p, each (n,)."""
-    n = out.shape[1]
-    chunks(lambda lo, hi: _start(values[0], base, out, lo, hi), n, GRAIN)
+    """q[:, at + i step] = base - values[0][i] - sum_k betas[k] values[k][i], k >= 1, for q (2, n) with
+    contiguous rows and values as `narrow` gives them."""
+    _start(values[0], base, q[0], q[1], at, step)
     for column, beta in zip(values[1:], betas[1:], strict=True):
-        chunks(lambda lo, hi, c=column, b=beta: _subtract(c, b, out, lo, hi), n, GRAIN)
-
-
-@njit(cache=True, nogil=True)
-def _half_sums(table, out, lo, hi):
-    half = out.shape[1]
-    for k in range(2):
-        a, b, c = table[k, lo:hi], table[k, half + lo : half + hi], out[k, lo:hi]
-        for i in range(hi - lo):
-            c[i] = add(a[i], b[i])
-
-
-def half_sums(table: Array) -> Array:
-    """The sum of the halves of a table (2, n): eq(point[1:], .) from eq(point, .)."""
-    out = np.empty((2, table.shape[1] // 2), np.uint64)
-    chunks(lambda lo, hi: _half_sums(table, out, lo, hi), out.shape[1], GRAIN)
-    return out
+        _subtract(column, beta, q[0], q[1], at, step)

@@ -255,16 +255,21 @@ def fold(table: Array, r: Array) -> Array:
 
 def fold_many(tables: Array | Sequence[Array], r: Array) -> Array:
     """`fold` of each of k tables (2, n), given as [k, 2, n] or one by one: [k, 2, n/2]."""
+    out = np.empty((len(tables), 2, _half(*tables)), np.uint64)
+    fold_into(tables, r, out)
+    return out
+
+
+def fold_into(tables: Array | Sequence[Array], r: Array, out: Array | Sequence[Array]) -> None:
+    """`fold_many` into given tables (2, n/2), whose two rows are each contiguous."""
     half = _half(*tables)
     sources, r = [rows(t) for t in tables], operand(r)
-    out = np.empty((len(sources), 2, half), np.uint64)
 
     def run(lo: int, hi: int) -> None:
         for source, folded in zip(sources, out, strict=True):
             _fold(source, r, (folded[0], folded[1]), lo, hi)
 
     chunks(run, half, GRAIN)
-    return out
 
 
 def inner_round(f: Array, g: Array) -> Array:
@@ -295,11 +300,16 @@ def eq_table(point: Array) -> Array:
 
 def fraction_layer(p: Array, q: Array) -> tuple[Array, Array]:
     """Sums p_lo/q_lo + p_hi/q_hi of the halves of p, q (2, n), as unreduced fractions (2, n/2)."""
-    half = _half(p, q)
-    out = np.empty((2, 2, half), np.uint64)
-    sides = rows(p), rows(q), (out[0, 0], out[0, 1]), (out[1, 0], out[1, 1])
-    chunks(lambda lo, hi: _fraction_layer(*sides, lo, hi), half, GRAIN)
+    out = np.empty((2, 2, _half(p, q)), np.uint64)
+    fractions_into(p, q, out[0], out[1])
     return out[0], out[1]
+
+
+def fractions_into(p: Array, q: Array, p_out: Array, q_out: Array) -> None:
+    """`fraction_layer` into given tables (2, n/2), whose rows are each contiguous."""
+    half = _half(p, q)
+    sides = rows(p), rows(q), (p_out[0], p_out[1]), (q_out[0], q_out[1])
+    chunks(lambda lo, hi: _fraction_layer(*sides, lo, hi), half, GRAIN)
 
 
 def logup_round(eq: Array, p0: Array, p1: Array, q0: Array, q1: Array, lam: Array) -> Array:
