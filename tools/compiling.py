@@ -66,6 +66,8 @@ def compile(
         tokenizer_json=checkpoint.tokenizer_json,
         range_proof=prove_ranges(circuit, parameters, weights),
     )
+    masks = weights.masks
+    del weights  # Its cells are another copy of the weights.
     clock.start("fidelity")
     measured = fidelity(
         pytorch_logits(checkpoint),
@@ -87,7 +89,7 @@ def compile(
     budget = MemoryBudget(key)
     budget.spend()  # What the range proof opened.
     programs = encode_program(program), encode_program(private_program)
-    artifact = Artifact(key, *programs, params, weights.masks, meta, budget)
+    artifact = Artifact(key, *programs, params, masks, meta, budget)
     return artifact, report
 
 
