@@ -375,8 +375,8 @@ ZERO_KNOWLEDGE = [
         (
             (
                 f"{PROTOCOL}/slabs.py",
-                "part[:, self._data :] = self._masks[slab, row : row + count]",
-                "part[:, self._data :: 2] = self._masks[slab, row : row + count, ::2]",
+                "part[:, self._data :] = self._masks[slab][row : row + count]",
+                "part[:, self._data :: 2] = self._masks[slab][row : row + count, ::2]",
             ),
         ),
         HIDING,
@@ -1734,7 +1734,6 @@ TRAPS = {
     "relations": RELATION,
     "token relations": TOKEN_RELATIONS,
     "rotation": ROTATION,
-    "private tokens": PRIVATE_TOKENS,
 }
 
 

@@ -41,7 +41,9 @@ class Kind:
     tags: tuple[bytes, ...]
 
 
-MODEL = Kind("model artifact", b"ZKLM", 1, (b"VKEY", b"PROG", b"PRGP", b"META", b"PARM", b"MASK"))
+MODEL = Kind(
+    "model artifact", b"ZKLM", 1, (b"VKEY", b"PROG", b"PRGP", b"META", b"PARM", b"MASK", b"TREE")
+)
 KEY = Kind(
     "verifying key", b"ZKLV", 1, (b"META", b"ROOT", b"CIRC", b"CIRP", b"TOKN", b"RNGE", b"LINK")
 )

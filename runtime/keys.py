@@ -15,7 +15,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     cached_property = property
 
 ROOT_BYTES = 32
+NODE_WORDS = 4
+# Weights from which on an artifact carries their hash tree.
+LARGE = 1 << 25
 IDENTITY = b"zklemma model 1"
 
 
@@ -296,6 +299,7 @@ def save_artifact(path: str | Path, artifact: Artifact) -> int:
         [_encode(dict(artifact.meta))],
         weights,
         masks,
+        _tree(artifact),
     ]
     with atomic_write(path, secret=artifact.key.private) as file:
         for part in pack(MODEL, parts):
@@ -332,6 +336,7 @@ def load_artifact(path: str | Path) -> Artifact:
     if offset != len(view):
         raise UserError(f"{source}: the weights do not fit the circuit")
     masks = _load_masks(key, sections[b"MASK"], source)
+    masks = replace(masks, tree=_load_tree(key, sections[b"TREE"], source))
     programs = sections[b"PROG"], sections[b"PRGP"]
     return Artifact(key, *programs, params, masks, meta, FileBudget.beside(path, key))
 
@@ -342,7 +347,8 @@ def _load_masks(key: VerifyingKey, view: memoryview, source: str) -> WeightMasks
         if len(view):
             raise UserError(f"{source}: public weights have no masks")
         # Zeros without memory: the parameters may ask for any number.
-        return WeightMasks(*(np.broadcast_to(np.uint64(0), shape) for shape in shapes))
+        none, salts = (np.broadcast_to(np.uint64(0), shape) for shape in shapes)
+        return WeightMasks(none, salts)
     cells, salts = (math.prod(shape) for shape in shapes)
     if len(view) != 8 * (cells + salts):
         raise UserError(f"{source}: the masks do not fit the circuit")
@@ -350,6 +356,27 @@ def _load_masks(key: VerifyingKey, view: memoryview, source: str) -> WeightMasks
     if flat.max(initial=0) >= P:
         raise UserError(f"{source}: the masks are malformed")
     return WeightMasks(flat[:cells].reshape(shapes[0]), flat[cells:].reshape(shapes[1]))
+
+
+def _tree(artifact: Artifact) -> list[Buffer]:
+    """The hash tree, where making it again would take long."""
+    known = artifact.masks.tree
+    if known is None or sum(array.size for array in artifact.params.values()) < LARGE:
+        return []
+    return [np.ascontiguousarray(layer, "<u8").data.cast("B") for layer in known]
+
+
+def _load_tree(key: VerifyingKey, view: memoryview, source: str) -> list[np.ndarray] | None:
+    if not len(view):
+        return None
+    flat, nodes = np.frombuffer(view, "<u8"), 1 << key.parameters.log_code
+    if flat.size != NODE_WORDS * (2 * nodes - 1):
+        raise UserError(f"{source}: the tree does not fit the parameters")
+    layers, at = [], 0
+    while nodes:
+        layers.append(flat[at : at + NODE_WORDS * nodes].reshape(NODE_WORDS, nodes))
+        at, nodes = at + NODE_WORDS * nodes, nodes // 2
+    return layers
 
 
 def _encode_links(links: Sequence[tuple[bytes, bytes]]) -> bytes:

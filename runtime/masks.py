@@ -7,6 +7,7 @@ nothing about the weights; `budget` counts them. Masks are secrets of the prover
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,10 +21,14 @@ from .randomness import Randomness
 
 @dataclass(frozen=True)
 class WeightMasks:
-    """``cells`` (slabs, rows, mask columns) and ``salts`` (words, codeword length), of F."""
+    """``cells`` (slabs, rows, mask columns) and ``salts`` (words, codeword length), of F.
+
+    ``tree``, if known, is the hash tree of the weights under them, (4, n) words from leaves to root.
+    """
 
     cells: np.ndarray
     salts: np.ndarray
+    tree: Sequence[np.ndarray] | None = None
 
     @staticmethod
     def shapes(circuit: Circuit, p: Parameters) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from .protocol import (
     pads_prover,
 )
 from .protocol.channel import Channel, Reader
-from .protocol.codeword import Codeword, LeanCodeword
+from .protocol.codeword import LeanCodeword, commit
 from .protocol.disclosure_prover import Sealed
 from .protocol.merkle import SALT_WORDS
 from .protocol.parameters import Parameters
@@ -77,7 +77,7 @@ class ProofResult:
 
 
 class CommittedWeights:
-    """The weights, their cells in slabs, their masks and their codeword, of which ``tree`` may be known."""
+    """The weights, their cells in slabs, their masks and their codeword. ``masks`` get its tree."""
 
     def __init__(
         self,
@@ -85,15 +85,15 @@ class CommittedWeights:
         p: Parameters,
         params: Mapping[str, np.ndarray],
         masks: WeightMasks,
-        tree: Sequence[np.ndarray] | None = None,
     ):
         sizes = [(c.name, params[c.name].shape) for c in circuit.home("param")]
         placed, slabs = place(sizes, p.slab_cells, p.row_bits)
         self.params = params
-        self.masks = masks
         self.cells = lay_out(placed, params, 0, slabs, p.slab_cells)
         messages = Slabs(p, self.cells, masks.cells)
-        self.code = LeanCodeword(messages, 1 << p.log_columns, p.log_code, masks.salts, tree)
+        self.code = LeanCodeword(messages, p.log_code, masks.salts, masks.tree)
+        self.masks = replace(masks, tree=self.code.layers)
+        self._tree_given = masks.tree is not None
 
     @property
     def root(self) -> bytes:
@@ -101,6 +101,10 @@ class CommittedWeights:
 
     def check(self, key: Key) -> None:
         """`UserError` unless these are the weights and masks of that key."""
+        if self._tree_given:
+            # Other rows differ in three columns of four.
+            drawn = Randomness(True).elements(4) >> np.uint64(64 - key.parameters.log_code)
+            self.code.columns(sorted({int(position) for position in drawn}))
         if self.root != key.weight_root:
             raise UserError("the weights and masks are not those that the key commits to")
 
@@ -109,14 +113,6 @@ class CommittedWeights:
         found = copy(self)
         found.params = {prefix + name: array for name, array in self.params.items()}
         return found
-
-
-def _messages(p: Parameters, cells: np.ndarray, masks: np.ndarray, extra: int = 0) -> np.ndarray:
-    """Slabs as rows of data then mask cells, with room for ``extra`` rows below."""
-    slabs = Slabs(p, cells, masks)
-    out = np.zeros((slabs.rows + extra, 1 << p.log_columns), np.uint64)
-    slabs.fill(0, out[: slabs.rows])
-    return out
 
 
 def prove_subject(
@@ -145,10 +141,8 @@ def prove_subject(
     cells = lay_out(plan.placed, committed, first, plan.witness_slabs, p.slab_cells)
     masks = randomness.elements(plan.witness_slabs, 1 << p.row_bits, p.mask_columns)
     uniform = randomness.elements(2, 1 << p.log_columns)
-    messages = _messages(p, cells, masks, extra=2)
-    messages[-2:] = uniform
-    code = Codeword(messages, p.log_code, randomness.elements(SALT_WORDS, 1 << p.log_code))
-    del messages
+    salts = randomness.elements(SALT_WORDS, 1 << p.log_code)
+    code = commit(Slabs(p, cells, masks, uniform), p.log_code, salts)
     pads = pads_prover.Pads(plan, randomness)
     channel = ProverChannel(subject.begin(), pads.pads)
     channel.raw("witness root", code.root)

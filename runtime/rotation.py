@@ -52,6 +52,6 @@ def rotate(artifact: Artifact, progress: Progress | None = None) -> Artifact:
     return replace(
         artifact,
         key=replace(fresh, range_proof=ranges, links=links),
-        masks=masks,
+        masks=new.masks,
         budget=budget,
     )

@@ -21,6 +21,7 @@ import numpy as np
 from ..errors import RangeError, ZklemmaError
 from ..schema.circuit import Circuit
 from ..schema.program import LIMB_BITS, Step, limb_widths
+from .kernels.dots import dots
 
 Axes = tuple[str, ...]
 # (column name, layer or None, axes of the array, array)
@@ -28,6 +29,8 @@ Record = Callable[[str, int | None, Axes, np.ndarray], None]
 
 FLOAT_EXACT = 1 << 53
 INT64 = 1 << 63
+# Rows for which weights are read as they are, where a conversion would cost more.
+FEW_ROWS = 16
 # Weights converted to float64 at a time, where they are not kept.
 CHUNK = 1 << 22
 
@@ -156,8 +159,14 @@ def product(x: np.ndarray, matrix: np.ndarray, bound: int) -> np.ndarray:
     """x @ matrix.T, exact, as int64; ``bound`` is at least sum_k |x| |matrix| in every cell.
 
     ``x`` (..., rows, k) holds integers; ``matrix`` (..., outputs, k) integers of any dtype,
-    converted piece by piece unless it is float64.
+    converted piece by piece unless it is float64 or ``x`` has few rows.
     """
+    if (
+        len(x) <= FEW_ROWS
+        and matrix.dtype in (np.int8, np.int16)
+        and max(peak(x) >> 31, bound >> 63) == 0
+    ):
+        return dots(x.astype(np.int32), matrix)
     if bound >= FLOAT_EXACT:
         # Halve the width of x. What stays is bounded by the same share of the bound, up to
         # rounding.

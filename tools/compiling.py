@@ -11,7 +11,7 @@ from typing import Any
 
 from xdsl.context import Context
 
-from ..compiler.analysis.fidelity import fidelity, logits_scale, pytorch_logits
+from ..compiler.analysis.fidelity import affordable, fidelity, logits_scale, pytorch_logits
 from ..compiler.calibrated import Texts, calibrated_model, padded_length, supported_length
 from ..compiler.emit import param_arrays
 from ..compiler.frontend.checkpoint import Checkpoint, load_checkpoint
@@ -66,12 +66,14 @@ def compile(
         tokenizer_json=checkpoint.tokenizer_json,
         range_proof=prove_ranges(circuit, parameters, weights),
     )
+    masks = weights.masks
+    del weights  # Its cells are another copy of the weights.
     clock.start("fidelity")
     measured = fidelity(
         pytorch_logits(checkpoint),
         Executor(circuit, program, params).logits,
         scale,
-        Texts(checkpoint).windows("heldout.txt", max_tokens),
+        affordable(Texts(checkpoint).windows("heldout.txt", max_tokens), checkpoint.parameters),
     )
     clock.stop()
     report = {
@@ -87,7 +89,7 @@ def compile(
     budget = MemoryBudget(key)
     budget.spend()  # What the range proof opened.
     programs = encode_program(program), encode_program(private_program)
-    artifact = Artifact(key, *programs, params, weights.masks, meta, budget)
+    artifact = Artifact(key, *programs, params, masks, meta, budget)
     return artifact, report
 
 

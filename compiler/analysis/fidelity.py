@@ -14,6 +14,7 @@ from typing import TypedDict
 import numpy as np
 import torch
 from transformers import Gemma3ForCausalLM
+from transformers.initialization import no_init_weights
 from xdsl.dialects.builtin import ModuleOp
 
 from ...dialects import quant
@@ -22,6 +23,13 @@ from ..frontend.checkpoint import Checkpoint
 from .calibrate import main_function
 
 Logits = Callable[[list[int]], np.ndarray]
+
+
+# Positions compared at a time.
+ROWS = 64
+# Weights times positions that a report may take, and what reading the weights costs, in positions.
+WORK = 1 << 38
+READING = 32
 
 
 class Fidelity(TypedDict):
@@ -39,12 +47,15 @@ def fidelity(
         ids = list(window)
         if len(ids) < 2:
             continue
-        expected = reference(ids)[:-1].astype(np.float64)
-        actual = integer(ids)[:-1] * scale
-        following = np.array(ids[1:])
-        same += int(np.sum(expected.argmax(-1) == actual.argmax(-1)))
-        nats += float(np.sum(_nats(actual, following) - _nats(expected, following)))
-        positions += len(following)
+        all_expected, all_actual = reference(ids)[:-1], integer(ids)[:-1]
+        for start in range(0, len(all_expected), ROWS):
+            rows = slice(start, start + ROWS)
+            expected = all_expected[rows].astype(np.float64)
+            actual = all_actual[rows] * scale
+            following = np.array(ids[1:][rows])
+            same += int(np.sum(expected.argmax(-1) == actual.argmax(-1)))
+            nats += float(np.sum(_nats(actual, following) - _nats(expected, following)))
+            positions += len(following)
     if positions == 0:
         raise UserError("fidelity needs a window of at least two tokens")
     return {
@@ -54,13 +65,25 @@ def fidelity(
     }
 
 
+def affordable(windows: Sequence[list[int]], weights: int) -> list[list[int]]:
+    """As many of the windows, one at least, as a report on a model of that size has time for."""
+    chosen, work = [], 0
+    for window in windows:
+        work += weights * (READING + len(window))
+        if chosen and work > WORK:
+            break
+        chosen.append(window)
+    return chosen
+
+
 def pytorch_logits(checkpoint: Checkpoint) -> Logits:
     """The checkpoint in PyTorch, in fp32."""
     config = checkpoint.config
     config._attn_implementation = "eager"
-    model = Gemma3ForCausalLM(config).eval().float()
+    with no_init_weights():  # Memory that nothing writes to before it is replaced is never taken.
+        model = Gemma3ForCausalLM(config).eval().float()
     state = {name: torch.from_numpy(checkpoint.tensor(name)) for name in checkpoint.names}
-    missing, unexpected = model.load_state_dict(state, strict=False)
+    missing, unexpected = model.load_state_dict(state, strict=False, assign=True)
     tied = {"lm_head.weight"} if config.tie_word_embeddings else set()
     if unexpected or set(missing) - tied:
         raise UserError(f"PyTorch does not take the weights: {sorted({*missing, *unexpected})}")

@@ -19,6 +19,8 @@ from .opening_verifier import domain_points
 
 # Words of a block of the hash, and so the rows that are encoded at a time.
 BLOCK = 16
+# Codewords up to that size are kept: making opened columns again would take longer.
+KEPT_BYTES = 1 << 30
 
 
 class Committed:
@@ -60,6 +62,8 @@ class Codeword(Committed):
 class Messages(Protocol):
     """Rows of messages that are made when they are needed."""
 
+    dimension: int
+
     @property
     def rows(self) -> int: ...
 
@@ -78,19 +82,18 @@ class LeanCodeword(Committed):
     def __init__(
         self,
         messages: Messages,
-        dimension: int,
         log_code: int,
         salts: np.ndarray,
         layers: Sequence[np.ndarray] | None = None,
     ):
         self.messages, self.salts, self.log_code = messages, salts, log_code
         self.words = messages.rows + SALT_WORDS
-        self.layers = layers or _tree(self._leaves(dimension))
+        self.layers = layers or _tree(self._leaves())
 
-    def _leaves(self, dimension: int) -> np.ndarray:
+    def _leaves(self) -> np.ndarray:
         words, rows = self.words, self.messages.rows
         digest = ColumnHash(1 << self.log_code, LEAF)
-        band = np.empty((BLOCK, dimension), np.uint64)
+        band = np.empty((BLOCK, self.messages.dimension), np.uint64)
         block = np.empty((BLOCK, 1 << self.log_code), np.uint64)
         for first in range(0, words, BLOCK):
             count = max(0, min(BLOCK, rows - first))
@@ -107,8 +110,17 @@ class LeanCodeword(Committed):
         found = np.concatenate([self.messages.at(points), self.salts[:, positions]])
         for i, column in zip(positions, found.T, strict=True):
             if leaf_digest(column.astype("<u8").tobytes()) != self.layers[0][:, i].tobytes():
-                raise UserError("the tree of hashes does not belong to these weights and masks")
+                raise UserError("the weights and masks are not those that the key commits to")
         return found
+
+
+def commit(messages: Messages, log_code: int, salts: np.ndarray) -> Committed:
+    """The messages' codeword, in memory if it is not large."""
+    if 8 * messages.rows << log_code > KEPT_BYTES:
+        return LeanCodeword(messages, log_code, salts)
+    matrix = np.empty((messages.rows, messages.dimension), np.uint64)
+    messages.fill(0, matrix)
+    return Codeword(matrix, log_code, salts)
 
 
 def _tree(leaves: np.ndarray) -> list[np.ndarray]:

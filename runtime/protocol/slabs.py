@@ -16,29 +16,45 @@ from .parameters import Parameters
 
 
 class Slabs:
-    """``cells``: the integers of each slab, in any type; ``masks`` (slabs, rows, mask columns) of F."""
+    """``cells``: the integers of each slab, in any type; ``masks`` (slabs, rows, mask columns) of F;
+    ``below``: more rows, of whole messages."""
 
-    def __init__(self, p: Parameters, cells: np.ndarray | Sequence[np.ndarray], masks: np.ndarray):
+    def __init__(
+        self,
+        p: Parameters,
+        cells: np.ndarray | Sequence[np.ndarray],
+        masks: np.ndarray | Sequence[np.ndarray],
+        below: np.ndarray | None = None,
+    ):
+        self.dimension = 1 << p.log_columns
         self._height = 1 << p.row_bits
         self._data = p.data_columns
         self._grids = [slab.reshape(-1, self._height) for slab in cells]
         self._masks = masks
+        self._below = np.empty((0, self.dimension), np.uint64) if below is None else below
 
     @property
     def rows(self) -> int:
-        return len(self._grids) * self._height
+        return len(self._grids) * self._height + len(self._below)
 
     def fill(self, first: int, out: np.ndarray) -> None:
         done = 0
         while done < len(out):
             slab, row = divmod(first + done, self._height)
+            if slab >= len(self._grids):
+                start = first + done - len(self._grids) * self._height
+                out[done:] = self._below[start : start + len(out) - done]
+                break
             count = min(self._height - row, len(out) - done)
             part = out[done : done + count]
             lift_columns(self._grids[slab], row, part[:, : self._data])
-            part[:, self._data :] = self._masks[slab, row : row + count]
+            part[:, self._data :] = self._masks[slab][row : row + count]
             done += count
 
     def at(self, points: np.ndarray) -> np.ndarray:
         data = evaluate_rows([grid.T for grid in self._grids], points)
         masks = evaluate_rows(list(self._masks), points)
-        return field.add(data, field.mul(field.power(points, self._data), masks))
+        found = field.add(data, field.mul(field.power(points, self._data), masks))
+        if len(self._below):
+            found = np.concatenate([found, evaluate_rows([self._below], points)])
+        return found

@@ -10,7 +10,7 @@ from proving import Setting, parameters, tiny_setting, toy_setting
 from zklemma.errors import InvalidProof, RangeError, UserError
 from zklemma.runtime import prover
 from zklemma.runtime.progress import Clock, Silent
-from zklemma.runtime.protocol import fractions
+from zklemma.runtime.protocol import codeword, fractions
 from zklemma.runtime.protocol.plan import Plan
 from zklemma.runtime.protocol.security import security_bits
 from zklemma.runtime.protocol.statement import Statement
@@ -93,6 +93,17 @@ def test_layers_of_lookups_made_piece_by_piece(
     monkeypatch.setattr(fractions, "KEPT", 4 * groups)
     monkeypatch.setattr(fractions, "CHUNK", 2 * groups)
     assert setting.prove(statement) == proof
+
+
+def test_columns_of_a_large_witness_are_made_again(
+    tiny: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    statement = Statement(2, 2, (1, 2, 3, 4), False)
+    proof = tiny.prove(statement)
+    monkeypatch.setattr(codeword, "KEPT_BYTES", 0)
+    assert tiny.prove(statement) == proof
+    hidden = Statement(2, 2, (1, 2, 3, 4), True)
+    assert tiny.verify(tiny.prove(hidden)).statement == hidden
 
 
 def test_cells_outside_the_columns_are_read_by_nothing(
