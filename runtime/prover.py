@@ -24,6 +24,7 @@ from .protocol import (
     opening_verifier,
     pads_prover,
 )
+from .protocol.cells import Cells
 from .protocol.channel import Channel, Reader
 from .protocol.codeword import Codeword, LeanCodeword
 from .protocol.disclosure_prover import Sealed
@@ -91,7 +92,7 @@ class CommittedWeights:
         placed, slabs = place(sizes, p.slab_cells, p.row_bits)
         self.params = params
         self.masks = masks
-        self.cells = lay_out(placed, params, 0, slabs, p.slab_cells)
+        self.cells = lay_out(placed, params, 0, slabs, 1 << p.row_bits)
         messages = Slabs(p, self.cells, masks.cells)
         self.code = LeanCodeword(messages, 1 << p.log_columns, p.log_code, masks.salts, tree)
 
@@ -111,7 +112,9 @@ class CommittedWeights:
         return found
 
 
-def _messages(p: Parameters, cells: np.ndarray, masks: np.ndarray, extra: int = 0) -> np.ndarray:
+def _messages(
+    p: Parameters, cells: Sequence[Cells], masks: np.ndarray, extra: int = 0
+) -> np.ndarray:
     """Slabs as rows of data then mask cells, with room for ``extra`` rows below."""
     slabs = Slabs(p, cells, masks)
     out = np.zeros((slabs.rows + extra, 1 << p.log_columns), np.uint64)
@@ -142,7 +145,7 @@ def prove_subject(
     counts = count_uses(plan, columns, strict)
     committed = {c.name: witness[c.name] for c in subject.circuit.home("witness")} | counts
     first = sum(plan.slabs[:-1])
-    cells = lay_out(plan.placed, committed, first, plan.witness_slabs, p.slab_cells)
+    cells = lay_out(plan.placed, committed, first, plan.witness_slabs, 1 << p.row_bits)
     masks = randomness.elements(plan.witness_slabs, 1 << p.row_bits, p.mask_columns)
     uniform = randomness.elements(2, 1 << p.log_columns)
     messages = _messages(p, cells, masks, extra=2)
