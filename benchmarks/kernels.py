@@ -20,7 +20,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 from zklemma.runtime import field
-from zklemma.runtime.kernels import blake2b, contract, ntt, sumcheck
+from zklemma.runtime.kernels import blake2b, contract, ntt, powers, products, sumcheck
 from zklemma.runtime.kernels.pool import cores
 
 
@@ -104,14 +104,36 @@ def cases() -> Iterator[Case]:
     yield Case("eq_table", "2^18", "cells", n, lambda: sumcheck.eq_table(random(2, 18)))
     yield Case("fold", "2^18", "cells", half, lambda: sumcheck.fold(f, r))
     yield Case("inner_round", "2^18", "terms", half, lambda: sumcheck.inner_round(f, g))
-    for k in (2, 3, 4):
+    rows, every = 1 << 8, np.arange(1 << 8)
+    cells, w, e = tables.reshape(4, 2, rows, -1, 1), random(2, rows), random(2, half // rows)
+    for k in (2, 3):
         yield Case(
-            f"product_round, k = {k}",
-            "2^18",
+            f"round_values, k = {k}",
+            "2^8 x 2^10",
             "terms",
             half,
-            lambda k=k: sumcheck.product_round(tables[:k]),
+            lambda k=k: products.round_values(cells[:k], [every] * k, w, e, skip=True),
         )
+    short = np.random.default_rng(2).integers(-(1 << 15), 1 << 15, (rows, n // rows), np.int16)
+    for name, weights_of_axis in (("no eq", e[:, :0]), ("eq", e)):
+        yield Case(
+            f"integer_round_values, {name}",
+            "2^8 x 2^10",
+            "terms",
+            half,
+            lambda e=weights_of_axis: products.integer_round_values(short, short, w, e),
+        )
+    yield Case(
+        "fold_integers", "2^8 x 2^10", "cells", half, lambda: products.fold_integers(short, r)
+    )
+    points, scales, sums = random(128), random(2, 128), random(2, 1 << 17)
+    yield Case(
+        "add_powers",
+        "128 x 2^17",
+        "terms",
+        points.size << 17,
+        lambda: powers.add_powers(points, scales, sums),
+    )
     yield Case("fraction_layer", "2^18", "cells", half, lambda: sumcheck.fraction_layer(f, g))
     eq = random(2, half)
     yield Case(

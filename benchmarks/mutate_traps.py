@@ -386,10 +386,10 @@ ZERO_KNOWLEDGE = [
         (
             (
                 f"{PROTOCOL}/opening_prover.py",
-                '    channel.masked("mask", [Ext(*field.kdot(uniform, g))])\n'
+                '    channel.masked("mask", [Ext.of(inner(uniform, g))])\n'
                 "    eta = channel.challenge()\n",
                 "    eta = channel.challenge()\n"
-                '    channel.masked("mask", [Ext(*field.kdot(uniform, g))])\n',
+                '    channel.masked("mask", [Ext.of(inner(uniform, g))])\n',
             ),
             (
                 f"{PROTOCOL}/opening_verifier.py",

@@ -2,7 +2,7 @@
 
 The prover reads whatever it needs through `Columns`: a column is stored (witness, parameters) or
 made here (public ones); an expression is evaluated on its whole domain or on a sub-box, so that
-large domains can be walked in pieces. Everything is exact in int64.
+large domains can be walked in pieces. Everything is exact.
 """
 
 from __future__ import annotations
@@ -89,29 +89,60 @@ class Columns:
     def expr(self, expr: Expr, box: Box | None = None) -> np.ndarray:
         """The expression over its axes (or, along those in ``box``, over a range of them).
 
-        A read-only view of a column, in the column's dtype, where it is no more than that; else
-        int64.
+        A read-only view of a column, in the column's dtype, where it is no more than that; else in
+        the narrowest signed type that holds it whatever the columns hold.
         """
         box = box or {}
         spans = {axis: range(self.size(axis))[box.get(axis, slice(None))] for axis in expr.axes}
         assert all(span.step == 1 for span in spans.values())
         sizes = tuple(len(spans[axis]) for axis in expr.axes)
+        # Parts may wrap around in that type; their sum is right all the same.
+        dtype = self._type(expr)
         if len(expr.terms) == 1 and expr.constant == 0 and expr.terms[0].coefficient == 1:
-            return np.broadcast_to(self._term(expr.terms[0], expr.axes, spans), sizes)
+            return np.broadcast_to(self._term(expr.terms[0], expr.axes, spans, dtype), sizes)
         self._check_fits(expr)
-        total: np.ndarray = np.full((1,) * len(sizes), expr.constant, np.int64)
+        total: np.ndarray = np.full((1,) * len(sizes), _wrapped(expr.constant, dtype))
         for term in expr.terms:
-            part = self._term(term, expr.axes, spans)
+            part = self._term(term, expr.axes, spans, dtype)
             if term.coefficient != 1:
-                part = np.multiply(part, term.coefficient, dtype=np.int64)
+                scale = _wrapped(term.coefficient, dtype)
+                part = np.multiply(part, scale, dtype=dtype, casting="unsafe")
             if total.shape == np.broadcast_shapes(total.shape, part.shape):
-                total += part
+                np.add(total, part, out=total, dtype=dtype, casting="unsafe")
             else:
-                total = np.add(total, part, dtype=np.int64)
+                total = np.add(total, part, dtype=dtype, casting="unsafe")
         return np.broadcast_to(total, sizes)
 
-    def _term(self, term: Term, axes: tuple[str, ...], spans: Mapping[str, range]) -> np.ndarray:
-        """The column of a term as it is read, with size 1 along the axes that it does not read."""
+    def _type(self, expr: Expr) -> np.dtype:
+        """The narrowest signed type of at least 16 bits for the expression, by what its columns can hold."""
+        low = high = expr.constant
+        for term in expr.terms:
+            column = self.circuit.column[term.column]
+            limits = self._limits(column)
+            ends = [term.coefficient * limit for limit in limits]
+            for index, axis in zip(term.indices, column.axes, strict=True):
+                if index.kind in ("sum", "before"):
+                    ends = [x * self.size(axis) for x in ends]
+                if index.kind == "before":
+                    ends.append(0)
+                if index.kind == "rotate":
+                    ends += [-x for x in ends]
+            low, high = low + min(ends), high + max(ends)
+        fitting = (np.dtype(t) for t in (np.int16, np.int32) if _holds(t, low, high))
+        return next(fitting, np.dtype(np.int64))
+
+    def _limits(self, column: Column) -> tuple[int, int]:
+        """Of a public column its range; of another, whose cells may lie, its type's."""
+        if column.home == "public":
+            return column.low, column.high
+        limits = np.iinfo(self.values[column.name].dtype)
+        return int(limits.min), int(limits.max)
+
+    def _term(
+        self, term: Term, axes: tuple[str, ...], spans: Mapping[str, range], dtype: np.dtype
+    ) -> np.ndarray:
+        """The column of a term as it is read, with size 1 along the axes that it does not read; sums of
+        cells are in ``dtype``."""
         array = self.column(term.column)
         names = [index.axis for index in term.indices]
         summed = tuple(i for i, index in enumerate(term.indices) if index.kind == "sum")
@@ -122,7 +153,8 @@ class Columns:
         # Narrow first, then sum over what is left.
         for axis, positions in readers.items():
             if len(positions) == 1:
-                array = self._read(array, positions[0], term.indices[positions[0]], spans[axis])
+                index = term.indices[positions[0]]
+                array = self._read(array, positions[0], index, spans[axis], dtype)
         for axis, positions in readers.items():
             if len(positions) > 1:
                 # One gather along all of them at once; the first keeps the result.
@@ -133,7 +165,7 @@ class Columns:
                 for i in positions[1:]:
                     names[i] = ""
         if summed:
-            array = array.sum(axis=summed, dtype=np.int64, keepdims=True)
+            array = array.sum(axis=summed, dtype=dtype, keepdims=True)
         kept = [i for i, name in enumerate(names) if name]
         array = array.reshape([array.shape[i] for i in kept])
         read = [names[i] for i in kept]
@@ -141,7 +173,9 @@ class Columns:
         shape = iter(array.shape)
         return array.reshape([next(shape) if axis in read else 1 for axis in axes])
 
-    def _read(self, array: np.ndarray, position: int, index: Index, span: range) -> np.ndarray:
+    def _read(
+        self, array: np.ndarray, position: int, index: Index, span: range, dtype: np.dtype
+    ) -> np.ndarray:
         """``array`` with one axis read by an index over a range of its target axis."""
         before = (slice(None),) * position
         if index.kind == "same":
@@ -152,17 +186,19 @@ class Columns:
         if index.kind == "before":
             # Exclusive cumulative sums of [0, stop), of which the span is kept.
             sums = np.zeros(
-                (*array.shape[:position], span.stop, *array.shape[position + 1 :]), np.int64
+                (*array.shape[:position], span.stop, *array.shape[position + 1 :]), dtype
             )
             if span.stop > 1:
                 used = array[(*before, slice(span.stop - 1))]
-                np.cumsum(used, axis=position, dtype=np.int64, out=sums[(*before, slice(1, None))])
+                np.cumsum(used, axis=position, dtype=dtype, out=sums[(*before, slice(1, None))])
             return sums[(*before, slice(span.start, span.stop))]
         if index.kind == "rotate":
             half = array.shape[position] // 2
             i = np.arange(span.start, span.stop)
-            sign = np.where(i < half, -1, 1).reshape(-1, *(1,) * (array.ndim - position - 1))
-            return np.take(array, (i + half) % (2 * half), axis=position) * sign
+            sign = np.where(i < half, -1, 1).astype(dtype)
+            sign = sign.reshape(-1, *(1,) * (array.ndim - position - 1))
+            taken = np.take(array, (i + half) % (2 * half), axis=position)
+            return np.multiply(taken, sign, dtype=dtype, casting="unsafe")
         return np.take(array, self._source(index, span), axis=position)
 
     def _source(self, index: Index, span: range) -> np.ndarray:
@@ -196,3 +232,13 @@ class Columns:
             total += size
         assert total < INT64, f"an expression in {expr.terms[0].column} may leave 64 bits"
         self._fitting[id(expr)] = expr
+
+
+def _holds(dtype: type, low: int, high: int) -> bool:
+    limits = np.iinfo(dtype)
+    return int(limits.min) <= low and high <= int(limits.max)
+
+
+def _wrapped(value: int, dtype: np.dtype) -> np.ndarray:
+    """The integer modulo the type's size."""
+    return np.array(value % (1 << 64), np.uint64).astype(dtype)

@@ -89,7 +89,7 @@ class CommittedWeights:
         sizes = [(c.name, params[c.name].shape) for c in circuit.home("param")]
         placed, slabs = place(sizes, p.slab_cells, p.row_bits)
         self.params = params
-        self.cells = lay_out(placed, params, 0, slabs, p.slab_cells)
+        self.cells = lay_out(placed, params, 0, slabs, 1 << p.row_bits)
         messages = Slabs(p, self.cells, masks.cells)
         self.code = LeanCodeword(messages, p.log_code, masks.salts, masks.tree)
         self.masks = replace(masks, tree=self.code.layers)
@@ -138,7 +138,7 @@ def prove_subject(
     counts = count_uses(plan, columns, strict)
     committed = {c.name: witness[c.name] for c in subject.circuit.home("witness")} | counts
     first = sum(plan.slabs[:-1])
-    cells = lay_out(plan.placed, committed, first, plan.witness_slabs, p.slab_cells)
+    cells = lay_out(plan.placed, committed, first, plan.witness_slabs, 1 << p.row_bits)
     masks = randomness.elements(plan.witness_slabs, 1 << p.row_bits, p.mask_columns)
     uniform = randomness.elements(2, 1 << p.log_columns)
     salts = randomness.elements(SALT_WORDS, 1 << p.log_code)

@@ -10,7 +10,8 @@ products add up in 64 bits before any reduction. The input is read once, in its 
     more                    none: full products modulo P
     F, as two halves        3 of 22 bits          2^54                 2^9
 
-64-bit input is looked at a tile at a time, and takes the first row that its values allow.
+64-bit input is looked at a tile at a time, and takes the first row that its values allow. Slices
+x[a] may have weights of their own, which a kernel finds at a // each.
 """
 
 from __future__ import annotations
@@ -57,7 +58,13 @@ S44 = np.uint64(44)
 
 @njit(cache=True, nogil=True)
 def _cut(w, narrow, wide):
-    """Limbs of w (2, B), lowest first, component 0 before 1: narrow [4, B] and wide [6, B]."""
+    """Limbs of w [W, 2, B], lowest first, component 0 before 1: narrow [W, 4, B] and wide [W, 6, B]."""
+    for a in range(w.shape[0]):
+        _cut_one(w[a], narrow[a], wide[a])
+
+
+@njit(nogil=True)
+def _cut_one(w, narrow, wide):
     for component in range(2):
         weights = w[component]
         n0, n1 = narrow[2 * component], narrow[2 * component + 1]
@@ -246,29 +253,31 @@ def _magnitude(row):
 
 
 @njit(cache=True, nogil=True)
-def _narrow_columns(x, narrow, out, first, last, lo, hi):
+def _narrow_columns(x, narrow, each, out, first, last, lo, hi):
     across = (x.shape[2] + BLOCK - 1) // BLOCK
     acc = np.empty(4 * BLOCK, np.int64)
     for task in range(lo, hi):
         a, start = task // across, task % across * BLOCK
         out0, out1 = out[0, a, start : start + BLOCK], out[1, a, start : start + BLOCK]
+        limbs = narrow[a // each]
         for b in range(first, last, NARROW_TERMS):
-            _narrow_tile(x, a, b, min(b + NARROW_TERMS, last), start, narrow, out0, out1, acc)
+            _narrow_tile(x, a, b, min(b + NARROW_TERMS, last), start, limbs, out0, out1, acc)
 
 
 @njit(cache=True, nogil=True)
-def _wide_columns(x, wide, out, first, last, lo, hi):
+def _wide_columns(x, wide, each, out, first, last, lo, hi):
     across = (x.shape[2] + BLOCK - 1) // BLOCK
     acc = np.empty(6 * BLOCK, np.int64)
     for task in range(lo, hi):
         a, start = task // across, task % across * BLOCK
         out0, out1 = out[0, a, start : start + BLOCK], out[1, a, start : start + BLOCK]
+        limbs = wide[a // each]
         for b in range(first, last, WIDE_TERMS):
-            _wide_tile(x, a, b, min(b + WIDE_TERMS, last), start, wide, out0, out1, acc)
+            _wide_tile(x, a, b, min(b + WIDE_TERMS, last), start, limbs, out0, out1, acc)
 
 
 @njit(cache=True, nogil=True)
-def _any_columns(x, narrow, wide, w, out, first, last, lo, hi):
+def _any_columns(x, narrow, wide, w, each, out, first, last, lo, hi):
     across = (x.shape[2] + BLOCK - 1) // BLOCK
     acc = np.empty(6 * BLOCK, np.int64)
     for task in range(lo, hi):
@@ -280,40 +289,40 @@ def _any_columns(x, narrow, wide, w, out, first, last, lo, hi):
             for i in range(b, end):
                 bits |= _magnitude(x[a, i, start : start + BLOCK])
             if bits < 1 << 16:
-                _narrow_tile(x, a, b, end, start, narrow, out0, out1, acc)
+                _narrow_tile(x, a, b, end, start, narrow[a // each], out0, out1, acc)
             elif bits < 1 << 31:
-                _wide_tile(x, a, b, end, start, wide, out0, out1, acc)
+                _wide_tile(x, a, b, end, start, wide[a // each], out0, out1, acc)
             else:
-                _full_tile(x, a, b, end, start, w, out0, out1)
+                _full_tile(x, a, b, end, start, w[a // each], out0, out1)
 
 
 @njit(cache=True, nogil=True)
-def _narrow_dots(x, narrow, out, first, last, lo, hi):
+def _narrow_dots(x, narrow, each, out, first, last, lo, hi):
     for a in range(lo, hi):
         for b in range(first, last, NARROW_TERMS):
-            _narrow_dot(x[a, b : min(b + NARROW_TERMS, last)], narrow, b, out[:, a])
+            _narrow_dot(x[a, b : min(b + NARROW_TERMS, last)], narrow[a // each], b, out[:, a])
 
 
 @njit(cache=True, nogil=True)
-def _wide_dots(x, wide, out, first, last, lo, hi):
+def _wide_dots(x, wide, each, out, first, last, lo, hi):
     for a in range(lo, hi):
         for b in range(first, last, WIDE_TERMS):
-            _wide_dot(x[a, b : min(b + WIDE_TERMS, last)], wide, b, out[:, a])
+            _wide_dot(x[a, b : min(b + WIDE_TERMS, last)], wide[a // each], b, out[:, a])
 
 
 @njit(cache=True, nogil=True)
-def _any_dots(x, narrow, wide, w, out, first, last, lo, hi):
+def _any_dots(x, narrow, wide, w, each, out, first, last, lo, hi):
     for a in range(lo, hi):
         for b in range(first, last, TILE_SIZE):
             row = x[a, b : min(b + TILE_SIZE, last)]
             bits = _magnitude(row)
             if bits < 1 << 16:
-                _narrow_dot(row, narrow, b, out[:, a])
+                _narrow_dot(row, narrow[a // each], b, out[:, a])
             elif bits < 1 << 31:
                 for i in range(0, row.size, WIDE_TERMS):
-                    _wide_dot(row[i : i + WIDE_TERMS], wide, b + i, out[:, a])
+                    _wide_dot(row[i : i + WIDE_TERMS], wide[a // each], b + i, out[:, a])
             else:
-                _full_dot(row, w, b, out[:, a])
+                _full_dot(row, w[a // each], b, out[:, a])
 
 
 @njit(cache=True, nogil=True)
@@ -356,37 +365,45 @@ def _fold_rows(matrix, w, out, lo, hi):
 
 
 def contract(x: NDArray[np.integer], w: Array) -> Array:
-    """sum_b x[a, b, c] w[b] in K as [2, A, C], for integers x [A, B, C], |x| < 2^60, w [2, B]."""
+    """sum_b x[a, b, c] w[b] in K as [2, A, C], for integers x [A, B, C], |x| < 2^60, w [2, B].
+
+    With w [2, W, B] each of W runs of A / W slices x[a] has its own weights.
+    """
     size_a, size_b, size_c = x.shape
-    if w.shape != (2, size_b) or x.dtype.kind not in "iu" or x.dtype == np.uint64:
-        raise ValueError(f"cannot contract {x.dtype} {x.shape} with {w.shape}")
+    sets = w.shape[1] if w.ndim == 3 else 1
+    if w.shape not in ((2, size_b), (2, sets, size_b)) or not sets or size_a % sets:
+        raise ValueError(f"cannot contract {x.shape} with {w.shape}")
+    if x.dtype.kind not in "iu" or x.dtype == np.uint64:
+        raise ValueError(f"cannot contract {x.dtype}")
     shape = (2, size_a, size_c)
     if not x.size:
         return np.zeros(shape, np.uint64)
     if 1 < size_c < FEW_COLUMNS:
         x, size_a, size_c = x.swapaxes(1, 2).reshape(-1, size_b, 1), size_a * size_c, 1
-    x, w = operand(x, x.dtype), operand(w)
-    narrow, wide = np.empty((4, size_b), np.int32), np.empty((6, size_b), np.int32)
+    x, w = operand(x, x.dtype), operand(w.reshape(2, sets, size_b).swapaxes(0, 1))
+    narrow = np.empty((sets, 4, size_b), np.int32)
+    wide = np.empty((sets, 6, size_b), np.int32)
     _cut(w, narrow, wide)
     kernel, weights = _kernel(x.dtype, size_c == 1, (narrow, wide, w))
+    each = size_a // sets
     if size_c == 1:
-        x, tasks, each = x.reshape(size_a, size_b), size_a, 1
+        x, tasks, cells = x.reshape(size_a, size_b), size_a, 1
     else:
-        tasks, each = size_a * -(-size_c // BLOCK), min(BLOCK, size_c)
+        tasks, cells = size_a * -(-size_c // BLOCK), min(BLOCK, size_c)
 
     out = np.zeros((2, size_a) if size_c == 1 else (2, size_a, size_c), np.uint64)
     if tasks >= cores():
-        grain = max(1, GRAIN // (size_b * each))
-        chunks(lambda lo, hi: kernel(x, *weights, out, 0, size_b, lo, hi), tasks, grain)
+        grain = max(1, GRAIN // (size_b * cells))
+        chunks(lambda lo, hi: kernel(x, *weights, each, out, 0, size_b, lo, hi), tasks, grain)
         return out.reshape(shape)
 
     # Too few tasks for the cores: share out the terms, and add the partial sums.
     def partial(first: int, last: int) -> Array:
         part = np.zeros(out.shape, np.uint64)
-        kernel(x, *weights, part, first, last, 0, tasks)
+        kernel(x, *weights, each, part, first, last, 0, tasks)
         return part
 
-    for part in chunks(partial, size_b, max(1, GRAIN // each)):
+    for part in chunks(partial, size_b, max(1, GRAIN // cells)):
         out = field.add(out, part)
     return out.reshape(shape)
 

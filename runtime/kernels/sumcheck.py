@@ -25,8 +25,6 @@ from .pool import chunks
 Array = NDArray[np.uint64]
 
 GRAIN = 1 << 13
-# Elements of a product round that are in cache together, with every factor and evaluation.
-BLOCK = 256
 
 
 @njit(cache=True, nogil=True)
@@ -70,77 +68,6 @@ def _inner_round(f, g, sums, lo, hi):
         hd += x1 >> S32
     sums[0], sums[1], sums[2], sums[3] = la, ha, lb, hb
     sums[4], sums[5], sums[6], sums[7] = lc, hc, ld, hd
-
-
-@njit(nogil=True)
-def _start(low0, low1, high0, high1, line):
-    """A factor's line over a block: its value at 0 and its step, by components."""
-    n = low0.size
-    v0, v1, d0, d1 = line[0, :n], line[1, :n], line[2, :n], line[3, :n]
-    for c in range(n):
-        v0[c] = low0[c]
-        v1[c] = low1[c]
-        d0[c] = sub(high0[c], low0[c])
-        d1[c] = sub(high1[c], low1[c])
-
-
-@njit(nogil=True)
-def _advance(line, n):
-    v0, v1, d0, d1 = line[0, :n], line[1, :n], line[2, :n], line[3, :n]
-    for c in range(n):
-        v0[c] = add(v0[c], d0[c])
-        v1[c] = add(v1[c], d1[c])
-
-
-@njit(nogil=True)
-def _copy(product, line, n):
-    for c in range(n):
-        product[0, c] = line[0, c]
-        product[1, c] = line[1, c]
-
-
-@njit(nogil=True)
-def _times(product, line, n):
-    x0, x1, v0, v1 = product[0, :n], product[1, :n], line[0, :n], line[1, :n]
-    for c in range(n):
-        a, b = kmul(x0[c], x1[c], v0[c], v1[c])
-        x0[c] = a
-        x1[c] = b
-
-
-@njit(nogil=True)
-def _split_sum(row, sums):
-    low, high = ZERO, ZERO
-    for c in range(row.size):
-        low += row[c] & LOW
-        high += row[c] >> S32
-    sums[0] += low
-    sums[1] += high
-
-
-@njit(cache=True, nogil=True)
-def _product_round(tables, sums, lo, hi):
-    """Evaluations at 0..k in order, block by block: every factor steps along its line."""
-    k = tables.shape[0]
-    half = tables.shape[2] // 2
-    lines = np.empty((k, 4, BLOCK), np.uint64)
-    product = np.empty((2, BLOCK), np.uint64)
-    for start in range(lo, hi, BLOCK):
-        n = min(BLOCK, hi - start)
-        for i in range(k):
-            low0, low1 = tables[i, 0, start : start + n], tables[i, 1, start : start + n]
-            high0 = tables[i, 0, half + start : half + start + n]
-            high1 = tables[i, 1, half + start : half + start + n]
-            _start(low0, low1, high0, high1, lines[i])
-        for x in range(k + 1):
-            _copy(product, lines[0], n)
-            for i in range(1, k):
-                _times(product, lines[i], n)
-            _split_sum(product[0, :n], sums[4 * x : 4 * x + 2])
-            _split_sum(product[1, :n], sums[4 * x + 2 : 4 * x + 4])
-            if x < k:
-                for i in range(k):
-                    _advance(lines[i], n)
 
 
 @njit(cache=True, nogil=True)
@@ -277,14 +204,6 @@ def inner_round(f: Array, g: Array) -> Array:
     half = _half(f, g)
     left, right = rows(f), rows(g)
     return _total(lambda sums, lo, hi: _inner_round(left, right, sums, lo, hi), half, 2)
-
-
-def product_round(tables: Array) -> Array:
-    """sum_x prod_i t_i(X, x) at X = 0..k, as [k + 1, 2], for k tables [k, 2, n]."""
-    half = _half(tables)
-    tables = operand(tables)
-    values = tables.shape[0] + 1
-    return _total(lambda sums, lo, hi: _product_round(tables, sums, lo, hi), half, values)
 
 
 def eq_table(point: Array) -> Array:

@@ -14,9 +14,11 @@ from .. import field
 from ..field import Ext
 from ..kernels.blake2b import grind
 from ..kernels.contract import contract, fold_rows
+from ..kernels.extension import contract_extension, fold_into, inner, inner_beyond, scale
 from ..kernels.powers import add_powers
 from ..kernels.sumcheck import eq_table, fold, inner_round
 from ..kernels.tensor import add_scaled
+from .cells import Cells
 from .codeword import Codeword, Committed
 from .forms import Form
 from .logup_verifier import Claim
@@ -26,12 +28,16 @@ from .plan import Plan
 from .prover_channel import ProverChannel, as_array, as_pair
 from .tables import table
 
+# log2 of the columns that an integer pass takes as one row, and cells of forms that one call takes together.
+SIDE = 3
+TOGETHER = 1 << 16
+
 
 def prove_masked(
     channel: ProverChannel,
     plan: Plan,
     claims: list[Claim],
-    cells: Sequence[np.ndarray],
+    cells: Sequence[Cells],
     masks: Sequence[np.ndarray],
     uniform: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -39,40 +45,40 @@ def prove_masked(
     the mask cells, ``uniform`` (2, columns) the row R. Returns f' and its form, each (2, columns)."""
     p = plan.parameters
     _, forms = combined_forms(plan, claims, channel.challenge())
-    rows = 1 << p.row_bits
-    inner = np.zeros((2, rows, len(forms)), np.uint64)
-    low = np.zeros((2, rows, len(forms)), np.uint64)
-    high: list[np.ndarray] = []
-    for n, form in enumerate(forms):
-        inner[:, :, n], low[:, :, n], part = _split(form, cells[form.slab], p.row_bits)
-        high.append(part)
-    f, g = inner.reshape(2, -1), low.reshape(2, -1)
+    groups = _alike(forms)
+    rows, columns = 1 << p.row_bits, 1 << p.log_columns
+    f = np.zeros((2, rows, len(forms)), np.uint64)
+    g = np.zeros((2, rows, len(forms)), np.uint64)
+    for group in groups:
+        _on_rows(group, forms, cells, f, g)
+    f, g = f.reshape(2, -1), g.reshape(2, -1)
     row: list[Ext] = []
     for _ in range(p.row_bits):
         f, g, r = _round(channel, "row round", f, g, channel.masked)
         row.append(r)
     weights = eq_table(as_array(row))
-    columns = 1 << p.log_columns
-    slabs = 1 << plan.slab_bits
-    folded = np.zeros((2, slabs, columns), np.uint64)
-    form_on_columns = np.zeros((2, slabs * columns), np.uint64)
-    for slab, integers in enumerate(cells):
-        grid = integers.reshape(1, p.data_columns, rows).swapaxes(1, 2)
-        folded[:, slab, : p.data_columns] = contract(np.ascontiguousarray(grid), weights)[:, 0]
+    folded = [np.zeros((2, columns), np.uint64) for _ in cells]
+    on_columns = [np.zeros((2, columns), np.uint64) for _ in cells]
+    for slab, found in enumerate(cells):
+        for run in found.runs:
+            at = run.start >> p.row_bits
+            part = contract(run.cells.reshape(-1, rows, 1), weights)[:, :, 0]
+            folded[slab][:, at : at + part.shape[1]] = part
         if masks[slab].any():
-            folded[:, slab, p.data_columns :] = fold_rows(masks[slab], weights)
-    for n, form in enumerate(forms):
-        start = form.start >> p.row_bits
-        add_scaled(form_on_columns, high[n], g[:, n], form.slab * columns + start)
-    f, g = folded.reshape(2, -1), form_on_columns
-    for _ in range(plan.slab_bits):
-        f, g, _ = _round(channel, "slab round", f, g, channel.masked)
-    channel.masked("mask", [Ext(*field.kdot(uniform, g))])
+            folded[slab][:, p.data_columns :] = fold_rows(masks[slab], weights)
+    for group in groups:
+        pairs = forms[group[0]].pairs
+        high = table(pairs[: max(0, len(pairs) - p.row_bits)])
+        for n in group:
+            start = forms[n].start >> p.row_bits
+            add_scaled(on_columns[forms[n].slab], high, g[:, n], start)
+    f, g = _fold_slabs(channel, folded, on_columns, plan.slab_bits)
+    channel.masked("mask", [Ext.of(inner(uniform, g))])
     eta = channel.challenge()
     masked = uniform.copy()
     add_scaled(masked, f, as_pair(eta))
     f = masked
-    channel.clear("opened value", [Ext(*field.kdot(f, g))])
+    channel.clear("opened value", [Ext.of(inner(f, g))])
     return f, g
 
 
@@ -116,27 +122,74 @@ def open_columns(
     _open(channel, code, _positions(channel, queries, bits, log_code))
 
 
-def _split(
-    form: Form, cells: np.ndarray, row_bits: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A form's inner products with the rows (2, rows), its weights on the row bits times its coefficient
-    (2, rows), and its weights on the columns it covers (2, columns)."""
-    rows = 1 << row_bits
-    free = len(form.pairs)
-    within = max(0, free - row_bits)
-    high = table(form.pairs[:within])
-    first = form.start >> row_bits << row_bits
-    grid = cells[first : first + (rows << within)].reshape(1, 1 << within, rows)
-    inner = contract(grid, high)[:, 0]
-    low = np.zeros((2, rows), np.uint64)
-    offset = form.start - first
-    span = slice(offset, offset + (1 << (free - within)))
-    if free > within:
-        (a, b), *rest = form.pairs[within:]
-        low[:, span] = table([(form.coefficient * a, form.coefficient * b), *rest])
-    else:
-        low[:, span] = as_pair(form.coefficient)[:, None]
-    return inner, low, high
+def _alike(forms: Sequence[Form]) -> list[list[int]]:
+    """The numbers of forms that have the same weights on blocks of the same size."""
+    found: dict[tuple, list[int]] = {}
+    for n, form in enumerate(forms):
+        found.setdefault(form.pairs, []).append(n)
+    return list(found.values())
+
+
+def _on_rows(
+    group: Sequence[int],
+    forms: Sequence[Form],
+    cells: Sequence[Cells],
+    f: np.ndarray,
+    g: np.ndarray,
+) -> None:
+    """For forms of a group: their inner products with the rows, into f (2, rows, forms), and their weights
+    on the row bits times their coefficients, into g."""
+    rows = f.shape[1]
+    pairs = forms[group[0]].pairs
+    within = max(0, len(pairs) - (rows.bit_length() - 1))
+    # A few columns side by side make the rows of the integer pass long enough.
+    side = min(within, SIDE)
+    high, next_ = table(pairs[: within - side]), table(pairs[within - side : within])
+    covered = rows << within
+    spans: dict[np.dtype, list[tuple[int, np.ndarray]]] = {}
+    for n in group:
+        first = forms[n].start // rows * rows
+        span = cells[forms[n].slab][first : first + covered]
+        spans.setdefault(span.dtype, []).append((n, span))
+    step = max(1, TOGETHER // covered)
+    for found in spans.values():
+        for i in range(0, len(found), step):
+            numbers, parts = zip(*found[i : i + step], strict=True)
+            block = np.stack(parts) if len(parts) > 1 else parts[0]
+            sums = contract(block.reshape(len(parts), -1, rows << side), high)
+            sums = contract_extension(sums.reshape(2, len(parts), 1 << side, rows), next_)
+            f[:, :, numbers] = sums.swapaxes(1, 2)
+    weights = table(pairs[within:])
+    scales = as_array([forms[n].coefficient for n in group])
+    scaled = field.kmul(weights[:, :, None], scales[:, None])
+    for k, n in enumerate(group):
+        start = forms[n].start % rows
+        g[:, start : start + weights.shape[1], n] = scaled[:, :, k]
+
+
+def _fold_slabs(
+    channel: ProverChannel, f: list[np.ndarray], g: list[np.ndarray], bits: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The rounds that choose among slabs, (2, columns) each; those that are missing are zero."""
+    for bit in reversed(range(bits)):
+        half = 1 << bit
+        at0, at2 = Ext.ZERO, Ext.ZERO
+        for i in range(min(half, len(f))):
+            value = Ext.of(inner(f[i], g[i]))
+            at0 = at0 + value
+            if i + half < len(f):
+                value = Ext.of(inner_beyond(f[i], f[i + half], g[i], g[i + half]))
+            at2 = at2 + value
+        channel.masked("slab round", [at0, at2])
+        r = channel.challenge()
+        for tables in (f, g):
+            for i in range(min(half, len(tables))):
+                if i + half < len(tables):
+                    fold_into(tables[i], tables[i + half], as_pair(r))
+                else:
+                    scale(tables[i], as_pair(1 - r))
+            del tables[half:]
+    return f[0], g[0]
 
 
 def _round(channel: ProverChannel, label: str, f: np.ndarray, g: np.ndarray, send):

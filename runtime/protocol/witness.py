@@ -9,6 +9,7 @@ import numpy as np
 from ...errors import RangeError
 from ...schema.circuit import Table
 from ..evaluate import Columns
+from .cells import Cells, gathered
 from .plan import Leaf, Placed, Plan, multiplicity
 
 _MIX = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], np.uint64)
@@ -127,12 +128,11 @@ def lay_out(
     columns: Mapping[str, np.ndarray],
     first_slab: int,
     slabs: int,
-    slab_cells: int,
-) -> np.ndarray:
-    """Columns in their places, as integers (slabs, cells) of the type that the columns have in common."""
-    cells = np.zeros((slabs, slab_cells), np.result_type(np.int8, *columns.values()))
+    unit: int,
+) -> list[Cells]:
+    """Columns in their places, the cells of each slab; blocks start at multiples of ``unit`` cells."""
+    pieces: list[list[tuple[int, np.ndarray]]] = [[] for _ in range(slabs)]
     for name, array in columns.items():
         for block in placed[name]:
-            piece = array[block.piece.slices].reshape(-1)
-            cells[block.slab - first_slab, block.start : block.start + piece.size] = piece
-    return cells
+            pieces[block.slab - first_slab].append((block.start, array[block.piece.slices]))
+    return [gathered(found, unit) for found in pieces]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from zklemma.runtime import field
-from zklemma.runtime.field import Ext, P
+from zklemma.runtime.field import P
 from zklemma.runtime.kernels import sumcheck
 
 SIZES = [2, 4, 32, 1024, 1 << 15]
@@ -47,19 +47,6 @@ def test_inner_round(n: int) -> None:
     assert got.tolist() == [total(field.kmul(at(f, x), at(g, x))) for x in (0, 2)]
 
 
-@pytest.mark.parametrize("n", SIZES)
-@pytest.mark.parametrize("k", [1, 2, 3, 4])
-def test_product_round(k: int, n: int) -> None:
-    tables = table((k, 2, n), k)
-    got = sumcheck.product_round(tables)
-    assert got.shape == (k + 1, 2)
-    for x in range(k + 1):
-        product = at(tables[0], x)
-        for t in tables[1:]:
-            product = field.kmul(product, at(t, x))
-        assert got[x].tolist() == total(product)
-
-
 @pytest.mark.parametrize("m", [0, 1, 2, 9, 15])
 def test_eq_table(m: int) -> None:
     point = table((2, m), m)
@@ -86,25 +73,6 @@ def test_logup_round(n: int) -> None:
         value = field.kadd(field.kmul(a, d), field.kmul(b, c))
         value = field.kadd(value, field.kmul(field.kmul(c, d), lam))
         assert got[x].tolist() == total(field.kmul(value, eq))
-
-
-def test_a_sumcheck_runs_to_its_end() -> None:
-    """Rounds and folds together: claims chain and end at the product of the last values."""
-    tables = table((3, 2, 64), 5)
-    claim = None
-    for r in (table((2,), i) for i in range(6)):
-        values = [Ext.of(v) for v in sumcheck.product_round(tables)]
-        assert claim is None or values[0] + values[1] == claim
-        x = Ext.of(r)
-        claim = Ext.ZERO
-        for i, v in enumerate(values):
-            for j in range(len(values)):
-                if j != i:
-                    v = v * (x - j) / (i - j)
-            claim = claim + v
-        tables = sumcheck.fold_many(tables, r)
-    last = [Ext.of(t[:, 0]) for t in tables]
-    assert last[0] * last[1] * last[2] == claim
 
 
 def test_mismatched_tables() -> None:

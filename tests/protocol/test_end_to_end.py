@@ -11,6 +11,7 @@ from zklemma.errors import InvalidProof, RangeError, UserError
 from zklemma.runtime import prover
 from zklemma.runtime.progress import Clock, Silent
 from zklemma.runtime.protocol import codeword, fractions
+from zklemma.runtime.protocol.cells import Cells, Run
 from zklemma.runtime.protocol.plan import Plan
 from zklemma.runtime.protocol.security import security_bits
 from zklemma.runtime.protocol.statement import Statement
@@ -113,14 +114,23 @@ def test_cells_outside_the_columns_are_read_by_nothing(
     lay_out, rng = prover.lay_out, np.random.default_rng(0)
     filled = 0
 
-    def fill(placed, columns, first_slab: int, slabs: int, slab_cells: int) -> np.ndarray:
+    def fill(placed, columns, first_slab: int, slabs: int, unit: int) -> list[Cells]:
         nonlocal filled
         ones = {name: np.ones_like(array) for name, array in columns.items()}
-        used = lay_out(placed, ones, first_slab, slabs, slab_cells) == 1
-        filled += int((~used).sum())
-        rubbish = rng.integers(-(2**62), 2**62, used.shape)
-        cells = lay_out(placed, columns, first_slab, slabs, slab_cells)
-        return np.where(used, cells, rubbish)
+        out = []
+        for used, cells in zip(
+            lay_out(placed, ones, first_slab, slabs, unit),
+            lay_out(placed, columns, first_slab, slabs, unit),
+            strict=True,
+        ):
+            dense = rng.integers(-(2**62), 2**62, tiny.key.parameters.slab_cells)
+            filled += dense.size
+            for run, mark in zip(cells.runs, used.runs, strict=True):
+                own = slice(run.start, run.end)
+                dense[own] = np.where(mark.cells == 1, run.cells, dense[own])
+                filled -= int((mark.cells == 1).sum())
+            out.append(Cells([Run(0, dense)]))
+        return out
 
     monkeypatch.setattr(prover, "lay_out", fill)
     for hiding in (False, True):

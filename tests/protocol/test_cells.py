@@ -1,0 +1,57 @@
+"""Cells in runs of one type: what is read is what was laid out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from proving import parameters
+from zklemma.runtime import field
+from zklemma.runtime.protocol import cells
+from zklemma.runtime.protocol.slabs import Slabs
+
+
+def test_runs_keep_small_types_and_order() -> None:
+    rng = np.random.default_rng(0)
+    wide = rng.integers(-(1 << 40), 1 << 40, (3, 8))
+    short = rng.integers(-(1 << 15), 1 << 15, (64, 128), np.int16)
+    other = rng.integers(0, 1 << 16, (32, 256), np.uint16)
+    bits = rng.integers(0, 2, (2, cells.LEAST), np.uint8)
+    pieces = [(0, short), (8192, short[::-1]), (16384, other), (24576, bits), (40960, wide)]
+    found = cells.gathered(reversed(pieces), 32)
+    assert [run.cells.dtype for run in found.runs] == [np.int16, np.uint16, np.int16, np.int64]
+    assert [run.start for run in found.runs] == [0, 16384, 24576, 40960]
+    assert found.runs[-1].cells.size == 32 and not found.runs[-1].cells[24:].any()
+    for start, piece in pieces:
+        assert (found[start : start + piece.size] == piece.reshape(-1)).all()
+    with pytest.raises(AssertionError):
+        found[16000:17000]
+
+
+def test_large_pieces_are_not_copied() -> None:
+    column = np.arange(4 * cells.VIEWED, dtype=np.int32).astype(np.int16).reshape(4, -1)
+    found = cells.gathered([(0, column[:2]), (2 * cells.VIEWED, column[2:])], 32)
+    assert all(np.shares_memory(run.cells, column) for run in found.runs)
+
+
+def test_slabs_of_runs() -> None:
+    """Rows and their values at points, with nothing in parts of a slab."""
+    p = parameters(8, [2])
+    height, rng = 1 << p.row_bits, np.random.default_rng(1)
+    small = rng.integers(-9, 9, (2, cells.LEAST // 2), np.int16)
+    wide = rng.integers(-(1 << 40), 1 << 40, 5)
+    slabs = [cells.gathered([(0, small), (small.size + 64, wide)], height), cells.Cells([])]
+    masks = rng.integers(0, field.P, (2, height, p.mask_columns), np.uint64)
+    dense = np.zeros((2, p.slab_cells), np.int64)
+    dense[0, : small.size], dense[0, small.size + 64 :][:5] = small.reshape(-1), wide
+    grid = field.to_field(dense.reshape(2, -1, height).swapaxes(1, 2))
+    expected = np.concatenate([grid, masks], axis=2).reshape(2 * height, -1)
+    out = np.ones((2 * height, 1 << p.log_columns), np.uint64)
+    found = Slabs(p, slabs, masks)
+    found.fill(0, out[:7])
+    found.fill(7, out[7:])
+    assert (out == expected).all()
+    points = rng.integers(0, field.P, 3, np.uint64)
+    powers = np.stack([field.power(points, i) for i in range(out.shape[1])])
+    for row, values in zip(expected[::9], found.at(points)[::9], strict=True):
+        terms = field.mul(row[:, None], powers)
+        assert values.tolist() == [sum(c) % field.P for c in terms.T.tolist()]
