@@ -1,64 +1,676 @@
-"""The leaves of the LogUp trees: fingerprints of tuples of small integers, and counts of table rows."""
+"""The LogUp trees of all groups, and the sumchecks of their layers, without the lowest layers in memory.
+
+Node i of a layer of n nodes is the sum of the fractions p/q at nodes i and i + n of the layer below. A layer
+is read a block of consecutive nodes at a time: from a table, or made anew from the leaves under it. Empty
+leaves (0/1) are all at the end of a group; only the nodes before them are in tables or are visited.
+
+A sumcheck is over x of sum eq(x) (p0 q1 + p1 q0 + lam q0 q1)(x), where p0, q0 and p1, q1 are the halves of a
+layer, for all groups at once, weighted. The form lam q0 joins p0 for good. Variables are bound from the
+top bit of x down. What is not visited has the value lam everywhere, so that a pass returns, beside its sums,
+how much weight it visited.
+
+A table of K elements in this module is (2k, n): the rows are the components of k values by turns.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from functools import reduce
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from .goldilocks import P, add, mul, sub
+from .. import field
+from .goldilocks import LOW, ONE, S32, ZERO, add, kdot, kmul, mul, sub
+from .leaves import ANY, EMPTY, ONES, Leaves, leaf_block
 from .pool import chunks
+from .sumcheck import eq_table
 
 Array = NDArray[np.uint64]
+Ints = NDArray[np.int64]
 
-GRAIN = 1 << 13
+# Nodes that are in cache together, with all that is made of them.
+BLOCK = 256
+# Blocks of a chunk that is worth a thread.
+GRAIN = 32
 
-
-@njit(cache=True, nogil=True, inline="always")
-def _lift(x):
-    return np.uint64(x) if x >= 0 else P - np.uint64(-x)
-
-
-@njit(cache=True, nogil=True)
-def _start(values, base, out, lo, hi):
-    first, second = base[0], base[1]
-    x, a, b = values[lo:hi], out[0, lo:hi], out[1, lo:hi]
-    for i in range(hi - lo):
-        a[i] = sub(first, _lift(x[i]))
-        b[i] = second
+TWO32 = np.uint64(1 << 32)
 
 
-@njit(cache=True, nogil=True)
-def _subtract(values, beta, out, lo, hi):
-    first, second = beta[0], beta[1]
-    x, a, b = values[lo:hi], out[0, lo:hi], out[1, lo:hi]
-    for i in range(hi - lo):
-        y = _lift(x[i])
-        a[i] = sub(a[i], mul(first, y))
-        b[i] = sub(b[i], mul(second, y))
+class Layer(NamedTuple):
+    """A layer of ``size`` nodes a group, ``level`` above the leaves. Where it is ``kept`` the nodes of group
+    g are columns at[g] to at[g + 1] of ``table`` (p, q: 4 rows), and those beyond are empty."""
+
+    leaves: Leaves
+    level: int
+    size: int
+    kept: bool
+    table: Array
+    at: Ints
+
+    @staticmethod
+    def unkept(leaves: Leaves, level: int, depth: int) -> Layer:
+        size = 1 << (depth - level)
+        return Layer(leaves, level, size, False, np.empty((4, 0), np.uint64), np.zeros(1, np.int64))
 
 
-def denominators(
-    values: list[NDArray[np.int64]], betas: list[Array], base: Array, out: Array
-) -> None:
-    """out (2, n) = base - values[0] - sum_i betas[i] * values[i], i >= 1; |values| < p, each (n,)."""
-    n = out.shape[1]
-    chunks(lambda lo, hi: _start(values[0], base, out, lo, hi), n, GRAIN)
-    for column, beta in zip(values[1:], betas[1:], strict=True):
-        chunks(lambda lo, hi, c=column, b=beta: _subtract(c, b, out, lo, hi), n, GRAIN)
+class Halves(NamedTuple):
+    """p0 + lam q0, q0 in ``left`` and p1, q1 in ``right`` (4 rows each), after some variables are bound:
+    group g has columns left_at[g] to left_at[g + 1] and right_at[g] to right_at[g + 1]."""
+
+    left: Array
+    left_at: Ints
+    right: Array
+    right_at: Ints
 
 
-@njit(cache=True, nogil=True)
-def _half_sums(table, out, lo, hi):
-    half = out.shape[1]
+class Weights(NamedTuple):
+    """eq over the variables that are summed over: of the position in a block, of the block, of the group."""
+
+    low: Array
+    high: Array
+    group: Array
+
+
+# Blocks of K elements are (2, n), contiguous; rows of tables are copied in and out.
+
+
+@njit(nogil=True)
+def _load(table, row, first, out):
     for k in range(2):
-        a, b, c = table[k, lo:hi], table[k, half + lo : half + hi], out[k, lo:hi]
-        for i in range(hi - lo):
-            c[i] = add(a[i], b[i])
+        source, target = table[row + k, first : first + out.shape[1]], out[k]
+        for i in range(target.size):
+            target[i] = source[i]
 
 
-def half_sums(table: Array) -> Array:
-    """The sum of the halves of a table (2, n): eq(point[1:], .) from eq(point, .)."""
-    out = np.empty((2, table.shape[1] // 2), np.uint64)
-    chunks(lambda lo, hi: _half_sums(table, out, lo, hi), out.shape[1], GRAIN)
+@njit(nogil=True)
+def _store(block, table, row, first):
+    for k in range(2):
+        source, target = block[k], table[row + k, first : first + block.shape[1]]
+        for i in range(source.size):
+            target[i] = source[i]
+
+
+@njit(nogil=True)
+def _set(x, value):
+    x[0, :] = value
+    x[1, :] = ZERO
+
+
+@njit(nogil=True)
+def _sum(a, b, out):
+    n = out.shape[1]
+    a0, a1, b0, b1, o0, o1 = a[0, :n], a[1, :n], b[0, :n], b[1, :n], out[0, :n], out[1, :n]
+    for i in range(n):
+        o0[i] = add(a0[i], b0[i])
+        o1[i] = add(a1[i], b1[i])
+
+
+@njit(nogil=True)
+def _difference(a, b, out):
+    n = out.shape[1]
+    a0, a1, b0, b1, o0, o1 = a[0, :n], a[1, :n], b[0, :n], b[1, :n], out[0, :n], out[1, :n]
+    for i in range(n):
+        o0[i] = sub(a0[i], b0[i])
+        o1[i] = sub(a1[i], b1[i])
+
+
+@njit(nogil=True)
+def _product(a, b, out):
+    n = out.shape[1]
+    a0, a1, b0, b1, o0, o1 = a[0, :n], a[1, :n], b[0, :n], b[1, :n], out[0, :n], out[1, :n]
+    for i in range(n):
+        x, y = kmul(a0[i], a1[i], b0[i], b1[i])
+        o0[i] = x
+        o1[i] = y
+
+
+@njit(nogil=True)
+def _product_plus(a, b, c, out):
+    """a b + c."""
+    n = out.shape[1]
+    a0, a1, b0, b1, o0, o1 = a[0, :n], a[1, :n], b[0, :n], b[1, :n], out[0, :n], out[1, :n]
+    c0, c1 = c[0, :n], c[1, :n]
+    for i in range(n):
+        x, y = kmul(a0[i], a1[i], b0[i], b1[i])
+        o0[i] = add(x, c0[i])
+        o1[i] = add(y, c1[i])
+
+
+@njit(nogil=True)
+def _cross(a, b, c, d, out):
+    """a b + c d."""
+    n = out.shape[1]
+    a0, a1, b0, b1, o0, o1 = a[0, :n], a[1, :n], b[0, :n], b[1, :n], out[0, :n], out[1, :n]
+    c0, c1, d0, d1 = c[0, :n], c[1, :n], d[0, :n], d[1, :n]
+    for i in range(n):
+        x, y = kdot(a0[i], a1[i], b0[i], b1[i], c0[i], c1[i], d0[i], d1[i])
+        o0[i] = x
+        o1[i] = y
+
+
+@njit(nogil=True)
+def _scaled_plus(a, b, r0, r1, out):
+    """a + r b."""
+    n = out.shape[1]
+    a0, a1, b0, b1, o0, o1 = a[0, :n], a[1, :n], b[0, :n], b[1, :n], out[0, :n], out[1, :n]
+    for i in range(n):
+        x, y = kmul(b0[i], b1[i], r0, r1)
+        o0[i] = add(a0[i], x)
+        o1[i] = add(a1[i], y)
+
+
+@njit(nogil=True)
+def _fold(low, high, r0, r1, out):
+    """low + r (high - low)."""
+    n = out.shape[1]
+    a0, a1, b0, b1 = low[0, :n], low[1, :n], high[0, :n], high[1, :n]
+    o0, o1 = out[0, :n], out[1, :n]
+    for i in range(n):
+        u0, u1 = a0[i], a1[i]
+        x, y = kmul(sub(b0[i], u0), sub(b1[i], u1), r0, r1)
+        o0[i] = add(u0, x)
+        o1[i] = add(u1, y)
+
+
+@njit(nogil=True)
+def _gather(weights, values, w0, w1, total):
+    """total (2,) += w sum_i weights_i values_i."""
+    n = values.shape[1]
+    a0, a1, b0, b1 = values[0, :n], values[1, :n], weights[0, :n], weights[1, :n]
+    la, ha, lb, hb = ZERO, ZERO, ZERO, ZERO
+    for i in range(n):
+        x, y = kmul(a0[i], a1[i], b0[i], b1[i])
+        la += x & LOW
+        ha += x >> S32
+        lb += y & LOW
+        hb += y >> S32
+    x, y = kmul(add(la, mul(ha, TWO32)), add(lb, mul(hb, TWO32)), w0, w1)
+    total[0] = add(total[0], x)
+    total[1] = add(total[1], y)
+
+
+# Nodes.
+
+
+@njit(nogil=True)
+def _settle(kind, p, q):
+    """Write out what a kind says."""
+    if kind == EMPTY:
+        _set(p, ZERO)
+        _set(q, ONE)
+    elif kind == ONES:
+        _set(p, ONE)
+
+
+@njit(nogil=True)
+def _join(kind, p, q, other, p2, q2):
+    """p/q += p2/q2; returns what that is. What comes after an empty block is empty."""
+    if other == EMPTY:
+        return kind
+    if kind == ONES and other == ONES:
+        _sum(q, q2, p)
+    elif kind == ONES:
+        _product_plus(p2, q, q2, p)
+    elif other == ONES:
+        _product_plus(p, q2, q, p)
+    else:
+        _cross(p, q2, p2, q, p)
+    _product(q, q2, q)
+    return ANY
+
+
+@njit(nogil=True)
+def _node_block(layer, group, start, p, q, stack, kinds, values):
+    """Nodes start.. of a group into p, q (2, n), and what they are (as `leaf_block`). ``stack``
+    (level + 1, 2, 2, n), ``kinds`` (level + 1,) and ``values`` (n,) are scratch."""
+    if layer.kept:
+        first = layer.at[group] + start
+        if first >= layer.at[group + 1]:
+            return EMPTY
+        _load(layer.table, 0, first, p)
+        _load(layer.table, 2, first, q)
+        return ANY
+    if layer.level == 0:
+        return leaf_block(layer.leaves, group, start, p, q, values)
+    depth = 0
+    for number in range(1 << layer.level):
+        leaf, bits = 0, number
+        for _ in range(layer.level):
+            leaf, bits = 2 * leaf + (bits & 1), bits >> 1
+        own = stack[depth]
+        at = start + leaf * layer.size
+        kinds[depth] = leaf_block(layer.leaves, group, at, own[0], own[1], values)
+        if number == 0 and kinds[0] == EMPTY:
+            return EMPTY
+        depth += 1
+        while number & 1:
+            depth -= 1
+            a, b = stack[depth - 1], stack[depth]
+            kinds[depth - 1] = _join(kinds[depth - 1], a[0], a[1], kinds[depth], b[0], b[1])
+            number >>= 1
+    if kinds[0] == ANY:
+        _store(stack[0, 0], p, 0, 0)
+    _store(stack[0, 1], q, 0, 0)
+    return kinds[0]
+
+
+@njit(nogil=True)
+def _bound_block(layer, side, bound, group, start, width, p, q, parts, stack, kinds, values):
+    """`_node_block` of half ``side`` of a layer with its first variables fixed to ``bound`` (v, 2), to
+    ``width`` nodes. ``parts`` (2^v, 2, 2, n) is scratch."""
+    variables = bound.shape[0]
+    base = side * (layer.size // 2) + start
+    if variables == 0:
+        return _node_block(layer, group, base, p, q, stack, kinds, values)
+    ones = True
+    for b in range(1 << variables):
+        part = parts[b]
+        kind = _node_block(layer, group, base + b * width, part[0], part[1], stack, kinds, values)
+        if b == 0:
+            if kind == EMPTY:
+                return EMPTY
+            ones = kind == ONES
+        if ones and kind != ONES:
+            ones = False
+            for k in range(b):
+                _set(parts[k, 0], ONE)
+        if not ones:
+            _settle(kind, part[0], part[1])
+    for t in range(variables):
+        r0, r1 = bound[t, 0], bound[t, 1]
+        half = 1 << (variables - 1 - t)
+        for b in range(half):
+            low, high = parts[b], parts[b + half]
+            _fold(low[1], high[1], r0, r1, q if half == 1 else low[1])
+            if not ones:
+                _fold(low[0], high[0], r0, r1, p if half == 1 else low[0])
+    return ONES if ones else ANY
+
+
+@njit(cache=True, nogil=True)
+def _keep(layer, blocks, n, table, at, lo, hi):
+    parts = np.empty((2, 2, n), np.uint64)
+    stack = np.empty((layer.level + 1, 2, 2, n), np.uint64)
+    kinds, values = np.empty(layer.level + 1, np.int64), np.empty(n, np.int64)
+    group = np.searchsorted(blocks, lo, "right") - 1
+    p, q = parts[0], parts[1]
+    for item in range(lo, hi):
+        while blocks[group + 1] <= item:
+            group += 1
+        start = (item - blocks[group]) * n
+        kind = _node_block(layer, group, start, p, q, stack, kinds, values)
+        _settle(kind, p, q)
+        first = at[group] + start
+        _store(p, table, 0, first)
+        _store(q, table, 2, first)
+
+
+@njit(cache=True, nogil=True)
+def _halve(below, below_at, size, blocks, n, table, at, lo, hi):
+    """A kept layer of ``size`` nodes from the kept one below it."""
+    parts = np.empty((4, 2, n), np.uint64)
+    p, q, p2, q2 = parts[0], parts[1], parts[2], parts[3]
+    group = np.searchsorted(blocks, lo, "right") - 1
+    for item in range(lo, hi):
+        while blocks[group + 1] <= item:
+            group += 1
+        start = (item - blocks[group]) * n
+        first = below_at[group] + start
+        _load(below, 0, first, p)
+        _load(below, 2, first, q)
+        first += size
+        if first < below_at[group + 1]:
+            _load(below, 0, first, p2)
+            _load(below, 2, first, q2)
+            _join(ANY, p, q, ANY, p2, q2)
+        first = at[group] + start
+        _store(p, table, 0, first)
+        _store(q, table, 2, first)
+
+
+# Sumchecks.
+
+
+@njit(nogil=True)
+def _ternary(b, variables):
+    """The number with the digits of b to base 3, the top one first."""
+    out = 0
+    for t in range(variables):
+        out = 3 * out + (b >> (variables - 1 - t) & 1)
     return out
+
+
+@njit(nogil=True)
+def _extend(values, variables):
+    """From values (3^v, 2, n) at digits 0 and 1 to the coefficients of squares' place, 2: the difference."""
+    step = values.shape[0]
+    for _ in range(variables):
+        step //= 3
+        for u in range(values.shape[0]):
+            if u // step % 3 == 2:
+                rest, binary = u % step, True
+                while rest:
+                    binary = binary and rest % 3 < 2
+                    rest //= 3
+                if binary:
+                    _difference(values[u - step], values[u - 2 * step], values[u])
+
+
+@njit(nogil=True)
+def _finite(u):
+    while u:
+        if u % 3 == 2:
+            return False
+        u //= 3
+    return True
+
+
+@njit(cache=True, nogil=True)
+def _grid(layer, bound, variables, lam, weights, blocks, sums, lo, hi):
+    low = weights.low
+    n, points, runs = low.shape[1], 3**variables, 1 << variables
+    width = layer.size >> (1 + bound.shape[0])
+    step = width >> variables
+    grids = np.empty((4, points, 2, n), np.uint64)
+    p0, q0, p1, q1 = grids[0], grids[1], grids[2], grids[3]
+    product = np.empty((2, n), np.uint64)
+    parts = np.empty((1 << bound.shape[0], 2, 2, n), np.uint64)
+    stack = np.empty((layer.level + 1, 2, 2, n), np.uint64)
+    kinds, values = np.empty(layer.level + 1, np.int64), np.empty(n, np.int64)
+    left, right = np.empty(runs, np.int64), np.empty(runs, np.int64)
+    group = np.searchsorted(blocks, lo, "right") - 1
+    for item in range(lo, hi):
+        while blocks[group + 1] <= item:
+            group += 1
+        block = item - blocks[group]
+        some, ones = False, True
+        for b in range(runs):
+            u, at = _ternary(b, variables), b * step + block * n
+            left[b] = _bound_block(
+                layer, 0, bound, group, at, width, p0[u], q0[u], parts, stack, kinds, values
+            )
+            right[b] = _bound_block(
+                layer, 1, bound, group, at, width, p1[u], q1[u], parts, stack, kinds, values
+            )
+            some = some or right[b] != EMPTY
+            ones = ones and right[b] == ONES
+        for b in range(runs):
+            u = _ternary(b, variables)
+            _settle(left[b], p0[u], q0[u])
+            _scaled_plus(p0[u], q0[u], lam[0], lam[1], p0[u])
+            if some and not ones:
+                _settle(right[b], p1[u], q1[u])
+        w0, w1 = kmul(
+            weights.high[0, block],
+            weights.high[1, block],
+            weights.group[0, group],
+            weights.group[1, group],
+        )
+        sums[points, 0] = add(sums[points, 0], w0)
+        sums[points, 1] = add(sums[points, 1], w1)
+        if not some:
+            for b in range(runs):
+                u = _ternary(b, variables)
+                _gather(low, p0[u], w0, w1, sums[u])
+            continue
+        _extend(p0, variables)
+        _extend(q1, variables)
+        if not ones:
+            _extend(q0, variables)
+            _extend(p1, variables)
+        for u in range(points):
+            if not ones:
+                _cross(p0[u], q1[u], p1[u], q0[u], product)
+            elif _finite(u):
+                _product_plus(p0[u], q1[u], q0[u], product)
+            else:
+                _product(p0[u], q1[u], product)
+            _gather(low, product, w0, w1, sums[u])
+
+
+@njit(nogil=True)
+def _folded_block(table, first, start, width, end, r, u, v, high):
+    """The two values of a table at start.. of a group whose columns 0 to ``end`` begin at ``first``, folded to
+    ``width``, into u and v, which hold what is beyond ``end``; whether that is all."""
+    if start >= end:
+        return EMPTY
+    if start + width < end:
+        for row, out in ((0, u), (2, v)):
+            _load(table, row, first + start + width, high)
+            _load(table, row, first + start, out)
+            _fold(out, high, r[0], r[1], out)
+        return ANY
+    for row, out in ((0, u), (2, v)):
+        _store(out, high, 0, 0)
+        _load(table, row, first + start, out)
+        _fold(out, high, r[0], r[1], out)
+    return ANY
+
+
+@njit(nogil=True)
+def _beyond(block, lam):
+    """What a block of (p0 + lam q0, q0, p1, q1) is where there are no leaves."""
+    block[0, 0, :] = lam[0]
+    block[0, 1, :] = lam[1]
+    _set(block[1], ONE)
+    _set(block[2], ZERO)
+    _set(block[3], ONE)
+
+
+@njit(cache=True, nogil=True)
+def _fold_round(layer, bound, fresh, width, lam, halves, weights, blocks, sums, lo, hi):
+    low = weights.low
+    n, pairs = low.shape[1], max(1, width // 2)
+    two = 2 if width > 1 else 1
+    work = np.empty((2, 4, 2, n), np.uint64)
+    steps = np.empty((4, 2, n), np.uint64)
+    product = np.empty((2, n), np.uint64)
+    parts = np.empty((1 << bound.shape[0], 2, 2, n), np.uint64)
+    stack = np.empty((layer.level + 1, 2, 2, n), np.uint64)
+    kinds, values = np.empty(layer.level + 1, np.int64), np.empty(n, np.int64)
+    group = np.searchsorted(blocks, lo, "right") - 1
+    for item in range(lo, hi):
+        while blocks[group + 1] <= item:
+            group += 1
+        block = item - blocks[group]
+        left_at, right_at = halves.left_at[group], halves.right_at[group]
+        left_size = halves.left_at[group + 1] - left_at
+        right_size = halves.right_at[group + 1] - right_at
+        some = False
+        for h in range(two):
+            start = block * n + h * pairs
+            x = work[h]
+            _beyond(x, lam)
+            if fresh:
+                left = _bound_block(
+                    layer, 0, bound, group, start, width, x[0], x[1], parts, stack, kinds, values
+                )
+                right = _bound_block(
+                    layer, 1, bound, group, start, width, x[2], x[3], parts, stack, kinds, values
+                )
+                if left != EMPTY:
+                    _settle(left, x[0], x[1])
+                    _scaled_plus(x[0], x[1], lam[0], lam[1], x[0])
+                _settle(right, x[2], x[3])
+            else:
+                end = min(left_size, 2 * width)
+                _folded_block(
+                    halves.left, left_at, start, width, end, bound[0], x[0], x[1], product
+                )
+                end = min(right_size, 2 * width)
+                right = _folded_block(
+                    halves.right, right_at, start, width, end, bound[0], x[2], x[3], product
+                )
+            if start < min(left_size, width):
+                _store(x[0], halves.left, 0, left_at + start)
+                _store(x[1], halves.left, 2, left_at + start)
+            if start < min(right_size, width):
+                _store(x[2], halves.right, 0, right_at + start)
+                _store(x[3], halves.right, 2, right_at + start)
+            some = some or right != EMPTY
+        if width == 1:
+            continue
+        w0, w1 = kmul(
+            weights.high[0, block],
+            weights.high[1, block],
+            weights.group[0, group],
+            weights.group[1, group],
+        )
+        sums[2, 0] = add(sums[2, 0], w0)
+        sums[2, 1] = add(sums[2, 1], w1)
+        x, y = work[0], work[1]
+        if not some:
+            _gather(low, x[0], w0, w1, sums[0])
+            continue
+        _cross(x[0], x[3], x[2], x[1], product)
+        _gather(low, product, w0, w1, sums[0])
+        for k in range(4):
+            _difference(y[k], x[k], steps[k])
+        _cross(steps[0], steps[3], steps[2], steps[1], product)
+        _gather(low, product, w0, w1, sums[1])
+
+
+# What is called.
+
+
+def block_size(nodes: int) -> int:
+    return min(BLOCK, nodes)
+
+
+def offsets(lengths: Ints) -> Ints:
+    """Where parts of those lengths begin, and the end."""
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
+
+
+def prefixes(filled: Ints, nodes: int, skipped: int = 0) -> Ints:
+    """How many of ``nodes`` nodes after ``skipped`` to keep of each group, whose nodes from ``filled`` on are
+    empty: whole blocks."""
+    n = block_size(nodes)
+    return np.minimum(-(-np.maximum(filled - skipped, 0) // n) * n, nodes)
+
+
+def _summed(kernel: Callable[[Array, int, int], None], blocks: int, values: int) -> Array:
+    """The K elements (values, 2) that ``kernel`` adds up over blocks lo to hi, all added up."""
+
+    def run(lo: int, hi: int) -> Array:
+        sums = np.zeros((values, 2), np.uint64)
+        kernel(sums, lo, hi)
+        return sums
+
+    return reduce(field.add, chunks(run, blocks, GRAIN))
+
+
+def _weights(point: Array, group: Array) -> Weights:
+    """eq at a point (2, m) over positions, by blocks."""
+    bits = block_size(1 << point.shape[1]).bit_length() - 1
+    cut = point.shape[1] - bits
+    return Weights(eq_table(point[:, cut:]), eq_table(point[:, :cut]), group)
+
+
+def keep(layer: Layer, filled: Ints) -> Layer:
+    """The layer as a table."""
+    lengths = prefixes(filled, layer.size)
+    at, n = offsets(lengths), block_size(layer.size)
+    table = np.empty((4, at[-1]), np.uint64)
+    blocks = at // n
+    chunks(lambda lo, hi: _keep(layer, blocks, n, table, at, lo, hi), int(blocks[-1]), GRAIN)
+    return layer._replace(kept=True, table=table, at=at)
+
+
+def halve(below: Layer, filled: Ints) -> Layer:
+    """The layer above a kept one."""
+    size = below.size // 2
+    at, n = offsets(prefixes(filled, size)), block_size(size)
+    table = np.empty((4, at[-1]), np.uint64)
+    blocks = at // n
+
+    def run(lo: int, hi: int) -> None:
+        _halve(below.table, below.at, size, blocks, n, table, at, lo, hi)
+
+    chunks(run, int(blocks[-1]), GRAIN)
+    return below._replace(level=below.level + 1, size=size, table=table, at=at)
+
+
+def grid(
+    layer: Layer, filled: Ints, bound: Array, variables: int, lam: Array, point: Array, group: Array
+) -> Array:
+    """The sums over all but the next ``variables`` variables, after the first were fixed to ``bound`` (v, 2), at
+    each of these 0, 1 or, third, the square's coefficient, first variable first: [3^variables, 2]; then the
+    weight that was visited. ``point`` (2, m) weighs the other variables, ``group`` (2, groups) the groups."""
+    nodes = layer.size >> (1 + len(bound) + variables)
+    assert nodes == 1 << point.shape[1]
+    weights = _weights(point, group)
+    blocks = offsets(prefixes(filled, nodes) // block_size(nodes))
+    operands = layer, bound, variables, lam, weights, blocks
+    return _summed(
+        lambda sums, lo, hi: _grid(*operands, sums, lo, hi), int(blocks[-1]), 3**variables + 1
+    )
+
+
+def _columns(filled: Ints, size: int, variables: int) -> tuple[Ints, Ints]:
+    """Columns for each group in `Halves` of a layer of ``size`` nodes after that many variables."""
+    width = size >> (1 + variables)
+    return prefixes(filled, width), prefixes(filled, width, size // 2)
+
+
+def kept_bytes(filled: Ints, size: int) -> int:
+    """What a kept layer of ``size`` nodes takes."""
+    return 32 * int(prefixes(filled, size).sum())
+
+
+def room_bytes(filled: Ints, size: int, variables: int) -> int:
+    """What `Folding` takes after that many variables."""
+    return 32 * sum(int(lengths.sum()) for lengths in _columns(filled, size, variables))
+
+
+class Folding:
+    """A layer's halves as tables, from when its first variables are fixed to ``bound`` (v, 2)."""
+
+    def __init__(self, layer: Layer, filled: Ints, bound: Array, lam: Array, group: Array):
+        left, right = (offsets(lengths) for lengths in _columns(filled, layer.size, len(bound)))
+        tables = [np.empty((4, at[-1]), np.uint64) for at in (left, right)]
+        self.halves = Halves(tables[0], left, tables[1], right)
+        self.width = layer.size >> (1 + len(bound))
+        self._layer, self._bound, self._lam, self._group = layer, bound, lam, group
+
+    def start(self, point: Array) -> Array:
+        """As `fold`, for the tables as they begin."""
+        sums = self._round(self._layer, self._bound, True, point)
+        # What the tables were made from is not needed any more, and takes room.
+        self._layer = Layer.unkept(self._layer.leaves, 0, 0)
+        return sums
+
+    def fold(self, r: Array, point: Array) -> Array:
+        """Fix the next variable to r. The sums [3, 2] for the variable after it at 0 and of the square's
+        coefficient, and the weight that was visited; ``point`` (2, m) weighs the others. Zeros where no
+        variable is left."""
+        self.width //= 2
+        return self._round(self._layer, r[None], False, point)
+
+    def _round(self, layer: Layer, bound: Array, fresh: bool, point: Array) -> Array:
+        pairs = max(1, self.width // 2)
+        assert pairs == 1 << point.shape[1]
+        weights = _weights(point, self._group)
+        visited = np.minimum(np.diff(self.halves.left_at), pairs)
+        blocks = offsets(visited // block_size(pairs))
+        operands = layer, bound, fresh, self.width, self._lam, self.halves, weights, blocks
+        return _summed(
+            lambda sums, lo, hi: _fold_round(*operands, sums, lo, hi), int(blocks[-1]), 3
+        )
+
+    def ends(self) -> tuple[Array, Array, Array, Array]:
+        """p0 + lam q0, p1, q0, q1 of each group, (2, groups), when all variables are fixed."""
+        assert self.width == 1
+        groups = len(self.halves.left_at) - 1
+        p0, q0, p1, q1 = np.zeros((4, 2, groups), np.uint64)
+        left, right = self.halves.left_at, self.halves.right_at
+        p0[:], q0[:] = self.halves.left[:2, left[:-1]], self.halves.left[2:, left[:-1]]
+        q1[0] = 1
+        there = np.flatnonzero(np.diff(right))
+        columns = right[:-1][there]
+        p1[:, there] = self.halves.right[:2, columns]
+        q1[:, there] = self.halves.right[2:, columns]
+        return p0, p1, q0, q1

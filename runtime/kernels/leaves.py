@@ -1,0 +1,229 @@
+"""Looked-up values where the columns hold them, read a block at a time.
+
+A *leaf* is a run of consecutive leaves of one group's LogUp tree: a power-of-two box of a lookup's tuples,
+or of table rows with their multiplicities. Its components lie in any integer type in the memory of
+columns, row-major over the box but perhaps strided; kernels read them there, so that nothing is copied or
+widened as a whole. Whoever makes `Leaves` keeps the arrays behind its addresses alive.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from llvmlite import ir
+from numba import njit
+from numba.core import types
+from numba.extending import intrinsic
+from numpy.typing import NDArray
+
+from .goldilocks import ONE, ZERO, P, mul, sub
+
+Ints = NDArray[np.int64]
+Array = NDArray[np.uint64]
+
+# Strided axes of a component before its contiguous runs; the shortest of these that is worth it.
+AXES = 4
+LEAST_RUN = 5
+
+# What a block of fractions is: all 0/1, all 1/q, any.
+EMPTY, ONES, ANY = 0, 1, 2
+
+TYPES = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64")
+# Pairs of words, elements of K, in place of integers.
+PAIRS = len(TYPES)
+
+
+class Leaves(NamedTuple):
+    """Leaves ``first[g]`` to ``first[g + 1]`` are those of group g, which begin at 0 and follow each other:
+    each ends at ``stop``, has denominators base - sum_c factor[c] value_c over its components ``part[leaf]``
+    to ``part[leaf + 1]`` (the first factor is 1), and numerators 1. With ``lookup`` off its last
+    component is the multiplicity instead, and the numerators are minus that.
+
+    Component c at ``address``: of type ``kind``, in contiguous runs of 2^run; ``outer[c]`` are (log2 of
+    the size, stride in bytes) of the axes before, innermost first.
+    """
+
+    first: Ints
+    stop: Ints
+    lookup: NDArray[np.bool_]
+    base: Array
+    part: Ints
+    address: Ints
+    kind: Ints
+    item: Ints
+    run: Ints
+    outer: Ints
+    factor: Array
+
+    @property
+    def filled(self) -> Ints:
+        """The leaves of each group."""
+        return np.append(self.stop, 0)[self.first[1:] - 1]
+
+
+def _reader(bits: int, signed: bool) -> Any:
+    """The i-th integer of that type from an address on."""
+
+    @intrinsic
+    def read(typingctx, address, i):
+        def codegen(context, builder, signature, args):
+            pointer = builder.inttoptr(args[0], ir.IntType(bits).as_pointer())
+            value = builder.load(builder.gep(pointer, [args[1]]))
+            extend = builder.sext if signed else builder.zext
+            return extend(value, ir.IntType(64)) if bits < 64 else value
+
+        return types.int64(types.int64, types.int64), codegen
+
+    return read
+
+
+_int8, _uint8 = _reader(8, True), _reader(8, False)
+_int16, _uint16 = _reader(16, True), _reader(16, False)
+_int32, _uint32 = _reader(32, True), _reader(32, False)
+_int64 = _reader(64, True)
+
+
+@njit(nogil=True)
+def _read(kind, address, out):
+    n = out.size
+    if kind == 0:
+        for i in range(n):
+            out[i] = _int8(address, i)
+    elif kind == 1:
+        for i in range(n):
+            out[i] = _uint8(address, i)
+    elif kind == 2:
+        for i in range(n):
+            out[i] = _int16(address, i)
+    elif kind == 3:
+        for i in range(n):
+            out[i] = _uint16(address, i)
+    elif kind == 4:
+        for i in range(n):
+            out[i] = _int32(address, i)
+    elif kind == 5:
+        for i in range(n):
+            out[i] = _uint32(address, i)
+    else:
+        for i in range(n):
+            out[i] = _int64(address, i)
+
+
+@njit(nogil=True)
+def integers(leaves, c, first, out):
+    """The values of a component from cell ``first`` of its leaf on."""
+    size = 1 << leaves.run[c]
+    done = 0
+    while done < out.size:
+        at = (first + done) & (size - 1)
+        take = min(out.size - done, size - at)
+        rest = (first + done) >> leaves.run[c]
+        address = leaves.address[c] + at * leaves.item[c]
+        for axis in range(AXES):
+            bits = leaves.outer[c, axis, 0]
+            address += (rest & ((1 << bits) - 1)) * leaves.outer[c, axis, 1]
+            rest >>= bits
+        _read(leaves.kind[c], address, out[done : done + take])
+        done += take
+
+
+@njit(nogil=True, inline="always")
+def _lift(x):
+    return np.uint64(x) if x >= 0 else P - np.uint64(-x)
+
+
+@njit(nogil=True)
+def _denominators(leaves, leaf, first, q0, q1, values):
+    """Into q0, q1, by component, for the cells from ``first`` of a leaf on."""
+    n = q0.size
+    low = leaves.part[leaf]
+    high = leaves.part[leaf + 1] - (0 if leaves.lookup[leaf] else 1)
+    base0, base1 = leaves.base[leaf, 0], leaves.base[leaf, 1]
+    integers(leaves, low, first, values[:n])
+    for i in range(n):
+        q0[i] = sub(base0, _lift(values[i]))
+        q1[i] = base1
+    for c in range(low + 1, high):
+        if leaves.kind[c] == PAIRS:
+            address = leaves.address[c] + 16 * first
+            for i in range(n):
+                q0[i] = sub(q0[i], np.uint64(_int64(address, 2 * i)))
+                q1[i] = sub(q1[i], np.uint64(_int64(address, 2 * i + 1)))
+            continue
+        integers(leaves, c, first, values[:n])
+        f0, f1 = leaves.factor[c, 0], leaves.factor[c, 1]
+        for i in range(n):
+            x = _lift(values[i])
+            q0[i] = sub(q0[i], mul(f0, x))
+            q1[i] = sub(q1[i], mul(f1, x))
+
+
+@njit(nogil=True)
+def leaf_block(leaves, group, start, p, q, values):
+    """Leaves start.. of a group's tree into p, q (2, n), and what they are: p is written for `ANY` alone, q
+    not for `EMPTY`. A block is in one lookup or is `ANY`. ``values`` (n,) is scratch."""
+    n = q.shape[1]
+    low, end = leaves.first[group], leaves.first[group + 1]
+    if low == end or start >= leaves.stop[end - 1]:
+        return EMPTY
+    leaf, high = low, end - 1
+    while leaf < high:
+        middle = (leaf + high) // 2
+        if leaves.stop[middle] > start:
+            high = middle
+        else:
+            leaf = middle + 1
+    begin = leaves.stop[leaf - 1] if leaf > low else 0
+    if leaves.lookup[leaf] and start + n <= leaves.stop[leaf]:
+        _denominators(leaves, leaf, start - begin, q[0], q[1], values)
+        return ONES
+    done = 0
+    p[1, :] = ZERO
+    while done < n and leaf < end:
+        take = min(n - done, leaves.stop[leaf] - start - done)
+        first, stop = start + done - begin, done + take
+        _denominators(leaves, leaf, first, q[0, done:stop], q[1, done:stop], values)
+        if leaves.lookup[leaf]:
+            p[0, done:stop] = ONE
+        else:
+            integers(leaves, leaves.part[leaf + 1] - 1, first, values[:take])
+            for i in range(take):
+                p[0, done + i] = sub(ZERO, _lift(values[i]))
+        done = stop
+        begin = leaves.stop[leaf]
+        leaf += 1
+    p[0, done:] = ZERO
+    q[0, done:] = ONE
+    q[1, done:] = ZERO
+    return ANY
+
+
+@njit(cache=True, nogil=True)
+def count_rows(leaves, leaf, contents, counts, missed):
+    """Count the table rows (rows, components) that the tuples of a leaf are; ``missed`` (cells,) takes the cells
+    whose tuple is not in the row that its first component, less the first row's, is the number of. Returns
+    how many these are."""
+    low, rows, arity = leaves.part[leaf], contents.shape[0], contents.shape[1]
+    size, n = missed.size, min(np.int64(1024), missed.size)
+    row, values = np.empty(n, np.int64), np.empty(n, np.int64)
+    offset, found = contents[0, 0], 0
+    for start in range(0, size, n):
+        integers(leaves, low, start, row)
+        for i in range(n):
+            # Unsigned, so that what lies below the first row lies beyond the last one too.
+            at = np.uint64(row[i] - offset)
+            inside = at < np.uint64(rows)
+            row[i] = np.int64(at) if inside and contents[np.int64(at), 0] == row[i] else -1
+        for k in range(1, arity):
+            integers(leaves, low + k, start, values)
+            for i in range(n):
+                if row[i] >= 0 and contents[row[i], k] != values[i]:
+                    row[i] = -1
+        for i in range(n):
+            if row[i] >= 0:
+                counts[row[i]] += 1
+            else:
+                missed[found] = start + i
+                found += 1
+    return found
