@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from .goldilocks import ONE, ZERO, P, mul, sub
 
 Ints = NDArray[np.int64]
-Array = NDArray[np.uint64]
 
 # Strided axes of a component before its contiguous runs; the shortest of these that is worth it.
 AXES = 4
@@ -34,32 +33,43 @@ TYPES = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64")
 PAIRS = len(TYPES)
 
 
-class Leaves(NamedTuple):
-    """Leaves ``first[g]`` to ``first[g + 1]`` are those of group g, which begin at 0 and follow each other:
-    each ends at ``stop``, has denominators base - sum_c factor[c] value_c over its components ``part[leaf]``
-    to ``part[leaf + 1]`` (the first factor is 1), and numerators 1. With ``lookup`` off its last
-    component is the multiplicity instead, and the numerators are minus that.
+LEAF = np.dtype(
+    [
+        ("stop", "i8"),
+        ("lookup", "i8"),
+        ("part", "i8"),
+        ("parts", "i8"),
+        ("base0", "u8"),
+        ("base1", "u8"),
+    ]
+)
+PART = np.dtype(
+    [("address", "i8"), ("kind", "i8"), ("item", "i8"), ("run", "i8"), ("w0", "u8"), ("w1", "u8")]
+)
 
-    Component c at ``address``: of type ``kind``, in contiguous runs of 2^run; ``outer[c]`` are (log2 of
-    the size, stride in bytes) of the axes before, innermost first.
+
+class Leaves(NamedTuple):
+    """Leaves ``first[g]`` to ``first[g + 1]`` are those of group g, which begin at 0 and follow each other.
+
+    Each ends at ``stop``, has denominators base - sum_c w_c value_c over its ``parts`` components from
+    ``part`` on (the first weighs 1), and numerators 1. With ``lookup`` off its last component is the multiplicity
+    instead, and the numerators are minus that.
+
+    A component begins at ``address``, in contiguous runs of 2^run integers of ``item`` bytes and of type
+    ``kind``; ``outer`` is (log2 of the size, stride in bytes) of the axes before, innermost first.
+
+    Few arrays, because passing one to a function is not free.
     """
 
     first: Ints
-    stop: Ints
-    lookup: NDArray[np.bool_]
-    base: Array
-    part: Ints
-    address: Ints
-    kind: Ints
-    item: Ints
-    run: Ints
+    leaf: np.ndarray
+    part: np.ndarray
     outer: Ints
-    factor: Array
 
     @property
     def filled(self) -> Ints:
         """The leaves of each group."""
-        return np.append(self.stop, 0)[self.first[1:] - 1]
+        return np.append(self.leaf["stop"], 0)[self.first[1:] - 1]
 
 
 def _reader(bits: int, signed: bool) -> Any:
@@ -111,20 +121,23 @@ def _read(kind, address, out):
 
 
 @njit(nogil=True)
-def integers(leaves, c, first, out):
+def integers(part, outer, first, out):
     """The values of a component from cell ``first`` of its leaf on."""
-    size = 1 << leaves.run[c]
+    run = part.run
+    size = 1 << run
     done = 0
     while done < out.size:
         at = (first + done) & (size - 1)
         take = min(out.size - done, size - at)
-        rest = (first + done) >> leaves.run[c]
-        address = leaves.address[c] + at * leaves.item[c]
-        for axis in range(AXES):
-            bits = leaves.outer[c, axis, 0]
-            address += (rest & ((1 << bits) - 1)) * leaves.outer[c, axis, 1]
+        rest = (first + done) >> run
+        address = part.address + at * part.item
+        axis = 0
+        while rest:
+            bits = outer[axis, 0]
+            address += (rest & ((1 << bits) - 1)) * outer[axis, 1]
             rest >>= bits
-        _read(leaves.kind[c], address, out[done : done + take])
+            axis += 1
+        _read(part.kind, address, out[done : done + take])
         done += take
 
 
@@ -137,26 +150,27 @@ def _lift(x):
 def _denominators(leaves, leaf, first, q0, q1, values):
     """Into q0, q1, by component, for the cells from ``first`` of a leaf on."""
     n = q0.size
-    low = leaves.part[leaf]
-    high = leaves.part[leaf + 1] - (0 if leaves.lookup[leaf] else 1)
-    base0, base1 = leaves.base[leaf, 0], leaves.base[leaf, 1]
-    integers(leaves, low, first, values[:n])
+    own = leaves.leaf[leaf]
+    low = own.part
+    integers(leaves.part[low], leaves.outer[low], first, values[:n])
+    base0, base1 = own.base0, own.base1
     for i in range(n):
         q0[i] = sub(base0, _lift(values[i]))
         q1[i] = base1
-    for c in range(low + 1, high):
-        if leaves.kind[c] == PAIRS:
-            address = leaves.address[c] + 16 * first
+    for c in range(low + 1, low + own.parts - (0 if own.lookup else 1)):
+        part = leaves.part[c]
+        if part.kind == PAIRS:
+            address = part.address + 16 * first
             for i in range(n):
                 q0[i] = sub(q0[i], np.uint64(_int64(address, 2 * i)))
                 q1[i] = sub(q1[i], np.uint64(_int64(address, 2 * i + 1)))
             continue
-        integers(leaves, c, first, values[:n])
-        f0, f1 = leaves.factor[c, 0], leaves.factor[c, 1]
+        integers(part, leaves.outer[c], first, values[:n])
+        w0, w1 = part.w0, part.w1
         for i in range(n):
             x = _lift(values[i])
-            q0[i] = sub(q0[i], mul(f0, x))
-            q1[i] = sub(q1[i], mul(f1, x))
+            q0[i] = sub(q0[i], mul(w0, x))
+            q1[i] = sub(q1[i], mul(w1, x))
 
 
 @njit(nogil=True)
@@ -165,33 +179,35 @@ def leaf_block(leaves, group, start, p, q, values):
     not for `EMPTY`. A block is in one lookup or is `ANY`. ``values`` (n,) is scratch."""
     n = q.shape[1]
     low, end = leaves.first[group], leaves.first[group + 1]
-    if low == end or start >= leaves.stop[end - 1]:
+    if low == end or start >= leaves.leaf[end - 1].stop:
         return EMPTY
     leaf, high = low, end - 1
     while leaf < high:
         middle = (leaf + high) // 2
-        if leaves.stop[middle] > start:
+        if leaves.leaf[middle].stop > start:
             high = middle
         else:
             leaf = middle + 1
-    begin = leaves.stop[leaf - 1] if leaf > low else 0
-    if leaves.lookup[leaf] and start + n <= leaves.stop[leaf]:
+    begin = leaves.leaf[leaf - 1].stop if leaf > low else 0
+    if leaves.leaf[leaf].lookup and start + n <= leaves.leaf[leaf].stop:
         _denominators(leaves, leaf, start - begin, q[0], q[1], values)
         return ONES
     done = 0
     p[1, :] = ZERO
     while done < n and leaf < end:
-        take = min(n - done, leaves.stop[leaf] - start - done)
+        own = leaves.leaf[leaf]
+        take = min(n - done, own.stop - start - done)
         first, stop = start + done - begin, done + take
         _denominators(leaves, leaf, first, q[0, done:stop], q[1, done:stop], values)
-        if leaves.lookup[leaf]:
+        if own.lookup:
             p[0, done:stop] = ONE
         else:
-            integers(leaves, leaves.part[leaf + 1] - 1, first, values[:take])
+            uses = own.part + own.parts - 1
+            integers(leaves.part[uses], leaves.outer[uses], first, values[:take])
             for i in range(take):
                 p[0, done + i] = sub(ZERO, _lift(values[i]))
         done = stop
-        begin = leaves.stop[leaf]
+        begin = own.stop
         leaf += 1
     p[0, done:] = ZERO
     q[0, done:] = ONE
@@ -201,22 +217,22 @@ def leaf_block(leaves, group, start, p, q, values):
 
 @njit(cache=True, nogil=True)
 def count_rows(leaves, leaf, contents, counts, missed):
-    """Count the table rows (rows, components) that the tuples of a leaf are; ``missed`` (cells,) takes the cells
-    whose tuple is not in the row that its first component, less the first row's, is the number of. Returns
-    how many these are."""
-    low, rows, arity = leaves.part[leaf], contents.shape[0], contents.shape[1]
+    """Count the table rows (rows, components) that the tuples of a leaf are. ``missed`` (cells,) takes the cells
+    whose tuple is not in the row that is numbered by its first component less the first row's; returns how
+    many these are."""
+    low, rows, arity = leaves.leaf[leaf].part, contents.shape[0], contents.shape[1]
     size, n = missed.size, min(np.int64(1024), missed.size)
     row, values = np.empty(n, np.int64), np.empty(n, np.int64)
     offset, found = contents[0, 0], 0
     for start in range(0, size, n):
-        integers(leaves, low, start, row)
+        integers(leaves.part[low], leaves.outer[low], start, row)
         for i in range(n):
             # Unsigned, so that what lies below the first row lies beyond the last one too.
             at = np.uint64(row[i] - offset)
             inside = at < np.uint64(rows)
             row[i] = np.int64(at) if inside and contents[np.int64(at), 0] == row[i] else -1
         for k in range(1, arity):
-            integers(leaves, low + k, start, values)
+            integers(leaves.part[low + k], leaves.outer[low + k], start, values)
             for i in range(n):
                 if row[i] >= 0 and contents[row[i], k] != values[i]:
                     row[i] = -1

@@ -109,6 +109,16 @@ def _sum(a, b, out):
 
 
 @njit(nogil=True)
+def _add(a, b):
+    """a += b."""
+    n = b.shape[1]
+    a0, a1, b0, b1 = a[0, :n], a[1, :n], b[0, :n], b[1, :n]
+    for i in range(n):
+        a0[i] = add(a0[i], b0[i])
+        a1[i] = add(a1[i], b1[i])
+
+
+@njit(nogil=True)
 def _difference(a, b, out):
     n = out.shape[1]
     a0, a1, b0, b1, o0, o1 = a[0, :n], a[1, :n], b[0, :n], b[1, :n], out[0, :n], out[1, :n]
@@ -151,28 +161,53 @@ def _cross(a, b, c, d, out):
         o1[i] = y
 
 
+# In place, in functions of their own: loops over arrays that are found to overlap are not vectorised.
+
+
 @njit(nogil=True)
-def _scaled_plus(a, b, r0, r1, out):
-    """a + r b."""
-    n = out.shape[1]
-    a0, a1, b0, b1, o0, o1 = a[0, :n], a[1, :n], b[0, :n], b[1, :n], out[0, :n], out[1, :n]
+def _times(a, b):
+    """a *= b."""
+    n = b.shape[1]
+    a0, a1, b0, b1 = a[0, :n], a[1, :n], b[0, :n], b[1, :n]
+    for i in range(n):
+        x, y = kmul(a0[i], a1[i], b0[i], b1[i])
+        a0[i] = x
+        a1[i] = y
+
+
+@njit(nogil=True)
+def _cross_in(a, b, c, d):
+    """a = a b + c d."""
+    n = b.shape[1]
+    a0, a1, b0, b1 = a[0, :n], a[1, :n], b[0, :n], b[1, :n]
+    c0, c1, d0, d1 = c[0, :n], c[1, :n], d[0, :n], d[1, :n]
+    for i in range(n):
+        x, y = kdot(a0[i], a1[i], b0[i], b1[i], c0[i], c1[i], d0[i], d1[i])
+        a0[i] = x
+        a1[i] = y
+
+
+@njit(nogil=True)
+def _add_scaled(a, b, r0, r1):
+    """a += r b."""
+    n = b.shape[1]
+    a0, a1, b0, b1 = a[0, :n], a[1, :n], b[0, :n], b[1, :n]
     for i in range(n):
         x, y = kmul(b0[i], b1[i], r0, r1)
-        o0[i] = add(a0[i], x)
-        o1[i] = add(a1[i], y)
+        a0[i] = add(a0[i], x)
+        a1[i] = add(a1[i], y)
 
 
 @njit(nogil=True)
-def _fold(low, high, r0, r1, out):
-    """low + r (high - low)."""
-    n = out.shape[1]
+def _fold(low, high, r0, r1):
+    """low += r (high - low)."""
+    n = high.shape[1]
     a0, a1, b0, b1 = low[0, :n], low[1, :n], high[0, :n], high[1, :n]
-    o0, o1 = out[0, :n], out[1, :n]
     for i in range(n):
         u0, u1 = a0[i], a1[i]
         x, y = kmul(sub(b0[i], u0), sub(b1[i], u1), r0, r1)
-        o0[i] = add(u0, x)
-        o1[i] = add(u1, y)
+        a0[i] = add(u0, x)
+        a1[i] = add(u1, y)
 
 
 @njit(nogil=True)
@@ -215,10 +250,11 @@ def _join(kind, p, q, other, p2, q2):
     elif kind == ONES:
         _product_plus(p2, q, q2, p)
     elif other == ONES:
-        _product_plus(p, q2, q, p)
+        _times(p, q2)
+        _add(p, q)
     else:
-        _cross(p, q2, p2, q, p)
-    _product(q, q2, q)
+        _cross_in(p, q2, p2, q)
+    _times(q, q2)
     return ANY
 
 
@@ -284,9 +320,12 @@ def _bound_block(layer, side, bound, group, start, width, p, q, parts, stack, ki
         half = 1 << (variables - 1 - t)
         for b in range(half):
             low, high = parts[b], parts[b + half]
-            _fold(low[1], high[1], r0, r1, q if half == 1 else low[1])
+            _fold(low[1], high[1], r0, r1)
             if not ones:
-                _fold(low[0], high[0], r0, r1, p if half == 1 else low[0])
+                _fold(low[0], high[0], r0, r1)
+    _store(parts[0, 1], q, 0, 0)
+    if not ones:
+        _store(parts[0, 0], p, 0, 0)
     return ONES if ones else ANY
 
 
@@ -400,7 +439,7 @@ def _grid(layer, bound, variables, lam, weights, blocks, sums, lo, hi):
         for b in range(runs):
             u = _ternary(b, variables)
             _settle(left[b], p0[u], q0[u])
-            _scaled_plus(p0[u], q0[u], lam[0], lam[1], p0[u])
+            _add_scaled(p0[u], q0[u], lam[0], lam[1])
             if some and not ones:
                 _settle(right[b], p1[u], q1[u])
         w0, w1 = kmul(
@@ -432,22 +471,15 @@ def _grid(layer, bound, variables, lam, weights, blocks, sums, lo, hi):
 
 
 @njit(nogil=True)
-def _folded_block(table, first, start, width, end, r, u, v, high):
-    """The two values of a table at start.. of a group whose columns 0 to ``end`` begin at ``first``, folded to
-    ``width``, into u and v, which hold what is beyond ``end``; whether that is all."""
-    if start >= end:
-        return EMPTY
+def _folded_rows(table, row, first, start, width, end, r, out, other):
+    """A value of a table at start.. of a group whose columns 0 to ``end`` begin at ``first``, folded to
+    ``width``, into ``out``, which holds what is beyond ``end``. ``other`` is scratch."""
     if start + width < end:
-        for row, out in ((0, u), (2, v)):
-            _load(table, row, first + start + width, high)
-            _load(table, row, first + start, out)
-            _fold(out, high, r[0], r[1], out)
-        return ANY
-    for row, out in ((0, u), (2, v)):
-        _store(out, high, 0, 0)
-        _load(table, row, first + start, out)
-        _fold(out, high, r[0], r[1], out)
-    return ANY
+        _load(table, row, first + start + width, other)
+    else:
+        _store(out, other, 0, 0)
+    _load(table, row, first + start, out)
+    _fold(out, other, r[0], r[1])
 
 
 @njit(nogil=True)
@@ -493,17 +525,18 @@ def _fold_round(layer, bound, fresh, width, lam, halves, weights, blocks, sums, 
                 )
                 if left != EMPTY:
                     _settle(left, x[0], x[1])
-                    _scaled_plus(x[0], x[1], lam[0], lam[1], x[0])
+                    _add_scaled(x[0], x[1], lam[0], lam[1])
                 _settle(right, x[2], x[3])
             else:
-                end = min(left_size, 2 * width)
-                _folded_block(
-                    halves.left, left_at, start, width, end, bound[0], x[0], x[1], product
-                )
-                end = min(right_size, 2 * width)
-                right = _folded_block(
-                    halves.right, right_at, start, width, end, bound[0], x[2], x[3], product
-                )
+                right = EMPTY
+                for k in range(4):
+                    table = halves.left if k < 2 else halves.right
+                    first = left_at if k < 2 else right_at
+                    end = min(left_size if k < 2 else right_size, 2 * width)
+                    if start < end:
+                        row = k % 2 * 2
+                        _folded_rows(table, row, first, start, width, end, bound[0], x[k], product)
+                        right = EMPTY if k < 2 else ANY
             if start < min(left_size, width):
                 _store(x[0], halves.left, 0, left_at + start)
                 _store(x[1], halves.left, 2, left_at + start)

@@ -10,7 +10,7 @@ from .. import field
 from ..evaluate import Columns
 from ..field import Ext
 from ..kernels.contract import contract
-from ..kernels.leaves import AXES, LEAST_RUN, PAIRS, TYPES, Leaves
+from ..kernels.leaves import AXES, LEAF, LEAST_RUN, PAIRS, PART, TYPES, Leaves
 from .logup_verifier import LookupChallenges
 from .plan import Leaf, Plan, multiplicity
 from .prover_channel import as_pair
@@ -139,19 +139,20 @@ def _assemble(plan: Plan, parts: list[list[Component]], bases: list[np.ndarray])
     leaves = [leaf for group in plan.groups for leaf in group.leaves]
     flat = [component for own in parts for component in own]
 
-    def ints(values: list, *shape: int) -> np.ndarray:
-        return np.array(values, np.int64).reshape(len(values), *shape)
-
+    records = zip(
+        [leaf.start + (1 << leaf.piece.log_size) for leaf in leaves],
+        [leaf.lookup >= 0 for leaf in leaves],
+        np.cumsum([0, *map(len, parts)]),
+        map(len, parts),
+        *np.array(bases, np.uint64).reshape(-1, 2).T,
+        strict=False,
+    )
     return Leaves(
         first=np.cumsum([0, *(len(group.leaves) for group in plan.groups)]),
-        stop=ints([leaf.start + (1 << leaf.piece.log_size) for leaf in leaves]),
-        lookup=np.array([leaf.lookup >= 0 for leaf in leaves], bool),
-        base=np.array(bases, np.uint64).reshape(-1, 2),
-        part=np.cumsum([0, *map(len, parts)]),
-        address=ints([c.values.ctypes.data for c in flat]),
-        kind=ints([c.kind for c in flat]),
-        item=ints([c.values.itemsize for c in flat]),
-        run=ints([c.run for c in flat]),
-        outer=ints([c.outer for c in flat], AXES, 2),
-        factor=np.array([c.factor for c in flat], np.uint64).reshape(-1, 2),
+        leaf=np.array(list(records), LEAF),
+        part=np.array(
+            [(c.values.ctypes.data, c.kind, c.values.itemsize, c.run, *c.factor) for c in flat],
+            PART,
+        ),
+        outer=np.array([c.outer for c in flat], np.int64).reshape(-1, AXES, 2),
     )

@@ -1,0 +1,149 @@
+"""How long the lookup stage takes, and in how much memory, on columns like a model's.
+
+    python benchmarks/lookup.py [--log-leaves N [N ...]] [--json]
+
+Two thirds of the cells are range checks of 16 bits, the others smaller ones and rows of two and three
+numbers, as in a compiled Gemma-3. `units` are products in K a leaf that the time would be enough for at the rate of
+`fold` on all cores; peak memory includes the columns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import time
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table as Printed
+from zklemma.runtime.evaluate import Columns
+from zklemma.runtime.kernels import sumcheck
+from zklemma.runtime.kernels.memory import keep_freed_memory
+from zklemma.runtime.kernels.pool import cores
+from zklemma.runtime.protocol import logup_prover
+from zklemma.runtime.protocol.parameters import with_columns
+from zklemma.runtime.protocol.plan import Plan
+from zklemma.runtime.protocol.prover_channel import ProverChannel
+from zklemma.runtime.protocol.transcript import Transcript
+from zklemma.runtime.protocol.witness import count_uses
+from zklemma.schema.circuit import (
+    Axis,
+    Circuit,
+    Column,
+    Expr,
+    Index,
+    Lookup,
+    Shape,
+    Table,
+    Term,
+)
+
+TABLES = {
+    "u16": np.arange(1 << 16)[:, None],
+    "u13": np.arange(1 << 13)[:, None],
+    "u9": np.arange(1 << 9)[:, None],
+    "act": np.stack([np.arange(1 << 16), np.arange(1 << 16) ** 2 >> 16], 1),
+    "exp": np.stack([np.arange(3 << 16), np.arange(3 << 16) % 257, np.arange(3 << 16) >> 4], 1),
+}
+# Sixty-fourths of the cells.
+MIX = {"u16": 44, "u13": 8, "u9": 4, "act": 4, "exp": 4}
+AXES = ("layer", "token", "channel")
+
+
+def plan_of(log_leaves: int) -> tuple[Plan, Columns]:
+    """About 2^log_leaves lookups."""
+    tokens, channels = 1 << (log_leaves - 6) // 2 - 2, 1 << (log_leaves - 5) // 2 + 2
+    axes, columns, lookups, values = [Axis("token", tokens), Axis("channel", channels)], [], [], {}
+    rng = np.random.default_rng(0)
+    for table, layers in MIX.items():
+        rows = TABLES[table]
+        at = (f"layer.{table}", "token", "channel")
+        axes.append(Axis(at[0], layers))
+        picked = rng.integers(0, len(rows), (layers, tokens, channels))
+        parts = []
+        for i in range(rows.shape[1]):
+            name = f"{table}.{i}"
+            column = Column(name, at, "witness", 0, int(rows[:, i].max()))
+            columns.append(column)
+            values[name] = rows[:, i].astype(column.storage)[picked]
+            indices = tuple(Index("same", axis) for axis in at)
+            parts.append(Expr(at, (Term(1, name, indices),)))
+        lookups.append(Lookup(table, table, tuple(parts)))
+    circuit = Circuit(
+        axes=tuple(axes),
+        columns=tuple(columns),
+        tables=tuple(Table(name, rows.shape[1], len(rows)) for name, rows in TABLES.items()),
+        einsums=(),
+        lookups=tuple(lookups),
+        linears=(),
+        max_tokens=2,
+        data=dict(TABLES),
+    )
+    circuit.check()
+    shape = Shape(1, 1)
+    plan = Plan(circuit, with_columns(14, 4000), shape)
+    return plan, Columns(circuit, shape, values, np.zeros(2, np.int64))
+
+
+def product_rate() -> float:
+    """Products in K a second, on all cores."""
+    table = np.random.default_rng(0).integers(0, 1 << 63, (2, 1 << 18)).astype(np.uint64)
+    best = float("inf")
+    for _ in range(20):
+        start = time.perf_counter()
+        sumcheck.fold(table, table[:, 0].copy())
+        best = min(best, time.perf_counter() - start)
+    return table.shape[1] / 2 / best
+
+
+def measure(log_leaves: int) -> dict[str, Any]:
+    plan, columns = plan_of(log_leaves)
+    times = []
+    for step in range(3):
+        wall, cpu = time.perf_counter(), time.process_time()
+        if step == 0:
+            counts = count_uses(plan, columns)
+        elif step == 1:
+            pads = np.zeros((2, plan.pads), np.uint64)
+            channel = ProverChannel(Transcript("benchmark"), pads)
+            logup_prover.prove(channel, plan, columns, counts)
+        times.append((time.perf_counter() - wall, time.process_time() - cpu))
+    (count, count_cpu), (prove, prove_cpu), _ = times
+    return {
+        "log_leaves": log_leaves,
+        "lookups": plan.lookup_cells,
+        "groups": len(plan.groups),
+        "count_seconds": count,
+        "count_cpu_seconds": count_cpu,
+        "prove_seconds": prove,
+        "prove_cpu_seconds": prove_cpu,
+        "leaves_per_core_second": plan.lookup_cells / prove_cpu,
+        "units": prove_cpu / cores() * product_rate() / plan.lookup_cells,
+        "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Time the lookup stage.")
+    parser.add_argument("--log-leaves", type=int, nargs="+", default=[20, 23])
+    parser.add_argument("--json", action="store_true", help="print one JSON object a size")
+    options = parser.parse_args()
+    keep_freed_memory()
+    measure(16)
+    found = [measure(size) for size in options.log_leaves]
+    if options.json:
+        for report in found:
+            print(json.dumps(report))
+        return
+    table = Printed(title=f"The lookup stage on {cores()} cores")
+    for heading in found[0]:
+        table.add_column(heading.replace("_", " "), justify="right")
+    for report in found:
+        table.add_row(*(f"{x:,.3g}" if isinstance(x, float) else f"{x:,}" for x in report.values()))
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
