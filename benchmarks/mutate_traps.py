@@ -115,10 +115,8 @@ ZERO_KNOWLEDGE = [
         (
             (
                 f"{PROTOCOL}/logup_prover.py",
-                'channel.masked("lookup root", [Ext(*field.kdot(weights, side)) for side in layers.pop()])',
-                "root = [Ext(*field.kdot(weights, side)) for side in layers.pop()]\n"
-                '    channel.masked("lookup root", root[:1])\n'
-                '    channel.clear("lookup root", root[1:])',
+                'channel.masked("lookup root", [p, q])',
+                'channel.masked("lookup root", [p])\n    channel.clear("lookup root", [q])',
             ),
             (
                 f"{PROTOCOL}/logup_verifier.py",

@@ -23,29 +23,24 @@ class Component:
     """An integer array over a box whose sides are powers of two, or elements of K (n, 2), as kernels read it;
     ``factor`` is what it weighs in a fingerprint."""
 
-    def __init__(self, values: np.ndarray, factor: np.ndarray = _ZERO):
-        self.factor = factor
-        self.pairs = values.dtype == np.uint64
-        if values.dtype == np.int64:
-            values = _narrow(values)
-        elif values.dtype.name not in TYPES and not self.pairs:
-            values = values.astype(np.int64)
+    def __init__(self, values: np.ndarray, factor: np.ndarray = _ZERO, pairs: bool = False):
+        if not pairs and values.dtype.name not in TYPES[:-1]:
+            values = _narrow(values.astype(np.int64, copy=False))
         run, outer = _layout(values)
         if len(outer) > AXES or (outer and run < LEAST_RUN):
             values = np.ascontiguousarray(values)
             run, outer = _layout(values)
-        self.values, self.run = values, run
+        self.values, self.factor, self.run = values, factor, run
+        self.kind = PAIRS if pairs else TYPES.index(values.dtype.name)
         self.outer = [*outer, *[(0, 0)] * (AXES - len(outer))]
-
-    @property
-    def kind(self) -> int:
-        return PAIRS if self.pairs else TYPES.index(self.values.dtype.name)
 
 
 def _narrow(values: np.ndarray) -> np.ndarray:
     """The same integers in the least type that holds them."""
-    ends = np.min_scalar_type(values.min()), np.min_scalar_type(values.max())
-    return values.astype(np.result_type(*ends), copy=False)
+    low, high = int(values.min()), int(values.max())
+    limits = {name: np.iinfo(name) for name in TYPES}
+    name = next(n for n, type in limits.items() if type.min <= low and high <= type.max)
+    return values.astype(name, copy=False)
 
 
 def _layout(values: np.ndarray) -> tuple[int, list[tuple[int, int]]]:
@@ -115,7 +110,7 @@ def fraction_leaves(
             (gathered,) = (v for v in flat if v.ndim == 2)
             at_point = vector(weight, *plan.sizes([axis]))
             row = contract(gathered[:, :, None], field.kmul(at_point, factors[1][:, None]))
-            found.append(Component(np.ascontiguousarray(row[:, :, 0].T)))
+            found.append(Component(np.ascontiguousarray(row[:, :, 0].T), pairs=True))
         return found
 
     parts, bases = [], []

@@ -144,7 +144,8 @@ class _Sumcheck:
             ws = self.point[len(self.bound) + 1 : len(self.bound) + 1 + left]
             step = 3**left
             thirds = [values[i * step : (i + 1) * step] for i in range(3)]
-            r = self._round(*(_at_point(third, ws) for third in thirds))
+            at0, at1, square = (_at_point(third, ws) for third in thirds)
+            r = self._round(at0, at1, square)
             values = [_quadratic(*three, r) for three in zip(*thirds, strict=True)]
 
     def _last_rounds(self, folding: Folding, groups: int) -> tuple[list[Ext], Ext, Ext]:
