@@ -325,7 +325,7 @@ ZERO_KNOWLEDGE = [
     ),
     Trap(
         "mask cells left out of the fold",
-        ((f"{PROTOCOL}/opening_prover.py", "if masks.any():", "if False:"),),
+        ((f"{PROTOCOL}/opening_prover.py", "if masks[slab].any():", "if False:"),),
         WHOLE,
     ),
     Trap(
@@ -371,11 +371,9 @@ ZERO_KNOWLEDGE = [
         "mask cells scattered",
         (
             (
-                PROVER,
-                "part[:, : p.data_columns] = field.to_field(cells[slab].reshape(-1, rows).T)\n"
-                "        part[:, p.data_columns :] = masks[slab]",
-                "part[:, : p.data_columns] = field.to_field(cells[slab].reshape(-1, rows).T)\n"
-                "        part[:, p.data_columns :: 2] = masks[slab][:, ::2]",
+                f"{PROTOCOL}/slabs.py",
+                "part[:, self._data :] = self._masks[slab, row : row + count]",
+                "part[:, self._data :: 2] = self._masks[slab, row : row + count, ::2]",
             ),
         ),
         HIDING,
@@ -1013,11 +1011,184 @@ RELATION = [
     ),
 ]
 
+LINKED = "tests/hiding/test_links.py"
+ROTATED = "tests/hiding/test_rotate.py"
+COUNTS_OF_LINKS = (
+    f"{ROTATED}::test_what_a_rotation_uses",
+    f"{ROTATED}::test_counted_before_the_link_is_begun",
+)
+KEYS = ("tests/formats/test_keys.py",)
+LINK = "runtime/links.py"
+ROTATE = "runtime/rotation.py"
+FRESH = "masks = WeightMasks.fresh(circuit, parameters)"
+COUNTED = "    artifact.budget.spend(rotating=True)\n"
+ROTATION = [
+    *(
+        Trap(
+            f"not absorbed with a link: {label}",
+            ((LINK, f'        ("{label}", {value}),\n', ""),),
+            (f"{LINKED}::test_the_first_challenge_depends_on_all_of_it",),
+        )
+        for label, value in (
+            ("link", "hashlib.sha256(encode_circuit(link)).digest()"),
+            ("parameters", "code"),
+            ("old weights", "old"),
+            ("new weights", "new"),
+        )
+    ),
+    *(
+        Trap(
+            f"the model id leaves out the {label}",
+            (("runtime/keys.py", f"for part in (self._meta, {parts}, root):", loop),),
+            KEYS,
+        )
+        for parts in ("*circuits, self.tokenizer_json",)
+        for label, loop in (
+            ("root", f"for part in (self._meta, {parts}):"),
+            ("name and parameters", f"for part in ({parts}, root):"),
+            ("circuits", "for part in (self._meta, self.tokenizer_json, root):"),
+            ("tokenizer", "for part in (self._meta, *circuits, root):"),
+        )
+    ),
+    Trap(
+        "the model id does not tell its parts apart",
+        (("runtime/keys.py", 'digest.update(len(part).to_bytes(8, "little"))', "pass"),),
+        KEYS,
+    ),
+    Trap(
+        "an ancestor has the id of the key itself",
+        (("runtime/keys.py", "Ancestor(self._digest_under(root)", "Ancestor(self.digest"),),
+        KEYS,
+    ),
+    Trap(
+        "a key's circuit with weights of its own choice",
+        (("schema/encoding.py", 'if circuit.home("renewed"):', "if False:"),),
+        (f"{LINKED}::test_a_models_circuit_has_no_renewed_columns",),
+    ),
+    Trap(
+        "a link compares the older weights with themselves",
+        ((LINK, "Term(-1, NEW + column.name", "Term(-1, OLD + column.name"),),
+        (f"{LINKED}::test_other_weights",),
+    ),
+    Trap(
+        "a link compares the first weights only",
+        ((LINK, "tuple(_same(column) for column in params)", "(_same(params[0]),)"),),
+        (f"{LINKED}::test_other_weights",),
+    ),
+    Trap(
+        "a link's columns take each other's names",
+        ((LINK, 'OLD, NEW = "old ", "new "', 'OLD, NEW = "", "new "'),),
+        (f"{LINKED}::test_names_can_not_meet",),
+    ),
+    *(
+        Trap(
+            name,
+            (("runtime/verifier.py", old, new),),
+            (
+                "tests/hiding/test_rotate.py::test_broken_links",
+                f"tests/hiding/test_rotate.py::{test}",
+            ),
+        )
+        for name, old, new, test in (
+            (
+                "no link is checked",
+                "    check_links(key, chain.index(wanted))\n",
+                "",
+                "test_a_model_that_claims_another_ones_id",
+            ),
+            (
+                "the first link is not checked",
+                "check_links(key, chain.index(wanted))",
+                "check_links(key, chain.index(wanted) + 1)",
+                "test_a_model_that_claims_another_ones_id",
+            ),
+            (
+                "the last link is not checked",
+                "for number in range(first, len(key.ancestors)):",
+                "for number in range(first, len(key.ancestors) - 1):",
+                "test_missing_and_reordered_links",
+            ),
+            (
+                "any pinned id will do",
+                "    if wanted not in chain:\n",
+                "    if wanted not in chain:\n        return\n    if False:\n",
+                "test_a_pinned_id_that_is_none",
+            ),
+            (
+                "the pinned id is ignored with a proof",
+                "    if model_id is not None:\n",
+                "    if False:\n",
+                "test_proofs_belong_to_the_key_that_they_were_made_under",
+            ),
+        )
+    ),
+    Trap(
+        "a rotation keeps the masks",
+        ((ROTATE, FRESH, "masks = artifact.masks"),),
+        (f"{ROTATED}::test_masks_and_salts_are_never_shared",),
+    ),
+    *(
+        Trap(
+            f"a rotation keeps the {part}",
+            ((ROTATE, FRESH, f"{FRESH[:-1]})\n    masks.{part}[:] = artifact.masks.{part}"),),
+            (f"{ROTATED}::test_masks_and_salts_are_never_shared",),
+        )
+        for part in ("cells", "salts")
+    ),
+    Trap("a link is not counted", ((ROTATE, COUNTED, ""),), COUNTS_OF_LINKS),
+    Trap(
+        "a link is counted when it is made",
+        (
+            (ROTATE, COUNTED, ""),
+            (ROTATE, "    clock.stop()\n", f"    clock.stop()\n{COUNTED}"),
+        ),
+        COUNTS_OF_LINKS,
+    ),
+    Trap(
+        "the ranges are not counted under the fresh masks",
+        ((ROTATE, '    clock.start("ranges")\n    budget.spend(rotating=True)\n', ""),),
+        COUNTS_OF_LINKS,
+    ),
+    Trap(
+        "the link is not counted under the fresh masks",
+        ((ROTATE, f"    budget.spend(rotating=True)\n{COUNTED}", COUNTED),),
+        COUNTS_OF_LINKS,
+    ),
+    Trap(
+        "proofs use up what is kept for rotations",
+        (
+            (
+                "runtime/budget.py",
+                "(self.capacity if rotating else self.for_proofs)",
+                "self.capacity",
+            ),
+        ),
+        ("tests/hiding/test_budget.py::test_refused_past_the_end_and_low_below_a_tenth",),
+    ),
+    Trap(
+        "rotations go past the masks",
+        (
+            (
+                "runtime/budget.py",
+                "(self.capacity if rotating else self.for_proofs)",
+                "(spent if rotating else self.for_proofs)",
+            ),
+        ),
+        ("tests/hiding/test_budget.py::test_refused_past_the_end_and_low_below_a_tenth",),
+    ),
+    Trap(
+        "a rotation takes the old model's place",
+        (("tools/cli.py", "used = {path.resolve() for path in kept}", "used = set[Path]()"),),
+        ("tests/tools/test_rotate.py::test_nothing_of_the_old_model_is_overwritten",),
+    ),
+]
+
 TRAPS = {
     "zero knowledge": ZERO_KNOWLEDGE,
     "Fiat-Shamir": FIAT_SHAMIR,
     "checks": CHECKS,
     "relations": RELATION,
+    "rotation": ROTATION,
 }
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -31,15 +30,6 @@ from zklemma.tools import console
 ROOT = Path(__file__).parents[1]
 PROMPT = "Once upon a time, there was a little fox who lived near the river."
 COMMAND = [sys.executable, "-m", "zklemma.tools.cli"]
-
-
-def machine() -> dict[str, Any]:
-    """What the figures were measured on."""
-    model = platform.processor() or platform.machine()
-    if (cpuinfo := Path("/proc/cpuinfo")).exists():
-        names = [x for x in cpuinfo.read_text().splitlines() if x.startswith("model name")]
-        model = names[0].partition(":")[2].strip() if names else model
-    return {"cpu": model, "cores": len(os.sched_getaffinity(0))}
 
 
 def timed(arguments: list[str], **environment: str) -> float:
@@ -95,7 +85,7 @@ def measure(checkpoint: Path, tokens: int, runs: int, cold: bool) -> dict[str, A
     with files.atomic_write(proof) as file:
         file.write(data)
     report = {
-        "machine": machine(),
+        "machine": console.machine(),
         "tokens": tokens,
         "runs": runs,
         "prove_seconds": seconds,

@@ -18,6 +18,9 @@ from xdsl.dialects.builtin import ModuleOp
 from ..dialects import quant
 from ..errors import UserError
 
+# Weights rounded at a time: they stay in cache.
+CHUNK = 1 << 18
+
 
 class Weights(Protocol):
     """What is needed of a checkpoint."""
@@ -42,30 +45,40 @@ def quantized_weights(checkpoint: Weights, module: ModuleOp) -> dict[str, np.nda
 
 def quantized(checkpoint: Weights, op: quant.ParamOp) -> np.ndarray:
     """The integers of one parameter."""
-    tensors = []
+    type = quant.type_of(op.result)
+    out = np.empty(type.shape, np.int16 if type.width <= 16 else np.int64)
     for layer, name in enumerate(op.param_names):
         if checkpoint.sha256(name) != op.sha256.data[layer].data:
             raise UserError(f"{name}: the checkpoint's weight is not the one that was compiled")
-        tensors.append(_round(op, layer, name, checkpoint.tensor(name)))
-    return np.stack(tensors) if op.stacked is not None else tensors[0]
+        target = out[layer] if op.stacked is not None else out
+        _round(op, layer, name, checkpoint.tensor(name), target)
+    return out
 
 
-def _round(op: quant.ParamOp, layer: int, name: str, weight: np.ndarray) -> np.ndarray:
+def _round(op: quant.ParamOp, layer: int, name: str, weight: np.ndarray, out: np.ndarray) -> None:
     type = quant.type_of(op.result)
-    scale = np.full(weight.shape, op.factor.value.data * 2.0**type.fraction)
-    if op.rows is not None:
-        rows = 2.0 ** _layer(op.rows, layer, weight.shape[0])
-        scale *= rows.reshape(-1, *[1] * (weight.ndim - 1))
-    if op.columns is not None:
-        scale *= 2.0 ** _layer(op.columns, layer, weight.shape[1])
-    values = np.floor((op.offset.value.data + weight.astype(np.float64)) * scale + 0.5)
-    low, high = values.min(), values.max()
-    if low < -type.bound or high >= type.bound:
-        raise UserError(
-            f"{name}: integers in [{low:.0f}, {high:.0f}] do not fit {type.width} bits at "
-            f"frac {type.fraction}"
-        )
-    return values.astype(np.int16 if type.width <= 16 else np.int64)
+    offset, factor = op.offset.value.data, op.factor.value.data * 2.0**type.fraction
+    columns = None if op.columns is None else 2.0 ** _layer(op.columns, layer, weight.shape[-1])
+    rows = None if op.rows is None else 2.0 ** _layer(op.rows, layer, weight.shape[0])
+    low = high = 0.0
+    step = max(1, CHUNK // weight[0].size)
+    for start in range(0, len(weight), step):
+        values = weight[start : start + step].astype(np.float64)
+        values += offset
+        values *= factor
+        if rows is not None:
+            values *= rows[start : start + step].reshape(-1, *[1] * (weight.ndim - 1))
+        if columns is not None:
+            values *= columns
+        values += 0.5
+        np.floor(values, out=values)
+        low, high = min(low, float(values.min())), max(high, float(values.max()))
+        if low < -type.bound or high >= type.bound:
+            raise UserError(
+                f"{name}: integers in [{low:.0f}, {high:.0f}] do not fit {type.width} bits at "
+                f"frac {type.fraction}"
+            )
+        out[start : start + step] = values
 
 
 def _layer(exponents: quant.Ints, layer: int, size: int) -> np.ndarray:

@@ -124,6 +124,16 @@ def bound(artifact: Artifact, prompt: int, generated: int, privacy: Privacy) -> 
     return chosen
 
 
+def hides(artifact: Artifact, privacy: Privacy, asked: bool | None = None) -> bool:
+    """Whether a proof hides: on for whatever is private unless switched off, to measure."""
+    private = artifact.key.private or bool(privacy.items)
+    if asked and not private:
+        raise UserError(
+            "this model was compiled with public weights: its proofs hide private prompts and outputs only"
+        )
+    return private if asked is None else asked
+
+
 def prove_tokens(
     artifact: Artifact,
     prompt: Sequence[int],
@@ -133,21 +143,19 @@ def prove_tokens(
     privacy: Privacy | None = None,
     nonce: bytes = b"",
 ) -> ProofResult:
-    """Prove that the model continues ``prompt`` with ``generated``. ``hiding`` is on for whatever is private
-    unless switched off, to measure. What the proof opens is counted before it is begun."""
+    """Prove that the model continues ``prompt`` with ``generated``. What the proof opens is counted before
+    it is begun."""
     from .prover import Request
     from .prover import prove as run
 
     privacy = privacy or Privacy()
-    private = artifact.key.private or bool(privacy.items)
-    if hiding and not private:
-        raise UserError("this model was compiled with public weights: its proofs hide nothing")
+    hiding = hides(artifact, privacy, hiding)
     if len(nonce) > MOST_NONCE:
         raise UserError(f"the nonce is longer than {MOST_NONCE} bytes")
     request = Request(
         (*prompt, *generated),
         len(prompt),
-        private if hiding is None else hiding,
+        hiding,
         privacy.items,
         bound(artifact, len(prompt), len(generated), privacy) if privacy.items else 0,
         nonce,

@@ -202,7 +202,7 @@ class FileBudget(Budget):
             body, digest = data[:-_DIGEST_BYTES], data[-_DIGEST_BYTES:]
             if hashlib.sha256(body).digest() != digest:
                 raise ValueError("damaged")
-            version, root, spent = msgpack.unpackb(body)
+            _, _, spent = msgpack.unpackb(body)
         except FileNotFoundError:
             raise UserError(
                 f"{self.path}: missing; it counts what proofs have used of the model's masks and must "
@@ -213,7 +213,7 @@ class FileBudget(Budget):
                 f"{self.path}: cannot be read or is damaged; without the count of what proofs have used "
                 "of the model's masks, compile the model again"
             ) from None
-        if version != VERSION or root != self.root or type(spent) is not int or spent < 0:
+        if type(spent) is not int or spent < 0 or self._encoded(spent) != data:
             raise UserError(
                 f"{self.path}: does not belong to this model; keep the two together, or compile the "
                 "model again"
@@ -221,7 +221,10 @@ class FileBudget(Budget):
         return spent
 
     def _write(self, spent: int) -> None:
+        with atomic_write(self.path) as file:
+            file.write(self._encoded(spent))
+
+    def _encoded(self, spent: int) -> bytes:
         data = msgpack.packb([VERSION, self.root, spent])
         assert data is not None
-        with atomic_write(self.path) as file:
-            file.write(data + hashlib.sha256(data).digest())
+        return data + hashlib.sha256(data).digest()

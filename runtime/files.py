@@ -105,10 +105,10 @@ def identify(kind: Kind | None, view: memoryview, where: str) -> Kind:
     magic = bytes(view[:4])
     found = _KINDS.get(magic)
     if found is None:
-        article = "an empty file" if not len(view) else f"no {wanted}"
-        raise UserError(f"{where}: this is {article} (it does not start with a known magic)")
+        what = "an empty file" if not len(view) else f"no {wanted}"
+        raise UserError(f"{where}: this is {what} (it does not start with a known magic)")
     if kind is not None and found is not kind:
-        raise UserError(f"{where}: this is a {found.noun}, but a {wanted} is needed here")
+        raise UserError(f"{where}: this is {_a(found.noun)}, but {_a(wanted)} is needed here")
     if len(view) < _HEADER.size:
         raise UserError(f"{where}: the file is truncated")
     version = int.from_bytes(view[4:6], "little")
@@ -119,6 +119,10 @@ def identify(kind: Kind | None, view: memoryview, where: str) -> Kind:
             f"{found.version}: {hint}"
         )
     return found
+
+
+def _a(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def encode_proof(model_id: bytes, proof: bytes) -> bytes:

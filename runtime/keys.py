@@ -11,8 +11,10 @@ file, so that loading is quick.
 from __future__ import annotations
 
 import hashlib
+import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -174,14 +176,34 @@ class VerifyingKey:
     def _tokenizer(self):
         from tokenizers import Tokenizer
 
+        with self._library():
+            tokenizer = Tokenizer.from_str(bytes(self.tokenizer_json).decode())
+            # A text has all its tokens and no others; and the file could ask for any number of them.
+            tokenizer.no_padding()
+            tokenizer.no_truncation()
+            return tokenizer
+
+    @contextmanager
+    def _library(self) -> Iterator[None]:
+        """Tell what the tokenizers' library finds wrong with the file, at once or in its use."""
         try:
-            return Tokenizer.from_str(bytes(self.tokenizer_json).decode())
-        except Exception as error:  # the library raises plain Exception
+            yield
+        except BaseException as error:
+            # It raises plain Exception; its panics are no Exception and have no name to import.
+            if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+                raise
             raise UserError(f"{self.source}: the tokenizer is malformed: {error}") from error
+
+    def _text(self, tokens: list[int]) -> str:
+        tokenizer = self._tokenizer
+        with self._library():
+            return tokenizer.decode(tokens, skip_special_tokens=False)
 
     def tokenize(self, text: str) -> list[int]:
         """Token ids of a prompt, with the ``<bos>`` that the tokenizer's post-processor adds."""
-        return self._tokenizer.encode(text).ids
+        tokenizer = self._tokenizer
+        with self._library():
+            return tokenizer.encode(text).ids
 
     def text(self, tokens: Sequence[int]) -> str:
         """The text of tokens, special ones shown: what a statement says must all be seen. Only the
@@ -189,15 +211,15 @@ class VerifyingKey:
         start, ids = self.tokenize(""), list(tokens)
         if ids[: len(start)] == start:
             ids = ids[len(start) :]
-        return self._tokenizer.decode(ids, skip_special_tokens=False)
+        return self._text(ids)
 
     def continuation(self, prompt: Sequence[int], output: Sequence[int]) -> str:
-        """The text that ``output`` adds to the text of ``prompt``."""
+        """The text that ``output`` adds to the text of ``prompt``, which is empty if it is not known."""
         whole, start = self.text([*prompt, *output]), self.text(prompt)
-        if whole.startswith(start):
+        if prompt and whole.startswith(start):
             return whole[len(start) :]
-        # The prompt ends inside a character that the output completes.
-        return self._tokenizer.decode(list(output), skip_special_tokens=False)
+        # All of it, if there is no prompt, or that one ends inside a character that the output completes.
+        return self._text(list(output))
 
 
 @dataclass(frozen=True)
@@ -288,7 +310,7 @@ def load_artifact(path: str | Path) -> Artifact:
     sections = unpack(MODEL, read(path), source)
     key = VerifyingKey.decode(sections[b"VKEY"], source)
     try:
-        meta = _decode(sections[b"META"])
+        meta = _plain_facts(_decode(sections[b"META"]))
     except ValueError as error:
         raise UserError(f"{source}: the section META is malformed") from error
     params: dict[str, np.ndarray] = {}
@@ -300,7 +322,10 @@ def load_artifact(path: str | Path) -> Artifact:
             raise UserError(f"{source}: the weights are truncated")
         array = np.frombuffer(view, dtype, cells, offset)
         params[column.name] = array.reshape(sizes)
-        offset += array.nbytes + padding(array.nbytes)
+        end = offset + array.nbytes
+        offset = end + padding(array.nbytes)
+        if any(view[end:offset]):
+            raise UserError(f"{source}: the weights are damaged behind {column.name}")
     if offset != len(view):
         raise UserError(f"{source}: the weights do not fit the circuit")
     masks = _load_masks(key, sections[b"MASK"], source)
@@ -325,6 +350,18 @@ def _load_masks(key: VerifyingKey, view: memoryview, source: str) -> WeightMasks
 
 def _encode_links(links: Sequence[tuple[bytes, bytes]]) -> bytes:
     return _encode([list(link) for link in links])
+
+
+def _plain_facts(meta: Any) -> dict[str, Any]:
+    """``meta`` of an artifact; ValueError unless it holds ``eos``, and nothing that JSON can not say."""
+    try:
+        json.dumps(meta)
+        fits = type(meta["eos"]) is list and all(type(token) is int for token in meta["eos"])
+    except (TypeError, KeyError, RecursionError) as error:
+        raise ValueError("malformed") from error
+    if not fits:
+        raise ValueError("malformed")
+    return meta
 
 
 def _encode(value: Any) -> bytes:

@@ -11,7 +11,6 @@ import numpy as np
 from ..errors import UserError
 from ..schema.circuit import Circuit, Shape
 from ..schema.program import Program
-from . import field
 from .evaluate import Columns
 from .executor import Executor
 from .links import NEW, OLD, link_subject
@@ -26,12 +25,13 @@ from .protocol import (
     pads_prover,
 )
 from .protocol.channel import Channel, Reader
-from .protocol.codeword import Codeword
+from .protocol.codeword import Codeword, LeanCodeword
 from .protocol.disclosure_prover import Sealed
 from .protocol.merkle import SALT_WORDS
 from .protocol.parameters import Parameters
 from .protocol.plan import place
 from .protocol.prover_channel import ProverChannel
+from .protocol.slabs import Slabs
 from .protocol.statement import Statement, frame
 from .protocol.subject import Subject
 from .protocol.verification import verify_relations
@@ -77,7 +77,7 @@ class ProofResult:
 
 
 class CommittedWeights:
-    """The weights, their cells in slabs, their masks and their codeword."""
+    """The weights, their cells in slabs, their masks and their codeword, of which ``tree`` may be known."""
 
     def __init__(
         self,
@@ -85,13 +85,15 @@ class CommittedWeights:
         p: Parameters,
         params: Mapping[str, np.ndarray],
         masks: WeightMasks,
+        tree: Sequence[np.ndarray] | None = None,
     ):
         sizes = [(c.name, params[c.name].shape) for c in circuit.home("param")]
         placed, slabs = place(sizes, p.slab_cells, p.row_bits)
         self.params = params
         self.masks = masks
         self.cells = lay_out(placed, params, 0, slabs, p.slab_cells)
-        self.code = Codeword(_messages(p, self.cells, masks.cells), p.log_code, masks.salts)
+        messages = Slabs(p, self.cells, masks.cells)
+        self.code = LeanCodeword(messages, 1 << p.log_columns, p.log_code, masks.salts, tree)
 
     @property
     def root(self) -> bytes:
@@ -111,12 +113,9 @@ class CommittedWeights:
 
 def _messages(p: Parameters, cells: np.ndarray, masks: np.ndarray, extra: int = 0) -> np.ndarray:
     """Slabs as rows of data then mask cells, with room for ``extra`` rows below."""
-    slabs, rows = cells.shape[0], 1 << p.row_bits
-    out = np.zeros((slabs * rows + extra, 1 << p.log_columns), np.uint64)
-    for slab in range(slabs):
-        part = out[slab * rows : (slab + 1) * rows]
-        part[:, : p.data_columns] = field.to_field(cells[slab].reshape(-1, rows).T)
-        part[:, p.data_columns :] = masks[slab]
+    slabs = Slabs(p, cells, masks)
+    out = np.zeros((slabs.rows + extra, 1 << p.log_columns), np.uint64)
+    slabs.fill(0, out[: slabs.rows])
     return out
 
 
@@ -170,8 +169,8 @@ def prove_subject(
         channel,
         plan,
         claims,
-        np.concatenate([*(held.cells for held in weights), cells]),
-        np.concatenate([*(held.masks.cells for held in weights), masks]),
+        [slab for part in (*(held.cells for held in weights), cells) for slab in part],
+        [slab for part in (*(held.masks.cells for held in weights), masks) for slab in part],
         uniform,
     )
     opening_verifier.verify_masked(replay, plan, claims)

@@ -8,6 +8,8 @@ import numpy as np
 
 from .field import P
 
+CHUNK = 1 << 18
+
 
 class Randomness:
     """Uniform field elements, drawn fresh at every call and never derived from anything else."""
@@ -20,8 +22,13 @@ class Randomness:
         out = np.zeros(shape, np.uint64)
         if self.hiding:
             flat = out.reshape(-1)
-            missing = np.arange(flat.size)
-            while missing.size:
-                flat[missing] = np.frombuffer(os.urandom(8 * missing.size), np.uint64)
-                missing = missing[flat[missing] >= np.uint64(P)]
+            for start in range(0, flat.size, CHUNK):
+                _draw(flat[start : start + CHUNK])
         return out
+
+
+def _draw(out: np.ndarray) -> None:
+    missing = np.arange(out.size)
+    while missing.size:
+        out[missing] = np.frombuffer(os.urandom(8 * missing.size), np.uint64)
+        missing = missing[out[missing] >= np.uint64(P)]

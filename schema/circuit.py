@@ -31,6 +31,8 @@ from typing import Literal
 import numpy as np
 
 PRIME = 2**64 - 2**32 + 1
+# Longer than any axis of a real model; some steps take time and memory in proportion.
+LONGEST_AXIS = 1 << 20
 TOKENS = "tokens"
 GENERATED = "generated"
 
@@ -289,10 +291,18 @@ class Circuit:
             names = [item.name for item in items]
             if len(set(names)) != len(names):
                 raise CircuitError(f"two parts of kind {what} share a name")
+        if not 0 < self.max_tokens <= LONGEST_AXIS:
+            raise CircuitError(f"{self.max_tokens} tokens at most")
+        for axis in self.axes:
+            fits = isinstance(axis.size, int) and 0 < axis.size <= LONGEST_AXIS
+            if not fits and axis.size not in (TOKENS, GENERATED):
+                raise CircuitError(f"axis {axis.name}: size {axis.size}")
         for column in self.columns:
             for name in column.axes:
                 if name not in self.axis:
                     raise CircuitError(f"column {column.name}: unknown axis {name}")
+                if column.home == "param" and isinstance(self.axis[name].size, str):
+                    raise CircuitError(f"column {column.name}: weights over axis {name}")
             if not -(PRIME // 2) < column.low <= column.high < PRIME // 2:
                 raise CircuitError(f"column {column.name}: range [{column.low}, {column.high}]")
             if column.home == "public":
@@ -355,6 +365,8 @@ class Circuit:
         if column.kind == "mask":
             if sizes[1:] != (TOKENS, TOKENS) or sizes[:1] != (len(column.windows),):
                 raise CircuitError(f"column {column.name}: a mask over other axes")
+            if min(column.windows, default=0) < 0:
+                raise CircuitError(f"column {column.name}: windows {column.windows}")
         elif column.kind == "below-next":
             if len(sizes) != 2 or sizes[0] != GENERATED or not isinstance(sizes[1], int):
                 raise CircuitError(f"column {column.name}: below-next over other axes")
@@ -387,6 +399,9 @@ class Circuit:
             for index, source in zip(term.indices, column.axes, strict=True):
                 self._check_index(relation, expr, term, index, source)
             read = [index.axis for index in term.indices]
+            if sum(read.count(axis) > 1 for axis in {*read} - {""}) > 1:
+                # Each such axis is enumerated, two of them pair by pair.
+                raise CircuitError(f"relation {relation}: {term.column} reads two axes twice")
             if any(i.kind in ("before", "rotate") and read.count(i.axis) > 1 for i in term.indices):
                 raise CircuitError(
                     f"relation {relation}: {term.column} reads an axis by {read} at once, one of them "

@@ -11,6 +11,7 @@ circuit: decoding re-encodes and compares, so that equal digests mean equal circ
 from __future__ import annotations
 
 import hashlib
+import math
 import types
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
@@ -25,12 +26,16 @@ from .program import Program
 
 VERSION = 2
 WIDTHS = ("|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8")
-LARGEST_ARRAY = 1 << 28
+# Of all arrays together: a progression of any length takes a few bytes.
+MOST_CELLS = 1 << 26
+MOST_AXES = 16
 
 
 def encode_circuit(circuit: Circuit) -> bytes:
     """The canonical bytes of ``circuit``; `CircuitError` where it does not fit the format."""
     tables = {table.name for table in circuit.tables}
+    if sum(np.asarray(array).size for array in circuit.data.values()) > MOST_CELLS:
+        raise CircuitError(f"more than {MOST_CELLS} cells in tables and public columns")
     data = [
         [name, _pack_array(np.asarray(circuit.data[name]), name in tables)]
         for name in sorted(circuit.data)
@@ -43,8 +48,12 @@ def decode_circuit(raw: bytes) -> Circuit:
     *values, data = _load("circuit", raw, len(_names(Circuit)) + 1)
     hints = _hints(Circuit)
     parts = [_unpack(hints[n], v, n) for n, v in zip(_names(Circuit), values, strict=True)]
-    arrays = _pairs(data, "data")
-    circuit = Circuit(*parts, data={name: _unpack_array(a, name) for name, a in arrays})
+    arrays: dict[str, np.ndarray] = {}
+    left = MOST_CELLS
+    for name, value in _pairs(data, "data"):
+        arrays[name] = _unpack_array(value, name, left)
+        left -= arrays[name].size
+    circuit = Circuit(*parts, data=arrays)
     circuit.check()
     if circuit.home("renewed"):
         raise CircuitError("a model's circuit has no renewed columns")
@@ -160,7 +169,8 @@ def _pairs(value: Any, where: str) -> list[list[Any]]:
 
 
 def _pack_array(array: np.ndarray, table: bool) -> list[Any]:
-    if not np.issubdtype(array.dtype, np.signedinteger) or array.size == 0:
+    fits = array.size and 0 < array.ndim <= MOST_AXES
+    if not np.issubdtype(array.dtype, np.signedinteger) or not fits:
         raise CircuitError(f"array of type {array.dtype} and shape {array.shape}")
     parts = array.T if table else [array]
     return [list(array.shape), [_pack_part(np.ravel(part).astype(np.int64)) for part in parts]]
@@ -178,12 +188,15 @@ def _pack_part(values: np.ndarray) -> list[Any]:
     raise AssertionError("every int64 fits the last width")
 
 
-def _unpack_array(value: Any, name: str) -> np.ndarray:
+def _unpack_array(value: Any, name: str, most: int) -> np.ndarray:
+    """An array of at most so many cells."""
     shape, parts = value if isinstance(value, list) and len(value) == 2 else (None, None)
     sizes = _unpack(tuple[int, ...], shape, name)
-    count = int(np.prod([max(0, size) for size in sizes], dtype=object))
-    if not isinstance(parts, list) or not parts or not 0 < count <= LARGEST_ARRAY:
+    if not 0 < len(sizes) <= MOST_AXES or not isinstance(parts, list) or not parts:
         raise CircuitError(f"{name}: malformed")
+    count = math.prod(max(0, size) for size in sizes)
+    if not 0 < count <= most:
+        raise CircuitError(f"{name}: no cells, or more than {MOST_CELLS} in all arrays")
     if count % len(parts) or (len(parts) > 1 and sizes[-1] != len(parts)):
         raise CircuitError(f"{name}: malformed")
     columns = [_unpack_part(part, count // len(parts), name) for part in parts]

@@ -235,6 +235,7 @@ def prove(
     """Generate text and prove that the model said it."""
     from ..runtime import files
     from ..runtime.answer import Privacy
+    from ..runtime.budget import files_beside
     from ..runtime.keys import load_artifact
 
     privacy = Privacy(
@@ -249,9 +250,10 @@ def prove(
     carried = _hexadecimal(nonce)
     secret = secret or output.with_name(f"{output.name}.secret")
     written = [output, secret] if privacy.items else [output]
+    kept = {path.resolve() for path in (model, *files_beside(model))}
     for path in written:
-        if path.resolve() == model.resolve():
-            raise UserError(f"{path}: the proof can not take the place of the model")
+        if path.resolve() in kept:
+            raise UserError(f"{path}: the proof can not take the place of the model or its count")
         files.require_writable(path)
     if privacy.items and output.resolve() == secret.resolve():
         raise UserError(f"{output}: the proof and its secret can not be the same file")
@@ -269,7 +271,7 @@ def prove(
         if not (quiet and as_json):
             print(console.printable(text), end="", flush=True, file=text_to)
 
-    if hiding is False and (artifact.key.private or privacy.items):
+    if answer.hides(artifact, privacy, hiding) != answer.hides(artifact, privacy):
         console.warn("this proof will show something of what is private: keep it to yourself")
     start = time.perf_counter()
     tokens, generated = answer.generate(artifact, prompt, max_new_tokens, stream, privacy)
@@ -328,11 +330,16 @@ def prove(
     )
 
 
-def _hexadecimal(text: str) -> bytes:
+def _hexadecimal(nonce: str) -> bytes:
+    from ..runtime.protocol.statement import MOST_NONCE
+
     try:
-        return bytes.fromhex(text)
+        found = bytes.fromhex(nonce)
     except ValueError:
-        raise UserError(f"--nonce {text}: not hexadecimal (an even number of 0-9, a-f)") from None
+        raise UserError(f"--nonce {nonce}: not hexadecimal (an even number of 0-9, a-f)") from None
+    if len(found) > MOST_NONCE:
+        raise UserError(f"--nonce {nonce}: longer than {MOST_NONCE} bytes")
+    return found
 
 
 def _visibility(private: bool, statement: Statement) -> dict[str, str]:
@@ -477,9 +484,8 @@ def verify(
         verified = check(model, content)
         statement = verified.statement
         if wanted is not None and statement.nonce != wanted:
-            raise InvalidProof(
-                f"the proof carries the nonce {statement.nonce.hex() or 'of no bytes'}"
-            )
+            carried = f"the nonce {statement.nonce.hex()}" if statement.nonce else "no nonce"
+            raise InvalidProof(f"the proof carries {carried}, not {wanted.hex() or 'none'}")
         shown = {
             what: disclosure.tokens(statement, what, found, model.parameters)
             for what, found in opened.items()
@@ -562,6 +568,29 @@ def security(
         "Soundness terms, in bits", {name: f"{value:.2f}" for name, value in bits.items()}
     )
     console.table("Altogether", {name: console.value(found) for name, found in report.items()})
+
+
+@command
+def bench(
+    model: Annotated[str, typer.Argument(help="gemma3-270m or gemma3-1b.")],
+    tokens: Annotated[int, typer.Option(help="Tokens of one proof, prompt and output.")],
+    generated: Annotated[int, typer.Option(help="How many of them are generated.")] = 1,
+    cache: Annotated[
+        Path | None,
+        typer.Option(help="Where models are kept. [default: ~/.cache/zklemma]"),
+    ] = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Measure compile, prove and verify on random weights in a real model's shape."""
+    from .bench import bench, default_cache, rows
+
+    report = bench(model, tokens, generated, cache or default_cache(), quiet)
+    if as_json:
+        return _emit(report)
+    host = report["machine"]
+    title = f"{model}, {tokens} tokens, {generated} generated, {host['cpu']}, {host['cores']} cores"
+    console.table(title, rows(report))
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

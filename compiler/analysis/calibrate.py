@@ -1,7 +1,7 @@
 """Calibration: what magnitudes the model's values take, recorded on the operations of `nn`.
 
-A raised `nn` module is evaluated in fp32 on sequences of tokens, and every operation gets
-discardable attributes, in real units:
+A raised `nn` module is evaluated in fp32 on sequences of tokens, and every operation but the output
+layer, whose numbers follow from its weights, gets discardable attributes, in real units:
 
     quant.range     max |value| of the result; of a parameter max |weight|
     quant.squares   of a norm: least and largest sum over a row of x^2, plus n * eps
@@ -24,8 +24,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from xdsl.dialects.builtin import DenseArrayBase, FloatAttr, ModuleOp, f64, i64
-from xdsl.dialects.func import FuncOp, ReturnOp
-from xdsl.ir import Operation, SSAValue
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import Operation
 
 from ...dialects import nn
 from ...errors import UserError
@@ -38,6 +38,11 @@ GAIN = "quant.gain"
 ROW_NORM = "quant.row_norm"
 ROWS = "quant.rows"
 COLUMNS = "quant.columns"
+
+# Positions evaluated at a time: enough to use each weight well while it is in cache.
+BATCH = 1 << 10
+# Weights looked at in double precision at a time.
+CHUNK = 1 << 22
 
 
 def calibrate(
@@ -55,16 +60,17 @@ def calibrate(
     weights = {
         op.param_name: tensor(op.param_name) for op in module.walk() if isinstance(op, nn.ParamOp)
     }
-    record = _Record()
-    empty = True
-    for sequence in sequences:
-        ids = np.zeros(length, np.int64)
-        ids[: len(sequence)] = sequence
-        evaluate(module, ids, weights.__getitem__, observe=record.observe)
-        record.values.clear()
-        empty = False
-    if empty:
+    padded = [[*sequence, *[0] * (length - len(sequence))] for sequence in sequences]
+    if not padded:
         raise UserError("calibration needs at least one sequence of tokens")
+    output = logits_op(module)
+    record = _Record()
+    step = max(1, BATCH // length)
+    for start in range(0, len(padded), step):
+        ids = np.array(padded[start : start + step], np.int64)
+        evaluate(
+            module, ids, weights.__getitem__, observe=record.observe, wanted=output.operands[0]
+        )
     ops = [op for op in module.walk() if op.results]
     plan = equalize(ops, record.largest, weights) if equalized else Equalization()
     for op in ops:
@@ -109,6 +115,15 @@ def main_function(module: ModuleOp) -> FuncOp:
     return functions[0]
 
 
+def logits_op(module: ModuleOp) -> Operation:
+    """The operation whose result a module's function returns."""
+    end = main_function(module).body.block.last_op
+    output = None if end is None or not end.operands else end.operands[0].owner
+    if not isinstance(output, Operation):
+        raise UserError("the function does not return its logits")
+    return output
+
+
 def range_of(op: Operation, name: str = RANGE) -> float:
     """A recorded number; `UserError` where calibration did not leave one."""
     attribute = op.attributes.get(name)
@@ -131,23 +146,23 @@ class _Record:
     """Largest magnitudes (channel by channel) and sums of squares seen so far."""
 
     def __init__(self) -> None:
-        self.values: dict[SSAValue, np.ndarray] = {}
         self.largest: dict[Operation, np.ndarray] = {}
         self.squares: dict[nn.RMSNormOp, tuple[float, float]] = {}
 
     def observe(self, op: Operation, value: np.ndarray) -> None:
-        if isinstance(op, nn.TokensOp | nn.ParamOp | ReturnOp):
+        if isinstance(op, nn.TokensOp | nn.ParamOp):
             return
-        self.values[op.results[0]] = value
         largest = np.abs(value).max(axis=tuple(range(value.ndim - 1))).astype(np.float64)
         if not np.all(np.isfinite(largest)):
             raise UserError(f"{nn.module_path(op) or op.name}: {op.name} is not finite in fp32")
         self.largest[op] = np.maximum(largest, self.largest.get(op, 0.0))
-        if isinstance(op, nn.RMSNormOp):
-            x = self.values[op.x].astype(np.float64)
-            sums = np.sum(x * x, axis=-1) + op.eps.value.data * x.shape[-1]
-            least, most = self.squares.get(op, (math.inf, 0.0))
-            self.squares[op] = min(least, float(sums.min())), max(most, float(sums.max()))
+        norms = {use.operation for use in op.results[0].uses if use.index == 0}
+        for norm in norms:
+            if isinstance(norm, nn.RMSNormOp):
+                x = value.astype(np.float64)
+                sums = np.sum(x * x, axis=-1) + norm.eps.value.data * x.shape[-1]
+                least, most = self.squares.get(norm, (math.inf, 0.0))
+                self.squares[norm] = min(least, float(sums.min())), max(most, float(sums.max()))
 
 
 def _write(op: Operation, name: str, value: float) -> None:
@@ -155,10 +170,17 @@ def _write(op: Operation, name: str, value: float) -> None:
 
 
 def _write_param(op: nn.ParamOp, weight: np.ndarray, plan: Equalization) -> None:
-    scaled = weight.astype(np.float64) * plan.scale(op)
-    _write(op, RANGE, np.max(np.abs(scaled)))
-    if scaled.ndim == 2:
-        _write(op, ROW_NORM, np.max(np.linalg.norm(scaled, axis=1)))
+    scale = np.broadcast_to(plan.scale(op), weight.shape)
+    rows = max(1, CHUNK // weight[0].size)
+    largest = longest = 0.0
+    for start in range(0, len(weight), rows):
+        part = weight[start : start + rows].astype(np.float64) * scale[start : start + rows]
+        largest = max(largest, float(np.max(np.abs(part))))
+        if part.ndim == 2:
+            longest = max(longest, float(np.max(np.linalg.norm(part, axis=1))))
+    _write(op, RANGE, largest)
+    if weight.ndim == 2:
+        _write(op, ROW_NORM, longest)
     for name, exponents in ((ROWS, plan.rows.get(op)), (COLUMNS, plan.columns.get(op))):
         if exponents is not None and np.any(exponents):
             op.attributes[name] = DenseArrayBase.from_list(i64, exponents.tolist())

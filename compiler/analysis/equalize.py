@@ -101,8 +101,8 @@ def _balance(
 ) -> np.ndarray:
     columns = np.zeros(len(largest))
     for param in consumers:
-        magnitude = np.abs(weights[param.param_name].astype(np.float64))
-        columns = np.maximum(columns, magnitude.max(axis=0) / (magnitude.max() or 1.0))
+        magnitude = np.abs(weights[param.param_name]).max(axis=0).astype(np.float64)
+        columns = np.maximum(columns, magnitude / (magnitude.max() or 1.0))
     usable = (largest > 0) & (columns > 0)
     if not usable.any():
         return np.zeros(len(largest), np.int64)

@@ -73,7 +73,12 @@ class Checkpoint:
     def tensor(self, name: str) -> np.ndarray:
         """The weight as a C-contiguous fp32 array; NaN or infinity is an error."""
         name = self.canonical(name)
-        return np.concatenate(list(self._chunks(name))).reshape(self.shapes[name])
+        out = np.empty(self.shapes[name], np.float32)
+        start = 0
+        for chunk in self._chunks(name):
+            out[start : start + len(chunk)] = chunk
+            start += len(chunk)
+        return out
 
     def sha256(self, name: str) -> str:
         """The SHA-256 of the weight's fp32 little-endian row-major bytes, as hexadecimal digits."""

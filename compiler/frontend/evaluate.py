@@ -1,8 +1,9 @@
 """Reference evaluation of the `nn` dialect, both strata, with numpy through xDSL's interpreter.
 
 Written from the definitions in the dialect, not from PyTorch, so that the two check each other.
-Every tensor is a numpy array of its static shape, floating ones in the chosen precision. It is an
-oracle for small models: nothing is freed before the end and there is no cache.
+Every tensor is a numpy array of its static shape, floating ones in the chosen precision; a raised
+module takes a batch of token sequences as well, and then every tensor has one more axis in front. A
+value is freed after its last use.
 
 Errors: `UserError` for token ids that do not fit the module.
 """
@@ -10,15 +11,15 @@ Errors: `UserError` for token ids that do not fit the module.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import DTypeLike
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.dialects.func import FuncOp
+from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.interpreter import Interpreter, InterpreterFunctions, PythonValues, impl, register_impls
-from xdsl.interpreters.func import FuncFunctions
-from xdsl.ir import Operation
+from xdsl.ir import Operation, SSAValue
 
 from ...dialects import nn
 from ...errors import UserError
@@ -34,28 +35,34 @@ def evaluate(
     weights: Weights,
     dtype: DTypeLike = np.float32,
     observe: Observer | None = None,
+    wanted: SSAValue | None = None,
 ) -> Array:
     """The logits of the module's function for the token ids, in the shape the function declares.
 
     `weights` gives the tensor of a parameter name (`Checkpoint.tensor`); `observe` is called with
-    each operation and its value, in program order.
+    each operation and its value, in program order. With `wanted` that value ends the evaluation.
     """
     (function,) = (op for op in module.ops if isinstance(op, FuncOp))
-    listeners = (_Observer(observe),) if observe else ()
-    interpreter = Interpreter(module, listeners=listeners)
-    interpreter.register_implementations(FuncFunctions())
+    interpreter = Interpreter(module)
     interpreter.register_implementations(NNFunctions(np.asarray(tokens), weights, dtype))
-    (logits,) = interpreter.call_op(function)
-    return logits
-
-
-class _Observer(Interpreter.Listener):
-    def __init__(self, observe: Observer):
-        self.observe = observe
-
-    def did_interpret_op(self, op: Operation, results: PythonValues) -> None:
-        for result in results:
-            self.observe(op, result)
+    ops = list(function.body.block.ops)
+    left = Counter(operand for op in ops for operand in op.operands)
+    values: dict[SSAValue, Array] = {}
+    for op in ops:
+        inputs = tuple(values[operand] for operand in op.operands)
+        if isinstance(op, ReturnOp):
+            return inputs[0]
+        for operand in op.operands:
+            left[operand] -= 1
+            if not left[operand]:
+                del values[operand]
+        for result, value in zip(op.results, interpreter.run_op(op, inputs), strict=True):
+            values[result] = value
+            if observe:
+                observe(op, value)
+            if result is wanted:
+                return value
+    raise UserError("the function does not return its logits")
 
 
 def visible(tokens: int, window: int | None) -> Array:
@@ -76,8 +83,8 @@ def softmax(x: Array) -> Array:
 
 
 def _repeat(kv: Array, heads: int) -> Array:
-    """(KV, T, D) -> (H, T, D): head h gets key/value head h // (H / KV)."""
-    return np.repeat(kv, heads // kv.shape[0], axis=0)
+    """(.., KV, T, D) -> (.., H, T, D): head h gets key/value head h // (H / KV)."""
+    return np.repeat(kv, heads // kv.shape[-3], axis=-3)
 
 
 def _window(op: nn.MaskedSoftmaxOp | nn.CausalMaskOp) -> int | None:
@@ -99,6 +106,8 @@ class NNFunctions(InterpreterFunctions):
     @impl(nn.TokensOp)
     def tokens_(self, _: Interpreter, op: nn.TokensOp, args: PythonValues) -> PythonValues:
         shape = nn.shape_of(op.result)
+        if self.tokens.ndim == 2 and self.tokens.shape[1:] == shape:
+            return (self.tokens,)
         if self.tokens.size != math.prod(shape):
             raise UserError(f"the module takes {math.prod(shape)} tokens, got {self.tokens.size}")
         return (self.tokens.reshape(shape),)
@@ -120,7 +129,7 @@ class NNFunctions(InterpreterFunctions):
     @impl(nn.LinearOp)
     def linear(self, _: Interpreter, op: nn.LinearOp, args: PythonValues) -> PythonValues:
         x, w = args
-        return (x @ w.T,)
+        return ((x.reshape(-1, x.shape[-1]) @ w.T).reshape(*x.shape[:-1], -1),)
 
     @impl(nn.AddOp)
     def add(self, _: Interpreter, op: nn.AddOp, args: PythonValues) -> PythonValues:
@@ -133,7 +142,7 @@ class NNFunctions(InterpreterFunctions):
     @impl(nn.GeluTanhOp)
     def gelu_tanh(self, _: Interpreter, op: nn.GeluTanhOp, args: PythonValues) -> PythonValues:
         (x,) = args
-        inner = self.real(math.sqrt(2 / math.pi)) * (x + self.real(0.044715) * x**3)
+        inner = self.real(math.sqrt(2 / math.pi)) * (x + self.real(0.044715) * x * x * x)
         return (x / 2 * (1 + np.tanh(inner)),)
 
     @impl(nn.RMSNormOp)
@@ -145,19 +154,20 @@ class NNFunctions(InterpreterFunctions):
     @impl(nn.SplitHeadsOp)
     def split_heads(self, _: Interpreter, op: nn.SplitHeadsOp, args: PythonValues) -> PythonValues:
         (x,) = args
-        return (x.reshape(len(x), op.heads.value.data, -1).transpose(1, 0, 2),)
+        return (x.reshape(*x.shape[:-1], op.heads.value.data, -1).swapaxes(-3, -2),)
 
     @impl(nn.MergeHeadsOp)
     def merge_heads(self, _: Interpreter, op: nn.MergeHeadsOp, args: PythonValues) -> PythonValues:
         (x,) = args
-        return (x.transpose(1, 0, 2).reshape(x.shape[1], -1),)
+        x = x.swapaxes(-3, -2)
+        return (x.reshape(*x.shape[:-2], -1),)
 
     @impl(nn.RopeOp)
     def rope(self, _: Interpreter, op: nn.RopeOp, args: PythonValues) -> PythonValues:
         (x,) = args
-        half = x.shape[2] // 2
+        half = x.shape[-1] // 2
         frequencies = rope_frequencies(half, op.theta.value.data, op.factor.value.data)
-        angles = np.outer(np.arange(x.shape[1]), frequencies)
+        angles = np.outer(np.arange(x.shape[-2]), frequencies)
         cos, sin = self.real(np.cos(angles)), self.real(np.sin(angles))
         low, high = x[..., :half], x[..., half:]
         return (np.concatenate([low * cos - high * sin, high * cos + low * sin], axis=-1),)
@@ -165,19 +175,20 @@ class NNFunctions(InterpreterFunctions):
     @impl(nn.ScoresOp)
     def scores(self, _: Interpreter, op: nn.ScoresOp, args: PythonValues) -> PythonValues:
         q, k = args
-        return (self.real(op.scale.value.data) * (q @ _repeat(k, len(q)).transpose(0, 2, 1)),)
+        keys = _repeat(k, q.shape[-3])
+        return (self.real(op.scale.value.data) * (q @ keys.swapaxes(-1, -2)),)
 
     @impl(nn.MaskedSoftmaxOp)
     def masked_softmax(
         self, _: Interpreter, op: nn.MaskedSoftmaxOp, args: PythonValues
     ) -> PythonValues:
         (scores,) = args
-        return (softmax(np.where(visible(scores.shape[1], _window(op)), scores, -np.inf)),)
+        return (softmax(np.where(visible(scores.shape[-1], _window(op)), scores, -np.inf)),)
 
     @impl(nn.AttendOp)
     def attend(self, _: Interpreter, op: nn.AttendOp, args: PythonValues) -> PythonValues:
         p, v = args
-        return (p @ _repeat(v, len(p)),)
+        return (p @ _repeat(v, p.shape[-3]),)
 
     @impl(nn.ConstantOp)
     def constant(self, _: Interpreter, op: nn.ConstantOp, args: PythonValues) -> PythonValues:

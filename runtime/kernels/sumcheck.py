@@ -158,23 +158,6 @@ def _eq_step(table, size, r, lo, hi):
         low1[i] = sub(u1, v1)
 
 
-@njit(cache=True, nogil=True)
-def _fraction_layer(p, q, p_out, q_out, lo, hi):
-    half = p_out[0].size
-    pl0, pl1, ql0, ql1 = p[0][lo:hi], p[1][lo:hi], q[0][lo:hi], q[1][lo:hi]
-    ph0, ph1 = p[0][half + lo : half + hi], p[1][half + lo : half + hi]
-    qh0, qh1 = q[0][half + lo : half + hi], q[1][half + lo : half + hi]
-    po0, po1, qo0, qo1 = p_out[0][lo:hi], p_out[1][lo:hi], q_out[0][lo:hi], q_out[1][lo:hi]
-    for i in range(hi - lo):
-        x0, x1 = kmul(pl0[i], pl1[i], qh0[i], qh1[i])
-        y0, y1 = kmul(ph0[i], ph1[i], ql0[i], ql1[i])
-        z0, z1 = kmul(ql0[i], ql1[i], qh0[i], qh1[i])
-        po0[i] = add(x0, y0)
-        po1[i] = add(x1, y1)
-        qo0[i] = z0
-        qo1[i] = z1
-
-
 @njit(inline="always")
 def _cross(p00, p01, p10, p11, q00, q01, q10, q11, w0, w1):
     """w (p0 q1 + p1 q0)."""
@@ -291,15 +274,6 @@ def eq_table(point: Array) -> Array:
         r = operand(point[:, variables - 1 - i])
         chunks(lambda lo, hi, i=i, r=r: _eq_step(table, 1 << i, r, lo, hi), 1 << i, GRAIN)
     return table
-
-
-def fraction_layer(p: Array, q: Array) -> tuple[Array, Array]:
-    """Sums p_lo/q_lo + p_hi/q_hi of the halves of p, q (2, n), as unreduced fractions (2, n/2)."""
-    half = _half(p, q)
-    out = np.empty((2, 2, half), np.uint64)
-    sides = rows(p), rows(q), (out[0, 0], out[0, 1]), (out[1, 0], out[1, 1])
-    chunks(lambda lo, hi: _fraction_layer(*sides, lo, hi), half, GRAIN)
-    return out[0], out[1]
 
 
 def logup_round(eq: Array, p0: Array, p1: Array, q0: Array, q1: Array, lam: Array) -> Array:

@@ -157,8 +157,10 @@ class _Sumcheck:
             table[:, : values.shape[1]] = values
         while len(self.bound) < len(self.point):
             eq = eq_table(as_array(self.point[len(self.bound) + 1 :]))
+            p0, p1, q0, q1 = tables
             # The multiple of q0 q1 is in p0 already.
-            at0, at1, at2 = (Ext.of(g) for g in logup_round(eq, *tables, as_pair(Ext.ZERO)))
+            found = logup_round(eq, p0, p1, q0, q1, as_pair(Ext.ZERO))
+            at0, at1, at2 = (Ext.of(g) for g in found)
             r = self._round(at0, at1, (at2 - 2 * at1 + at0) / 2)
             tables = fold_many(tables, as_pair(r))
         p0, p1, q0, q1 = (Ext.of(table[:, 0]) for table in tables)

@@ -6,6 +6,8 @@ cells that it covers gives its inner products with every row, and the row rounds
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from .. import field
@@ -15,7 +17,7 @@ from ..kernels.contract import contract, fold_rows
 from ..kernels.powers import add_powers
 from ..kernels.sumcheck import eq_table, fold, inner_round
 from ..kernels.tensor import add_scaled
-from .codeword import Codeword
+from .codeword import Codeword, Committed
 from .forms import Form
 from .logup_verifier import Claim
 from .merkle import SALT_WORDS
@@ -29,11 +31,11 @@ def prove_masked(
     channel: ProverChannel,
     plan: Plan,
     claims: list[Claim],
-    cells: np.ndarray,
-    masks: np.ndarray,
+    cells: Sequence[np.ndarray],
+    masks: Sequence[np.ndarray],
     uniform: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Parts 1 and 2. ``cells`` (slabs, cells) are all committed integers, ``masks`` (slabs, rows, columns)
+    """Parts 1 and 2. ``cells`` are all committed integers, slab by slab, ``masks`` (rows, columns) of each
     the mask cells, ``uniform`` (2, columns) the row R. Returns f' and its form, each (2, columns)."""
     p = plan.parameters
     _, forms = combined_forms(plan, claims, channel.challenge())
@@ -57,7 +59,7 @@ def prove_masked(
     for slab, integers in enumerate(cells):
         grid = integers.reshape(1, p.data_columns, rows).swapaxes(1, 2)
         folded[:, slab, : p.data_columns] = contract(np.ascontiguousarray(grid), weights)[:, 0]
-        if masks.any():
+        if masks[slab].any():
             folded[:, slab, p.data_columns :] = fold_rows(masks[slab], weights)
     for n, form in enumerate(forms):
         start = form.start >> p.row_bits
@@ -79,7 +81,7 @@ def prove_clear(
     plan: Plan,
     f: np.ndarray,
     g: np.ndarray,
-    trees: list[Codeword],
+    trees: Sequence[Committed],
 ) -> None:
     """Part 3: open f' against its form; ``trees`` are all commitments, the witness's last."""
     p = plan.parameters
@@ -156,7 +158,7 @@ def _positions(channel: ProverChannel, count: int, bits: int, log_code: int) -> 
     return channel.transcript.positions(count, 1 << log_code)
 
 
-def _open(channel: ProverChannel, code: Codeword, positions: list[int]) -> None:
+def _open(channel: ProverChannel, code: Committed, positions: list[int]) -> None:
     channel.raw("columns", code.open(positions))
 
 

@@ -15,6 +15,10 @@ ROW_BITS = 5
 SEND_BITS = 9
 # Groups of at most 2^22 leaves keep the lookup identity at 2^-106.
 GROUP_BITS = 22
+# Mask cells of long rows: enough for about a thousand proofs.
+LOG_MASKS = 17
+# How much longer than the shortest codewords may be to make a proof smaller.
+MOST_WORK = 1.15
 # More than any prover should have to do.
 MOST_GRIND = 32
 
@@ -49,8 +53,9 @@ class Level:
 class Parameters:
     """What prover and verifier must agree on beyond the circuit; all of it is part of the key.
 
-    Committed vectors are slabs of 2^``row_bits`` rows by 2^``log_columns`` columns, three quarters of
-    which hold data and the last quarter mask cells. ``log_code`` is the log2 of the codeword length.
+    Committed vectors are slabs of 2^``row_bits`` rows by 2^``log_columns`` columns, of which the last
+    quarter, at most 2^``LOG_MASKS``, are mask cells, the others data. ``log_code`` is the log2 of the
+    codeword length.
     ``levels`` are the steps of the recursion after the first; ``pads_log_code`` and ``pads_queries``
     belong to the commitment to the pads. ``hiding`` is 1 if the weights are committed with random mask
     cells and salts; only then can a proof hide anything.
@@ -70,12 +75,12 @@ class Parameters:
 
     @property
     def data_columns(self) -> int:
-        return 3 << (self.log_columns - 2)
+        return (1 << self.log_columns) - self.mask_columns
 
     @property
     def mask_columns(self) -> int:
         """Mask cells of each row: how many distinct columns may ever be opened."""
-        return (1 << self.log_columns) - self.data_columns
+        return 1 << min(self.log_columns - 2, LOG_MASKS)
 
     @property
     def masks_suffice(self) -> bool:
@@ -94,15 +99,18 @@ class Parameters:
         """Raise ValueError unless ``items`` is what `to_list` gives for parameters that make sense."""
         try:
             values = dict(zip((f.name for f in fields(Parameters)), items, strict=True))
-            levels = tuple(Level(*level) for level in values["levels"])
-            found = Parameters(**{**values, "levels": levels})
-            numbers = [*astuple(found)[:5], *(x for v in levels for x in astuple(v))]
-            numbers += astuple(found)[6:]
+            rows = values.pop("levels")
+            levels = tuple(Level(*row) for row in rows)
+            found = Parameters(**values, levels=levels)
+            numbers = [*values.values(), *(x for row in rows for x in row)]
         except (TypeError, ValueError) as error:
             raise ValueError("malformed parameters") from error
+        lists = all(type(x) is list for x in (items, rows, *rows))
+        if not lists or not all(type(x) is int for x in numbers):
+            raise ValueError("malformed parameters")
         steps = [(found.queries, found.grind), *((v.queries, v.grind) for v in levels)]
         fits = (
-            all(type(x) is int and 0 <= x < 1 << 20 for x in numbers)
+            all(0 <= x < 1 << 20 for x in numbers)
             and 2 <= found.log_columns < found.log_code <= 32
             and found.row_bits <= 16
             and all(q >= 1 and grind <= MOST_GRIND for q, grind in steps)
@@ -125,21 +133,21 @@ class Parameters:
 
 def choose(weights: int, witness: int, pads: int, hiding: bool) -> Parameters:
     """Parameters for about that many committed weight and witness cells and pads: the smallest
-    predicted proof among those that pad the cells by at most a quarter and, if weights are hidden,
-    have mask cells for a number of proofs."""
+    predicted proof among those with about the shortest codewords in all and, if weights are hidden,
+    with mask cells for a number of proofs."""
     options = []
     # 2^10 columns have more mask cells than queries, 2^14 serve thirty proofs.
     for log_columns in range(14 if hiding else 10, 24):
         found = with_columns(log_columns, pads, hiding)
         slabs = sum(max(1, -(-cells // found.slab_cells)) for cells in (weights, witness))
-        padded = max(1.25, slabs * found.slab_cells / (weights + witness))
         size = found.queries * ((slabs << ROW_BITS) * 8 + 64 * max(1, found.log_code - 6))
         for level in found.levels:
             size += level.queries * ((16 << level.fold) + 32 * max(1, level.log_code - 6))
         last = found.levels[-1]
         size += 16 << (last.log_cells - last.fold)
-        options.append((padded, size, found))
-    return min(options, key=lambda option: option[:2])[2]
+        options.append((slabs << found.log_code, size, found))
+    limit = MOST_WORK * min(work for work, _, _ in options)
+    return min((o for o in options if o[0] <= limit), key=lambda option: option[1])[2]
 
 
 def with_columns(log_columns: int, pads: int, hiding: bool = False) -> Parameters:

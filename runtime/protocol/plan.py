@@ -7,16 +7,21 @@ lookup too, of (index, value) among the rows (i, source[i]).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
+from ...errors import UserError
 from ...schema.circuit import Circuit, Einsum, Expr, Home, Lookup, Product, Shape
 from ...schema.layout import Piece, pieces
 from .parameters import Parameters
 from .weights import bits_of
 
 EINSUM_DEGREE = 4
+# Far more than proofs that anyone would make take; planning must end for every key.
+MOST_BLOCKS = 1 << 15
+MOST_PARTS = 1 << 12
 
 
 @dataclass(frozen=True)
@@ -98,12 +103,10 @@ def place(
     larger than a slab is halved along its first axes until it fits.
     """
     limit = capacity.bit_length() - 1
-    found = [
-        (name, part)
-        for name, sizes in tensors
-        for piece in pieces(sizes)
-        for part in _halved(piece, limit)
-    ]
+    found: list[tuple[str, Piece]] = []
+    for name, sizes in tensors:
+        found += [(name, part) for part in cut_up(sizes, limit)]
+        require_few(len(found), MOST_BLOCKS)
     found.sort(key=lambda item: -max(least, item[1].log_size))
     filled: list[int] = []
     out: dict[str, list[Placed]] = {}
@@ -114,11 +117,25 @@ def place(
         if slab is None:
             slab = len(filled)
             filled.append(0)
+            require_few(len(filled), MOST_PARTS)
         out.setdefault(name, []).append(Placed(piece, slab, filled[slab]))
         filled[slab] += size
         while first < len(filled) and filled[first] == capacity:
             first += 1
     return out, max(1, len(filled))
+
+
+def require_few(count: int, most: int) -> None:
+    """`UserError` for more blocks, slabs or groups than that."""
+    if count > most:
+        raise UserError(f"the key cuts its circuit into more than {most} parts of a kind")
+
+
+def cut_up(sizes: tuple[int, ...], limit: int) -> list[Piece]:
+    """The pieces of a tensor, halved until none has more than 2^limit cells."""
+    cuts = math.prod(size.bit_count() for size in sizes)
+    require_few(cuts + (math.prod(sizes) >> limit), MOST_BLOCKS)
+    return [part for piece in pieces(sizes) for part in _halved(piece, limit)]
 
 
 def _halved(piece: Piece, limit: int) -> list[Piece]:
@@ -190,18 +207,20 @@ class Plan:
 
     @cached_property
     def groups(self) -> list[Group]:
-        """Lookup pieces by source, then first come first served into groups of 2^group_bits leaves."""
+        """Lookup pieces by source, then first come first served into groups of 2^group_bits leaves.
+
+        Pieces are at most an eighth of a group, so that groups are nearly full beside their sources.
+        """
         capacity = 1 << self.parameters.group_bits
         rows = {name: source.rows for name, source in self.sources.items()}
         items = []
         for name in self.sources:
             for number, lookup in enumerate(self.lookups):
                 if lookup.table == name:
-                    items += [
-                        (number, name, piece)
-                        for whole in pieces(self.sizes(lookup.exprs[0].axes))
-                        for piece in _halved(whole, self.parameters.group_bits - 1)
-                    ]
+                    sizes = self.sizes(lookup.exprs[0].axes)
+                    parts = cut_up(sizes, max(0, self.parameters.group_bits - 3))
+                    items += [(number, name, piece) for piece in parts]
+                    require_few(len(items), MOST_BLOCKS)
         bins: list[tuple[list[str], list[tuple[int, str, Piece]], int]] = []
         for number, table, piece in items:
             size = 1 << piece.log_size
@@ -215,6 +234,7 @@ class Plan:
                     break
             else:
                 bins.append(([table], [(number, table, piece)], size + rows[table]))
+                require_few(len(bins), MOST_PARTS)
         return [self._group(tables, members) for tables, members, _ in bins]
 
     def _group(self, tables: list[str], members: list[tuple[int, str, Piece]]) -> Group:

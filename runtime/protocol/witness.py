@@ -126,8 +126,8 @@ def lay_out(
     slabs: int,
     slab_cells: int,
 ) -> np.ndarray:
-    """Columns in their places, as integers (slabs, cells)."""
-    cells = np.zeros((slabs, slab_cells), np.int64)
+    """Columns in their places, as integers (slabs, cells) of the type that the columns have in common."""
+    cells = np.zeros((slabs, slab_cells), np.result_type(np.int8, *columns.values()))
     for name, array in columns.items():
         for block in placed[name]:
             piece = array[block.piece.slices].reshape(-1)

@@ -2,10 +2,12 @@
 
 import dataclasses
 import hashlib
+import json
 import struct
 
 import msgpack
 import pytest
+from tokenizers import Tokenizer, models, processors
 from zklemma.errors import UserError
 from zklemma.runtime import files
 from zklemma.runtime.keys import VerifyingKey, load_key, save_key
@@ -112,10 +114,9 @@ def test_malformed_contents_are_refused(meta, root):
     ],
 )
 def test_malformed_links_are_refused(links):
-    meta = b"\x93\xa3toy\xcd\x04\xd2\x90"
-    parts = [[meta], [b"w" * 32], *[[b""]] * 4, [links]]
+    parts = {**files.unpack(files.KEY, KEY.encode(), ""), b"LINK": links}
     with pytest.raises(UserError, match="malformed"):
-        VerifyingKey.decode(b"".join(files.pack(files.KEY, parts)))
+        VerifyingKey.decode(b"".join(files.pack(files.KEY, [[part] for part in parts.values()])))
 
 
 def test_malformed_parts_are_user_errors():
@@ -124,3 +125,45 @@ def test_malformed_parts_are_user_errors():
         key.text([1])
     with pytest.raises(UserError, match=r"model.vk: the code parameters are malformed"):
         _ = key.parameters
+
+
+def words(**changes):
+    """A tokenizer of two words, and what is to be changed in its file."""
+    tokenizer = Tokenizer(models.WordLevel({"a": 0, "b": 1}, unk_token="b"))
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="a $A", special_tokens=[("a", 0)]
+    )
+    return json.dumps({**json.loads(tokenizer.to_str()), **changes}).encode()
+
+
+def test_a_tokenizer_that_fails_when_it_is_used():
+    good = json.loads(words())
+    model = {**good["model"], "unk_token": "c"}
+    processor = {**good["post_processor"], "special_tokens": {}}
+    for change in ({"model": model}, {"post_processor": processor}):
+        key = dataclasses.replace(KEY, tokenizer_json=words(**change), source="model.vk")
+        with pytest.raises(UserError, match=r"^model.vk: the tokenizer is malformed: \w"):
+            key.tokenize("b z")
+
+
+def test_a_tokenizer_neither_pads_nor_cuts():
+    key = dataclasses.replace(
+        KEY,
+        tokenizer_json=words(
+            padding={
+                "strategy": {"Fixed": 2**60},
+                "direction": "Right",
+                "pad_to_multiple_of": None,
+                "pad_id": 0,
+                "pad_type_id": 0,
+                "pad_token": "a",
+            },
+            truncation={
+                "direction": "Right",
+                "max_length": 1,
+                "strategy": "LongestFirst",
+                "stride": 0,
+            },
+        ),
+    )
+    assert key.tokenize("b") == [0, 1]

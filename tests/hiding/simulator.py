@@ -14,12 +14,13 @@ Two kinds of answers are chosen:
 
 Everything else follows the protocol: the padded messages and y' are uniform; f' is uniform among the
 vectors with <f', l> = y'; so are the opened columns of the weights, the witness and the pads P, and P*, V. The
-openings of R and P', and tau and U, are what the verifier's equations say they are. That the honest
-prover's messages have this same distribution is the subject of `test_distribution`.
+openings of R and P', and tau and U, are what the verifier's equations say they are. Where a statement has the
+digest of a private prompt or output, Q* and the opened columns of Q are uniform too, and those of Q' are what
+they say. That the honest prover's messages have this same distribution is the subject of `test_distribution`.
 
-The verifier's own code reads the masked messages here, from a channel that draws them as they are asked
-for; opening f' needs nothing but f' and is the prover's code. The weights' columns are remembered, so that
-several proofs under one key agree.
+The verifier's own code reads the masked messages here, and what belongs to digests, from a channel that draws
+them as they are asked for; opening f' needs nothing but f' and is the prover's code. The weights' columns are
+remembered, so that several proofs under one key agree.
 """
 
 from __future__ import annotations
@@ -35,13 +36,14 @@ from zklemma.runtime import field
 from zklemma.runtime.field import Ext
 from zklemma.runtime.protocol import opening_prover, opening_verifier, pads_verifier
 from zklemma.runtime.protocol.channel import Channel, Reader
+from zklemma.runtime.protocol.disclosure_verifier import Code, column_sizes
 from zklemma.runtime.protocol.merkle import DIGEST, LEAF, NODE, SALT_WORDS, siblings
 from zklemma.runtime.protocol.opening_verifier import Folded, domain_points
 from zklemma.runtime.protocol.plan import Plan
 from zklemma.runtime.protocol.prover_channel import ProverChannel, as_array
 from zklemma.runtime.protocol.statement import Statement, frame
 from zklemma.runtime.protocol.subject import Subject
-from zklemma.runtime.protocol.transcript import check_grind
+from zklemma.runtime.protocol.transcript import Transcript, check_grind
 from zklemma.runtime.protocol.verification import verify_relations
 from zklemma.runtime.randomness import Randomness
 from zklemma.runtime.verifier import Key, subject_of
@@ -125,20 +127,95 @@ def random_bytes(count: int) -> bytes:
     return np.random.default_rng().bytes(count)
 
 
+class Overheard:
+    """A transcript, and what was last drawn from it."""
+
+    last_seed: bytes
+    last_challenge: Ext
+    last_positions: list[int]
+
+    def __init__(self, transcript: Transcript):
+        self._transcript = transcript
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transcript, name)
+
+    def seed(self) -> bytes:
+        self.last_seed = self._transcript.seed()
+        return self.last_seed
+
+    def challenge(self) -> Ext:
+        self.last_challenge = self._transcript.challenge()
+        return self.last_challenge
+
+    def positions(self, count: int, length: int) -> list[int]:
+        self.last_positions = self._transcript.positions(count, length)
+        return self.last_positions
+
+
+class OnDemand(Reader):
+    """Reads what ``make`` makes whenever nothing is left."""
+
+    def __init__(self, make: Callable[[], bytes]):
+        super().__init__(b"")
+        self._make = make
+
+    def take(self, count: int) -> bytes:
+        if self._at == len(self._data):
+            self._data = bytes(self._data) + self._make()
+        return super().take(count)
+
+
 class SimulatedChannel(Channel):
     """The verifier's channel; what it asks for is drawn on the spot."""
 
-    def __init__(self, subject: Subject, roots: dict[str, bytes]):
-        super().__init__(subject.begin(), Reader(b""), hiding=True)
+    transcript: Any
+
+    def __init__(self, subject: Subject, roots: dict[str, bytes], oracle: Oracle):
+        transcript: Any = Overheard(subject.begin())
+        super().__init__(transcript, OnDemand(self._opened), hiding=True)
         self.said = bytearray()
+        self._subject = subject
         self._roots = roots
+        self._oracle = oracle
 
     def raw(self, label: str, count: int) -> bytes:
-        data = self._roots.get(label) or UNIFORM.elements(count // 8).astype("<u8").tobytes()
+        if label == "work":
+            data = work(self.transcript.last_seed, self._subject.parameters.grind)
+        else:
+            data = self._roots.get(label) or UNIFORM.elements(count // 8).astype("<u8").tobytes()
         assert len(data) == count
         self.transcript.absorb(label, data)
         self.said += data
         return data
+
+    def clear(self, label: str, count: int = 1) -> list[Ext]:
+        values = super().clear(label, count)
+        what, _, kind = label.partition(" ")
+        if what in self._subject.digests and kind == "masked":
+            self._digest = what, self.transcript.last_challenge, as_array(values)
+        return values
+
+    def _opened(self) -> bytes:
+        """Columns under the digest whose Q* was just drawn: Q uniform, and Q' = Q* - eta Q."""
+        what, eta, star = self._digest
+        plan = self._subject.plan
+        depth = Code.of(sum(column_sizes(plan, what)), plan.parameters).log_code
+
+        def columns(new: list[int]) -> np.ndarray:
+            own = UNIFORM.elements(1, len(new))
+            values = pads_verifier.evaluate(star, domain_points(new, depth))
+            scaled = field.kmul_base(np.asarray(eta)[:, None], own[0])
+            return np.concatenate([own, field.ksub(values, scaled)])
+
+        tree = Tree(self._oracle, self._subject.digests[what], depth, columns)
+        data = tree.open(self.transcript.last_positions)
+        self.said += data
+        return data
+
+
+def work(seed: bytes, bits: int) -> bytes:
+    return next(n for n in count() if check_grind(seed, n, bits)).to_bytes(8, "little")
 
 
 class Simulator:
@@ -164,7 +241,7 @@ class Simulator:
         """The prover's side of the conversation about any subject with these weights, and others."""
         plan = subject.plan
         roots = {label: random_bytes(DIGEST) for label in ("witness root", "pads root")}
-        heard = SimulatedChannel(subject, roots)
+        heard = SimulatedChannel(subject, roots, self._oracle)
         claims = verify_relations(heard, subject).claims
         folded = opening_verifier.verify_masked(heard, plan, claims)
         channel = ProverChannel(heard.transcript, np.zeros((2, 0), np.uint64))
@@ -215,9 +292,7 @@ class Simulator:
         self._oracle.program(DRAW, state, struct.pack("<Q", 0), block)
         assert channel.challenge() == eta
         channel.clear("pads", value)
-        seed = transcript.seed()
-        work = next(n for n in count() if check_grind(seed, n, p.grind))
-        channel.raw("work", work.to_bytes(8, "little"))
+        channel.raw("work", work(transcript.seed(), p.grind))
         positions = transcript.positions(p.pads_queries, 1 << p.pads_log_code)
 
         def columns(new: list[int]) -> np.ndarray:

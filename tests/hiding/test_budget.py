@@ -1,5 +1,6 @@
 """The count that guards the masks: exact under crashes and at once, never lost, never started anew."""
 
+import hashlib
 import importlib.util
 import json
 import os
@@ -334,6 +335,25 @@ def test_every_damage_is_noticed(count: FileBudget) -> None:
     assert count.path.read_bytes() == damaged[-1]
     count.path.write_bytes(data)
     assert count.spent() == 10
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\x93\x01\xc4\x20" + b"r" * 32 + b"\xcc\x0a",
+        b"\x93\xcb\x3f\xf0" + bytes(6) + b"\xc4\x20" + b"r" * 32 + b"\x0a",
+        b"\x93\xc3\xc4\x20" + b"r" * 32 + b"\x0a",
+        b"\x93\x01\xc4\x20" + b"r" * 32 + b"\xc3",
+        b"\x93\x01\xc4\x20" + b"r" * 32 + b"\xff",
+    ],
+    ids=["a longer integer", "1.0", "true for the version", "true for the count", "-1"],
+)
+def test_no_other_encoding(count: FileBudget, body: bytes) -> None:
+    count.create(10)
+    honest = b"\x93\x01\xc4\x20" + b"r" * 32 + b"\x0a"
+    assert count.path.read_bytes() == honest + hashlib.sha256(honest).digest()
+    count.path.write_bytes(body + hashlib.sha256(body).digest())
+    refused(count, "does not belong")
 
 
 def test_a_folder_in_its_place(count: FileBudget) -> None:

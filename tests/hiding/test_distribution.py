@@ -20,13 +20,18 @@ from zklemma.runtime import field
 from zklemma.runtime.field import Ext
 from zklemma.runtime.protocol import codeword, pads_prover
 from zklemma.runtime.protocol.codeword import Codeword
+from zklemma.runtime.protocol.disclosure_prover import Sealed
+from zklemma.runtime.protocol.disclosure_verifier import MASKS, Code
 from zklemma.runtime.protocol.merkle import SALT_WORDS
 from zklemma.runtime.protocol.pads_verifier import cells
 from zklemma.runtime.protocol.plan import Plan
 from zklemma.runtime.protocol.prover_channel import ProverChannel
 from zklemma.runtime.protocol.statement import Statement
+from zklemma.runtime.randomness import Randomness
+from zklemma.runtime.verifier import subject_of
 
 STATEMENT = Statement(3, 2, (1, 2, 3, 4, 5), True)
+BOTH = ("prompt", "output")
 
 
 def rank(matrix: np.ndarray) -> int:
@@ -98,15 +103,51 @@ def test_masks_and_opened_columns_of_the_pads_are_one_to_one(hidden: Any) -> Non
         assert rank(matrix[:, positions].T) == code.pads_queries
 
 
+@pytest.mark.parametrize("count", [1, 2, 17, 300, 4097])
+def test_masks_and_opened_columns_of_a_digest_are_one_to_one(hidden: Any, count: int) -> None:
+    """The dimension depends on the shape: whatever that is, more masks than positions."""
+    code = Code.of(count, hidden.key.parameters)
+    assert code.queries <= MASKS and code.rate <= 1 / 16
+    if count > 300:
+        return  # The longest only has a longer code.
+    matrix = shown(range(count, code.dimension), code.dimension, code.log_code)
+    assert len(matrix) == MASKS
+    for positions in position_sets(code.queries, 1 << code.log_code)[::4]:
+        assert rank(matrix[:, positions].T) == code.queries
+
+
+def test_what_a_digest_shows_looks_uniform(hidden: Any) -> None:
+    """Words of Q* and of opened columns, of the emptiest prompt and another, against fair draws."""
+    code, eta = Code.of(9, hidden.key.parameters), np.array([[3], [1]], np.uint64)
+    for tokens in ([1] + [0] * 8, [8, 7, 3, 9, 2, 6, 5, 4, 1]):
+        words = []
+        for _ in range(20):
+            sealed = Sealed(tokens, hidden.key.parameters, Randomness(True))
+            own, other = sealed.rows[0], sealed.rows[1:]
+            words.append(field.kadd(other, field.kmul_base(eta, own)).reshape(-1))
+            words.append(sealed.code.matrix[:, : code.queries].reshape(-1))
+        flat = np.concatenate(words)
+        assert flat.all() and len(np.unique(flat)) == flat.size
+        for shift in (0, 30, 59):
+            found = np.bincount((flat >> np.uint64(shift)).astype(np.int64) & 31, minlength=32)
+            # Chi-squared with 31 degrees of freedom: less than one in 10^9 is above.
+            expected = flat.size / 32
+            assert ((found - expected) ** 2 / expected).sum() < 110
+
+
 # What the prover does with its randomness, listened to.
 
 
 class Heard:
-    """One hiding proof: what was said, masked or not, and the secret randomness behind it."""
+    """One hiding proof: what was said, masked or not, and the secret randomness behind it. ``items`` are
+    kept private."""
 
     pads: Any
 
-    def __init__(self, setting: Any, statement: Statement = STATEMENT):
+    def __init__(self, setting: Any, items: tuple[str, ...] = ()):
+        case = setting.private_case(items, (1, 5, 2), (4, 3), 4)
+        self.sealed: dict[str, Any] = case[2]
+        self.plan: Plan = subject_of(setting.key, case[0] if items else STATEMENT).plan
         self.true: list[Ext] = []
         self.sent: list[Ext] = []
         self.clear: dict[str, list[Ext]] = {}
@@ -143,18 +184,23 @@ class Heard:
             patch.setattr(ProverChannel, "clear", listen_clear)
             patch.setattr(codeword.Codeword, "__init__", keep)
             patch.setattr(pads_prover.Pads, "__init__", keep_pads)
-            self.proof = setting.prove(statement)
+            self.proof = setting.prove_private(*case) if items else setting.prove(STATEMENT)
+
+    def star(self, what: str) -> np.ndarray:
+        """Q* of a digest."""
+        return np.array([(x.a, x.b) for x in self.clear[f"{what} masked"]], np.uint64).T
 
 
 def elements(array: np.ndarray) -> list[Ext]:
     return [Ext(int(a), int(b)) for a, b in array.T]
 
 
-def test_each_message_has_a_pad_of_its_own(hidden: Any) -> None:
+@pytest.mark.parametrize("items", [(), ("prompt",), ("output",), BOTH])
+def test_each_message_has_a_pad_of_its_own(hidden: Any, items: tuple[str, ...]) -> None:
     """The matrix from pads to messages is minus the identity: sent = true - pad, the pads in order, each
     once, all but those that are products of others and those that are never used."""
-    heard = Heard(hidden)
-    plan = Plan(hidden.circuit, hidden.key.parameters, STATEMENT.shape)
+    heard = Heard(hidden, items)
+    plan = heard.plan
     pads = elements(heard.pads.pads)
     products = {z for _, _, z in plan.triples}
     own = [pad for i, pad in enumerate(pads[: plan.pads]) if i not in products]
@@ -171,6 +217,20 @@ def test_only_what_is_uniform_is_said_in_clear(hidden: Any) -> None:
     assert set(Heard(hidden).clear) == {
         "opened value", "fold round", "final", "final round", "pad sums", "pads",
     }  # fmt: skip
+
+
+def test_only_what_is_uniform_is_said_of_digests(hidden: Any) -> None:
+    """Q* = Q' + eta Q, with one eta for all its cells; Q' has no cell that is not drawn."""
+    heard = Heard(hidden, BOTH)
+    assert set(heard.clear) - set(Heard(hidden).clear) == {"prompt masked", "output masked"}
+    for what, sealed in heard.sealed.items():
+        cells = Code.of(heard.star(what).shape[1] - MASKS, hidden.key.parameters).cells
+        own, other = sealed.rows[0], sealed.rows[1:]
+        drawn = np.concatenate([own[cells:], other.reshape(-1)])
+        assert drawn.all() and len(np.unique(drawn)) == drawn.size
+        shift = elements(field.ksub(heard.star(what), other))
+        eta = shift[0] / Ext(int(own[0]))
+        assert shift == [eta * int(cell) for cell in own]
 
 
 def test_the_row_beside_the_witness_is_full(hidden: Any) -> None:
@@ -239,6 +299,56 @@ def test_the_whole_view_of_an_opening(left_out: str) -> None:
                 for a, *f in product(range(p), repeat=3)
             )
             assert views[0] == simulated
+
+
+@pytest.mark.parametrize(
+    "left_out", ["", "the pad of y", "the pad of tau", "Q'", "the end of Q'", "the mask"]
+)
+def test_the_whole_view_of_a_digest(left_out: str) -> None:
+    """A cell of a private prompt and a mask, Q' beside them: y and tau as they are sent, Q* and the
+    columns of both at one position, jointly, for every mask, Q' and pad.
+
+    With everything in its place it is the simulator's: all uniform, but Q' in its column, which follows."""
+    p, position, eta, weight = 7, 3, 2, 5
+    drawn = np.array(list(product(range(p), repeat=5))).T
+    rows = {"the mask": [0], "Q'": [1, 2], "the end of Q'": [2]}
+    rows |= {"the pad of y": [3], "the pad of tau": [4], "": []}
+    drawn[rows[left_out]] = 0
+    mask, first, second, *pads = drawn
+    views = []
+    for cell in (0, 1, 6):
+        y, tau = weight * cell, weight * first
+        star = np.stack([first + eta * cell, second + eta * mask])
+        opened = np.stack([cell + position * mask, first + position * second])
+        sent = np.stack([y - pads[0], tau - pads[1]])
+        views.append(Counter(map(tuple, (np.concatenate([sent, star, opened]) % p).T.tolist())))
+    assert (views[0] == views[1] == views[2]) == (not left_out)
+    if not left_out:
+        simulated = Counter(
+            (*sent, a, b, own, (a + position * b - eta * own) % p)
+            for *sent, a, b, own in product(range(p), repeat=5)
+        )
+        assert views[0] == simulated
+
+
+@pytest.mark.parametrize("kept", ["", "Q'", "Q"])
+def test_two_proofs_about_one_prompt(kept: str) -> None:
+    """Each has masks and Q' of its own: with the same Q' twice, or the same masks opened at two positions,
+    the cell shows."""
+    p, views = 5, []
+    drawn = np.array(list(product(range(p), repeat=6))).T
+    masks, others = [drawn[0], drawn[1]], [drawn[2:4], drawn[4:6]]
+    if kept == "Q'":
+        others[1] = others[0]
+    if kept == "Q":
+        masks[1] = masks[0]
+    for cell in (0, 1, 4):
+        view = []
+        for proof, (eta, position) in enumerate(((1, 2), (3, 4))):
+            (a, b), mask = others[proof], masks[proof]
+            view += [a + eta * cell, b + eta * mask, cell + position * mask, a + position * b]
+        views.append(Counter(map(tuple, (np.stack(view) % p).T.tolist())))
+    assert (views[0] == views[1] == views[2]) == (not kept)
 
 
 @pytest.mark.parametrize("left_out", ["", "the first pad", "P'", "the spare cell", "the mask"])

@@ -127,6 +127,18 @@ def test_one_root_in_the_place_of_the_other(model) -> None:
         verify_link(circuit, replace(CODE, queries=CODE.queries + 1), old.root, new.root, proof)
 
 
+def test_a_bit_of_a_link_is_wrong(model, code, old) -> None:
+    """Somewhere in each part of it."""
+    circuit, params = model
+    new = commit(circuit, code, params)
+    proof = prove_link(circuit, code, old, new)
+    for at in range(0, len(proof), len(proof) // 60):
+        bad = bytearray(proof)
+        bad[at] ^= 1 << at % 8
+        with pytest.raises(InvalidProof):
+            verify_link(circuit, code, old.root, new.root, bytes(bad))
+
+
 def test_the_first_challenge_depends_on_all_of_it(hidden: Any) -> None:
     circuit, code = hidden.circuit, hidden.key.parameters
     other = replace(circuit, columns=(replace(circuit.columns[0], high=4), *circuit.columns[1:]))

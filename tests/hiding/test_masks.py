@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgpack
 import numpy as np
 import pytest
 from zklemma.errors import UserError
@@ -16,7 +17,9 @@ from zklemma.runtime.keys import Artifact, load_artifact, save_artifact
 from zklemma.runtime.masks import WeightMasks
 from zklemma.runtime.progress import Clock, Silent
 from zklemma.runtime.protocol.choose import choose_parameters
+from zklemma.runtime.protocol.codeword import Codeword
 from zklemma.runtime.protocol.merkle import SALT_WORDS
+from zklemma.runtime.protocol.slabs import Slabs
 from zklemma.runtime.protocol.transcript import Transcript
 from zklemma.runtime.prover import CommittedWeights, Prover, Request
 
@@ -51,6 +54,17 @@ def commit_zeros(artifact: Artifact, masks: WeightMasks) -> CommittedWeights:
     """The model's weights, all zero, under these masks."""
     zeros = {name: np.zeros_like(array) for name, array in artifact.params.items()}
     return CommittedWeights(artifact.key.circuit, artifact.key.parameters, zeros, masks)
+
+
+def codeword(artifact: Artifact, masks: WeightMasks) -> np.ndarray:
+    """Of all-zero weights under these masks, salts below; the commitment has the same."""
+    p, committed = artifact.key.parameters, commit_zeros(artifact, masks)
+    slabs = Slabs(p, committed.cells, masks.cells)
+    messages = np.empty((slabs.rows, 1 << p.log_columns), np.uint64)
+    slabs.fill(0, messages)
+    found = Codeword(messages, p.log_code, masks.salts)
+    assert found.root == committed.root
+    return found.matrix
 
 
 def leaves(committed: CommittedWeights) -> np.ndarray:
@@ -107,7 +121,7 @@ def test_masks_reach_every_row(compiled: Artifact) -> None:
     """The rows of zero weights are not zero at any position, and differ from each other: what an opened
     column shows of a row, its masks decide."""
     masks = fresh(compiled)
-    matrix = commit_zeros(compiled, masks).code.matrix
+    matrix = codeword(compiled, masks)
     rows = matrix[:-SALT_WORDS]
     assert rows.shape[0] == masks.cells.shape[0] * masks.cells.shape[1]
     assert rows.all() and np.unique(rows).size == rows.size
@@ -117,7 +131,7 @@ def test_masks_reach_every_row(compiled: Artifact) -> None:
         cells = masks.cells.copy()
         at = divmod(row, masks.cells.shape[1])
         cells[at] = fresh(compiled).cells[at]
-        changed = commit_zeros(compiled, replace(masks, cells=cells)).code.matrix != matrix
+        changed = codeword(compiled, replace(masks, cells=cells)) != matrix
         assert changed[row].all() and not np.delete(changed, row, axis=0).any()
 
 
@@ -194,6 +208,32 @@ def test_masks_that_are_no_elements_are_refused(model: Path, at: int) -> None:
     wrong[at : at + 8 or None] = P.to_bytes(8, "little")
     save_sections(model, [*others, bytes(wrong)])
     with pytest.raises(UserError, match=r"model\.zkl: the masks are malformed$"):
+        load_artifact(model)
+
+
+def with_section(model: Path, tag: bytes, contents: bytes) -> None:
+    parts = sections(model)
+    parts[files.MODEL.tags.index(tag)] = contents
+    save_sections(model, parts)
+
+
+@pytest.mark.parametrize(
+    "meta",
+    [True, [], {}, {"eos": 1}, {"eos": [True]}, {"eos": {}}, {"eos": [1], "x": b"y"}],
+    ids=str,
+)
+def test_facts_that_make_no_sense_are_refused(model: Path, meta: Any) -> None:
+    with_section(model, b"META", msgpack.packb(meta) or b"")
+    with pytest.raises(UserError, match=r"model\.zkl: the section META is malformed$"):
+        load_artifact(model)
+
+
+def test_zeros_stand_between_weights(model: Path) -> None:
+    weights = bytearray(sections(model)[files.MODEL.tags.index(b"PARM")])
+    assert weights[-1] == 0
+    weights[-1] = 1
+    with_section(model, b"PARM", bytes(weights))
+    with pytest.raises(UserError, match=r"model\.zkl: the weights are damaged behind "):
         load_artifact(model)
 
 

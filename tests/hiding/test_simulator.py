@@ -8,13 +8,15 @@ from importlib import import_module
 from typing import Any
 
 import pytest
-from simulator import DRAW, Oracle, Simulator
+from simulator import DRAW, Oracle, Simulator, random_bytes
 from zklemma.errors import InvalidProof
 from zklemma.runtime import prover
 from zklemma.runtime.executor import Executor
 from zklemma.runtime.links import link_subject, verify_link
 from zklemma.runtime.protocol import merkle, opening_prover, transcript
-from zklemma.runtime.protocol.merkle import LEAF, NODE
+from zklemma.runtime.protocol.disclosure_prover import Sealed
+from zklemma.runtime.protocol.disclosure_verifier import Code
+from zklemma.runtime.protocol.merkle import DIGEST, LEAF, NODE
 from zklemma.runtime.protocol.pads_prover import Pads
 from zklemma.runtime.protocol.statement import Statement
 from zklemma.runtime.prover import CommittedWeights
@@ -41,6 +43,7 @@ def oracle(monkeypatch: pytest.MonkeyPatch) -> Iterator[Oracle]:
         (prover, "lay_out"),
         (opening_prover, "prove_masked"),
         (Pads, "__init__"),
+        (Sealed, "__init__"),
     ):
         monkeypatch.setattr(owner, name, never)
     yield oracle
@@ -79,6 +82,55 @@ def test_proofs_under_one_key_agree_about_the_weights(hidden: Any, oracle: Oracl
         assert verify(hidden.key, proof).statement == STATEMENT
 
 
+ITEMS = [("prompt",), ("output",), ("prompt", "output")]
+
+
+def private(prompt: int, generated: int, items: tuple[str, ...]) -> Statement:
+    """A statement that shows random digests of what it keeps to itself, and some tokens of the rest."""
+    shown = prompt * ("prompt" not in items) + generated * ("output" not in items)
+    digests = {f"{what}_digest": random_bytes(DIGEST) for what in items}
+    return Statement(prompt, generated, (*range(6), 0, 1)[:shown], True, **digests)
+
+
+@pytest.mark.parametrize("items", ITEMS)
+@pytest.mark.parametrize(("prompt", "generated"), [(1, 1), (4, 2), (2, 5)])
+def test_private_prompts_and_outputs(
+    hidden: Any, oracle: Oracle, prompt: int, generated: int, items: tuple[str, ...]
+) -> None:
+    """Nobody knows what the digests are of: there is nothing that they are of."""
+    statement = private(prompt, generated, items)
+    proof = Simulator(hidden.key, oracle).prove(statement)
+    assert verify(hidden.key, proof).statement == statement
+
+
+def test_what_is_programmed_for_digests(hidden: Any, oracle: Oracle) -> None:
+    """Paths from the digests, no challenges: eta comes after Q' is bound, and Q* is uniform in any case."""
+    statement, code = private(4, 2, ("prompt", "output")), hidden.key.parameters
+    proof = Simulator(hidden.key, oracle).prove(statement)
+    kinds = Counter(person for person, _, _ in oracle.programmed)
+    assert kinds[DRAW] == 1 and set(kinds) == {DRAW, LEAF, NODE}
+    digests = Code.of(6, code).queries + Code.of(2, code).queries
+    assert 2 * code.queries < kinds[LEAF] <= 2 * code.queries + code.pads_queries + digests
+    for digest in statement.digests.values():
+        (step,) = (k for k, answer in oracle.programmed.items() if answer == digest)
+        kept = oracle.programmed.pop(step)
+        with pytest.raises(InvalidProof, match="an opened column is not the committed one"):
+            verify(hidden.key, proof)
+        oracle.programmed[step] = kept
+    assert verify(hidden.key, proof).statement == statement
+
+
+def test_all_kinds_of_statements_under_one_key(hidden: Any, oracle: Oracle) -> None:
+    """They agree about the weights, whose columns are of two circuits."""
+    simulator = Simulator(hidden.key, oracle)
+    statements = [STATEMENT, *(private(4, 2, items) for items in ITEMS), private(4, 2, ITEMS[0])]
+    proofs = [simulator.prove(statement) for statement in statements]
+    code, opened = hidden.key.parameters, len(simulator.weights.columns)
+    assert code.queries < opened <= len(proofs) * code.queries
+    for statement, proof in zip(statements, proofs, strict=True):
+        assert verify(hidden.key, proof).statement == statement
+
+
 def test_ranges_of_the_weights(hidden: Any, oracle: Oracle) -> None:
     """The proof that a key carries is simulated by the same means."""
     key = hidden.key
@@ -102,6 +154,31 @@ def test_what_is_false_is_simulated_too(toy: Any, oracle: Oracle) -> None:
     statement = Statement(3, 1, (3, 1, 4, said[0] ^ 1), True)
     simulated = Simulator(toy.key, oracle).prove(statement)
     assert verify(toy.key, simulated).statement == statement
+
+
+def test_any_output_of_a_private_prompt(toy: Any, oracle: Oracle) -> None:
+    """The model's own circuit: a prompt that nobody knows, of at most five tokens, and what it leads to."""
+    statement = Statement(5, 2, (7, 11), True, prompt_digest=random_bytes(DIGEST))
+    simulated = Simulator(toy.key, oracle).prove(statement)
+    assert verify(toy.key, simulated).statement == statement
+
+
+@pytest.mark.parametrize("items", ITEMS)
+def test_a_simulated_proof_of_private_tokens_is_like_a_real_one(
+    hidden: Any, monkeypatch: pytest.MonkeyPatch, items: tuple[str, ...]
+) -> None:
+    oracle = Oracle()
+    statement, witness, sealed = hidden.private_case(items, (1, 5, 2), (4, 3), bound=4)
+    real = hidden.prove_private(statement, witness, sealed)
+    with monkeypatch.context() as patch:
+        patch.setattr(merkle, "blake2b", oracle)
+        patch.setattr(transcript, "blake2b", oracle)
+        simulated = Simulator(hidden.key, oracle).prove(statement)
+        assert verify(hidden.key, simulated).statement == statement
+        assert verify(hidden.key, real).statement == statement
+    assert messages(hidden, real) == messages(hidden, simulated, oracle)
+    with pytest.raises(InvalidProof):
+        verify(hidden.key, simulated)
 
 
 def test_a_simulated_proof_is_like_a_real_one(hidden: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import msgpack
 import numpy as np
 import pytest
+from zklemma.schema import encoding
 from zklemma.schema.circuit import (
     Axis,
     Circuit,
@@ -103,6 +104,67 @@ def test_wider_than_needed_is_not_canonical():
     parts[-1][1][1][1][0] = ["<i8", np.frombuffer(raw, kind).astype("<i8").tobytes()]
     with pytest.raises(CircuitError, match="canonical"):
         decode_circuit(msgpack.packb(parts) or b"")
+
+
+def with_data(name: str, shape: list[int], part: list[Any]) -> bytes:
+    """The small circuit with other contents of an array, as no honest encoder writes it."""
+    parts: Any = msgpack.unpackb(encode_circuit(small_circuit()))
+    parts[-1] = [[n, [shape, [part]] if n == name else value] for n, value in parts[-1]]
+    return msgpack.packb(parts) or b""
+
+
+@pytest.mark.parametrize(
+    "shape", [[], [1] * 17, [1] * 65, [2**60], [2**27], [2**63] * 1000, [0], [-1, -1]], ids=str
+)
+def test_arrays_of_unlikely_shapes_are_refused_before_they_are_made(shape):
+    for name in ("w", "t"):
+        with pytest.raises(CircuitError, match=r"malformed|no cells, or more than"):
+            decode_circuit(with_data(name, shape, [0, 1]))
+    with pytest.raises(CircuitError, match="shape"):
+        encode_circuit(replace(small_circuit(), data={"w": np.zeros([1] * 17, np.int64)}))
+
+
+def test_arrays_are_bounded_together(monkeypatch):
+    monkeypatch.setattr(encoding, "MOST_CELLS", 1 << 10)
+    rows = encoding.MOST_CELLS // 8
+    tables = tuple(Table(f"t{i}", 1, rows) for i in range(9))
+    ramp = np.arange(rows)[:, None]
+    circuit = Circuit((), (), tables, (), (), (), 8, data={table.name: ramp for table in tables})
+    with pytest.raises(CircuitError, match="more than"):
+        encode_circuit(circuit)
+    raw: Any = msgpack.unpackb(encode_circuit(replace(circuit, data={"t0": ramp})))
+    raw[-1] = [[table.name, raw[-1][0][1]] for table in tables]
+    with pytest.raises(CircuitError, match=r"t8: .* more than"):
+        decode_circuit(msgpack.packb(raw) or b"")
+
+
+@pytest.mark.parametrize("size", [0, -1, 2**21, 2**60, "token", ""])
+def test_axes_of_unlikely_sizes_are_refused(size):
+    circuit = small_circuit()
+    with pytest.raises(CircuitError, match="axis spare"):
+        replace(circuit, axes=(*circuit.axes, Axis("spare", size)), data=circuit.data).check()
+    if isinstance(size, int):
+        with pytest.raises(CircuitError, match="tokens at most"):
+            replace(circuit, max_tokens=size, data=circuit.data).check()
+
+
+def test_weights_have_a_fixed_size():
+    circuit = small_circuit()
+    weights = Column("v", ("token",), "param", 0, 1)
+    with pytest.raises(CircuitError, match="v: weights over axis token"):
+        replace(circuit, columns=(*circuit.columns, weights), data=circuit.data).check()
+
+
+def test_windows_are_not_negative():
+    axes = (Axis("token", "tokens"), Axis("source", "tokens"), Axis("layer", 2))
+    for windows in ((0, 3), (0, -1)):
+        mask = Column("m", ("layer", "token", "source"), "public", 0, 1, "", "mask", windows)
+        circuit = Circuit(axes, (mask,), (), (), (), (), 8)
+        if windows[1] > 0:
+            circuit.check()
+        else:
+            with pytest.raises(CircuitError, match="m: windows"):
+                circuit.check()
 
 
 def test_program():

@@ -9,9 +9,17 @@ from functools import cache
 from importlib import import_module
 
 import numpy as np
-from tiny import tiny_circuit, tiny_params, tiny_private_circuit, tiny_program, tiny_witness
+from tiny import (
+    tiny_circuit,
+    tiny_params,
+    tiny_private_circuit,
+    tiny_private_witness,
+    tiny_program,
+    tiny_witness,
+)
 from zklemma.runtime import field
 from zklemma.runtime.evaluate import Columns
+from zklemma.runtime.executor import Executor
 from zklemma.runtime.links import Ancestor
 from zklemma.runtime.masks import WeightMasks
 from zklemma.runtime.progress import Clock, Silent
@@ -34,7 +42,7 @@ from zklemma.runtime.protocol.witness import Rows, count_uses
 from zklemma.runtime.prover import CommittedWeights, Prover
 from zklemma.runtime.randomness import Randomness
 from zklemma.runtime.verifier import Verified, verify
-from zklemma.schema.circuit import Circuit
+from zklemma.schema.circuit import Circuit, Shape
 from zklemma.schema.encoding import encode_circuit
 from zklemma.schema.program import Program
 
@@ -97,6 +105,7 @@ class Setting:
         code: Parameters,
         witness: Callable[[Statement], Witness] | None = None,
         private: Circuit | None = None,
+        private_witness: Callable[[Shape, Sequence[int], Sequence[int]], Witness] | None = None,
     ):
         circuit.check()
         private = private or circuit
@@ -108,6 +117,7 @@ class Setting:
         self.key = Key(circuit, code, root, digest, private)
         self.prover = Prover(self.key, program, params, masks)
         self._witness = witness
+        self._private_witness = private_witness
 
     def answer(self, prompt: Sequence[int], generated: int, hiding: bool = False) -> Statement:
         """The true statement about a prompt."""
@@ -137,6 +147,24 @@ class Setting:
             sealed[what] = Sealed(cells, self.key.parameters, randomness)
         digests = {f"{what}_digest": found.digest for what, found in sealed.items()}
         return replace(statement, **digests), sealed
+
+    def private_case(
+        self,
+        items: Sequence[str],
+        prompt: Sequence[int],
+        output: Sequence[int],
+        bound: int,
+        hiding: bool = True,
+    ) -> tuple[Statement, Witness, dict[str, Sealed]]:
+        """A true statement that keeps the items private, its witness, and what its digests commit to."""
+        length = bound if "prompt" in items else len(prompt)
+        tokens = tuple(prompt) * ("prompt" not in items) + tuple(output) * ("output" not in items)
+        shape = Shape(length + 1, len(output))
+        assert self._private_witness
+        witness = self._private_witness(shape, prompt, output)
+        statement = Statement(length, len(output), tokens, hiding)
+        statement, sealed = self.seal(statement, witness, items)
+        return statement, witness, sealed
 
     def prove_private(
         self, statement: Statement, witness: Witness, sealed: Mapping[str, Sealed]
@@ -196,7 +224,14 @@ class Setting:
 
 def toy_setting(code: Parameters | None = None, seed: int = 0) -> Setting:
     circuit, program, params = toy_model(2, seed)
-    return Setting(circuit, program, params, code or parameters(13, [4]))
+    private, private_program, _ = toy_model(2, seed, private=True)
+    executor = Executor(private, private_program, params)
+
+    def private_witness(shape: Shape, prompt: Sequence[int], output: Sequence[int]) -> Witness:
+        return executor.witness([*prompt, *output], len(prompt), len(output), shape=shape)
+
+    code = code or parameters(13, [4])
+    return Setting(circuit, program, params, code, None, private, private_witness)
 
 
 def tiny_setting(code: Parameters | None = None, seed: int = 0) -> Setting:
@@ -205,5 +240,8 @@ def tiny_setting(code: Parameters | None = None, seed: int = 0) -> Setting:
     def witness(statement: Statement) -> Witness:
         return tiny_witness(params, statement.shape, statement.tokens)
 
-    code = code or parameters(8, [2], pads=300)
-    return Setting(tiny_circuit(), tiny_program(), params, code, witness, tiny_private_circuit())
+    def private_witness(shape: Shape, prompt: Sequence[int], output: Sequence[int]) -> Witness:
+        return tiny_private_witness(params, shape, prompt, output)
+
+    code, private = code or parameters(8, [2], pads=300), tiny_private_circuit()
+    return Setting(tiny_circuit(), tiny_program(), params, code, witness, private, private_witness)

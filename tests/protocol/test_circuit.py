@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -22,6 +23,8 @@ from zklemma.schema.circuit import (
 
 GOOD = tiny_circuit()
 STEPS = Axis("step", 3)
+SAME = partial(Index, "same")
+TWICE = Column("twice", ("row", "row", "channel", "channel"), "witness", 0, 1)
 
 
 def linear(*axes: str, term: Term, bound: int = 10) -> Circuit:
@@ -54,6 +57,13 @@ def public(column: Column, array: np.ndarray | None = None) -> Circuit:
                 term=Term(1, "weights", (Index("before", "row"), Index("pick", "row", (0, 1, 2)))),
             ),
             "not index by index",
+        ),
+        (
+            lambda: replace(
+                linear("row", "channel", term=Term(1, "twice", tuple(map(SAME, TWICE.axes)))),
+                columns=(*GOOD.columns, TWICE),
+            ),
+            "reads two axes twice",
         ),
         (
             lambda: linear("row", term=Term(1, "picked", (Index("same", "row"),)), bound=PRIME),

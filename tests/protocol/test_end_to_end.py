@@ -10,6 +10,7 @@ from proving import Setting, parameters, tiny_setting, toy_setting
 from zklemma.errors import InvalidProof, RangeError, UserError
 from zklemma.runtime import prover
 from zklemma.runtime.progress import Clock, Silent
+from zklemma.runtime.protocol import logup_prover
 from zklemma.runtime.protocol.plan import Plan
 from zklemma.runtime.protocol.security import security_bits
 from zklemma.runtime.protocol.statement import Statement
@@ -76,6 +77,18 @@ def test_levels_and_groups(
 def test_a_proof_that_hides_nothing_is_determined_by_its_statement(tiny: Setting) -> None:
     statement = Statement(2, 2, (1, 2, 3, 4), False)
     assert tiny.prove(statement) == tiny.prove(statement)
+
+
+@pytest.mark.parametrize("group_bits", [6, 22])
+def test_layers_of_lookups_made_anew(group_bits: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They give the proof that layers in memory give."""
+    setting = tiny_setting(parameters(8, [3], pads=600, group_bits=group_bits))
+    statement = Statement(3, 4, (1, 2, 3, 4, 5, 0, 1), False)
+    plan = Plan(setting.circuit, setting.key.parameters, statement.shape)
+    assert group_bits > 6 or len(plan.groups) > 2
+    proof = setting.prove(statement)
+    monkeypatch.setattr(logup_prover, "MEMORY", 0)
+    assert setting.prove(statement) == proof
 
 
 def test_cells_outside_the_columns_are_read_by_nothing(

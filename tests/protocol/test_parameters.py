@@ -105,6 +105,11 @@ def with_level(number: int, at: int, value: Any) -> list[Any]:
         with_level(1, 3, 0),
         with_level(1, 4, 33),
         with_level(1, 4, "16"),
+        with_level(0, 1, {}),
+        with_level(0, 1, None),
+        changed(1, []),
+        changed(5, [bytes(level) for level in GOOD.to_list()[5]]),
+        changed(5, tuple(GOOD.to_list()[5])),
         [*GOOD.to_list()[:5], [[13, 3, 13, 80]], *GOOD.to_list()[6:]],
     ],
     ids=str,
@@ -112,6 +117,15 @@ def with_level(number: int, at: int, value: Any) -> list[Any]:
 def test_nonsense_is_refused(items: list[Any]) -> None:
     with pytest.raises(ValueError, match="malformed"):
         Parameters.from_list(items)
+
+
+def test_lists_nested_deeply_are_refused() -> None:
+    nested: Any = []
+    for _ in range(5000):
+        nested = [nested]
+    for items in (nested, changed(0, nested), changed(5, nested), with_level(0, 1, nested)):
+        with pytest.raises(ValueError, match="malformed"):
+            Parameters.from_list(items)
 
 
 @pytest.mark.parametrize(

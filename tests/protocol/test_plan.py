@@ -8,6 +8,7 @@ from math import prod
 import numpy as np
 import pytest
 from proving import Setting, parameters
+from zklemma.errors import UserError
 from zklemma.runtime.protocol.plan import Leaf, Plan, multiplicity, place
 from zklemma.schema.circuit import Shape
 from zklemma.schema.layout import Piece
@@ -56,6 +57,35 @@ def test_blocks_are_disjoint_aligned_and_complete(capacity: int, least: int) -> 
             assert spans
             check_places(spans, capacity)
         assert {b.slab for blocks in placed.values() for b in blocks} == set(range(slabs))
+
+
+@pytest.mark.parametrize(
+    ("count", "sizes", "log_capacity"),
+    [
+        (1, (1 << 20, 1 << 20, 1 << 20), 20),
+        (1, ((1 << 20) - 1,) * 8, 60),
+        (1 << 14, (7,), 20),
+        (1 << 13, (1 << 9,), 9),
+    ],
+    ids=["halves", "cuts", "columns", "slabs"],
+)
+def test_planning_ends_for_every_key(count: int, sizes: tuple[int, ...], log_capacity: int) -> None:
+    with pytest.raises(UserError, match="parts of a kind"):
+        place([(f"column{i}", sizes) for i in range(count)], 1 << log_capacity, 0)
+
+
+@pytest.mark.parametrize("group_bits", [1, 12, 14])
+def test_grouping_ends_for_every_key(tiny: Setting, group_bits: int) -> None:
+    lookups = tiny.circuit.lookups
+    axes = tuple(
+        replace(axis, size=(1 << 20) - 1) if axis.name == "row" else axis
+        for axis in tiny.circuit.axes
+    )
+    many = tuple(replace(lookups[0], name=f"{i}") for i in range(64))
+    circuit = replace(tiny.circuit, axes=axes, lookups=many, data=tiny.circuit.data)
+    code = replace(tiny.key.parameters, group_bits=group_bits)
+    with pytest.raises(UserError, match="parts of a kind"):
+        _ = Plan(circuit, code, Shape(5, 4)).groups
 
 
 def test_a_vector_without_cells_is_one_slab() -> None:

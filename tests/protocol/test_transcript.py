@@ -125,8 +125,20 @@ def test_proof_of_work_needs_its_bits_and_its_seed() -> None:
     assert sum(check_grind(seed, n, 8) for n in range(1 << 14)) < 200
 
 
+BOTH = ("prompt", "output")
+
+
+def proved(tiny: Setting, items: tuple[str, ...]) -> tuple[Statement, bytes]:
+    if not items:
+        statement = Statement(2, 2, (1, 2, 3, 4), False)
+        return statement, tiny.prove(statement)
+    statement, witness, sealed = tiny.private_case(items, (1, 2), (3, 4), 4, hiding=False)
+    return statement, tiny.prove_private(statement, witness, sealed)
+
+
+@pytest.mark.parametrize("items", [(), ("prompt",), BOTH])
 def test_every_byte_of_a_proof_is_absorbed_after_its_statement(
-    tiny: Setting, monkeypatch: pytest.MonkeyPatch
+    tiny: Setting, items: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     heard: list[tuple[str, bytes]] = []
     absorb = Transcript.absorb
@@ -135,8 +147,7 @@ def test_every_byte_of_a_proof_is_absorbed_after_its_statement(
         heard.append((label, bytes(data)))
         absorb(self, label, data)
 
-    statement = Statement(2, 2, (1, 2, 3, 4), False)
-    proof = tiny.prove(statement)
+    statement, proof = proved(tiny, items)
     monkeypatch.setattr(transcript.Transcript, "absorb", listen)
     verify(tiny.key, proof)
     said = [item for item in heard if item[0] not in ("draw", "seed")]
@@ -183,3 +194,36 @@ def test_pads_and_roots_come_before_what_depends_on_them(
         assert "draw" in between, (before, after)
     last = len(heard) - 1 - heard[::-1].index("columns")
     assert "seed" in heard[first["pads"] : last]
+
+
+def test_what_digests_commit_to_comes_before_what_depends_on_it(
+    tiny: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For each: the form, its values, eta, Q*, work, positions, columns; after the witness is committed and
+    before all claims are combined."""
+    heard: list[str] = []
+    absorb = Transcript.absorb
+
+    def listen(self: Transcript, label: str, data: bytes) -> None:
+        heard.append(label)
+        absorb(self, label, data)
+
+    _, proof = proved(tiny, BOTH)
+    monkeypatch.setattr(transcript.Transcript, "absorb", listen)
+    verify(tiny.key, proof)
+    order: list[str] = []
+    for what in BOTH:
+        order += [
+            "draw",
+            f"{what} values",
+            "draw",
+            f"{what} masked",
+            "seed",
+            "work",
+            "draw",
+            "columns",
+        ]
+    at = heard.index("prompt values") - 1
+    assert heard[at : at + len(order)] == order
+    assert heard.index("statement") < heard.index("witness root") < heard.index("factor") < at
+    assert heard[at + len(order) : at + len(order) + 2] == ["draw", "row round"]

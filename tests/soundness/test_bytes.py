@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from zklemma.errors import InvalidProof
 from zklemma.runtime.field import P
-from zklemma.runtime.protocol.codeword import Codeword
+from zklemma.runtime.protocol.codeword import Committed
 from zklemma.runtime.protocol.prover_channel import ProverChannel
 from zklemma.runtime.protocol.statement import Statement
 
@@ -33,7 +33,7 @@ LABELS = {
 def prove(setting: Any, statement: Statement) -> tuple[bytes, Regions]:
     """A proof, and where each kind of message stands in it."""
     spans: list[tuple[str, int]] = []
-    raw, opening = ProverChannel.raw, Codeword.open
+    raw, opening = ProverChannel.raw, Committed.open
     columns: list[int] = []
 
     def listen(self: ProverChannel, label: str, data: bytes) -> None:
@@ -47,13 +47,13 @@ def prove(setting: Any, statement: Statement) -> tuple[bytes, Regions]:
             spans.append((label, len(data)))
         raw(self, label, data)
 
-    def measure(self: Codeword, positions: list[int]) -> bytes:
-        columns.append(8 * self.matrix.shape[0] * len(set(positions)))
+    def measure(self: Committed, positions: list[int]) -> bytes:
+        columns.append(8 * self.words * len(set(positions)))
         return opening(self, positions)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ProverChannel, "raw", listen)
-        patch.setattr(Codeword, "open", measure)
+        patch.setattr(Committed, "open", measure)
         proof = setting.prove(statement)
     at, regions = 0, {}
     for label, size in [("length", 4), ("statement", len(statement.encode())), *spans]:

@@ -38,14 +38,17 @@ def zklemma(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.CompletedProcess(command, result.exit_code, result.stdout, result.stderr)
 
 
-def toy_artifact(seed: int = 0) -> Artifact:
-    """The hand-written toy model with a tokenizer of words, four of which it has no row for."""
+def toy_artifact(seed: int = 0, hiding: bool = True, max_tokens: int = 16) -> Artifact:
+    """The hand-written toy model with a tokenizer of words, four of which it has no row for. ``hiding``:
+    whether its weights are private."""
     spec = importlib.util.spec_from_file_location("toy", TOY)
     assert spec and spec.loader
     toy = importlib.util.module_from_spec(spec)
     sys.modules["toy"] = toy
     spec.loader.exec_module(toy)
-    circuit, program, params = toy.toy_model(seed=seed)
+    sizes = toy.Sizes(max_tokens=max_tokens)
+    circuit, program, params = toy.toy_model(seed=seed, sizes=sizes)
+    private, private_program, _ = toy.toy_model(seed=seed, sizes=sizes, private=True)
     words = [*WORDS.split(), "moon", "zebra", "yak", "ox", "emu"]
     tokenizer = Tokenizer(models.WordLevel({w: i for i, w in enumerate(words)}, unk_token="emu"))
     tokenizer.add_special_tokens(words[:3])
@@ -53,7 +56,7 @@ def toy_artifact(seed: int = 0) -> Artifact:
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<bos> $A", special_tokens=[("<bos>", 2)]
     )
-    parameters = choose_parameters([circuit], circuit.max_tokens, hiding=True)
+    parameters = choose_parameters([circuit, private], max_tokens, hiding=hiding)
     masks = WeightMasks.fresh(circuit, parameters)
     weights = CommittedWeights(circuit, parameters, params, masks)
     key = VerifyingKey(
@@ -62,13 +65,13 @@ def toy_artifact(seed: int = 0) -> Artifact:
         code=parameters.to_list(),
         weight_root=weights.root,
         circuit_bytes=encode_circuit(circuit),
-        private_circuit_bytes=encode_circuit(circuit),
+        private_circuit_bytes=encode_circuit(private),
         tokenizer_json=tokenizer.to_str().encode(),
         range_proof=prove_ranges(circuit, parameters, weights),
     )
     meta = {"eos": [1]}
-    steps = encode_program(program)
-    return Artifact(key, steps, steps, params, masks, meta, MemoryBudget(key))
+    programs = encode_program(program), encode_program(private_program)
+    return Artifact(key, *programs, params, masks, meta, MemoryBudget(key))
 
 
 def save(artifact: Artifact, folder: Path) -> Files:
@@ -88,6 +91,11 @@ def save(artifact: Artifact, folder: Path) -> Files:
 @pytest.fixture(scope="session")
 def run() -> Callable[..., subprocess.CompletedProcess[str]]:
     return zklemma
+
+
+@pytest.fixture(scope="session")
+def make() -> Callable[..., Artifact]:
+    return toy_artifact
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,17 @@ from zklemma.runtime.ranges import range_subject
 from zklemma.runtime.verifier import subject_of
 
 STATEMENT = Statement(2, 2, (1, 2, 3, 4), True)
+PRIVATE = Statement(2, 2, (), True, b"p" * 32, b"o" * 32)
+CHANGES: list[dict[str, Any]] = [
+    {},
+    {"prompt_digest": b"q" * 32},
+    {"output_digest": b"q" * 32},
+    {"prompt_digest": b"o" * 32, "output_digest": b"p" * 32},
+    {"prompt_digest": b"", "tokens": (1, 2)},
+    {"output_digest": b"", "tokens": (1, 2)},
+    {"prompt": 3},
+    {"nonce": b"n"},
+]
 
 
 def test_the_ranges_of_the_weights(hidden: Any) -> None:
@@ -32,7 +43,7 @@ def test_the_ranges_of_the_weights(hidden: Any) -> None:
 
 
 def test_a_statement_under_a_key(hidden: Any) -> None:
-    """The key's digest, the root, each part of the statement."""
+    """The key's digest, the root, each part of the statement, digests of what is private among them."""
     key = hidden.key
     cases = [
         (key, STATEMENT),
@@ -41,6 +52,8 @@ def test_a_statement_under_a_key(hidden: Any) -> None:
         (key, replace(STATEMENT, prompt=1, generated=3)),
         (key, replace(STATEMENT, tokens=(1, 2, 3, 5))),
         (key, replace(STATEMENT, hiding=False)),
+        (key, replace(STATEMENT, nonce=b"n")),
+        *((key, replace(PRIVATE, **change)) for change in CHANGES),
     ]
     found = [subject_of(*case).begin().challenge() for case in cases]
     ranges = range_subject(key.circuit, key.parameters, key.weight_root)

@@ -1,0 +1,135 @@
+"""The whole path at a real model's size, measured: compile, prove, verify, each in its own process.
+
+The checkpoint is a random one in the model's shape (`random_checkpoint`), kept in a cache folder; from
+there on everything is what happens to a downloaded one. Times are seconds of the whole process on the
+wall and on the processors; a stage's own report has its parts. PyTorch's time is one fp32 forward pass
+over the same tokens.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer
+
+from ..compiler.analysis.fidelity import pytorch_logits
+from ..compiler.calibrated import TEXTS
+from ..compiler.frontend.checkpoint import load_checkpoint
+from ..errors import UserError
+from . import console
+from .random_checkpoint import random_checkpoint
+
+# One token each: no text of the tokenizer's has two of them in a row.
+FILLER = "~"
+
+
+def default_cache() -> Path:
+    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(root) / "zklemma"
+
+
+def bench(shape: str, tokens: int, generated: int, cache: Path, quiet: bool) -> dict[str, Any]:
+    """Measure ``tokens`` tokens in one proof, of which ``generated`` are the model's."""
+    if generated < 1 or tokens < generated + 2:
+        raise UserError(f"{tokens} tokens with {generated} generated: give at least 2 as prompt")
+    checkpoint = random_checkpoint(shape, cache)
+    prompt = prompt_of(checkpoint, tokens - generated)
+    model, proof = cache / f"{shape}.zkl", cache / f"{shape}.proof"
+    more = ["--quiet"] if quiet else []
+    files = ["-o", str(model), "--max-tokens", str(tokens)]
+    compiled = run("compile", str(checkpoint), *files, *more)
+    files = ["-o", str(proof), "--max-new-tokens", str(generated)]
+    proved = run("prove", str(model), "--prompt", prompt, *files, *more)
+    if proved["tokens"] != tokens:
+        raise UserError(f"{shape}: the text ended after {proved['tokens']} of {tokens} tokens")
+    verified = run("verify", str(model.with_suffix(".vk")), str(proof))
+    forward = pytorch_seconds(checkpoint, verified["token_ids"])
+    return {
+        "model": shape,
+        "tokens": tokens,
+        "generated": generated,
+        "machine": console.machine(),
+        "compile": compiled,
+        "prove": proved,
+        "verify": verified,
+        "pytorch_forward_seconds": forward,
+        "prove_seconds_per_token": proved["seconds"]["total"] / tokens,
+        "prove_per_forward": proved["seconds"]["total"] / forward,
+    }
+
+
+def prompt_of(checkpoint: Path, tokens: int) -> str:
+    """A text of exactly that many tokens: words of the held-out text, filled up."""
+    tokenizer = Tokenizer.from_file(str(checkpoint / "tokenizer.json"))
+    words = (TEXTS / "heldout.txt").read_text(encoding="utf-8").split()
+    text, missing = "", tokens - len(tokenizer.encode("").ids)
+    for end in range(1, len(words) + 1):
+        longer = " ".join(words[:end])
+        left = tokens - len(tokenizer.encode(longer).ids)
+        if left < 0:
+            break
+        text, missing = longer, left
+    text += FILLER * missing
+    assert len(tokenizer.encode(text).ids) == tokens
+    return text
+
+
+def run(*arguments: str) -> dict[str, Any]:
+    """A command's report, with ``process``: what the whole process took."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    start = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-m", f"{__package__}.cli", *arguments, "--json"], stdout=subprocess.PIPE
+    )
+    wall = time.perf_counter() - start
+    if done.returncode:
+        raise UserError(f"zklemma {arguments[0]} ended with status {done.returncode}")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    process = {
+        "seconds": wall,
+        "user_seconds": after.ru_utime - before.ru_utime,
+        "system_seconds": after.ru_stime - before.ru_stime,
+    }
+    return json.loads(done.stdout) | {"process": process}
+
+
+def pytorch_seconds(checkpoint: Path, tokens: list[int]) -> float:
+    """The second of two forward passes in fp32."""
+    logits = pytorch_logits(load_checkpoint(checkpoint))
+    logits(tokens)
+    start = time.perf_counter()
+    logits(tokens)
+    return time.perf_counter() - start
+
+
+def rows(report: Mapping[str, Any]) -> dict[str, str]:
+    """The report for people."""
+    compiled, proved, verified = (report[name] for name in ("compile", "prove", "verify"))
+    return {
+        "compile": _seconds(compiled["process"], compiled["stages"]),
+        "compile memory": console.size(compiled["peak_rss_bytes"]),
+        "artifact": console.size(compiled["artifact_bytes"]),
+        "verifying key": console.size(compiled["vk_bytes"]),
+        "prove": _seconds(proved["process"], proved["seconds"]),
+        "prove, a token": f"{report['prove_seconds_per_token']:.3f} s",
+        "prove memory": console.size(proved["peak_rss_bytes"]),
+        "proof": console.size(proved["proof_bytes"]),
+        "committed": f"{proved['committed_cells']:,} cells, {proved['lookups']:,} lookups",
+        "verify": f"{verified['process']['seconds']:.2f} s ({verified['seconds']:.2f} s inside)",
+        "security": f"{verified['security_bits']} bits, hiding {verified['hiding']}",
+        "prove / PyTorch": f"{report['prove_per_forward']:.0f} "
+        f"(one fp32 forward pass {report['pytorch_forward_seconds']:.2f} s)",
+    }
+
+
+def _seconds(process: Mapping[str, float], parts: Mapping[str, float]) -> str:
+    named = ", ".join(f"{name} {taken:.1f}" for name, taken in parts.items())
+    return f"{process['seconds']:.1f} s, {process['user_seconds']:.1f} s of processors ({named})"
