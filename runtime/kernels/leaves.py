@@ -29,6 +29,8 @@ LEAST_RUN = 5
 EMPTY, ONES, ANY = 0, 1, 2
 
 TYPES = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64")
+# Types of at most 16 and of at most 32 bits come first.
+BITS16, BITS32 = 4, 6
 # Pairs of words, elements of K, in place of integers.
 PAIRS = len(TYPES)
 
@@ -142,7 +144,8 @@ def integers(part, outer, first, out):
 
 
 @njit(nogil=True, inline="always")
-def _lift(x):
+def lift(x):
+    """A signed integer as a field element."""
     return np.uint64(x) if x >= 0 else P - np.uint64(-x)
 
 
@@ -155,7 +158,7 @@ def _denominators(leaves, leaf, first, q0, q1, values):
     integers(leaves.part[low], leaves.outer[low], first, values[:n])
     base0, base1 = own.base0, own.base1
     for i in range(n):
-        q0[i] = sub(base0, _lift(values[i]))
+        q0[i] = sub(base0, lift(values[i]))
         q1[i] = base1
     for c in range(low + 1, low + own.parts - (0 if own.lookup else 1)):
         part = leaves.part[c]
@@ -168,19 +171,17 @@ def _denominators(leaves, leaf, first, q0, q1, values):
         integers(part, leaves.outer[c], first, values[:n])
         w0, w1 = part.w0, part.w1
         for i in range(n):
-            x = _lift(values[i])
+            x = lift(values[i])
             q0[i] = sub(q0[i], mul(w0, x))
             q1[i] = sub(q1[i], mul(w1, x))
 
 
 @njit(nogil=True)
-def leaf_block(leaves, group, start, p, q, values):
-    """Leaves start.. of a group's tree into p, q (2, n), and what they are: p is written for `ANY` alone, q
-    not for `EMPTY`. A block is in one lookup or is `ANY`. ``values`` (n,) is scratch."""
-    n = q.shape[1]
+def find_leaf(leaves, group, start):
+    """The leaf of a group's tree that is at ``start``, and where it begins; or -1."""
     low, end = leaves.first[group], leaves.first[group + 1]
     if low == end or start >= leaves.leaf[end - 1].stop:
-        return EMPTY
+        return -1, 0
     leaf, high = low, end - 1
     while leaf < high:
         middle = (leaf + high) // 2
@@ -188,7 +189,17 @@ def leaf_block(leaves, group, start, p, q, values):
             high = middle
         else:
             leaf = middle + 1
-    begin = leaves.leaf[leaf - 1].stop if leaf > low else 0
+    return leaf, leaves.leaf[leaf - 1].stop if leaf > low else 0
+
+
+@njit(nogil=True)
+def leaf_block(leaves, group, start, p, q, values):
+    """Leaves start.. of a group's tree into p, q (2, n), and what they are: p is written for `ANY` alone, q
+    not for `EMPTY`. A block is in one lookup or is `ANY`. ``values`` (n,) is scratch."""
+    n, end = q.shape[1], leaves.first[group + 1]
+    leaf, begin = find_leaf(leaves, group, start)
+    if leaf < 0:
+        return EMPTY
     if leaves.leaf[leaf].lookup and start + n <= leaves.leaf[leaf].stop:
         _denominators(leaves, leaf, start - begin, q[0], q[1], values)
         return ONES
@@ -205,7 +216,7 @@ def leaf_block(leaves, group, start, p, q, values):
             uses = own.part + own.parts - 1
             integers(leaves.part[uses], leaves.outer[uses], first, values[:take])
             for i in range(take):
-                p[0, done + i] = sub(ZERO, _lift(values[i]))
+                p[0, done + i] = sub(ZERO, lift(values[i]))
         done = stop
         begin = own.stop
         leaf += 1

@@ -23,8 +23,19 @@ from numba import njit
 from numpy.typing import NDArray
 
 from .. import field
-from .goldilocks import LOW, ONE, S32, ZERO, add, kdot, kmul, mul, sub
-from .leaves import ANY, EMPTY, ONES, Leaves, leaf_block
+from .goldilocks import LOW, ONE, S32, ZERO, P, add, kdot, kmul, mul, sub
+from .leaves import (
+    ANY,
+    BITS16,
+    BITS32,
+    EMPTY,
+    ONES,
+    Leaves,
+    find_leaf,
+    integers,
+    leaf_block,
+    lift,
+)
 from .pool import chunks
 from .sumcheck import eq_table
 
@@ -32,11 +43,14 @@ Array = NDArray[np.uint64]
 Ints = NDArray[np.int64]
 
 # Nodes that are in cache together, with all that is made of them.
-BLOCK = 256
+BLOCK = 512
 # Blocks of a chunk that is worth a thread.
-GRAIN = 32
+GRAIN = 16
 
-TWO32 = np.uint64(1 << 32)
+TWO16, TWO20, TWO32 = np.uint64(1 << 16), np.uint64(1 << 20), np.uint64(1 << 32)
+HALF = np.uint64((field.P - 1) // 2)
+# That a block is not of the kind that something is for.
+OTHER = -1
 
 
 class Layer(NamedTuple):
@@ -64,6 +78,24 @@ class Halves(NamedTuple):
     left_at: Ints
     right: Array
     right_at: Ints
+
+
+class Scratch(NamedTuple):
+    """Room to make blocks of nodes in."""
+
+    parts: Array
+    stack: Array
+    kinds: Ints
+    values: Ints
+    small: NDArray[np.int32]
+    terms: Ints
+
+
+class Bound(NamedTuple):
+    """What the first v variables are fixed to, r (v, 2), and eq(r, .), (2^v, 2)."""
+
+    r: Array
+    eq: Array
 
 
 class Weights(NamedTuple):
@@ -259,9 +291,20 @@ def _join(kind, p, q, other, p2, q2):
 
 
 @njit(nogil=True)
-def _node_block(layer, group, start, p, q, stack, kinds, values):
-    """Nodes start.. of a group into p, q (2, n), and what they are (as `leaf_block`). ``stack``
-    (level + 1, 2, 2, n), ``kinds`` (level + 1,) and ``values`` (n,) are scratch."""
+def _scratch(layer, variables, n):
+    return Scratch(
+        np.empty((1 << variables, 2, 2, n), np.uint64),
+        np.empty((layer.level + 1, 2, 2, n), np.uint64),
+        np.empty(layer.level + 1, np.int64),
+        np.empty(n, np.int64),
+        np.empty(n, np.int32),
+        np.empty((4, n), np.int64),
+    )
+
+
+@njit(nogil=True)
+def _node_block(layer, group, start, p, q, scratch):
+    """Nodes start.. of a group into p, q (2, n), and what they are (as `leaf_block`)."""
     if layer.kept:
         first = layer.at[group] + start
         if first >= layer.at[group + 1]:
@@ -270,15 +313,15 @@ def _node_block(layer, group, start, p, q, stack, kinds, values):
         _load(layer.table, 2, first, q)
         return ANY
     if layer.level == 0:
-        return leaf_block(layer.leaves, group, start, p, q, values)
-    depth = 0
+        return leaf_block(layer.leaves, group, start, p, q, scratch.values)
+    stack, kinds, depth = scratch.stack, scratch.kinds, 0
     for number in range(1 << layer.level):
         leaf, bits = 0, number
         for _ in range(layer.level):
             leaf, bits = 2 * leaf + (bits & 1), bits >> 1
         own = stack[depth]
         at = start + leaf * layer.size
-        kinds[depth] = leaf_block(layer.leaves, group, at, own[0], own[1], values)
+        kinds[depth] = leaf_block(layer.leaves, group, at, own[0], own[1], scratch.values)
         if number == 0 and kinds[0] == EMPTY:
             return EMPTY
         depth += 1
@@ -294,17 +337,20 @@ def _node_block(layer, group, start, p, q, stack, kinds, values):
 
 
 @njit(nogil=True)
-def _bound_block(layer, side, bound, group, start, width, p, q, parts, stack, kinds, values):
-    """`_node_block` of half ``side`` of a layer with its first variables fixed to ``bound`` (v, 2), to
-    ``width`` nodes. ``parts`` (2^v, 2, 2, n) is scratch."""
-    variables = bound.shape[0]
+def _bound_block(layer, side, bound, group, start, width, p, q, scratch):
+    """`_node_block` of half ``side`` of a layer with its first variables fixed to ``bound``, to ``width``
+    nodes."""
     base = side * (layer.size // 2) + start
-    if variables == 0:
-        return _node_block(layer, group, base, p, q, stack, kinds, values)
-    ones = True
-    for b in range(1 << variables):
+    if bound.r.shape[0] == 0:
+        return _node_block(layer, group, base, p, q, scratch)
+    if layer.level == 0 and not layer.kept:
+        kind = _small_fold(layer.leaves, group, base, width, bound.eq, p, q, scratch)
+        if kind != OTHER:
+            return kind
+    parts, ones, runs = scratch.parts, True, bound.eq.shape[0]
+    for b in range(runs):
         part = parts[b]
-        kind = _node_block(layer, group, base + b * width, part[0], part[1], stack, kinds, values)
+        kind = _node_block(layer, group, base + b * width, part[0], part[1], scratch)
         if b == 0:
             if kind == EMPTY:
                 return EMPTY
@@ -315,11 +361,11 @@ def _bound_block(layer, side, bound, group, start, width, p, q, parts, stack, ki
                 _set(parts[k, 0], ONE)
         if not ones:
             _settle(kind, part[0], part[1])
-    for t in range(variables):
-        r0, r1 = bound[t, 0], bound[t, 1]
-        half = 1 << (variables - 1 - t)
-        for b in range(half):
-            low, high = parts[b], parts[b + half]
+    for t in range(bound.r.shape[0]):
+        r0, r1 = bound.r[t, 0], bound.r[t, 1]
+        runs //= 2
+        for b in range(runs):
+            low, high = parts[b], parts[b + runs]
             _fold(low[1], high[1], r0, r1)
             if not ones:
                 _fold(low[0], high[0], r0, r1)
@@ -331,16 +377,14 @@ def _bound_block(layer, side, bound, group, start, width, p, q, parts, stack, ki
 
 @njit(cache=True, nogil=True)
 def _keep(layer, blocks, n, table, at, lo, hi):
-    parts = np.empty((2, 2, n), np.uint64)
-    stack = np.empty((layer.level + 1, 2, 2, n), np.uint64)
-    kinds, values = np.empty(layer.level + 1, np.int64), np.empty(n, np.int64)
+    block, scratch = np.empty((2, 2, n), np.uint64), _scratch(layer, 0, n)
+    p, q = block[0], block[1]
     group = np.searchsorted(blocks, lo, "right") - 1
-    p, q = parts[0], parts[1]
     for item in range(lo, hi):
         while blocks[group + 1] <= item:
             group += 1
         start = (item - blocks[group]) * n
-        kind = _node_block(layer, group, start, p, q, stack, kinds, values)
+        kind = _node_block(layer, group, start, p, q, scratch)
         _settle(kind, p, q)
         first = at[group] + start
         _store(p, table, 0, first)
@@ -370,6 +414,221 @@ def _halve(below, below_at, size, blocks, n, table, at, lo, hi):
         _store(q, table, 2, first)
 
 
+# While values are small integers: blocks of lookups of few bits, and of none.
+
+
+@njit(nogil=True)
+def _cut(x):
+    """A field element as two signed limbs of 32 bits."""
+    signed = np.int64(x if x < HALF else x - P)
+    low = np.int32(signed)
+    return low, np.int32((signed - np.int64(low)) >> 32)
+
+
+@njit(nogil=True)
+def _limbs(block):
+    """Limbs of elements of K (2, n): (4, n)."""
+    out = np.empty((4, block.shape[1]), np.int32)
+    for k in range(2):
+        for i in range(block.shape[1]):
+            out[2 * k, i], out[2 * k + 1, i] = _cut(block[k, i])
+    return out
+
+
+@njit(nogil=True)
+def _joined(low, high):
+    """low + 2^32 high, of signed integers, in F."""
+    return add(lift(low), mul(lift(high), TWO32))
+
+
+@njit(nogil=True)
+def _accumulate(small, w0, w1, terms):
+    """terms (4, n) += small times the limbs of (w0, w1)."""
+    n = small.size
+    a, b = _cut(w0)
+    c, d = _cut(w1)
+    t0, t1, t2, t3 = terms[0, :n], terms[1, :n], terms[2, :n], terms[3, :n]
+    for i in range(n):
+        x = np.int64(small[i])
+        t0[i] += x * np.int64(a)
+        t1[i] += x * np.int64(b)
+        t2[i] += x * np.int64(c)
+        t3[i] += x * np.int64(d)
+
+
+@njit(nogil=True)
+def _narrow_lookup(leaves, group, start, n, bits, parts):
+    """The leaf that leaves start.. are in, if that is a lookup of at most ``parts`` components of types below
+    ``bits``; -1 if they are empty; else -2."""
+    leaf, begin = find_leaf(leaves, group, start)
+    if leaf < 0:
+        return -1, begin
+    own = leaves.leaf[leaf]
+    if not own.lookup or start + n > own.stop or own.parts > parts:
+        return -2, begin
+    for c in range(own.part, own.part + own.parts):
+        if leaves.part[c].kind >= bits:
+            return -2, begin
+    return leaf, begin
+
+
+@njit(nogil=True)
+def _small_fold(leaves, group, base, width, eq, p, q, scratch):
+    """`_bound_block` of leaves: sums over runs of small integers times constants, reduced once. `OTHER` if
+    it is not for these."""
+    n, runs = q.shape[1], eq.shape[0]
+    for b in range(runs):
+        leaf, begin = _narrow_lookup(leaves, group, base + b * width, n, BITS32, n)
+        if leaf == -2:
+            return OTHER
+        if leaf == -1 and b == 0:
+            return EMPTY
+    small, values, terms = scratch.small, scratch.values, scratch.terms
+    terms[:] = 0
+    p0, p1, q0, q1, ones = ZERO, ZERO, ZERO, ZERO, True
+    for b in range(runs):
+        leaf, begin = find_leaf(leaves, group, base + b * width)
+        w0, w1 = eq[b, 0], eq[b, 1]
+        if leaf < 0:
+            ones = False
+            q0, q1 = add(q0, w0), add(q1, w1)
+            continue
+        own = leaves.leaf[leaf]
+        p0, p1 = add(p0, w0), add(p1, w1)
+        x, y = kmul(own.base0, own.base1, w0, w1)
+        q0, q1 = add(q0, x), add(q1, y)
+        for c in range(own.part, own.part + own.parts):
+            part = leaves.part[c]
+            if c > own.part:
+                x, y = kmul(part.w0, part.w1, w0, w1)
+            else:
+                x, y = w0, w1
+            if part.kind < BITS16:
+                integers(part, leaves.outer[c], base + b * width - begin, small)
+                _accumulate(small, x, y, terms)
+                continue
+            integers(part, leaves.outer[c], base + b * width - begin, values)
+            for i in range(n):
+                small[i] = values[i] & 0xFFFF
+            _accumulate(small, x, y, terms)
+            for i in range(n):
+                small[i] = values[i] >> 16
+            _accumulate(small, mul(x, TWO16), mul(y, TWO16), terms)
+    out0, out1 = q[0, :n], q[1, :n]
+    t0, t1, t2, t3 = terms[0, :n], terms[1, :n], terms[2, :n], terms[3, :n]
+    for i in range(n):
+        out0[i] = sub(q0, _joined(t0[i], t1[i]))
+        out1[i] = sub(q1, _joined(t2[i], t3[i]))
+    if ones:
+        return ONES
+    p[0, :] = p0
+    p[1, :] = p1
+    return ANY
+
+
+@njit(nogil=True)
+def _small_sum(limbs, small):
+    """sum_i eq_i small_i in K, for limbs of eq."""
+    n = small.size
+    l0, l1, l2, l3 = limbs[0, :n], limbs[1, :n], limbs[2, :n], limbs[3, :n]
+    a, b, c, d = np.int64(0), np.int64(0), np.int64(0), np.int64(0)
+    for i in range(n):
+        x = np.int64(small[i])
+        a += x * np.int64(l0[i])
+        b += x * np.int64(l1[i])
+        c += x * np.int64(l2[i])
+        d += x * np.int64(l3[i])
+    return _joined(a, b), _joined(c, d)
+
+
+@njit(nogil=True)
+def _small_products(limbs, left, right):
+    """sum_i eq_i left_i right_i in K; the products of integers, below 2^50, are cut in two again."""
+    n = left.size
+    l0, l1, l2, l3 = limbs[0, :n], limbs[1, :n], limbs[2, :n], limbs[3, :n]
+    a, b, c, d = np.int64(0), np.int64(0), np.int64(0), np.int64(0)
+    e, f, g, h = np.int64(0), np.int64(0), np.int64(0), np.int64(0)
+    for i in range(n):
+        product = np.int64(left[i]) * np.int64(right[i])
+        low, high = np.int32(product & 0xFFFFF), np.int32(product >> 20)
+        x, y = np.int64(low), np.int64(high)
+        a += x * np.int64(l0[i])
+        b += x * np.int64(l1[i])
+        c += x * np.int64(l2[i])
+        d += x * np.int64(l3[i])
+        e += y * np.int64(l0[i])
+        f += y * np.int64(l1[i])
+        g += y * np.int64(l2[i])
+        h += y * np.int64(l3[i])
+    return (
+        add(_joined(a, b), mul(_joined(e, f), TWO20)),
+        add(_joined(c, d), mul(_joined(g, h), TWO20)),
+    )
+
+
+@njit(nogil=True)
+def _small_grid(layer, group, start, step, variables, lam, limbs, w0, w1, drawn, sums):
+    """A block's part of a grid's sums, if it is of lookups of one component of at most 16 bits and of empty
+    leaves. With p and the part a of q = a - v that does not depend on the position, the sums needed are
+    of v and of products of two v."""
+    leaves, n, runs = layer.leaves, limbs.shape[1], 1 << variables
+    half, points = layer.size // 2, drawn.shape[1]
+    for side in range(2):
+        for b in range(runs):
+            at = side * half + b * step + start
+            leaf, _ = _narrow_lookup(leaves, group, at, n, BITS16, 1)
+            if leaf == -2:
+                return False
+    # p, a and the sum of v, by side.
+    scalars = np.zeros((2, 3, points, 2, 1), np.uint64)
+    some = False
+    for side in range(2):
+        for b in range(runs):
+            u, at = _ternary(b, variables), side * half + b * step + start
+            own, small = scalars[side], drawn[side, u]
+            leaf, begin = find_leaf(leaves, group, at)
+            if leaf < 0:
+                own[1, u, 0, 0] = ONE
+                small[:] = 0
+                continue
+            some = some or side == 1
+            record = leaves.leaf[leaf]
+            own[0, u, 0, 0] = ONE
+            own[1, u, 0, 0], own[1, u, 1, 0] = record.base0, record.base1
+            integers(leaves.part[record.part], leaves.outer[record.part], at - begin, small)
+            own[2, u, 0, 0], own[2, u, 1, 0] = _small_sum(limbs, small)
+        for k in range(3):
+            _extend(scalars[side, k], variables)
+    if some:
+        for side in range(2):
+            _extend_small(drawn[side], variables)
+    for u in range(points):
+        total0, total1 = ZERO, ZERO
+        if some:
+            total0, total1 = _small_products(limbs, drawn[0, u], drawn[1, u])
+        # p0 q1 + p1 q0 + lam q0 q1 with q = a - v, the products of two v last.
+        a0, a1 = scalars[0, 1, u], scalars[1, 1, u]
+        v0, v1 = scalars[0, 2, u], scalars[1, 2, u]
+        x, y = kmul(a0[0, 0], a0[1, 0], a1[0, 0], a1[1, 0])
+        total0, total1 = add(total0, x), add(total1, y)
+        x, y = kdot(a0[0, 0], a0[1, 0], v1[0, 0], v1[1, 0], a1[0, 0], a1[1, 0], v0[0, 0], v0[1, 0])
+        total0, total1 = kmul(sub(total0, x), sub(total1, y), lam[0], lam[1])
+        x, y = kdot(
+            scalars[0, 0, u, 0, 0],
+            scalars[0, 0, u, 1, 0],
+            sub(a1[0, 0], v1[0, 0]),
+            sub(a1[1, 0], v1[1, 0]),
+            scalars[1, 0, u, 0, 0],
+            scalars[1, 0, u, 1, 0],
+            sub(a0[0, 0], v0[0, 0]),
+            sub(a0[1, 0], v0[1, 0]),
+        )
+        x, y = kmul(add(total0, x), add(total1, y), w0, w1)
+        sums[u, 0] = add(sums[u, 0], x)
+        sums[u, 1] = add(sums[u, 1], y)
+    return True
+
+
 # Sumchecks.
 
 
@@ -389,17 +648,26 @@ def _extend(values, variables):
     for _ in range(variables):
         step //= 3
         for u in range(values.shape[0]):
-            if u // step % 3 == 2:
-                rest, binary = u % step, True
-                while rest:
-                    binary = binary and rest % 3 < 2
-                    rest //= 3
-                if binary:
-                    _difference(values[u - step], values[u - 2 * step], values[u])
+            if u // step % 3 == 2 and _finite(u % step):
+                _difference(values[u - step], values[u - 2 * step], values[u])
+
+
+@njit(nogil=True)
+def _extend_small(values, variables):
+    """`_extend` of integers (3^v, n)."""
+    step = values.shape[0]
+    for _ in range(variables):
+        step //= 3
+        for u in range(values.shape[0]):
+            if u // step % 3 == 2 and _finite(u % step):
+                high, low, out = values[u - step], values[u - 2 * step], values[u]
+                for i in range(out.size):
+                    out[i] = high[i] - low[i]
 
 
 @njit(nogil=True)
 def _finite(u):
+    """Whether all digits to base 3 are 0 or 1."""
     while u:
         if u % 3 == 2:
             return False
@@ -411,37 +679,21 @@ def _finite(u):
 def _grid(layer, bound, variables, lam, weights, blocks, sums, lo, hi):
     low = weights.low
     n, points, runs = low.shape[1], 3**variables, 1 << variables
-    width = layer.size >> (1 + bound.shape[0])
+    width = (layer.size // 2) >> bound.r.shape[0]
     step = width >> variables
     grids = np.empty((4, points, 2, n), np.uint64)
     p0, q0, p1, q1 = grids[0], grids[1], grids[2], grids[3]
     product = np.empty((2, n), np.uint64)
-    parts = np.empty((1 << bound.shape[0], 2, 2, n), np.uint64)
-    stack = np.empty((layer.level + 1, 2, 2, n), np.uint64)
-    kinds, values = np.empty(layer.level + 1, np.int64), np.empty(n, np.int64)
-    left, right = np.empty(runs, np.int64), np.empty(runs, np.int64)
+    scratch = _scratch(layer, bound.r.shape[0], n)
+    right = np.empty(runs, np.int64)
+    small = layer.level == 0 and not layer.kept and bound.r.shape[0] == 0
+    limbs = _limbs(low)
+    drawn = np.empty((2, points if small else 0, n), np.int32)
     group = np.searchsorted(blocks, lo, "right") - 1
     for item in range(lo, hi):
         while blocks[group + 1] <= item:
             group += 1
         block = item - blocks[group]
-        some, ones = False, True
-        for b in range(runs):
-            u, at = _ternary(b, variables), b * step + block * n
-            left[b] = _bound_block(
-                layer, 0, bound, group, at, width, p0[u], q0[u], parts, stack, kinds, values
-            )
-            right[b] = _bound_block(
-                layer, 1, bound, group, at, width, p1[u], q1[u], parts, stack, kinds, values
-            )
-            some = some or right[b] != EMPTY
-            ones = ones and right[b] == ONES
-        for b in range(runs):
-            u = _ternary(b, variables)
-            _settle(left[b], p0[u], q0[u])
-            _add_scaled(p0[u], q0[u], lam[0], lam[1])
-            if some and not ones:
-                _settle(right[b], p1[u], q1[u])
         w0, w1 = kmul(
             weights.high[0, block],
             weights.high[1, block],
@@ -450,16 +702,32 @@ def _grid(layer, bound, variables, lam, weights, blocks, sums, lo, hi):
         )
         sums[points, 0] = add(sums[points, 0], w0)
         sums[points, 1] = add(sums[points, 1], w1)
+        if small and _small_grid(
+            layer, group, block * n, step, variables, lam, limbs, w0, w1, drawn, sums
+        ):
+            continue
+        some, ones = False, True
+        for b in range(runs):
+            u, at = _ternary(b, variables), b * step + block * n
+            kind = _bound_block(layer, 0, bound, group, at, width, p0[u], q0[u], scratch)
+            _settle(kind, p0[u], q0[u])
+            _add_scaled(p0[u], q0[u], lam[0], lam[1])
+            right[b] = _bound_block(layer, 1, bound, group, at, width, p1[u], q1[u], scratch)
+            some = some or right[b] != EMPTY
+            ones = ones and right[b] == ONES
         if not some:
             for b in range(runs):
                 u = _ternary(b, variables)
                 _gather(low, p0[u], w0, w1, sums[u])
             continue
-        _extend(p0, variables)
-        _extend(q1, variables)
         if not ones:
+            for b in range(runs):
+                u = _ternary(b, variables)
+                _settle(right[b], p1[u], q1[u])
             _extend(q0, variables)
             _extend(p1, variables)
+        _extend(p0, variables)
+        _extend(q1, variables)
         for u in range(points):
             if not ones:
                 _cross(p0[u], q1[u], p1[u], q0[u], product)
@@ -500,9 +768,7 @@ def _fold_round(layer, bound, fresh, width, lam, halves, weights, blocks, sums, 
     work = np.empty((2, 4, 2, n), np.uint64)
     steps = np.empty((4, 2, n), np.uint64)
     product = np.empty((2, n), np.uint64)
-    parts = np.empty((1 << bound.shape[0], 2, 2, n), np.uint64)
-    stack = np.empty((layer.level + 1, 2, 2, n), np.uint64)
-    kinds, values = np.empty(layer.level + 1, np.int64), np.empty(n, np.int64)
+    scratch = _scratch(layer, bound.r.shape[0], n)
     group = np.searchsorted(blocks, lo, "right") - 1
     for item in range(lo, hi):
         while blocks[group + 1] <= item:
@@ -517,12 +783,8 @@ def _fold_round(layer, bound, fresh, width, lam, halves, weights, blocks, sums, 
             x = work[h]
             _beyond(x, lam)
             if fresh:
-                left = _bound_block(
-                    layer, 0, bound, group, start, width, x[0], x[1], parts, stack, kinds, values
-                )
-                right = _bound_block(
-                    layer, 1, bound, group, start, width, x[2], x[3], parts, stack, kinds, values
-                )
+                left = _bound_block(layer, 0, bound, group, start, width, x[0], x[1], scratch)
+                right = _bound_block(layer, 1, bound, group, start, width, x[2], x[3], scratch)
                 if left != EMPTY:
                     _settle(left, x[0], x[1])
                     _add_scaled(x[0], x[1], lam[0], lam[1])
@@ -535,7 +797,9 @@ def _fold_round(layer, bound, fresh, width, lam, halves, weights, blocks, sums, 
                     end = min(left_size if k < 2 else right_size, 2 * width)
                     if start < end:
                         row = k % 2 * 2
-                        _folded_rows(table, row, first, start, width, end, bound[0], x[k], product)
+                        _folded_rows(
+                            table, row, first, start, width, end, bound.r[0], x[k], product
+                        )
                         right = EMPTY if k < 2 else ANY
             if start < min(left_size, width):
                 _store(x[0], halves.left, 0, left_at + start)
@@ -596,6 +860,10 @@ def _summed(kernel: Callable[[Array, int, int], None], blocks: int, values: int)
     return reduce(field.add, chunks(run, blocks, GRAIN))
 
 
+def _bound(r: Array) -> Bound:
+    return Bound(np.ascontiguousarray(r), np.ascontiguousarray(eq_table(r.T).T))
+
+
 def _weights(point: Array, group: Array) -> Weights:
     """eq at a point (2, m) over positions, by blocks."""
     bits = block_size(1 << point.shape[1]).bit_length() - 1
@@ -637,7 +905,7 @@ def grid(
     assert nodes == 1 << point.shape[1]
     weights = _weights(point, group)
     blocks = offsets(prefixes(filled, nodes) // block_size(nodes))
-    operands = layer, bound, variables, lam, weights, blocks
+    operands = layer, _bound(bound), variables, lam, weights, blocks
     return _summed(
         lambda sums, lo, hi: _grid(*operands, sums, lo, hi), int(blocks[-1]), 3**variables + 1
     )
@@ -689,7 +957,7 @@ class Folding:
         weights = _weights(point, self._group)
         visited = np.minimum(np.diff(self.halves.left_at), pairs)
         blocks = offsets(visited // block_size(pairs))
-        operands = layer, bound, fresh, self.width, self._lam, self.halves, weights, blocks
+        operands = layer, _bound(bound), fresh, self.width, self._lam, self.halves, weights, blocks
         return _summed(
             lambda sums, lo, hi: _fold_round(*operands, sums, lo, hi), int(blocks[-1]), 3
         )

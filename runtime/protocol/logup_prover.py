@@ -92,7 +92,8 @@ class _Sumcheck:
         groups = eq_table(as_array(self.point[self.nodes :]))
         weights = np.ascontiguousarray(groups[:, : len(filled)])
         lam = as_pair(self.scale)
-        before = min(1, self.nodes)
+        # The first rounds over leaves are cheap: the values are small integers still.
+        before = min(1 if layer.level else ROUNDS, self.nodes)
         while before < self.nodes and room_bytes(filled, layer.size, before) > free:
             before += 1
         while len(self.bound) < before:
