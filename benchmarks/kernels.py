@@ -134,7 +134,6 @@ def cases() -> Iterator[Case]:
         points.size << 17,
         lambda: powers.add_powers(points, scales, sums),
     )
-    yield Case("fraction_layer", "2^18", "cells", half, lambda: sumcheck.fraction_layer(f, g))
     eq = random(2, half)
     yield Case(
         "logup_round", "2^18", "terms", half, lambda: sumcheck.logup_round(eq, f, g, p, q, r)

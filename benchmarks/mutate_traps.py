@@ -116,10 +116,8 @@ ZERO_KNOWLEDGE = [
         (
             (
                 f"{PROTOCOL}/logup_prover.py",
-                'channel.masked("lookup root", [Ext(*field.kdot(weights, side)) for side in (root.p, root.q)])',
-                "sums = [Ext(*field.kdot(weights, side)) for side in (root.p, root.q)]\n"
-                '    channel.masked("lookup root", sums[:1])\n'
-                '    channel.clear("lookup root", sums[1:])',
+                'channel.masked("lookup root", [p, q])',
+                'channel.masked("lookup root", [p])\n    channel.clear("lookup root", [q])',
             ),
             (
                 f"{PROTOCOL}/logup_verifier.py",

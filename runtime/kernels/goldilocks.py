@@ -126,6 +126,19 @@ def _dot(a: _Word, b: _Word, c: _Word, d: _Word) -> _Word:
     return _reduce(total.below(low2, high + 1, high), total)
 
 
+def _sum_of_products(pairs: list[tuple[_Word, _Word]]) -> _Word:
+    """`_dot` of any number of pairs below 2^32."""
+    (a, b), *rest = pairs
+    high, low = _wide(a, b)
+    carries = low & 0
+    for a, b in rest:
+        high2, low2 = _wide(a, b)
+        low = low + low2
+        high = _add(high, high2)
+        carries = low.below(low2, carries + 1, carries)
+    return _reduce(high + carries, low)
+
+
 def _times7(a: _Word) -> _Word:
     """Multiply by the non-residue; only three bits leave the low word."""
     eight = a << 3
@@ -142,6 +155,14 @@ def _kmul(a0: _Word, a1: _Word, b0: _Word, b1: _Word) -> tuple[_Word, _Word]:
     """(a0 + a1 X)(b0 + b1 X) modulo X^2 - 7, by its two components."""
     # A caller's reused operand goes last: its multiple by 7 is then computed once.
     return _dot(a0, b0, a1, _times7(b1)), _dot(a0, b1, a1, b0)
+
+
+def _kdot(a: list[_Word], b: list[_Word]) -> tuple[_Word, _Word]:
+    """sum_i a_i b_i in K, the elements' components by turns."""
+    pairs = [(i, i + 1) for i in range(0, len(a), 2)]
+    real = [term for i, j in pairs for term in ((a[i], b[i]), (a[j], _times7(b[j])))]
+    other = [term for i, j in pairs for term in ((a[i], b[j]), (a[j], b[i]))]
+    return _sum_of_products(real), _sum_of_products(other)
 
 
 def _unary(formula: Callable[[_Word], _Word]) -> Any:
@@ -179,8 +200,20 @@ def _kmul_words(typingctx, a0, a1, b0, b1):
     return _PAIR(*[types.uint64] * 4), codegen
 
 
+def _kdot_words(typingctx, a0, a1, b0, b1, c0, c1, d0, d1):
+    """(a0 + a1 X)(b0 + b1 X) + (c0 + c1 X)(d0 + d1 X) in K, as two components."""
+
+    def codegen(context, builder, signature, args):
+        a0, a1, b0, b1, c0, c1, d0, d1 = (_Word(builder, x) for x in args)
+        parts = _kdot([a0, a1, c0, c1], [b0, b1, d0, d1])
+        return context.make_tuple(builder, _PAIR, [x.value for x in parts])
+
+    return _PAIR(*[types.uint64] * 8), codegen
+
+
 add = _binary(_add)
 sub = _binary(_sub)
 mul = _binary(_mul)
 kmul: Any = intrinsic(_kmul_words)
+kdot: Any = intrinsic(_kdot_words)
 times_quarter = _unary(_times_quarter)

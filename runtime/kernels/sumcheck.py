@@ -85,23 +85,6 @@ def _eq_step(table, size, r, lo, hi):
         low1[i] = sub(u1, v1)
 
 
-@njit(cache=True, nogil=True)
-def _fraction_layer(p, q, p_out, q_out, lo, hi):
-    half = p_out[0].size
-    pl0, pl1, ql0, ql1 = p[0][lo:hi], p[1][lo:hi], q[0][lo:hi], q[1][lo:hi]
-    ph0, ph1 = p[0][half + lo : half + hi], p[1][half + lo : half + hi]
-    qh0, qh1 = q[0][half + lo : half + hi], q[1][half + lo : half + hi]
-    po0, po1, qo0, qo1 = p_out[0][lo:hi], p_out[1][lo:hi], q_out[0][lo:hi], q_out[1][lo:hi]
-    for i in range(hi - lo):
-        x0, x1 = kmul(pl0[i], pl1[i], qh0[i], qh1[i])
-        y0, y1 = kmul(ph0[i], ph1[i], ql0[i], ql1[i])
-        z0, z1 = kmul(ql0[i], ql1[i], qh0[i], qh1[i])
-        po0[i] = add(x0, y0)
-        po1[i] = add(x1, y1)
-        qo0[i] = z0
-        qo1[i] = z1
-
-
 @njit(inline="always")
 def _cross(p00, p01, p10, p11, q00, q01, q10, q11, w0, w1):
     """w (p0 q1 + p1 q0)."""
@@ -182,21 +165,16 @@ def fold(table: Array, r: Array) -> Array:
 
 def fold_many(tables: Array | Sequence[Array], r: Array) -> Array:
     """`fold` of each of k tables (2, n), given as [k, 2, n] or one by one: [k, 2, n/2]."""
-    out = np.empty((len(tables), 2, _half(*tables)), np.uint64)
-    fold_into(tables, r, out)
-    return out
-
-
-def fold_into(tables: Array | Sequence[Array], r: Array, out: Array | Sequence[Array]) -> None:
-    """`fold_many` into given tables (2, n/2), whose two rows are each contiguous."""
     half = _half(*tables)
     sources, r = [rows(t) for t in tables], operand(r)
+    out = np.empty((len(sources), 2, half), np.uint64)
 
     def run(lo: int, hi: int) -> None:
         for source, folded in zip(sources, out, strict=True):
             _fold(source, r, (folded[0], folded[1]), lo, hi)
 
     chunks(run, half, GRAIN)
+    return out
 
 
 def inner_round(f: Array, g: Array) -> Array:
@@ -215,20 +193,6 @@ def eq_table(point: Array) -> Array:
         r = operand(point[:, variables - 1 - i])
         chunks(lambda lo, hi, i=i, r=r: _eq_step(table, 1 << i, r, lo, hi), 1 << i, GRAIN)
     return table
-
-
-def fraction_layer(p: Array, q: Array) -> tuple[Array, Array]:
-    """Sums p_lo/q_lo + p_hi/q_hi of the halves of p, q (2, n), as unreduced fractions (2, n/2)."""
-    out = np.empty((2, 2, _half(p, q)), np.uint64)
-    fractions_into(p, q, out[0], out[1])
-    return out[0], out[1]
-
-
-def fractions_into(p: Array, q: Array, p_out: Array, q_out: Array) -> None:
-    """`fraction_layer` into given tables (2, n/2), whose rows are each contiguous."""
-    half = _half(p, q)
-    sides = rows(p), rows(q), (p_out[0], p_out[1]), (q_out[0], q_out[1])
-    chunks(lambda lo, hi: _fraction_layer(*sides, lo, hi), half, GRAIN)
 
 
 def logup_round(eq: Array, p0: Array, p1: Array, q0: Array, q1: Array, lam: Array) -> Array:

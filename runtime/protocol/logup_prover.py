@@ -1,148 +1,187 @@
 """LogUp-GKR, the prover's side; the protocol is described in `logup_verifier`.
 
 The sumcheck of a layer keeps eq factored out: g(X) = s * eq(w, X) * G(X) with G of degree two
-(Gruen, ePrint 2024/108, section 3). Rounds over the bits of a node come first; they run over the groups
-that there are, and the others, whose fractions are all 0/1, add a constant.
+(Gruen, ePrint 2024/108, section 3). Of G a pass over the tables gives the value at 0 and the square's
+coefficient; the claim gives the rest.
+
+Layers take 32 bytes a node, more than there is memory for at the lowest of them. Those are not kept: where their
+sumcheck begins they are made from the leaves, once for the messages of the first rounds together and once
+more to fold them by these rounds' challenges, which leaves tables that fit.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
 from .. import field
 from ..evaluate import Columns
 from ..field import Ext
-from ..kernels.contract import contract
-from ..kernels.logup import narrow
-from ..kernels.sumcheck import eq_table, logup_round
-from .fractions import Kept, Layer, Leaf, Leaves, Sums, fold, settled
-from .logup_verifier import LookupChallenges, draw
-from .plan import Plan, multiplicity
+from ..kernels.logup import Folding, Layer, grid, halve, keep, kept_bytes, room_bytes
+from ..kernels.sumcheck import eq_table, fold_many, logup_round
+from .leaves import fraction_leaves
+from .logup_verifier import draw
+from .plan import Plan
 from .prover_channel import ProverChannel, as_array, as_pair
-from .tables import vector
-from .weights import bits_of
-from .witness import leaf_values
+
+# Bytes of tables at any time.
+MEMORY = 3 << 29
+# Rounds whose messages one pass prepares, at three values for each.
+ROUNDS = 2
 
 
 def prove(channel: ProverChannel, plan: Plan, columns: Columns, counts: dict[str, np.ndarray]):
     challenges = draw(plan, channel.challenges)
     point = channel.challenges(plan.group_bits)
-    layers = [settled(leaves(plan, columns, counts, challenges))]
-    for _ in range(plan.lookup_depth):
-        layers.append(settled(Sums(layers[-1])))
-    weights = field.eq_table(as_array(point))
-    root = _all_groups(layers.pop(), plan.group_bits)
-    channel.masked("lookup root", [Ext(*field.kdot(weights, side)) for side in (root.p, root.q)])
-    while layers:
-        point = _layer(channel, plan.group_bits, point, layers.pop())
-
-
-def _layer(channel: ProverChannel, group_bits: int, point: list[Ext], layer: Layer) -> list[Ext]:
-    """From a claim at ``point`` to one on ``layer``, whose halves are the children."""
-    scale = channel.challenge()
-    groups = eq_table(as_array(point[len(point) - group_bits :]))[:, : layer.groups]
-    missing = scale * (1 - sum((Ext.of(weight) for weight in groups.T), Ext.ZERO))
-    bound: list[Ext] = []
-    prefix = Ext.ONE
-    for i, w in enumerate(point):
-        if i == len(point) - group_bits:
-            layer, missing = _all_groups(layer, group_bits), Ext.ZERO
-        g0, g1, g2 = (g + missing for g in _round(layer, point[i + 1 :], group_bits, scale))
-        g3 = g0 - 3 * g1 + 3 * g2
-        factors = (1 - w, 3 * w - 1, 5 * w - 2)
-        channel.masked(
-            "lookup round",
-            [prefix * f * g for f, g in zip(factors, (g0, g2, g3), strict=True)],
-        )
-        r = channel.challenge()
-        prefix = prefix * (1 - w - r + 2 * w * r)
-        layer = fold(layer, as_pair(r))
-        bound.append(r)
-    if not point:
-        layer = _all_groups(layer, group_bits)
-    assert isinstance(layer, Kept)
-    channel.masked(
-        "lookup children",
-        [Ext(int(t[0, i]), int(t[1, i])) for t in (layer.p, layer.q) for i in range(2)],
+    # The second holds what the leaves point to.
+    leaves, _components = fraction_leaves(plan, columns, counts, challenges)
+    filled = leaves.filled
+    layers = [
+        Layer.unkept(leaves, level, plan.lookup_depth) for level in range(plan.lookup_depth + 1)
+    ]
+    sizes = [kept_bytes(filled, layer.size) for layer in layers]
+    first = next(
+        (level for level in range(1, len(layers)) if sum(sizes[level:]) <= MEMORY),
+        plan.lookup_depth,
     )
-    for _ in range(3):
-        channel.product()
-    return [channel.challenge(), *bound]
+    layers[first] = keep(layers[first], filled)
+    for level in range(first, plan.lookup_depth):
+        layers[level + 1] = halve(layers[level], filled)
+    p, q = _root(channel, point, layers.pop())
+    while layers:
+        layer = layers.pop()
+        free = MEMORY - sum(sizes[first : len(layers) + 1])
+        if not layer.kept and layer.level and 1.5 * sizes[layer.level] <= free:
+            layer = keep(layer, filled)
+        point, p, q = _Sumcheck(channel, plan.group_bits, point, p, q).run(layer, filled, free)
 
 
-def _round(layer: Layer, rest: list[Ext], group_bits: int, scale: Ext) -> list[Ext]:
-    """sum_x eq(rest, x) (p0 q1 + p1 q0 + scale q0 q1)(X, x) at X = 0, 1, 2, over the groups that there are."""
-    quarter = layer.nodes // 4
-    bits = bits_of(quarter)
-    if isinstance(layer, Kept):
-        eq = _eq(rest, bits, layer.groups)
-        half = layer.size // 2
-        p0, p1 = layer.p[:, :half], layer.p[:, half:]
-        q0, q1 = layer.q[:, :half], layer.q[:, half:]
-        return [Ext.of(g) for g in logup_round(eq, p0, p1, q0, q1, as_pair(scale))]
-    step = min(layer.step, quarter)
-    eq = _eq(rest[bits - bits_of(step) :], bits_of(step), layer.groups)
-    above = eq_table(as_array(rest[: bits - bits_of(step)]))
-    n = step * layer.groups
-    tables = np.empty((4, 2, 2 * n), np.uint64)
-    total = [Ext.ZERO] * 3
-    for number in range(quarter // step):
-        for part in range(4):
-            child, span = part // 2, slice(part % 2 * n, (part % 2 + 1) * n)
-            p, q = tables[child, :, span], tables[2 + child, :, span]
-            layer.fill(part * quarter + number * step, p, q)
-        p0, p1, q0, q1 = tables
-        found = logup_round(eq, p0, p1, q0, q1, as_pair(scale))
-        weight = Ext.of(above[:, number])
-        total = [t + weight * Ext.of(g) for t, g in zip(total, found, strict=True)]
-    return total
+def _root(channel: ProverChannel, point: list[Ext], top: Layer) -> tuple[Ext, Ext]:
+    """The fractions of all groups' roots at a point; groups that there are not have 0/1."""
+    weights = field.eq_table(as_array(point))[:, : top.table.shape[1]]
+    p, q, there = (
+        Ext(*field.kdot(weights, values))
+        for values in (top.table[:2], top.table[2:], field.to_field(_ones(weights.shape[1])))
+    )
+    q = q + 1 - there
+    channel.masked("lookup root", [p, q])
+    return p, q
 
 
-def _eq(point: list[Ext], bits: int, groups: int) -> np.ndarray:
-    """eq over nodes of that many bits and the groups that there are, (2, nodes * groups)."""
-    table = eq_table(as_array(point))
-    if table.shape[1] == groups << bits:
-        return table
-    return np.ascontiguousarray(table.reshape(2, 1 << bits, -1)[:, :, :groups]).reshape(2, -1)
+def _ones(n: int) -> np.ndarray:
+    """1 in K, (2, n)."""
+    return np.repeat([[1], [0]], n, axis=1)
 
 
-def _all_groups(layer: Layer, group_bits: int) -> Kept:
-    """A layer of one or two nodes with the groups that there are not, as one tree: node by node, group by
-    group."""
-    kept = settled(layer)
-    assert isinstance(kept, Kept)
-    p = np.zeros((2, layer.nodes, 1 << group_bits), np.uint64)
-    q = np.zeros_like(p)
-    q[0] = 1
-    p[:, :, : layer.groups] = kept.p.reshape(2, -1, layer.groups)
-    q[:, :, : layer.groups] = kept.q.reshape(2, -1, layer.groups)
-    return Kept(p.reshape(2, -1), q.reshape(2, -1), 1)
+class _Sumcheck:
+    """From a claim p, q on the fractions of a layer at ``point`` to one on those of the layer below."""
+
+    def __init__(self, channel: ProverChannel, group_bits: int, point: list[Ext], p: Ext, q: Ext):
+        self.channel, self.point = channel, point
+        # Variables of nodes come first.
+        self.nodes = len(point) - group_bits
+        self.scale = channel.challenge()
+        # What eq(point, .) of the variables that are not bound yet weighs the sum of.
+        self.claim = p + self.scale * q
+        self.prefix = Ext.ONE
+        self.bound: list[Ext] = []
+
+    def run(self, layer: Layer, filled: np.ndarray, free: int) -> tuple[list[Ext], Ext, Ext]:
+        """``free`` bytes may be used."""
+        groups = eq_table(as_array(self.point[self.nodes :]))
+        weights = np.ascontiguousarray(groups[:, : len(filled)])
+        lam = as_pair(self.scale)
+        # The first rounds over leaves are cheap: the values are small integers still.
+        before = min(1 if layer.level else ROUNDS, self.nodes)
+        while before < self.nodes and room_bytes(filled, layer.size, before) > free:
+            before += 1
+        while len(self.bound) < before:
+            self._rounds_at_once(layer, filled, min(ROUNDS, before - len(self.bound)), weights)
+        folding = Folding(layer, filled, as_array(self.bound).T, lam, weights)
+        sums = folding.start(self._rest(1))
+        del layer
+        while len(self.bound) < self.nodes:
+            w = self.point[len(self.bound)]
+            at0, square, visited = (Ext.of(x) for x in sums)
+            at0 = at0 + self.scale * (1 - visited)
+            # w is zero for no challenge in 2^127.
+            r = self._round(at0, (self.claim - (1 - w) * at0) / w, square)
+            sums = folding.fold(as_pair(r), self._rest(1))
+        return self._last_rounds(folding, groups.shape[1])
+
+    def _rest(self, variables: int) -> np.ndarray:
+        """The point for the nodes' variables after that many more."""
+        return as_array(self.point[len(self.bound) + variables : self.nodes])
+
+    def _round(self, at0: Ext, at1: Ext, square: Ext) -> Ext:
+        """Send G's round, given by its values at 0 and 1 and the square's coefficient."""
+        w = self.point[len(self.bound)]
+        linear = at1 - at0 - square
+        at2, at3 = (at0 + x * linear + x * x * square for x in (2, 3))
+        factors = (1 - w, 3 * w - 1, 5 * w - 2)
+        self.channel.masked(
+            "lookup round",
+            [self.prefix * f * g for f, g in zip(factors, (at0, at2, at3), strict=True)],
+        )
+        r = self.channel.challenge()
+        self.prefix = self.prefix * (1 - w - r + 2 * w * r)
+        self.claim = _quadratic(at0, at1, square, r)
+        self.bound.append(r)
+        return r
+
+    def _rounds_at_once(
+        self, layer: Layer, filled: np.ndarray, rounds: int, weights: np.ndarray
+    ) -> None:
+        """Rounds from one pass over a layer."""
+        bound, lam = as_array(self.bound).T, as_pair(self.scale)
+        found = grid(layer, filled, bound, rounds, lam, self._rest(rounds), weights)
+        *values, visited = (Ext.of(x) for x in found)
+        missing = self.scale * (1 - visited)
+        for u in range(len(values)):
+            if all(u // 3**t % 3 < 2 for t in range(rounds)):
+                values[u] = values[u] + missing
+        for left in range(rounds - 1, -1, -1):
+            ws = self.point[len(self.bound) + 1 : len(self.bound) + 1 + left]
+            step = 3**left
+            thirds = [values[i * step : (i + 1) * step] for i in range(3)]
+            at0, at1, square = (_at_point(third, ws) for third in thirds)
+            r = self._round(at0, at1, square)
+            values = [_quadratic(*three, r) for three in zip(*thirds, strict=True)]
+
+    def _last_rounds(self, folding: Folding, groups: int) -> tuple[list[Ext], Ext, Ext]:
+        """The rounds over the groups' variables, those that there are not included."""
+        tables = np.stack([_ones(groups)] * 4).astype(np.uint64)
+        tables[0] = as_pair(self.scale)[:, None]
+        tables[1, 0] = 0
+        for table, values in zip(tables, folding.ends(), strict=True):
+            table[:, : values.shape[1]] = values
+        while len(self.bound) < len(self.point):
+            eq = eq_table(as_array(self.point[len(self.bound) + 1 :]))
+            p0, p1, q0, q1 = tables
+            # The multiple of q0 q1 is in p0 already.
+            found = logup_round(eq, p0, p1, q0, q1, as_pair(Ext.ZERO))
+            at0, at1, at2 = (Ext.of(g) for g in found)
+            r = self._round(at0, at1, (at2 - 2 * at1 + at0) / 2)
+            tables = fold_many(tables, as_pair(r))
+        p0, p1, q0, q1 = (Ext.of(table[:, 0]) for table in tables)
+        p0 = p0 - self.scale * q0
+        self.channel.masked("lookup children", [p0, p1, q0, q1])
+        for _ in range(3):
+            self.channel.product()
+        c = self.channel.challenge()
+        return [c, *self.bound], p0 + c * (p1 - p0), q0 + c * (q1 - q0)
 
 
-def leaves(
-    plan: Plan, columns: Columns, counts: dict[str, np.ndarray], challenges: LookupChallenges
-) -> Leaves:
-    """The lowest layer. Looked-up values are kept as small integers."""
-    betas = [np.array([1, 0], np.uint64)]
-    betas += [as_pair(beta) for beta in challenges.betas[1:] if isinstance(beta, Ext)]
-    found: list[list[Leaf]] = []
-    for number, group in enumerate(plan.groups):
-        found.append([])
-        for leaf in group.leaves:
-            tag = plan.sources[leaf.table].tag
-            values = leaf_values(plan, columns, leaf)
-            numbers = [narrow(v) for v in values if v.ndim == 1]
-            base = as_pair(challenges.alpha - challenges.tag * tag)
-            row = uses = None
-            for axis, weight in challenges.carried(plan, leaf).items():
-                (rows,) = (v for v in values if v.ndim == 2)
-                at_point = vector(weight, *plan.sizes([axis]))
-                row = contract(
-                    np.ascontiguousarray(rows)[:, :, None],
-                    field.kmul(at_point, betas[1][:, None]),
-                )[:, :, 0]
-            if leaf.lookup < 0:
-                uses = counts[multiplicity(number, leaf.table)][leaf.piece.slices[0]]
-                uses = field.to_field(-uses)
-            found[-1].append(Leaf(leaf.start, numbers, base, uses, row))
-    return Leaves(1 << plan.lookup_depth, found, betas)
+def _quadratic(at0: Ext, at1: Ext, square: Ext, r: Ext) -> Ext:
+    return at0 + r * (at1 - at0 - square + r * square)
+
+
+def _at_point(values: Sequence[Ext], point: Sequence[Ext]) -> Ext:
+    """The multilinear extension at a point, of values at digits 0, 1 (and 2) for each of its variables."""
+    for w in point:
+        third = len(values) // 3
+        values = [
+            a + w * (b - a) for a, b in zip(values[:third], values[third : 2 * third], strict=True)
+        ]
+    return values[0]

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache, partial
 
 import numpy as np
 
 from ...errors import RangeError
 from ...schema.circuit import Table
 from ..evaluate import Columns
+from ..kernels.leaves import count_rows
+from ..kernels.operand import operand
+from ..kernels.pool import chunks
 from .cells import Cells, gathered
-from .plan import Leaf, Placed, Plan, multiplicity
+from .leaves import cells, lookup_leaves
+from .plan import Placed, Plan, multiplicity
 
 _MIX = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], np.uint64)
 
@@ -76,50 +81,42 @@ def finder(plan: Plan, columns: Columns, table: str) -> Rows | GatheredRows:
     return Rows(plan.circuit.table[table], plan.circuit.data[table])
 
 
-def leaf_values(plan: Plan, columns: Columns, leaf: Leaf) -> list[np.ndarray]:
-    """The components of the looked-up tuples on a leaf's piece, or of the source's rows: each flat, or
-    (cells, row) where a component is a row."""
-    piece, entries = leaf.piece, plan.sources[leaf.table].entries
-    if leaf.lookup < 0 and entries is not None:
-        index = np.arange(piece.slices[0].start, piece.slices[0].stop)
-        return [index, columns.expr(entries, {entries.axes[0]: piece.slices[0]})]
-    if leaf.lookup < 0:
-        rows = plan.circuit.data[leaf.table][piece.slices[0]]
-        return [np.ascontiguousarray(rows[:, i]) for i in range(rows.shape[1])]
-    first, *rest = plan.lookups[leaf.lookup].exprs
-    box = dict(zip(first.axes, piece.slices, strict=True))
-    values = [columns.expr(first, box).reshape(-1)]
-    for expr in rest:
-        value = columns.expr(expr, box)
-        values.append(value.reshape(values[0].size, *value.shape[len(first.axes) :]))
-    return values
-
-
 def count_uses(plan: Plan, columns: Columns, strict: bool = True) -> dict[str, np.ndarray]:
     """The multiplicity columns. Raises `RangeError` naming the relation whose cell is in no row
     (with ``strict`` off such cells count nowhere, and the proof will not verify)."""
-    finders = {name: finder(plan, columns, name) for name in plan.sources}
-    counts: dict[str, np.ndarray] = {}
-    for number, group in enumerate(plan.groups):
-        for table in group.tables:
-            rows = plan.sources[table].rows
-            counts[multiplicity(number, table)] = np.zeros(rows, np.int64)
-        for leaf in group.leaves:
+    finders = {name: cache(partial(finder, plan, columns, name)) for name in plan.sources}
+    leaves, parts = lookup_leaves(plan, columns)
+    counts = {
+        multiplicity(number, table): np.zeros(plan.sources[table].rows, np.int64)
+        for number, group in enumerate(plan.groups)
+        for table in group.tables
+    }
+
+    def count(number: int) -> None:
+        for index, leaf in enumerate(plan.groups[number].leaves, int(leaves.first[number])):
             if leaf.lookup < 0:
                 continue
-            rows = finders[leaf.table].find(leaf_values(plan, columns, leaf))
+            uses = counts[multiplicity(number, leaf.table)]
+            values = cells([component.values for component in parts[index]])
+            if plan.sources[leaf.table].entries is None:
+                missed = np.empty(1 << leaf.piece.log_size, np.int64)
+                contents = operand(plan.circuit.data[leaf.table], np.int64)
+                missed = missed[: count_rows(leaves, index, contents, uses, missed)]
+                if not missed.size:
+                    continue
+                values = [v[missed] for v in values]
+            rows = finders[leaf.table]().find(values)
             lost = rows < 0
-            if lost.any():
+            if strict and lost.any():
                 lookup = plan.lookups[leaf.lookup]
-                if strict:
-                    where = f" ({lookup.origin})" if lookup.origin else ""
-                    raise RangeError(
-                        f"{lookup.name}{where}: {int(lost.sum())} values are not in {leaf.table}"
-                    )
-                rows = rows[~lost]
-            counts[multiplicity(number, leaf.table)] += np.bincount(
-                rows, minlength=len(counts[multiplicity(number, leaf.table)])
-            )
+                where = f" ({lookup.origin})" if lookup.origin else ""
+                raise RangeError(
+                    f"{lookup.name}{where}: {int(lost.sum())} values are not in {leaf.table}"
+                )
+            uses += np.bincount(rows[~lost], minlength=len(uses))
+
+    # A group's counts are its own, so that groups may be counted at once.
+    chunks(lambda lo, hi: [count(number) for number in range(lo, hi)], len(plan.groups), 1)
     return counts
 
 

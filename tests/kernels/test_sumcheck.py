@@ -54,16 +54,6 @@ def test_eq_table(m: int) -> None:
 
 
 @pytest.mark.parametrize("n", SIZES)
-def test_fraction_layer(n: int) -> None:
-    p, q = table((2, n), 1), table((2, n), 2)
-    h = n // 2
-    numerator, denominator = sumcheck.fraction_layer(p, q)
-    left, right = field.kmul(p[:, :h], q[:, h:]), field.kmul(p[:, h:], q[:, :h])
-    assert (numerator == field.kadd(left, right)).all()
-    assert (denominator == field.kmul(q[:, :h], q[:, h:])).all()
-
-
-@pytest.mark.parametrize("n", SIZES)
 def test_logup_round(n: int) -> None:
     eq, lam = table((2, n // 2), 0), table((2,), 9)
     p0, p1, q0, q1 = (table((2, n), i) for i in range(1, 5))
@@ -81,7 +71,6 @@ def test_mismatched_tables() -> None:
         lambda: sumcheck.fold(t[:, :7], t[:, 0]),
         lambda: sumcheck.inner_round(t, t[:, :4]),
         lambda: sumcheck.logup_round(t, t, t, t, t, t[:, 0]),
-        lambda: sumcheck.fraction_layer(t, t[:, :4]),
     ):
         with pytest.raises(ValueError):
             call()

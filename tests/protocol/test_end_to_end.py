@@ -10,7 +10,7 @@ from proving import Setting, parameters, tiny_setting, toy_setting
 from zklemma.errors import InvalidProof, RangeError, UserError
 from zklemma.runtime import prover
 from zklemma.runtime.progress import Clock, Silent
-from zklemma.runtime.protocol import codeword, fractions
+from zklemma.runtime.protocol import codeword, logup_prover
 from zklemma.runtime.protocol.cells import Cells, Run
 from zklemma.runtime.protocol.plan import Plan
 from zklemma.runtime.protocol.security import security_bits
@@ -81,18 +81,14 @@ def test_a_proof_that_hides_nothing_is_determined_by_its_statement(tiny: Setting
 
 
 @pytest.mark.parametrize("group_bits", [6, 22])
-def test_layers_of_lookups_made_piece_by_piece(
-    group_bits: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_layers_of_lookups_made_anew(group_bits: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """They give the proof that layers in memory give."""
     setting = tiny_setting(parameters(8, [3], pads=600, group_bits=group_bits))
     statement = Statement(3, 4, (1, 2, 3, 4, 5, 0, 1), False)
     plan = Plan(setting.circuit, setting.key.parameters, statement.shape)
-    groups = len(plan.groups)
-    assert group_bits > 6 or groups > 2
+    assert group_bits > 6 or len(plan.groups) > 2
     proof = setting.prove(statement)
-    monkeypatch.setattr(fractions, "KEPT", 4 * groups)
-    monkeypatch.setattr(fractions, "CHUNK", 2 * groups)
+    monkeypatch.setattr(logup_prover, "MEMORY", 0)
     assert setting.prove(statement) == proof
 
 
