@@ -112,7 +112,7 @@ def cases() -> Iterator[Case]:
             "2^8 x 2^10",
             "terms",
             half,
-            lambda k=k: products.round_values(cells[:k], [every] * k, w, e, skip=True),
+            lambda k=k: products.round_values([*cells[:k]], [every] * k, w, e, skip=True),
         )
     short = np.random.default_rng(2).integers(-(1 << 15), 1 << 15, (rows, n // rows), np.int16)
     for name, weights_of_axis in (("no eq", e[:, :0]), ("eq", e)):

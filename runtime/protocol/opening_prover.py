@@ -154,7 +154,7 @@ def _on_rows(
     step = max(1, TOGETHER // covered)
     for found in spans.values():
         for i in range(0, len(found), step):
-            numbers, parts = zip(*found[i : i + step], strict=True)
+            numbers, parts = map(list, zip(*found[i : i + step], strict=True))
             block = np.stack(parts) if len(parts) > 1 else parts[0]
             sums = contract(block.reshape(len(parts), -1, rows << side), high)
             sums = contract_extension(sums.reshape(2, len(parts), 1 << side, rows), next_)
