@@ -64,6 +64,7 @@ RELATIONS = (
     "tests/lowering/test_lower.py::test_honest_witness_satisfies_everything",
     "tests/lowering/test_lower.py::test_limbs_can_not_carry",
 )
+TOKEN_TESTS = ("tests/lowering/test_private_tokens.py",)
 IDENTITY = ("tests/hiding/traps/test_identity.py",)
 BUDGET = (
     "tests/hiding/test_budget.py::test_counted_before_the_proof_is_begun",
@@ -237,8 +238,8 @@ ZERO_KNOWLEDGE = [
         (
             (
                 "runtime/randomness.py",
-                "missing = missing[flat[missing] >= np.uint64(P)]",
-                "flat[missing] %= np.uint64(P)\n                break",
+                "missing = missing[out[missing] >= np.uint64(P)]",
+                "out[missing] %= np.uint64(P)\n        break",
             ),
         ),
         HIDING,
@@ -474,15 +475,12 @@ ZERO_KNOWLEDGE = [
     Trap(
         "budget counted after release",
         (
+            ("runtime/answer.py", "    artifact.budget.spend()\n", ""),
+            ("runtime/answer.py", "    return run(\n", "    found = run(\n"),
             (
                 "runtime/answer.py",
-                "    artifact.budget.spend()\n    return run(\n",
-                "    found = run(\n",
-            ),
-            (
-                "runtime/answer.py",
-                "        progress or Silent(),\n    )\n\n\ndef security_bits",
-                "        progress or Silent(),\n    )\n    artifact.budget.spend()\n"
+                "progress or Silent()\n    )\n\n\ndef security_bits",
+                "progress or Silent()\n    )\n    artifact.budget.spend()\n"
                 "    return found\n\n\ndef security_bits",
             ),
         ),
@@ -509,7 +507,7 @@ ZERO_KNOWLEDGE = [
         (
             (
                 "runtime/verifier.py",
-                "if statement.hiding and not key.parameters.hiding:",
+                "if statement.hiding and not (key.parameters.hiding or statement.digests):",
                 "if False:",
             ),
         ),
@@ -693,7 +691,7 @@ FIAT_SHAMIR = [
         (
             (
                 f"{PROTOCOL}/statement.py",
-                "if len(self.tokens) != self.prompt + self.generated:",
+                "if len(self.tokens) != public:",
                 "if False:",
             ),
         ),
@@ -775,12 +773,8 @@ RELATION = [
     Trap(
         "tables without a tag",
         (
-            (
-                f"{PROTOCOL}/logup_verifier.py",
-                "tag = plan.circuit.table_tag[leaf.table]",
-                "tag = 0",
-            ),
-            (f"{PROTOCOL}/logup_prover.py", "tag = plan.circuit.table_tag[leaf.table]", "tag = 0"),
+            (f"{PROTOCOL}/logup_verifier.py", "tag = source.tag", "tag = 0"),
+            (f"{PROTOCOL}/logup_prover.py", "tag = plan.sources[leaf.table].tag", "tag = 0"),
         ),
         COUNTS,
     ),
@@ -805,8 +799,8 @@ RELATION = [
         (
             (
                 f"{PROTOCOL}/logup_verifier.py",
-                "LookupChallenges(alpha, [1, *rest], tag)",
-                "LookupChallenges(alpha, [1, *(Ext.ZERO for _ in rest)], tag)",
+                "LookupChallenges(alpha, [1, *rest[: arity - 1]], tag",
+                "LookupChallenges(alpha, [1] + [Ext.ZERO] * (arity - 1), tag",
             ),
         ),
         LOOKUPS,
@@ -816,8 +810,8 @@ RELATION = [
         (
             (
                 f"{PROTOCOL}/logup_verifier.py",
-                "LookupChallenges(alpha, [1, *rest], tag)",
-                "LookupChallenges(alpha, [1, *(Ext.ONE for _ in rest)], tag)",
+                "LookupChallenges(alpha, [1, *rest[: arity - 1]], tag",
+                "LookupChallenges(alpha, [1] + [Ext.ONE] * (arity - 1), tag",
             ),
         ),
         LOOKUPS,
@@ -1011,6 +1005,72 @@ RELATION = [
     ),
 ]
 
+
+def unsaid(name: str, relation: str) -> Trap:
+    """A line of `preprocess` that states a relation is gone."""
+    return Trap(name, ((PREPROCESS, f"        {relation}\n", ""),), TOKEN_TESTS)
+
+
+TOKEN_RELATIONS = [
+    unsaid(
+        "a position is before the prompt's end, after it or both",
+        'self.range(f"{BEFORE}.range", 1, before)',
+    ),
+    unsaid("the prompt ends anywhere", 'self.range(f"{LENGTH}.range", bits, distance)'),
+    unsaid("another prompt is shown", 'self.einsum(f"{PROMPT}.masked", prompt, [(before, ids)])'),
+    unsaid("rows come from nowhere", 'self.gather(f"{name}.row", index, rows, source)'),
+    unsaid(
+        "the best logit is no token's", 'self.einsum(f"{name}.attained", best, [(x.expr, rows)])'
+    ),
+    unsaid(
+        "the token's logit need not be the largest",
+        'self.einsum(f"{name}.order", ahead, [(x.expr, table.expr)], factor=count)',
+    ),
+    unsaid(
+        "what was generated is not read",
+        'self.gather(f"{OUTPUT}.fed", self.position_of_step(0), token, read(IDS, ("token",)))',
+    ),
+    Trap(
+        "ties go to any private token",
+        (
+            (
+                PREPROCESS,
+                "scaled(count, best), index, scaled(-1, token), scaled(-1, order))",
+                "scaled(count, best), scaled(-1, order))",
+            ),
+            ("runtime/steps.py", "(best - logits) + ahead", "(best - logits)"),
+        ),
+        TOKEN_TESTS,
+    ),
+    Trap(
+        "equal logits and indices are ordered by one unit",
+        (
+            (
+                PREPROCESS,
+                "        ahead = added(cells, scaled(count, best), ",
+                "        count = 1\n        ahead = added(cells, scaled(count, best), ",
+            ),
+        ),
+        TOKEN_TESTS,
+    ),
+    Trap(
+        "a row that generates is the prompt's next",
+        (
+            (
+                PREPROCESS,
+                "self.position_of_step(-1), axes, x.expr",
+                "self.position_of_step(0), axes, x.expr",
+            ),
+            (
+                "runtime/steps.py",
+                '    run.put(step, "rows", x[run.chosen])\n    return x[run.chosen]',
+                '    rows = np.roll(x, -1, axis=0)[run.chosen]\n    run.put(step, "rows", rows)\n    return rows',
+            ),
+        ),
+        TOKEN_TESTS,
+    ),
+]
+
 LINKED = "tests/hiding/test_links.py"
 ROTATED = "tests/hiding/test_rotate.py"
 COUNTS_OF_LINKS = (
@@ -1183,12 +1243,496 @@ ROTATION = [
     ),
 ]
 
+DISCLOSURE = f"{PROTOCOL}/disclosure_verifier.py"
+DISCLOSURE_PROVER = f"{PROTOCOL}/disclosure_prover.py"
+GATHERS = ("tests/hiding/traps/test_gathers.py",)
+PRIVATE_RELATIONS = ("tests/lowering/test_private_tokens.py",)
+PRIVATE = "tests/soundness/test_private.py"
+LIES_ABOUT_TOKENS = (
+    f"{PRIVATE}::test_true_statements_are_accepted",
+    f"{PRIVATE}::test_what_is_shown_must_be_what_was_proved",
+    f"{PRIVATE}::test_structured_lies",
+)
+OTHER_TOKENS = (
+    f"{PRIVATE}::test_a_digest_of_other_tokens",
+    f"{PRIVATE}::test_a_digest_of_other_tokens_whose_form_is_sent",
+    f"{PRIVATE}::test_a_committed_vector_that_is_no_codeword",
+)
+OPENINGS = (f"{PRIVATE}::test_an_opening_opens_one_digest",)
+DIGESTS = (
+    f"{PRIVATE}::test_commitments_to_the_same_tokens_differ",
+    "tests/hiding/test_distribution.py",
+    "tests/hiding/test_private.py",
+)
+COMMANDS = "tests/tools/test_private.py"
+SEALED = "masked[0, : code.cells] = cells\n"
+ROW_POINT = "tag, rest[arity - 1 :])"
+GATHERED = "if plan.sources[leaf.table].entries is not None:"
+
+
+def sealed(name: str, line: str, *more: Edit) -> Trap:
+    """A line behind what fills the vectors of a digest."""
+    edit = (DISCLOSURE_PROVER, SEALED, f"{SEALED}        {line}\n")
+    return Trap(name, (edit, *more), DIGESTS)
+
+
+PRIVATE_TOKENS = [
+    Trap(
+        "a gather's index left out of the fingerprint",
+        (
+            (
+                f"{PROTOCOL}/logup_verifier.py",
+                "                q_public = q_public - select * _index_value(leaf.piece.offsets[0], low)\n",
+                "",
+            ),
+            (
+                f"{PROTOCOL}/logup_verifier.py",
+                "components += zip(challenges.betas, exprs, strict=False)",
+                "betas = challenges.betas if source.entries is None else [0, challenges.betas[1]]\n"
+                "                components += zip(betas, exprs, strict=False)",
+            ),
+            (
+                f"{PROTOCOL}/logup_prover.py",
+                "            row = uses = None\n",
+                f"            {GATHERED}\n                numbers[0] = 0 * numbers[0]\n"
+                "            row = uses = None\n",
+            ),
+        ),
+        GATHERS,
+    ),
+    Trap(
+        "all cells of a gathered row weigh the same",
+        (
+            (
+                f"{PROTOCOL}/logup_verifier.py",
+                ROW_POINT,
+                "tag, [Ext.ONE / Ext(2) for _ in rest[arity - 1 :]])",
+            ),
+        ),
+        GATHERS,
+    ),
+    Trap(
+        "the first cell of a gathered row is compared",
+        (
+            (
+                f"{PROTOCOL}/logup_verifier.py",
+                ROW_POINT,
+                "tag, [Ext.ZERO for _ in rest[arity - 1 :]])",
+            ),
+        ),
+        GATHERS,
+    ),
+    Trap(
+        "the sources of gathers share a tag",
+        (
+            (
+                f"{PROTOCOL}/plan.py",
+                "Source(len(found) + 1, rows, entries)",
+                "Source(len(self.circuit.tables) + 1, rows, entries)",
+            ),
+        ),
+        GATHERS,
+    ),
+    Trap(
+        "gathers take part with no weight",
+        (
+            (
+                f"{PROTOCOL}/logup_verifier.py",
+                "            if leaf.lookup < 0:\n                p_reads",
+                "            if source.entries is not None:\n                pass\n"
+                "            elif leaf.lookup < 0:\n                p_reads",
+            ),
+            (
+                f"{PROTOCOL}/logup_prover.py",
+                "            found[-1].append(Leaf(",
+                f"            {GATHERED}\n"
+                "                uses = np.zeros(1 << leaf.piece.log_size, np.uint64)\n"
+                "            found[-1].append(Leaf(",
+            ),
+        ),
+        GATHERS,
+    ),
+    Trap(
+        "gathers are left out",
+        (
+            (
+                f"{PROTOCOL}/plan.py",
+                "return [*self.circuit.lookups, *gathers]",
+                "return [*self.circuit.lookups]",
+            ),
+        ),
+        LIES_ABOUT_TOKENS,
+    ),
+    *(
+        Trap(name, ((PREPROCESS, f"        {line}\n", ""),), PRIVATE_RELATIONS)
+        for name, line in (
+            ("a position is before or not", 'self.range(f"{BEFORE}.range", 1, before)'),
+            (
+                "the prompt ends anywhere",
+                'self.range(f"{LENGTH}.range", bits, distance)',
+            ),
+            (
+                "the prompt by itself is free",
+                'self.einsum(f"{PROMPT}.masked", prompt, [(before, ids)])',
+            ),
+            ("gathered rows are free", 'self.gather(f"{name}.row", index, rows, source)'),
+            (
+                "the output is not read on",
+                'self.gather(f"{OUTPUT}.fed", self.position_of_step(0), token, read(IDS, ("token",)))',
+            ),
+            (
+                "the best is no logit",
+                'self.einsum(f"{name}.attained", best, [(x.expr, rows)])',
+            ),
+            (
+                "the order of logits is free",
+                'self.einsum(f"{name}.order", ahead, [(x.expr, table.expr)], factor=count)',
+            ),
+        )
+    ),
+    Trap(
+        "no position for the last token",
+        (
+            (
+                f"{PROTOCOL}/statement.py",
+                "Shape(self.prompt + bool(self.digests), self.generated)",
+                "Shape(self.prompt, self.generated)",
+            ),
+        ),
+        LIES_ABOUT_TOKENS,
+    ),
+    Trap(
+        "a shown output is not tied to the columns",
+        (
+            (
+                DISCLOSURE,
+                "        claims.append(Claim(value, reads))",
+                '        if what != "output" or what in digests:\n'
+                "            claims.append(Claim(value, reads))",
+            ),
+        ),
+        LIES_ABOUT_TOKENS,
+    ),
+    Trap(
+        "the length of a shown prompt is free",
+        (
+            (
+                DISCLOSURE,
+                "        parts.append(field.kmul(over, np.asarray(power)[:, None]))\n"
+                "        reads.append(Read(power, name, weights))\n",
+                "        factor = power if axes else Ext.ZERO\n"
+                "        parts.append(field.kmul(over, np.asarray(factor)[:, None]))\n"
+                "        reads.append(Read(factor, name, weights))\n",
+            ),
+        ),
+        LIES_ABOUT_TOKENS,
+    ),
+    Trap(
+        "the cells of a column weigh the same",
+        (
+            (
+                DISCLOSURE,
+                "kappa, *point = challenges(1 + max(map(bits_of, sizes)))",
+                "kappa, *point = challenges(1 + max(map(bits_of, sizes)))\n"
+                "    point = [Ext.ONE / Ext(2) for _ in point]",
+            ),
+        ),
+        (*LIES_ABOUT_TOKENS, *OTHER_TOKENS),
+    ),
+    Trap(
+        "digests are ignored",
+        (
+            (f"{PROTOCOL}/subject.py", "tuple(self.digests)", "()"),
+            (
+                DISCLOSURE,
+                "            value = _verify_private(channel, plan, what, form, digests[what])",
+                "            continue",
+            ),
+            (DISCLOSURE_PROVER, "        if what not in sealed:\n", "        if True:\n"),
+        ),
+        OTHER_TOKENS,
+    ),
+    Trap(
+        "a digest is not tied to the columns",
+        (
+            (
+                DISCLOSURE,
+                "        claims.append(Claim(value, reads))",
+                "        if what not in digests:\n            claims.append(Claim(value, reads))",
+            ),
+        ),
+        OTHER_TOKENS,
+    ),
+    Trap(
+        "not required: what a digest's vectors give",
+        (
+            (
+                DISCLOSURE,
+                'channel.require_zero(\n        f"the digest of the {what}",',
+                '(lambda *_: None)(\n        f"the digest of the {what}",',
+            ),
+        ),
+        OTHER_TOKENS,
+    ),
+    Trap(
+        "not checked: the code of a digest",
+        (
+            (
+                DISCLOSURE,
+                "    if (\n        field.kadd(words[1:], scaled) != "
+                "evaluate(star, domain_points(distinct, code.log_code))\n    ).any():",
+                "    if False:",
+            ),
+        ),
+        OTHER_TOKENS,
+    ),
+    Trap(
+        "eta of a digest before its values",
+        (
+            (
+                DISCLOSURE,
+                '    y, tau = channel.masked(f"{what} values", 2)\n    eta = channel.challenge()\n',
+                '    eta = channel.challenge()\n    y, tau = channel.masked(f"{what} values", 2)\n',
+            ),
+            (
+                DISCLOSURE_PROVER,
+                '        channel.masked(f"{what} values", [y, tau])\n'
+                "        eta = as_pair(channel.challenge())\n",
+                "        eta = as_pair(channel.challenge())\n"
+                '        channel.masked(f"{what} values", [y, tau])\n',
+            ),
+        ),
+        SCRIPT,
+    ),
+    Trap(
+        "positions of a digest before Q*",
+        (
+            (
+                DISCLOSURE,
+                '    sent = channel.clear(f"{what} masked", code.dimension)\n',
+                "    positions = _positions(channel, code.queries, plan.parameters.grind, code.log_code)\n"
+                '    sent = channel.clear(f"{what} masked", code.dimension)\n',
+            ),
+            (
+                DISCLOSURE,
+                "    positions = _positions(channel, code.queries, plan.parameters.grind, code.log_code)\n"
+                "    opened =",
+                "    opened =",
+            ),
+            (
+                DISCLOSURE_PROVER,
+                '        channel.clear(f"{what} masked", [Ext(int(a), int(b)) for a, b in star.T])\n'
+                "        code = Code.of(form.shape[1], plan.parameters)\n"
+                "        p = plan.parameters\n"
+                "        open_columns(channel, sealed[what].code, code.queries, p.grind, code.log_code)\n",
+                "        from .opening_prover import _open, _positions\n\n"
+                "        code = Code.of(form.shape[1], plan.parameters)\n"
+                "        drawn = _positions(channel, code.queries, plan.parameters.grind, code.log_code)\n"
+                '        channel.clear(f"{what} masked", [Ext(int(a), int(b)) for a, b in star.T])\n'
+                "        _open(channel, sealed[what].code, drawn)\n",
+            ),
+        ),
+        SCRIPT,
+    ),
+    *(
+        Trap(
+            f"not absorbed: {what}",
+            (
+                (
+                    "runtime/verifier.py",
+                    "from dataclasses import dataclass\n",
+                    "from dataclasses import dataclass, replace\n",
+                ),
+                (
+                    "runtime/verifier.py",
+                    '("statement", statement.encode())',
+                    f'("statement", replace(statement, {field}=b"").encode())',
+                ),
+            ),
+            IDENTITY,
+        )
+        for what, field in (
+            ("the prompt's digest", "prompt_digest"),
+            ("the output's digest", "output_digest"),
+            ("the nonce", "nonce"),
+        )
+    ),
+    *(
+        Trap(
+            f"{what} of any length",
+            ((f"{PROTOCOL}/statement.py", line, "if False:"),),
+            STATEMENTS,
+        )
+        for what, line in (
+            (
+                "digests",
+                "if any(len(digest) != DIGEST for digest in self.digests.values()):",
+            ),
+            ("nonces", "if len(self.nonce) > MOST_NONCE:"),
+        )
+    ),
+    *(
+        Trap(
+            f"{what} are sent as they are",
+            (
+                (
+                    f"{PROTOCOL}/prover_channel.py",
+                    "sent.append(value - Ext(int(pad[0]), int(pad[1])))",
+                    f'bare = label == "{label}"\n'
+                    "            sent.append(value - (0 if bare else Ext(int(pad[0]), int(pad[1]))))",
+                ),
+            ),
+            DIGESTS,
+        )
+        for what, label in (
+            ("a private prompt's values", "prompt values"),
+            ("a private output's values", "output values"),
+        )
+    ),
+    sealed("Q' is zero", "masked[1:] = 0"),
+    sealed("Q' over F only", "masked[2] = 0"),
+    sealed("Q' shorter than Q", "masked[1:, code.cells :] = 0"),
+    sealed("Q without masks", "masked[0, code.cells :] = 0"),
+    sealed("the last mask of Q is zero", "masked[0, -1] = 0"),
+    *(
+        sealed(
+            f"{what} reused",
+            f"{rows} = _KEPT.setdefault((randomness.hiding, code), {rows}.copy())",
+            (DISCLOSURE_PROVER, "class Sealed:", "_KEPT = {}\n\n\nclass Sealed:"),
+        )
+        for what, rows in (("Q'", "masked[1:]"), ("Q's masks", "masked[0, code.cells :]"))
+    ),
+    *(
+        Trap(
+            name,
+            (
+                (
+                    DISCLOSURE_PROVER,
+                    "self.salts = randomness.elements(SALT_WORDS, 1 << code.log_code)",
+                    f"self.salts = {salts}",
+                ),
+            ),
+            DIGESTS,
+        )
+        for name, salts in (
+            (
+                "a digest's leaves without salt",
+                "np.zeros((SALT_WORDS, 1 << code.log_code), np.uint64)",
+            ),
+            (
+                "one salt for a digest's leaves",
+                "np.repeat(randomness.elements(SALT_WORDS, 1), 1 << code.log_code, axis=1)",
+            ),
+        )
+    ),
+    Trap(
+        "fewer masks of a digest than positions",
+        (
+            (DISCLOSURE, "MASKS = 128", "MASKS = 64"),
+            (
+                DISCLOSURE,
+                "min(MASKS, queries(rate, TARGET_BITS - p.grind))",
+                "queries(rate, TARGET_BITS - p.grind)",
+            ),
+        ),
+        DIGESTS,
+    ),
+    Trap(
+        "digests made without randomness",
+        ((PROVER, "randomness = Randomness(request.hiding)", "randomness = Randomness(False)"),),
+        DIGESTS,
+    ),
+    Trap(
+        "private tokens under a key without columns for them",
+        (
+            (
+                "runtime/verifier.py",
+                "if statement.digests and not key.private_circuit.reveals:",
+                "if False:",
+            ),
+        ),
+        (f"{PRIVATE}::test_a_key_without_columns_for_tokens",),
+    ),
+    Trap(
+        "a key's circuits are about different models",
+        (("runtime/keys.py", "if _common(circuit) != _common(self.circuit):", "if False:"),),
+        (f"{PRIVATE}::test_the_two_circuits_of_a_key",),
+    ),
+    Trap(
+        "a key's first circuit reads no tokens",
+        (("runtime/keys.py", "if circuit.reveals:", "if False:"),),
+        (f"{PRIVATE}::test_the_two_circuits_of_a_key",),
+    ),
+    Trap(
+        "any opening opens a digest",
+        (("runtime/disclosure.py", "if digest(opened, count, p) != wanted:", "if False:"),),
+        OPENINGS,
+    ),
+    Trap(
+        "openings in several encodings",
+        (
+            (
+                "runtime/disclosure.py",
+                "if max(opened.rows.max(), opened.salts.max()) >= np.uint64(field.P):",
+                "if False:",
+            ),
+        ),
+        OPENINGS,
+    ),
+    Trap(
+        "a private output ends with its text",
+        (
+            (
+                "runtime/answer.py",
+                "stop = frozenset() if privacy.output else artifact.eos",
+                "stop = artifact.eos",
+            ),
+        ),
+        (f"{COMMANDS}::test_where_a_text_ends",),
+    ),
+    Trap(
+        "a private prompt's length is the bound",
+        (
+            (
+                "runtime/answer.py",
+                "chosen = max(LEAST_BOUND, 1 << (prompt - 1).bit_length())",
+                "chosen = prompt",
+            ),
+        ),
+        (f"{COMMANDS}::test_bounds_tell_lengths_apart_by_powers_of_two_only",),
+    ),
+    Trap(
+        "nothing is hidden where weights are public",
+        (
+            (
+                "runtime/answer.py",
+                "private = artifact.key.private or bool(privacy.items)",
+                "private = artifact.key.private",
+            ),
+        ),
+        (f"{COMMANDS}::test_public_weights",),
+    ),
+    Trap(
+        "anyone may read secrets",
+        (
+            (
+                "tools/cli.py",
+                "files.atomic_write(secret, secret=True)",
+                "files.atomic_write(secret)",
+            ),
+        ),
+        (f"{COMMANDS}::test_only_the_owner_may_read_secrets",),
+    ),
+]
+
 TRAPS = {
     "zero knowledge": ZERO_KNOWLEDGE,
     "Fiat-Shamir": FIAT_SHAMIR,
     "checks": CHECKS,
     "relations": RELATION,
+    "token relations": TOKEN_RELATIONS,
     "rotation": ROTATION,
+    "private tokens": PRIVATE_TOKENS,
 }
 
 

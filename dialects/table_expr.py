@@ -13,7 +13,7 @@ decides floor exactly (mpmath with as many digits as it takes).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -50,6 +50,10 @@ UNIT = 2.0**-53
 LIBRARY = 16 * 2 * UNIT
 TINY = 1e-300
 EXACT = 2.0**51
+MOST_BITS = 1 << 14
+MOST_ROWS = 1 << 26
+SPARE_DIGITS = 30
+SURE_GAP = 1e-15
 
 Ball = tuple[Any, Any]  # float64 arrays or scalars: value, bound on its error
 
@@ -74,6 +78,8 @@ def parse(expression: str) -> Tree[Token]:
 
 def evaluate(expression: str, lo: int, hi: int) -> np.ndarray:
     """The integers of ``expression`` at x = lo, ..., hi - 1, as int64."""
+    if hi - lo > MOST_ROWS or not -EXACT < lo <= hi < EXACT:
+        raise UserError(f"table expression {expression!r}: {lo} .. {hi - 1} is no range of a table")
     return evaluate_grid(expression, {"x": np.arange(lo, hi, dtype=np.int64)})
 
 
@@ -84,8 +90,11 @@ def evaluate_grid(expression: str, variables: Mapping[str, np.ndarray]) -> np.nd
         if str(name.children[0]) not in {*variables, "pi"}:
             raise UserError(f"table expression {expression!r}: unknown name {name.children[0]}")
     shape = np.broadcast_shapes(*(v.shape for v in variables.values()))
-    with np.errstate(all="ignore"):
-        value, error = (np.broadcast_to(part, shape) for part in _run(_Floats(variables), tree))
+    try:
+        with np.errstate(all="ignore"):
+            value, error = (np.broadcast_to(part, shape) for part in _run(_Floats(variables), tree))
+    except RecursionError:
+        raise UserError(f"table expression {expression!r}: nested too deeply") from None
     doubtful = ~np.isfinite(error) | ~np.isfinite(value) | (np.abs(value) >= EXACT)
     if np.any((error != 0) & ~doubtful) or np.any((np.floor(value) != value) & ~doubtful):
         raise UserError(f"table expression {expression!r}: not an integer; wrap it in round()")
@@ -109,10 +118,16 @@ def _run(transformer: Transformer[Token, Any], tree: Tree[Token]) -> Any:
 
 
 def _exactly(expression: str, tree: Tree[Token], point: dict[str, int]) -> int:
-    value = _run(_Sympy(point), tree)
-    if not value.is_Integer or abs(value) >= 2**63:
-        raise UserError(f"table expression {expression!r}: no 64-bit integer at {point}")
-    return int(value)
+    try:
+        value = _run(_Sympy(point), tree)
+        if value.is_Integer and abs(value) < 2**63:
+            return int(value)
+    except (ArithmeticError, AttributeError, NotImplementedError, TypeError, ValueError) as error:
+        # Sympy, when it meets infinities or complex numbers.
+        reason = f" ({str(error)[:80]})"
+    else:
+        reason = ""
+    raise UserError(f"table expression {expression!r}: no 64-bit integer at {point}{reason}")
 
 
 class _Floats(Transformer[Token, Ball]):
@@ -254,12 +269,51 @@ class _Sympy(Transformer[Token, Any]):
         return children[0] / children[1]
 
     def pow(self, children: list[Any]) -> Any:
-        return children[0] ** children[1]
+        base, exponent = children
+        bits = abs(self._number(exponent))
+        if base.is_Rational:
+            bits *= max(1, int(base.p).bit_length(), int(base.q).bit_length())
+        return self._of_size(bits, lambda: base**exponent)
+
+    def _number(self, value: Any) -> Any:
+        """A real number near ``value``."""
+        number = value.evalf(9)
+        if not number.is_extended_real or not number.is_finite:
+            raise ValueError("not a number")
+        return number
+
+    def _of_size(self, bits: Any, make: Callable[[], Any]) -> Any:
+        """What ``make`` makes, if it does not take too many bits to write down, before the point or behind it."""
+        if bits > MOST_BITS:
+            raise ValueError("too large")
+        value = make()
+        size = abs(self._number(value))
+        if size > 2**MOST_BITS or 0 < size < self.sympy.Rational(1, 2**MOST_BITS):
+            raise ValueError("too large")
+        return value
+
+    def _floor(self, value: Any) -> Any:
+        """By digits where they decide. Sympy tries to simplify before, which may take forever."""
+        if not value.is_Rational:
+            digits = SPARE_DIGITS + int(abs(self._number(value))).bit_length() // 3
+            try:
+                near = value.evalf(digits, maxn=4 * digits, strict=True)
+            except self.sympy.core.evalf.PrecisionExhausted:
+                return self.sympy.floor(value)
+            below = self.sympy.floor(near)
+            if SURE_GAP < near - below < 1 - SURE_GAP:
+                return below
+        return self.sympy.floor(value)
 
     def call(self, children: list[Any]) -> Any:
         name, *arguments = children
+        if name == "exp":
+            bits = 2 * abs(self._number(arguments[0]))
+            return self._of_size(bits, lambda: self.sympy.exp(arguments[0]))
         if name == "round":
-            return self.sympy.floor(arguments[0] + self.sympy.Rational(1, 2))
+            return self._floor(arguments[0] + self.sympy.Rational(1, 2))
+        if name == "floor":
+            return self._floor(arguments[0])
         return getattr(
             self.sympy, {"max": "Max", "min": "Min", "abs": "Abs"}.get(name) or str(name)
         )(*arguments)

@@ -14,7 +14,7 @@ from ..errors import UserError
 from ..schema.circuit import Shape
 from .keys import Artifact
 from .progress import Progress, Silent
-from .protocol.statement import MOST_NONCE, Statement
+from .protocol.statement import MOST_NONCE, Statement, private_bound
 
 if TYPE_CHECKING:
     from .prover import ProofResult
@@ -27,7 +27,7 @@ LEAST_BOUND = 16
 @dataclass(frozen=True)
 class Privacy:
     """What a statement keeps private. ``bound`` is on the length of a private prompt, by default the next power
-    of two, or as much as the model allows."""
+    of two, or as much as the model allows; it is rounded up to what positions are made for."""
 
     prompt: bool = False
     output: bool = False
@@ -121,7 +121,7 @@ def bound(artifact: Artifact, prompt: int, generated: int, privacy: Privacy) -> 
             f"{Shape(chosen + 1, generated).rows} positions, but the model was compiled for {most}: lower the "
             "bound or compile with more --max-tokens"
         )
-    return chosen
+    return private_bound(chosen, generated)
 
 
 def hides(artifact: Artifact, privacy: Privacy, asked: bool | None = None) -> bool:

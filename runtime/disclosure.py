@@ -17,10 +17,8 @@ import numpy as np
 from ..errors import InvalidProof, UserError
 from . import field
 from .files import OPENING, Buffer, pack, unpack
-from .protocol.disclosure_verifier import MASKS, ROWS, Code
+from .protocol.disclosure_verifier import ROWS, Code
 from .protocol.merkle import DIGEST, NODE, SALT_WORDS, leaf_digest
-from .protocol.opening_verifier import domain_points
-from .protocol.pads_verifier import evaluate
 from .protocol.parameters import Parameters
 from .protocol.statement import Statement
 
@@ -70,17 +68,20 @@ def decode(data: Buffer, where: str) -> dict[str, Opened]:
     return found
 
 
-def digest(opened: Opened, p: Parameters) -> bytes:
-    """The root that commits to these vectors; `InvalidProof` if they are no commitment under ``p``."""
-    code = Code.of(opened.rows.shape[1] - MASKS, p) if opened.rows.shape[1] > MASKS else None
-    if code is None or opened.salts.shape[1] != 1 << code.log_code:
-        raise InvalidProof("the opening does not fit the key")
+def digest(opened: Opened, cells: int, p: Parameters) -> bytes:
+    """The root that commits to these vectors; `InvalidProof` if they are no commitment to that many cells.
+
+    The number must not be the opening's own word: longer and shorter rows have the same root where the
+    coefficients between are zero.
+    """
+    code = Code.of(cells, p)
+    if (opened.rows.shape[1], opened.salts.shape[1]) != (code.dimension, 1 << code.log_code):
+        raise InvalidProof("the opening is not of the size that the statement says")
     if max(opened.rows.max(), opened.salts.max()) >= np.uint64(field.P):
         raise InvalidProof("non-canonical field element")
-    points = domain_points(range(1 << code.log_code), code.log_code)
-    own = np.stack([opened.rows[0], np.zeros_like(opened.rows[0])])
-    words = [evaluate(own, points)[:1], evaluate(opened.rows[1:], points), opened.salts]
-    leaves = np.concatenate(words).T.astype("<u8")
+    leaves = np.concatenate([_encode_rows(opened.rows, code.log_code), opened.salts]).T.astype(
+        "<u8"
+    )
     layer = [leaf_digest(leaf.tobytes()) for leaf in leaves]
     while len(layer) > 1:
         layer = [
@@ -88,6 +89,23 @@ def digest(opened: Opened, p: Parameters) -> bytes:
             for a, b in zip(layer[::2], layer[1::2], strict=True)
         ]
     return layer[0]
+
+
+def _encode_rows(rows: np.ndarray, log_code: int) -> np.ndarray:
+    """Each row's polynomial at the points 7 w^j of the code, by a radix-2 transform in plain numpy."""
+    n = 1 << log_code
+    values = np.zeros((len(rows), n), np.uint64)
+    values[:, : rows.shape[1]] = field.mul(rows, field.powers(field.GENERATOR, rows.shape[1]))
+    # Decimation in frequency leaves the values in bit-reversed order.
+    for level in range(log_code, 0, -1):
+        roots = field.powers(field.root_of_unity(level), 1 << (level - 1))
+        low, high = np.split(values.reshape(len(rows), -1, 1 << level), 2, axis=2)
+        parts = field.add(low, high), field.mul(field.sub(low, high), roots)
+        values = np.concatenate(parts, axis=2).reshape(len(rows), n)
+    order = np.zeros(1, np.int64)
+    for _ in range(log_code):
+        order = np.concatenate([2 * order, 2 * order + 1])
+    return values[:, order]
 
 
 def tokens(statement: Statement, what: str, opened: Opened, p: Parameters) -> list[int]:
@@ -98,7 +116,8 @@ def tokens(statement: Statement, what: str, opened: Opened, p: Parameters) -> li
     wanted = statement.digests.get(what)
     if wanted is None:
         raise InvalidProof(f"the statement's {what} is public: there is nothing to reveal")
-    if digest(opened, p) != wanted:
+    count = 1 + statement.shape.rows if what == "prompt" else statement.generated
+    if digest(opened, count, p) != wanted:
         raise InvalidProof(f"this does not open the digest of the proof's {what}")
-    cells = opened.rows[0, : opened.rows.shape[1] - MASKS].tolist()
+    cells = opened.rows[0, :count].tolist()
     return cells[1 : 1 + cells[0]] if what == "prompt" else cells

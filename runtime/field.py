@@ -38,6 +38,14 @@ def root_of_unity(log_n: int) -> int:
     return pow(GENERATOR, (P - 1) >> log_n, P)
 
 
+def powers(base: int, count: int) -> Array:
+    """1, base, base^2, .. (count,)."""
+    out = np.ones(1, np.uint64)
+    while len(out) < count:
+        out = np.concatenate([out, mul(out, np.uint64(pow(base, len(out), P)))])
+    return out[:count]
+
+
 def to_field(values: ArrayLike) -> Array:
     """Signed integers, |x| < P, as field elements; unsigned ones must be below 2P."""
     v = np.asarray(values)

@@ -146,8 +146,8 @@ class VerifyingKey:
         circuit = self._decode(self.private_circuit_bytes)
         if not circuit.reveals:
             raise UserError(f"{self.source}: the private circuit does not hold tokens in columns")
-        if _weights(circuit) != _weights(self.circuit):
-            raise UserError(f"{self.source}: the two circuits are about different weights")
+        if _common(circuit) != _common(self.circuit):
+            raise UserError(f"{self.source}: the two circuits are about different models")
         return circuit
 
     def _decode(self, data: Buffer) -> Circuit:
@@ -260,9 +260,11 @@ class Artifact:
         return frozenset(self.meta["eos"])
 
 
-def _weights(circuit: Circuit) -> list[Any]:
-    """What the commitment to the weights, and the proof of their ranges, depends on."""
-    return [(column, circuit.sizes(column, Shape(1, 1))) for column in circuit.home("param")]
+def _common(circuit: Circuit) -> list[Any]:
+    """What the two circuits of a key must agree on: the weights that are committed, and the limits of
+    statements."""
+    weights = [(column, circuit.sizes(column, Shape(1, 1))) for column in circuit.home("param")]
+    return [circuit.vocabulary, circuit.max_tokens, *weights]
 
 
 def save_key(path: str | Path, key: VerifyingKey) -> int:
@@ -274,7 +276,8 @@ def save_key(path: str | Path, key: VerifyingKey) -> int:
 
 
 def load_key(path: str | Path) -> VerifyingKey:
-    return VerifyingKey.decode(read(path), str(path))
+    # A copy: what was hashed must be what is used, whatever becomes of the file.
+    return VerifyingKey.decode(bytes(read(path)), str(path))
 
 
 def save_artifact(path: str | Path, artifact: Artifact) -> int:
@@ -338,7 +341,8 @@ def _load_masks(key: VerifyingKey, view: memoryview, source: str) -> WeightMasks
     if not key.private:
         if len(view):
             raise UserError(f"{source}: public weights have no masks")
-        return WeightMasks(*(np.zeros(shape, np.uint64) for shape in shapes))
+        # Zeros without memory: the parameters may ask for any number.
+        return WeightMasks(*(np.broadcast_to(np.uint64(0), shape) for shape in shapes))
     cells, salts = (math.prod(shape) for shape in shapes)
     if len(view) != 8 * (cells + salts):
         raise UserError(f"{source}: the masks do not fit the circuit")

@@ -399,9 +399,6 @@ class Circuit:
             for index, source in zip(term.indices, column.axes, strict=True):
                 self._check_index(relation, expr, term, index, source)
             read = [index.axis for index in term.indices]
-            if sum(read.count(axis) > 1 for axis in {*read} - {""}) > 1:
-                # Each such axis is enumerated, two of them pair by pair.
-                raise CircuitError(f"relation {relation}: {term.column} reads two axes twice")
             if any(i.kind in ("before", "rotate") and read.count(i.axis) > 1 for i in term.indices):
                 raise CircuitError(
                     f"relation {relation}: {term.column} reads an axis by {read} at once, one of them "

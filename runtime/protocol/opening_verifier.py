@@ -22,6 +22,7 @@ from .. import field
 from ..field import Ext
 from .channel import Affine, Channel
 from .forms import Form, FormTable, forms_of
+from .limits import FORMS, require_few
 from .logup_verifier import Claim
 from .merkle import DIGEST, SALT_WORDS, read_opening
 from .plan import Plan
@@ -44,6 +45,7 @@ def combined_forms(plan: Plan, claims: list[Claim], gamma: Ext) -> tuple[list[Ex
         scales.append(power)
         for read in claim.reads:
             forms += [replace(f, coefficient=f.coefficient * power) for f in forms_of(plan, read)]
+            require_few(len(forms), FORMS)
         power = power * gamma
     return scales, forms
 

@@ -12,16 +12,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from ...errors import UserError
 from ...schema.circuit import Circuit, Einsum, Expr, Home, Lookup, Product, Shape
 from ...schema.layout import Piece, pieces
+from .limits import BLOCKS, PARTS, require_few
 from .parameters import Parameters
 from .weights import bits_of
 
 EINSUM_DEGREE = 4
-# Far more than proofs that anyone would make take; planning must end for every key.
-MOST_BLOCKS = 1 << 15
-MOST_PARTS = 1 << 12
 
 
 @dataclass(frozen=True)
@@ -106,7 +103,7 @@ def place(
     found: list[tuple[str, Piece]] = []
     for name, sizes in tensors:
         found += [(name, part) for part in cut_up(sizes, limit)]
-        require_few(len(found), MOST_BLOCKS)
+        require_few(len(found), BLOCKS)
     found.sort(key=lambda item: -max(least, item[1].log_size))
     filled: list[int] = []
     out: dict[str, list[Placed]] = {}
@@ -117,7 +114,7 @@ def place(
         if slab is None:
             slab = len(filled)
             filled.append(0)
-            require_few(len(filled), MOST_PARTS)
+            require_few(len(filled), PARTS)
         out.setdefault(name, []).append(Placed(piece, slab, filled[slab]))
         filled[slab] += size
         while first < len(filled) and filled[first] == capacity:
@@ -125,16 +122,10 @@ def place(
     return out, max(1, len(filled))
 
 
-def require_few(count: int, most: int) -> None:
-    """`UserError` for more blocks, slabs or groups than that."""
-    if count > most:
-        raise UserError(f"the key cuts its circuit into more than {most} parts of a kind")
-
-
 def cut_up(sizes: tuple[int, ...], limit: int) -> list[Piece]:
     """The pieces of a tensor, halved until none has more than 2^limit cells."""
     cuts = math.prod(size.bit_count() for size in sizes)
-    require_few(cuts + (math.prod(sizes) >> limit), MOST_BLOCKS)
+    require_few(cuts + (math.prod(sizes) >> limit), BLOCKS)
     return [part for piece in pieces(sizes) for part in _halved(piece, limit)]
 
 
@@ -220,7 +211,7 @@ class Plan:
                     sizes = self.sizes(lookup.exprs[0].axes)
                     parts = cut_up(sizes, max(0, self.parameters.group_bits - 3))
                     items += [(number, name, piece) for piece in parts]
-                    require_few(len(items), MOST_BLOCKS)
+                    require_few(len(items), BLOCKS)
         bins: list[tuple[list[str], list[tuple[int, str, Piece]], int]] = []
         for number, table, piece in items:
             size = 1 << piece.log_size
@@ -234,7 +225,7 @@ class Plan:
                     break
             else:
                 bins.append(([table], [(number, table, piece)], size + rows[table]))
-                require_few(len(bins), MOST_PARTS)
+                require_few(len(bins), PARTS)
         return [self._group(tables, members) for tables, members, _ in bins]
 
     def _group(self, tables: list[str], members: list[tuple[int, str, Piece]]) -> Group:
@@ -248,6 +239,14 @@ class Plan:
             leaves.append(Leaf(number, table, piece, start))
             start += 1 << piece.log_size
         return Group(tuple(tables), tuple(leaves))
+
+    def degree(self, group: Group) -> int:
+        """Of the product of a group's leaves, in the challenges of fingerprints: one a leaf, and one more for
+        each variable of the row it holds."""
+        return sum(
+            1 + sum(map(self.bits, self.sources[leaf.table].carried)) << leaf.piece.log_size
+            for leaf in group.leaves
+        )
 
     @cached_property
     def lookup_depth(self) -> int:

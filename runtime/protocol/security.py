@@ -35,9 +35,8 @@ def terms(plan: Plan, claims: int) -> dict[str, float]:
     )
     pad_cells = plan.pads + 1 + p.pads_masks
     found = {
-        # The root's numerator has at most the tree's leaves as its degree in alpha and the betas, each
-        # counted once more for each variable of a gathered row.
-        "lookup identity": _field((1 + plan.carried_bits) << plan.lookup_depth),
+        # The root's numerator has at most the degree of all leaves in alpha, the betas and the row's point.
+        "lookup identity": _field(max(map(plan.degree, plan.groups), default=1)),
         "lookup groups": _field(max(1, plan.group_bits)),
         "lookup rounds": _field(sum(3 * k + 2 for k in layers) or 1),
         "einsum point": _field(max(1, point)),

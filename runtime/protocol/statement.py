@@ -21,7 +21,8 @@ class Statement:
     """Given the key (whose digest is absorbed too), this fixes everything that the verifier checks.
 
     ``tokens``: the ids of the prompt and of the output, of those two that are public. ``prompt`` is the prompt's
-    length, or a bound on it if the prompt is private, ``generated`` the output's length. What is private has a
+    length, or a bound on it if the prompt is private, just as many tokens as there are positions for
+    (`private_bound`), ``generated`` the output's length. What is private has a
     digest. ``nonce`` is an application's: what it binds the proof to.
     """
 
@@ -90,6 +91,10 @@ class Statement:
         public = (not self.prompt_digest) * self.prompt + (not self.output_digest) * self.generated
         if len(self.tokens) != public:
             raise InvalidProof("the statement's tokens do not fit its lengths")
+        if self.prompt_digest and self.prompt != private_bound(self.prompt, self.generated):
+            raise InvalidProof(
+                "the statement's bound on the prompt is not what its positions bound"
+            )
         if self.shape.rows > max_tokens:
             raise InvalidProof(f"the statement has more tokens than the key allows ({max_tokens})")
         if any(not 0 <= token < vocabulary for token in self.tokens):
@@ -98,6 +103,12 @@ class Statement:
             raise InvalidProof(f"a digest of the statement is not of {DIGEST} bytes")
         if len(self.nonce) > MOST_NONCE:
             raise InvalidProof(f"the statement's nonce is longer than {MOST_NONCE} bytes")
+
+
+def private_bound(prompt: int, generated: int) -> int:
+    """The least bound, ``prompt`` or more, on a private prompt's length that a number of positions gives:
+    each generated token has one, and the prompt may have all others."""
+    return Shape(prompt + 1, generated).rows - generated
 
 
 def read_statement(reader: Reader) -> Statement:

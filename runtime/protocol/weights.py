@@ -8,12 +8,14 @@ the same kind on the columns that the expression reads: virtual columns cost not
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
 from ...schema.circuit import Circuit, Expr, Index, Shape, Term
 from ..field import Ext
+from .limits import READS, require_few
 
 Scalar = Ext | int
 
@@ -99,6 +101,10 @@ class Read:
     weights: tuple[Weight, ...]
 
 
+def _entries(read: Read) -> int:
+    return 1 + sum(len(w.entries) for w in read.weights if isinstance(w, Sparse))
+
+
 class Tokens:
     """The public token ids of a proof: ``at`` a position (padding is id 0), ``next`` generated."""
 
@@ -122,6 +128,7 @@ class Expander:
         self.tokens = tokens
         self.size = {axis.name: shape.size(axis) for axis in circuit.axes}
         self.bits = {name: bits_of(size) for name, size in self.size.items()}
+        self._made = 0
 
     def expand(self, expr: Expr, weights: Mapping[str, Weight]) -> tuple[Scalar, list[Read]]:
         """The constant part of the claim, and the reads of columns."""
@@ -139,7 +146,10 @@ class Expander:
                 if axis not in used:
                     coefficient = coefficient * sums[axis]
             if coefficient:
-                reads.extend(self._read(coefficient, term, weights))
+                found = self._read(coefficient, term, weights)
+                self._made += sum(map(_entries, found))
+                require_few(self._made, READS)
+                reads.extend(found)
         return constant, reads
 
     def _read(self, coefficient: Scalar, term: Term, weights: Mapping[str, Weight]) -> list[Read]:
@@ -166,6 +176,7 @@ class Expander:
             [(i, w) for i, w in enumerate(dense(weights[axis], self.size[axis])) if w]
             for axis, _ in joint
         ]
+        require_few(math.prod(map(len, choices)), READS)
         for choice in product(*choices):
             total, chosen = coefficient, dict(mapped)
             for (_, places), (i, w) in zip(joint, choice, strict=True):

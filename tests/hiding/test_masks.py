@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from zklemma.errors import UserError
 from zklemma.runtime import answer, files
+from zklemma.runtime.budget import MemoryBudget
+from zklemma.runtime.choose import choose_parameters
 from zklemma.runtime.field import P
 from zklemma.runtime.keys import Artifact, load_artifact, save_artifact
 from zklemma.runtime.masks import WeightMasks
 from zklemma.runtime.progress import Clock, Silent
-from zklemma.runtime.protocol.choose import choose_parameters
 from zklemma.runtime.protocol.codeword import Codeword
 from zklemma.runtime.protocol.merkle import SALT_WORDS
 from zklemma.runtime.protocol.slabs import Slabs
@@ -154,6 +155,11 @@ def test_public_weights(tools: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     loaded = load_artifact(path)
     assert loaded.masks.cells.shape == one.masks.cells.shape and not loaded.masks.cells.any()
     assert loaded.masks.salts.shape == one.masks.salts.shape and not loaded.masks.salts.any()
+
+    code = [*one.key.code[:2], 32, *one.key.code[3:]]
+    longest = replace(one, key=replace(one.key, code=code))
+    save_artifact(path, replace(longest, budget=MemoryBudget(longest.key)))
+    assert load_artifact(path).masks.salts.nbytes == 16 << 32
 
     save_sections(path, [*sections(path)[:-1], bytes(8)])
     with pytest.raises(UserError, match=r"model\.zkl: public weights have no masks"):

@@ -188,6 +188,8 @@ def test_the_tokens_are_nowhere_in_the_proof(model: Model) -> None:
     for items in (("prompt",), BOTH):
         made = model.prove(prompt, 3, items)
         assert model.verify(made.proof).statement == made.statement
+        for sealed in made.sealed.values():
+            assert sealed.rows[1:].all() and sealed.salts.all()
         output = model.public.generate(prompt, 3)
         for tokens in (prompt, output) if items == BOTH else (prompt,):
             for data in encodings(tokens):

@@ -7,6 +7,7 @@ relation under test is violated. The text has 5 + 6 tokens, the proof 14 positio
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from zklemma.compiler.interpret_circuit import check
 from zklemma.runtime import executor as executor_module
 from zklemma.runtime.evaluate import Columns
 from zklemma.runtime.executor import Executor
-from zklemma.schema.circuit import Shape
+from zklemma.schema.circuit import Circuit, CircuitError, Expr, Index, Linear, Shape, Term
 from zklemma.schema.encoding import decode_circuit, decode_program, encode_circuit, encode_program
 
 LENGTH, GENERATED, POSITIONS, VOCABULARY = 5, 6, 14, 40
@@ -363,3 +364,48 @@ def test_the_order_has_exact_limbs(private_run: Any, i: int) -> None:
     assert run.circuit.column[name].high == (0xFFFF if i < 2 else 63)
     for by in (-1, 1):
         assert "lm_head.order" in violated(run, {name: changed(run, name, (1, 20), by)})
+
+
+# Circuits that no key may hold
+
+
+def gather_with(circuit: Circuit, **parts: Expr) -> Circuit:
+    first, *others = circuit.gathers
+    return replace(circuit, gathers=(replace(first, **parts), *others))
+
+
+PAIR = Expr(("vocabulary", "channel", "dim"), ())
+WINDOW = Expr(("generated",), (Term(1, "ids", (Index("window", "generated"),)),))
+MALFORMED = {
+    "a row of two axes": (lambda c: gather_with(c, source=PAIR), "one axis or two"),
+    "no rows": (lambda c: gather_with(c, source=Expr((), ())), "one axis or two"),
+    "one index": (lambda c: gather_with(c, index=Expr((), ())), "one axis or two"),
+    "another row": (lambda c: gather_with(c, value=Expr(("token", "dim"), ())), "do not fit"),
+    "an unknown axis": (lambda c: gather_with(c, index=Expr(("heads",), ())), "unknown axis"),
+    "a name twice": (lambda c: replace(c, gathers=c.gathers[:1] * 2), "share a name"),
+    "output only": (lambda c: replace(c, reveals={"output": c.reveals["output"]}), "or neither"),
+    "the length alone": (
+        lambda c: replace(c, reveals={**c.reveals, "prompt": ("prompt.length",)}),
+        "the prompt is revealed through columns of another form",
+    ),
+    "weights": (
+        lambda c: replace(c, reveals={**c.reveals, "output": ("norm.weight",)}),
+        "the output is revealed through columns of another form",
+    ),
+    "nothing": (
+        lambda c: replace(c, reveals={**c.reveals, "output": ("nowhere",)}),
+        "the output is revealed through columns of another form",
+    ),
+    "tokens as inputs": (
+        lambda c: replace(c, linears=(Linear("read", WINDOW, 40), *c.linears)),
+        "relation read: the circuit takes no tokens as inputs",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+def test_malformed_circuits_are_refused(private_run: Any, name: str) -> None:
+    spoil, reason = MALFORMED[name]
+    private_run.circuit.check()
+    with pytest.raises(CircuitError, match=reason):
+        spoil(private_run.circuit).check()

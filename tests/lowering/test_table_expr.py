@@ -75,3 +75,38 @@ def test_grid():
 def test_bad_expressions_are_named(expression, message):
     with pytest.raises(UserError, match=message):
         evaluate(expression, 0, 4)
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        ("floor(2^(2^(2^(2^x))))", "too large"),
+        ("floor(((2^(1/3) + 1)^4096)^4096)", "too large"),
+        ("floor((1000001/1000000)^4096^2)", "too large"),
+        ("floor(exp(10^9))", "too large"),
+        ("floor(1 / exp(10^9))", "too large"),
+        ("max(sqrt(0 - 1), 1)", "not comparable"),
+        ("floor(0 / 0)", "no 64-bit integer"),
+        ("floor(2^(1 / x))", "not a number"),
+        ("round(2^1414 * cos(x * 10000^(-x / 4)) + sin(x) - erf(x / 7))", "no 64-bit integer"),
+        ("9" * 5000 + " + x", "no 64-bit integer"),
+        ("-" * 3000 + "x", "nested too deeply"),
+        ("x" + " + 1" * 3000, "nested too deeply"),
+    ],
+    ids=lambda text: text[:30],
+)
+def test_values_that_would_take_forever_are_refused(expression, message):
+    with pytest.raises(UserError, match=message):
+        evaluate(expression, 0, 4)
+
+
+@pytest.mark.parametrize(("lo", "hi"), [(0, 2**60), (2**60, 2**60 + 1), (3, 2), (-(2**63), 0)])
+def test_tables_of_unlikely_ranges_are_refused(lo, hi):
+    with pytest.raises(UserError, match="no range of a table"):
+        evaluate("x", lo, hi)
+
+
+def test_large_values_on_the_way_are_exact():
+    assert evaluate("floor(2^4000 * (x + 1 / 3) / 2^3999)", 0, 3).tolist() == [0, 2, 4]
+    assert evaluate("floor(exp(900) / exp(899) * 1000)", 0, 1).tolist() == [2718]
+    assert evaluate("floor((2^(1/3))^3 * x)", 0, 3).tolist() == [0, 2, 4]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pytest
-from tiny import tiny_circuit
+from tiny import tiny_circuit, tiny_private_circuit
+from zklemma.errors import UserError
+from zklemma.runtime.keys import VerifyingKey
 from zklemma.schema.circuit import (
     PRIME,
     Axis,
@@ -20,11 +21,10 @@ from zklemma.schema.circuit import (
     Linear,
     Term,
 )
+from zklemma.schema.encoding import encode_circuit
 
 GOOD = tiny_circuit()
 STEPS = Axis("step", 3)
-SAME = partial(Index, "same")
-TWICE = Column("twice", ("row", "row", "channel", "channel"), "witness", 0, 1)
 
 
 def linear(*axes: str, term: Term, bound: int = 10) -> Circuit:
@@ -59,13 +59,6 @@ def public(column: Column, array: np.ndarray | None = None) -> Circuit:
             "not index by index",
         ),
         (
-            lambda: replace(
-                linear("row", "channel", term=Term(1, "twice", tuple(map(SAME, TWICE.axes)))),
-                columns=(*GOOD.columns, TWICE),
-            ),
-            "reads two axes twice",
-        ),
-        (
             lambda: linear("row", term=Term(1, "picked", (Index("same", "row"),)), bound=PRIME),
             "may wrap",
         ),
@@ -87,3 +80,28 @@ def test_malformed_circuits_are_refused(circuit: Callable[[], Circuit], reason: 
     GOOD.check()
     with pytest.raises(CircuitError, match=reason):
         circuit().check()
+
+
+PRIVATE = tiny_private_circuit()
+SMALLER = {name: array[:4] for name, array in PRIVATE.data.items() if name in ("position", "step")}
+
+
+@pytest.mark.parametrize(
+    ("private", "reason"),
+    [
+        (GOOD, "does not hold tokens in columns"),
+        (
+            replace(PRIVATE, columns=(*PRIVATE.columns, Column("more", ("row",), "param", 0, 1))),
+            "different models",
+        ),
+        (replace(PRIVATE, max_tokens=4, data={**PRIVATE.data, **SMALLER}), "different models"),
+    ],
+)
+def test_a_key_has_two_circuits_of_one_model(private: Circuit, reason: str) -> None:
+    def key(circuit: Circuit) -> VerifyingKey:
+        circuits = encode_circuit(GOOD), encode_circuit(circuit)
+        return VerifyingKey("tiny", 1, [], bytes(32), *circuits, b"", b"")
+
+    assert key(PRIVATE).private_circuit == PRIVATE
+    with pytest.raises(UserError, match=reason):
+        _ = key(private).private_circuit

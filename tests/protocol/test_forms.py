@@ -5,8 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from proving import Setting
+from zklemma.errors import UserError
 from zklemma.runtime.field import Ext, P
+from zklemma.runtime.protocol import opening_verifier
+from zklemma.runtime.protocol.channel import Affine
 from zklemma.runtime.protocol.forms import Form, FormTable, forms_of
+from zklemma.runtime.protocol.logup_verifier import Claim
+from zklemma.runtime.protocol.opening_verifier import combined_forms
 from zklemma.runtime.protocol.plan import Plan
 from zklemma.runtime.protocol.weights import Read, Sparse, Tensor, Weight, bits_of, dense, eq
 from zklemma.schema.circuit import Shape
@@ -118,3 +123,13 @@ def test_a_read_lands_on_the_columns_cells_and_on_no_others(tiny: Setting, shape
 def test_totals_do_not_wrap() -> None:
     values = np.full((2, 1000), P - 1, np.uint64)
     assert FormTable(values, np.zeros((0, 2, 2, 1000), np.uint64)).total() == Ext(-1000, -1000)
+
+
+def test_forms_are_counted(tiny: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = Plan(tiny.circuit, tiny.key.parameters, Shape(3, 2))
+    everywhere = tuple(Tensor(((1, 1),) * plan.bits(axis)) for axis in ("row", "channel"))
+    claims = [Claim(Affine(Ext.ZERO), [Read(1, "weights", everywhere)] * 3)] * 2
+    assert len(combined_forms(plan, claims, Ext(3))[1]) == 24
+    monkeypatch.setattr(opening_verifier, "FORMS", 23)
+    with pytest.raises(UserError, match="more than 23 parts"):
+        combined_forms(plan, claims, Ext(3))

@@ -70,7 +70,7 @@ def test_blocks_are_disjoint_aligned_and_complete(capacity: int, least: int) -> 
     ids=["halves", "cuts", "columns", "slabs"],
 )
 def test_planning_ends_for_every_key(count: int, sizes: tuple[int, ...], log_capacity: int) -> None:
-    with pytest.raises(UserError, match="parts of a kind"):
+    with pytest.raises(UserError, match=r"more than \d+ parts"):
         place([(f"column{i}", sizes) for i in range(count)], 1 << log_capacity, 0)
 
 
@@ -84,7 +84,7 @@ def test_grouping_ends_for_every_key(tiny: Setting, group_bits: int) -> None:
     many = tuple(replace(lookups[0], name=f"{i}") for i in range(64))
     circuit = replace(tiny.circuit, axes=axes, lookups=many, data=tiny.circuit.data)
     code = replace(tiny.key.parameters, group_bits=group_bits)
-    with pytest.raises(UserError, match="parts of a kind"):
+    with pytest.raises(UserError, match=r"more than \d+ parts"):
         _ = Plan(circuit, code, Shape(5, 4)).groups
 
 

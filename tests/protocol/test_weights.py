@@ -11,7 +11,9 @@ from math import prod
 
 import numpy as np
 import pytest
+from zklemma.errors import UserError
 from zklemma.runtime.field import Ext, P
+from zklemma.runtime.protocol import weights as weights_module
 from zklemma.runtime.protocol.weights import (
     Expander,
     Sparse,
@@ -237,3 +239,30 @@ def test_tokens_beyond_the_sequence_are_padding() -> None:
     tokens = Tokens([5, 6, 7, 8], Shape(2, 2))
     assert [tokens.at(i) for i in range(6)] == [5, 6, 7, 8, 0, 0]
     assert [tokens.next(i) for i in range(2)] == [7, 8]
+
+
+def ones(size: int) -> Sparse:
+    return Sparse(tuple((i, 1) for i in range(size)))
+
+
+def test_claims_end_for_every_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pairs of all indices of two axes; and many terms that read all indices of one."""
+    same = [Index("same", axis) for axis in ("layer", "layer", "odd", "odd")]
+    pairs = Expr(("layer", "odd"), (Term(1, "c", tuple(same)),))
+    before = Term(1, "d", (Index("before", "layer"),))
+    circuit = circuit_of(pairs, {"c": ("layer", "layer", "odd", "odd"), "d": ("layer",)})
+    weights: dict[str, Weight] = {"layer": ones(5), "odd": ones(3)}
+
+    def expander() -> Expander:
+        return Expander(circuit, Shape(2, 2), Tokens((1, 2, 3, 4), Shape(2, 2)))
+
+    many = Expr(("layer",), (before,) * 6)
+    assert len(expander().expand(pairs, weights)[1]) == 15
+    assert len(expander().expand(many, weights)[1]) == 6
+    monkeypatch.setattr(weights_module, "READS", 14)
+    with pytest.raises(UserError, match="more than 14 parts"):
+        expander().expand(pairs, weights)
+    once = expander()
+    once.expand(Expr(("layer",), (before,) * 2), weights)
+    with pytest.raises(UserError, match="more than 14 parts"):
+        once.expand(Expr(("layer",), (before,)), weights)

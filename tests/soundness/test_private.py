@@ -13,11 +13,16 @@ from zklemma.errors import InvalidProof, UserError
 from zklemma.runtime import disclosure
 from zklemma.runtime.disclosure import Opened
 from zklemma.runtime.evaluate import Columns
+from zklemma.runtime.keys import VerifyingKey
 from zklemma.runtime.protocol import disclosure_prover
+from zklemma.runtime.protocol.codeword import Codeword
 from zklemma.runtime.protocol.disclosure_prover import Sealed
-from zklemma.runtime.protocol.statement import Statement
+from zklemma.runtime.protocol.disclosure_verifier import MASKS, Code
+from zklemma.runtime.protocol.statement import Statement, private_bound
 from zklemma.runtime.randomness import Randomness
 from zklemma.runtime.verifier import verify
+from zklemma.schema.circuit import Circuit
+from zklemma.schema.encoding import encode_circuit
 
 tiny_private_witness = import_module("tiny").tiny_private_witness
 
@@ -226,6 +231,26 @@ def test_a_key_without_columns_for_tokens(tiny: Any) -> None:
         verify(key, tiny.prove_private(statement, witness, sealed))
 
 
+def test_the_two_circuits_of_a_key(tiny: Any) -> None:
+    """One that takes tokens as inputs and one that holds them in columns, of the same weights."""
+    first, second = tiny.circuit, tiny.key.private_circuit
+    other = replace(second, columns=(replace(second.columns[0], high=4), *second.columns[1:]))
+    code = tiny.key.parameters.to_list()
+
+    def key(first: Circuit, second: Circuit) -> VerifyingKey:
+        circuits = encode_circuit(first), encode_circuit(second)
+        return VerifyingKey("tiny", 45, code, tiny.key.weight_root, *circuits, b"{}", b"")
+
+    found = key(first, second)
+    assert found.circuit == first and found.private_circuit == second
+    with pytest.raises(UserError, match="different weights"):
+        _ = key(first, other).private_circuit
+    with pytest.raises(UserError, match="does not hold tokens in columns"):
+        _ = key(first, first).private_circuit
+    with pytest.raises(UserError, match="does not take tokens as inputs"):
+        _ = key(second, second).circuit
+
+
 def test_an_opening_opens_one_digest(tiny: Any) -> None:
     statement, _, sealed = case(tiny, BOTH, True)
     p = tiny.key.parameters
@@ -240,10 +265,42 @@ def test_an_opening_opens_one_digest(tiny: Any) -> None:
         with pytest.raises(InvalidProof):
             disclosure.tokens(statement, "prompt", wrong, p)
     with pytest.raises(InvalidProof, match="non-canonical"):
-        disclosure.digest(Opened(rows + np.uint64(0xFFFFFFFF00000001), salts), p)
+        wrapped = Opened(rows + np.uint64(0xFFFFFFFF00000001), salts)
+        disclosure.digest(wrapped, rows.shape[1] - MASKS, p)
     public = replace(statement, prompt_digest=b"", tokens=PROMPT)
     with pytest.raises(InvalidProof, match="public"):
         disclosure.tokens(public, "prompt", Opened(rows, salts), p)
+
+
+@pytest.mark.parametrize("what", BOTH)
+def test_an_opening_is_as_long_as_the_statement_says(tiny: Any, what: str) -> None:
+    """Rows with zeros at the top, or without them, have the same root: masks must not become tokens."""
+    statement, witness, sealed = case(tiny, BOTH, True)
+    p = tiny.key.parameters
+    found = sealed[what]
+    cells = found.rows.shape[1] - MASKS
+    found.rows[0, cells : cells + 2] = 4, 4  # Masks that look like ids.
+    found.rows[:, -2:] = 0
+    found.code = Codeword(found.rows, Code.of(cells, p).log_code, found.salts)
+    statement = replace(statement, **{f"{what}_digest": found.code.root})
+    proof = tiny.prove_private(statement, witness, sealed)
+    assert tiny.verify(proof).statement == statement
+    assert disclosure.tokens(statement, what, Opened(found.rows, found.salts), p)
+    longer = np.pad(found.rows, ((0, 0), (0, 2)))
+    for rows in (longer, found.rows[:, :-2]):
+        with pytest.raises(InvalidProof, match="not of the size"):
+            disclosure.tokens(statement, what, Opened(rows, found.salts), p)
+
+
+def test_a_bound_is_all_that_the_positions_bound(tiny: Any) -> None:
+    statement, _, _ = case(tiny, BOTH, True, bound=6)
+    assert private_bound(65, 1) == 79 and private_bound(79, 1) == 79
+    replace(statement, prompt=6).check(6, 80)
+    for bound in (15, 17):
+        wrong = replace(statement, prompt=bound, generated=2)
+        assert private_bound(bound, 2) != bound
+        with pytest.raises(InvalidProof, match="bound"):
+            wrong.check(6, 80)
 
 
 def test_openings_in_files(tiny: Any) -> None:
