@@ -17,7 +17,7 @@ from numba.core import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from .goldilocks import ONE, ZERO, P, mul, sub
+from .goldilocks import LOW, ONE, ZERO, mul, sub
 
 Ints = NDArray[np.int64]
 
@@ -146,7 +146,8 @@ def integers(part, outer, first, out):
 @njit(nogil=True, inline="always")
 def lift(x):
     """A signed integer as a field element."""
-    return np.uint64(x) if x >= 0 else P - np.uint64(-x)
+    u = np.uint64(x)
+    return u - LOW if x < 0 else u
 
 
 @njit(nogil=True)

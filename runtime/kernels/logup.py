@@ -88,6 +88,7 @@ class Scratch(NamedTuple):
     kinds: Ints
     values: Ints
     small: NDArray[np.int32]
+    other: NDArray[np.int32]
     terms: Ints
 
 
@@ -298,6 +299,7 @@ def _scratch(layer, variables, n):
         np.empty(layer.level + 1, np.int64),
         np.empty(n, np.int64),
         np.empty(n, np.int32),
+        np.empty(n, np.int32),
         np.empty((4, n), np.int64),
     )
 
@@ -315,16 +317,25 @@ def _node_block(layer, group, start, p, q, scratch):
     if layer.level == 0:
         return leaf_block(layer.leaves, group, start, p, q, scratch.values)
     stack, kinds, depth = scratch.stack, scratch.kinds, 0
-    for number in range(1 << layer.level):
-        leaf, bits = 0, number
+    for number in range(0, 1 << layer.level, 2):
+        first, bits = 0, number
         for _ in range(layer.level):
-            leaf, bits = 2 * leaf + (bits & 1), bits >> 1
-        own = stack[depth]
-        at = start + leaf * layer.size
-        kinds[depth] = leaf_block(layer.leaves, group, at, own[0], own[1], scratch.values)
-        if number == 0 and kinds[0] == EMPTY:
+            first, bits = 2 * first + (bits & 1), bits >> 1
+        at, step = start + first * layer.size, layer.size << (layer.level - 1)
+        kind = _small_pair(layer.leaves, group, at, step, stack[depth], scratch)
+        if kind == OTHER:
+            for k in range(2):
+                own = stack[depth + k]
+                kinds[depth + k] = leaf_block(
+                    layer.leaves, group, at + k * step, own[0], own[1], scratch.values
+                )
+            a, b = stack[depth], stack[depth + 1]
+            kind = _join(kinds[depth], a[0], a[1], kinds[depth + 1], b[0], b[1])
+        kinds[depth] = kind
+        if number == 0 and kind == EMPTY:
             return EMPTY
         depth += 1
+        number >>= 1
         while number & 1:
             depth -= 1
             a, b = stack[depth - 1], stack[depth]
@@ -435,7 +446,7 @@ def _limbs(block):
     return out
 
 
-@njit(nogil=True)
+@njit(nogil=True, inline="always")
 def _joined(low, high):
     """low + 2^32 high, of signed integers, in F."""
     return add(lift(low), mul(lift(high), TWO32))
@@ -470,6 +481,76 @@ def _narrow_lookup(leaves, group, start, n, bits, parts):
         if leaves.part[c].kind >= bits:
             return -2, begin
     return leaf, begin
+
+
+@njit(nogil=True)
+def _less_both(base, x, y, out):
+    """base - x - y."""
+    n = out.size
+    x0, y0 = x[:n], y[:n]
+    for i in range(n):
+        out[i] = sub(base, lift(np.int64(x0[i]) + np.int64(y0[i])))
+
+
+@njit(nogil=True)
+def _less_scaled(base, x, y, a0, a1, b0, b1, out):
+    """base - a x - b y for a, b in limbs."""
+    n = out.size
+    x0, y0 = x[:n], y[:n]
+    for i in range(n):
+        u, v = np.int64(x0[i]), np.int64(y0[i])
+        low, high = u * np.int64(a0) + v * np.int64(b0), u * np.int64(a1) + v * np.int64(b1)
+        out[i] = sub(base, _joined(low, high))
+
+
+@njit(nogil=True)
+def _less_scaled_plus_product(base, x, y, a0, a1, b0, b1, out):
+    """base - a x - b y + x y for a, b in limbs."""
+    n = out.size
+    x0, y0 = x[:n], y[:n]
+    for i in range(n):
+        u, v = np.int64(x0[i]), np.int64(y0[i])
+        low, high = u * np.int64(a0) + v * np.int64(b0), u * np.int64(a1) + v * np.int64(b1)
+        out[i] = sub(base, _joined(low - u * v, high))
+
+
+@njit(nogil=True)
+def _base_less(base, low, high, out):
+    """base - (low + 2^32 high)."""
+    n = out.size
+    l0, h0 = low[:n], high[:n]
+    for i in range(n):
+        out[i] = sub(base, _joined(l0[i], h0[i]))
+
+
+@njit(nogil=True)
+def _small_pair(leaves, group, start, step, out, scratch):
+    """The sum of leaves start.. and those ``step`` after, into ``out`` (p and q), and what it is. `OTHER` if
+    they are not lookups of one component of at most 16 bits, or none."""
+    n = out.shape[2]
+    leaf, begin = _narrow_lookup(leaves, group, start, n, BITS16, 1)
+    if leaf == -1:
+        return EMPTY
+    other, other_begin = _narrow_lookup(leaves, group, start + step, n, BITS16, 1)
+    if leaf == -2 or other < 0:
+        return OTHER
+    left, right = leaves.leaf[leaf], leaves.leaf[other]
+    integers(leaves.part[left.part], leaves.outer[left.part], start - begin, scratch.small)
+    at = start + step - other_begin
+    integers(leaves.part[right.part], leaves.outer[right.part], at, scratch.other)
+    p0, p1 = add(left.base0, right.base0), add(left.base1, right.base1)
+    q0, q1 = kmul(left.base0, left.base1, right.base0, right.base1)
+    a0, a1 = _cut(left.base0)
+    a2, a3 = _cut(left.base1)
+    b0, b1 = _cut(right.base0)
+    b2, b3 = _cut(right.base1)
+    x, y = scratch.small, scratch.other
+    _less_both(p0, x, y, out[0, 0])
+    out[0, 1, :] = p1
+    # (a - u) (b - v) = a b - a v - b u + u v.
+    _less_scaled_plus_product(q0, x, y, b0, b1, a0, a1, out[1, 0])
+    _less_scaled(q1, x, y, b2, b3, a2, a3, out[1, 1])
+    return ANY
 
 
 @njit(nogil=True)
@@ -514,11 +595,8 @@ def _small_fold(leaves, group, base, width, eq, p, q, scratch):
             for i in range(n):
                 small[i] = values[i] >> 16
             _accumulate(small, mul(x, TWO16), mul(y, TWO16), terms)
-    out0, out1 = q[0, :n], q[1, :n]
-    t0, t1, t2, t3 = terms[0, :n], terms[1, :n], terms[2, :n], terms[3, :n]
-    for i in range(n):
-        out0[i] = sub(q0, _joined(t0[i], t1[i]))
-        out1[i] = sub(q1, _joined(t2[i], t3[i]))
+    _base_less(q0, terms[0], terms[1], q[0])
+    _base_less(q1, terms[2], terms[3], q[1])
     if ones:
         return ONES
     p[0, :] = p0

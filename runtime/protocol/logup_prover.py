@@ -26,7 +26,7 @@ from .plan import Plan
 from .prover_channel import ProverChannel, as_array, as_pair
 
 # Bytes of tables at any time.
-MEMORY = 3 << 29
+MEMORY = 7 << 28
 # Rounds whose messages one pass prepares, at three values for each.
 ROUNDS = 2
 
