@@ -79,7 +79,9 @@ def digest(opened: Opened, cells: int, p: Parameters) -> bytes:
         raise InvalidProof("the opening is not of the size that the statement says")
     if max(opened.rows.max(), opened.salts.max()) >= np.uint64(field.P):
         raise InvalidProof("non-canonical field element")
-    leaves = np.concatenate([_encode_rows(opened.rows, code.log_code), opened.salts]).T.astype("<u8")
+    leaves = np.concatenate([_encode_rows(opened.rows, code.log_code), opened.salts]).T.astype(
+        "<u8"
+    )
     layer = [leaf_digest(leaf.tobytes()) for leaf in leaves]
     while len(layer) > 1:
         layer = [

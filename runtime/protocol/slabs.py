@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .. import field
-from ..kernels.evaluations import evaluate_rows
+from ..kernels.evaluations import evaluate_columns
 from ..kernels.lift import lift_columns
 from .parameters import Parameters
 
@@ -52,9 +52,9 @@ class Slabs:
             done += count
 
     def at(self, points: np.ndarray) -> np.ndarray:
-        data = evaluate_rows([grid.T for grid in self._grids], points)
-        masks = evaluate_rows(list(self._masks), points)
+        data = evaluate_columns(self._grids, points)
+        masks = evaluate_columns([part.T for part in self._masks], points)
         found = field.add(data, field.mul(field.power(points, self._data), masks))
         if len(self._below):
-            found = np.concatenate([found, evaluate_rows([self._below], points)])
+            found = np.concatenate([found, evaluate_columns([self._below.T], points)])
         return found

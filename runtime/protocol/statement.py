@@ -92,7 +92,9 @@ class Statement:
         if len(self.tokens) != public:
             raise InvalidProof("the statement's tokens do not fit its lengths")
         if self.prompt_digest and self.prompt != private_bound(self.prompt, self.generated):
-            raise InvalidProof("the statement's bound on the prompt is not what its positions bound")
+            raise InvalidProof(
+                "the statement's bound on the prompt is not what its positions bound"
+            )
         if self.shape.rows > max_tokens:
             raise InvalidProof(f"the statement has more tokens than the key allows ({max_tokens})")
         if any(not 0 <= token < vocabulary for token in self.tokens):
