@@ -64,7 +64,7 @@ RELATIONS = (
     "tests/lowering/test_lower.py::test_honest_witness_satisfies_everything",
     "tests/lowering/test_lower.py::test_limbs_can_not_carry",
 )
-PRIVATE = ("tests/lowering/test_private_tokens.py",)
+TOKEN_TESTS = ("tests/lowering/test_private_tokens.py",)
 IDENTITY = ("tests/hiding/traps/test_identity.py",)
 BUDGET = (
     "tests/hiding/test_budget.py::test_counted_before_the_proof_is_begun",
@@ -1010,10 +1010,10 @@ RELATION = [
 
 def unsaid(name: str, relation: str) -> Trap:
     """A line of `preprocess` that states a relation is gone."""
-    return Trap(name, ((PREPROCESS, f"        {relation}\n", ""),), PRIVATE)
+    return Trap(name, ((PREPROCESS, f"        {relation}\n", ""),), TOKEN_TESTS)
 
 
-PRIVATE_TOKENS = [
+TOKEN_RELATIONS = [
     unsaid(
         "a position is before the prompt's end, after it or both",
         'self.range(f"{BEFORE}.range", 1, before)',
@@ -1042,7 +1042,7 @@ PRIVATE_TOKENS = [
             ),
             ("runtime/steps.py", "(best - logits) + ahead", "(best - logits)"),
         ),
-        PRIVATE,
+        TOKEN_TESTS,
     ),
     Trap(
         "equal logits and indices are ordered by one unit",
@@ -1053,7 +1053,7 @@ PRIVATE_TOKENS = [
                 "        count = 1\n        ahead = added(cells, scaled(count, best), ",
             ),
         ),
-        PRIVATE,
+        TOKEN_TESTS,
     ),
     Trap(
         "a row that generates is the prompt's next",
@@ -1069,7 +1069,7 @@ PRIVATE_TOKENS = [
                 '    rows = np.roll(x, -1, axis=0)[run.chosen]\n    run.put(step, "rows", rows)\n    return rows',
             ),
         ),
-        PRIVATE,
+        TOKEN_TESTS,
     ),
 ]
 
@@ -1656,8 +1656,8 @@ PRIVATE_TOKENS = [
         (f"{PRIVATE}::test_a_key_without_columns_for_tokens",),
     ),
     Trap(
-        "a key's circuits are about different weights",
-        (("runtime/keys.py", "if _weights(circuit) != _weights(self.circuit):", "if False:"),),
+        "a key's circuits are about different models",
+        (("runtime/keys.py", "if _common(circuit) != _common(self.circuit):", "if False:"),),
         (f"{PRIVATE}::test_the_two_circuits_of_a_key",),
     ),
     Trap(
@@ -1667,7 +1667,7 @@ PRIVATE_TOKENS = [
     ),
     Trap(
         "any opening opens a digest",
-        (("runtime/disclosure.py", "if digest(opened, p) != wanted:", "if False:"),),
+        (("runtime/disclosure.py", "if digest(opened, count, p) != wanted:", "if False:"),),
         OPENINGS,
     ),
     Trap(
@@ -1732,7 +1732,7 @@ TRAPS = {
     "Fiat-Shamir": FIAT_SHAMIR,
     "checks": CHECKS,
     "relations": RELATION,
-    "private tokens": PRIVATE_TOKENS,
+    "token relations": TOKEN_RELATIONS,
     "rotation": ROTATION,
 }
 

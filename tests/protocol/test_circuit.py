@@ -92,9 +92,9 @@ SMALLER = {name: array[:4] for name, array in PRIVATE.data.items() if name in ("
         (GOOD, "does not hold tokens in columns"),
         (
             replace(PRIVATE, columns=(*PRIVATE.columns, Column("more", ("row",), "param", 0, 1))),
-            "different weights",
+            "different models",
         ),
-        (replace(PRIVATE, max_tokens=4, data={**PRIVATE.data, **SMALLER}), "different tokens"),
+        (replace(PRIVATE, max_tokens=4, data={**PRIVATE.data, **SMALLER}), "different models"),
     ],
 )
 def test_a_key_has_two_circuits_of_one_model(private: Circuit, reason: str) -> None:

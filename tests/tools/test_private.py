@@ -16,6 +16,7 @@ from zklemma.errors import UserError
 from zklemma.runtime import answer, disclosure
 from zklemma.runtime.answer import Privacy, bound
 from zklemma.runtime.keys import Artifact, save_artifact, save_key
+from zklemma.runtime.protocol.statement import private_bound
 from zklemma.schema.circuit import Shape
 
 Done = subprocess.CompletedProcess[str]
@@ -215,7 +216,8 @@ def test_a_bound_of_the_users(model: Model, tmp_path: Path) -> None:
         )
         assert done.returncode == 0, done.stderr
         found = verified(model, tmp_path / "a.proof")
-        assert found["prompt_tokens"] == number and found["prompt"] is None
+        assert found["prompt_tokens"] == private_bound(number, found["generated"])
+        assert found["prompt"] is None
 
 
 @pytest.mark.parametrize(
@@ -289,7 +291,10 @@ def test_bounds_tell_lengths_apart_by_powers_of_two_only(most: int) -> None:
             # One that is chosen is one that may be asked for.
             asked = Privacy(prompt=True, bound=chosen)
             assert bound(artifact, length, generated, asked) == chosen  # type: ignore
-        assert found and all(chosen == {min(power, room)} for power, chosen in found.items())
+        assert found and all(
+            chosen == {private_bound(min(power, room), generated)}
+            for power, chosen in found.items()
+        )
 
 
 # What opens a digest: the file that only the prover may read, and what is taken from it.
