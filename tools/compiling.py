@@ -26,7 +26,7 @@ from ..runtime.progress import Clock, Progress, Silent
 from ..runtime.prover import CommittedWeights, prove_ranges
 from ..schema.encoding import encode_circuit, encode_program
 
-STAGES = ("load", "import", "calibrate", "lower", "weights", "fidelity")
+STAGES = ("load", "import", "calibrate", "lower", "weights", "commit", "ranges", "fidelity")
 
 
 def compile(
@@ -55,7 +55,9 @@ def compile(
     clock.start("weights")
     params = param_arrays(circuit, quantized_weights(checkpoint, module))
     parameters = choose_parameters([circuit, private_circuit], max_tokens, private)
+    clock.start("commit")
     weights = CommittedWeights(circuit, parameters, params, WeightMasks.fresh(circuit, parameters))
+    clock.start("ranges")
     key = VerifyingKey(
         name=_name(source),
         weights=checkpoint.parameters,

@@ -23,7 +23,7 @@ SHARES = {
     "import": 36,
     "calibrate": 20,
     "lower": 12,
-    "weights": 16,
+    "weights": 4,
     "fidelity": 15,
     "old weights": 10,
     "new weights": 10,

@@ -141,18 +141,20 @@ def _columns(matrix, initial, out, lo, hi):
 
 
 @njit(cache=True, nogil=True)
-def _absorb(state, block, length, last, lo, hi):
+def _absorb(low, high, block, length, last, lo, hi):
     rows = block.shape[0]
     w = np.zeros(24 * LANES, np.uint64)
     for start in range(lo, hi, LANES):
         count = min(LANES, hi - start)
-        for i in range(8):
-            w[i * LANES : i * LANES + count] = state[i, start : start + count]
+        for i in range(4):
+            w[i * LANES : i * LANES + count] = low[i, start : start + count]
+            w[(4 + i) * LANES : (4 + i) * LANES + count] = high[i, start : start + count]
         for i in range(rows):
             w[(8 + i) * LANES : (8 + i) * LANES + count] = block[i, start : start + count]
         _compress(w, length, last)
-        for i in range(8):
-            state[i, start : start + count] = w[i * LANES : i * LANES + count]
+        for i in range(4):
+            low[i, start : start + count] = w[i * LANES : i * LANES + count]
+            high[i, start : start + count] = w[(4 + i) * LANES : (4 + i) * LANES + count]
 
 
 @njit(cache=True, nogil=True)
@@ -208,23 +210,25 @@ class ColumnHash:
     """`hash_columns` of n columns whose rows come in blocks: 16 at a time, up to 16 at the end."""
 
     def __init__(self, n: int, person: bytes) -> None:
-        self._state = np.repeat(_initial(person, 32)[:, None], n, axis=1)
+        self._low, self._high = np.empty((4, n), np.uint64), np.empty((4, n), np.uint64)
+        initial = _initial(person, 32)
+        self._low[:], self._high[:] = initial[:4, None], initial[4:, None]
         self._length = 0
 
     def absorb(self, block: Array, last: bool) -> None:
         """The next rows [k, n]; k is 16 unless they are the ``last``."""
         block = operand(block)
         rows, n = block.shape
-        if n != self._state.shape[1] or not (1 <= rows <= 16 if last else rows == 16):
-            raise ValueError(f"cannot absorb {block.shape} into {self._state.shape[1]} columns")
+        if n != self._low.shape[1] or not (1 <= rows <= 16 if last else rows == 16):
+            raise ValueError(f"cannot absorb {block.shape} into {self._low.shape[1]} columns")
         self._length += 8 * rows
         length, final = np.uint64(self._length), FULL if last else np.uint64(0)
-        state = self._state
-        chunks(lambda lo, hi: _absorb(state, block, length, final, lo, hi), n, 16 * LANES)
+        state = self._low, self._high
+        chunks(lambda lo, hi: _absorb(*state, block, length, final, lo, hi), n, 16 * LANES)
 
     def digests(self) -> Array:
         """[4, n], after the last block."""
-        return self._state[:4].copy()
+        return self._low
 
 
 def hash_pairs(nodes: Array, person: bytes) -> Array:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from .. import field
-from ..kernels.evaluations import evaluate_rows
+from ..kernels.evaluations import evaluate_columns
 from ..kernels.lift import lift_columns
 from .cells import Cells
 from .parameters import Parameters
@@ -58,13 +58,13 @@ class Slabs:
         data = np.zeros((len(self._cells), self._height, len(points)), np.uint64)
         for slab, part in enumerate(data):
             for start, grid in self._grids(slab):
-                values = field.mul(field.power(points, start), evaluate_rows([grid.T], points))
-                part[...] = field.add(part, values)
-        masks = evaluate_rows(list(self._masks), points)
+                values = evaluate_columns([grid], points)
+                part[...] = field.add(part, field.mul(field.power(points, start), values))
+        masks = evaluate_columns([part.T for part in self._masks], points)
         data = data.reshape(-1, len(points))
         found = field.add(data, field.mul(field.power(points, self._data), masks))
         if len(self._below):
-            found = np.concatenate([found, evaluate_rows([self._below], points)])
+            found = np.concatenate([found, evaluate_columns([self._below.T], points)])
         return found
 
     def _grids(self, slab: int) -> Iterator[tuple[int, np.ndarray]]:

@@ -184,7 +184,7 @@ def with_section(path: Path, tag: bytes, contents: bytes) -> None:
 @pytest.fixture
 def model(compiled: Artifact, tmp_path: Path) -> Path:
     path = tmp_path / "model.zkl"
-    save_artifact(path, compiled)
+    save_artifact(path, replace(compiled, budget=MemoryBudget(compiled.key)))
     return path
 
 
@@ -299,7 +299,8 @@ def test_a_large_model_keeps_its_tree(
     key, path = compiled.key, tmp_path / "model.zkl"
     monkeypatch.setattr(keys, "LARGE", 0)
     made = CommittedWeights(key.circuit, key.parameters, compiled.params, compiled.masks)
-    save_artifact(path, replace(compiled, masks=made.masks))
+    own = MemoryBudget(key)
+    save_artifact(path, replace(compiled, masks=made.masks, budget=own))
     loaded = load_artifact(path)
     monkeypatch.setattr(codeword_module, "encode", None)
     held = CommittedWeights(key.circuit, key.parameters, loaded.params, loaded.masks)
