@@ -42,6 +42,8 @@ TILE_ROWS = 1 << 7
 TILE_SIZE = 1 << 12
 # Below this many columns the transposed input goes through the dot-product kernels instead.
 FEW_COLUMNS = 16
+# Up to this many terms rows are turned over.
+FEW_TERMS = 64
 # Multiply-accumulates that make a chunk worth a thread.
 GRAIN = 1 << 17
 
@@ -304,6 +306,22 @@ def _narrow_dots(x, narrow, each, out, first, last, lo, hi):
 
 
 @njit(cache=True, nogil=True)
+def _short_dots(x, narrow, each, out, first, last, lo, hi):
+    """`_narrow_dots` where rows are too short to fill a register: a block of them is turned over."""
+    turned = np.empty((1, last - first, BLOCK), x.dtype)
+    acc = np.empty(4 * BLOCK, np.int64)
+    for start in range(lo, hi, BLOCK):
+        end = min(start + BLOCK, hi)
+        for a in range(start, end):
+            for b in range(first, last):
+                turned[0, b - first, a - start] = x[a, b]
+        limbs = narrow[0, :, first:last]
+        _narrow_tile(
+            turned, 0, 0, last - first, 0, limbs, out[0, start:end], out[1, start:end], acc
+        )
+
+
+@njit(cache=True, nogil=True)
 def _wide_dots(x, wide, each, out, first, last, lo, hi):
     for a in range(lo, hi):
         for b in range(first, last, WIDE_TERMS):
@@ -385,6 +403,8 @@ def contract(x: NDArray[np.integer], w: Array) -> Array:
     wide = np.empty((sets, 6, size_b), np.int32)
     _cut(w, narrow, wide)
     kernel, weights = _kernel(x.dtype, size_c == 1, (narrow, wide, w))
+    if kernel is _narrow_dots and size_b <= FEW_TERMS and sets == 1:
+        kernel = _short_dots
     each = size_a // sets
     if size_c == 1:
         x, tasks, cells = x.reshape(size_a, size_b), size_a, 1
