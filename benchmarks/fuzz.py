@@ -2,7 +2,7 @@
 
 Prints what became of them: how many were accepted, how many were refused and where, and the slowest. The exit
 status is the number of failures, each told with the command that makes it again. A million take about an
-hour on one core.
+hour on one core; an interrupt ends it with what there is.
 
     python benchmarks/fuzz.py [--inputs N] [--seed N] [--first N] [--only TARGET ...] [--jobs N]
 """
@@ -13,8 +13,8 @@ import argparse
 import secrets
 import sys
 import tempfile
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -35,7 +35,8 @@ Work = tuple[str, int, int, int]
 @cache
 def _setup() -> tuple[dict[str, Any], Any]:
     """The targets, and their folder, which goes with the process."""
-    folder = tempfile.TemporaryDirectory()
+    memory = Path("/dev/shm")
+    folder = tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None)
     return {target.name: target for target in all_targets.targets(Path(folder.name))}, folder
 
 
@@ -46,15 +47,19 @@ def work(item: Work) -> tuple[str, Any]:
         return name, fuzzing.run(target, seed, range(first, first + count))
 
 
-def chunks(arguments: argparse.Namespace) -> Iterator[Work]:
+def chunks(arguments: argparse.Namespace) -> list[Work]:
+    """The work in pieces, all targets side by side."""
     found = list(_setup()[0].values())
     if arguments.only:
         found = [target for target in found if target.name in arguments.only]
     total = sum(target.share for target in found)
+    pieces: list[tuple[float, Work]] = []
     for target in found:
-        end = arguments.first + -(-arguments.inputs * target.share // total)
-        for at in range(arguments.first, end, CHUNK):
-            yield target.name, arguments.seed, at, min(CHUNK, end - at)
+        count = -(-arguments.inputs * target.share // total)
+        for at in range(0, count, CHUNK):
+            first, size = arguments.first + at, min(CHUNK, count - at)
+            pieces.append((at / count, (target.name, arguments.seed, first, size)))
+    return [work for _, work in sorted(pieces)]
 
 
 def show(tallies: dict[str, Any], seed: int) -> None:
@@ -62,6 +67,7 @@ def show(tallies: dict[str, Any], seed: int) -> None:
     table = Table(title=f"seed {seed}", title_justify="left")
     for column in ("parser", "inputs", "accepted", "refused", "ways", "inputs/s", "slowest, ms"):
         table.add_column(column, justify="left" if column == "parser" else "right")
+    tallies = {name: tally for name, tally in tallies.items() if tally.inputs}
     for name, tally in [*tallies.items(), ("all", _sum(tallies))]:
         table.add_row(
             name,
@@ -97,18 +103,16 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=1)
     arguments = parser.parse_args()
     print(f"seed {arguments.seed}", flush=True)
-    tallies: dict[str, Any] = {}
+    tallies: dict[str, Any] = {name: fuzzing.Tally() for name in _setup()[0]}
     known: set[str] = set()
-    with ProcessPoolExecutor(arguments.jobs) as pool:
-        results = map(work, chunks(arguments))
-        if arguments.jobs > 1:
-            results = pool.map(work, chunks(arguments))
-        for name, tally in results:
+    with ProcessPoolExecutor(arguments.jobs) as pool, suppress(KeyboardInterrupt):
+        apply = pool.map if arguments.jobs > 1 else map
+        for name, tally in apply(work, chunks(arguments)):
             for place, text in tally.failures.items():
                 if f"{name} {place}" not in known:
                     print(text, flush=True)
                 known.add(f"{name} {place}")
-            tallies.setdefault(name, fuzzing.Tally()).add(tally)
+            tallies[name].add(tally)
     show(tallies, arguments.seed)
     return min(len(known), 100)
 

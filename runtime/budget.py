@@ -172,6 +172,14 @@ class FileBudget(Budget):
     def __str__(self) -> str:
         return str(self.path)
 
+    def keep_in(self, file: FileBudget) -> None:
+        if self.counted and file.path.resolve() != self.path.resolve():
+            raise UserError(
+                f"{file.path}: the masks of this model are counted in {self.path}, and two counts would not know "
+                "of each other: move the files together, or rotate or compile the model for the other place"
+            )
+        super().keep_in(file)
+
     def create(self, spent: int) -> None:
         """Begin to count from ``spent``; a count of the same masks is never lowered."""
         if not self.counted:

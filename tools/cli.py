@@ -199,9 +199,15 @@ def export(
 @command
 def prove(
     model: Annotated[Path, typer.Argument(help="The artifact (.zkl) that compile wrote.")],
-    prompt: Annotated[str, typer.Option(help="The text to continue.")],
     max_new_tokens: Annotated[int, typer.Option(help="How many tokens to generate.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The proof to write.")],
+    prompt: Annotated[str | None, typer.Option(help="The text to continue.")] = None,
+    prompt_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="A file that holds the text; - for standard input. Others see arguments."
+        ),
+    ] = None,
     prompt_visibility: Annotated[
         Visibility, typer.Option(help="Whether the proof says what the prompt was.")
     ] = Visibility.PUBLIC,
@@ -238,6 +244,7 @@ def prove(
     from ..runtime.budget import files_beside
     from ..runtime.keys import load_artifact
 
+    text = _prompt(prompt, prompt_file)
     privacy = Privacy(
         prompt_visibility is Visibility.PRIVATE,
         output_visibility is Visibility.PRIVATE,
@@ -274,7 +281,7 @@ def prove(
     if answer.hides(artifact, privacy, hiding) != answer.hides(artifact, privacy):
         console.warn("this proof will show something of what is private: keep it to yourself")
     start = time.perf_counter()
-    tokens, generated = answer.generate(artifact, prompt, max_new_tokens, stream, privacy)
+    tokens, generated = answer.generate(artifact, text, max_new_tokens, stream, privacy)
     stream("\n")
     seconds = {"generate": time.perf_counter() - start}
     with console.Bar(["load", "execute", "commit", "lookup", "einsum", "open"], not quiet) as bar:
@@ -328,6 +335,20 @@ def prove(
             "committed": f"{found.committed_cells:,} cells, {found.lookups:,} lookups",
         },
     )
+
+
+def _prompt(text: str | None, path: Path | None) -> str:
+    """The prompt, from an option, a file or standard input. The line end that closes a file is no part of it."""
+    if (text is None) == (path is None):
+        raise UserError("give the prompt by --prompt or by --prompt-file")
+    if path is None:
+        assert text is not None
+        return text
+    try:
+        found = sys.stdin.read() if str(path) == "-" else path.read_text("utf-8")
+    except UnicodeDecodeError:
+        raise UserError(f"{path}: the prompt is not UTF-8 text") from None
+    return found.removesuffix("\n")
 
 
 def _hexadecimal(nonce: str) -> bytes:
@@ -554,13 +575,16 @@ def security(
     key: Annotated[Path, typer.Argument(help="The verifying key (.vk) of a model.")],
     prompt_tokens: Annotated[int | None, typer.Option(help="Tokens of the prompt.")] = None,
     new_tokens: Annotated[int | None, typer.Option(help="Generated tokens.")] = None,
+    private: Annotated[
+        bool, typer.Option("--private", help="Of proofs that show neither prompt nor output.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Print every soundness term of a key's proofs, their sum, and what hiding rests on."""
     from ..runtime.keys import load_key
     from .security import security
 
-    report = security(load_key(key), prompt_tokens, new_tokens)
+    report = security(load_key(key), prompt_tokens, new_tokens, private)
     if as_json:
         return _emit(report)
     bits = report.pop("terms")

@@ -18,11 +18,11 @@ from ..compiler.frontend.checkpoint import Checkpoint, load_checkpoint
 from ..compiler.pipelines import TO_QUANT, lower, run_passes
 from ..compiler.weights import quantized_weights
 from ..runtime.budget import MemoryBudget
+from ..runtime.choose import choose_parameters
 from ..runtime.executor import Executor
 from ..runtime.keys import Artifact, VerifyingKey
 from ..runtime.masks import WeightMasks
 from ..runtime.progress import Clock, Progress, Silent
-from ..runtime.protocol.choose import choose_parameters
 from ..runtime.prover import CommittedWeights, prove_ranges
 from ..schema.encoding import encode_circuit, encode_program
 

@@ -16,27 +16,35 @@ HIDING = (
 )
 
 
-def security(key: VerifyingKey, prompt: int | None, generated: int | None) -> dict[str, Any]:
-    """Bits of each term for proofs of that shape; by default the largest that the key allows."""
+def security(
+    key: VerifyingKey, prompt: int | None, generated: int | None, private: bool = False
+) -> dict[str, Any]:
+    """Bits of each term for proofs of that shape; by default the largest that the key allows. ``private``: of
+    statements that show neither prompt nor output."""
     longest = key.circuit.max_tokens
     generated = longest // 2 if generated is None else generated
-    prompt = longest - generated + 1 if prompt is None else prompt
-    if prompt < 1 or generated < 1 or Shape(prompt, generated).rows > longest:
+    prompt = longest - generated + 1 - private if prompt is None else prompt
+    shape = Shape(prompt + private, generated)
+    if prompt < 1 or generated < 1 or shape.rows > longest:
         raise UserError(
             f"{prompt} + {generated} tokens: the key allows at least 1 + 1, at most {longest}"
         )
-    plan = Plan(key.circuit, key.parameters, Shape(prompt, generated))
+    circuit = key.private_circuit if private else key.circuit
+    plan = Plan(circuit, key.parameters, shape, tuple(circuit.reveals))
     found = terms(plan, claims_at_most(plan))
     masks = key.parameters.mask_columns
     return {
         "model_id": key.model_id,
         "prompt_tokens": prompt,
         "generated_tokens": generated,
+        "tokens": "private" if private else "public",
         "terms": {name: round(bits, 2) for name, bits in sorted(found.items(), key=lambda x: x[1])},
         "round_by_round_bits": round(min(found.values()), 2),
         "sum_bits": round(sum_bits(found), 2),
         "regime": "unique decoding, no conjecture about codes",
-        "hiding": HIDING if key.private else "none: the weights are committed without masks",
+        "hiding": HIDING
+        if key.private or private
+        else "none: the weights are committed without masks",
         "mask_columns": masks if key.private else 0,
         "columns_opened_per_proof": key.parameters.queries,
     }

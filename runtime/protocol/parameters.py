@@ -131,23 +131,23 @@ class Parameters:
         return found
 
 
-def choose(weights: int, witness: int, pads: int, hiding: bool) -> Parameters:
-    """Parameters for about that many committed weight and witness cells and pads: the smallest
-    predicted proof among those with about the shortest codewords in all and, if weights are hidden,
-    with mask cells for a number of proofs."""
-    options = []
+def options(weights: int, witness: int, pads: int, hiding: bool) -> list[Parameters]:
+    """Parameters for about that many committed weight and witness cells and pads, best first: the smallest
+    predicted proofs among those with about the shortest codewords in all, then the others. If weights
+    are hidden there are mask cells for a number of proofs."""
+    found: list[tuple[int, int, Parameters]] = []
     # 2^10 columns have more mask cells than queries, 2^14 serve thirty proofs.
     for log_columns in range(14 if hiding else 10, 24):
-        found = with_columns(log_columns, pads, hiding)
-        slabs = sum(max(1, -(-cells // found.slab_cells)) for cells in (weights, witness))
-        size = found.queries * ((slabs << ROW_BITS) * 8 + 64 * max(1, found.log_code - 6))
-        for level in found.levels:
+        p = with_columns(log_columns, pads, hiding)
+        slabs = sum(max(1, -(-cells // p.slab_cells)) for cells in (weights, witness))
+        size = p.queries * ((slabs << ROW_BITS) * 8 + 64 * max(1, p.log_code - 6))
+        for level in p.levels:
             size += level.queries * ((16 << level.fold) + 32 * max(1, level.log_code - 6))
-        last = found.levels[-1]
+        last = p.levels[-1]
         size += 16 << (last.log_cells - last.fold)
-        options.append((slabs << found.log_code, size, found))
-    limit = MOST_WORK * min(work for work, _, _ in options)
-    return min((o for o in options if o[0] <= limit), key=lambda option: option[1])[2]
+        found.append((slabs << p.log_code, size, p))
+    limit = MOST_WORK * min(work for work, _, _ in found)
+    return [p for _, _, p in sorted(found, key=lambda option: (option[0] > limit, option[1]))]
 
 
 def with_columns(log_columns: int, pads: int, hiding: bool = False) -> Parameters:

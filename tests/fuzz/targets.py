@@ -130,7 +130,8 @@ def targets(folder: Path) -> list[Target]:
     def opening(data: bytes) -> None:
         found = disclosure.decode(data, "x")
         require(disclosure.encode(found) == data, "another encoding")
-        for what, opened in found.items():
+        # One is enough: it takes long.
+        for what, opened in [*found.items()][:1]:
             tokens = disclosure.tokens(sealed[0].statement, what, opened, key.parameters)
             require(tuple(tokens) == {"prompt": PROMPT, "output": OUTPUT}[what], "other tokens")
 
@@ -154,7 +155,7 @@ def targets(folder: Path) -> list[Target]:
         Target("proof, replayed", 2, proofs, change_proof, replayed, invalid),
         Target("range proof", 1, ranges, damage, range_proof, invalid),
         Target("link", 1, [link], damage, key_link, invalid),
-        Target("opening", 2, openings, change_container, opening, any_of_ours),
+        Target("opening", 1, openings, change_container, opening, any_of_ours),
         Target("verifying key", 12, keys, change_container, _key(folder), unusable),
         Target("key of a proof", 3, keys, change_container, foreign_key, any_of_ours),
         Target("parameters", 30, codes, change_msgpack, _parameters, (ValueError,)),

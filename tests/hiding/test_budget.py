@@ -19,8 +19,8 @@ import pytest
 from zklemma.errors import UserError, ZklemmaError
 from zklemma.runtime import answer, files, keys, prover
 from zklemma.runtime.budget import ROTATIONS, FileBudget, MemoryBudget
+from zklemma.runtime.choose import choose_parameters
 from zklemma.runtime.keys import Artifact, load_artifact, save_artifact
-from zklemma.runtime.protocol.choose import choose_parameters
 
 # A key of which budgets see no more; the scripts below make the same.
 KEY: Any = SimpleNamespace(

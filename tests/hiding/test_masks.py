@@ -13,11 +13,11 @@ import pytest
 from zklemma.errors import UserError
 from zklemma.runtime import answer, files
 from zklemma.runtime.budget import MemoryBudget
+from zklemma.runtime.choose import choose_parameters
 from zklemma.runtime.field import P
 from zklemma.runtime.keys import Artifact, load_artifact, save_artifact
 from zklemma.runtime.masks import WeightMasks
 from zklemma.runtime.progress import Clock, Silent
-from zklemma.runtime.protocol.choose import choose_parameters
 from zklemma.runtime.protocol.codeword import Codeword
 from zklemma.runtime.protocol.merkle import SALT_WORDS
 from zklemma.runtime.protocol.slabs import Slabs

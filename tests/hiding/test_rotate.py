@@ -19,9 +19,9 @@ import zklemma
 from zklemma.errors import InvalidProof, UserError
 from zklemma.runtime import answer, rotation
 from zklemma.runtime.budget import ROTATIONS, MemoryBudget
+from zklemma.runtime.choose import choose_parameters
 from zklemma.runtime.keys import Artifact, VerifyingKey, load_artifact, save_artifact
 from zklemma.runtime.masks import WeightMasks
-from zklemma.runtime.protocol.choose import choose_parameters
 from zklemma.runtime.prover import CommittedWeights, prove_link
 from zklemma.runtime.rotation import rotate
 from zklemma.runtime.verifier import check_identity, check_links, verify

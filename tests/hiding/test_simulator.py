@@ -216,7 +216,7 @@ def messages(setting: Any, proof: bytes, oracle: Oracle | None = None) -> list[t
 
 def test_masks_outnumber_the_columns_that_a_proof_opens() -> None:
     """Else the opened columns of a real proof would not be uniform, as simulated ones are."""
-    choose = import_module("zklemma.runtime.protocol.parameters").choose
+    options = import_module("zklemma.runtime.protocol.parameters").options
     for weights, witness in ((10**4, 10**4), (10**6, 10**5), (10**8, 10**7)):
-        code = choose(weights, witness, 2000, hiding=True)
+        code = options(weights, witness, 2000, hiding=True)[0]
         assert code.mask_columns >= code.queries and code.pads_masks >= code.pads_queries

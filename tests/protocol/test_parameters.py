@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from proving import parameters
 from zklemma.errors import InvalidProof
-from zklemma.runtime.protocol.parameters import Parameters, choose, queries
+from zklemma.runtime.protocol.parameters import Parameters, options, queries
 from zklemma.runtime.protocol.statement import Statement
 
 GOOD = parameters(13, [3, 2], pads=1500)
@@ -29,7 +29,7 @@ def test_published_query_counts() -> None:
 @pytest.mark.parametrize("log_cells", [8, 12, 16, 20, 24, 28])
 def test_chosen_parameters_fit(log_cells: int) -> None:
     for witness, hiding in ((1 << log_cells, True), (3 << log_cells, False)):
-        code = choose(1 << log_cells, witness, 1000, hiding)
+        code = options(1 << log_cells, witness, 1000, hiding)[0]
         assert Parameters.from_list(code.to_list()) == code
         assert code.levels[0].log_cells == code.log_columns
         assert code.pads_masks >= code.pads_queries

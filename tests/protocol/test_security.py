@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 from proving import Setting, parameters
+from tiny import tiny_circuit, tiny_private_circuit
+from zklemma.runtime.choose import choose_parameters
 from zklemma.runtime.protocol.channel import Channel, Reader
-from zklemma.runtime.protocol.choose import choose_parameters
 from zklemma.runtime.protocol.parameters import Level, Parameters
 from zklemma.runtime.protocol.plan import Plan
 from zklemma.runtime.protocol.security import (
@@ -32,7 +33,8 @@ def test_terms_by_hand(tiny: Setting) -> None:
     plan = Plan(tiny.circuit, code, SHAPE)
     bits = terms(plan, 1000)
     depth, folded = plan.lookup_depth, 5 + plan.slab_bits
-    assert bits["lookup identity"] == 128 - depth
+    leaves = sum(1 << leaf.piece.log_size for leaf in plan.groups[0].leaves)
+    assert bits["lookup identity"] == pytest.approx(128 - math.log2(leaves))
     rounds = sum(3 * k + 2 for k in range(depth))
     assert bits["lookup rounds"] == pytest.approx(128 - math.log2(rounds))
     assert bits["batching of claims"] == pytest.approx(128 - math.log2(1000))
@@ -46,11 +48,21 @@ def test_terms_by_hand(tiny: Setting) -> None:
     assert security_bits(plan) == math.floor(sum_bits(terms(plan, claims_at_most(plan))))
 
 
-def test_the_identity_of_a_group_counts_its_tables_and_padding(tiny: Setting) -> None:
+def test_the_identity_of_a_group_counts_its_tables(tiny: Setting) -> None:
     plan = Plan(tiny.circuit, parameters(13, [3, 2], group_bits=6), SHAPE)
     leaves = max(sum(1 << leaf.piece.log_size for leaf in group.leaves) for group in plan.groups)
     assert 1 << plan.lookup_depth >= leaves
-    assert terms(plan, 1)["lookup identity"] == 128 - plan.lookup_depth
+    assert terms(plan, 1)["lookup identity"] == pytest.approx(128 - math.log2(leaves))
+
+
+def test_a_gathered_row_counts_once_more_for_each_of_its_variables() -> None:
+    plan = Plan(tiny_private_circuit(), GOOD, Shape(4, 2))
+    (group,) = plan.groups
+    # Five channels are three variables: six rows of the embedding are gathered at five positions, those
+    # are a source themselves, read two times. Then ids by position, lookups of five positions, tables.
+    rows, numbers = (6 + 5) + (5 + 2), (5 + 2) + (5 + 5) + (2 + 8)
+    assert plan.shape.rows == 5 and plan.degree(group) == 4 * rows + numbers
+    assert terms(plan, 1)["lookup identity"] == pytest.approx(128 - math.log2(4 * rows + numbers))
 
 
 def test_claims_are_counted(tiny: Setting) -> None:
@@ -89,3 +101,23 @@ def test_parameters_chosen_for_a_circuit(tiny: Setting) -> None:
     assert Parameters.from_list(code.to_list()) == code
     for shape in (Shape(1, 1), Shape(1, 7), Shape(7, 1), Shape(4, 4)):
         assert security_bits(Plan(tiny.circuit, code, shape)) >= LEAST_BITS
+
+
+@pytest.mark.parametrize(("rows", "tokens"), [(1 << 17, 512), (800_000, 128)])
+def test_parameters_of_large_models_are_secure(rows: int, tokens: int) -> None:
+    """By the number of their weights: 150 million and a billion, with 262144 tokens to choose from."""
+    sizes = {"row": rows, "channel": 1152, "vocabulary": 1 << 18}
+    circuits = [
+        replace(
+            circuit,
+            axes=tuple(replace(a, size=sizes.get(a.name, a.size)) for a in circuit.axes),
+            max_tokens=tokens,
+        )
+        for circuit in (tiny_circuit(), tiny_private_circuit())
+    ]
+    code = choose_parameters(circuits, tokens, hiding=True)
+    assert Parameters.from_list(code.to_list()) == code
+    for circuit in circuits:
+        for generated in (1, tokens // 2):
+            shape = Shape(tokens - generated, generated)
+            assert security_bits(Plan(circuit, code, shape, tuple(circuit.reveals))) >= LEAST_BITS

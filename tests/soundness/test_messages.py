@@ -72,6 +72,16 @@ CLEAR_LIES = [
     ("pad sums", 0, 2, "a product of pads is wrong"),
     ("pads", 0, -1, "the pads sent are not the committed ones"),
 ]
+BOTH = ("prompt", "output")
+VALUES = "the digest of the {} does not hold"
+COMMITTED = "the {} is not the one that its digest commits to"
+PRIVATE_LIES = [
+    ("{} values", 0, VALUES),
+    ("{} values", 1, VALUES),
+    ("{} masked", 0, COMMITTED),
+    ("{} masked", 1, COMMITTED),
+    ("{} masked", -1, COMMITTED),
+]
 
 
 @pytest.fixture(scope="module")
@@ -84,8 +94,18 @@ def statement(hiding: bool) -> Statement:
     return Statement(2, 3, (1, 2, 3, 4, 5), hiding)
 
 
+def prove(setting: Any, hiding: bool, items: tuple[str, ...] = ()) -> bytes:
+    """An honest proof, about private items or with none."""
+    if not items:
+        return setting.prove(statement(hiding))
+    return setting.prove_private(*setting.private_case(items, (1, 5, 2), (4, 3), 4, hiding))
+
+
 def lying(
-    setting: Any, hiding: bool, change: Callable[[ProverChannel, str, list[Ext]], list[Ext]]
+    setting: Any,
+    hiding: bool,
+    change: Callable[[ProverChannel, str, list[Ext]], list[Ext]],
+    items: tuple[str, ...] = (),
 ) -> bytes:
     """A proof whose elements go through ``change`` before they are sent."""
     clear = ProverChannel.clear
@@ -95,17 +115,17 @@ def lying(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ProverChannel, "clear", send)
-        return setting.prove(statement(hiding))
+        return prove(setting, hiding, items)
 
 
-def count(setting: Any, hiding: bool) -> dict[str, int]:
+def count(setting: Any, hiding: bool, items: tuple[str, ...] = ()) -> dict[str, int]:
     found: dict[str, int] = {}
 
     def listen(_: ProverChannel, label: str, values: list[Ext]) -> list[Ext]:
         found[label] = found.get(label, 0) + 1
         return values
 
-    assert setting.verify(lying(setting, hiding, listen)).statement == statement(hiding)
+    assert setting.verify(lying(setting, hiding, listen, items)).statement.hiding == hiding
     return found
 
 
@@ -153,6 +173,31 @@ def test_one_element_is_wrong(
         setting.verify(proof)
 
 
+def test_all_messages_about_private_tokens(setting: Any, messages: dict[str, int]) -> None:
+    """What there is beside the messages of any proof."""
+    found = count(setting, True, BOTH)
+    assert found == count(setting, False, BOTH)
+    own = {label.format(what) for what in BOTH for label, *_ in PRIVATE_LIES}
+    assert set(found) - set(messages) == own and all(found[label] == 1 for label in own)
+
+
+@MODES
+@pytest.mark.parametrize("what", BOTH)
+@pytest.mark.parametrize(("label", "element", "reason"), PRIVATE_LIES)
+def test_one_element_about_private_tokens_is_wrong(
+    setting: Any, hiding: bool, what: str, label: str, element: int, reason: str
+) -> None:
+    def lie(_: ProverChannel, heard: str, values: list[Ext]) -> list[Ext]:
+        if heard == label.format(what):
+            values[element] = values[element] + Ext(1, 1)
+        return values
+
+    reason = IN_PADS if hiding and reason == VALUES else reason.format(what)
+    # What opens a digest is checked by the prover as well, which replays the relations.
+    with pytest.raises(InvalidProof, match=f"^{re.escape(reason)}$"):
+        setting.verify(lying(setting, hiding, lie, BOTH))
+
+
 @MODES
 @pytest.mark.parametrize("number", [0, 1])
 def test_another_vector_is_committed_than_is_folded(
@@ -198,8 +243,8 @@ def test_columns_that_are_committed_in_another_encoding(
         replaced += int((out == 0).sum())
         out[out == 0] = P
 
-    monkeypatch.setattr(codeword, "encode", encode_otherwise)
     other = proving.tiny_setting(proving.parameters(8, [2], pads=300, hiding=0))
+    monkeypatch.setattr(codeword, "encode", encode_otherwise)
     proof = other.prove(statement(False))
     assert replaced
     with pytest.raises(InvalidProof, match="non-canonical"):
@@ -283,10 +328,13 @@ def test_every_claim_is_there_and_true(setting: Any) -> None:
 
 
 @MODES
-def test_every_claim_is_opened(setting: Any, hiding: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("items", [(), BOTH])
+def test_every_claim_is_opened(
+    setting: Any, hiding: bool, items: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A claim that is off by one, and nothing else, is not opened; nor are two that make up for each
     other."""
-    proof = setting.prove(statement(hiding))
+    proof = prove(setting, hiding, items)
     wrong: list[tuple[int, int]] = []
     total = 0
 
@@ -301,7 +349,7 @@ def test_every_claim_is_opened(setting: Any, hiding: bool, monkeypatch: pytest.M
         return replace(found, claims=claims)
 
     monkeypatch.setattr(verification, "verify_relations", off)
-    assert setting.verify(proof).statement == statement(hiding) and total > 5
+    assert setting.verify(proof).statement.hiding == hiding and total > 5
     pairs = [[(i, 1), (i + 1, -1)] for i in range(0, total - 1, 3)]
     for case in [[(i, 1)] for i in range(total)] + pairs:
         wrong[:] = case

@@ -12,9 +12,9 @@ import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from typer.testing import CliRunner
 from zklemma.runtime.budget import MemoryBudget
+from zklemma.runtime.choose import choose_parameters
 from zklemma.runtime.keys import Artifact, VerifyingKey, save_artifact, save_key
 from zklemma.runtime.masks import WeightMasks
-from zklemma.runtime.protocol.choose import choose_parameters
 from zklemma.runtime.prover import CommittedWeights, prove_ranges
 from zklemma.schema.encoding import encode_circuit, encode_program
 from zklemma.tools.cli import app

@@ -1,11 +1,14 @@
 """From the shipped checkpoint to a verified answer, with the commands that a user runs."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
+from zklemma.errors import UserError
 from zklemma.runtime.keys import load_artifact, save_artifact
 from zklemma.tools import demo
 
@@ -44,9 +47,15 @@ def test_shipped_checkpoint(run, tmp_path):
 
 
 def test_artifact_round_trip(toy, tmp_path):
-    artifact = load_artifact(toy.model)
-    save_artifact(tmp_path / "again.zkl", artifact)
-    assert (tmp_path / "again.zkl").read_bytes() == toy.model.read_bytes()
+    for path in toy.model.parent.glob("model.zkl*"):
+        shutil.copy(path, tmp_path)
+    moved = tmp_path / "model.zkl"
+    artifact = load_artifact(moved)
+    save_artifact(moved, artifact)
+    assert moved.read_bytes() == toy.model.read_bytes()
+    with pytest.raises(UserError, match="two counts would not know of each other"):
+        save_artifact(tmp_path / "again.zkl", artifact)
+    assert not (tmp_path / "again.zkl").exists()
     for column in artifact.key.circuit.home("param"):
         array = artifact.params[column.name]
         assert array.dtype == column.storage and array.flags.aligned
