@@ -42,6 +42,8 @@ TILE_ROWS = 1 << 7
 TILE_SIZE = 1 << 12
 # Below this many columns the transposed input goes through the dot-product kernels instead.
 FEW_COLUMNS = 16
+# Fewer integers than this are contracted as 64-bit ones, whatever they are.
+FEW = 1 << 16
 # Up to this many terms rows are turned over.
 FEW_TERMS = 64
 # Multiply-accumulates that make a chunk worth a thread.
@@ -398,7 +400,8 @@ def contract(x: NDArray[np.integer], w: Array) -> Array:
         return np.zeros(shape, np.uint64)
     if 1 < size_c < FEW_COLUMNS:
         x, size_a, size_c = x.swapaxes(1, 2).reshape(-1, size_b, 1), size_a * size_c, 1
-    x, w = operand(x, x.dtype), operand(w.reshape(2, sets, size_b).swapaxes(0, 1))
+    x = operand(x, _type(x))
+    w = operand(w.reshape(2, sets, size_b).swapaxes(0, 1))
     narrow = np.empty((sets, 4, size_b), np.int32)
     wide = np.empty((sets, 6, size_b), np.int32)
     _cut(w, narrow, wide)
@@ -426,6 +429,13 @@ def contract(x: NDArray[np.integer], w: Array) -> Array:
     for part in chunks(partial, size_b, max(1, GRAIN // cells)):
         out = field.add(out, part)
     return out.reshape(shape)
+
+
+def _type(x: NDArray[np.integer]) -> np.dtype:
+    """The type to contract integers in: few types make few versions of a kernel."""
+    if x.size >= FEW and x.dtype in (np.int16, np.uint16, np.int32):
+        return x.dtype
+    return np.dtype(np.int16 if x.size >= FEW and x.dtype.itemsize == 1 else np.int64)
 
 
 def _kernel(
