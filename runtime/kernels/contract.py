@@ -42,6 +42,10 @@ TILE_ROWS = 1 << 7
 TILE_SIZE = 1 << 12
 # Below this many columns the transposed input goes through the dot-product kernels instead.
 FEW_COLUMNS = 16
+# Fewer integers than this are contracted as 64-bit ones, whatever they are.
+FEW = 1 << 16
+# Up to this many terms rows are turned over.
+FEW_TERMS = 64
 # Multiply-accumulates that make a chunk worth a thread.
 GRAIN = 1 << 17
 
@@ -304,6 +308,22 @@ def _narrow_dots(x, narrow, each, out, first, last, lo, hi):
 
 
 @njit(cache=True, nogil=True)
+def _short_dots(x, narrow, each, out, first, last, lo, hi):
+    """`_narrow_dots` where rows are too short to fill a register: a block of them is turned over."""
+    turned = np.empty((1, last - first, BLOCK), x.dtype)
+    acc = np.empty(4 * BLOCK, np.int64)
+    for start in range(lo, hi, BLOCK):
+        end = min(start + BLOCK, hi)
+        for a in range(start, end):
+            for b in range(first, last):
+                turned[0, b - first, a - start] = x[a, b]
+        limbs = narrow[0, :, first:last]
+        _narrow_tile(
+            turned, 0, 0, last - first, 0, limbs, out[0, start:end], out[1, start:end], acc
+        )
+
+
+@njit(cache=True, nogil=True)
 def _wide_dots(x, wide, each, out, first, last, lo, hi):
     for a in range(lo, hi):
         for b in range(first, last, WIDE_TERMS):
@@ -380,11 +400,14 @@ def contract(x: NDArray[np.integer], w: Array) -> Array:
         return np.zeros(shape, np.uint64)
     if 1 < size_c < FEW_COLUMNS:
         x, size_a, size_c = x.swapaxes(1, 2).reshape(-1, size_b, 1), size_a * size_c, 1
-    x, w = operand(x, x.dtype), operand(w.reshape(2, sets, size_b).swapaxes(0, 1))
+    x = operand(x, _type(x))
+    w = operand(w.reshape(2, sets, size_b).swapaxes(0, 1))
     narrow = np.empty((sets, 4, size_b), np.int32)
     wide = np.empty((sets, 6, size_b), np.int32)
     _cut(w, narrow, wide)
     kernel, weights = _kernel(x.dtype, size_c == 1, (narrow, wide, w))
+    if kernel is _narrow_dots and size_b <= FEW_TERMS and sets == 1:
+        kernel = _short_dots
     each = size_a // sets
     if size_c == 1:
         x, tasks, cells = x.reshape(size_a, size_b), size_a, 1
@@ -406,6 +429,13 @@ def contract(x: NDArray[np.integer], w: Array) -> Array:
     for part in chunks(partial, size_b, max(1, GRAIN // cells)):
         out = field.add(out, part)
     return out.reshape(shape)
+
+
+def _type(x: NDArray[np.integer]) -> np.dtype:
+    """The type to contract integers in: few types make few versions of a kernel."""
+    if x.size >= FEW and x.dtype in (np.int16, np.uint16, np.int32):
+        return x.dtype
+    return np.dtype(np.int16 if x.size >= FEW and x.dtype.itemsize == 1 else np.int64)
 
 
 def _kernel(

@@ -23,7 +23,7 @@ from .operand import operand
 from .pool import chunks
 
 Array = NDArray[np.uint64]
-Integers = NDArray[np.integer]
+Integers = NDArray[np.int32]
 
 # Cells that are in cache together with all their lines.
 BLOCK = 256
@@ -329,10 +329,10 @@ def round_values(
 
 
 def integer_round_values(f: Integers, g: Integers, w: Array, e: Array) -> list[tuple[int, int]]:
-    """The round's polynomial at 0 and 1 and its leading coefficient, for two tables [P, n] of one signed
-    type, |x| < 2^30."""
+    """The round's polynomial at 0 and 1 and its leading coefficient, for two tables [P, n] of int32,
+    |x| < 2^30."""
     half = half_of(f.shape[1])
-    f, g, w, e = operand(f, f.dtype), operand(g, g.dtype), operand(w), operand(e)
+    f, g, w, e = operand(f, np.int32), operand(g, np.int32), operand(w), operand(e)
 
     def run(lo: int, hi: int) -> Array:
         sums = np.zeros((3, 4), np.uint64)
@@ -354,11 +354,11 @@ def fold_axis(table: Array, r: Array) -> Array:
 
 
 def fold_integers(table: Integers, r: Array) -> Array:
-    """The same for a table of signed integers [rows, n]: [2, rows, half, 1]."""
+    """The same for a table of int32 [rows, n]: [2, rows, half, 1]."""
     rows, n = table.shape
     half = half_of(n)
     out = np.empty((2, rows, half), np.uint64)
-    table, r = operand(table, table.dtype), operand(r)
+    table, r = operand(table, np.int32), operand(r)
     chunks(lambda lo, hi: _integer_fold(table, out, r, half, lo, hi), rows, max(1, GRAIN // half))
     return out[..., None]
 

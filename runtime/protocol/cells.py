@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..kernels.pool import chunks
+
 # The types of runs; each that is used makes its own version of a kernel.
 SMALL = (np.dtype(np.int16), np.dtype(np.uint16))
 LARGE = np.dtype(np.int64)
@@ -45,28 +47,36 @@ class Cells:
 def gathered(pieces: Iterable[tuple[int, np.ndarray]], unit: int) -> Cells:
     """Pieces of columns, each with its start in the slab, which are ``unit`` cells or a multiple apart."""
     runs: list[Run] = []
-    open_: list[tuple[int, np.ndarray]] = []
-
-    def close() -> None:
-        if open_:
-            start, (last, piece) = open_[0][0], open_[-1]
-            size = -(-(last + piece.size - start) // unit) * unit
-            cells = np.zeros(size, _type(open_[0][1]))
-            for at, piece in open_:
-                cells[at - start : at - start + piece.size].reshape(piece.shape)[...] = piece
-            runs.append(Run(start, cells))
-            open_.clear()
-
+    copied: list[tuple[int, np.ndarray]] = []
     for start, piece in sorted(pieces, key=lambda item: item[0]):
-        if piece.size >= VIEWED and piece.dtype in SMALL and piece.flags.c_contiguous:
-            close()
+        viewed = piece.size >= VIEWED and piece.dtype in SMALL and piece.flags.c_contiguous
+        if copied and (viewed or _type(piece) != _type(copied[0][1])):
+            runs.append(_copy(copied, unit))
+            copied = []
+        if viewed:
             runs.append(Run(start, piece.reshape(-1)))
-            continue
-        if open_ and _type(piece) != _type(open_[0][1]):
-            close()
-        open_.append((start, piece))
-    close()
+        else:
+            copied.append((start, piece))
+    if copied:
+        runs.append(_copy(copied, unit))
     return Cells(runs)
+
+
+def _copy(pieces: Sequence[tuple[int, np.ndarray]], unit: int) -> Run:
+    """One run of pieces in order, with zeros between them."""
+    (first, piece), (last, end) = pieces[0], pieces[-1]
+    cells = np.zeros(-(-(last + end.size - first) // unit) * unit, _type(piece))
+    parts: list[tuple[np.ndarray, np.ndarray]] = []
+    for start, piece in pieces:
+        target = cells[start - first :][: piece.size].reshape(piece.shape)
+        parts += zip(target, piece, strict=True) if piece.size >= VIEWED else [(target, piece)]
+
+    def copy(lo: int, hi: int) -> None:
+        for target, source in parts[lo:hi]:
+            target[...] = source
+
+    chunks(copy, len(parts), 1)
+    return Run(first, cells)
 
 
 def _type(piece: np.ndarray) -> np.dtype:

@@ -36,8 +36,9 @@ class Table:
         """The values in K."""
         if not self.small:
             return self.values
-        base = field.to_field(self.values)
-        return np.stack([base, np.zeros_like(base)])
+        out = np.zeros((2, *self.values.shape), np.uint64)
+        out[0] = field.to_field(self.values)
+        return out
 
     def ordered(self, axes: Sequence[str]) -> Table:
         """The same with its axes in another order."""

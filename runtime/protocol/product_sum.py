@@ -167,9 +167,9 @@ class ProductSum:
         largest = max(tables.values(), key=lambda table: table.values.size)
         axes = list(dict.fromkeys([*largest.axes, *(a for t in tables.values() for a in t.axes)]))
         weighted = {a for other in others for a in other.axes}
-        dtype = _common_type([tables[i] for i in self._own])
+        integers = _fit_integers([tables[i] for i in self._own])
         across = largest.axes[-1:]
-        if dtype or axis in across or weighted.intersection(across):
+        if integers or axis in across or weighted.intersection(across):
             across = ()
         rows = [a for a in axes if a != axis and a not in across]
         sizes = {a: self._sizes[a] for a in rows}
@@ -184,8 +184,8 @@ class ProductSum:
             last = [a for a in across if a in table.axes]
             cells = table.ordered([*own, axis, *last])
             count, n = math.prod(sizes[a] for a in own), self._size
-            if dtype:
-                self._work[i] = np.ascontiguousarray(cells.values, dtype).reshape(count, n)
+            if integers:
+                self._work[i] = np.ascontiguousarray(cells.values, np.int32).reshape(count, n)
             else:
                 self._work[i] = cells.elements().reshape(2, count, n, -1)
             number = np.arange(count).reshape([sizes[a] if a in own else 1 for a in rows])
@@ -221,15 +221,11 @@ def extended(values: Sequence[Ext], degree: int) -> list[Ext]:
     return out
 
 
-def _common_type(tables: Sequence[Table]) -> type | None:
-    """The integer type for the first round of two tables of integers over the same axes, if they fit."""
+def _fit_integers(tables: Sequence[Table]) -> bool:
+    """Whether these are two tables of integers over the same axes that the first round can multiply."""
     if len(tables) != 2 or set(tables[0].axes) != set(tables[1].axes):
-        return None
+        return False
     if not all(table.small for table in tables):
-        return None
-    low = min(int(table.values.min()) for table in tables)
-    high = max(int(table.values.max()) for table in tables)
-    for dtype, limit in ((np.int16, 1 << 15), (np.int32, LIMIT)):
-        if -limit <= low and high < limit:
-            return dtype
-    return None
+        return False
+    ends = [int(end) for t in tables for end in (t.values.min(), t.values.max())]
+    return max(map(abs, ends)) < LIMIT

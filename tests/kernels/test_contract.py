@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import numpy as np
 import pytest
 from zklemma.runtime import field
 from zklemma.runtime.field import P
 from zklemma.runtime.kernels.contract import contract, fold_rows
+
+# The package has a function of the same name.
+contraction = import_module("zklemma.runtime.kernels.contract")
 
 EDGES = [0, 1, P - 1, (P - 1) // 2, (P + 1) // 2, (P - 3) // 2, 2**32 - 1, 2**32, 2**63, 2**31]
 DTYPES = [np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32]
@@ -37,6 +42,12 @@ def reference(x: np.ndarray, w: np.ndarray) -> np.ndarray:
     return (exact % P).astype(np.uint64)
 
 
+@pytest.fixture(autouse=True, params=[0, contraction.FEW], ids=["own types", "few as 64 bits"])
+def few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With 0, few integers too are contracted in their own type."""
+    monkeypatch.setattr(contraction, "FEW", request.param)
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(
     "shape", [(1, 1, 1), (5, 33, 1), (1, 7, 600), (3, 6, 17), (2, 9, 5), (2, 5, 256), (0, 3, 2)]
@@ -57,6 +68,25 @@ def test_no_overflow_between_reductions(dtype: type) -> None:
             expected = size * value * edge % P
             assert (contract(np.full((1, size, 1), value, dtype), w) == expected).all()
             assert (contract(np.full((1, size, 16), value, dtype), w) == expected).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(6, 33, 1), (600, 32, 1), (6, 7, 300), (6, 9, 5)])
+@pytest.mark.parametrize("sets", [1, 2, 6])
+def test_weights_of_slices(dtype: type, shape: tuple[int, int, int], sets: int) -> None:
+    x, w = integers(dtype, shape, 1), weights(sets * shape[1], 2).reshape(2, sets, -1)
+    each = shape[0] // sets
+    found = contract(x, w)
+    for i in range(sets):
+        own = slice(i * each, i * each + each)
+        assert (found[:, own] == reference(x[own], w[:, i])).all()
+
+
+def test_weights_of_another_shape() -> None:
+    x = integers(np.int16, (6, 5, 3), 1)
+    for shape in ((2, 6), (1, 5), (2, 4, 5), (2, 0, 5), (2, 6, 4)):
+        with pytest.raises(ValueError, match="cannot contract"):
+            contract(x, np.zeros(shape, np.uint64))
 
 
 def test_many_tasks_and_views() -> None:

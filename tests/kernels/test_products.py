@@ -64,13 +64,11 @@ def test_round(n: int, across: int, k: int, weighted: bool) -> None:
 
 
 @pytest.mark.parametrize("n", [2, 3, 5, 8, 18, 700])
-@pytest.mark.parametrize(("dtype", "limit"), [(np.int16, 1 << 15), (np.int32, 1 << 30)])
 @pytest.mark.parametrize("weighted", [False, True])
-def test_integer_round(n: int, dtype: type, limit: int, weighted: bool) -> None:
-    rng = np.random.default_rng(n)
-    f, g = rng.integers(-limit, limit, (2, 9, n)).astype(dtype)
-    f[:, ::2] = limit - 1
-    g[:, 1::2] = -limit
+def test_integer_round(n: int, weighted: bool) -> None:
+    limit = (1 << 30) - 1
+    f, g = np.random.default_rng(n).integers(-limit, limit, (2, 9, n), np.int32)
+    f[:, ::2], g[:, 1::2] = limit, -limit
     w, e = table((2, 9), 1), table((2, products.half_of(n) if weighted else 0), 2)
     maps = [np.arange(9)] * 2
     for pair in ((f, g), (f, f)):
@@ -86,8 +84,7 @@ def test_integer_round(n: int, dtype: type, limit: int, weighted: bool) -> None:
 def test_folds(n: int, across: int) -> None:
     t, r = table((2, 5, n, across), n), table((2,), 1)
     assert (products.fold_axis(t, r) == at(t, r)).all()
-    for dtype in (np.int16, np.int32):
-        limits = np.iinfo(dtype)
-        x = np.random.default_rng(n).integers(limits.min, limits.max, (5, n), dtype, endpoint=True)
-        x[0, ::2], x[1] = limits.min, limits.max
-        assert (products.fold_integers(x, r) == at(lifted(x), r)).all()
+    limits = np.iinfo(np.int32)
+    x = np.random.default_rng(n).integers(limits.min, limits.max, (5, n), np.int32, endpoint=True)
+    x[0, ::2], x[1] = limits.min, limits.max
+    assert (products.fold_integers(x, r) == at(lifted(x), r)).all()
