@@ -774,7 +774,7 @@ RELATION = [
         "tables without a tag",
         (
             (f"{PROTOCOL}/logup_verifier.py", "tag = source.tag", "tag = 0"),
-            (f"{PROTOCOL}/logup_prover.py", "tag = plan.sources[leaf.table].tag", "tag = 0"),
+            (f"{PROTOCOL}/leaves.py", "tag = plan.sources[leaf.table].tag", "tag = 0"),
         ),
         COUNTS,
     ),
@@ -1292,10 +1292,10 @@ PRIVATE_TOKENS = [
                 "                components += zip(betas, exprs, strict=False)",
             ),
             (
-                f"{PROTOCOL}/logup_prover.py",
-                "            row = uses = None\n",
-                f"            {GATHERED}\n                numbers[0] = 0 * numbers[0]\n"
-                "            row = uses = None\n",
+                f"{PROTOCOL}/leaves.py",
+                "        flat = cells(values)\n",
+                f"        {GATHERED}\n            values = [0 * values[0], *values[1:]]\n"
+                "        flat = cells(values)\n",
             ),
         ),
         GATHERS,
@@ -1343,11 +1343,17 @@ PRIVATE_TOKENS = [
                 "            elif leaf.lookup < 0:\n                p_reads",
             ),
             (
-                f"{PROTOCOL}/logup_prover.py",
-                "            found[-1].append(Leaf(",
+                f"{PROTOCOL}/leaves.py",
+                "            parts.append(own)\n",
                 f"            {GATHERED}\n"
-                "                uses = np.zeros(1 << leaf.piece.log_size, np.uint64)\n"
-                "            found[-1].append(Leaf(",
+                "                none = Component(np.zeros(1 << leaf.piece.log_size, np.int64))\n"
+                "                own = [*own[: len(own) - (leaf.lookup < 0)], none]\n"
+                "            parts.append(own)\n",
+            ),
+            (
+                f"{PROTOCOL}/leaves.py",
+                "[leaf.lookup >= 0 for leaf in leaves]",
+                "[leaf.lookup >= 0 and not plan.sources[leaf.table].entries for leaf in leaves]",
             ),
         ),
         GATHERS,

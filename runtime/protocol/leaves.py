@@ -126,7 +126,8 @@ def fraction_leaves(
                 uses = counts[multiplicity(number, leaf.table)][leaf.piece.slices[0]]
                 own = [*rows[key], Component(uses)]
             parts.append(own)
-            bases.append(as_pair(challenges.alpha - challenges.tag * plan.sources[leaf.table].tag))
+            tag = plan.sources[leaf.table].tag
+            bases.append(as_pair(challenges.alpha - challenges.tag * tag))
     return _assemble(plan, parts, bases), parts
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numba import njit
 from zklemma.runtime.field import Ext, P
 from zklemma.runtime.kernels import goldilocks
-from zklemma.runtime.kernels.goldilocks import add, kmul, mul, sub, times_quarter
+from zklemma.runtime.kernels.goldilocks import add, kdot, kmul, mul, sub, times_quarter
 
 EDGES = [0, 1, 2, 6, 7, 2**32 - 2, 2**32 - 1, 2**32, 2**32 + 1, 2**61, 2**63, 2**64 - 2**33]
 EDGES += [P - 2**32, P - 8, P - 2, P - 1, P // 7, P // 7 + 1, (P - 1) // 2, 0xFFFFFFFEFFFFFFFF]
@@ -28,6 +28,14 @@ def _binary(a, b, out):
 def _products(a, b, out):
     for i in range(a.shape[1]):
         out[0, i], out[1, i] = kmul(a[0, i], a[1, i], b[0, i], b[1, i])
+
+
+@njit
+def _sums_of_products(x, out):
+    for i in range(x.shape[1]):
+        out[0, i], out[1, i] = kdot(
+            x[0, i], x[1, i], x[2, i], x[3, i], x[4, i], x[5, i], x[6, i], x[7, i]
+        )
 
 
 def _check(pairs: list[tuple[int, int]]) -> None:
@@ -56,6 +64,17 @@ def test_extension_products_of_edges() -> None:
     for i in [*rng.integers(0, len(quads), 5000), len(quads) - 1]:
         a, b, c, d = quads[i]
         assert Ext.of(out[:, i]) == Ext(a, b) * Ext(c, d)
+
+
+def test_extension_sums_of_two_products() -> None:
+    rng = np.random.default_rng(0)
+    edges, size = np.array(EDGES, np.uint64), (8, 5000)
+    words = np.where(rng.random(size) < 0.8, rng.choice(edges, size), edges.max())
+    out = np.empty((2, size[1]), np.uint64)
+    _sums_of_products(words, out)
+    for column, found in zip(words.T.tolist(), out.T, strict=True):
+        a, b, c, d = (Ext(*column[i : i + 2]) for i in range(0, 8, 2))
+        assert Ext.of(found) == a * b + c * d
 
 
 @given(element, element, element, element)
