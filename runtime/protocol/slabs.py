@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .. import field
-from ..kernels.evaluations import evaluate_columns
+from ..kernels.evaluations import Evaluator
 from ..kernels.lift import lift_columns
 from .parameters import Parameters
 
@@ -52,9 +52,12 @@ class Slabs:
             done += count
 
     def at(self, points: np.ndarray) -> np.ndarray:
-        data = evaluate_columns(self._grids, points)
-        masks = evaluate_columns([part.T for part in self._masks], points)
-        found = field.add(data, field.mul(field.power(points, self._data), masks))
+        evaluator = Evaluator(points, self.dimension)
+        shift = field.power(points, self._data)[:, None]
+        found = []
+        for grid, masks in zip(self._grids, self._masks, strict=True):
+            behind = field.mul(shift, evaluator.columns(masks.T))
+            found.append(field.add(evaluator.columns(grid), behind))
         if len(self._below):
-            found = np.concatenate([found, evaluate_columns([self._below.T], points)])
-        return found
+            found.append(evaluator.columns(self._below.T))
+        return np.concatenate(found, axis=1).T
