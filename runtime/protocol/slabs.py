@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from .. import field
-from ..kernels.evaluations import evaluate_columns
+from ..kernels.evaluations import Evaluator
 from ..kernels.lift import lift_columns
 from .cells import Cells
 from .parameters import Parameters
@@ -55,17 +55,18 @@ class Slabs:
             done += count
 
     def at(self, points: np.ndarray) -> np.ndarray:
-        data = np.zeros((len(self._cells), self._height, len(points)), np.uint64)
-        for slab, part in enumerate(data):
+        evaluator = Evaluator(points, self.dimension)
+        found = []
+        for slab, masks in enumerate(self._masks):
+            shift = field.power(points, self._data)[:, None]
+            values = field.mul(shift, evaluator.columns(masks.T))
             for start, grid in self._grids(slab):
-                values = evaluate_columns([grid], points)
-                part[...] = field.add(part, field.mul(field.power(points, start), values))
-        masks = evaluate_columns([part.T for part in self._masks], points)
-        data = data.reshape(-1, len(points))
-        found = field.add(data, field.mul(field.power(points, self._data), masks))
+                shift = field.power(points, start)[:, None]
+                values = field.add(values, field.mul(shift, evaluator.columns(grid)))
+            found.append(values)
         if len(self._below):
-            found = np.concatenate([found, evaluate_columns([self._below.T], points)])
-        return found
+            found.append(evaluator.columns(self._below.T))
+        return np.concatenate(found, axis=1).T
 
     def _grids(self, slab: int) -> Iterator[tuple[int, np.ndarray]]:
         """A slab's runs: the first column and the cells, (columns, rows)."""

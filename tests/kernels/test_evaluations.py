@@ -23,18 +23,29 @@ LOG_CODE = 15
         (0, field.P, np.uint64),
     ],
 )
-def test_evaluations_are_the_codeword(low, high, dtype, monkeypatch):
-    """Random rows, and constant ones at the ends of the range, over several blocks and one."""
-    monkeypatch.setattr(evaluations, "BLOCK", 1 << 12)
-    for size in (7000, 1 << 12, 5):
-        rows = np.random.default_rng(size).integers(low, high, (3, size), dtype=dtype)
-        rows[0], rows[1] = low, high - 1
-        codeword = np.empty((3, 1 << LOG_CODE), np.uint64)
-        encode(field.to_field(rows), codeword)
-        positions = [0, 1, 77, (1 << LOG_CODE) - 1]
-        points = np.array(domain_points(positions, LOG_CODE), np.uint64)
-        found = evaluations.evaluate_columns([rows[:1].T, rows[1:].T.copy()], points)
-        assert np.array_equal(found, codeword[:, positions])
+@pytest.mark.parametrize("size", [1 << 13, 7001, 3000, 5])
+def test_evaluations_are_the_codeword(low, high, dtype, size, monkeypatch):
+    """Random rows, constant ones at the ends of the range, and zeros; one block and several."""
+    monkeypatch.setattr(evaluations, "WIDTH", 8)
+    rows = np.random.default_rng(size).integers(low, high, (4, size), dtype=dtype)
+    rows[0], rows[1], rows[:, size // 2 :] = low, high - 1, 0
+    codeword = np.empty((4, 1 << LOG_CODE), np.uint64)
+    encode(field.to_field(rows), codeword)
+    positions = [0, 1, 77, (1 << LOG_CODE) - 1]
+    points = np.array(domain_points(positions, LOG_CODE), np.uint64)
+    found = evaluations.Evaluator(points, size).columns(rows.T)
+    assert np.array_equal(found, codeword[:, positions].T)
+
+
+def test_sums_of_a_whole_block_are_exact():
+    """The largest coefficients and powers of one sign, as many as there can be."""
+    block = evaluations.BLOCK
+    rows = np.full((block, 2), [[-(1 << 16), 1 << 16]], np.int64)
+    for point in (1, field.P - 1, 1 << 21, pow(2, 96, field.P)):
+        total = sum(pow(point, k, field.P) for k in range(block))
+        expected = [int(x) * total % field.P for x in rows[0]]
+        evaluator = evaluations.Evaluator(np.array([point], np.uint64), block << 3)
+        assert evaluator.columns(rows)[0].tolist() == expected
 
 
 def test_lifted_columns():
@@ -58,13 +69,3 @@ def test_hash_of_blocks_is_the_hash_of_all(rows):
 def test_hash_refuses_short_blocks():
     with pytest.raises(ValueError):
         ColumnHash(3, b"test").absorb(np.zeros((15, 3), np.uint64), last=False)
-
-
-def test_sums_of_a_whole_block_are_exact():
-    """The largest coefficients and powers of one sign, as many as there can be."""
-    rows = np.full((evaluations.BLOCK, 2), [[-(1 << 16), 1 << 16]], np.int64)
-    for point in (1, field.P - 1, 1 << 21, pow(2, 96, field.P)):
-        powers = [pow(point, k, field.P) for k in range(evaluations.BLOCK)]
-        expected = [int(x) * sum(powers) % field.P for x in rows[0]]
-        found = evaluations.evaluate_columns([rows], np.array([point], np.uint64))
-        assert found[:, 0].tolist() == expected
