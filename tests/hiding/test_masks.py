@@ -178,7 +178,7 @@ def save_sections(path: Path, parts: Sequence[bytes]) -> None:
 @pytest.fixture
 def model(compiled: Artifact, tmp_path: Path) -> Path:
     path = tmp_path / "model.zkl"
-    save_artifact(path, compiled)
+    save_artifact(path, replace(compiled, budget=MemoryBudget(compiled.key)))
     return path
 
 
@@ -256,7 +256,8 @@ def test_masks_of_another_commitment_prove_nothing(
     """The root fixes them: with others, or with none, the prover stops before it says anything."""
     others = getattr(again.masks, kind)
     for wrong in (others, np.zeros_like(others)):
-        save_artifact(model, replace(compiled, masks=replace(compiled.masks, **{kind: wrong})))
+        masks, own = replace(compiled.masks, **{kind: wrong}), MemoryBudget(compiled.key)
+        save_artifact(model, replace(compiled, masks=masks, budget=own))
         loaded = load_artifact(model)
         with pytest.raises(UserError, match="not those that the key commits to"):
             Prover(loaded.key, loaded.program, loaded.params, loaded.masks)
@@ -288,5 +289,5 @@ def test_the_length_of_a_proof_tells_nothing(
 
 
 def test_only_the_owner_may_read_masks(compiled: Artifact, tmp_path: Path) -> None:
-    save_artifact(tmp_path / "m.zkl", compiled)
+    save_artifact(tmp_path / "m.zkl", replace(compiled, budget=MemoryBudget(compiled.key)))
     assert (tmp_path / "m.zkl").stat().st_mode & 0o077 == 0
