@@ -385,12 +385,12 @@ def test_saving_again_never_lowers_the_count(compiled: Artifact, model: Path) ->
         assert load_artifact(model).budget.spent() == again.budget.spent() == spent
 
 
-def test_saving_elsewhere_takes_the_count_along(model: Path) -> None:
+def test_masks_are_counted_in_one_place(model: Path) -> None:
     artifact = load_artifact(model)
-    artifact.budget.spend()
     elsewhere = model.with_name("elsewhere.zkl")
-    save_artifact(elsewhere, artifact)
-    assert load_artifact(elsewhere).budget.spent() == artifact.budget.columns
+    with pytest.raises(UserError, match="two counts would not know of each other"):
+        save_artifact(elsewhere, artifact)
+    assert not elsewhere.exists() and artifact.budget.spent() == 0
 
 
 def test_what_is_in_memory_and_in_its_file_share_a_count(

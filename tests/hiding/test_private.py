@@ -21,7 +21,7 @@ from zklemma.runtime.protocol.codeword import Codeword
 from zklemma.runtime.protocol.disclosure_prover import Sealed
 from zklemma.runtime.protocol.merkle import SALT_WORDS
 from zklemma.runtime.protocol.prover_channel import ProverChannel
-from zklemma.runtime.protocol.statement import Statement
+from zklemma.runtime.protocol.statement import Statement, private_bound
 from zklemma.runtime.protocol.transcript import Transcript
 from zklemma.runtime.prover import ProofResult, Prover, Request
 from zklemma.runtime.randomness import Randomness
@@ -47,7 +47,7 @@ class Model:
         self, prompt: Sequence[int], generated: int, items: tuple[str, ...] = BOTH
     ) -> ProofResult:
         tokens = *prompt, *self.public.generate(prompt, generated)
-        request = Request(tokens, len(prompt), True, items, 6)
+        request = Request(tokens, len(prompt), True, items, private_bound(6, generated))
         return self._prover.prove(request, Clock(Silent()))
 
 
@@ -125,9 +125,10 @@ def test_a_guess_does_not_open_a_digest(hidden: Any) -> None:
     """Who guesses right still lacks the masks and the salts."""
     statement, _, sealed = hidden.private_case(BOTH, (1,), (3, 4), BOUND)
     code, rows = hidden.key.parameters, sealed["prompt"].rows
-    tries = [Sealed([1, 1, 0, 0, 0, 0], code, Randomness(hiding)) for hiding in (False, True)]
+    cells = [1, 1] + [0] * (statement.shape.rows - 1)
+    tries = [Sealed(cells, code, Randomness(hiding)) for hiding in (False, True)]
     for guess in tries:
-        assert (guess.rows[0, :6] == rows[0, :6]).all()
+        assert (guess.rows[0, : len(cells)] == rows[0, : len(cells)]).all()
         with pytest.raises(InvalidProof, match="does not open"):
             disclosure.tokens(statement, "prompt", Opened(guess.rows, guess.salts), code)
 

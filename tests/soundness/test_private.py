@@ -243,7 +243,7 @@ def test_the_two_circuits_of_a_key(tiny: Any) -> None:
 
     found = key(first, second)
     assert found.circuit == first and found.private_circuit == second
-    with pytest.raises(UserError, match="different weights"):
+    with pytest.raises(UserError, match="different models"):
         _ = key(first, other).private_circuit
     with pytest.raises(UserError, match="does not hold tokens in columns"):
         _ = key(first, first).private_circuit
