@@ -405,9 +405,8 @@ def contract(x: NDArray[np.integer], w: Array) -> Array:
     narrow = np.empty((sets, 4, size_b), np.int32)
     wide = np.empty((sets, 6, size_b), np.int32)
     _cut(w, narrow, wide)
-    kernel, weights = _kernel(x.dtype, size_c == 1, (narrow, wide, w))
-    if kernel is _narrow_dots and size_b <= FEW_TERMS and sets == 1:
-        kernel = _short_dots
+    short = size_b <= FEW_TERMS and sets == 1
+    kernel, weights = _kernel(x.dtype, size_c == 1, short, (narrow, wide, w))
     each = size_a // sets
     if size_c == 1:
         x, tasks, cells = x.reshape(size_a, size_b), size_a, 1
@@ -439,12 +438,13 @@ def _type(x: NDArray[np.integer]) -> np.dtype:
 
 
 def _kernel(
-    dtype: np.dtype, dots: bool, weights: tuple[Any, Any, Any]
+    dtype: np.dtype, dots: bool, short: bool, weights: tuple[Any, Any, Any]
 ) -> tuple[Callable[..., None], tuple[Any, ...]]:
     """The kernel for an input type, and those of narrow limbs, wide limbs and w that it takes."""
     narrow, wide, _ = weights
     if dtype.itemsize <= 2:
-        return (_narrow_dots if dots else _narrow_columns), (narrow,)
+        dot = _short_dots if short else _narrow_dots
+        return (dot if dots else _narrow_columns), (narrow,)
     if dtype.itemsize == 4:
         return (_wide_dots if dots else _wide_columns), (wide,)
     return (_any_dots if dots else _any_columns), weights
