@@ -2,7 +2,6 @@
 
 import importlib.util
 import sys
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,13 +10,14 @@ import msgpack
 import numpy as np
 import pytest
 from zklemma.errors import UserError
-from zklemma.runtime import answer, files
+from zklemma.runtime import answer, files, keys
 from zklemma.runtime.budget import MemoryBudget
 from zklemma.runtime.choose import choose_parameters
 from zklemma.runtime.field import P
 from zklemma.runtime.keys import Artifact, load_artifact, save_artifact
 from zklemma.runtime.masks import WeightMasks
 from zklemma.runtime.progress import Clock, Silent
+from zklemma.runtime.protocol import codeword as codeword_module
 from zklemma.runtime.protocol.codeword import Codeword
 from zklemma.runtime.protocol.merkle import SALT_WORDS
 from zklemma.runtime.protocol.slabs import Slabs
@@ -151,7 +151,7 @@ def test_public_weights(tools: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert not one.masks.cells.any() and not one.masks.salts.any()
     path = tmp_path / "model.zkl"
     save_artifact(path, one)
-    assert not sections(path)[-1]
+    assert not section(path, b"MASK")
     loaded = load_artifact(path)
     assert loaded.masks.cells.shape == one.masks.cells.shape and not loaded.masks.cells.any()
     assert loaded.masks.salts.shape == one.masks.salts.shape and not loaded.masks.salts.any()
@@ -161,18 +161,24 @@ def test_public_weights(tools: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     save_artifact(path, replace(longest, budget=MemoryBudget(longest.key)))
     assert load_artifact(path).masks.salts.nbytes == 16 << 32
 
-    save_sections(path, [*sections(path)[:-1], bytes(8)])
+    with_section(path, b"MASK", bytes(8))
     with pytest.raises(UserError, match=r"model\.zkl: public weights have no masks"):
         load_artifact(path)
 
 
-def sections(path: Path) -> list[bytes]:
-    return [bytes(part) for part in files.unpack(files.MODEL, files.read(path), "").values()]
+def sections(path: Path) -> dict[bytes, memoryview]:
+    return files.unpack(files.MODEL, files.read(path), "")
 
 
-def save_sections(path: Path, parts: Sequence[bytes]) -> None:
-    """A file whose frame and checksum are right, whatever the sections hold."""
-    path.write_bytes(b"".join(files.pack(files.MODEL, [[part] for part in parts])))
+def section(path: Path, tag: bytes) -> bytes:
+    return bytes(sections(path)[tag])
+
+
+def with_section(path: Path, tag: bytes, contents: bytes) -> None:
+    """A file whose frame and checksum are right, whatever the section holds."""
+    parts = sections(path) | {tag: memoryview(contents)}
+    data = b"".join(files.pack(files.MODEL, [[part] for part in parts.values()]))
+    path.write_bytes(data)
 
 
 @pytest.fixture
@@ -186,7 +192,9 @@ def test_masks_survive_the_file(compiled: Artifact, model: Path) -> None:
     loaded = load_artifact(model)
     assert np.array_equal(loaded.masks.cells, compiled.masks.cells)
     assert np.array_equal(loaded.masks.salts, compiled.masks.salts)
-    assert sections(model)[-1] == compiled.masks.cells.tobytes() + compiled.masks.salts.tobytes()
+    assert (
+        section(model, b"MASK") == compiled.masks.cells.tobytes() + compiled.masks.salts.tobytes()
+    )
 
 
 @pytest.mark.parametrize(
@@ -201,26 +209,18 @@ def test_masks_survive_the_file(compiled: Artifact, model: Path) -> None:
     ids=["none", "a byte short", "an element short", "an element more", "half"],
 )
 def test_masks_of_the_wrong_size_are_refused(model: Path, change: Any) -> None:
-    *others, masks = sections(model)
-    save_sections(model, [*others, change(masks)])
+    with_section(model, b"MASK", change(section(model, b"MASK")))
     with pytest.raises(UserError, match=r"model\.zkl: the masks do not fit the circuit$"):
         load_artifact(model)
 
 
 @pytest.mark.parametrize("at", [0, -8], ids=["cell", "salt"])
 def test_masks_that_are_no_elements_are_refused(model: Path, at: int) -> None:
-    *others, masks = sections(model)
-    wrong = bytearray(masks)
+    wrong = bytearray(section(model, b"MASK"))
     wrong[at : at + 8 or None] = P.to_bytes(8, "little")
-    save_sections(model, [*others, bytes(wrong)])
+    with_section(model, b"MASK", bytes(wrong))
     with pytest.raises(UserError, match=r"model\.zkl: the masks are malformed$"):
         load_artifact(model)
-
-
-def with_section(model: Path, tag: bytes, contents: bytes) -> None:
-    parts = sections(model)
-    parts[files.MODEL.tags.index(tag)] = contents
-    save_sections(model, parts)
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ def test_facts_that_make_no_sense_are_refused(model: Path, meta: Any) -> None:
 
 
 def test_zeros_stand_between_weights(model: Path) -> None:
-    weights = bytearray(sections(model)[files.MODEL.tags.index(b"PARM")])
+    weights = bytearray(section(model, b"PARM"))
     assert weights[-1] == 0
     weights[-1] = 1
     with_section(model, b"PARM", bytes(weights))
@@ -291,3 +291,27 @@ def test_the_length_of_a_proof_tells_nothing(
 def test_only_the_owner_may_read_masks(compiled: Artifact, tmp_path: Path) -> None:
     save_artifact(tmp_path / "m.zkl", replace(compiled, budget=MemoryBudget(compiled.key)))
     assert (tmp_path / "m.zkl").stat().st_mode & 0o077 == 0
+
+
+def test_a_large_model_keeps_its_tree(
+    compiled: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is encoded to prove from it; a tree of other weights, or a part of one, is refused."""
+    key, path = compiled.key, tmp_path / "model.zkl"
+    monkeypatch.setattr(keys, "LARGE", 0)
+    made = CommittedWeights(key.circuit, key.parameters, compiled.params, compiled.masks)
+    own = MemoryBudget(key)
+    save_artifact(path, replace(compiled, masks=made.masks, budget=own))
+    loaded = load_artifact(path)
+    monkeypatch.setattr(codeword_module, "encode", None)
+    held = CommittedWeights(key.circuit, key.parameters, loaded.params, loaded.masks)
+    held.check(key)
+    opened = held.code.open([3, 5])
+    monkeypatch.undo()
+    assert made.code.open([3, 5]) == opened
+    with pytest.raises(UserError, match="not those that the key commits to"):
+        stale = replace(fresh(compiled), tree=loaded.masks.tree)
+        CommittedWeights(key.circuit, key.parameters, compiled.params, stale).code.open([3])
+    with_section(path, b"TREE", section(path, b"TREE")[:-32])
+    with pytest.raises(UserError, match=r"model\.zkl: the tree does not fit the parameters$"):
+        load_artifact(path)
