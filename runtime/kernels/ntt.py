@@ -35,28 +35,18 @@ class _Plan:
         log_1 = log_n // 2
         log_2 = log_n - log_1
         self.n1, self.n2 = 1 << log_1, 1 << log_2
-        self.twiddles1 = _powers(field.root_of_unity(log_1), self.n1)
-        self.twiddles2 = _powers(field.root_of_unity(log_2), self.n2)
-        self.reversal1, self.reversal2 = _bit_reversal(log_1), _bit_reversal(log_2)
-        self.scale = _powers(pow(shift, self.n2, field.P), self.n1)
+        self.twiddles1 = field.powers(field.root_of_unity(log_1), self.n1)
+        self.twiddles2 = field.powers(field.root_of_unity(log_2), self.n2)
+        self.reversal1, self.reversal2 = bit_reversal(log_1), bit_reversal(log_2)
+        self.scale = field.powers(pow(shift, self.n2, field.P), self.n1)
         # Row r holds the output j1 = reversed(r): (shift w^j1)^k for k < WIDTH, and for k = WIDTH.
-        roots = _powers(field.root_of_unity(log_n), self.n1)[self.reversal1]
+        roots = field.powers(field.root_of_unity(log_n), self.n1)[self.reversal1]
         base = field.mul(roots, np.uint64(shift))
         self.twist = np.stack([field.power(base, k) for k in range(WIDTH)], axis=1)
         self.stride = field.power(base, WIDTH)
 
 
-def _powers(x: int, n: int) -> Array:
-    out = np.ones(n, np.uint64)
-    done, step = 1, x % field.P
-    while done < n:
-        take = min(done, n - done)
-        out[done : done + take] = field.mul(out[:take], np.uint64(step))
-        done, step = done + take, step * step % field.P
-    return out
-
-
-def _bit_reversal(log_n: int) -> NDArray[np.int64]:
+def bit_reversal(log_n: int) -> NDArray[np.int64]:
     out = np.zeros(1, np.int64)
     for _ in range(log_n):
         out = np.concatenate([2 * out, 2 * out + 1])
@@ -71,7 +61,7 @@ def _plan(log_n: int, shift: int) -> _Plan:
 @lru_cache(maxsize=64)
 def _small_tables(log_n: int, shift: int) -> tuple[Array, Array, NDArray[np.int64]]:
     n = 1 << log_n
-    return _powers(shift, n), _powers(field.root_of_unity(log_n), n), _bit_reversal(log_n)
+    return field.powers(shift, n), field.powers(field.root_of_unity(log_n), n), bit_reversal(log_n)
 
 
 @njit(cache=True, nogil=True)
@@ -114,7 +104,7 @@ def _pairs(panel, n):
 
 
 @njit(nogil=True)
-def _decimate_frequency(panel, n, twiddles):
+def decimate_frequency(panel, n, twiddles):
     """Transforms of length n down the columns of panel [n, WIDTH], output bit-reversed.
 
     Two layers at a time (radix 4): the root of order 4 is 2^48, a cheap product.
@@ -209,7 +199,7 @@ def _first(message, out, n1, n2, twiddles, scale, twist, stride, reversal, lo, h
                 panel[r * WIDTH + c] = mul(message[source + c], scale[r])
             for c in range(count, WIDTH):
                 panel[r * WIDTH + c] = np.uint64(0)
-        _decimate_frequency(panel, n1, twiddles)
+        decimate_frequency(panel, n1, twiddles)
         for r in range(n1):
             b = base[r]
             for c in range(WIDTH):
@@ -249,7 +239,7 @@ def intt(values: Array) -> Array:
     n = values.shape[1]
     out = np.empty(values.shape, np.uint64)
     _transform(values, out, 1)
-    scale = field.mul(_powers(pow(field.GENERATOR, -1, field.P), n), pow(n, -1, field.P))
+    scale = field.mul(field.powers(pow(field.GENERATOR, -1, field.P), n), pow(n, -1, field.P))
     # A forward transform evaluates at w^j where the inverse needs w^-j.
     return field.mul(np.roll(out[:, ::-1], 1, axis=1), scale)
 

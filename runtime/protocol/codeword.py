@@ -6,7 +6,7 @@ are few, and evaluating the messages at them again is cheaper than a codeword on
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -14,8 +14,8 @@ import numpy as np
 from ...errors import UserError
 from ..kernels.blake2b import ColumnHash, hash_columns, hash_pairs
 from ..kernels.ntt import encode
+from ..kernels.positions import at_positions
 from .merkle import LEAF, NODE, SALT_WORDS, leaf_digest, open_tree
-from .opening_verifier import domain_points
 
 # Words of a block of the hash, and so the rows that are encoded at a time.
 BLOCK = 16
@@ -71,10 +71,6 @@ class Messages(Protocol):
         """Write the rows from number ``first`` on, as many as ``out`` has."""
         ...
 
-    def at(self, points: np.ndarray) -> np.ndarray:
-        """The value (rows, points) of each row's polynomial at points of F."""
-        ...
-
 
 class LeanCodeword(Committed):
     """`Codeword` of ``messages`` of which only the tree is kept, or known beforehand as ``layers``."""
@@ -93,21 +89,28 @@ class LeanCodeword(Committed):
     def _leaves(self) -> np.ndarray:
         words, rows = self.words, self.messages.rows
         digest = ColumnHash(1 << self.log_code, LEAF)
-        band = np.empty((BLOCK, self.messages.dimension), np.uint64)
         block = np.empty((BLOCK, 1 << self.log_code), np.uint64)
+        bands = self._bands()
         for first in range(0, words, BLOCK):
             count = max(0, min(BLOCK, rows - first))
             if count:
-                self.messages.fill(first, band[:count])
-                encode(band[:count], block[:count])
+                encode(next(bands), block[:count])
             end = min(BLOCK, words - first)
             block[count:end] = self.salts[first + count - rows : first + end - rows]
             digest.absorb(block[:end], first + BLOCK >= words)
         return digest.digests()
 
+    def _bands(self) -> Iterator[np.ndarray]:
+        """The messages, `BLOCK` rows at a time, each in the place of the one before."""
+        band = np.empty((BLOCK, self.messages.dimension), np.uint64)
+        for first in range(0, self.messages.rows, BLOCK):
+            part = band[: self.messages.rows - first]
+            self.messages.fill(first, part)
+            yield part
+
     def columns(self, positions: list[int]) -> np.ndarray:
-        points = np.array(domain_points(positions, self.log_code), np.uint64)
-        found = np.concatenate([self.messages.at(points), self.salts[:, positions]])
+        parts = [at_positions(band, positions, self.log_code) for band in self._bands()]
+        found = np.concatenate([*parts, self.salts[:, positions]])
         for i, column in zip(positions, found.T, strict=True):
             if leaf_digest(column.astype("<u8").tobytes()) != self.layers[0][:, i].tobytes():
                 raise UserError("the weights and masks are not those that the key commits to")

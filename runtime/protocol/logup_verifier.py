@@ -18,6 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...schema.circuit import Expr
+from ...schema.layout import Piece
 from ..field import Ext
 from .channel import Affine, Channel
 from .plan import Leaf, Plan, multiplicity
@@ -106,6 +107,8 @@ def leaf_claims(
     p_public, q_public = Ext.ZERO, Ext.ONE
     p_reads: list[Read] = []
     q_reads: list[Read] = []
+    # Groups share the point in their leaves, and most hold the same tables.
+    known: dict[tuple[str, Piece], list[Ext]] = {}
     for number, group in enumerate(plan.groups):
         of_group = _select(number, group_point)
         for leaf in group.leaves:
@@ -121,8 +124,11 @@ def leaf_claims(
             else:
                 p_public = p_public + select
             if leaf.lookup < 0 and source.entries is None:
-                rows = plan.circuit.data[leaf.table][leaf.piece.slices[0]]
-                for beta, value in zip(challenges.betas, table_values(rows, low), strict=False):
+                if (leaf.table, leaf.piece) not in known:
+                    rows = plan.circuit.data[leaf.table][leaf.piece.slices[0]]
+                    known[leaf.table, leaf.piece] = table_values(rows, low)
+                values = known[leaf.table, leaf.piece]
+                for beta, value in zip(challenges.betas, values, strict=False):
                     q_public = q_public - select * value * beta
                 continue
             components: list[tuple[Scalar, Expr]] = []

@@ -19,6 +19,9 @@ GROUP_BITS = 22
 LOG_MASKS = 17
 # How much longer than the shortest codewords may be to make a proof smaller.
 MOST_WORK = 1.15
+# Codewords are four times their messages; where that makes more positions of slabs than this (4 GiB), so that
+# encoding would be most of a proof, they are twice as long only, and a proof opens more columns.
+MOST_POSITIONS = 1 << 24
 # More than any prover should have to do.
 MOST_GRIND = 32
 
@@ -135,22 +138,32 @@ def options(weights: int, witness: int, pads: int, hiding: bool) -> list[Paramet
     """Parameters for about that many committed weight and witness cells and pads, best first: the smallest
     predicted proofs among those with about the shortest codewords in all, then the others. If weights
     are hidden there are mask cells for a number of proofs."""
-    found: list[tuple[int, int, Parameters]] = []
-    # 2^10 columns have more mask cells than queries, 2^14 serve thirty proofs.
-    for log_columns in range(14 if hiding else 10, 24):
-        p = with_columns(log_columns, pads, hiding)
-        slabs = sum(max(1, -(-cells // p.slab_cells)) for cells in (weights, witness))
-        size = p.queries * ((slabs << ROW_BITS) * 8 + 64 * max(1, p.log_code - 6))
-        for level in p.levels:
-            size += level.queries * ((16 << level.fold) + 32 * max(1, level.log_code - 6))
-        last = p.levels[-1]
-        size += 16 << (last.log_cells - last.fold)
-        found.append((slabs << p.log_code, size, p))
-    limit = MOST_WORK * min(work for work, _, _ in found)
+    for log_blowup in (2, 1):
+        found: list[tuple[int, int, Parameters]] = []
+        # 2^10 columns have more mask cells than queries, 2^14 serve thirty proofs.
+        for log_columns in range(14 if hiding else 10, 24):
+            p = with_columns(log_columns, pads, hiding, log_blowup)
+            slabs = sum(max(1, -(-cells // p.slab_cells)) for cells in (weights, witness))
+            found.append((slabs << p.log_code, _proof_bytes(p, slabs), p))
+        least = min(work for work, _, _ in found)
+        if least <= MOST_POSITIONS:
+            break
+    limit = MOST_WORK * least
     return [p for _, _, p in sorted(found, key=lambda option: (option[0] > limit, option[1]))]
 
 
-def with_columns(log_columns: int, pads: int, hiding: bool = False) -> Parameters:
+def _proof_bytes(p: Parameters, slabs: int) -> int:
+    """The columns that are opened, with their paths, and the last vector."""
+    size = p.queries * ((slabs << ROW_BITS) * 8 + 64 * max(1, p.log_code - 6))
+    for level in p.levels:
+        size += level.queries * ((16 << level.fold) + 32 * max(1, level.log_code - 6))
+    last = p.levels[-1]
+    return size + (16 << (last.log_cells - last.fold))
+
+
+def with_columns(
+    log_columns: int, pads: int, hiding: bool = False, log_blowup: int = 2
+) -> Parameters:
     work = TARGET_BITS - GRIND_BITS
     levels, cells, blowup = [], log_columns, 3
     while True:
@@ -165,8 +178,8 @@ def with_columns(log_columns: int, pads: int, hiding: bool = False) -> Parameter
     return Parameters(
         row_bits=ROW_BITS,
         log_columns=log_columns,
-        log_code=log_columns + 2,
-        queries=queries(0.25, work),
+        log_code=log_columns + log_blowup,
+        queries=queries(2.0**-log_blowup, work),
         grind=GRIND_BITS,
         levels=tuple(levels),
         pads_masks=masks,

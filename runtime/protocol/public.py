@@ -53,6 +53,7 @@ def contract(array: np.ndarray, weights: Sequence[Weight]) -> Ext:
 
 
 _LIMB = np.uint64(0xFFFF)
+_HALF = np.uint64(0xFFFFFFFF)
 
 
 def _contract_last(array: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -83,8 +84,19 @@ def table_values(rows: np.ndarray, point: Sequence[Ext]) -> list[Ext]:
 
 
 def _sum_last(values: np.ndarray) -> np.ndarray:
-    low = (values & np.uint64(0xFFFFFFFF)).sum(axis=-1)
-    high = (values >> np.uint64(32)).sum(axis=-1)
+    """Over the last axis, of fewer than 2^31 field elements."""
+    low, high = values & _HALF, values >> np.uint64(32)
+    return _joined(low.sum(axis=-1), high.sum(axis=-1))
+
+
+def _running_sums(values: np.ndarray) -> np.ndarray:
+    """Along the last axis, from 0 terms to all, of fewer than 2^31 field elements."""
+    padded = np.concatenate([np.zeros_like(values[..., :1]), values], axis=-1)
+    low, high = padded & _HALF, padded >> np.uint64(32)
+    return _joined(low.cumsum(axis=-1), high.cumsum(axis=-1))
+
+
+def _joined(low: np.ndarray, high: np.ndarray) -> np.ndarray:
     return field.add(field.to_field(low), field.mul(field.to_field(high), np.uint64(1 << 32)))
 
 
@@ -111,15 +123,13 @@ def _mask(windows: tuple[int, ...], weights: tuple[Weight, ...], sizes: list[int
     for layer, w in enumerate(dense(weights[0], sizes[0])):
         if w:
             of_window[windows[layer]] = of_window.get(windows[layer], 0) + w
-    running: list[Scalar] = [0]
-    for w in dense(weights[2], sizes[2]):
-        running.append(running[-1] + w if w else running[-1])
-    tokens = [(t, w) for t, w in enumerate(dense(weights[1], sizes[1])) if w]
+    tokens = vector(weights[1], sizes[1])
+    running = _running_sums(vector(weights[2], sizes[2]))
+    last = np.arange(1, sizes[1] + 1)
     total: Scalar = 0
     for window, factor in of_window.items():
-        part: Scalar = 0
-        for t, w in tokens:
-            first = max(0, t + 1 - window) if window else 0
-            part = part + w * (running[t + 1] - running[first])
-        total = total + factor * part
+        first = np.maximum(0, last - window) if window else np.zeros_like(last)
+        seen = field.sub(running[:, last], running[:, first])
+        a, b = _sum_last(field.kmul(tokens, seen))
+        total = total + factor * Ext(int(a), int(b))
     return as_ext(total)

@@ -9,8 +9,6 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from .. import field
-from ..kernels.evaluations import Evaluator
 from ..kernels.lift import lift_columns
 from .cells import Cells
 from .parameters import Parameters
@@ -53,20 +51,6 @@ class Slabs:
                 lift_columns(grid, row, part[:, start : start + len(grid)])
             part[:, self._data :] = self._masks[slab][row : row + count]
             done += count
-
-    def at(self, points: np.ndarray) -> np.ndarray:
-        evaluator = Evaluator(points, self.dimension)
-        found = []
-        for slab, masks in enumerate(self._masks):
-            shift = field.power(points, self._data)[:, None]
-            values = field.mul(shift, evaluator.columns(masks.T))
-            for start, grid in self._grids(slab):
-                shift = field.power(points, start)[:, None]
-                values = field.add(values, field.mul(shift, evaluator.columns(grid)))
-            found.append(values)
-        if len(self._below):
-            found.append(evaluator.columns(self._below.T))
-        return np.concatenate(found, axis=1).T
 
     def _grids(self, slab: int) -> Iterator[tuple[int, np.ndarray]]:
         """A slab's runs: the first column and the cells, (columns, rows)."""
