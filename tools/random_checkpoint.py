@@ -121,7 +121,7 @@ def random_checkpoint(shape: str, cache: Path, overrides: Mapping[str, int] | No
     return folder
 
 
-def configuration(sizes: Mapping[str, int]) -> Gemma3TextConfig:
+def configuration(sizes: Mapping[str, Any]) -> Gemma3TextConfig:
     """Every sixth layer is global; rotary embeddings as in Gemma 3."""
     kinds = [
         "sliding_attention" if (layer + 1) % 6 else "full_attention"
