@@ -148,27 +148,35 @@ def show(report: Mapping[str, Any]) -> None:
         f"{host['cores']} cores",
         title_justify="left",
     )
-    table.add_column("T tokens", justify="right")
-    table.add_column("one proof of T", justify="right")
-    table.add_column(f"T x a proof of one token\n({single['seconds']:.2f} s)", justify="right")
-    table.add_column("ratio", justify="right")
-    table.add_column(
-        f"with {report['load_seconds']:.2f} s of load\nfor each proof", justify="right"
+    headings = (
+        "tokens\nT",
+        "one proof\ns",
+        "T proofs\ns",
+        "ratio",
+        "target",
+        "ratio with\nloading",
     )
-    table.add_column("size of one", justify="right")
-    table.add_column("of T", justify="right")
+    for heading in (*headings, "one proof\nKiB", "T proofs\nKiB"):
+        table.add_column(heading, justify="right")
     for row in report["batches"]:
-        target = TARGET.get(row["tokens"])
         table.add_row(
             str(row["tokens"]),
-            f"{row['seconds']:.2f} s",
-            f"{row['singles_seconds']:.1f} s",
-            f"{row['ratio']:.1f}" + (f" (target {target})" if target else ""),
+            f"{row['seconds']:.2f}",
+            f"{row['singles_seconds']:.2f}",
+            f"{row['ratio']:.1f}",
+            str(TARGET.get(row["tokens"], "")),
             f"{row['ratio_with_load']:.1f}",
-            console.size(int(row["proof_bytes"])),
-            console.size(int(row["singles_proof_bytes"])),
+            f"{row['proof_bytes'] / 2**10:,.0f}",
+            f"{row['singles_proof_bytes'] / 2**10:,.0f}",
         )
-    Console().print(table)
+    printed = Console()
+    printed.print(table)
+    printed.print(
+        f"T proofs: T times {single['seconds']:.2f} s, the median for one token after a prompt of one. "
+        f"Loading: {report['load_seconds']:.2f} s more for each proof. The key is for "
+        f"{report['max_tokens']} tokens.",
+        highlight=False,
+    )
 
 
 def main() -> None:
