@@ -11,10 +11,11 @@ from __future__ import annotations
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from tokenizers import Tokenizer
 from ..compiler.analysis.fidelity import pytorch_logits
 from ..compiler.calibrated import TEXTS
 from ..compiler.frontend.checkpoint import load_checkpoint
-from ..errors import UserError
+from ..errors import UserError, ZklemmaError
 from . import console
 from .random_checkpoint import random_checkpoint
 
@@ -99,6 +100,23 @@ def run(*arguments: str) -> dict[str, Any]:
         "system_seconds": after.ru_stime - before.ru_stime,
     }
     return json.loads(done.stdout) | {"process": process}
+
+
+def script(main: Callable[[], None]) -> None:
+    """Run a benchmark's program: expected errors and an interrupt end it as they end a command."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)  # So that temporary files go.
+    try:
+        main()
+    except (ZklemmaError, OSError) as error:
+        console.fail(error)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        console.fail("interrupted")
+        sys.exit(130)
 
 
 def pytorch_seconds(checkpoint: Path, tokens: list[int]) -> float:

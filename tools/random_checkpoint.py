@@ -6,7 +6,7 @@ the gains of norms spread around 1, so activations keep the size that they have 
 The tokenizer merges bytes as learnt from the shipped calibration text, and fills its vocabulary with
 tokens that no text contains.
 
-Errors: `UserError` for an unknown shape and for a folder that can not be written.
+Errors: `UserError` for an unknown shape or size and for a folder that can not be written.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import math
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -71,21 +72,47 @@ SHAPES: dict[str, dict[str, Any]] = {
         "sliding_window": 8,
         "max_position_embeddings": 64,
     },
+    # The middle of what `benchmarks/growth.py` varies.
+    "gemma3-small": {
+        "hidden_size": 64,
+        "intermediate_size": 192,
+        "num_hidden_layers": 6,
+        "vocab_size": 1280,
+        "head_dim": 16,
+        "query_pre_attn_scalar": 16,
+        "sliding_window": 32,
+        "max_position_embeddings": 1024,
+    },
 }
 
 
-def random_checkpoint(shape: str, cache: Path) -> Path:
-    """The folder of the shape's checkpoint in ``cache``, made if it is not there yet."""
+def sizes_of(shape: str, overrides: Mapping[str, int] | None = None) -> dict[str, int]:
+    """The sizes of a shape, some of them replaced."""
     if shape not in SHAPES:
         raise UserError(f"{shape}: unknown shape; there are {', '.join(SHAPES)}")
-    folder = cache / shape
+    for name, size in (overrides or {}).items():
+        if name not in SHAPES[shape]:
+            raise UserError(f"{name}: unknown size; there are {', '.join(SHAPES[shape])}")
+        least = LEARNT_TOKENS if name == "vocab_size" else 1
+        if size < least:
+            raise UserError(f"{name} is {size}: give at least {least}")
+    return SHAPES[shape] | dict(overrides or {})
+
+
+def random_checkpoint(shape: str, cache: Path, overrides: Mapping[str, int] | None = None) -> Path:
+    """The folder of the checkpoint of that shape and those sizes in ``cache``, made if it is not there
+    yet. It is named after the shape and the sizes that are not the shape's own."""
+    sizes = sizes_of(shape, overrides)
+    others = sorted(sizes.items() - SHAPES[shape].items())
+    name = "-".join([shape, *(f"{size}-{value}" for size, value in others)])
+    folder = cache / name
     if folder.is_dir():
         return folder
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix=f".{shape}.", suffix=".part", dir=cache))
+        part = Path(tempfile.mkdtemp(prefix=f".{name}.", suffix=".part", dir=cache))
         try:
-            _write(part, configuration(shape))
+            _write(part, configuration(sizes))
             os.replace(part, folder)
         finally:
             shutil.rmtree(part, ignore_errors=True)
@@ -94,9 +121,8 @@ def random_checkpoint(shape: str, cache: Path) -> Path:
     return folder
 
 
-def configuration(shape: str) -> Gemma3TextConfig:
+def configuration(sizes: Mapping[str, Any]) -> Gemma3TextConfig:
     """Every sixth layer is global; rotary embeddings as in Gemma 3."""
-    sizes = SHAPES[shape]
     kinds = [
         "sliding_attention" if (layer + 1) % 6 else "full_attention"
         for layer in range(sizes["num_hidden_layers"])

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from zklemma.compiler.frontend.checkpoint import EMBEDDING, load_checkpoint
+from zklemma.errors import UserError
 from zklemma.runtime.keys import load_artifact
 from zklemma.tools.bench import prompt_of
 from zklemma.tools.random_checkpoint import SHAPES, random_checkpoint
@@ -38,6 +39,31 @@ def test_checkpoint_is_kept_and_seeded(checkpoint, cache, tmp_path):
     for name in first.names:
         assert np.array_equal(first.tensor(name), again.tensor(name))
     assert not list(tmp_path.glob("*.part")) and not list(tmp_path.glob(".*"))
+
+
+def test_checkpoint_takes_other_sizes(checkpoint, cache):
+    assert (
+        random_checkpoint(SHAPE, cache, {"hidden_size": SHAPES[SHAPE]["hidden_size"]}) == checkpoint
+    )
+    other = random_checkpoint(SHAPE, cache, {"num_hidden_layers": 1, "hidden_size": 64})
+    assert other.name == f"{SHAPE}-hidden_size-64-num_hidden_layers-1"
+    loaded = load_checkpoint(other)
+    assert loaded.shapes[EMBEDDING] == (SHAPES[SHAPE]["vocab_size"], 64)
+    assert loaded.config.num_hidden_layers == len(loaded.config.layer_types or ()) == 1
+
+
+@pytest.mark.parametrize(
+    "sizes, said",
+    [
+        ({"depth": 3}, "depth: unknown size; there are hidden_size, "),
+        ({"num_hidden_layers": 0}, "num_hidden_layers is 0: give at least 1"),
+        ({"vocab_size": 100}, "vocab_size is 100: give at least 1024"),
+    ],
+)
+def test_checkpoint_refuses_sizes(sizes, said, tmp_path):
+    with pytest.raises(UserError, match=said):
+        random_checkpoint(SHAPE, tmp_path, sizes)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("tokens", [2, 3, 17, 300, 2500])

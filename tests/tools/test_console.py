@@ -23,6 +23,14 @@ def test_sizes_and_values():
     assert console.value({"a": 1234567, "b": [1, True]}) == "a 1,234,567, b 1, True"
 
 
+def test_peak_memory_is_not_the_parents():
+    held = bytearray(1 << 28)
+    held[::4096] = b"1" * len(held[::4096])
+    code = "from zklemma.tools.console import peak_rss_bytes; print(peak_rss_bytes())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert 1 << 20 < int(done.stdout) < len(held) < console.peak_rss_bytes()
+
+
 def test_bar_draws_on_a_terminal_only():
     code = """
 from zklemma.tools.console import Bar
