@@ -6,7 +6,7 @@ import os
 import platform
 import resource
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -61,6 +61,16 @@ def table(title: str, rows: Mapping[str, str]) -> None:
     print(printable(title))
     for name, text in rows.items():
         print(f"  {name:<{width}}  {printable(text)}")
+
+
+def grid(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a title and a table, columns as wide as they need to be."""
+    lines = [headings, *rows]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(headings))]
+    print(printable(title))
+    for line in lines:
+        cells = (f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True))
+        print(printable(f"  {'  '.join(cells)}".rstrip()))
 
 
 def value(found: Any) -> str:
