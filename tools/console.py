@@ -64,13 +64,16 @@ def table(title: str, rows: Mapping[str, str]) -> None:
 
 
 def grid(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a title and a table, columns as wide as they need to be."""
-    lines = [headings, *rows]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(headings))]
+    """Print a title and a table, columns as wide as they need to be; those of numbers to the right."""
+    lines = [[printable(cell) for cell in line] for line in (headings, *rows)]
+    columns = []
+    for heading, *cells in zip(*lines, strict=True):
+        width = max(map(len, (heading, *cells)))
+        right = all(cell[:1].isdigit() for cell in cells if cell)
+        columns.append([f"{cell:{'>' if right else '<'}{width}}" for cell in (heading, *cells)])
     print(printable(title))
-    for line in lines:
-        cells = (f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True))
-        print(printable(f"  {'  '.join(cells)}".rstrip()))
+    for line in zip(*columns, strict=True):
+        print(f"  {'  '.join(line)}".rstrip())
 
 
 def value(found: Any) -> str:

@@ -118,13 +118,13 @@ def _at_leaf(plan: Plan, leaf: Leaf, joined: float) -> tuple[float, float]:
 
 def _halves(plan: Plan, table: str) -> list[int]:
     """For each integer component of a source's rows how many halves of 16 bits it has."""
-    source = plan.sources[table]
+    source, least = plan.sources[table], 1 << 15
     if source.entries is None:
         ends = [(int(x.min()), int(x.max())) for x in plan.circuit.data[table].T]
     else:
         most = largest(plan, source.entries)
         ends = [(0, source.rows - 1)] + [(-most, most)] * (not source.carried)
-    return [1 if 0 <= a and b < 1 << 16 or -(1 << 15) <= a and b < 1 << 15 else 2 for a, b in ends]
+    return [1 if low >= -least and high < 1 << 16 - (low < 0) else 2 for low, high in ends]
 
 
 def _upper(filled: np.ndarray, size: int) -> int:

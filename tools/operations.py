@@ -16,8 +16,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from ..runtime.field import Ext
 from ..runtime.kernels.evaluations import LIMBS
-from ..runtime.protocol.channel import Channel, Reader
+from ..runtime.protocol import disclosure_verifier, einsum_verifier, logup_verifier
+from ..runtime.protocol.channel import Affine, Channel, Reader
 from ..runtime.protocol.codeword import KEPT_BYTES
 from ..runtime.protocol.einsum_verifier import draw_point
 from ..runtime.protocol.forms import forms_of
@@ -28,7 +30,6 @@ from ..runtime.protocol.pads_verifier import cells as pad_cells
 from ..runtime.protocol.plan import Plan
 from ..runtime.protocol.subject import Subject
 from ..runtime.protocol.transcript import Transcript
-from ..runtime.protocol.verification import verify_relations
 from ..runtime.protocol.weights import eq
 from ..schema.program import Program, Step
 from .ceilings import butterflies
@@ -138,7 +139,14 @@ def executed(plan: Plan, program: Program) -> Iterator[tuple[str, int]]:
 
 def claims_of(subject: Subject) -> list[Claim]:
     """What the relations come down to, for messages of zeros: which cells, not which values."""
-    return verify_relations(_Zeros(Transcript("operations"), Reader(b""), True), subject).claims
+    channel = _Zeros(Transcript("operations"), Reader(b""), True)
+    plan, expander = subject.plan, subject.expander
+    claims = logup_verifier.verify(channel, plan, expander)
+    claims += einsum_verifier.verify(channel, plan, expander)
+    for what in disclosure_verifier.revealed(plan.circuit):
+        _, reads = disclosure_verifier.draw(plan, what, channel.challenges)
+        claims.append(Claim(Affine(Ext.ZERO), reads))
+    return claims
 
 
 class _Zeros(Channel):

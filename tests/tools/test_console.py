@@ -23,6 +23,12 @@ def test_sizes_and_values():
     assert console.value({"a": 1234567, "b": [1, True]}) == "a 1,234,567, b 1, True"
 
 
+def test_grids_line_up(capsys):
+    console.grid("what", ["name", "n"], [["a", "5"], ["long\x1b", ""], ["b", "12.5"]])
+    printed = capsys.readouterr().out.splitlines()
+    assert printed == ["what", "  name      n", "  a         5", r"  long\x1b", "  b      12.5"]
+
+
 def test_bar_draws_on_a_terminal_only():
     code = """
 from zklemma.tools.console import Bar

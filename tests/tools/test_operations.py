@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -250,6 +251,15 @@ def merged(nodes):
 def round_products(low, high, both, one):
     pairs = zip(merged(low), merged(high), strict=True)
     return sum(both if r else one * x for x, r in pairs)
+
+
+def test_private_proofs(artifact, statement):
+    hidden = {"prompt_digest": bytes(32), "output_digest": bytes(32)}
+    subject = subject_of(artifact.key, replace(statement, tokens=(), **hidden))
+    works = operations(subject, artifact.private_program)
+    assert any(w.kind.startswith("rows of ") for w in works if w.stage == "lookup")
+    assert all(w.count > 0 for w in works)
+    assert {w.stage for w in works} == {"load", "execute", "commit", "lookup", "einsum", "open"}
 
 
 def test_every_leaf_is_counted_once(subject):
