@@ -30,7 +30,7 @@ from ..runtime.kernels.pool import chunks, cores
 from ..runtime.randomness import Randomness
 
 # Seconds for each ceiling, after a first call that compiles.
-SECONDS = 0.3
+SECONDS = 0.5
 COPIED = 1 << 25
 
 

@@ -26,7 +26,9 @@ def test_sizes_and_values():
 def test_grids_line_up(capsys):
     console.grid("what", ["name", "n"], [["a", "5"], ["long\x1b", ""], ["b", "12.5"]])
     printed = capsys.readouterr().out.splitlines()
-    assert printed == ["what", "  name      n", "  a         5", r"  long\x1b", "  b      12.5"]
+    assert printed == [
+        *("what", "  name         n", "  a            5", r"  long\x1b", "  b         12.5")
+    ]
 
 
 def test_bar_draws_on_a_terminal_only():
