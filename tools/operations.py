@@ -173,9 +173,14 @@ def _load(plan: Plan, tree_kept: bool, sums: _Sums) -> None:
     rows = plan.weight_slabs << p.row_bits
     if tree_kept:
         cells = _weight_cells(plan) + _mask_cells(plan, plan.weight_slabs)
-        sums.add("load", COLUMNS, "float MACs", CHECKED * LIMBS * cells)
+        _columns(sums, "load", cells, CHECKED)
     else:
         _codeword(sums, "load", WEIGHTS, rows, p.log_code)
+
+
+def _columns(sums: _Sums, stage: str, cells: int, positions: int) -> None:
+    """Columns of a codeword that is not kept, from that many cells."""
+    sums.add(stage, COLUMNS, "float MACs", positions * LIMBS * cells)
 
 
 def _weight_cells(plan: Plan) -> int:
@@ -239,7 +244,7 @@ def _open(plan: Plan, claims: list[Claim], kind: Callable[[str], str], sums: _Su
     cells = len(weights) * _weight_cells(plan) + _mask_cells(plan, sum(weights))
     if 8 * ((witness << p.row_bits) + 2) << p.log_code > KEPT_BYTES:
         cells += plan.committed_cells + _mask_cells(plan, witness) + (2 << p.log_columns)
-    sums.add("open", COLUMNS, "float MACs", LIMBS * p.queries * cells)
+    _columns(sums, "open", cells, p.queries)
     n = 1 << p.log_columns
     queries = p.queries
     for level in p.levels:
