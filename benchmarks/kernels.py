@@ -12,25 +12,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
-from zklemma.runtime import field
 from zklemma.runtime.kernels import blake2b, contract, ntt, powers, products, sumcheck
 from zklemma.runtime.kernels.pool import cores
-
-
-@dataclass(frozen=True)
-class Case:
-    name: str
-    shape: str
-    unit: str
-    work: float
-    run: Callable[[], object]
+from zklemma.tools.ceilings import Case, butterflies, fastest
+from zklemma.tools.ceilings import random_elements as random
 
 
 @dataclass(frozen=True)
@@ -42,20 +33,15 @@ class Result:
     first_call_seconds: float
 
 
-def random(*shape: int) -> np.ndarray:
-    return np.random.default_rng(0).integers(0, field.P, shape, np.uint64)
-
-
 def cases() -> Iterator[Case]:
     for rows, log_n in ((64, 9), (64, 12), (64, 15), (8, 18), (1, 21)):
         n = 1 << log_n
         messages, out = random(rows, int(0.27 * n)), np.empty((rows, n), np.uint64)
-        work = rows * n * log_n / 2
         yield Case(
             "encode",
             f"{rows} x 2^{log_n}",
             "butterflies",
-            work,
+            butterflies(rows, log_n),
             lambda m=messages, o=out: ntt.encode(m, o),
         )
 
@@ -141,14 +127,7 @@ def cases() -> Iterator[Case]:
 
 
 def measure(case: Case, seconds: float) -> Result:
-    start = time.perf_counter()
-    case.run()
-    first = time.perf_counter() - start
-    best, end = first, start + first + seconds
-    while time.perf_counter() < end:
-        start = time.perf_counter()
-        case.run()
-        best = min(best, time.perf_counter() - start)
+    first, best = fastest(case.run, seconds)
     return Result(case.name, case.shape, case.unit, case.work / best / 1e6, first)
 
 

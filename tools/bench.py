@@ -4,6 +4,9 @@ The checkpoint is a random one in the model's shape (`random_checkpoint`), kept 
 there on everything is what happens to a downloaded one. Times are seconds of the whole process on the
 wall and on the processors; a stage's own report has its parts. PyTorch's time is one fp32 forward pass
 over the same tokens.
+
+Last, with nothing else running, the ceilings of this machine are measured, and the proof's operations are
+set against them and the prover's seconds (`breakdown`).
 """
 
 from __future__ import annotations
@@ -26,6 +29,8 @@ from ..compiler.calibrated import TEXTS
 from ..compiler.frontend.checkpoint import load_checkpoint
 from ..errors import UserError, ZklemmaError
 from . import console
+from .breakdown import KINDS, STAGES, breakdown, kind_rows, stage_rows, works_of
+from .ceilings import ceilings
 from .random_checkpoint import random_checkpoint
 
 # One token each: no text of the tokenizer's has two of them in a row.
@@ -53,6 +58,7 @@ def bench(shape: str, tokens: int, generated: int, cache: Path, quiet: bool) -> 
         raise UserError(f"{shape}: the text ended after {proved['tokens']} of {tokens} tokens")
     verified = run("verify", str(model.with_suffix(".vk")), str(proof))
     forward = pytorch_seconds(checkpoint, verified["token_ids"])
+    rates = ceilings()
     return {
         "model": shape,
         "tokens": tokens,
@@ -64,6 +70,8 @@ def bench(shape: str, tokens: int, generated: int, cache: Path, quiet: bool) -> 
         "pytorch_forward_seconds": forward,
         "prove_seconds_per_token": proved["seconds"]["total"] / tokens,
         "prove_per_forward": proved["seconds"]["total"] / forward,
+        "ceilings": rates,
+        "breakdown": breakdown(works_of(model, proof), proved["seconds"], rates),
     }
 
 
@@ -146,6 +154,13 @@ def rows(report: Mapping[str, Any]) -> dict[str, str]:
         "prove / PyTorch": f"{report['prove_per_forward']:.0f} "
         f"(one fp32 forward pass {report['pytorch_forward_seconds']:.2f} s)",
     }
+
+
+def print_breakdown(report: Mapping[str, Any]) -> None:
+    """The tables that say where the prover's time goes."""
+    found = report["breakdown"]
+    console.grid("Stages of the prover", STAGES, stage_rows(found))
+    console.grid("Kinds of relation, by what they take at least", KINDS, kind_rows(found))
 
 
 def _seconds(process: Mapping[str, float], parts: Mapping[str, float]) -> str:

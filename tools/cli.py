@@ -607,7 +607,7 @@ def bench(
     quiet: Quiet = False,
 ) -> None:
     """Measure compile, prove and verify on random weights in a real model's shape."""
-    from .bench import bench, default_cache, rows
+    from .bench import bench, default_cache, print_breakdown, rows
 
     report = bench(model, tokens, generated, cache or default_cache(), quiet)
     if as_json:
@@ -615,6 +615,7 @@ def bench(
     host = report["machine"]
     title = f"{model}, {tokens} tokens, {generated} generated, {host['cpu']}, {host['cores']} cores"
     console.table(title, rows(report))
+    print_breakdown(report)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -7,7 +7,7 @@ import platform
 import re
 import resource
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -62,6 +62,19 @@ def table(title: str, rows: Mapping[str, str]) -> None:
     print(printable(title))
     for name, text in rows.items():
         print(f"  {name:<{width}}  {printable(text)}")
+
+
+def grid(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a title and a table, columns as wide as they need to be; those of numbers to the right."""
+    lines = [[printable(cell) for cell in line] for line in (headings, *rows)]
+    columns = []
+    for heading, *cells in zip(*lines, strict=True):
+        width = max(map(len, (heading, *cells)))
+        right = all(cell[:1].isdigit() for cell in cells if cell)
+        columns.append([f"{cell:{'>' if right else '<'}{width}}" for cell in (heading, *cells)])
+    print(printable(title))
+    for line in zip(*columns, strict=True):
+        print(f"  {'  '.join(line)}".rstrip())
 
 
 def value(found: Any) -> str:

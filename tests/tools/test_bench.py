@@ -7,7 +7,7 @@ import pytest
 from zklemma.compiler.frontend.checkpoint import EMBEDDING, load_checkpoint
 from zklemma.errors import UserError
 from zklemma.runtime.keys import load_artifact
-from zklemma.tools.bench import prompt_of
+from zklemma.tools.bench import print_breakdown, prompt_of
 from zklemma.tools.random_checkpoint import SHAPES, random_checkpoint
 
 SHAPE = "gemma3-mini"
@@ -74,7 +74,7 @@ def test_prompts_have_exact_lengths(checkpoint, tokens):
     assert len(tokenizer.encode(prompt_of(checkpoint, tokens)).ids) == tokens
 
 
-def test_bench_reports_every_command(run, checkpoint, cache):
+def test_bench_reports_every_command(run, checkpoint, cache, capsys):
     where = ("--cache", cache, "--tokens", 8, "--generated", 2)
     done = run("bench", SHAPE, *where, "--json", "--quiet")
     assert done.returncode == 0, done.stderr
@@ -85,6 +85,21 @@ def test_bench_reports_every_command(run, checkpoint, cache):
     assert proved["hiding"] is True and proved["generated"] == 2 and proved["security_bits"] >= 100
     assert verified["valid"] is True and verified["model_id"] == compiled["model_id"]
     assert report["prove_per_forward"] > 0
+    assert min(report["ceilings"].values()) > 0
+    found = report["breakdown"]
+    assert list(found) == ["load", "execute", "commit", "lookup", "einsum", "open"]
+    for name, stage in found.items():
+        assert stage["seconds"] == proved["seconds"][name]
+        for unit, work in stage["units"].items():
+            assert work["ceiling"] == report["ceilings"][unit]
+            assert work["operations"] == sum(
+                kind["operations"].get(unit, 0) for kind in stage["kinds"].values()
+            )
+            assert work["floor_seconds"] > 0 and work["fraction"] > 0
+    assert {"linear layers", "attention scores"} <= set(found["einsum"]["kinds"])
+    print_breakdown(report)
+    said = capsys.readouterr().out
+    assert "attention scores" in said and "u16" in said and "small MACs" in said
     key = load_artifact(cache / f"{SHAPE}.zkl").key
     assert key.model_id == compiled["model_id"]
 

@@ -31,6 +31,14 @@ def test_peak_memory_is_not_the_parents():
     assert 1 << 20 < int(done.stdout) < len(held) < console.peak_rss_bytes()
 
 
+def test_grids_line_up(capsys):
+    console.grid("what", ["name", "n"], [["a", "5"], ["long\x1b", ""], ["b", "12.5"]])
+    printed = capsys.readouterr().out.splitlines()
+    assert printed == [
+        *("what", "  name         n", "  a            5", r"  long\x1b", "  b         12.5")
+    ]
+
+
 def test_bar_draws_on_a_terminal_only():
     code = """
 from zklemma.tools.console import Bar

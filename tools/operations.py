@@ -1,0 +1,296 @@
+"""The operations of a proof, by stage and kind of relation, from what fixes them: circuit, parameters, shape.
+
+Nothing is proved for it: the algorithms' own formulas are evaluated on the `Plan`, and the claims that the opening
+starts from are made by the verifier's code on messages of zeros. Units are those of `ceilings`. A count is of what
+the algorithm asks for; what a kernel does beside it (conversions, reading, reductions, tables of eq) makes up
+its distance from the ceiling. Not counted: grinding beyond its expectation, Merkle paths, digests of tokens.
+
+A *kind* is the operation of the witness program that a relation or a column belongs to (linear layers, norms,
+...); the table, for a lookup.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from ..runtime.field import Ext
+from ..runtime.kernels.positions import LOG_SPLIT
+from ..runtime.protocol import disclosure_verifier, einsum_verifier, logup_verifier
+from ..runtime.protocol.channel import Affine, Channel, Reader
+from ..runtime.protocol.codeword import KEPT_BYTES
+from ..runtime.protocol.einsum_verifier import draw_point
+from ..runtime.protocol.forms import forms_of
+from ..runtime.protocol.logup_verifier import Claim
+from ..runtime.protocol.merkle import SALT_WORDS
+from ..runtime.protocol.opening_prover import SIDE
+from ..runtime.protocol.pads_verifier import cells as pad_cells
+from ..runtime.protocol.plan import Plan
+from ..runtime.protocol.subject import Subject
+from ..runtime.protocol.transcript import Transcript
+from ..runtime.protocol.weights import eq
+from ..schema.program import Program, Step
+from .ceilings import butterflies
+from .einsum_operations import claim_counts, instance_counts
+from .lookup_operations import lookup_counts
+
+KINDS = {
+    "prompt": "prompt",
+    "embed": "embedding",
+    "rms_norm": "norms",
+    "matmul": "linear layers",
+    "rope": "rotary embedding",
+    "scores": "attention scores",
+    "softmax": "softmax",
+    "attend": "attention values",
+    "table": "activation",
+    "mul": "gated products",
+    "select": "next token",
+    "argmax": "next token",
+}
+OTHER, WEIGHTS, COUNTS = "other", "weights", "multiplicities"
+MASKS, TREE, PADS, WORK = "masks and empty cells", "hash tree", "pads", "proof of work"
+ROUNDS, FOLDED, COLUMNS = "rounds", "folded vectors", "opened columns"
+
+# Bytes of a block of BLAKE2b, and words of it.
+BLOCK, BLOCK_WORDS = 128, 16
+# Products of limbs for each term of `powers.add_powers`, in both components.
+POWER_PRODUCTS = 18
+# Opened to see that a hash tree that was kept belongs to the weights.
+CHECKED = 4
+
+Steps = tuple[Step, ...]
+
+
+@dataclass(frozen=True)
+class Work:
+    """``count`` operations of ``unit`` in a stage, for relations of ``kind``."""
+
+    stage: str
+    kind: str
+    unit: str
+    count: int
+
+
+class _Sums:
+    """Counts by stage, kind and unit, in the order in which they come."""
+
+    def __init__(self):
+        self.counts: dict[tuple[str, str, str], int] = defaultdict(int)
+
+    def add(self, stage: str, kind: str, unit: str, count: int) -> None:
+        if count:
+            self.counts[stage, kind, unit] += count
+
+    def works(self) -> list[Work]:
+        return [Work(*names, count) for names, count in self.counts.items()]
+
+
+def operations(subject: Subject, program: Program, tree_kept: bool = True) -> list[Work]:
+    """All work of the proof of a subject. ``tree_kept``: the artifact has the weights' hash tree."""
+    plan, kind, sums = subject.plan, kinds(subject.plan, program), _Sums()
+    _load(plan, tree_kept, sums)
+    for name, macs in executed(plan, program):
+        sums.add("execute", name, "float MACs", macs)
+    _commit(plan, kind, subject.hiding, sums)
+    for table, cost in lookup_counts(plan).items():
+        sums.add("lookup", table, "small MACs", cost.macs)
+        sums.add("lookup", table, "multiplications", cost.products)
+        sums.add("lookup", table, "bytes moved", cost.moved)
+    _einsum(subject, kind, sums)
+    _open(plan, claims_of(subject), kind, sums)
+    return sums.works()
+
+
+def kinds(plan: Plan, program: Program) -> Callable[[str], str]:
+    """The kind of a relation or a column by its name, which begins with its step's output."""
+    steps = (*program.prologue, *program.body, *program.epilogue)
+    names = sorted(((s.output, KINDS.get(s.op, OTHER)) for s in steps), key=lambda x: -len(x[0]))
+    weights = {c.name for home in ("param", "renewed") for c in plan.circuit.home(home)}
+
+    def kind(name: str) -> str:
+        if name in weights:
+            return WEIGHTS
+        if name.startswith("multiplicity."):
+            return COUNTS
+        found = (k for output, k in names if name == output or name.startswith(f"{output}."))
+        return next(found, OTHER)
+
+    return kind
+
+
+def executed(plan: Plan, program: Program) -> Iterator[tuple[str, int]]:
+    """Kind and multiply-accumulates of each matrix product of the forward pass."""
+    column = plan.circuit.column
+    steps = [(step, 1) for step in (*program.prologue, *program.epilogue)]
+    steps += [(step, program.layers) for step in program.body]
+    axes = {step.output: step.axes for step, _ in steps}
+    axes["residual"] = program.prologue[-1].axes
+    for step, times in steps:
+        if step.op in ("matmul", "scores", "attend", "argmax"):
+            over = set(step.axes)
+            for name in step.inputs:
+                # What softmax gives beside its output has no axis of its own.
+                over |= {*(column[name].axes if name in column else axes.get(name, ()))}
+            yield KINDS[step.op], times * math.prod(plan.sizes(over - {"layer"}))
+
+
+def claims_of(subject: Subject) -> list[Claim]:
+    """What the relations come down to, for messages of zeros: which cells, not which values."""
+    channel = _Zeros(Transcript("operations"), Reader(b""), True)
+    plan, expander = subject.plan, subject.expander
+    claims = logup_verifier.verify(channel, plan, expander)
+    claims += einsum_verifier.verify(channel, plan, expander)
+    for what in disclosure_verifier.revealed(plan.circuit):
+        _, reads = disclosure_verifier.draw(plan, what, channel.challenges)
+        claims.append(Claim(Affine(Ext.ZERO), reads))
+    return claims
+
+
+class _Zeros(Channel):
+    """A prover who says nothing but zeros."""
+
+    def raw(self, label: str, count: int) -> bytes:
+        return bytes(count)
+
+
+def _codeword(sums: _Sums, stage: str, kind: str, rows: int, log_code: int) -> None:
+    """Encode and hash a matrix of that many rows."""
+    sums.add(stage, kind, "butterflies", butterflies(rows, log_code))
+    sums.add(stage, kind, "hash bytes", _leaf_bytes(rows) << log_code)
+    sums.add(stage, TREE, "hash bytes", BLOCK * ((1 << log_code) - 1))
+
+
+def _leaf_bytes(rows: int) -> int:
+    """Of the blocks that a column and its salt fill."""
+    return BLOCK * -(-(rows + SALT_WORDS) // BLOCK_WORDS)
+
+
+def _load(plan: Plan, tree_kept: bool, sums: _Sums) -> None:
+    p = plan.parameters
+    rows = plan.weight_slabs << p.row_bits
+    if tree_kept:
+        _columns(sums, "load", rows, p.log_code, CHECKED)
+    else:
+        _codeword(sums, "load", WEIGHTS, rows, p.log_code)
+
+
+def _columns(sums: _Sums, stage: str, rows: int, log_code: int, positions: int) -> None:
+    """Columns of a codeword that is not kept (`kernels.positions`): the first layers of its transforms, and
+    what is left of each position summed up, products in F, of which a field MAC has two."""
+    split = LOG_SPLIT if log_code >= LOG_SPLIT + 5 else 0
+    sums.add(stage, COLUMNS, "butterflies", rows * split << log_code >> 1)
+    sums.add(stage, COLUMNS, "field MACs", rows * positions << log_code - split >> 1)
+
+
+def _weight_cells(plan: Plan) -> int:
+    return sum(math.prod(plan.sizes(column.axes)) for column in plan.circuit.home("param"))
+
+
+def _mask_cells(plan: Plan, slabs: int) -> int:
+    return slabs * plan.parameters.mask_columns << plan.parameters.row_bits
+
+
+def _commit(plan: Plan, kind: Callable[[str], str], hiding: bool, sums: _Sums) -> None:
+    """A row costs the same whatever is in it; a column has the share that its cells are of all."""
+    p = plan.parameters
+    slabs, height = plan.witness_slabs, 1 << p.row_bits
+    rows, capacity = slabs * height + 2, (slabs * height + 2) << p.log_columns
+    totals = {
+        "butterflies": butterflies(rows, p.log_code),
+        "hash bytes": _leaf_bytes(rows) << p.log_code,
+        # Written, and read by the hash.
+        "bytes moved": 16 * rows << p.log_code,
+    }
+    cells: dict[str, int] = defaultdict(int)
+    for name, sizes in plan.witness_sizes:
+        cells[kind(name)] += math.prod(sizes)
+    cells[MASKS] = capacity - sum(cells.values())
+    for unit, total in totals.items():
+        done = before = 0
+        for name, count in cells.items():
+            done += count
+            share = total * done // capacity
+            sums.add("commit", name, unit, share - before)
+            before = share
+    sums.add("commit", TREE, "hash bytes", BLOCK * ((1 << p.log_code) - 1))
+    _codeword(sums, "commit", PADS, 4, p.pads_log_code)
+    if hiding:
+        drawn = _mask_cells(plan, slabs) + (2 << p.log_columns)
+        drawn += (SALT_WORDS << p.log_code) + (SALT_WORDS << p.pads_log_code)
+        drawn += 4 * pad_cells(plan)
+        sums.add("commit", MASKS, "random bytes", 8 * drawn)
+
+
+def _einsum(subject: Subject, kind: Callable[[str], str], sums: _Sums) -> None:
+    plan, circuit = subject.plan, subject.circuit
+    transcript = Transcript("operations")
+    point = {axis: eq(z) for axis, z in draw_point(plan, transcript.challenges).items()}
+    found = [(i.einsum.name, instance_counts(plan, i)) for i in plan.instances]
+    sides = [(e.name, e.lhs) for e in circuit.einsums]
+    sides += [(linear.name, linear.expr) for linear in circuit.linears]
+    found += [(name, claim_counts(subject.expander, expr, point)) for name, expr in sides]
+    for name, counts in found:
+        sums.add("einsum", kind(name), "small MACs", counts.macs)
+        sums.add("einsum", kind(name), "multiplications", counts.products)
+
+
+def _open(plan: Plan, claims: list[Claim], kind: Callable[[str], str], sums: _Sums) -> None:
+    _forms(plan, claims, kind, sums)
+    _fold(plan, sums)
+    p = plan.parameters
+    *weights, witness = plan.slabs
+    # Columns of the weights are made again, and of a witness that is not short.
+    rows = sum(weights) << p.row_bits
+    below = (witness << p.row_bits) + 2
+    rows += below if 8 * below << p.log_code > KEPT_BYTES else 0
+    _columns(sums, "open", rows, p.log_code, p.queries)
+    n = 1 << p.log_columns
+    queries = p.queries
+    for level in p.levels:
+        _codeword(sums, "open", FOLDED, 2 << level.fold, level.log_code)
+        sums.add("open", COLUMNS, "float MACs", POWER_PRODUCTS * queries * n)
+        # Each round two products a pair, and two tables folded.
+        sums.add("open", ROUNDS, "multiplications", 4 * (n - (n >> level.fold)))
+        n, queries = n >> level.fold, level.queries
+    sums.add("open", COLUMNS, "float MACs", POWER_PRODUCTS * queries * n)
+    sums.add("open", ROUNDS, "multiplications", 4 * (n - 1))
+    works = [p.grind, *(level.grind for level in p.levels), p.grind]
+    sums.add("open", WORK, "hash bytes", sum(BLOCK << bits for bits in works))
+
+
+def _forms(plan: Plan, claims: list[Claim], kind: Callable[[str], str], sums: _Sums) -> None:
+    """Each form's inner products with the rows, and its weights on the columns."""
+    p = plan.parameters
+    count, rows = 0, 1 << p.row_bits
+    for claim in claims:
+        for read in claim.reads:
+            for form in forms_of(plan, read):
+                within = max(0, len(form.pairs) - p.row_bits)
+                name = kind(read.column)
+                sums.add("open", name, "small MACs", rows << within)
+                products = (rows << min(within, SIDE)) + (1 << within)
+                products += 1 << min(len(form.pairs), p.row_bits)
+                sums.add("open", name, "multiplications", products)
+                count += 1
+    sums.add("open", ROUNDS, "multiplications", 4 * (rows - 1) * count)
+
+
+def _fold(plan: Plan, sums: _Sums) -> None:
+    """The rows folded to one by slab, and the slabs to one."""
+    p = plan.parameters
+    columns, slabs = 1 << p.log_columns, sum(plan.slabs)
+    weights = _weight_cells(plan) * (len(plan.slabs) - 1)
+    sums.add("open", FOLDED, "small MACs", weights + plan.committed_cells)
+    sums.add("open", FOLDED, "field MACs", _mask_cells(plan, slabs))
+    products = 0
+    while slabs > 1:
+        half = 1 << (slabs - 1).bit_length() - 1
+        pairs = slabs - half
+        # At 0 and 2, then both vectors are folded, or scaled where there is no partner.
+        products += (half + pairs + 2 * half) * columns
+        slabs = half
+    # The inner product with the uniform row, its sum with the folded vector, the opened value.
+    sums.add("open", ROUNDS, "multiplications", products + 3 * columns)
