@@ -1738,6 +1738,7 @@ TRAPS = {
     "relations": RELATION,
     "token relations": TOKEN_RELATIONS,
     "rotation": ROTATION,
+    "private tokens": PRIVATE_TOKENS,
 }
 
 
