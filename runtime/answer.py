@@ -144,7 +144,9 @@ def prove_tokens(
     nonce: bytes = b"",
 ) -> ProofResult:
     """Prove that the model continues ``prompt`` with ``generated``. What the proof opens is counted before
-    it is begun."""
+    it is begun, and not if there is too little memory for it."""
+    from .memory import require_memory
+    from .protocol.plan import Plan
     from .prover import Request
     from .prover import prove as run
 
@@ -160,6 +162,8 @@ def prove_tokens(
         bound(artifact, len(prompt), len(generated), privacy) if privacy.items else 0,
         nonce,
     )
+    circuit = artifact.key.private_circuit if privacy.items else artifact.key.circuit
+    require_memory(Plan(circuit, artifact.key.parameters, request.shape, privacy.items))
     artifact.budget.spend()
     program = artifact.private_program if privacy.items else artifact.program
     return run(

@@ -15,6 +15,7 @@ from .evaluate import Columns
 from .executor import Executor
 from .links import NEW, OLD, link_subject
 from .masks import WeightMasks
+from .memory import prove_bytes
 from .progress import Clock, Progress, Silent
 from .protocol import (
     disclosure_prover,
@@ -56,10 +57,21 @@ class Request:
     bound: int = 0
     nonce: bytes = b""
 
+    @property
+    def length(self) -> int:
+        """The prompt's length as the statement gives it."""
+        return self.bound if "prompt" in self.private else self.prompt
+
+    @property
+    def shape(self) -> Shape:
+        """Tokens in columns take one position more."""
+        return Shape(self.length + bool(self.private), len(self.tokens) - self.prompt)
+
 
 @dataclass(frozen=True)
 class ProofResult:
-    """A proof; ``seconds`` for each of load, execute, commit, lookup, einsum, open, and their total.
+    """A proof; ``seconds`` for each of load, execute, commit, lookup, einsum, open, and their total;
+    ``predicted_bytes`` of memory (`memory`).
 
     ``sealed`` can open what the statement keeps behind digests.
     """
@@ -69,6 +81,7 @@ class ProofResult:
     seconds: dict[str, float]
     committed_cells: int
     lookups: int
+    predicted_bytes: int
     sealed: Mapping[str, Sealed]
 
     @property
@@ -216,9 +229,7 @@ class Prover:
         generated = len(tokens) - prompt
         shown = tokens[:prompt] * ("prompt" not in request.private)
         shown += tokens[prompt:] * ("output" not in request.private)
-        length = request.bound if "prompt" in request.private else prompt
-        shape = Shape(length + bool(request.private), generated)
-        witness = self.executor.witness(tokens, prompt, generated, clock.at, shape)
+        witness = self.executor.witness(tokens, prompt, generated, clock.at, request.shape)
         randomness = Randomness(request.hiding)
         sealed = {}
         for what in request.private:
@@ -227,7 +238,7 @@ class Prover:
             sealed[what] = Sealed(cells, self.key.parameters, randomness)
         digests = {f"{what}_digest": found.digest for what, found in sealed.items()}
         statement = Statement(
-            length, generated, shown, request.hiding, nonce=request.nonce, **digests
+            request.length, generated, shown, request.hiding, nonce=request.nonce, **digests
         )
         return self.prove_witness(statement, witness, clock, sealed=sealed)
 
@@ -248,6 +259,7 @@ class Prover:
             seconds=clock.seconds | {"total": sum(clock.seconds.values())},
             committed_cells=subject.plan.committed_cells,
             lookups=subject.plan.lookup_cells,
+            predicted_bytes=max(prove_bytes(subject.plan).values()),
             sealed=sealed or {},
         )
 

@@ -146,7 +146,8 @@ def rows(report: Mapping[str, Any]) -> dict[str, str]:
         "verifying key": console.size(compiled["vk_bytes"]),
         "prove": _seconds(proved["process"], proved["seconds"]),
         "prove, a token": f"{report['prove_seconds_per_token']:.3f} s",
-        "prove memory": console.size(proved["peak_rss_bytes"]),
+        "prove memory": f"{console.size(proved['peak_rss_bytes'])} "
+        f"(predicted {console.size(proved['predicted_bytes'])})",
         "proof": console.size(proved["proof_bytes"]),
         "committed": f"{proved['committed_cells']:,} cells, {proved['lookups']:,} lookups",
         "verify": f"{verified['process']['seconds']:.2f} s ({verified['seconds']:.2f} s inside)",

@@ -301,6 +301,7 @@ def prove(
         "seconds": seconds | found.seconds,
         "proof_bytes": len(data),
         "peak_rss_bytes": console.peak_rss_bytes(),
+        "predicted_bytes": found.predicted_bytes,
         "tokens": len(tokens) + len(generated),
         "generated": len(generated),
         "text": answer.text(artifact, tokens, generated),

@@ -1,0 +1,108 @@
+"""What a proof takes in memory, from its plan, before it is begun.
+
+Counted is what grows: columns, commitments, tables. What is left is the libraries and the circuit itself.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from pathlib import Path
+
+import psutil
+
+from ..errors import UserError
+from ..schema.circuit import Circuit, Home, Shape
+from .protocol.codeword import BLOCK, KEPT_BYTES
+from .protocol.logup_prover import MEMORY
+from .protocol.merkle import SALT_WORDS
+from .protocol.plan import Plan
+
+WORD = 8
+DIGEST = 32
+# A node of a lookup tree is a fraction of elements of K.
+NODE = 4 * WORD
+# Python, the libraries and compiled kernels; and the circuit with its plan.
+PROCESS = 420 << 20
+# Tensors of the largest size that the executor holds at a time.
+ACTIVATIONS = 6
+GROUP = Path("/sys/fs/cgroup")
+
+
+def prove_bytes(plan: Plan) -> dict[str, int]:
+    """The bytes of memory that the process holds at most, by stage of a proof."""
+    p = plan.parameters
+    length, dimension, height = 1 << p.log_code, 1 << p.log_columns, 1 << p.row_bits
+    salts, tree = SALT_WORDS * WORD * length, 2 * DIGEST * length
+    masks = height * p.mask_columns * WORD
+    weights = _column_bytes(plan.circuit, "param", plan.shape)
+    weights += plan.weight_slabs * masks + salts + tree
+    witness = _column_bytes(plan.circuit, "witness", plan.shape)
+    held = PROCESS + weights + witness
+    # The integers of a slab once more, in at most two bytes where they are small.
+    laid_out = 2 * plan.committed_cells
+    own = laid_out + plan.witness_slabs * masks + salts + tree
+    rows = plan.witness_slabs * height + 2
+    if (kept := WORD * rows * length) > KEPT_BYTES:
+        encoding = BLOCK * WORD * (dimension + length) + 2 * DIGEST * length
+        columns = BLOCK * WORD * dimension
+    else:
+        encoding, columns = WORD * rows * dimension, 0
+        own += kept
+    leaves = len(plan.groups) << plan.lookup_depth
+    slabs = plan.weight_slabs + plan.witness_slabs
+    folded = 2 * 2 * WORD * dimension * (slabs + 1)
+    return {
+        "execute": held + _activations(plan),
+        "commit": held + own + encoding,
+        "lookup": held + own + min(MEMORY, 2 * NODE * leaves),
+        "open": held + own + folded + columns,
+    }
+
+
+def require_memory(plan: Plan) -> None:
+    """`UserError` if the proof would not fit into what is free, with what would."""
+    needed, free = max(prove_bytes(plan).values()), free_bytes()
+    if needed <= free:
+        return
+    shape = plan.shape
+
+    def fits(tokens: int) -> bool:
+        smaller = Shape(max(1, tokens - shape.generated), min(shape.generated, tokens - 1))
+        least = Plan(plan.circuit, plan.parameters, smaller, plan.private)
+        return max(prove_bytes(least).values()) <= free
+
+    tokens = (
+        bisect_left(range(2, shape.prompt + shape.generated), True, key=lambda n: not fits(n)) + 1
+    )
+    advice = f"at most {tokens} tokens fit" if tokens > 1 else "no proof of this model fits"
+    raise UserError(
+        f"the proof needs about {needed / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free: {advice}; "
+        "shorten the text, end other programs or take a larger machine"
+    )
+
+
+def free_bytes() -> int:
+    """What this process may take yet: of the machine's memory, of its control group's."""
+    free = psutil.virtual_memory().available
+    try:
+        limit = (GROUP / "memory.max").read_text().strip()
+        if limit != "max":
+            free = min(free, int(limit) - int((GROUP / "memory.current").read_text()))
+    except (OSError, ValueError):
+        pass
+    return free + psutil.Process().memory_info().rss
+
+
+def _column_bytes(circuit: Circuit, home: Home, shape: Shape) -> int:
+    return sum(
+        column.storage.itemsize * math.prod(circuit.sizes(column, shape))
+        for column in circuit.home(home)
+    )
+
+
+def _activations(plan: Plan) -> int:
+    """The largest tensor of a layer, a few times, as floats."""
+    columns = plan.circuit.home("witness")
+    sizes = (plan.sizes(axis for axis in column.axes if axis != "layer") for column in columns)
+    return ACTIVATIONS * WORD * max(map(math.prod, sizes), default=0)
