@@ -91,11 +91,14 @@ class FormTable:
             bit = starts >> (bits - 1 - k) & 1
             pairs[k, 0, 0] = 1 - bit
             pairs[k, 1, 0] = bit
+        alike: dict[tuple, list[int]] = {}
         for n, form in enumerate(forms):
             values[:, n] = form.coefficient.a, form.coefficient.b
-            for k, pair in enumerate(form.pairs, bits - len(form.pairs)):
-                for side, w in enumerate(pair):
-                    pairs[k, side, :, n] = (w.a, w.b) if isinstance(w, Ext) else (w % field.P, 0)
+            alike.setdefault(form.pairs, []).append(n)
+        for own, numbers in alike.items():
+            flat = [(x.a, x.b) for pair in own for x in map(as_ext, pair)]
+            weights = np.array(flat, np.uint64).reshape(-1, 2, 2, 1)
+            pairs[bits - len(own) :, :, :, numbers] = weights
         return FormTable(values, pairs)
 
     @staticmethod

@@ -19,11 +19,18 @@ def vector(weight: Weight, size: int) -> np.ndarray:
     """The weights of an axis as a (2, size) array."""
     if isinstance(weight, Tensor):
         table = np.array([[1], [0]], np.uint64)
-        for pair in weight.pairs:
-            ends = [field.kmul(table, np.asarray(as_ext(w))) for w in pair]
-            table = np.stack(ends, axis=2).reshape(2, -1)
+        for a, b in weight.pairs:
+            high = _times(table, b)
+            low = field.sub(table, high) if a + b == 1 else _times(table, a)
+            table = np.stack([low, high], axis=2).reshape(2, -1)
         return table[:, :size]
     return np.stack([np.asarray(as_ext(w)) for w in dense(weight, size)], axis=1)
+
+
+def _times(table: np.ndarray, w: Scalar) -> np.ndarray:
+    if w in (0, 1):
+        return table if w else np.zeros_like(table)
+    return field.kmul(table, np.asarray(as_ext(w)))
 
 
 def contract(array: np.ndarray, weights: Sequence[Weight]) -> Ext:
