@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from rich.console import Console
 from rich.table import Table
-from zklemma.runtime.kernels import blake2b, contract, ntt, powers, products, sumcheck
+from zklemma.runtime.kernels import blake2b, contract, ntt, positions, products, sumcheck
 from zklemma.runtime.kernels.pool import cores
 from zklemma.tools.ceilings import Case, butterflies, fastest
 from zklemma.tools.ceilings import random_elements as random
@@ -112,13 +112,21 @@ def cases() -> Iterator[Case]:
     yield Case(
         "fold_integers", "2^8 x 2^10", "cells", half, lambda: products.fold_integers(short, r)
     )
-    points, scales, sums = random(128), random(2, 128), random(2, 1 << 17)
+    places, scales, sums = range(0, 1 << 18, 1 << 11), random(2, 128), random(2, 1 << 17)
+    rows = random(16, 1 << 17)
     yield Case(
-        "add_powers",
-        "128 x 2^17",
-        "terms",
-        points.size << 17,
-        lambda: powers.add_powers(points, scales, sums),
+        "at_positions",
+        "16 x 2^17 at 128 of 2^18",
+        "cells",
+        rows.size,
+        lambda: positions.at_positions(rows, places, 18),
+    )
+    yield Case(
+        "add_positions",
+        "2 x 2^17 from 128 of 2^18",
+        "cells",
+        sums.size,
+        lambda: positions.add_positions(places, scales, 18, sums),
     )
     eq = random(2, half)
     yield Case(

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ..runtime.field import Ext
-from ..runtime.kernels.positions import LOG_SPLIT
+from ..runtime.kernels.positions import log_split
 from ..runtime.protocol import disclosure_verifier, einsum_verifier, logup_verifier
 from ..runtime.protocol.channel import Affine, Channel, Reader
 from ..runtime.protocol.codeword import KEPT_BYTES
@@ -56,8 +56,6 @@ ROUNDS, FOLDED, COLUMNS = "rounds", "folded vectors", "opened columns"
 
 # Bytes of a block of BLAKE2b, and words of it.
 BLOCK, BLOCK_WORDS = 128, 16
-# Products of limbs for each term of `powers.add_powers`, in both components.
-POWER_PRODUCTS = 18
 # Opened to see that a hash tree that was kept belongs to the weights.
 CHECKED = 4
 
@@ -180,7 +178,7 @@ def _load(plan: Plan, tree_kept: bool, sums: _Sums) -> None:
 def _columns(sums: _Sums, stage: str, rows: int, log_code: int, positions: int) -> None:
     """Columns of a codeword that is not kept (`kernels.positions`): the first layers of its transforms, and
     what is left of each position summed up, products in F, of which a field MAC has two."""
-    split = LOG_SPLIT if log_code >= LOG_SPLIT + 5 else 0
+    split = log_split(positions, log_code)
     sums.add(stage, COLUMNS, "butterflies", rows * split << log_code >> 1)
     sums.add(stage, COLUMNS, "field MACs", rows * positions << log_code - split >> 1)
 
@@ -248,14 +246,14 @@ def _open(plan: Plan, claims: list[Claim], kind: Callable[[str], str], sums: _Su
     rows += below if 8 * below << p.log_code > KEPT_BYTES else 0
     _columns(sums, "open", rows, p.log_code, p.queries)
     n = 1 << p.log_columns
-    queries = p.queries
+    # The forms of the queries are the transpose of two rows' columns.
+    _columns(sums, "open", 2, p.log_code, p.queries)
     for level in p.levels:
         _codeword(sums, "open", FOLDED, 2 << level.fold, level.log_code)
-        sums.add("open", COLUMNS, "float MACs", POWER_PRODUCTS * queries * n)
+        _columns(sums, "open", 2, level.log_code, level.queries)
         # Each round two products a pair, and two tables folded.
         sums.add("open", ROUNDS, "multiplications", 4 * (n - (n >> level.fold)))
-        n, queries = n >> level.fold, level.queries
-    sums.add("open", COLUMNS, "float MACs", POWER_PRODUCTS * queries * n)
+        n >>= level.fold
     sums.add("open", ROUNDS, "multiplications", 4 * (n - 1))
     works = [p.grind, *(level.grind for level in p.levels), p.grind]
     sums.add("open", WORK, "hash bytes", sum(BLOCK << bits for bits in works))

@@ -15,7 +15,7 @@ from ..field import Ext
 from ..kernels.blake2b import grind
 from ..kernels.contract import contract, fold_rows
 from ..kernels.extension import contract_extension, fold_into, inner, inner_beyond, scale
-from ..kernels.powers import add_powers
+from ..kernels.positions import add_positions
 from ..kernels.sumcheck import eq_table, fold, inner_round
 from ..kernels.tensor import add_scaled
 from .cells import Cells
@@ -23,7 +23,7 @@ from .codeword import Codeword, Committed
 from .forms import Form
 from .logup_verifier import Claim
 from .merkle import SALT_WORDS
-from .opening_verifier import combined_forms, domain_points
+from .opening_verifier import combined_forms
 from .plan import Plan
 from .prover_channel import ProverChannel, as_array, as_pair
 from .tables import table
@@ -224,5 +224,4 @@ def _add_queries(
     for _ in distinct:
         power = power * gamma
         scales.append(power)
-    points = np.array(domain_points(distinct, log_code), np.uint64)
-    add_powers(points, as_array(scales), g)
+    add_positions(distinct, as_array(scales), log_code, g)
