@@ -169,9 +169,13 @@ def test_structured_lies(tiny: Any, hiding: bool) -> None:
 
 @pytest.mark.parametrize("hiding", [False, True])
 @pytest.mark.parametrize("what", BOTH)
-def test_a_digest_of_other_tokens(tiny: Any, what: str, hiding: bool) -> None:
+@pytest.mark.parametrize("tokens", [((1, 4, 2), (4, 2)), (PROMPT[::-1], OUTPUT[::-1])])
+def test_a_digest_of_other_tokens(
+    tiny: Any, what: str, hiding: bool, tokens: tuple[tuple[int, ...], tuple[int, ...]]
+) -> None:
+    """Other ones, or the same in another order."""
     statement, witness, sealed = case(tiny, BOTH, hiding)
-    other = tiny_private_witness(tiny.params, statement.shape, (1, 4, 2), (4, 2))
+    other = tiny_private_witness(tiny.params, statement.shape, *tokens)
     _, wrong = tiny.seal(statement, other, BOTH)
     said = replace(statement, **{f"{what}_digest": wrong[what].digest})
     with pytest.raises(InvalidProof):
