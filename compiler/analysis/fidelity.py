@@ -76,7 +76,7 @@ def affordable(windows: Sequence[list[int]], weights: int) -> list[list[int]]:
     return chosen
 
 
-def pytorch_logits(checkpoint: Checkpoint) -> Logits:
+def pytorch_model(checkpoint: Checkpoint) -> Gemma3ForCausalLM:
     """The checkpoint in PyTorch, in fp32."""
     config = checkpoint.config
     config._attn_implementation = "eager"
@@ -88,6 +88,12 @@ def pytorch_logits(checkpoint: Checkpoint) -> Logits:
     if unexpected or set(missing) - tied:
         raise UserError(f"PyTorch does not take the weights: {sorted({*missing, *unexpected})}")
     model.tie_weights()
+    return model
+
+
+def pytorch_logits(checkpoint: Checkpoint) -> Logits:
+    """What PyTorch says after each token of a text."""
+    model = pytorch_model(checkpoint)
 
     @torch.no_grad()
     def logits(ids: list[int]) -> np.ndarray:
