@@ -238,8 +238,8 @@ ZERO_KNOWLEDGE = [
         (
             (
                 "runtime/randomness.py",
-                "missing = missing[out[missing] >= np.uint64(P)]",
-                "out[missing] %= np.uint64(P)\n        break",
+                "    while (missing := ",
+                "    out %= np.uint64(P)\n    while (missing := ",
             ),
         ),
         HIDING,

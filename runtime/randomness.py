@@ -28,7 +28,6 @@ class Randomness:
 
 
 def _draw(out: np.ndarray) -> None:
-    missing = np.arange(out.size)
-    while missing.size:
+    out[:] = np.frombuffer(os.urandom(out.nbytes), np.uint64)
+    while (missing := np.flatnonzero(out >= np.uint64(P))).size:
         out[missing] = np.frombuffer(os.urandom(8 * missing.size), np.uint64)
-        missing = missing[out[missing] >= np.uint64(P)]

@@ -24,8 +24,9 @@ from .pool import chunks
 
 Array = NDArray[np.uint64]
 
-# log2 of n1 at most: panels of n1 x WIDTH stay in cache.
+# log2 of n1 at most and at least: panels of n1 x WIDTH stay in cache, and are long enough to be quick.
 LOG_SPLIT = 7
+LEAST_SPLIT = 3
 # Panels that are worth a thread.
 GRAIN = 4
 TWO32 = np.uint64(1 << 32)
@@ -40,8 +41,8 @@ def _tables(log_n: int, log_1: int) -> tuple[Array, Array, NDArray[np.int64]]:
 
 
 def log_split(positions: int, log_code: int) -> int:
-    """log2 of n1: about as many as there are positions, and two layers at least, or none."""
-    log_1 = min(LOG_SPLIT, max(2, positions.bit_length()))
+    """log2 of n1: about as many as there are positions, and a few layers at least; none on short codes."""
+    log_1 = min(LOG_SPLIT, max(LEAST_SPLIT, positions.bit_length()))
     return log_1 if log_code >= log_1 + 5 else 0
 
 

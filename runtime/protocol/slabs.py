@@ -46,9 +46,12 @@ class Slabs:
                 break
             count = min(self._height - row, len(out) - done)
             part = out[done : done + count]
-            part[:, : self._data] = 0
+            end = 0
             for start, grid in self._grids(slab):
-                lift_columns(grid, row, part[:, start : start + len(grid)])
+                part[:, end:start] = 0
+                end = start + len(grid)
+                lift_columns(grid, row, part[:, start:end])
+            part[:, end : self._data] = 0
             part[:, self._data :] = self._masks[slab][row : row + count]
             done += count
 
