@@ -821,8 +821,13 @@ RELATION = [
         (
             (
                 f"{PROTOCOL}/weights.py",
-                "sums = {axis: prefix(weights[axis], self.size[axis]) for axis in expr.axes}",
-                "sums = {axis: prefix(weights[axis], 1 << self.bits[axis]) for axis in expr.axes}",
+                "constant * prefix(weights[axis], self.size[axis])",
+                "constant * prefix(weights[axis], 1 << self.bits[axis])",
+            ),
+            (
+                f"{PROTOCOL}/weights.py",
+                "coefficient * prefix(weights[axis], self.size[axis])",
+                "coefficient * prefix(weights[axis], 1 << self.bits[axis])",
             ),
         ),
         WHOLE,

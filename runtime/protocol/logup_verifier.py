@@ -16,6 +16,7 @@ The index of a node is (node bits, group bits), top bit first; the two children 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 from ...schema.circuit import Expr
 from ...schema.layout import Piece
@@ -24,7 +25,7 @@ from .channel import Affine, Channel
 from .plan import Leaf, Plan, multiplicity
 from .public import as_ext, evaluate, table_values
 from .sumcheck import eq_at, masked_round
-from .weights import Expander, Read, Scalar, Weight, bits_of, eq, one_hot, within
+from .weights import Expander, Read, Scalar, Tensor, Weight, bits_of, eq, one_hot, within
 
 
 @dataclass(frozen=True)
@@ -104,21 +105,22 @@ def leaf_claims(
     that does not exist is 0/1.
     """
     node, group_point = point[: plan.lookup_depth], point[plan.lookup_depth :]
+    on_node = eq(node).pairs
     p_public, q_public = Ext.ZERO, Ext.ONE
     p_reads: list[Read] = []
     q_reads: list[Read] = []
-    # Groups share the point in their leaves, and most hold the same tables.
+    # Groups share the point in their leaves, and most hold the same tables at the same places.
     known: dict[tuple[str, Piece], list[Ext]] = {}
+    place = cache(lambda index, bits: _select(index, node[:bits]))
     for number, group in enumerate(plan.groups):
         of_group = _select(number, group_point)
         for leaf in group.leaves:
             low = node[len(node) - leaf.piece.log_size :]
-            high = node[: len(node) - leaf.piece.log_size]
-            select = of_group * _select(leaf.start >> leaf.piece.log_size, high)
+            select = of_group * place(leaf.start >> leaf.piece.log_size, len(node) - len(low))
             source = plan.sources[leaf.table]
             tag = source.tag
             q_public = q_public + select * (challenges.alpha - challenges.tag * tag - 1)
-            weights = piece_weights(plan, expander, leaf, low)
+            weights = piece_weights(plan, expander, leaf, on_node[len(node) - len(low) :])
             if leaf.lookup < 0:
                 p_reads.append(Read(-select, multiplicity(number, leaf.table), weights))
             else:
@@ -153,8 +155,10 @@ def leaf_claims(
     ]
 
 
-def piece_weights(plan: Plan, expander: Expander, leaf: Leaf, low: list[Ext]) -> tuple[Weight, ...]:
-    """The axis weights that restrict a domain to the leaf's piece, at the point ``low`` inside it."""
+def piece_weights(
+    plan: Plan, expander: Expander, leaf: Leaf, low: tuple[tuple[Scalar, Scalar], ...]
+) -> tuple[Weight, ...]:
+    """The axis weights that restrict a domain to the leaf's piece, with the weights ``low`` inside it."""
     if leaf.lookup < 0:
         axis_bits = [bits_of(plan.sources[leaf.table].rows)]
     else:
@@ -162,7 +166,7 @@ def piece_weights(plan: Plan, expander: Expander, leaf: Leaf, low: list[Ext]) ->
         axis_bits = [expander.bits[axis] for axis in axes]
     weights, at = [], 0
     for offset, bits, total in zip(leaf.piece.offsets, leaf.piece.bits, axis_bits, strict=True):
-        weights.append(within(offset, low[at : at + bits], total))
+        weights.append(within(offset, Tensor(low[at : at + bits]), total))
         at += bits
     return tuple(weights)
 

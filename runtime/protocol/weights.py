@@ -50,10 +50,10 @@ def one_hot(index: int, bits: int) -> Tensor:
     return Tensor(tuple(((1, 0), (0, 1))[index >> k & 1] for k in reversed(range(bits))))
 
 
-def within(offset: int, low: Sequence[Ext], bits: int) -> Tensor:
-    """eq(low, .) on the aligned block at ``offset``, zero outside."""
-    high = one_hot(offset >> len(low), bits - len(low))
-    return Tensor(high.pairs + eq(low).pairs)
+def within(offset: int, low: Tensor, bits: int) -> Tensor:
+    """``low`` on the aligned block at ``offset`` of an axis, zero outside."""
+    high = one_hot(offset >> len(low.pairs), bits - len(low.pairs))
+    return Tensor(high.pairs + low.pairs)
 
 
 def dense(weight: Weight, size: int) -> list[Scalar]:
@@ -132,19 +132,18 @@ class Expander:
 
     def expand(self, expr: Expr, weights: Mapping[str, Weight]) -> tuple[Scalar, list[Read]]:
         """The constant part of the claim, and the reads of columns."""
-        sums = {axis: prefix(weights[axis], self.size[axis]) for axis in expr.axes}
         constant: Scalar = 0
         if expr.constant:
             constant = expr.constant
             for axis in expr.axes:
-                constant = constant * sums[axis]
+                constant = constant * prefix(weights[axis], self.size[axis])
         reads = []
         for term in expr.terms:
             coefficient: Scalar = term.coefficient
             used = {index.axis for index in term.indices}
             for axis in expr.axes:
                 if axis not in used:
-                    coefficient = coefficient * sums[axis]
+                    coefficient = coefficient * prefix(weights[axis], self.size[axis])
             if coefficient:
                 found = self._read(coefficient, term, weights)
                 self._made += sum(map(_entries, found))

@@ -223,7 +223,7 @@ def test_weights_of_an_axis(bits: int) -> None:
         inner = dense(eq(point[:low]), 1 << low)
         for offset in range(0, 1 << bits, 1 << low):
             expected = [0] * offset + inner + [0] * ((1 << bits) - offset - (1 << low))
-            assert dense(within(offset, point[:low], bits), 1 << bits) == expected
+            assert dense(within(offset, eq(point[:low]), bits), 1 << bits) == expected
     for size in range((1 << bits) + 1):
         assert dense(tensor, size) == full[:size]
         assert prefix(tensor, size) == sum(full[:size], Ext.ZERO)
