@@ -156,25 +156,6 @@ def kdot(a: ArrayLike, b: ArrayLike) -> tuple[int, int]:
     return _sum(product[0]), _sum(product[1])
 
 
-def kbatch_inverse(a: ArrayLike) -> Array:
-    """Inverses in K of a (2, ...) array, by the conjugate over the norm."""
-    a = np.asarray(a, np.uint64)
-    norm = sub(mul(a[0], a[0]), mul(mul(a[1], a[1]), _NON_RESIDUE))
-    return kmul_base(np.stack([a[0], neg(a[1])]), batch_inverse(norm))
-
-
-def kpowers(x: ArrayLike, n: int) -> Array:
-    """1, x, ..., x^(n-1) as (2, n), for one x of K of shape (2,)."""
-    out = np.zeros((2, max(n, 1)), np.uint64)
-    out[0, 0] = 1
-    done, step = 1, np.asarray(x, np.uint64)
-    while done < n:
-        take = min(done, n - done)
-        out[:, done : done + take] = kmul(out[:, :take], step)
-        done, step = done + take, kmul(step, step)
-    return out[:, :n]
-
-
 def eq_table(point: ArrayLike) -> Array:
     """eq(point, x) for all x in {0,1}^m as (2, 2^m); the first coordinate is the top bit of x."""
     point = np.asarray(point, np.uint64)

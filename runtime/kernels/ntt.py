@@ -29,19 +29,19 @@ SMALL_LOG = 9
 
 
 class _Plan:
-    """Sizes and tables of the six-step transform on the coset shift*<w>, for one n."""
+    """Sizes and tables of the six-step transform on the coset 7<w>, for one n."""
 
-    def __init__(self, log_n: int, shift: int) -> None:
+    def __init__(self, log_n: int) -> None:
         log_1 = log_n // 2
         log_2 = log_n - log_1
         self.n1, self.n2 = 1 << log_1, 1 << log_2
         self.twiddles1 = field.powers(field.root_of_unity(log_1), self.n1)
         self.twiddles2 = field.powers(field.root_of_unity(log_2), self.n2)
         self.reversal1, self.reversal2 = bit_reversal(log_1), bit_reversal(log_2)
-        self.scale = field.powers(pow(shift, self.n2, field.P), self.n1)
-        # Row r holds the output j1 = reversed(r): (shift w^j1)^k for k < WIDTH, and for k = WIDTH.
+        self.scale = field.powers(pow(field.GENERATOR, self.n2, field.P), self.n1)
+        # Row r holds the output j1 = reversed(r): (7 w^j1)^k for k < WIDTH, and for k = WIDTH.
         roots = field.powers(field.root_of_unity(log_n), self.n1)[self.reversal1]
-        base = field.mul(roots, np.uint64(shift))
+        base = field.mul(roots, np.uint64(field.GENERATOR))
         self.twist = np.stack([field.power(base, k) for k in range(WIDTH)], axis=1)
         self.stride = field.power(base, WIDTH)
 
@@ -54,14 +54,18 @@ def bit_reversal(log_n: int) -> NDArray[np.int64]:
 
 
 @lru_cache(maxsize=16)
-def _plan(log_n: int, shift: int) -> _Plan:
-    return _Plan(log_n, shift)
+def _plan(log_n: int) -> _Plan:
+    return _Plan(log_n)
 
 
 @lru_cache(maxsize=64)
-def _small_tables(log_n: int, shift: int) -> tuple[Array, Array, NDArray[np.int64]]:
+def _small_tables(log_n: int) -> tuple[Array, Array, NDArray[np.int64]]:
     n = 1 << log_n
-    return field.powers(shift, n), field.powers(field.root_of_unity(log_n), n), bit_reversal(log_n)
+    return (
+        field.powers(field.GENERATOR, n),
+        field.powers(field.root_of_unity(log_n), n),
+        bit_reversal(log_n),
+    )
 
 
 @njit(cache=True, nogil=True)
@@ -231,34 +235,20 @@ def _second(out, n1, n2, twiddles, reversal, odd, lo, hi):
 
 def encode(messages: Array, out: Array) -> None:
     """out[r, j] = sum_i messages[r, i] (7 w^j)^i: rows of D <= n coefficients, n a power of two."""
-    _transform(messages, out, field.GENERATOR)
-
-
-def intt(values: Array) -> Array:
-    """The coefficients [rows, n] of polynomials given at 7 w^j: the inverse of `encode`."""
-    n = values.shape[1]
-    out = np.empty(values.shape, np.uint64)
-    _transform(values, out, 1)
-    scale = field.mul(field.powers(pow(field.GENERATOR, -1, field.P), n), pow(n, -1, field.P))
-    # A forward transform evaluates at w^j where the inverse needs w^-j.
-    return field.mul(np.roll(out[:, ::-1], 1, axis=1), scale)
-
-
-def _transform(messages: Array, out: Array, shift: int) -> None:
     rows, n = out.shape
     log_n = n.bit_length() - 1
     if n != 1 << log_n or messages.shape[0] != rows or messages.shape[1] > n:
         raise ValueError(f"cannot encode {messages.shape} into {out.shape}")
     messages = operand(messages)
     if log_n <= SMALL_LOG:
-        scale, twiddles, reversal = _small_tables(log_n, shift)
+        scale, twiddles, reversal = _small_tables(log_n)
         chunks(
             lambda lo, hi: _small(messages, out, scale, twiddles, reversal, lo, hi),
             rows,
             max(1, (1 << 14) >> log_n),
         )
         return
-    p = _plan(log_n, shift)
+    p = _plan(log_n)
 
     def first(r: int, lo: int, hi: int) -> None:
         args = (p.n1, p.n2, p.twiddles1, p.scale, p.twist, p.stride, p.reversal1, lo, hi)

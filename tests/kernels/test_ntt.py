@@ -15,7 +15,7 @@ def random(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
 
 
 @pytest.mark.parametrize("log_n", range(14))
-def test_encode_evaluates_and_intt_inverts(log_n: int) -> None:
+def test_encode_evaluates(log_n: int) -> None:
     n = 1 << log_n
     w = field.root_of_unity(log_n)
     for size in {1, n // 4 + 1, n // 2, n - 1, n} - {0}:
@@ -23,15 +23,13 @@ def test_encode_evaluates_and_intt_inverts(log_n: int) -> None:
         messages[0] = P - 1
         out = np.full((3, n), 5, np.uint64)
         ntt.encode(messages, out)
-        for j in {0, 1 % n, n // 3, n - 1}:
+        for j in range(n) if n <= 64 else (0, 1, n // 3, n - 1):
             x = 7 * pow(w, j, P) % P
             for r in range(3):
                 value = 0
                 for c in reversed(messages[r].tolist()):
                     value = (value * x + c) % P
                 assert int(out[r, j]) == value
-        back = ntt.intt(out)
-        assert (back[:, :size] == messages).all() and not back[:, size:].any()
 
 
 def test_against_galois() -> None:
