@@ -10,6 +10,7 @@ hour on one core; an interrupt ends it with what there is.
 from __future__ import annotations
 
 import argparse
+import os
 import secrets
 import sys
 import tempfile
@@ -32,9 +33,13 @@ CHUNK = 500
 Work = tuple[str, int, int, int]
 
 
-@cache
 def _setup() -> tuple[dict[str, Any], Any]:
-    """The targets, and their folder, which goes with the process."""
+    """This process's targets, and their folder, which goes with it; a forked one has its own."""
+    return _setup_of(os.getpid())
+
+
+@cache
+def _setup_of(_process: int) -> tuple[dict[str, Any], Any]:
     memory = Path("/dev/shm")
     folder = tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None)
     return {target.name: target for target in all_targets.targets(Path(folder.name))}, folder
