@@ -13,7 +13,7 @@ import psutil
 
 from ..errors import UserError
 from ..schema.circuit import Circuit, Home, Shape
-from .protocol.codeword import BLOCK, KEPT_BYTES
+from .protocol.codeword import BLOCK, is_kept
 from .protocol.logup_prover import MEMORY
 from .protocol.merkle import SALT_WORDS
 from .protocol.plan import Plan
@@ -43,12 +43,12 @@ def prove_bytes(plan: Plan) -> dict[str, int]:
     laid_out = 2 * plan.committed_cells
     own = laid_out + plan.witness_slabs * masks + salts + tree
     rows = plan.witness_slabs * height + 2
-    if (kept := WORD * rows * length) > KEPT_BYTES:
+    if is_kept(rows, p.log_code):
+        encoding, columns = WORD * rows * dimension, 0
+        own += WORD * rows * length
+    else:
         encoding = BLOCK * WORD * (dimension + length) + 2 * DIGEST * length
         columns = BLOCK * WORD * dimension
-    else:
-        encoding, columns = WORD * rows * dimension, 0
-        own += kept
     leaves = len(plan.groups) << plan.lookup_depth
     slabs = plan.weight_slabs + plan.witness_slabs
     folded = 2 * 2 * WORD * dimension * (slabs + 1)
@@ -66,15 +66,17 @@ def require_memory(plan: Plan) -> None:
     if needed <= free:
         return
     shape = plan.shape
+    # Tokens in columns take one position more.
+    extra = int(bool(plan.private))
 
     def fits(tokens: int) -> bool:
-        smaller = Shape(max(1, tokens - shape.generated), min(shape.generated, tokens - 1))
+        prompt, generated = max(1, tokens - shape.generated), min(shape.generated, tokens - 1)
+        smaller = Shape(prompt + extra, generated)
         least = Plan(plan.circuit, plan.parameters, smaller, plan.private)
         return max(prove_bytes(least).values()) <= free
 
-    tokens = (
-        bisect_left(range(2, shape.prompt + shape.generated), True, key=lambda n: not fits(n)) + 1
-    )
+    sizes = range(2, shape.prompt - extra + shape.generated)
+    tokens = bisect_left(sizes, True, key=lambda n: not fits(n)) + 1
     advice = f"at most {tokens} tokens fit" if tokens > 1 else "no proof of this model fits"
     raise UserError(
         f"the proof needs about {needed / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free: {advice}; "

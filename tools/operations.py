@@ -20,7 +20,7 @@ from ..runtime.field import Ext
 from ..runtime.kernels.positions import log_split
 from ..runtime.protocol import disclosure_verifier, einsum_verifier, logup_verifier
 from ..runtime.protocol.channel import Affine, Channel, Reader
-from ..runtime.protocol.codeword import KEPT_BYTES
+from ..runtime.protocol.codeword import is_kept
 from ..runtime.protocol.einsum_verifier import draw_point
 from ..runtime.protocol.forms import forms_of
 from ..runtime.protocol.logup_verifier import Claim
@@ -243,7 +243,7 @@ def _open(plan: Plan, claims: list[Claim], kind: Callable[[str], str], sums: _Su
     # Columns of the weights are made again, and of a witness that is not short.
     rows = sum(weights) << p.row_bits
     below = (witness << p.row_bits) + 2
-    rows += below if 8 * below << p.log_code > KEPT_BYTES else 0
+    rows += 0 if is_kept(below, p.log_code) else below
     _columns(sums, "open", rows, p.log_code, p.queries)
     n = 1 << p.log_columns
     # The forms of the queries are the transpose of two rows' columns.

@@ -117,9 +117,14 @@ class LeanCodeword(Committed):
         return found
 
 
+def is_kept(rows: int, log_code: int) -> bool:
+    """Whether a codeword of that many rows stays in memory."""
+    return 8 * rows << log_code <= KEPT_BYTES
+
+
 def commit(messages: Messages, log_code: int, salts: np.ndarray) -> Committed:
     """The messages' codeword, in memory if it is not large."""
-    if 8 * messages.rows << log_code > KEPT_BYTES:
+    if not is_kept(messages.rows, log_code):
         return LeanCodeword(messages, log_code, salts)
     matrix = np.empty((messages.rows, messages.dimension), np.uint64)
     messages.fill(0, matrix)

@@ -51,6 +51,24 @@ def test_too_little_memory(artifact: Artifact, monkeypatch: pytest.MonkeyPatch, 
     assert artifact.budget.proofs_left() == left
 
 
+def test_private_tokens_are_told_apart_from_positions(
+    artifact: Artifact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proof that holds tokens in columns has one position more than tokens."""
+
+    def private(tokens: int) -> int:
+        key = artifact.key
+        plan = Plan(key.private_circuit, key.parameters, Shape(tokens, 1), ("output",))
+        return max(memory.prove_bytes(plan).values())
+
+    free = private(20)
+    monkeypatch.setattr(memory, "free_bytes", lambda: free)
+    with pytest.raises(UserError, match="GB are free: at most") as refused:
+        answer.prove_tokens(artifact, [3] * 60, [5], privacy=answer.Privacy(output=True))
+    named = int(re.findall(r"at most (\d+) tokens", str(refused.value))[0])
+    assert named >= 20 and private(named) <= free < private(named + 1)
+
+
 def test_no_memory_at_all(artifact: Artifact, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "free_bytes", lambda: 0)
     with pytest.raises(UserError, match="no proof of this model fits"):
