@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +23,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from zklemma.errors import UserError
 from zklemma.runtime.answer import Privacy, hides
@@ -82,16 +80,9 @@ def measure(checkpoint: Path, sizes: Sequence[int], runs: int, quiet: bool) -> d
     sizes = sorted(set(sizes))
     if sizes[0] < 2:
         raise UserError("--tokens: give at least 2; a proof of 1 is what others are compared with")
-    columns = (
-        TextColumn("{task.description:<12}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    hidden = quiet or not sys.stderr.isatty()
     with (
         tempfile.TemporaryDirectory(prefix="zklemma.batch.") as folder,
-        Progress(*columns, console=Console(stderr=True), transient=True, disable=hidden) as bar,
+        bench.steps(12, quiet) as bar,
     ):
         task = bar.add_task("compile", total=2 + (runs + 1) * (len(sizes) + 2))
 

@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +26,6 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from zklemma.errors import UserError
 from zklemma.runtime import files
@@ -186,16 +184,9 @@ def report_of(
     if not points:
         raise UserError("there is nothing to measure: give --tokens, --layers or --width")
     cache.mkdir(parents=True, exist_ok=True)
-    columns = (
-        TextColumn("{task.description:<24}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    hidden = quiet or not sys.stderr.isatty()
     with (
         tempfile.TemporaryDirectory(prefix=".growth.", dir=cache) as folder,
-        Progress(*columns, console=Console(stderr=True), transient=True, disable=hidden) as bar,
+        bench.steps(24, quiet) as bar,
     ):
         task = bar.add_task("", total=len(points) * runs)
 

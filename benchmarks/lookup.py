@@ -41,6 +41,7 @@ from zklemma.schema.circuit import (
     Table,
     Term,
 )
+from zklemma.tools import console
 
 TABLES = {
     "u16": np.arange(1 << 16)[:, None],
@@ -136,7 +137,7 @@ def measure(log_leaves: int) -> dict[str, Any]:
         "prove_user_nanoseconds_each": nanoseconds,
         "products_each": nanoseconds / product_nanoseconds(),
         "peak_table_bytes": peak,
-        "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "peak_rss_bytes": console.peak_rss_bytes(),
     }
 
 

@@ -10,6 +10,7 @@ Reduction uses 2^64 = 2^32 - 1 and 2^96 = -1 modulo P.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from operator import index
 from typing import Any, ClassVar
 
@@ -36,6 +37,12 @@ def root_of_unity(log_n: int) -> int:
     if not 0 <= log_n <= TWO_ADICITY:
         raise ValueError(f"no root of unity of order 2^{log_n} (at most 2^{TWO_ADICITY})")
     return pow(GENERATOR, (P - 1) >> log_n, P)
+
+
+def domain_points(positions: Sequence[int], log_code: int) -> list[int]:
+    """The points 7 * w^j, w of order 2^log_code, of the coset that codes are evaluated on."""
+    root = root_of_unity(log_code)
+    return [GENERATOR * pow(root, j, P) % P for j in positions]
 
 
 def powers(base: int, count: int) -> Array:

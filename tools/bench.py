@@ -23,6 +23,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from tokenizers import Tokenizer
 
 from ..compiler.analysis.fidelity import pytorch_model
@@ -111,6 +113,18 @@ def run(*arguments: str) -> dict[str, Any]:
         "system_seconds": after.ru_stime - before.ru_stime,
     }
     return json.loads(done.stdout) | {"process": process}
+
+
+def steps(width: int, quiet: bool) -> Progress:
+    """A benchmark's bar: what it is doing, in ``width`` characters, and how many steps are done."""
+    columns = (
+        TextColumn(f"{{task.description:<{width}}}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    hidden = quiet or not sys.stderr.isatty()
+    return Progress(*columns, console=Console(stderr=True), transient=True, disable=hidden)
 
 
 def script(main: Callable[[], None]) -> None:

@@ -56,9 +56,7 @@ class _Points:
         log_1 = log_split(len(positions), log_code)
         self.n2 = n >> log_1
         self.scale, self.twiddles, self.reversal = _tables(log_code, log_1)
-        root = field.root_of_unity(log_code)
-        points = [field.GENERATOR * pow(root, j, field.P) % field.P for j in positions]
-        self.points = np.array(points, np.uint64)
+        self.points = np.array(field.domain_points(positions, log_code), np.uint64)
         self.low = np.stack([field.power(self.points, k) for k in range(WIDTH)], axis=1)
         self.stride = field.power(self.points, WIDTH)
         self.residues = np.array(positions, np.int64) & ((1 << log_1) - 1)

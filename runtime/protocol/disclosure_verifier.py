@@ -19,10 +19,10 @@ import numpy as np
 from ...errors import InvalidProof
 from ...schema.circuit import REVEALS, Circuit
 from .. import field
-from ..field import Ext
+from ..field import Ext, domain_points
 from .channel import Affine, Channel
 from .logup_verifier import Claim
-from .opening_verifier import _open, _positions, domain_points
+from .opening_verifier import _open, _positions
 from .pads_verifier import evaluate
 from .parameters import TARGET_BITS, Parameters, queries
 from .plan import Plan

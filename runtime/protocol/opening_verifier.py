@@ -19,7 +19,7 @@ import numpy as np
 
 from ...errors import InvalidProof
 from .. import field
-from ..field import Ext
+from ..field import Ext, domain_points
 from .channel import Affine, Channel
 from .forms import Form, FormTable, forms_of
 from .limits import FORMS, require_few
@@ -30,12 +30,6 @@ from .sumcheck import clear_round, masked_round
 from .transcript import check_grind
 
 FOLD_DEGREE = 2
-
-
-def domain_points(positions: Sequence[int], log_code: int) -> list[int]:
-    """The points 7 * w^j of the coset that codes are evaluated on."""
-    root = field.root_of_unity(log_code)
-    return [field.GENERATOR * pow(root, j, field.P) % field.P for j in positions]
 
 
 def combined_forms(plan: Plan, claims: list[Claim], gamma: Ext) -> tuple[list[Ext], list[Form]]:

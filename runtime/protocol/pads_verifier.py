@@ -14,9 +14,9 @@ import numpy as np
 
 from ...errors import InvalidProof
 from .. import field
-from ..field import Ext
+from ..field import Ext, domain_points
 from .channel import Channel
-from .opening_verifier import _open, _positions, domain_points
+from .opening_verifier import _open, _positions
 from .plan import Plan
 
 ROWS = 4

@@ -33,12 +33,12 @@ from typing import Any
 
 import numpy as np
 from zklemma.runtime import field
-from zklemma.runtime.field import Ext
+from zklemma.runtime.field import Ext, domain_points
 from zklemma.runtime.protocol import opening_prover, opening_verifier, pads_verifier
 from zklemma.runtime.protocol.channel import Channel, Reader
 from zklemma.runtime.protocol.disclosure_verifier import Code, column_sizes
 from zklemma.runtime.protocol.merkle import DIGEST, LEAF, NODE, SALT_WORDS, siblings
-from zklemma.runtime.protocol.opening_verifier import Folded, domain_points
+from zklemma.runtime.protocol.opening_verifier import Folded
 from zklemma.runtime.protocol.plan import Plan
 from zklemma.runtime.protocol.prover_channel import ProverChannel, as_array
 from zklemma.runtime.protocol.statement import Statement, frame
