@@ -13,8 +13,8 @@ TARGET_BITS = 105.0
 GRIND_BITS = 16
 ROW_BITS = 5
 SEND_BITS = 9
-# Groups of at most 2^22 leaves keep the lookup identity at 2^-106.
-GROUP_BITS = 22
+# Groups of at most 2^24 leaves keep the lookup identity at 2^-104.
+GROUP_BITS = 24
 # Mask cells of long rows: enough for about a thousand proofs.
 LOG_MASKS = 17
 # How much longer than the shortest codewords may be to make a proof smaller.
