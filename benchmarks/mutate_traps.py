@@ -74,7 +74,7 @@ BUDGET = (
 PROVER = "runtime/prover.py"
 PADS = f"{PROTOCOL}/pads_prover.py"
 UNIFORM = "uniform = randomness.elements(2, 1 << p.log_columns)"
-WITNESS_MASKS = "masks = randomness.elements(plan.witness_slabs, 1 << p.row_bits, p.mask_columns)"
+WITNESS_MASKS = "masks = randomness.elements(plan.rows[-1], p.mask_columns)"
 PADS_DRAWN = "self.pads = randomness.elements(2, cells(plan))"
 OTHER_DRAWN = "self.other = randomness.elements(2, cells(plan))"
 PREPROCESS = "compiler/transforms/preprocess.py"
@@ -215,8 +215,8 @@ ZERO_KNOWLEDGE = [
             (
                 PROVER,
                 WITNESS_MASKS,
-                "masks = _KEPT.setdefault((subject.hiding, plan.witness_slabs, p.mask_columns), "
-                "randomness.elements(plan.witness_slabs, 1 << p.row_bits, p.mask_columns))",
+                "masks = _KEPT.setdefault((subject.hiding, plan.rows[-1], p.mask_columns), "
+                "randomness.elements(plan.rows[-1], p.mask_columns))",
             ),
             (PROVER, "class CommittedWeights:", "_KEPT = {}\n\n\nclass CommittedWeights:"),
         ),
@@ -326,7 +326,7 @@ ZERO_KNOWLEDGE = [
     ),
     Trap(
         "mask cells left out of the fold",
-        ((f"{PROTOCOL}/opening_prover.py", "if masks[slab].any():", "if False:"),),
+        ((f"{PROTOCOL}/opening_prover.py", "if masks.any():", "if False:"),),
         WHOLE,
     ),
     Trap(
@@ -373,8 +373,8 @@ ZERO_KNOWLEDGE = [
         (
             (
                 f"{PROTOCOL}/slabs.py",
-                "part[:, self._data :] = self._masks[slab][row : row + count]",
-                "part[:, self._data :: 2] = self._masks[slab][row : row + count, ::2]",
+                "part[:, self._data :] = masks[low:high]",
+                "part[:, self._data :: 2] = masks[low:high, ::2]",
             ),
         ),
         HIDING,

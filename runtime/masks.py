@@ -21,7 +21,7 @@ from .randomness import Randomness
 
 @dataclass(frozen=True)
 class WeightMasks:
-    """``cells`` (slabs, rows, mask columns) and ``salts`` (words, codeword length), of F.
+    """``cells`` (rows, mask columns) and ``salts`` (words, codeword length), of F.
 
     ``tree``, if known, is the hash tree of the weights under them, (4, n) words from leaves to root.
     """
@@ -32,8 +32,8 @@ class WeightMasks:
 
     @staticmethod
     def shapes(circuit: Circuit, p: Parameters) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        slabs = Plan(circuit, p, Shape(1, 1)).weight_slabs
-        return (slabs, 1 << p.row_bits, p.mask_columns), (SALT_WORDS, 1 << p.log_code)
+        rows = Plan(circuit, p, Shape(1, 1)).rows[0]
+        return (rows, p.mask_columns), (SALT_WORDS, 1 << p.log_code)
 
     @staticmethod
     def fresh(circuit: Circuit, parameters: Parameters) -> WeightMasks:

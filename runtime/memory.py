@@ -32,17 +32,17 @@ GROUP = Path("/sys/fs/cgroup")
 def prove_bytes(plan: Plan) -> dict[str, int]:
     """The bytes of memory that the process holds at most, by stage of a proof."""
     p = plan.parameters
-    length, dimension, height = 1 << p.log_code, 1 << p.log_columns, 1 << p.row_bits
+    length, dimension = 1 << p.log_code, 1 << p.log_columns
     salts, tree = SALT_WORDS * WORD * length, 2 * DIGEST * length
-    masks = height * p.mask_columns * WORD
+    mask_row = p.mask_columns * WORD
     weights = _column_bytes(plan.circuit, "param", plan.shape)
-    weights += plan.weight_slabs * masks + salts + tree
+    weights += plan.rows[0] * mask_row + salts + tree
     witness = _column_bytes(plan.circuit, "witness", plan.shape)
     held = PROCESS + weights + witness
     # The integers of a slab once more, in at most two bytes where they are small.
     laid_out = 2 * plan.committed_cells
-    own = laid_out + plan.witness_slabs * masks + salts + tree
-    rows = plan.witness_slabs * height + 2
+    own = laid_out + plan.rows[-1] * mask_row + salts + tree
+    rows = plan.rows[-1] + 2
     if is_kept(rows, p.log_code):
         encoding, columns = WORD * rows * dimension, 0
         own += WORD * rows * length
@@ -50,8 +50,7 @@ def prove_bytes(plan: Plan) -> dict[str, int]:
         encoding = BLOCK * WORD * (dimension + length) + 2 * DIGEST * length
         columns = BLOCK * WORD * dimension
     leaves = len(plan.groups) << plan.lookup_depth
-    slabs = plan.weight_slabs + plan.witness_slabs
-    folded = 2 * 2 * WORD * dimension * (slabs + 1)
+    folded = 2 * 2 * WORD * dimension * (len(plan.all_slabs) + 1)
     return {
         "execute": held + _activations(plan),
         "commit": held + own + encoding,

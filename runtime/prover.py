@@ -100,11 +100,10 @@ class CommittedWeights:
         masks: WeightMasks,
     ):
         sizes = [(c.name, params[c.name].shape) for c in circuit.home("param")]
-        placed, slabs = place(sizes, p.slab_cells, p.row_bits)
+        placed, slabs = place(sizes, p.data_columns, p.row_bits)
         self.params = params
-        self.cells = lay_out(placed, params, 0, slabs, 1 << p.row_bits)
-        messages = Slabs(p, self.cells, masks.cells)
-        self.code = LeanCodeword(messages, p.log_code, masks.salts, masks.tree)
+        self.slabs = Slabs(p, lay_out(placed, params, 0, slabs), masks.cells)
+        self.code = LeanCodeword(self.slabs, p.log_code, masks.salts, masks.tree)
         self.masks = replace(masks, tree=self.code.layers)
         self._tree_given = masks.tree is not None
 
@@ -150,12 +149,13 @@ def prove_subject(
     clock.start("commit")
     counts = count_uses(plan, columns, strict)
     committed = {c.name: witness[c.name] for c in subject.circuit.home("witness")} | counts
-    first = sum(plan.slabs[:-1])
-    cells = lay_out(plan.placed, committed, first, plan.witness_slabs, 1 << p.row_bits)
-    masks = randomness.elements(plan.witness_slabs, 1 << p.row_bits, p.mask_columns)
+    *others, own = plan.slabs
+    cells = lay_out(plan.placed, committed, sum(map(len, others)), own)
+    masks = randomness.elements(plan.rows[-1], p.mask_columns)
     uniform = randomness.elements(2, 1 << p.log_columns)
     salts = randomness.elements(SALT_WORDS, 1 << p.log_code)
-    code = commit(Slabs(p, cells, masks, uniform), p.log_code, salts)
+    slabs = Slabs(p, cells, masks, uniform)
+    code = commit(slabs, p.log_code, salts)
     pads = pads_prover.Pads(plan, randomness)
     channel = ProverChannel(subject.begin(), pads.pads)
     channel.raw("witness root", code.root)
@@ -173,12 +173,7 @@ def prove_subject(
     replay = Channel(subject.begin(), Reader(channel.out), hiding=True)
     claims = verify_relations(replay, subject).claims
     f, g = opening_prover.prove_masked(
-        channel,
-        plan,
-        claims,
-        [slab for part in (*(held.cells for held in weights), cells) for slab in part],
-        [slab for part in (*(held.masks.cells for held in weights), masks) for slab in part],
-        uniform,
+        channel, plan, claims, [*(held.slabs for held in weights), slabs], uniform
     )
     opening_verifier.verify_masked(replay, plan, claims)
     opening_prover.prove_clear(channel, plan, f, g, [*(held.code for held in weights), code])

@@ -168,7 +168,7 @@ def _leaf_bytes(rows: int) -> int:
 
 def _load(plan: Plan, tree_kept: bool, sums: _Sums) -> None:
     p = plan.parameters
-    rows = plan.weight_slabs << p.row_bits
+    rows = plan.rows[0]
     if tree_kept:
         _columns(sums, "load", rows, p.log_code, CHECKED)
     else:
@@ -187,15 +187,11 @@ def _weight_cells(plan: Plan) -> int:
     return sum(math.prod(plan.sizes(column.axes)) for column in plan.circuit.home("param"))
 
 
-def _mask_cells(plan: Plan, slabs: int) -> int:
-    return slabs * plan.parameters.mask_columns << plan.parameters.row_bits
-
-
 def _commit(plan: Plan, kind: Callable[[str], str], hiding: bool, sums: _Sums) -> None:
     """A row costs the same whatever is in it; a column has the share that its cells are of all."""
     p = plan.parameters
-    slabs, height = plan.witness_slabs, 1 << p.row_bits
-    rows, capacity = slabs * height + 2, (slabs * height + 2) << p.log_columns
+    rows = plan.rows[-1] + 2
+    capacity = rows << p.log_columns
     totals = {
         "butterflies": butterflies(rows, p.log_code),
         "hash bytes": _leaf_bytes(rows) << p.log_code,
@@ -216,7 +212,7 @@ def _commit(plan: Plan, kind: Callable[[str], str], hiding: bool, sums: _Sums) -
     sums.add("commit", TREE, "hash bytes", BLOCK * ((1 << p.log_code) - 1))
     _codeword(sums, "commit", PADS, 4, p.pads_log_code)
     if hiding:
-        drawn = _mask_cells(plan, slabs) + (2 << p.log_columns)
+        drawn = plan.rows[-1] * p.mask_columns + (2 << p.log_columns)
         drawn += (SALT_WORDS << p.log_code) + (SALT_WORDS << p.pads_log_code)
         drawn += 4 * pad_cells(plan)
         sums.add("commit", MASKS, "random bytes", 8 * drawn)
@@ -239,10 +235,8 @@ def _open(plan: Plan, claims: list[Claim], kind: Callable[[str], str], sums: _Su
     _forms(plan, claims, kind, sums)
     _fold(plan, sums)
     p = plan.parameters
-    *weights, witness = plan.slabs
     # Columns of the weights are made again, and of a witness that is not short.
-    rows = sum(weights) << p.row_bits
-    below = (witness << p.row_bits) + 2
+    rows, below = sum(plan.rows[:-1]), plan.rows[-1] + 2
     rows += 0 if is_kept(below, p.log_code) else below
     _columns(sums, "open", rows, p.log_code, p.queries)
     n = 1 << p.log_columns
@@ -268,8 +262,9 @@ def _forms(plan: Plan, claims: list[Claim], kind: Callable[[str], str], sums: _S
             for form in forms_of(plan, read):
                 within = max(0, len(form.pairs) - p.row_bits)
                 name = kind(read.column)
-                sums.add("open", name, "small MACs", rows << within)
-                products = (rows << min(within, SIDE)) + (1 << within)
+                height = 1 << plan.all_slabs[form.slab]
+                sums.add("open", name, "small MACs", height << within)
+                products = (height << min(within, SIDE)) + (1 << within)
                 products += 1 << min(len(form.pairs), p.row_bits)
                 sums.add("open", name, "multiplications", products)
                 count += 1
@@ -279,10 +274,10 @@ def _forms(plan: Plan, claims: list[Claim], kind: Callable[[str], str], sums: _S
 def _fold(plan: Plan, sums: _Sums) -> None:
     """The rows folded to one by slab, and the slabs to one."""
     p = plan.parameters
-    columns, slabs = 1 << p.log_columns, sum(plan.slabs)
+    columns, slabs = 1 << p.log_columns, len(plan.all_slabs)
     weights = _weight_cells(plan) * (len(plan.slabs) - 1)
     sums.add("open", FOLDED, "small MACs", weights + plan.committed_cells)
-    sums.add("open", FOLDED, "field MACs", _mask_cells(plan, slabs))
+    sums.add("open", FOLDED, "field MACs", sum(plan.rows) * p.mask_columns)
     products = 0
     while slabs > 1:
         half = 1 << (slabs - 1).bit_length() - 1

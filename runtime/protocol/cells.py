@@ -32,10 +32,11 @@ class Run:
 
 
 class Cells:
-    """``runs`` in order; ``cells[first:end]`` are cells of one run."""
+    """``runs`` in order, in a slab of ``rows`` rows; ``cells[first:end]`` are cells of one run."""
 
-    def __init__(self, runs: Sequence[Run]):
+    def __init__(self, runs: Sequence[Run], rows: int):
         self.runs = list(runs)
+        self.rows = rows
         self._starts = np.array([run.start for run in self.runs])
 
     def __getitem__(self, span: slice) -> np.ndarray:
@@ -44,22 +45,22 @@ class Cells:
         return run.cells[span.start - run.start : span.stop - run.start]
 
 
-def gathered(pieces: Iterable[tuple[int, np.ndarray]], unit: int) -> Cells:
-    """Pieces of columns, each with its start in the slab, which are ``unit`` cells or a multiple apart."""
+def gathered(pieces: Iterable[tuple[int, np.ndarray]], rows: int) -> Cells:
+    """Pieces of columns, each with its start in a slab of ``rows`` rows, a multiple of them."""
     runs: list[Run] = []
     copied: list[tuple[int, np.ndarray]] = []
     for start, piece in sorted(pieces, key=lambda item: item[0]):
         viewed = piece.size >= VIEWED and piece.dtype in SMALL and piece.flags.c_contiguous
         if copied and (viewed or _type(piece) != _type(copied[0][1])):
-            runs.append(_copy(copied, unit))
+            runs.append(_copy(copied, rows))
             copied = []
         if viewed:
             runs.append(Run(start, piece.reshape(-1)))
         else:
             copied.append((start, piece))
     if copied:
-        runs.append(_copy(copied, unit))
-    return Cells(runs)
+        runs.append(_copy(copied, rows))
+    return Cells(runs, rows)
 
 
 def _copy(pieces: Sequence[tuple[int, np.ndarray]], unit: int) -> Run:

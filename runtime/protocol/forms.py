@@ -1,8 +1,9 @@
 """Linear forms on committed vectors: sums of tensor products over index bits, each on one aligned block.
 
-A cell's index is (slab, column, row), top bit first. A `Form` covers 2^m cells from ``start`` in its slab
-with weight coefficient * prod_k pairs[k][bit k]; outside it is zero. All that the opening needs of the
-forms is their fold at challenges, bit by bit, which is vectorised over forms here (`FormTable`).
+A cell's index is (slab, column, row), top bit first; a slab with fewer rows than others has only those with a
+multiple of 2^shift as index. A `Form` covers 2^m cells from ``start`` in its slab with weight coefficient *
+prod_k pairs[k][bit k]; outside it is zero. All that the opening needs of the forms is their fold at challenges,
+bit by bit, which is vectorised over forms here (`FormTable`).
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ def forms_of(plan: Plan, read: Read) -> list[Form]:
     """A read of a column as forms on its blocks."""
     found = []
     for block in plan.placed[read.column]:
+        shift = plan.parameters.row_bits - plan.all_slabs[block.slab]
         options: list[list[tuple[Scalar, tuple[tuple[Scalar, Scalar], ...]]]] = []
         for weight, offset, bits in zip(
             read.weights, block.piece.offsets, block.piece.bits, strict=True
@@ -42,7 +44,8 @@ def forms_of(plan: Plan, read: Read) -> list[Form]:
             for scale, low in choice:
                 coefficient = coefficient * scale
                 pairs += low
-            start, at = block.start, 0
+            pairs += ((1, 0),) * shift
+            start, at = block.start << shift, 0
             while at < len(pairs) and pairs[at] in _BITS:
                 start += _BITS.index(pairs[at]) << (len(pairs) - 1 - at)
                 at += 1

@@ -26,6 +26,7 @@ from .merkle import SALT_WORDS
 from .opening_verifier import combined_forms
 from .plan import Plan
 from .prover_channel import ProverChannel, as_array, as_pair
+from .slabs import Slabs
 from .tables import table
 
 # log2 of the columns that an integer pass takes as one row, and cells of forms that one call takes together.
@@ -37,15 +38,16 @@ def prove_masked(
     channel: ProverChannel,
     plan: Plan,
     claims: list[Claim],
-    cells: Sequence[Cells],
-    masks: Sequence[np.ndarray],
+    committed: Sequence[Slabs],
     uniform: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Parts 1 and 2. ``cells`` are all committed integers, slab by slab, ``masks`` (rows, columns) of each
-    the mask cells, ``uniform`` (2, columns) the row R. Returns f' and its form, each (2, columns)."""
+    """Parts 1 and 2. ``committed`` are the slabs of each commitment, ``uniform`` (2, columns) the row R.
+    Returns f' and its form, each (2, columns)."""
     p = plan.parameters
     _, forms = combined_forms(plan, claims, channel.challenge())
     groups = _alike(forms)
+    slabs = [slab for commitment in committed for slab in commitment]
+    cells = [cells for cells, _ in slabs]
     rows, columns = 1 << p.row_bits, 1 << p.log_columns
     f = np.zeros((2, rows, len(forms)), np.uint64)
     g = np.zeros((2, rows, len(forms)), np.uint64)
@@ -57,15 +59,16 @@ def prove_masked(
         f, g, r = _round(channel, "row round", f, g, channel.masked)
         row.append(r)
     weights = eq_table(as_array(row))
-    folded = [np.zeros((2, columns), np.uint64) for _ in cells]
-    on_columns = [np.zeros((2, columns), np.uint64) for _ in cells]
-    for slab, found in enumerate(cells):
+    folded = [np.zeros((2, columns), np.uint64) for _ in slabs]
+    on_columns = [np.zeros((2, columns), np.uint64) for _ in slabs]
+    for (found, masks), target in zip(slabs, folded, strict=True):
+        own = np.ascontiguousarray(weights[:, :: rows // found.rows])
         for run in found.runs:
-            at = run.start >> p.row_bits
-            part = contract(run.cells.reshape(-1, rows, 1), weights)[:, :, 0]
-            folded[slab][:, at : at + part.shape[1]] = part
-        if masks[slab].any():
-            folded[slab][:, p.data_columns :] = fold_rows(masks[slab], weights)
+            at = run.start // found.rows
+            part = contract(run.cells.reshape(-1, found.rows, 1), own)[:, :, 0]
+            target[:, at : at + part.shape[1]] = part
+        if masks.any():
+            target[:, p.data_columns :] = fold_rows(masks, own)
     for group in groups:
         pairs = forms[group[0]].pairs
         high = table(pairs[: max(0, len(pairs) - p.row_bits)])
@@ -145,20 +148,20 @@ def _on_rows(
     # A few columns side by side make the rows of the integer pass long enough.
     side = min(within, SIDE)
     high, next_ = table(pairs[: within - side]), table(pairs[within - side : within])
-    covered = rows << within
-    spans: dict[np.dtype, list[tuple[int, np.ndarray]]] = {}
+    spans: dict[tuple[np.dtype, int], list[tuple[int, np.ndarray]]] = {}
     for n in group:
-        first = forms[n].start // rows * rows
-        span = cells[forms[n].slab][first : first + covered]
-        spans.setdefault(span.dtype, []).append((n, span))
-    step = max(1, TOGETHER // covered)
-    for found in spans.values():
+        slab = cells[forms[n].slab]
+        first = forms[n].start // rows * slab.rows
+        span = slab[first : first + (slab.rows << within)]
+        spans.setdefault((span.dtype, slab.rows), []).append((n, span))
+    for (_, height), found in spans.items():
+        step = max(1, TOGETHER // (height << within))
         for i in range(0, len(found), step):
             numbers, parts = map(list, zip(*found[i : i + step], strict=True))
             block = np.stack(parts) if len(parts) > 1 else parts[0]
-            sums = contract(block.reshape(len(parts), -1, rows << side), high)
-            sums = contract_extension(sums.reshape(2, len(parts), 1 << side, rows), next_)
-            f[:, :, numbers] = sums.swapaxes(1, 2)
+            sums = contract(block.reshape(len(parts), -1, height << side), high)
+            sums = contract_extension(sums.reshape(2, len(parts), 1 << side, height), next_)
+            f[:, :: rows // height, numbers] = sums.swapaxes(1, 2)
     weights = table(pairs[within:])
     scales = as_array([forms[n].coefficient for n in group])
     scaled = field.kmul(weights[:, :, None], scales[:, None])

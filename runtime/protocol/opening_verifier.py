@@ -159,14 +159,13 @@ def _columns(
 ) -> dict[int, Ext]:
     """f' at the opened positions: R + eta * fold of the columns of all commitments."""
     p = plan.parameters
-    rows = [slabs << p.row_bits for slabs in plan.slabs]
-    words = [*rows[:-1], rows[-1] + 2]  # R lies below the witness.
+    words = [*plan.rows[:-1], plan.rows[-1] + 2]  # R lies below the witness.
     opened = [
         _open(channel, root, positions, p.log_code, count)
         for root, count in zip(roots, words, strict=True)
     ]
     point = [(x.a, x.b) for x in folded.slab + folded.row]
-    eq = field.eq_table(np.array(point, np.uint64).T)[:, : sum(rows)]
+    eq = field.eq_table(np.array(point, np.uint64).T)[:, row_indices(plan)]
     scaled = field.kmul(eq, np.asarray(folded.eta)[:, None])
     out = {}
     for i in opened[0]:
@@ -174,6 +173,16 @@ def _columns(
         fold = _sum(field.kmul_base(scaled, cells[:-2]))
         out[i] = fold + Ext(*(int(x) for x in cells[-2:]))
     return out
+
+
+def row_indices(plan: Plan) -> np.ndarray:
+    """The index (slab, row) of every committed row, in order."""
+    full = plan.parameters.row_bits
+    rows = [
+        np.arange(slab << full, (slab + 1) << full, 1 << (full - bits))
+        for slab, bits in enumerate(plan.all_slabs)
+    ]
+    return np.concatenate(rows)
 
 
 def _fold_extension(weights: np.ndarray, words: np.ndarray) -> Ext:

@@ -17,11 +17,14 @@ SEND_BITS = 9
 GROUP_BITS = 24
 # Mask cells of long rows: enough for about a thousand proofs.
 LOG_MASKS = 17
-# How much longer than the shortest codewords may be to make a proof smaller.
+# What a codeword's length costs beside the rows of integers, in rows: the tree, salts, the uniform row, the
+# folded vector and its commitment.
+FIXED_ROWS = 16
+# How much more work than the least there may be to make a proof smaller.
 MOST_WORK = 1.15
-# Codewords are four times their messages; where that makes more positions of slabs than this (4 GiB), so that
+# Codewords are four times their messages; where that makes more than this many words (4 GiB), so that
 # encoding would be most of a proof, they are twice as long only, and a proof opens more columns.
-MOST_POSITIONS = 1 << 24
+MOST_POSITIONS = 1 << 29
 # More than any prover should have to do.
 MOST_GRIND = 32
 
@@ -56,8 +59,8 @@ class Level:
 class Parameters:
     """What prover and verifier must agree on beyond the circuit; all of it is part of the key.
 
-    Committed vectors are slabs of 2^``row_bits`` rows by 2^``log_columns`` columns, of which the last
-    quarter, at most 2^``LOG_MASKS``, are mask cells, the others data. ``log_code`` is the log2 of the
+    Committed vectors are slabs of at most 2^``row_bits`` rows by 2^``log_columns`` columns, of which the
+    last quarter, at most 2^``LOG_MASKS``, are mask cells, the others data. ``log_code`` is the log2 of the
     codeword length.
     ``levels`` are the steps of the recursion after the first; ``pads_log_code`` and ``pads_queries``
     belong to the commitment to the pads. ``hiding`` is 1 if the weights are committed with random mask
@@ -90,9 +93,10 @@ class Parameters:
         """Whether there are as many mask cells as a proof opens columns, of slabs and of pads."""
         return self.mask_columns >= self.queries and self.pads_masks >= self.pads_queries
 
-    @property
-    def slab_cells(self) -> int:
-        return self.data_columns << self.row_bits
+    def rows(self, cells: int) -> int:
+        """Rows of the slabs for that many cells, as `plan.place` makes them."""
+        full, rest = divmod(-(-cells // self.data_columns), 1 << self.row_bits)
+        return (full << self.row_bits) + (1 << (rest - 1).bit_length() if rest else 0)
 
     def to_list(self) -> list:
         return [*astuple(self)[:5], [list(astuple(x)) for x in self.levels], *astuple(self)[6:]]
@@ -136,15 +140,15 @@ class Parameters:
 
 def options(weights: int, witness: int, pads: int, hiding: bool) -> list[Parameters]:
     """Parameters for about that many committed weight and witness cells and pads, best first: the smallest
-    predicted proofs among those with about the shortest codewords in all, then the others. If weights
-    are hidden there are mask cells for a number of proofs."""
+    predicted proofs among those with about the least work, by the length of all codewords, then the others.
+    If weights are hidden there are mask cells for a number of proofs."""
     for log_blowup in (2, 1):
         found: list[tuple[int, int, Parameters]] = []
         # 2^10 columns have more mask cells than queries, 2^14 serve thirty proofs.
         for log_columns in range(14 if hiding else 10, 24):
             p = with_columns(log_columns, pads, hiding, log_blowup)
-            slabs = sum(max(1, -(-cells // p.slab_cells)) for cells in (weights, witness))
-            found.append((slabs << p.log_code, _proof_bytes(p, slabs), p))
+            rows = p.rows(weights) + p.rows(witness)
+            found.append((rows + FIXED_ROWS << p.log_code, _proof_bytes(p, rows), p))
         least = min(work for work, _, _ in found)
         if least <= MOST_POSITIONS:
             break
@@ -152,9 +156,9 @@ def options(weights: int, witness: int, pads: int, hiding: bool) -> list[Paramet
     return [p for _, _, p in sorted(found, key=lambda option: (option[0] > limit, option[1]))]
 
 
-def _proof_bytes(p: Parameters, slabs: int) -> int:
+def _proof_bytes(p: Parameters, rows: int) -> int:
     """The columns that are opened, with their paths, and the last vector."""
-    size = p.queries * ((slabs << ROW_BITS) * 8 + 64 * max(1, p.log_code - 6))
+    size = p.queries * (rows * 8 + 64 * max(1, p.log_code - 6))
     for level in p.levels:
         size += level.queries * ((16 << level.fold) + 32 * max(1, level.log_code - 6))
     last = p.levels[-1]

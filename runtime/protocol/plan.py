@@ -23,7 +23,7 @@ EINSUM_DEGREE = 4
 
 @dataclass(frozen=True)
 class Placed:
-    """A piece of a committed column at ``start`` in slab ``slab``, in cells (row index low)."""
+    """A piece of a committed column at ``start`` in slab ``slab``, in cells."""
 
     piece: Piece
     slab: int
@@ -92,24 +92,26 @@ def multiplicity(group: int, table: str) -> str:
 
 
 def place(
-    tensors: Iterable[tuple[str, tuple[int, ...]]], capacity: int, least: int
-) -> tuple[dict[str, list[Placed]], int]:
-    """First fit of pieces, largest first, into slabs of ``capacity`` cells; returns the slab count.
+    tensors: Iterable[tuple[str, tuple[int, ...]]], columns: int, row_bits: int
+) -> tuple[dict[str, list[Placed]], list[int]]:
+    """First fit of pieces, largest first, into slabs of 2^row_bits rows of ``columns`` cells, of which the
+    last has as few rows as its pieces need, a power of two; returns the log2 of each slab's rows, too.
 
     Sizes are powers of two in falling order, so every start is a multiple of the piece's size. A piece
     larger than a slab is halved along its first axes until it fits.
     """
+    capacity = columns << row_bits
     limit = capacity.bit_length() - 1
     found: list[tuple[str, Piece]] = []
     for name, sizes in tensors:
         found += [(name, part) for part in cut_up(sizes, limit)]
         require_few(len(found), BLOCKS)
-    found.sort(key=lambda item: -max(least, item[1].log_size))
+    found.sort(key=lambda item: -max(row_bits, item[1].log_size))
     filled: list[int] = []
     out: dict[str, list[Placed]] = {}
     first = 0
     for name, piece in found:
-        size = 1 << max(least, piece.log_size)
+        size = 1 << max(row_bits, piece.log_size)
         slab = next((s for s in range(first, len(filled)) if filled[s] + size <= capacity), None)
         if slab is None:
             slab = len(filled)
@@ -119,7 +121,8 @@ def place(
         filled[slab] += size
         while first < len(filled) and filled[first] == capacity:
             first += 1
-    return out, max(1, len(filled))
+    last = bits_of(-(-filled[-1] // columns)) if filled else 0
+    return out, [row_bits] * (len(filled) - 1) + [last]
 
 
 def cut_up(sizes: tuple[int, ...], limit: int) -> list[Piece]:
@@ -283,40 +286,41 @@ class Plan:
         return own + counts
 
     @cached_property
-    def _witness(self) -> tuple[dict[str, list[Placed]], int]:
+    def _witness(self) -> tuple[dict[str, list[Placed]], list[int]]:
         p = self.parameters
-        return place(self.witness_sizes, p.slab_cells, p.row_bits)
+        return place(self.witness_sizes, p.data_columns, p.row_bits)
 
-    def _weights(self, home: Home) -> tuple[dict[str, list[Placed]], int]:
+    def _weights(self, home: Home) -> tuple[dict[str, list[Placed]], list[int]]:
         p = self.parameters
         sizes = [(c.name, self.sizes(c.axes)) for c in self.circuit.home(home)]
-        return place(sizes, p.slab_cells, p.row_bits)
+        return place(sizes, p.data_columns, p.row_bits)
 
     @cached_property
-    def _commitments(self) -> list[tuple[dict[str, list[Placed]], int]]:
+    def _commitments(self) -> list[tuple[dict[str, list[Placed]], list[int]]]:
         """The placed columns and the slabs of each commitment, in the order that numbers slabs: the
         weights, the same under other masks where a key is linked to an older one, the witness."""
         renewed = [self._weights("renewed")] if self.circuit.home("renewed") else []
         return [self._weights("param"), *renewed, self._witness]
 
     @cached_property
-    def slabs(self) -> list[int]:
-        """How many slabs each commitment has; the witness's is the last."""
+    def slabs(self) -> list[list[int]]:
+        """The log2 of the rows of each commitment's slabs; the witness's are the last."""
         return [slabs for _, slabs in self._commitments]
 
-    @property
-    def witness_slabs(self) -> int:
-        return self.slabs[-1]
+    @cached_property
+    def all_slabs(self) -> list[int]:
+        """The same, of all commitments one after the other, as slabs are numbered."""
+        return [bits for slabs in self.slabs for bits in slabs]
 
-    @property
-    def weight_slabs(self) -> int:
-        """Slabs of one commitment to the weights."""
-        return self.slabs[0]
+    @cached_property
+    def rows(self) -> list[int]:
+        """The rows of integers of each commitment; the witness's are the last."""
+        return [sum(1 << bits for bits in slabs) for slabs in self.slabs]
 
     @cached_property
     def slab_bits(self) -> int:
         """Variables that choose among all slabs."""
-        return bits_of(sum(self.slabs))
+        return bits_of(len(self.all_slabs))
 
     @cached_property
     def placed(self) -> dict[str, list[Placed]]:
@@ -326,7 +330,7 @@ class Plan:
         for columns, slabs in self._commitments:
             for name, blocks in columns.items():
                 found[name] = [Placed(b.piece, first + b.slab, b.start) for b in blocks]
-            first += slabs
+            first += len(slabs)
         return found
 
     @cached_property

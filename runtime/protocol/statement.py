@@ -12,7 +12,7 @@ from ...schema.circuit import Shape
 from .channel import Reader
 from .merkle import DIGEST
 
-VERSION = 2
+VERSION = 3
 MOST_NONCE = 64
 
 

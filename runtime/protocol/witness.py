@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache, partial
 
 import numpy as np
@@ -124,12 +124,11 @@ def lay_out(
     placed: Mapping[str, list[Placed]],
     columns: Mapping[str, np.ndarray],
     first_slab: int,
-    slabs: int,
-    unit: int,
+    slabs: Sequence[int],
 ) -> list[Cells]:
-    """Columns in their places, the cells of each slab; blocks start at multiples of ``unit`` cells."""
-    pieces: list[list[tuple[int, np.ndarray]]] = [[] for _ in range(slabs)]
+    """Columns in their places, the cells of each slab; ``slabs`` are the log2 of their rows."""
+    pieces: list[list[tuple[int, np.ndarray]]] = [[] for _ in slabs]
     for name, array in columns.items():
         for block in placed[name]:
             pieces[block.slab - first_slab].append((block.start, array[block.piece.slices]))
-    return [gathered(found, unit) for found in pieces]
+    return [gathered(found, 1 << bits) for found, bits in zip(pieces, slabs, strict=True)]

@@ -225,8 +225,7 @@ class Simulator:
         self.key = key
         self._oracle = oracle
         p = key.parameters
-        slabs = Plan(key.circuit, p, Statement(1, 1, (0, 0), True).shape).weight_slabs
-        self._rows = slabs << p.row_bits
+        self._rows = Plan(key.circuit, p, Statement(1, 1, (0, 0), True).shape).rows[0]
         self.weights = self.tree(key.weight_root)
 
     def tree(self, root: bytes) -> Tree:
@@ -258,13 +257,13 @@ class Simulator:
         at = int(np.argmax(form.any(axis=0)))
         short = folded.y - Ext(*field.kdot(f, form))
         f[:, at] = np.asarray(Ext.of(f[:, at]) + short / Ext.of(form[:, at]))
-        rows = 1 << p.row_bits
+        rows = opening_verifier.row_indices(plan)
 
         def columns(new: list[int]) -> np.ndarray:
             """The witness uniform, and R = f' - eta * fold."""
-            witness = UNIFORM.elements(plan.witness_slabs * rows, len(new))
+            witness = UNIFORM.elements(plan.rows[-1], len(new))
             cells = np.concatenate([*(tree.words(new) for tree in weights), witness])
-            eq = field.eq_table(as_array(folded.slab + folded.row))[:, : len(cells)]
+            eq = field.eq_table(as_array(folded.slab + folded.row))[:, rows]
             folds = [field.kdot(eq, np.stack([c, np.zeros_like(c)])) for c in cells.T]
             fold = field.kmul(np.array(folds, np.uint64).T, np.asarray(folded.eta)[:, None])
             values = pads_verifier.evaluate(f, domain_points(new, p.log_code))

@@ -247,7 +247,7 @@ def test_the_row_beside_the_witness_is_full(hidden: Any) -> None:
     for drawn in (uniform, masks, other):
         assert drawn.all() and len(np.unique(drawn)) == drawn.size
     plan = Plan(hidden.circuit, code, STATEMENT.shape)
-    assert witness.shape[1:] == ((plan.witness_slabs << code.row_bits) + 2, 1 << code.log_columns)
+    assert witness.shape[1:] == (plan.rows[-1] + 2, 1 << code.log_columns)
     assert pads.shape[1:] == (4, cells(plan))
 
 

@@ -20,9 +20,10 @@ from zklemma.runtime.progress import Clock, Silent
 from zklemma.runtime.protocol import codeword as codeword_module
 from zklemma.runtime.protocol.codeword import Codeword
 from zklemma.runtime.protocol.merkle import SALT_WORDS
-from zklemma.runtime.protocol.slabs import Slabs
+from zklemma.runtime.protocol.plan import Plan
 from zklemma.runtime.protocol.transcript import Transcript
 from zklemma.runtime.prover import CommittedWeights, Prover, Request
+from zklemma.schema.circuit import Shape
 
 
 @pytest.fixture(scope="module")
@@ -60,9 +61,8 @@ def commit_zeros(artifact: Artifact, masks: WeightMasks) -> CommittedWeights:
 def codeword(artifact: Artifact, masks: WeightMasks) -> np.ndarray:
     """Of all-zero weights under these masks, salts below; the commitment has the same."""
     p, committed = artifact.key.parameters, commit_zeros(artifact, masks)
-    slabs = Slabs(p, committed.cells, masks.cells)
-    messages = np.empty((slabs.rows, 1 << p.log_columns), np.uint64)
-    slabs.fill(0, messages)
+    messages = np.empty((committed.slabs.rows, 1 << p.log_columns), np.uint64)
+    committed.slabs.fill(0, messages)
     found = Codeword(messages, p.log_code, masks.salts)
     assert found.root == committed.root
     return found.matrix
@@ -87,8 +87,8 @@ def test_the_same_model_compiled_twice(compiled: Artifact, again: Artifact) -> N
 def test_masks_are_uniform(compiled: Artifact) -> None:
     """Elements of F, none zero, none twice, every bit fair."""
     p, masks = compiled.key.parameters, compiled.masks
-    slabs = masks.cells.shape[0]
-    assert masks.cells.shape == (slabs, 1 << p.row_bits, p.mask_columns) and slabs >= 1
+    rows = Plan(compiled.key.circuit, p, Shape(1, 1)).rows[0]
+    assert masks.cells.shape == (rows, p.mask_columns) and rows >= 1
     assert masks.salts.shape == (SALT_WORDS, 1 << p.log_code)
     words = np.concatenate([masks.cells.ravel(), masks.salts.ravel()])
     assert words.all() and (words < np.uint64(P)).all() and np.unique(words).size == words.size
@@ -124,21 +124,20 @@ def test_masks_reach_every_row(compiled: Artifact) -> None:
     masks = fresh(compiled)
     matrix = codeword(compiled, masks)
     rows = matrix[:-SALT_WORDS]
-    assert rows.shape[0] == masks.cells.shape[0] * masks.cells.shape[1]
+    assert rows.shape[0] == masks.cells.shape[0]
     assert rows.all() and np.unique(rows).size == rows.size
     assert np.array_equal(matrix[-SALT_WORDS:], masks.salts)
     # And each row has its own: new masks of one row change that row, everywhere, and no other.
     for row in (0, rows.shape[0] - 1):
         cells = masks.cells.copy()
-        at = divmod(row, masks.cells.shape[1])
-        cells[at] = fresh(compiled).cells[at]
+        cells[row] = fresh(compiled).cells[row]
         changed = codeword(compiled, replace(masks, cells=cells)) != matrix
         assert changed[row].all() and not np.delete(changed, row, axis=0).any()
 
 
 def test_more_masks_than_a_proof_opens(compiled: Artifact) -> None:
     p = compiled.key.parameters
-    assert p.mask_columns == compiled.masks.cells.shape[2] >= 30 * p.queries
+    assert p.mask_columns == compiled.masks.cells.shape[1] >= 30 * p.queries
 
 
 def test_public_weights(tools: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

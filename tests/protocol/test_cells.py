@@ -34,19 +34,27 @@ def test_large_pieces_are_not_copied() -> None:
 
 
 def test_slabs_of_runs() -> None:
-    """Rows with nothing in parts of a slab."""
+    """Rows with nothing in parts of a slab, and slabs with few rows."""
     p = parameters(8, [2])
-    height, rng = 1 << p.row_bits, np.random.default_rng(1)
+    rows, rng = [32, 4, 1], np.random.default_rng(1)
     small = rng.integers(-9, 9, (2, cells.LEAST // 2), np.int16)
     wide = rng.integers(-(1 << 40), 1 << 40, 5)
-    slabs = [cells.gathered([(0, small), (small.size + 64, wide)], height), cells.Cells([])]
-    masks = rng.integers(0, field.P, (2, height, p.mask_columns), np.uint64)
-    dense = np.zeros((2, p.slab_cells), np.int64)
-    dense[0, : small.size], dense[0, small.size + 64 :][:5] = small.reshape(-1), wide
-    grid = field.to_field(dense.reshape(2, -1, height).swapaxes(1, 2))
-    expected = np.concatenate([grid, masks], axis=2).reshape(2 * height, -1)
-    out = np.ones((2 * height, 1 << p.log_columns), np.uint64)
-    found = Slabs(p, slabs, masks)
-    found.fill(0, out[:7])
-    found.fill(7, out[7:])
-    assert (out == expected).all()
+    pieces = [[(0, small), (small.size + 64, wide)], [(32, small[0, :256])], []]
+    expected = []
+    for height, found in zip(rows, pieces, strict=True):
+        dense = np.zeros(p.data_columns * height, np.int64)
+        for start, piece in found:
+            dense[start : start + piece.size] = piece.reshape(-1)
+        expected.append(field.to_field(dense.reshape(-1, height).T))
+    masks = rng.integers(0, field.P, (sum(rows), p.mask_columns), np.uint64)
+    below = rng.integers(0, field.P, (2, 1 << p.log_columns), np.uint64)
+    data = np.concatenate([np.concatenate(expected), masks], axis=1)
+    slabs = [cells.gathered(*both) for both in zip(pieces, rows, strict=True)]
+    found = Slabs(p, slabs, masks, below)
+    out = np.ones((found.rows, 1 << p.log_columns), np.uint64)
+    for first, end in ((0, 7), (7, 34), (34, 38), (38, 39)):
+        found.fill(first, out[first:end])
+    assert (out == np.concatenate([data, below])).all()
+    parts = list(found)
+    assert [part for part, _ in parts] == slabs
+    assert (np.concatenate([own for _, own in parts]) == masks).all()

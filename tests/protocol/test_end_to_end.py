@@ -110,22 +110,23 @@ def test_cells_outside_the_columns_are_read_by_nothing(
     lay_out, rng = prover.lay_out, np.random.default_rng(0)
     filled = 0
 
-    def fill(placed, columns, first_slab: int, slabs: int, unit: int) -> list[Cells]:
+    def fill(placed, columns, first_slab: int, slabs: list[int]) -> list[Cells]:
         nonlocal filled
         ones = {name: np.ones_like(array) for name, array in columns.items()}
         out = []
         for used, cells in zip(
-            lay_out(placed, ones, first_slab, slabs, unit),
-            lay_out(placed, columns, first_slab, slabs, unit),
+            lay_out(placed, ones, first_slab, slabs),
+            lay_out(placed, columns, first_slab, slabs),
             strict=True,
         ):
-            dense = rng.integers(-(2**62), 2**62, tiny.key.parameters.slab_cells)
+            size = cells.rows * tiny.key.parameters.data_columns
+            dense = rng.integers(-(2**62), 2**62, size)
             filled += dense.size
             for run, mark in zip(cells.runs, used.runs, strict=True):
                 own = slice(run.start, run.end)
                 dense[own] = np.where(mark.cells == 1, run.cells, dense[own])
                 filled -= int((mark.cells == 1).sum())
-            out.append(Cells([Run(0, dense)]))
+            out.append(Cells([Run(0, dense)], cells.rows))
         return out
 
     monkeypatch.setattr(prover, "lay_out", fill)

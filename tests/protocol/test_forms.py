@@ -107,7 +107,8 @@ def test_a_read_lands_on_the_columns_cells_and_on_no_others(tiny: Setting, shape
                     weight = scale
                     for v, i, o in zip(of_axis, at, block.piece.offsets, strict=True):
                         weight = weight * v[i + o]
-                    cell = (block.slab << cell_bits) + block.start + offset
+                    cell = block.start + offset << p.row_bits - plan.all_slabs[block.slab]
+                    cell += block.slab << cell_bits
                     assert cell not in expected
                     expected[cell] = weight
             found: dict[int, Ext] = {}

@@ -157,28 +157,28 @@ REST = b"\xc4\0" * 3
         b"",
         b"\xc1",
         b"\x98\x02",
-        bytes([0x95, 2, 1, 1, 0x92, 1, 2, 0xC2]),
-        bytes([0x98, 1, 1, 1, 0x92, 1, 2, 0xC2, *REST]),
+        bytes([0x95, 3, 1, 1, 0x92, 1, 2, 0xC2]),
+        bytes([0x98, 2, 1, 1, 0x92, 1, 2, 0xC2, *REST]),
         bytes([0x98, 0xC3, 1, 1, 0x92, 1, 2, 0xC2, *REST]),
-        bytes([0x98, 2, 1, 0xC3, 0x92, 1, 2, 0xC2, *REST]),
-        bytes([0x98, 2, 1, 1, 0x92, 1, 2, 0, *REST]),
-        bytes([0x98, 2, 1, 1, 0x92, 1, 0xC2, 0xC2, *REST]),
-        bytes([0x98, 2, 1, 1, 0x92, 1, 0xCC, 2, 0xC2, *REST]),
-        bytes([0x98, 2, 1, 1, 0x92, 1, 2, 0xC2, 0, *REST]),
-        bytes([0x98, 2, 1, 1, 0xA2, 1, 2, 0xC2, *REST]),
-        bytes([0x98, 2, 1, 1, 0x82, 1, 2, 3, 4, 0xC2, *REST]),
-        bytes([0x98, 2, 1, 1, 0x81, 0x90, 2, 0xC2, *REST]),
-        bytes([0x98, 2, 1, 1, 7, 0xC2, *REST]),
-        bytes([0x98, 2, 0xA1, 0xFF, 1, 0x92, 1, 2, 0xC2, *REST]),
+        bytes([0x98, 3, 1, 0xC3, 0x92, 1, 2, 0xC2, *REST]),
+        bytes([0x98, 3, 1, 1, 0x92, 1, 2, 0, *REST]),
+        bytes([0x98, 3, 1, 1, 0x92, 1, 0xC2, 0xC2, *REST]),
+        bytes([0x98, 3, 1, 1, 0x92, 1, 0xCC, 2, 0xC2, *REST]),
+        bytes([0x98, 3, 1, 1, 0x92, 1, 2, 0xC2, 0, *REST]),
+        bytes([0x98, 3, 1, 1, 0xA2, 1, 2, 0xC2, *REST]),
+        bytes([0x98, 3, 1, 1, 0x82, 1, 2, 3, 4, 0xC2, *REST]),
+        bytes([0x98, 3, 1, 1, 0x81, 0x90, 2, 0xC2, *REST]),
+        bytes([0x98, 3, 1, 1, 7, 0xC2, *REST]),
+        bytes([0x98, 3, 0xA1, 0xFF, 1, 0x92, 1, 2, 0xC2, *REST]),
         b"\x91" * 5000 + b"\x90",
-        bytes([0x98, 2, 1, 1, 0xDD, 0xFF, 0xFF, 0xFF, 0xFF, 0xC2, *REST]),
+        bytes([0x98, 3, 1, 1, 0xDD, 0xFF, 0xFF, 0xFF, 0xFF, 0xC2, *REST]),
         bytes([0xC7, 0, 0xFF]),
     ],
     ids=lambda data: data[:12].hex(),
 )
 def test_malformed_statements(data: bytes) -> None:
     good = Statement(1, 1, (1, 2), False)
-    assert good.encode() == bytes([0x98, 2, 1, 1, 0x92, 1, 2, 0xC2, *REST])
+    assert good.encode() == bytes([0x98, 3, 1, 1, 0x92, 1, 2, 0xC2, *REST])
     assert Statement.decode(good.encode()) == good
     with pytest.raises(InvalidProof):
         Statement.decode(data)

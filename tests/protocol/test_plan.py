@@ -36,27 +36,30 @@ def check_places(spans: list[tuple[int, int]], end: int) -> None:
 
 
 @pytest.mark.parametrize("capacity", [96, 384, 3 << 12])
-@pytest.mark.parametrize("least", [0, 5])
-def test_blocks_are_disjoint_aligned_and_complete(capacity: int, least: int) -> None:
-    rng = np.random.default_rng(capacity)
+@pytest.mark.parametrize("row_bits", [0, 5])
+def test_blocks_are_disjoint_aligned_and_complete(capacity: int, row_bits: int) -> None:
+    rng, columns = np.random.default_rng(capacity), capacity >> row_bits
     for _ in range(20):
         tensors = [
             (f"column{i}", tuple(rng.integers(1, 14, rng.integers(0, 4)).tolist()))
             for i in range(rng.integers(1, 9))
         ]
-        placed, slabs = place(tensors, capacity, least)
+        placed, slabs = place(tensors, columns, row_bits)
+        assert all(bits == row_bits for bits in slabs[:-1]) and slabs[-1] <= row_bits
         for name, sizes in tensors:
             check_cover([block.piece for block in placed[name]], sizes)
-        for slab in range(slabs):
+        for slab, bits in enumerate(slabs):
             spans = [
-                (block.start, 1 << max(least, block.piece.log_size))
+                (block.start, 1 << max(row_bits, block.piece.log_size))
                 for blocks in placed.values()
                 for block in blocks
                 if block.slab == slab
             ]
             assert spans
-            check_places(spans, capacity)
-        assert {b.slab for blocks in placed.values() for b in blocks} == set(range(slabs))
+            check_places(spans, columns << bits)
+            # Half the rows would not do.
+            assert not bits or sum(size for _, size in spans) > columns << bits - 1
+        assert {b.slab for blocks in placed.values() for b in blocks} == set(range(len(slabs)))
 
 
 @pytest.mark.parametrize(
@@ -88,8 +91,8 @@ def test_grouping_ends_for_every_key(tiny: Setting, group_bits: int) -> None:
         _ = Plan(circuit, code, Shape(5, 4)).groups
 
 
-def test_a_vector_without_cells_is_one_slab() -> None:
-    assert place([], 96, 5) == ({}, 1)
+def test_a_vector_without_cells_is_one_row() -> None:
+    assert place([], 96, 5) == ({}, [0])
 
 
 @pytest.mark.parametrize("shape", [Shape(1, 1), Shape(5, 4), Shape(7, 3)], ids=str)
@@ -105,13 +108,13 @@ def test_all_committed_columns_of_a_proof(toy: Setting, shape: Shape) -> None:
         for block in blocks:
             weight = toy.circuit.column.get(name)
             in_weights = weight is not None and weight.home == "param"
-            assert (block.slab < plan.weight_slabs) == in_weights
+            assert (block.slab < len(plan.slabs[0])) == in_weights
             size = 1 << max(p.row_bits, block.piece.log_size)
             spans.setdefault(block.slab, []).append((block.start, size))
-    assert set(spans) == set(range(plan.weight_slabs + plan.witness_slabs))
+    assert set(spans) == set(range(len(plan.all_slabs)))
     assert 1 << plan.slab_bits >= len(spans)
-    for found in spans.values():
-        check_places(found, p.slab_cells)
+    for slab, found in spans.items():
+        check_places(found, p.data_columns << plan.all_slabs[slab])
     assert plan.committed_cells == sum(prod(s) for _, s in plan.witness_sizes)
 
 
