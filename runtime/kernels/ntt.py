@@ -24,8 +24,10 @@ from .pool import chunks, cores
 
 Array = NDArray[np.uint64]
 
-WIDTH = 32
-SMALL_LOG = 9
+WIDTH = 64
+SMALL_LOG = 11
+# Columns of a panel that are turned into rows of the output together: a cache line of either.
+LINE = 8
 
 
 class _Plan:
@@ -42,8 +44,17 @@ class _Plan:
         # Row r holds the output j1 = reversed(r): (7 w^j1)^k for k < WIDTH, and for k = WIDTH.
         roots = field.powers(field.root_of_unity(log_n), self.n1)[self.reversal1]
         base = field.mul(roots, np.uint64(field.GENERATOR))
-        self.twist = np.stack([field.power(base, k) for k in range(WIDTH)], axis=1)
+        self.twist = powers_of(base, WIDTH)
         self.stride = field.power(base, WIDTH)
+
+
+def powers_of(bases: Array, count: int) -> Array:
+    """out[i, k] = bases[i]^k for k < count, a power of two."""
+    out = np.ones((len(bases), 1), np.uint64)
+    while out.shape[1] < count:
+        following = field.mul(out, field.power(bases, out.shape[1])[:, None])
+        out = np.concatenate([out, following], axis=1)
+    return out
 
 
 def bit_reversal(log_n: int) -> NDArray[np.int64]:
@@ -210,10 +221,12 @@ def _first(message, out, n1, n2, twiddles, scale, twist, stride, reversal, lo, h
                 i = r * WIDTH + c
                 panel[i] = mul(panel[i], mul(twist[r, c], b))
             base[r] = mul(b, stride[r])
-        for c in range(WIDTH):
+        for c in range(0, WIDTH, LINE):
             target = (column + c) * n1
             for j in range(n1):
-                out[target + j] = panel[reversal[j] * WIDTH + c]
+                source = reversal[j] * WIDTH + c
+                for k in range(LINE):
+                    out[target + k * n1 + j] = panel[source + k]
 
 
 @njit(cache=True, nogil=True)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from .. import field
 from .goldilocks import LOW, S32, ZERO, add, mul
-from .ntt import WIDTH, bit_reversal, decimate_frequency
+from .ntt import WIDTH, bit_reversal, decimate_frequency, powers_of
 from .operand import operand
 from .pool import chunks
 
@@ -43,7 +43,7 @@ def _tables(log_n: int, log_1: int) -> tuple[Array, Array, NDArray[np.int64]]:
 def log_split(positions: int, log_code: int) -> int:
     """log2 of n1: about as many as there are positions, and a few layers at least; none on short codes."""
     log_1 = min(LOG_SPLIT, max(LEAST_SPLIT, positions.bit_length()))
-    return log_1 if log_code >= log_1 + 5 else 0
+    return log_1 if log_code - log_1 >= WIDTH.bit_length() - 1 else 0
 
 
 class _Points:
@@ -57,7 +57,7 @@ class _Points:
         self.n2 = n >> log_1
         self.scale, self.twiddles, self.reversal = _tables(log_code, log_1)
         self.points = np.array(field.domain_points(positions, log_code), np.uint64)
-        self.low = np.stack([field.power(self.points, k) for k in range(WIDTH)], axis=1)
+        self.low = powers_of(self.points, WIDTH)
         self.stride = field.power(self.points, WIDTH)
         self.residues = np.array(positions, np.int64) & ((1 << log_1) - 1)
 
