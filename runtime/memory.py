@@ -12,7 +12,8 @@ from pathlib import Path
 import psutil
 
 from ..errors import UserError
-from ..schema.circuit import Circuit, Home, Shape
+from ..schema.circuit import Home, Shape
+from .protocol.cells import run_type
 from .protocol.codeword import BLOCK, is_kept
 from .protocol.logup_prover import MEMORY
 from .protocol.merkle import SALT_WORDS
@@ -35,13 +36,10 @@ def prove_bytes(plan: Plan) -> dict[str, int]:
     length, dimension = 1 << p.log_code, 1 << p.log_columns
     salts, tree = SALT_WORDS * WORD * length, 2 * DIGEST * length
     mask_row = p.mask_columns * WORD
-    weights = _column_bytes(plan.circuit, "param", plan.shape)
+    weights = _column_bytes(plan, "param") + _laid_out_bytes(plan, "param")
     weights += plan.rows[0] * mask_row + salts + tree
-    witness = _column_bytes(plan.circuit, "witness", plan.shape)
-    held = PROCESS + weights + witness
-    # The integers of a slab once more, in at most two bytes where they are small.
-    laid_out = 2 * plan.committed_cells
-    own = laid_out + plan.rows[-1] * mask_row + salts + tree
+    held = PROCESS + weights + _column_bytes(plan, "witness")
+    own = _laid_out_bytes(plan, "witness") + plan.rows[-1] * mask_row + salts + tree
     rows = plan.rows[-1] + 2
     if is_kept(rows, p.log_code):
         encoding, columns = WORD * rows * dimension, 0
@@ -95,10 +93,18 @@ def free_bytes() -> int:
     return free + psutil.Process().memory_info().rss
 
 
-def _column_bytes(circuit: Circuit, home: Home, shape: Shape) -> int:
+def _column_bytes(plan: Plan, home: Home) -> int:
     return sum(
-        column.storage.itemsize * math.prod(circuit.sizes(column, shape))
-        for column in circuit.home(home)
+        column.storage.itemsize * math.prod(plan.sizes(column.axes))
+        for column in plan.circuit.home(home)
+    )
+
+
+def _laid_out_bytes(plan: Plan, home: Home) -> int:
+    """The same cells once more, in the order of their slabs (`cells.gathered`)."""
+    return sum(
+        run_type(column.storage).itemsize * math.prod(plan.sizes(column.axes))
+        for column in plan.circuit.home(home)
     )
 
 

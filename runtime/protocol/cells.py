@@ -81,8 +81,11 @@ def _copy(pieces: Sequence[tuple[int, np.ndarray]], unit: int) -> Run:
 
 
 def _type(piece: np.ndarray) -> np.dtype:
-    if piece.size < LEAST:
-        return LARGE
-    if piece.dtype in SMALL:
-        return piece.dtype
-    return SMALL[0] if piece.dtype.itemsize == 1 else LARGE
+    return run_type(piece.dtype) if piece.size >= LEAST else LARGE
+
+
+def run_type(dtype: np.dtype) -> np.dtype:
+    """The type of the runs that large pieces of that type are copied to."""
+    if dtype in SMALL:
+        return dtype
+    return SMALL[0] if dtype.itemsize == 1 else LARGE
