@@ -72,12 +72,12 @@ SHAPES: dict[str, dict[str, Any]] = {
         "sliding_window": 8,
         "max_position_embeddings": 64,
     },
-    # The middle of what `benchmarks/growth.py` varies.
+    # The middle of what `benchmarks/growth.py` varies: an embedding of thirty layers' size, as the 270M's.
     "gemma3-small": {
         "hidden_size": 64,
         "intermediate_size": 192,
         "num_hidden_layers": 6,
-        "vocab_size": 1280,
+        "vocab_size": 24_576,
         "head_dim": 16,
         "query_pre_attn_scalar": 16,
         "sliding_window": 32,
