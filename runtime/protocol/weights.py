@@ -128,6 +128,8 @@ class Expander:
         self.tokens = tokens
         self.size = {axis.name: shape.size(axis) for axis in circuit.axes}
         self.bits = {name: bits_of(size) for name, size in self.size.items()}
+        # What `public.evaluate` has found, by column and weights.
+        self.evaluated: dict[tuple, Ext] = {}
         self._made = 0
 
     def expand(self, expr: Expr, weights: Mapping[str, Weight]) -> tuple[Scalar, list[Read]]:
