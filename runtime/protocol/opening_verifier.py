@@ -13,7 +13,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -28,19 +27,32 @@ from .merkle import DIGEST, SALT_WORDS, read_opening
 from .plan import Plan
 from .sumcheck import clear_round, masked_round
 from .transcript import check_grind
+from .weights import Read, Weight
 
 FOLD_DEGREE = 2
 
 
-def combined_forms(plan: Plan, claims: list[Claim], gamma: Ext) -> tuple[list[Ext], list[Form]]:
-    """Powers of gamma, one for each claim, and the forms of the claims so combined."""
-    scales, forms, power = [], [], Ext.ONE
+def combined_reads(claims: list[Claim], gamma: Ext) -> tuple[list[Ext], list[Read]]:
+    """Powers of gamma, one for each claim, and the reads of the claims so combined: those of a column with
+    the same weights, by whichever claims, are one."""
+    scales, power = [], Ext.ONE
+    alike: dict[tuple[str, tuple[Weight, ...]], list[Ext]] = {}
     for claim in claims:
         scales.append(power)
         for read in claim.reads:
-            forms += [replace(f, coefficient=f.coefficient * power) for f in forms_of(plan, read)]
-            require_few(len(forms), FORMS)
+            terms = alike.setdefault((read.column, read.weights), [])
+            terms.append(power * read.coefficient)
         power = power * gamma
+    return scales, [Read(sum(terms, Ext.ZERO), *what) for what, terms in alike.items()]
+
+
+def combined_forms(plan: Plan, claims: list[Claim], gamma: Ext) -> tuple[list[Ext], list[Form]]:
+    """Powers of gamma, one for each claim, and the forms of the claims so combined."""
+    scales, reads = combined_reads(claims, gamma)
+    forms = []
+    for read in reads:
+        forms += forms_of(plan, read)
+        require_few(len(forms), FORMS)
     return scales, forms
 
 
