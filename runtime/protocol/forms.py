@@ -133,6 +133,4 @@ class FormTable:
 
     def total(self) -> Ext:
         """The sum of all forms once every bit is folded."""
-        low = (self.values & np.uint64(0xFFFFFFFF)).sum(axis=1)
-        high = (self.values >> np.uint64(32)).sum(axis=1)
-        return Ext(*(int(a) + (int(b) << 32) for a, b in zip(low, high, strict=True)))
+        return Ext(*field.total(self.values))
