@@ -302,7 +302,8 @@ class Ext:
         return NotImplemented
 
     def __hash__(self) -> int:
-        return hash((self.a, self.b)) if self.b else hash(self.a)
+        # That of the integer, which an element of F equals; elements of K rarely share a.
+        return hash(self.a)
 
     def __bool__(self) -> bool:
         return bool(self.a or self.b)
