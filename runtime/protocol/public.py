@@ -54,6 +54,8 @@ def contract(array: np.ndarray, weights: Sequence[Weight]) -> Ext:
 
 _LIMB = np.uint64(0xFFFF)
 _HALF = np.uint64(0xFFFFFFFF)
+# The weight of each limb, beside (4, 2) limbs of an element.
+_PLACES = np.array([[1], [1 << 16], [1 << 32], [1 << 48]], np.uint64)
 
 
 def _contract_last(array: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -68,10 +70,9 @@ def _contract_last(array: np.ndarray, weights: np.ndarray) -> np.ndarray:
     total = np.zeros((2, *array.shape[:-1]), np.uint64)
     for at in range(0, array.shape[-1], step):
         part = array[..., at : at + step].astype(np.float64) @ columns[at : at + step]
-        digits = np.moveaxis(field.to_field(part.astype(np.int64)), -1, 0)
-        for k in range(4):
-            pair = field.mul(digits[2 * k : 2 * k + 2], np.uint64(1 << 16 * k))
-            total = field.add(total, pair)
+        digits = field.to_field(part.astype(np.int64)).reshape(*part.shape[:-1], 4, 2)
+        terms = np.moveaxis(field.mul(digits, _PLACES), (-1, -2), (0, -1))
+        total = field.add(total, field.total(terms))
     return total
 
 
