@@ -206,9 +206,11 @@ def _pack_array(array: np.ndarray, table: bool) -> list[Any]:
 
 def _pack_part(values: np.ndarray) -> list[Any]:
     low, high = int(values.min()), int(values.max())
-    steps = np.diff(values)
-    if steps.size and high - low < 2**62 and np.all(steps == steps[0]):
-        return [int(values[0]), int(steps[0])]
+    if values.size > 1 and high - low < 2**62:
+        step = int(values[1] - values[0])
+        # What spans the range in as many steps, without the differences of all that does not.
+        if high - low == abs(step) * (values.size - 1) and np.all(np.diff(values) == step):
+            return [int(values[0]), step]
     for code in WIDTHS:
         info = np.iinfo(code)
         if info.min <= low and high <= info.max:
