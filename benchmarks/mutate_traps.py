@@ -665,7 +665,7 @@ FIAT_SHAMIR = [
         (
             (
                 f"{PROTOCOL}/opening_verifier.py",
-                "if any((column >= np.uint64(field.P)).any() for column in out.values()):",
+                "if (out >= np.uint64(field.P)).any():",
                 "if False:",
             ),
         ),
@@ -1491,7 +1491,7 @@ PRIVATE_TOKENS = [
             (
                 DISCLOSURE,
                 "    if (\n        field.kadd(words[1:], scaled) != "
-                "evaluate(star, domain_points(distinct, code.log_code))\n    ).any():",
+                "evaluate(star, domain_points(positions, code.log_code))\n    ).any():",
                 "    if False:",
             ),
         ),

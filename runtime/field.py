@@ -26,6 +26,7 @@ NON_RESIDUE = 7
 
 _P = np.uint64(P)
 _LOW = np.uint64(0xFFFF_FFFF)
+_LIMB = np.uint64(0xFFFF)
 _32 = np.uint64(32)
 _NON_RESIDUE = np.uint64(NON_RESIDUE)
 
@@ -78,6 +79,16 @@ def sub(a: ArrayLike, b: ArrayLike) -> Array:
     return np.where(a < b, d + _P, d)
 
 
+def total(a: Array) -> Array:
+    """Sums over the last axis, of fewer than 2^31 elements: those of the halves are exact."""
+    return join((a & _LOW).sum(axis=-1), (a >> _32).sum(axis=-1))
+
+
+def join(low: Array, high: Array) -> Array:
+    """low + 2^32 high, for unsigned integers below 2P."""
+    return add(to_field(low), mul(to_field(high), np.uint64(1 << 32)))
+
+
 def neg(a: ArrayLike) -> Array:
     a = np.asarray(a, np.uint64)
     return np.where(a == 0, a, _P - a)
@@ -87,18 +98,36 @@ def neg(a: ArrayLike) -> Array:
 def mul(a: ArrayLike, b: ArrayLike) -> Array:
     a, b = np.asarray(a, np.uint64), np.asarray(b, np.uint64)
     a0, a1, b0, b1 = a & _LOW, a >> _32, b & _LOW, b >> _32
-    low = a0 * b0
-    mid = a1 * b0 + (low >> _32)
-    mid2 = a0 * b1 + (mid & _LOW)
-    high = a1 * b1 + (mid >> _32) + (mid2 >> _32)
-    low = (mid2 << _32) | (low & _LOW)
+    low = a * b
+    mid = a1 * b0 + (a0 * b0 >> _32)
+    high = a1 * b1 + (mid >> _32) + (a0 * b1 + (mid & _LOW) >> _32)
     top = high >> _32
-    d = low - top
-    d = np.where(low < top, d - _LOW, d)
+    r = low - top
+    r -= (low < top) * _LOW
     e = (high & _LOW) * _LOW
-    r = d + e
-    r = np.where(r < e, r + _LOW, r)
-    return np.where(r >= _P, r - _P, r)
+    r += e
+    r += (r < e) * _LOW
+    return np.minimum(r, r - _P)
+
+
+def matmul(a: Array, b: Array) -> Array:
+    """The product of matrices over F, (m, k) by (k, n), from products of doubles of 16-bit limbs: a sum of
+    four for each of 2^19 terms is exact."""
+    half = a.shape[1] // 2
+    if half >= 1 << 18:
+        return add(matmul(a[:, :half], b[:half]), matmul(a[:, half:], b[half:]))
+    parts = (_limbs(a, 0) @ _limbs(b, 1)).reshape(4, a.shape[0], 4, b.shape[1])
+    out = np.zeros((a.shape[0], b.shape[1]), np.uint64)
+    for s in reversed(range(7)):
+        digit = sum(parts[i, :, s - i] for i in range(4) if 0 <= s - i < 4)
+        out = add(mul(out, np.uint64(1 << 16)), np.asarray(digit, np.uint64))
+    return out
+
+
+def _limbs(a: Array, axis: int) -> NDArray[np.float64]:
+    """The four limbs one after the other, the lowest first."""
+    limbs = [a >> np.uint64(16 * i) & _LIMB for i in range(4)]
+    return np.concatenate(limbs, axis).astype(np.float64)
 
 
 def power(a: ArrayLike, e: int) -> Array:
@@ -159,8 +188,8 @@ def kmul_base(k: ArrayLike, f: ArrayLike) -> Array:
 
 def kdot(a: ArrayLike, b: ArrayLike) -> tuple[int, int]:
     """The inner product of two (2, n) vectors of K."""
-    product = kmul(a, b)
-    return _sum(product[0]), _sum(product[1])
+    x, y = total(kmul(a, b))
+    return int(x), int(y)
 
 
 def eq_table(point: ArrayLike) -> Array:
@@ -177,11 +206,6 @@ def _align(a: Array, b: Array) -> tuple[Array, Array]:
     """Give the K operand of fewer axes trailing unit axes, so that (2,) meets (2, n)."""
     rank = max(a.ndim, b.ndim)
     return a.reshape(a.shape + (1,) * (rank - a.ndim)), b.reshape(b.shape + (1,) * (rank - b.ndim))
-
-
-def _sum(a: Array) -> int:
-    """The sum modulo P; the halves' sums are exact below 2^32 terms."""
-    return (int((a & _LOW).sum()) + (int((a >> _32).sum()) << 32)) % P
 
 
 class Ext:
@@ -278,7 +302,8 @@ class Ext:
         return NotImplemented
 
     def __hash__(self) -> int:
-        return hash((self.a, self.b)) if self.b else hash(self.a)
+        # That of the integer, which an element of F equals; elements of K rarely share a.
+        return hash(self.a)
 
     def __bool__(self) -> bool:
         return bool(self.a or self.b)

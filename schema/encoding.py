@@ -13,10 +13,10 @@ from __future__ import annotations
 import hashlib
 import math
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NoReturn, Union, get_args, get_origin, get_type_hints
 
 import msgpack
 import numpy as np
@@ -116,10 +116,12 @@ def _same(encoded: bytes, raw: bytes) -> None:
 
 
 def _pack(value: Any) -> Any:
+    if isinstance(value, (int, str)):
+        return value
+    if isinstance(value, (tuple, list)):
+        return [_pack(item) for item in value]
     if is_dataclass(value):
         return [_pack(getattr(value, name)) for name in _names(type(value))]
-    if isinstance(value, tuple | list):
-        return [_pack(item) for item in value]
     if isinstance(value, Mapping):
         return [[key, _pack(value[key])] for key in sorted(value)]
     return value
@@ -127,36 +129,62 @@ def _pack(value: Any) -> Any:
 
 def _unpack(kind: Any, value: Any, where: str) -> Any:
     """``value`` as the type ``kind``, or `CircuitError`."""
+    return _reader(kind)(value, where)
+
+
+@cache
+def _reader(kind: Any) -> Callable[[Any, str], Any]:
+    """`_unpack` for one type: a circuit has thousands of values, of a few types."""
     origin, arguments = get_origin(kind), get_args(kind)
     if kind in (int, str):
-        if type(value) is kind:
-            return value
+
+        def read(value: Any, where: str) -> Any:
+            return value if type(value) is kind else _malformed(where)
+
     elif origin is Literal:
-        if isinstance(value, str) and value in arguments:
-            return value
+
+        def read(value: Any, where: str) -> Any:
+            return value if isinstance(value, str) and value in arguments else _malformed(where)
+
     elif origin in (Union, types.UnionType):
-        for option in arguments:
-            try:
-                return _unpack(option, value, where)
-            except CircuitError:
-                continue
-    elif origin is tuple and isinstance(value, list):
-        return tuple(_unpack(arguments[0], item, where) for item in value)
+        options = [_reader(option) for option in arguments]
+
+        def read(value: Any, where: str) -> Any:
+            for option in options:
+                try:
+                    return option(value, where)
+                except CircuitError:
+                    continue
+            _malformed(where)
+
+    elif origin is tuple:
+        item_of = _reader(arguments[0])
+
+        def read(value: Any, where: str) -> Any:
+            if not isinstance(value, list):
+                _malformed(where)
+            return tuple([item_of(item, where) for item in value])
+
     elif origin is Mapping:
-        return {
-            _unpack(str, key, where): _unpack(arguments[1], item, where)
-            for key, item in _pairs(value, where)
-        }
-    elif isinstance(kind, type) and is_dataclass(kind):
-        names = _names(kind)
-        if isinstance(value, list) and len(value) == len(names):
-            hints = _hints(kind)
-            return kind(
-                **{
-                    name: _unpack(hints[name], item, f"{where}.{name}")
-                    for name, item in zip(names, value, strict=True)
-                }
-            )
+        value_of = _reader(arguments[1])
+
+        def read(value: Any, where: str) -> Any:
+            return {key: value_of(item, where) for key, item in _pairs(value, where)}
+
+    else:
+        names, hints = _names(kind), _hints(kind)
+        parts = [(name, _reader(hints[name])) for name in names]
+
+        def read(value: Any, where: str) -> Any:
+            if not isinstance(value, list) or len(value) != len(parts):
+                _malformed(where)
+            items = zip(parts, value, strict=True)
+            return kind(*[part(item, f"{where}.{name}") for (name, part), item in items])
+
+    return read
+
+
+def _malformed(where: str) -> NoReturn:
     raise CircuitError(f"{where}: malformed")
 
 
@@ -164,7 +192,7 @@ def _pairs(value: Any, where: str) -> list[list[Any]]:
     if not isinstance(value, list) or not all(
         isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], str) for pair in value
     ):
-        raise CircuitError(f"{where}: malformed")
+        _malformed(where)
     return value
 
 
@@ -178,9 +206,11 @@ def _pack_array(array: np.ndarray, table: bool) -> list[Any]:
 
 def _pack_part(values: np.ndarray) -> list[Any]:
     low, high = int(values.min()), int(values.max())
-    steps = np.diff(values)
-    if steps.size and high - low < 2**62 and np.all(steps == steps[0]):
-        return [int(values[0]), int(steps[0])]
+    if values.size > 1 and high - low < 2**62:
+        step = int(values[1] - values[0])
+        # What spans the range in as many steps, without the differences of all that does not.
+        if high - low == abs(step) * (values.size - 1) and np.all(np.diff(values) == step):
+            return [int(values[0]), step]
     for code in WIDTHS:
         info = np.iinfo(code)
         if info.min <= low and high <= info.max:

@@ -26,6 +26,7 @@ from ..runtime.protocol.forms import forms_of
 from ..runtime.protocol.logup_verifier import Claim
 from ..runtime.protocol.merkle import SALT_WORDS
 from ..runtime.protocol.opening_prover import SIDE
+from ..runtime.protocol.opening_verifier import combined_reads
 from ..runtime.protocol.pads_verifier import cells as pad_cells
 from ..runtime.protocol.plan import Plan
 from ..runtime.protocol.subject import Subject
@@ -257,17 +258,18 @@ def _forms(plan: Plan, claims: list[Claim], kind: Callable[[str], str], sums: _S
     """Each form's inner products with the rows, and its weights on the columns."""
     p = plan.parameters
     count, rows = 0, 1 << p.row_bits
-    for claim in claims:
-        for read in claim.reads:
-            for form in forms_of(plan, read):
-                within = max(0, len(form.pairs) - p.row_bits)
-                name = kind(read.column)
-                height = 1 << plan.all_slabs[form.slab]
-                sums.add("open", name, "small MACs", height << within)
-                products = (height << min(within, SIDE)) + (1 << within)
-                products += 1 << min(len(form.pairs), p.row_bits)
-                sums.add("open", name, "multiplications", products)
-                count += 1
+    # Any challenge does: which reads fall together does not depend on it.
+    _, reads = combined_reads(claims, Ext(2, 3))
+    for read in reads:
+        for form in forms_of(plan, read):
+            within = max(0, len(form.pairs) - p.row_bits)
+            name = kind(read.column)
+            height = 1 << plan.all_slabs[form.slab]
+            sums.add("open", name, "small MACs", height << within)
+            products = (height << min(within, SIDE)) + (1 << within)
+            products += 1 << min(len(form.pairs), p.row_bits)
+            sums.add("open", name, "multiplications", products)
+            count += 1
     sums.add("open", ROUNDS, "multiplications", 4 * (rows - 1) * count)
 
 

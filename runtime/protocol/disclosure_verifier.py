@@ -118,11 +118,10 @@ def _verify_private(
     )
     positions = _positions(channel, code.queries, plan.parameters.grind, code.log_code)
     opened = _open(channel, digest, positions, code.log_code, ROWS)
-    distinct = sorted(opened)
-    words = np.stack([opened[i] for i in distinct], axis=1)
+    words = opened.T
     scaled = field.kmul_base(np.asarray(eta)[:, None], words[0])
     if (
-        field.kadd(words[1:], scaled) != evaluate(star, domain_points(distinct, code.log_code))
+        field.kadd(words[1:], scaled) != evaluate(star, domain_points(positions, code.log_code))
     ).any():
         raise InvalidProof(f"the {what} is not the one that its digest commits to")
     return y

@@ -87,22 +87,20 @@ class FormTable:
     @staticmethod
     def of(forms: list[Form], slab_bits: int, cell_bits: int) -> FormTable:
         bits = slab_bits + cell_bits
-        values = np.zeros((2, len(forms)), np.uint64)
-        pairs = np.zeros((bits, 2, 2, len(forms)), np.uint64)
+        values = [(f.coefficient.a, f.coefficient.b) for f in forms]
         starts = np.array([f.slab << cell_bits | f.start for f in forms], np.int64)
-        for k in range(bits):
-            bit = starts >> (bits - 1 - k) & 1
-            pairs[k, 0, 0] = 1 - bit
-            pairs[k, 1, 0] = bit
-        alike: dict[tuple, list[int]] = {}
-        for n, form in enumerate(forms):
-            values[:, n] = form.coefficient.a, form.coefficient.b
-            alike.setdefault(form.pairs, []).append(n)
-        for own, numbers in alike.items():
-            flat = [(x.a, x.b) for pair in own for x in map(as_ext, pair)]
-            weights = np.array(flat, np.uint64).reshape(-1, 2, 2, 1)
-            pairs[bits - len(own) :, :, :, numbers] = weights
-        return FormTable(values, pairs)
+        lengths = np.array([len(f.pairs) for f in forms], np.int64)
+        # The pair of each form at each bit, by number: those of a start's bits, then each object once, since
+        # the forms that read at one point share its pairs.
+        distinct = {id(pair): pair for form in forms for pair in form.pairs}
+        number = {key: n for n, key in enumerate(distinct, len(_BITS))}
+        places = np.arange(bits)
+        index = starts[:, None] >> places[::-1] & 1
+        own = [number[id(pair)] for form in forms for pair in form.pairs]
+        index[places >= bits - lengths[:, None]] = own
+        flat = [(x.a, x.b) for pair in (*_BITS, *distinct.values()) for x in map(as_ext, pair)]
+        pairs = np.array(flat, np.uint64).reshape(-1, 2, 2).transpose(1, 2, 0)[:, :, index.T]
+        return FormTable(np.array(values, np.uint64).reshape(-1, 2).T, np.moveaxis(pairs, 2, 0))
 
     @staticmethod
     def powers(scales: list[Ext], points: list[int], bits: int) -> FormTable:
@@ -136,6 +134,4 @@ class FormTable:
 
     def total(self) -> Ext:
         """The sum of all forms once every bit is folded."""
-        low = (self.values & np.uint64(0xFFFFFFFF)).sum(axis=1)
-        high = (self.values >> np.uint64(32)).sum(axis=1)
-        return Ext(*(int(a) + (int(b) << 32) for a, b in zip(low, high, strict=True)))
+        return Ext(*field.total(self.values))

@@ -25,6 +25,10 @@ def leaf_digest(words: bytes) -> bytes:
     return blake2b(words, digest_size=DIGEST, person=LEAF).digest()
 
 
+def node_digest(left: bytes, right: bytes) -> bytes:
+    return blake2b(left + right, digest_size=DIGEST, person=NODE).digest()
+
+
 def siblings(positions: Sequence[int], depth: int) -> list[list[int]]:
     """For each level from the leaves, the indices of the nodes an opening must carry."""
     known, out = sorted(set(positions)), []
@@ -45,26 +49,25 @@ def open_tree(layers: Sequence[np.ndarray], positions: Sequence[int]) -> bytes:
 
 def read_opening(
     reader: Reader, root: bytes, positions: Sequence[int], depth: int, words: int
-) -> tuple[dict[int, np.ndarray], bytes]:
-    """Read and check an opening of distinct ``positions``: a column of ``words`` words each, then the
-    siblings. Returns the columns by position, and all bytes read.
+) -> tuple[np.ndarray, bytes]:
+    """Read and check an opening of ``positions``: a column of ``words`` words for each that is distinct, in
+    rising order, then the siblings. Returns the columns, (positions, words), and all bytes read.
 
     Raises `InvalidProof` when the path does not lead to the root.
     """
     wanted = sorted(set(positions))
-    read = [reader.take(8 * words) for _ in wanted]
-    columns = {i: np.frombuffer(data, "<u8") for i, data in zip(wanted, read, strict=True)}
-    known = {i: leaf_digest(data) for i, data in zip(wanted, read, strict=True)}
-    for level in siblings(wanted, depth):
-        for i in level:
-            digest = reader.take(DIGEST)
-            read.append(digest)
-            known[i] = digest
-        known = {
-            i >> 1: blake2b(known[i] + known[i + 1], digest_size=DIGEST, person=NODE).digest()
-            for i in known
-            if not i & 1
-        }
+    levels = siblings(wanted, depth)
+    size = 8 * words * len(wanted)
+    data = reader.take(size + DIGEST * sum(map(len, levels)))
+    known = dict(zip(wanted, map(leaf_digest, _parts(data[:size], 8 * words)), strict=True))
+    beside = iter(_parts(data[size:], DIGEST))
+    for level in levels:
+        known.update((i, next(beside)) for i in level)
+        known = {i >> 1: node_digest(known[i], known[i + 1]) for i in known if not i & 1}
     if known[0] != root:
         raise InvalidProof("an opened column is not the committed one")
-    return columns, b"".join(read)
+    return np.frombuffer(data[:size], "<u8").reshape(len(wanted), words), data
+
+
+def _parts(data: bytes, size: int) -> list[bytes]:
+    return [data[at : at + size] for at in range(0, len(data), size)]

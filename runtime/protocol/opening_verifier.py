@@ -13,7 +13,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -28,19 +27,32 @@ from .merkle import DIGEST, SALT_WORDS, read_opening
 from .plan import Plan
 from .sumcheck import clear_round, masked_round
 from .transcript import check_grind
+from .weights import Read, Weight
 
 FOLD_DEGREE = 2
 
 
-def combined_forms(plan: Plan, claims: list[Claim], gamma: Ext) -> tuple[list[Ext], list[Form]]:
-    """Powers of gamma, one for each claim, and the forms of the claims so combined."""
-    scales, forms, power = [], [], Ext.ONE
+def combined_reads(claims: list[Claim], gamma: Ext) -> tuple[list[Ext], list[Read]]:
+    """Powers of gamma, one for each claim, and the reads of the claims so combined: those of a column with
+    the same weights, by whichever claims, are one."""
+    scales, power = [], Ext.ONE
+    alike: dict[tuple[str, tuple[Weight, ...]], list[Ext]] = {}
     for claim in claims:
         scales.append(power)
         for read in claim.reads:
-            forms += [replace(f, coefficient=f.coefficient * power) for f in forms_of(plan, read)]
-            require_few(len(forms), FORMS)
+            terms = alike.setdefault((read.column, read.weights), [])
+            terms.append(power * read.coefficient)
         power = power * gamma
+    return scales, [Read(sum(terms, Ext.ZERO), *what) for what, terms in alike.items()]
+
+
+def combined_forms(plan: Plan, claims: list[Claim], gamma: Ext) -> tuple[list[Ext], list[Form]]:
+    """Powers of gamma, one for each claim, and the forms of the claims so combined."""
+    scales, reads = combined_reads(claims, gamma)
+    forms = []
+    for read in reads:
+        forms += forms_of(plan, read)
+        require_few(len(forms), FORMS)
     return scales, forms
 
 
@@ -110,7 +122,7 @@ def verify_clear(channel: Channel, plan: Plan, folded: Folded, roots: Sequence[b
         positions = _positions(channel, level.queries, level.grind, level.log_code)
         opened = _open(channel, root, positions, level.log_code, 2 << level.fold)
         weights = field.eq_table(np.array([(x.a, x.b) for x in row], np.uint64).T)
-        folds = {i: _fold_extension(weights, words) for i, words in opened.items()}
+        folds = field.matmul(_inner(weights), opened.T)
         claim, table = _add_queries(channel, claim, table, folds, positions, level.log_code, left)
         root = next_root
         if last:
@@ -131,21 +143,22 @@ def _finish(channel: Channel, claim: Ext, table: FormTable, final: np.ndarray) -
 
 
 def _positions(channel: Channel, count: int, bits: int, log_code: int) -> list[int]:
+    """The distinct positions of ``count`` draws, in rising order."""
     seed = channel.transcript.seed()
     nonce = channel.raw("work", 8)
     if not check_grind(seed, int.from_bytes(nonce, "little"), bits):
         raise InvalidProof("opening: the proof of work is missing")
-    return channel.transcript.positions(count, 1 << log_code)
+    return sorted(set(channel.transcript.positions(count, 1 << log_code)))
 
 
 def _open(
     channel: Channel, root: bytes, positions: list[int], depth: int, words: int
-) -> dict[int, np.ndarray]:
-    """Open columns of ``words`` words and a salt; canonical values only."""
+) -> np.ndarray:
+    """Open columns of ``words`` words and a salt; (positions, words), canonical values only."""
     columns, data = read_opening(channel.reader, root, positions, depth, words + SALT_WORDS)
     channel.transcript.absorb("columns", data)
-    out = {i: column[:words].astype(np.uint64) for i, column in columns.items()}
-    if any((column >= np.uint64(field.P)).any() for column in out.values()):
+    out = columns[:, :words].astype(np.uint64)
+    if (out >= np.uint64(field.P)).any():
         raise InvalidProof("non-canonical field element")
     return out
 
@@ -156,8 +169,8 @@ def _columns(
     folded: Folded,
     roots: Sequence[bytes],
     positions: list[int],
-) -> dict[int, Ext]:
-    """f' at the opened positions: R + eta * fold of the columns of all commitments."""
+) -> np.ndarray:
+    """f' at the opened positions, (2, positions): R + eta * fold of the columns of all commitments."""
     p = plan.parameters
     words = [*plan.rows[:-1], plan.rows[-1] + 2]  # R lies below the witness.
     opened = [
@@ -167,12 +180,8 @@ def _columns(
     point = [(x.a, x.b) for x in folded.slab + folded.row]
     eq = field.eq_table(np.array(point, np.uint64).T)[:, row_indices(plan)]
     scaled = field.kmul(eq, np.asarray(folded.eta)[:, None])
-    out = {}
-    for i in opened[0]:
-        cells = np.concatenate([columns[i] for columns in opened])
-        fold = _sum(field.kmul_base(scaled, cells[:-2]))
-        out[i] = fold + Ext(*(int(x) for x in cells[-2:]))
-    return out
+    fold = np.concatenate([scaled, np.eye(2, dtype=np.uint64)], axis=1)
+    return field.matmul(fold, np.concatenate(opened, axis=1).T)
 
 
 def row_indices(plan: Plan) -> np.ndarray:
@@ -185,32 +194,28 @@ def row_indices(plan: Plan) -> np.ndarray:
     return np.concatenate(rows)
 
 
-def _fold_extension(weights: np.ndarray, words: np.ndarray) -> Ext:
-    return Ext(*field.kdot(weights, words.reshape(2, -1)))
-
-
-def _sum(values: np.ndarray) -> Ext:
-    low = (values & np.uint64(0xFFFFFFFF)).sum(axis=1)
-    high = (values >> np.uint64(32)).sum(axis=1)
-    return Ext(*(int(a) + (int(b) << 32) for a, b in zip(low, high, strict=True)))
+def _inner(weights: np.ndarray) -> np.ndarray:
+    """The inner product of elements of K with (2, n) weights, as a matrix (2, 2n) on their components: first
+    those of 1, then those of X."""
+    a, b = weights
+    return np.block([[a, field.mul(b, np.uint64(field.NON_RESIDUE))], [b, a]])
 
 
 def _add_queries(
     channel: Channel,
     claim: Ext,
     table: FormTable,
-    values: dict[int, Ext],
+    values: np.ndarray,
     positions: list[int],
     log_code: int,
     bits: int,
 ) -> tuple[Ext, FormTable]:
     """Batch the claim with one evaluation claim for each opened position."""
     gamma = channel.challenge()
-    distinct = sorted(set(positions))
     scales, power = [], Ext.ONE
-    for i in distinct:
+    for value in values.T:
         power = power * gamma
         scales.append(power)
-        claim = claim + power * values[i]
-    queries = FormTable.powers(scales, domain_points(distinct, log_code), bits)
+        claim = claim + power * Ext.of(value)
+    queries = FormTable.powers(scales, domain_points(positions, log_code), bits)
     return claim, FormTable.join([table, queries])

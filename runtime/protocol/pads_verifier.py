@@ -20,6 +20,8 @@ from .opening_verifier import _open, _positions
 from .plan import Plan
 
 ROWS = 4
+# Coefficients that are evaluated together, a power of two: about as many as there are chunks of them.
+STEP = 64
 
 
 def cells(plan: Plan) -> int:
@@ -47,9 +49,8 @@ def verify(channel: Channel, plan: Plan, root: bytes) -> None:
         raise InvalidProof("a product of pads is wrong")
     positions = _positions(channel, p.pads_queries, p.grind, p.pads_log_code)
     opened = _open(channel, root, positions, p.pads_log_code, ROWS)
-    distinct = sorted(opened)
-    expected = evaluate(star, domain_points(distinct, p.pads_log_code))
-    words = np.stack([opened[i] for i in distinct], axis=1)
+    expected = evaluate(star, domain_points(positions, p.pads_log_code))
+    words = opened.T
     scaled = field.kmul(words[:2], np.asarray(eta)[:, None])
     if (field.kadd(words[2:], scaled) != expected).any():
         raise InvalidProof("the pads sent are not the committed ones")
@@ -58,21 +59,18 @@ def verify(channel: Channel, plan: Plan, root: bytes) -> None:
 
 
 def evaluate(coefficients: np.ndarray, points: list[int]) -> np.ndarray:
-    """A polynomial over K, (2, d) coefficients, at points of F: baby steps, then Horner on giant ones."""
-    step = 64
-    width = -(-coefficients.shape[1] // step) * step
-    padded = np.zeros((2, width), np.uint64)
+    """A polynomial over K, (2, d) coefficients, at n points of F, (2, n): in chunks of ``STEP`` coefficients,
+    then by Horner's rule."""
+    chunks = -(-coefficients.shape[1] // STEP)
+    padded = np.zeros((2, chunks * STEP), np.uint64)
     padded[:, : coefficients.shape[1]] = coefficients
     x = np.array(points, np.uint64)
-    powers = [np.ones_like(x)]
-    for _ in range(step):
-        powers.append(field.mul(powers[-1], x))
-    baby = np.stack(powers[:step], axis=1)
-    total = np.zeros((2, len(points)), np.uint64)
-    for chunk in reversed(padded.reshape(2, -1, step).swapaxes(0, 1)):
-        terms = field.mul(baby[None], chunk[:, None, :])
-        low = (terms & np.uint64(0xFFFFFFFF)).sum(axis=2)
-        high = (terms >> np.uint64(32)).sum(axis=2)
-        value = field.add(field.to_field(low), field.mul(high, np.uint64(1 << 32)))
-        total = field.kadd(field.kmul_base(total, powers[step]), value)
+    powers = np.ones((1, len(x)), np.uint64)
+    while len(powers) < STEP:
+        powers = np.concatenate([powers, field.mul(powers, x)])
+        x = field.mul(x, x)
+    values = field.matmul(padded.reshape(-1, STEP), powers).reshape(2, chunks, -1)
+    total = np.zeros((2, len(x)), np.uint64)
+    for value in reversed(values.swapaxes(0, 1)):
+        total = field.kadd(field.mul(total, x), value)
     return total

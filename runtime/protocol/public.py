@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -10,27 +10,22 @@ from .. import field
 from ..field import Ext
 from .weights import Expander, Scalar, Sparse, Tensor, Weight, dense, eq, prefix
 
+# Pairs of a tensor whose products are made one by one: beyond them calls of numpy cost less.
+SHORT = 5
+
 
 def as_ext(value: Scalar) -> Ext:
     return value if isinstance(value, Ext) else Ext(value)
 
 
 def vector(weight: Weight, size: int) -> np.ndarray:
-    """The weights of an axis as a (2, size) array."""
-    if isinstance(weight, Tensor):
-        table = np.array([[1], [0]], np.uint64)
-        for a, b in weight.pairs:
-            high = _times(table, b)
-            low = field.sub(table, high) if a + b == 1 else _times(table, a)
-            table = np.stack([low, high], axis=2).reshape(2, -1)
-        return table[:, :size]
-    return np.stack([np.asarray(as_ext(w)) for w in dense(weight, size)], axis=1)
-
-
-def _times(table: np.ndarray, w: Scalar) -> np.ndarray:
-    if w in (0, 1):
-        return table if w else np.zeros_like(table)
-    return field.kmul(table, np.asarray(as_ext(w)))
+    """The weights of an axis as a (2, size) array: the outer product of two halves where there are many."""
+    if isinstance(weight, Tensor) and len(weight.pairs) > SHORT:
+        half = len(weight.pairs) // 2
+        high, low = weight.pairs[:half], weight.pairs[half:]
+        rows, columns = (vector(Tensor(part), 1 << len(part)) for part in (high, low))
+        return field.kmul(rows[:, :, None], columns[:, None]).reshape(2, -1)[:, :size]
+    return np.array([(x.a, x.b) for x in map(as_ext, dense(weight, size))], np.uint64).T
 
 
 def contract(array: np.ndarray, weights: Sequence[Weight]) -> Ext:
@@ -39,28 +34,28 @@ def contract(array: np.ndarray, weights: Sequence[Weight]) -> Ext:
     The last axis is contracted over the integers, by products of doubles with 16-bit limbs of the
     weights; the others, over what is left, in K.
     """
-    picks: list[np.ndarray] = []
     vectors: list[np.ndarray] = []
-    for weight, size in zip(weights, array.shape, strict=True):
+    for axis, (weight, size) in enumerate(zip(weights, array.shape, strict=True)):
         if isinstance(weight, Sparse):
-            picks.append(np.array([i for i, _ in weight.entries], np.int64))
+            array = array.take(np.array([i for i, _ in weight.entries], np.int64), axis)
             flat = [(x.a, x.b) for x in (as_ext(w) for _, w in weight.entries)]
             vectors.append(np.array(flat, np.uint64).reshape(-1, 2).T)
         else:
-            picks.append(np.arange(size))
             vectors.append(vector(weight, size))
-    if not all(len(pick) for pick in picks):
+    if not array.size:
         return Ext.ZERO
-    values = _contract_last(array[np.ix_(*picks)], vectors.pop())
+    values = _contract_last(array, vectors.pop())
     while vectors:
         weights_of_axis = vectors.pop()
         spread = weights_of_axis.reshape(2, *(1,) * (values.ndim - 2), -1)
-        values = _sum_last(field.kmul(values, spread))
-    return Ext(int(values[0]), int(values[1]))
+        values = field.total(field.kmul(values, spread))
+    return Ext.of(values)
 
 
 _LIMB = np.uint64(0xFFFF)
 _HALF = np.uint64(0xFFFFFFFF)
+# The weight of each limb, beside (4, 2) limbs of an element.
+_PLACES = np.array([[1], [1 << 16], [1 << 32], [1 << 48]], np.uint64)
 
 
 def _contract_last(array: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -75,45 +70,34 @@ def _contract_last(array: np.ndarray, weights: np.ndarray) -> np.ndarray:
     total = np.zeros((2, *array.shape[:-1]), np.uint64)
     for at in range(0, array.shape[-1], step):
         part = array[..., at : at + step].astype(np.float64) @ columns[at : at + step]
-        digits = np.moveaxis(field.to_field(part.astype(np.int64)), -1, 0)
-        for k in range(4):
-            pair = field.mul(digits[2 * k : 2 * k + 2], np.uint64(1 << 16 * k))
-            total = field.add(total, pair)
+        digits = field.to_field(part.astype(np.int64)).reshape(*part.shape[:-1], 4, 2)
+        terms = np.moveaxis(field.mul(digits, _PLACES), (-1, -2), (0, -1))
+        total = field.add(total, field.total(terms))
     return total
 
 
 def table_values(rows: np.ndarray, point: Sequence[Ext]) -> list[Ext]:
     """The multilinear extension of each column of rows (2^m, arity), at a point of m elements."""
     half = len(point) // 2
-    grid = rows.reshape(1 << half, -1, rows.shape[1])
-    weights = (eq(point[:half]), eq(point[half:]))
-    return [contract(grid[:, :, i], weights) for i in range(rows.shape[1])]
-
-
-def _sum_last(values: np.ndarray) -> np.ndarray:
-    """Over the last axis, of fewer than 2^31 field elements."""
-    low, high = values & _HALF, values >> np.uint64(32)
-    return _joined(low.sum(axis=-1), high.sum(axis=-1))
+    high, low = (vector(eq(part), 1 << len(part)) for part in (point[:half], point[half:]))
+    sums = _contract_last(rows.T.reshape(rows.shape[1], 1 << half, -1), low)
+    return [Ext.of(value) for value in field.total(field.kmul(sums, high[:, None])).T]
 
 
 def _running_sums(values: np.ndarray) -> np.ndarray:
     """Along the last axis, from 0 terms to all, of fewer than 2^31 field elements."""
     padded = np.concatenate([np.zeros_like(values[..., :1]), values], axis=-1)
     low, high = padded & _HALF, padded >> np.uint64(32)
-    return _joined(low.cumsum(axis=-1), high.cumsum(axis=-1))
-
-
-def _joined(low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    return field.add(field.to_field(low), field.mul(field.to_field(high), np.uint64(1 << 32)))
+    return field.join(low.cumsum(axis=-1), high.cumsum(axis=-1))
 
 
 def evaluate(expander: Expander, name: str, weights: tuple[Weight, ...]) -> Ext:
-    """The claim on a public column."""
+    """The claim on a public column. Claims recur, so what takes long is done once for each expander."""
     column = expander.circuit.column[name]
     sizes = [expander.size[axis] for axis in column.axes]
     if column.kind == "data":
         array = expander.circuit.data[name][tuple(slice(size) for size in sizes)]
-        return contract(array, weights)
+        return _once(expander, (name, *weights), lambda: contract(array, weights))
     if column.kind == "below-next":
         rows = dense(weights[0], sizes[0])
         total: Scalar = 0
@@ -121,22 +105,30 @@ def evaluate(expander: Expander, name: str, weights: tuple[Weight, ...]) -> Ext:
             if w:
                 total = total + prefix(weights[1], expander.tokens.next(g)) * w
         return as_ext(total)
-    return _mask(column.windows, weights, sizes)
-
-
-def _mask(windows: tuple[int, ...], weights: tuple[Weight, ...], sizes: list[int]) -> Ext:
-    """Causal attention within a window, by running sums of the source weights."""
     of_window: dict[int, Scalar] = {}
     for layer, w in enumerate(dense(weights[0], sizes[0])):
         if w:
-            of_window[windows[layer]] = of_window.get(windows[layer], 0) + w
-    tokens = vector(weights[1], sizes[1])
-    running = _running_sums(vector(weights[2], sizes[2]))
-    last = np.arange(1, sizes[1] + 1)
+            window = column.windows[layer]
+            of_window[window] = of_window.get(window, 0) + w
+    tokens, sources = weights[1:]
     total: Scalar = 0
     for window, factor in of_window.items():
-        first = np.maximum(0, last - window) if window else np.zeros_like(last)
-        seen = field.sub(running[:, last], running[:, first])
-        a, b = _sum_last(field.kmul(tokens, seen))
-        total = total + factor * Ext(int(a), int(b))
+        key = name, window, tokens, sources
+        seen = _once(expander, key, lambda w=window: _mask(w, tokens, sources, sizes[1:]))
+        total = total + factor * seen
     return as_ext(total)
+
+
+def _once(expander: Expander, key: tuple, compute: Callable[[], Ext]) -> Ext:
+    if key not in expander.evaluated:
+        expander.evaluated[key] = compute()
+    return expander.evaluated[key]
+
+
+def _mask(window: int, tokens: Weight, sources: Weight, sizes: list[int]) -> Ext:
+    """Causal attention within a window, by running sums of the source weights."""
+    running = _running_sums(vector(sources, sizes[1]))
+    last = np.arange(1, sizes[0] + 1)
+    first = np.maximum(0, last - window) if window else np.zeros_like(last)
+    seen = field.sub(running[:, last], running[:, first])
+    return Ext(*field.kdot(vector(tokens, sizes[0]), seen))

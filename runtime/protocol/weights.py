@@ -128,6 +128,9 @@ class Expander:
         self.tokens = tokens
         self.size = {axis.name: shape.size(axis) for axis in circuit.axes}
         self.bits = {name: bits_of(size) for name, size in self.size.items()}
+        # Claims recur: what `public.evaluate` has found, by column and weights, and weights that were mapped.
+        self.evaluated: dict[tuple, Ext] = {}
+        self._mapped: dict[tuple[Index, Weight, str], Sparse] = {}
         self._made = 0
 
     def expand(self, expr: Expr, weights: Mapping[str, Weight]) -> tuple[Scalar, list[Read]]:
@@ -194,6 +197,13 @@ class Expander:
         if index.kind == "rotate" and isinstance(weight, Tensor) and size == 1 << self.bits[source]:
             (a, b), *rest = weight.pairs
             return Tensor(((b, -a), *rest))
+        key = index, weight, source
+        if key not in self._mapped:
+            self._mapped[key] = self._gather(index, weight, axis, size)
+        return self._mapped[key]
+
+    def _gather(self, index: Index, weight: Weight, axis: str, size: int) -> Sparse:
+        """The mapped weights of a source of that size, from those of all of the axis."""
         values = dense(weight, self.size[axis])
         if index.kind == "before":
             entries, tail = [], 0

@@ -46,6 +46,19 @@ def test_scalars_and_powers(xs: list[int], y: int, e: int) -> None:
     assert field.batch_inverse(u64(nonzero)).tolist() == [pow(x, -1, P) for x in nonzero]
 
 
+@pytest.mark.parametrize(("m", "k", "n"), [(1, 0, 2), (1, 1, 1), (3, 5, 2), (2, 1 << 19, 1)])
+def test_matrices_and_totals(m: int, k: int, n: int) -> None:
+    rng = np.random.default_rng(k)
+    a, b = rng.integers(0, P, (m, k), np.uint64), rng.integers(0, P, (k, n), np.uint64)
+    a[0], b[:, 0] = P - 1, P - 1
+    found = field.matmul(a, b)
+    for i in range(m):
+        assert int(field.total(a)[i]) == sum(a[i].tolist()) % P
+        for j in range(n):
+            products = (x * y for x, y in zip(a[i].tolist(), b[:, j].tolist(), strict=True))
+            assert int(found[i, j]) == sum(products) % P
+
+
 def test_to_field() -> None:
     for dtype in (np.int8, np.int16, np.int32, np.int64):
         info = np.iinfo(dtype)

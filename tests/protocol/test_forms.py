@@ -126,10 +126,27 @@ def test_totals_do_not_wrap() -> None:
     assert FormTable(values, np.zeros((0, 2, 2, 1000), np.uint64)).total() == Ext(-1000, -1000)
 
 
+def test_reads_with_the_same_weights_are_one(tiny: Setting) -> None:
+    plan = Plan(tiny.circuit, tiny.key.parameters, Shape(3, 2))
+    rng = np.random.default_rng(0)
+    here, there = (
+        tuple(eq(elements(rng, plan.bits(axis))) for axis in ("row", "channel")) for _ in range(2)
+    )
+    reads = [Read(2, "weights", here), Read(3, "weights", there), Read(5, "weights", here)]
+    scales, forms = combined_forms(plan, [Claim(Affine(Ext.ZERO), reads)] * 2, Ext(7, 1))
+    assert scales == [Ext.ONE, Ext(7, 1)]
+    once = [Read(Ext(8, 1) * c, "weights", weights) for c, weights in ((7, here), (3, there))]
+    assert forms == [form for read in once for form in forms_of(plan, read)]
+
+
 def test_forms_are_counted(tiny: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = Plan(tiny.circuit, tiny.key.parameters, Shape(3, 2))
-    everywhere = tuple(Tensor(((1, 1),) * plan.bits(axis)) for axis in ("row", "channel"))
-    claims = [Claim(Affine(Ext.ZERO), [Read(1, "weights", everywhere)] * 3)] * 2
+    weights = [
+        tuple(Tensor(((1, x),) * plan.bits(axis)) for axis in ("row", "channel"))
+        for x in range(2, 8)
+    ]
+    reads = [Read(1, "weights", at) for at in weights]
+    claims = [Claim(Affine(Ext.ZERO), reads[:3]), Claim(Affine(Ext.ZERO), reads[3:])]
     assert len(combined_forms(plan, claims, Ext(3))[1]) == 24
     monkeypatch.setattr(opening_verifier, "FORMS", 23)
     with pytest.raises(UserError, match="more than 23 parts"):

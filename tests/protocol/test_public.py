@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from zklemma.runtime.field import Ext, P
 from zklemma.runtime.protocol import tables
-from zklemma.runtime.protocol.public import contract, evaluate, table_values, vector
+from zklemma.runtime.protocol.public import SHORT, contract, evaluate, table_values, vector
 from zklemma.runtime.protocol.weights import (
     Expander,
     Sparse,
@@ -129,7 +129,7 @@ def test_public_columns(shape: Shape, kind: str) -> None:
             assert evaluate(expander, name, tuple(weights)) == brute(array, weights), (name, axis)
 
 
-@pytest.mark.parametrize("size", [1, 2, 5, 8])
+@pytest.mark.parametrize("size", [1, 2, 5, 8, 1 << SHORT, (2 << SHORT) + 3])
 def test_the_provers_weights_are_the_verifiers(size: int) -> None:
     rng = np.random.default_rng(size)
     for kind in ("point", "ones", "some"):
