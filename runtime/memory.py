@@ -104,7 +104,7 @@ def _column_bytes(circuit: Circuit, home: Home, shape: Shape) -> int:
 
 
 def _activations(plan: Plan) -> int:
-    """The largest tensor of a layer, a few times, as floats."""
+    """The largest tensor of a layer, a few times, in 64 bits."""
     columns = plan.circuit.home("witness")
     sizes = (plan.sizes(axis for axis in column.axes if axis != "layer") for column in columns)
     return ACTIVATIONS * WORD * max(map(math.prod, sizes), default=0)
