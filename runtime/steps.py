@@ -11,7 +11,7 @@ The semantics are the table in `schema.program`. A value outside its range stops
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from math import isqrt
 
@@ -21,6 +21,7 @@ from ..errors import RangeError, ZklemmaError
 from ..schema.circuit import Circuit
 from ..schema.program import LIMB_BITS, Step, limb_widths
 from .kernels.dots import dots
+from .kernels.rounding import rounded_shift
 
 Axes = tuple[str, ...]
 # (column name, layer or None, axes of the array, array)
@@ -125,12 +126,17 @@ class Pass:
         self, step: Step, role: str, number: np.ndarray, bits: int, axes: Axes | None = None
     ) -> None:
         """Record the limbs of an unsigned number of ``bits`` bits."""
-        if not self.record:
-            return
-        names = step.witness.get(role, ())
-        for i, (name, width) in enumerate(zip(names, limb_widths(bits), strict=True)):
-            limb = number >> i * LIMB_BITS & (1 << width) - 1
-            self.record(name, self.layer, step.axes if axes is None else axes, limb)
+        widths = enumerate(limb_widths(bits))
+        limbs = (number >> i * LIMB_BITS & (1 << width) - 1 for i, width in widths)
+        self.put_all(step, role, limbs, axes)
+
+    def put_all(
+        self, step: Step, role: str, arrays: Iterable[np.ndarray], axes: Axes | None = None
+    ) -> None:
+        """Record an array for each of a role's columns."""
+        if self.record:
+            for name, array in zip(step.witness.get(role, ()), arrays, strict=True):
+                self.record(name, self.layer, step.axes if axes is None else axes, array)
 
 
 def peak(array: np.ndarray) -> int:
@@ -146,15 +152,18 @@ def product(x: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 
 
 def requantize(run: Pass, step: Step, acc: np.ndarray) -> np.ndarray:
-    shift, bits = step.attributes["shift"], step.attributes["bits"]
-    assert isinstance(shift, int) and isinstance(bits, int)
-    rounded = acc + (1 << shift >> 1)
-    y = rounded >> shift
+    """The rounded value; it takes the place of ``acc``, but for one that is not contiguous."""
+    shift, bits = attribute(step, "shift"), attribute(step, "bits")
+    y = np.ascontiguousarray(acc)
+    limbs, rests = (
+        np.empty((len(step.witness.get(role, ())) if run.record else 0, y.size), np.uint16)
+        for role in ("limbs", "rem")
+    )
+    found = rounded_shift(y.reshape(-1), shift, bits, limbs, rests)
     half = 1 << bits - 1
-    run.require(step, "output", y, -half, half - 1)
-    if run.record:
-        run.put_limbs(step, "limbs", y + half, bits)
-        run.put_limbs(step, "rem", rounded & (1 << shift) - 1, shift)
+    run.require(step, "output", np.array(found), -half, half - 1)
+    for role, arrays in ("limbs", limbs), ("rem", rests):
+        run.put_all(step, role, (array.reshape(y.shape) for array in arrays))
     return y
 
 
