@@ -22,6 +22,7 @@ from ..schema.circuit import Circuit
 from ..schema.program import LIMB_BITS, Step, limb_widths
 from .kernels.dots import dots
 from .kernels.rounding import rounded_shift
+from .kernels.softmax import exponentials
 
 Axes = tuple[str, ...]
 # (column name, layer or None, axes of the array, array)
@@ -193,16 +194,17 @@ def rms_norm(run: Pass, step: Step) -> np.ndarray:
     first, table = run.model.table(str(step.attributes["table"]))
     largest = isqrt((INT64 - 1 - eps) // x.shape[-1])
     run.require(step, "input", x, -largest, largest)
-    square = (x * x).sum(-1) + eps
+    square = np.einsum("...c,...c->...", x, x) + eps
     e = (bit_length(square) - 15) // 2
     run.require(step, "exponent of the sum of squares", e, emin, emax)
     m = square >> 2 * e
     r = table[m - first]
     p2 = 1 << (emax - e)
     u = r * p2
-    scaled = x * u[..., None]
+    acc = x * u[..., None]
     largest = (INT64 >> 1) // max(1, peak(gain))
-    run.require(step, "normalised input", scaled, -largest, largest)
+    run.require(step, "normalised input", acc, -largest, largest)
+    acc *= gain
     if run.record:
         p4 = 1 << 2 * e
         pm = p4 * m
@@ -211,7 +213,7 @@ def rms_norm(run: Pass, step: Step) -> np.ndarray:
             run.put(step, role, array, axes)
         run.put_limbs(step, "remainder", square - pm, 2 * emax, axes)
         run.put_limbs(step, "slack", p4 - 1 - (square - pm), 2 * emax, axes)
-    return requantize(run, step, scaled * gain)
+    return requantize(run, step, acc)
 
 
 def bit_length(x: np.ndarray) -> np.ndarray:
@@ -249,8 +251,10 @@ def rope(run: Pass, step: Step) -> np.ndarray:
         for name in step.inputs[1:]
     )
     half = x.shape[-1] // 2
-    turned = np.concatenate([-x[..., half:], x[..., :half]], axis=-1)
-    return requantize(run, step, x * cos + turned * sin)
+    acc = x * cos
+    acc[..., :half] -= x[..., half:] * sin[..., :half]
+    acc[..., half:] += x[..., :half] * sin[..., half:]
+    return requantize(run, step, acc)
 
 
 def history(run: Pass, step: Step, x: np.ndarray) -> np.ndarray:
@@ -275,21 +279,18 @@ def softmax(run: Pass, step: Step) -> np.ndarray:
     bits, k, width = (attribute(step, name) for name in ("bits", "k", "width"))
     windows = step.attributes["windows"]
     assert isinstance(windows, tuple) and run.layer is not None
-    window = windows[run.layer]
-    back = np.arange(run.start, run.stop)[:, None] - np.arange(run.stop)
-    allowed = (back >= 0) & (back < window) if window else back >= 0
-    top = np.where(allowed, s, -(1 << bits - 1)).max(-1)
-    d = top[..., None] - s + np.where(allowed, 0, 2 << bits)
-    e = run.model.table(str(step.attributes["table"]))[1][d]
-    total = e.sum(-1)
+    _, table = run.model.table(str(step.attributes["table"]))
+    heads = s.reshape(-1, *s.shape[-2:])
+    e, rows = exponentials(heads, run.start, windows[run.layer], table)
+    e = e.reshape(s.shape)
+    place, top, total = rows.reshape(3, *s.shape[:-1])
     run.require(step, "sum of exponentials", total, 1, 1 << width)
     inverse = (1 << k) // total
     run.require(step, "reciprocal", inverse, 0, (1 << k - 14) - 1)
     if run.record:
         axes = step.axes[:-1]
         select = np.zeros(s.shape, np.uint8)
-        # d is zero exactly at the allowed cells that attain the top.
-        np.put_along_axis(select, d.argmin(-1)[..., None], 1, axis=-1)
+        np.put_along_axis(select, place[..., None], 1, axis=-1)
         run.put(step, "e", e)
         run.put(step, "select", select)
         run.put_limbs(step, "top", top + (1 << bits - 1), bits, axes)
@@ -306,8 +307,10 @@ def attend(run: Pass, step: Step) -> np.ndarray:
     kv, group, count, sources = e.shape
     values = history(run, step, v).swapaxes(-1, -2)
     mixed = product(e.reshape(kv, group * count, sources), values)
+    acc = mixed.reshape(kv, group, count, -1)
     # inverse * sum(e) <= 2^k, so this stays below 2^(k + 15).
-    return requantize(run, step, mixed.reshape(kv, group, count, -1) * inverse[..., None])
+    acc *= inverse[..., None]
+    return requantize(run, step, acc)
 
 
 def table(run: Pass, step: Step) -> np.ndarray:
