@@ -109,7 +109,7 @@ def _laid_out_bytes(plan: Plan, home: Home) -> int:
 
 
 def _activations(plan: Plan) -> int:
-    """The largest tensor of a layer, a few times, as floats."""
+    """The largest tensor of a layer, a few times, in 64 bits."""
     columns = plan.circuit.home("witness")
     sizes = (plan.sizes(axis for axis in column.axes if axis != "layer") for column in columns)
     return ACTIVATIONS * WORD * max(map(math.prod, sizes), default=0)

@@ -3,8 +3,7 @@
 One `Pass` runs the program over consecutive positions: all of them at once (the witness, the logits
 of a text) or a few after others whose keys and values are cached (generation). A step's value is
 computed by one function whoever asks; what it commits is handed to ``record`` where there is one.
-Values are int64 arrays over the step's axes. Products go through float64 BLAS, which is exact below
-2^53.
+Values are int64 arrays over the step's axes.
 
 The semantics are the table in `schema.program`. A value outside its range stops the pass with a
 `RangeError` that names the module.
@@ -12,7 +11,7 @@ The semantics are the table in `schema.program`. A value outside its range stops
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from math import isqrt
 
@@ -22,32 +21,22 @@ from ..errors import RangeError, ZklemmaError
 from ..schema.circuit import Circuit
 from ..schema.program import LIMB_BITS, Step, limb_widths
 from .kernels.dots import dots
+from .kernels.rounding import rounded_shift
+from .kernels.softmax import exponentials
 
 Axes = tuple[str, ...]
 # (column name, layer or None, axes of the array, array)
 Record = Callable[[str, int | None, Axes, np.ndarray], None]
 
-FLOAT_EXACT = 1 << 53
 INT64 = 1 << 63
-# Rows for which weights are read as they are, where a conversion would cost more.
-FEW_ROWS = 16
-# Weights converted to float64 at a time, where they are not kept.
-CHUNK = 1 << 22
 
 
 class Model:
-    """What all passes share: the integer weights and the tables, arranged for computing.
+    """What all passes share: the integer weights, and the tables arranged for computing."""
 
-    Weights are kept in float64 as well while the whole model has at most ``keep`` of them.
-    """
-
-    def __init__(
-        self, circuit: Circuit, params: Mapping[str, np.ndarray], keep: int = 1 << 25
-    ) -> None:
+    def __init__(self, circuit: Circuit, params: Mapping[str, np.ndarray]) -> None:
         self.circuit = circuit
         self.params = params
-        self.keep = sum(array.size for array in params.values()) <= keep
-        self.matrices: dict[tuple[str, str, int | None], np.ndarray] = {}
         self.tables: dict[str, tuple[int, np.ndarray]] = {}
 
     def param(self, name: str, layer: int | None) -> tuple[np.ndarray, Axes]:
@@ -56,19 +45,15 @@ class Model:
         array = self.params[name]
         return (array[layer], axes[1:]) if axes[:1] == ("layer",) else (array, axes)
 
-    def matrix(self, step: Step, name: str, layer: int | None, contracted: Axes) -> np.ndarray:
+    def matrix(self, name: str, layer: int | None, contracted: Axes) -> np.ndarray:
         """A weight as (outputs, contracted) matrix, outputs in the order of the weight's axes."""
-        key = step.output, name, layer
-        if key not in self.matrices:
-            array, axes = self.param(name, layer)
-            outputs = [axis for axis in axes if axis not in contracted]
-            order = [axes.index(axis) for axis in (*outputs, *contracted)]
-            inner = int(np.prod([array.shape[axes.index(axis)] for axis in contracted]))
-            matrix = array.transpose(order).reshape(-1, inner)
-            if not self.keep:
-                return matrix
-            self.matrices[key] = matrix.astype(np.float64)
-        return self.matrices[key]
+        array, axes = self.param(name, layer)
+        outputs = [axis for axis in axes if axis not in contracted]
+        order = [axes.index(axis) for axis in (*outputs, *contracted)]
+        inner = int(np.prod([array.shape[axes.index(axis)] for axis in contracted]))
+        if not np.can_cast(self.circuit.column[name].storage, np.int16):
+            raise ZklemmaError(f"weight {name}: products take 16 bits at most")
+        return array.transpose(order).reshape(-1, inner).astype(np.int16, copy=False)
 
     def magnitude(self, name: str) -> int:
         column = self.circuit.column[name]
@@ -90,7 +75,7 @@ class Pass:
     """One run over the positions [start, start + count) with token ids ``ids``.
 
     ``cache`` holds, for each step that attends, the keys or values of all positions so far, in
-    float64, with room for ``capacity`` of them. ``chosen`` are the rows that ``select`` takes.
+    16 bits, with room for ``capacity`` of them. ``chosen`` are the rows that ``select`` takes.
     ``targets``, where given, are the tokens that must come out, and then ``argmax`` records what it
     commits.
     """
@@ -142,12 +127,17 @@ class Pass:
         self, step: Step, role: str, number: np.ndarray, bits: int, axes: Axes | None = None
     ) -> None:
         """Record the limbs of an unsigned number of ``bits`` bits."""
-        if not self.record:
-            return
-        names = step.witness.get(role, ())
-        for i, (name, width) in enumerate(zip(names, limb_widths(bits), strict=True)):
-            limb = number >> i * LIMB_BITS & (1 << width) - 1
-            self.record(name, self.layer, step.axes if axes is None else axes, limb)
+        widths = enumerate(limb_widths(bits))
+        limbs = (number >> i * LIMB_BITS & (1 << width) - 1 for i, width in widths)
+        self.put_all(step, role, limbs, axes)
+
+    def put_all(
+        self, step: Step, role: str, arrays: Iterable[np.ndarray], axes: Axes | None = None
+    ) -> None:
+        """Record an array for each of a role's columns."""
+        if self.record:
+            for name, array in zip(step.witness.get(role, ()), arrays, strict=True):
+                self.record(name, self.layer, step.axes if axes is None else axes, array)
 
 
 def peak(array: np.ndarray) -> int:
@@ -155,45 +145,26 @@ def peak(array: np.ndarray) -> int:
     return max(-int(array.min()), int(array.max()))
 
 
-def product(x: np.ndarray, matrix: np.ndarray, bound: int) -> np.ndarray:
-    """x @ matrix.T, exact, as int64; ``bound`` is at least sum_k |x| |matrix| in every cell.
-
-    ``x`` (..., rows, k) holds integers; ``matrix`` (..., outputs, k) integers of any dtype,
-    converted piece by piece unless it is float64 or ``x`` has few rows.
-    """
-    if (
-        len(x) <= FEW_ROWS
-        and matrix.dtype in (np.int8, np.int16)
-        and max(peak(x) >> 31, bound >> 63) == 0
-    ):
-        return dots(x.astype(np.int32), matrix)
-    if bound >= FLOAT_EXACT:
-        # Halve the width of x. What stays is bounded by the same share of the bound, up to
-        # rounding.
-        bits = (peak(x).bit_length() + 1) // 2
-        inner = bound // max(peak(x), 1) + 1
-        high = product(x >> bits, matrix, inner * (1 + (peak(x) >> bits)))
-        return (high << bits) + product(x & (1 << bits) - 1, matrix, inner << bits)
-    real = x.astype(np.float64)
-    if matrix.dtype == np.float64:
-        return (real @ matrix.swapaxes(-1, -2)).astype(np.int64)
-    result = np.empty((len(x), len(matrix)), np.int64)
-    rows = max(1, CHUNK // matrix.shape[1])
-    for i in range(0, len(matrix), rows):
-        result[:, i : i + rows] = real @ matrix[i : i + rows].astype(np.float64).T
-    return result
+def product(x: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """x @ matrix.T, exact where it is below 2^63: x (..., rows, k), matrix (..., outputs, k) of int16."""
+    if x.ndim == 2:
+        return dots(x, matrix)
+    return np.stack([product(*pair) for pair in zip(x, matrix, strict=True)])
 
 
 def requantize(run: Pass, step: Step, acc: np.ndarray) -> np.ndarray:
-    shift, bits = step.attributes["shift"], step.attributes["bits"]
-    assert isinstance(shift, int) and isinstance(bits, int)
-    rounded = acc + (1 << shift >> 1)
-    y = rounded >> shift
+    """The rounded value; it takes the place of ``acc``, but for one that is not contiguous."""
+    shift, bits = attribute(step, "shift"), attribute(step, "bits")
+    y = np.ascontiguousarray(acc)
+    limbs, rests = (
+        np.empty((len(step.witness.get(role, ())) if run.record else 0, y.size), np.uint16)
+        for role in ("limbs", "rem")
+    )
+    found = rounded_shift(y.reshape(-1), shift, bits, limbs, rests)
     half = 1 << bits - 1
-    run.require(step, "output", y, -half, half - 1)
-    if run.record:
-        run.put_limbs(step, "limbs", y + half, bits)
-        run.put_limbs(step, "rem", rounded & (1 << shift) - 1, shift)
+    run.require(step, "output", np.array(found), -half, half - 1)
+    for role, arrays in ("limbs", limbs), ("rem", rests):
+        run.put_all(step, role, (array.reshape(y.shape) for array in arrays))
     return y
 
 
@@ -223,16 +194,17 @@ def rms_norm(run: Pass, step: Step) -> np.ndarray:
     first, table = run.model.table(str(step.attributes["table"]))
     largest = isqrt((INT64 - 1 - eps) // x.shape[-1])
     run.require(step, "input", x, -largest, largest)
-    square = (x * x).sum(-1) + eps
+    square = np.einsum("...c,...c->...", x, x) + eps
     e = (bit_length(square) - 15) // 2
     run.require(step, "exponent of the sum of squares", e, emin, emax)
     m = square >> 2 * e
     r = table[m - first]
     p2 = 1 << (emax - e)
     u = r * p2
-    scaled = x * u[..., None]
+    acc = x * u[..., None]
     largest = (INT64 >> 1) // max(1, peak(gain))
-    run.require(step, "normalised input", scaled, -largest, largest)
+    run.require(step, "normalised input", acc, -largest, largest)
+    acc *= gain
     if run.record:
         p4 = 1 << 2 * e
         pm = p4 * m
@@ -241,7 +213,7 @@ def rms_norm(run: Pass, step: Step) -> np.ndarray:
             run.put(step, role, array, axes)
         run.put_limbs(step, "remainder", square - pm, 2 * emax, axes)
         run.put_limbs(step, "slack", p4 - 1 - (square - pm), 2 * emax, axes)
-    return requantize(run, step, scaled * gain)
+    return requantize(run, step, acc)
 
 
 def bit_length(x: np.ndarray) -> np.ndarray:
@@ -254,14 +226,14 @@ def matmul(run: Pass, step: Step) -> np.ndarray:
     (name, weight), model = step.inputs, run.model
     x, axes = run.values[name], run.axes[name]
     contracted = tuple(axis for axis in axes if axis not in step.axes)
-    matrix = model.matrix(step, weight, run.layer, contracted)
+    matrix = model.matrix(weight, run.layer, contracted)
     kept = [axis for axis in axes if axis in step.axes]
     flat = x.transpose([axes.index(axis) for axis in (*kept, *contracted)])
     flat = flat.reshape(-1, matrix.shape[1])
     share = matrix.shape[1] * model.magnitude(weight)
     largest = (INT64 >> 1) // share
     run.require(step, "input", x, -largest, largest)
-    result = product(flat, matrix, peak(x) * share)
+    result = product(flat, matrix)
     array, weight_axes = model.param(weight, run.layer)
     outputs = [axis for axis in weight_axes if axis not in contracted]
     sizes = [x.shape[axes.index(axis)] for axis in kept]
@@ -279,15 +251,18 @@ def rope(run: Pass, step: Step) -> np.ndarray:
         for name in step.inputs[1:]
     )
     half = x.shape[-1] // 2
-    turned = np.concatenate([-x[..., half:], x[..., :half]], axis=-1)
-    return requantize(run, step, x * cos + turned * sin)
+    acc = x * cos
+    acc[..., :half] -= x[..., half:] * sin[..., :half]
+    acc[..., half:] += x[..., :half] * sin[..., half:]
+    return requantize(run, step, acc)
 
 
 def history(run: Pass, step: Step, x: np.ndarray) -> np.ndarray:
-    """x[kv, token, dim] appended to those of earlier positions."""
+    """x[kv, token, dim] appended to those of earlier positions, in 16 bits."""
+    run.require(step, "cached value", x, -(1 << 15), (1 << 15) - 1)
     key = step.output, run.layer
     if key not in run.cache:
-        run.cache[key] = np.empty((x.shape[0], run.capacity, x.shape[2]))
+        run.cache[key] = np.empty((x.shape[0], run.capacity, x.shape[2]), np.int16)
     run.cache[key][:, run.start : run.stop] = x
     return run.cache[key][:, : run.stop]
 
@@ -295,9 +270,7 @@ def history(run: Pass, step: Step, x: np.ndarray) -> np.ndarray:
 def scores(run: Pass, step: Step) -> np.ndarray:
     q, k = run.inputs(step)
     kv, group, count, dim = q.shape
-    keys = history(run, step, k)
-    bound = dim * peak(q) * peak(keys)
-    acc = product(q.reshape(kv, group * count, dim), keys, bound)
+    acc = product(q.reshape(kv, group * count, dim), history(run, step, k))
     return requantize(run, step, acc.reshape(kv, group, count, -1))
 
 
@@ -306,21 +279,18 @@ def softmax(run: Pass, step: Step) -> np.ndarray:
     bits, k, width = (attribute(step, name) for name in ("bits", "k", "width"))
     windows = step.attributes["windows"]
     assert isinstance(windows, tuple) and run.layer is not None
-    window = windows[run.layer]
-    back = np.arange(run.start, run.stop)[:, None] - np.arange(run.stop)
-    allowed = (back >= 0) & (back < window) if window else back >= 0
-    top = np.where(allowed, s, -(1 << bits - 1)).max(-1)
-    d = top[..., None] - s + np.where(allowed, 0, 2 << bits)
-    e = run.model.table(str(step.attributes["table"]))[1][d]
-    total = e.sum(-1)
+    _, table = run.model.table(str(step.attributes["table"]))
+    heads = s.reshape(-1, *s.shape[-2:])
+    e, rows = exponentials(heads, run.start, windows[run.layer], table)
+    e = e.reshape(s.shape)
+    place, top, total = rows.reshape(3, *s.shape[:-1])
     run.require(step, "sum of exponentials", total, 1, 1 << width)
     inverse = (1 << k) // total
     run.require(step, "reciprocal", inverse, 0, (1 << k - 14) - 1)
     if run.record:
         axes = step.axes[:-1]
         select = np.zeros(s.shape, np.uint8)
-        # d is zero exactly at the allowed cells that attain the top.
-        np.put_along_axis(select, d.argmin(-1)[..., None], 1, axis=-1)
+        np.put_along_axis(select, place[..., None], 1, axis=-1)
         run.put(step, "e", e)
         run.put(step, "select", select)
         run.put_limbs(step, "top", top + (1 << bits - 1), bits, axes)
@@ -336,10 +306,11 @@ def attend(run: Pass, step: Step) -> np.ndarray:
     e, inverse, v = run.inputs(step)
     kv, group, count, sources = e.shape
     values = history(run, step, v).swapaxes(-1, -2)
-    bound = sources * peak(e) * peak(values)
-    mixed = product(e.reshape(kv, group * count, sources), values, bound)
+    mixed = product(e.reshape(kv, group * count, sources), values)
+    acc = mixed.reshape(kv, group, count, -1)
     # inverse * sum(e) <= 2^k, so this stays below 2^(k + 15).
-    return requantize(run, step, mixed.reshape(kv, group, count, -1) * inverse[..., None])
+    acc *= inverse[..., None]
+    return requantize(run, step, acc)
 
 
 def table(run: Pass, step: Step) -> np.ndarray:
@@ -370,9 +341,7 @@ def argmax(run: Pass, step: Step) -> np.ndarray:
     """The tokens; the logits are left under the output's name + ".logits"."""
     (name, weight), model = step.inputs, run.model
     x = run.values[name]
-    matrix = model.matrix(step, weight, run.layer, run.axes[name][-1:])
-    bound = x.shape[-1] * peak(x) * model.magnitude(weight)
-    logits = product(x, matrix, bound)
+    logits = product(x, model.matrix(weight, run.layer, run.axes[name][-1:]))
     run.values[f"{step.output}.logits"] = logits
     tokens = logits.argmax(-1)
     if run.targets is None:

@@ -9,7 +9,7 @@ allows it, so that a stage is compared with what its own code reaches at best an
     hash bytes        a byte of the blocks that BLAKE2b compresses                blake2b.hash_columns
     small MACs        an integer of 16 bits times a weight in K, added up         contract.contract
     field MACs        an element of F times a weight in K, added up               contract.fold_rows
-    float MACs        a multiply-add of a float64 matrix product                  BLAS
+    integer MACs      a product of two integers of 16 bits, added up              dots.dots
     random bytes      a byte of uniform field elements from the system            randomness
     bytes moved       a byte read or written, of a copy larger than the caches    memory
 """
@@ -26,6 +26,7 @@ from numba import njit
 from ..runtime import field
 from ..runtime.kernels import blake2b, contract, ntt
 from ..runtime.kernels.blocks import multiply_in
+from ..runtime.kernels.dots import dots
 from ..runtime.kernels.pool import chunks, cores
 from ..runtime.randomness import Randomness
 
@@ -112,8 +113,9 @@ def cases() -> Iterator[Case]:
         matrix.size,
         lambda: contract.fold_rows(matrix, weights[:, :32]),
     )
-    real = np.random.default_rng(0).random((1024, 1024))
-    yield Case("matmul", "1024 cubed", "float MACs", 1024**3, lambda: real @ real)
+    square = np.random.default_rng(0).integers(-(1 << 15), 1 << 15, (1024, 1024))
+    narrow = square.astype(np.int16)
+    yield Case("dots", "1024 cubed", "integer MACs", 1024**3, lambda: dots(square, narrow))
     draw = Randomness(True)
     yield Case("elements", "2^18", "random bytes", 1 << 21, lambda: draw.elements(1 << 18))
 

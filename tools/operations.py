@@ -92,7 +92,7 @@ def operations(subject: Subject, program: Program, tree_kept: bool = True) -> li
     plan, kind, sums = subject.plan, kinds(subject.plan, program), _Sums()
     _load(plan, tree_kept, sums)
     for name, macs in executed(plan, program):
-        sums.add("execute", name, "float MACs", macs)
+        sums.add("execute", name, "integer MACs", macs)
     _commit(plan, kind, subject.hiding, sums)
     for table, cost in lookup_counts(plan).items():
         sums.add("lookup", table, "small MACs", cost.macs)
