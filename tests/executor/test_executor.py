@@ -174,8 +174,8 @@ def test_a_prefix_does_not_see_what_follows() -> None:
 def test_weights_may_be_of_a_wider_type() -> None:
     circuit, program, params = toy_model(2, 0)
     wide = {name: array.astype(np.int64) for name, array in params.items()}
-    runs = [Executor(circuit, program, given) for given in (params, wide)]
-    assert np.array_equal(*(run.logits(PROMPT) for run in runs))
+    own, other = (Executor(circuit, program, given).logits(PROMPT) for given in (params, wide))
+    assert np.array_equal(own, other)
 
 
 def test_tokens_are_reported_and_a_stop_token_ends_the_text() -> None:

@@ -1,5 +1,7 @@
 """Products of integers with a matrix of 16-bit integers."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from zklemma.runtime.kernels.dots import PANEL, TERMS, dots
@@ -52,7 +54,8 @@ def test_other_layouts() -> None:
 
 
 def test_refuses_what_does_not_fit() -> None:
-    x, w = np.zeros((2, 3), np.int64), np.zeros((4, 3), np.int16)
+    x: Any = np.zeros((2, 3), np.int64)
+    w: Any = np.zeros((4, 3), np.int16)
     for a, b in ((x.astype(np.int32), w), (x, w.astype(np.int32)), (x[:, 1:], w)):
         with pytest.raises(ValueError, match="cannot multiply"):
             dots(a, b)
