@@ -45,7 +45,7 @@ def prove_bytes(plan: Plan) -> dict[str, int]:
         encoding, columns = WORD * rows * dimension, 0
         own += WORD * rows * length
     else:
-        encoding = BLOCK * WORD * (dimension + length) + 2 * DIGEST * length
+        encoding = 2 * BLOCK * WORD * dimension + 2 * DIGEST * length
         columns = BLOCK * WORD * dimension
     leaves = len(plan.groups) << plan.lookup_depth
     folded = 2 * 2 * WORD * dimension * (len(plan.all_slabs) + 1)

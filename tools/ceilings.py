@@ -128,9 +128,9 @@ def cases() -> Iterator[Case]:
     yield Case("copy", "2^25 doubles", "bytes moved", moved, lambda: chunks(copy, COPIED, 1 << 16))
 
 
-def butterflies(rows: int, log_n: int) -> int:
-    """Of transforms of that many rows to 2^log_n positions."""
-    return rows * log_n << log_n >> 1
+def butterflies(rows: int, log_n: int, cosets: int = 1) -> int:
+    """Of transforms of that many rows to 2^log_n positions, on so many cosets of their own."""
+    return rows * (log_n - cosets.bit_length() + 1) << log_n >> 1
 
 
 @njit(cache=True, nogil=True)

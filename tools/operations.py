@@ -155,9 +155,11 @@ class _Zeros(Channel):
         return bytes(count)
 
 
-def _codeword(sums: _Sums, stage: str, kind: str, rows: int, log_code: int) -> None:
-    """Encode and hash a matrix of that many rows."""
-    sums.add(stage, kind, "butterflies", butterflies(rows, log_code))
+def _codeword(
+    sums: _Sums, stage: str, kind: str, rows: int, log_code: int, cosets: int = 1
+) -> None:
+    """Encode, on so many cosets by themselves, and hash a matrix of that many rows."""
+    sums.add(stage, kind, "butterflies", butterflies(rows, log_code, cosets))
     sums.add(stage, kind, "hash bytes", _leaf_bytes(rows) << log_code)
     sums.add(stage, TREE, "hash bytes", BLOCK * ((1 << log_code) - 1))
 
@@ -173,7 +175,7 @@ def _load(plan: Plan, tree_kept: bool, sums: _Sums) -> None:
     if tree_kept:
         _columns(sums, "load", rows, p.log_code, CHECKED)
     else:
-        _codeword(sums, "load", WEIGHTS, rows, p.log_code)
+        _codeword(sums, "load", WEIGHTS, rows, p.log_code, 1 << p.log_code - p.log_columns)
 
 
 def _columns(sums: _Sums, stage: str, rows: int, log_code: int, positions: int) -> None:
@@ -193,8 +195,9 @@ def _commit(plan: Plan, kind: Callable[[str], str], hiding: bool, sums: _Sums) -
     p = plan.parameters
     rows = plan.rows[-1] + 2
     capacity = rows << p.log_columns
+    cosets = 1 if is_kept(rows, p.log_code) else 1 << p.log_code - p.log_columns
     totals = {
-        "butterflies": butterflies(rows, p.log_code),
+        "butterflies": butterflies(rows, p.log_code, cosets),
         "hash bytes": _leaf_bytes(rows) << p.log_code,
         # Written, and read by the hash.
         "bytes moved": 16 * rows << p.log_code,

@@ -1,9 +1,9 @@
-"""Number-theoretic transforms and the Reed-Solomon code on the coset 7<w>.
+"""Number-theoretic transforms and the Reed-Solomon code on a coset s<w>, 7<w> unless said otherwise.
 
-A row of D coefficients becomes its n evaluations at 7 w^j in natural order, w the root of unity of
+A row of D coefficients becomes its n evaluations at s w^j in natural order, w the root of unity of
 order n. Large sizes use the six-step transform (Bailey, "FFTs in external or hierarchical memory",
 1990): the index i = i1 n2 + i2 makes an n1 x n2 matrix; transforms along i1, a twist by
-(7 w^j1)^i2, a transposition, transforms along i2 land at j = j1 + n1 j2, in order. Both families
+(s w^j1)^i2, a transposition, transforms along i2 land at j = j1 + n1 j2, in order. Both families
 run on panels of WIDTH adjacent columns copied to a scratch that fits the cache, one twiddle for
 WIDTH contiguous elements. The first family leaves its output bit-reversed, the second takes its
 input so, and the transposition in between undoes both.
@@ -31,19 +31,19 @@ LINE = 8
 
 
 class _Plan:
-    """Sizes and tables of the six-step transform on the coset 7<w>, for one n."""
+    """Sizes and tables of the six-step transform on the coset shift<w>, for one n."""
 
-    def __init__(self, log_n: int) -> None:
+    def __init__(self, log_n: int, shift: int) -> None:
         log_1 = log_n // 2
         log_2 = log_n - log_1
         self.n1, self.n2 = 1 << log_1, 1 << log_2
         self.twiddles1 = field.powers(field.root_of_unity(log_1), self.n1)
         self.twiddles2 = field.powers(field.root_of_unity(log_2), self.n2)
         self.reversal1, self.reversal2 = bit_reversal(log_1), bit_reversal(log_2)
-        self.scale = field.powers(pow(field.GENERATOR, self.n2, field.P), self.n1)
-        # Row r holds the output j1 = reversed(r): (7 w^j1)^k for k < WIDTH, and for k = WIDTH.
+        self.scale = field.powers(pow(shift, self.n2, field.P), self.n1)
+        # Row r holds the output j1 = reversed(r): (shift w^j1)^k for k < WIDTH, and for k = WIDTH.
         roots = field.powers(field.root_of_unity(log_n), self.n1)[self.reversal1]
-        base = field.mul(roots, np.uint64(field.GENERATOR))
+        base = field.mul(roots, np.uint64(shift))
         self.twist = powers_of(base, WIDTH)
         self.stride = field.power(base, WIDTH)
 
@@ -65,15 +65,15 @@ def bit_reversal(log_n: int) -> NDArray[np.int64]:
 
 
 @lru_cache(maxsize=16)
-def _plan(log_n: int) -> _Plan:
-    return _Plan(log_n)
+def _plan(log_n: int, shift: int) -> _Plan:
+    return _Plan(log_n, shift)
 
 
 @lru_cache(maxsize=64)
-def _small_tables(log_n: int) -> tuple[Array, Array, NDArray[np.int64]]:
+def _small_tables(log_n: int, shift: int) -> tuple[Array, Array, NDArray[np.int64]]:
     n = 1 << log_n
     return (
-        field.powers(field.GENERATOR, n),
+        field.powers(shift, n),
         field.powers(field.root_of_unity(log_n), n),
         bit_reversal(log_n),
     )
@@ -246,22 +246,22 @@ def _second(out, n1, n2, twiddles, reversal, odd, lo, hi):
                 out[target + c] = panel[r * WIDTH + c]
 
 
-def encode(messages: Array, out: Array) -> None:
-    """out[r, j] = sum_i messages[r, i] (7 w^j)^i: rows of D <= n coefficients, n a power of two."""
+def encode(messages: Array, out: Array, shift: int = field.GENERATOR) -> None:
+    """out[r, j] = sum_i messages[r, i] (shift w^j)^i: rows of D <= n coefficients, n a power of two."""
     rows, n = out.shape
     log_n = n.bit_length() - 1
     if n != 1 << log_n or messages.shape[0] != rows or messages.shape[1] > n:
         raise ValueError(f"cannot encode {messages.shape} into {out.shape}")
     messages = operand(messages)
     if log_n <= SMALL_LOG:
-        scale, twiddles, reversal = _small_tables(log_n)
+        scale, twiddles, reversal = _small_tables(log_n, shift)
         chunks(
             lambda lo, hi: _small(messages, out, scale, twiddles, reversal, lo, hi),
             rows,
             max(1, (1 << 14) >> log_n),
         )
         return
-    p = _plan(log_n)
+    p = _plan(log_n, shift)
 
     def first(r: int, lo: int, hi: int) -> None:
         args = (p.n1, p.n2, p.twiddles1, p.scale, p.twist, p.stride, p.reversal1, lo, hi)

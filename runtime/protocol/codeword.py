@@ -1,7 +1,9 @@
 """A committed matrix, the prover's side: rows encoded, columns hashed into a tree, columns opened.
 
 A large matrix is encoded a few rows at a time, and its codeword is not kept: the columns that are opened
-are few, and evaluating the messages at them again is cheaper than a codeword on a disk.
+are few, and evaluating the messages at them again is cheaper than a codeword on a disk. Its positions c, c + b,
+c + 2b, .., with b how many times longer than a message it is, are values on a coset of as many points as a
+message has cells, so that each coset is a transform of that length, and all of them take turns in one buffer.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from ...errors import UserError
+from ..field import domain_points
 from ..kernels.blake2b import ColumnHash, hash_columns, hash_pairs
 from ..kernels.ntt import encode
 from ..kernels.positions import at_positions
@@ -87,18 +90,23 @@ class LeanCodeword(Committed):
         self.layers = layers or _tree(self._leaves())
 
     def _leaves(self) -> np.ndarray:
-        words, rows = self.words, self.messages.rows
-        digest = ColumnHash(1 << self.log_code, LEAF)
-        block = np.empty((BLOCK, 1 << self.log_code), np.uint64)
+        words, rows, dimension = self.words, self.messages.rows, self.messages.dimension
+        blowup = (1 << self.log_code) // dimension
+        shifts = domain_points(range(blowup), self.log_code)
+        cosets = [ColumnHash(dimension, LEAF) for _ in shifts]
+        block = np.empty((BLOCK, dimension), np.uint64)
         bands = self._bands()
         for first in range(0, words, BLOCK):
             count = max(0, min(BLOCK, rows - first))
-            if count:
-                encode(next(bands), block[:count])
+            band = next(bands) if count else None
             end = min(BLOCK, words - first)
-            block[count:end] = self.salts[first + count - rows : first + end - rows]
-            digest.absorb(block[:end], first + BLOCK >= words)
-        return digest.digests()
+            for c, shift in enumerate(shifts):
+                if band is not None:
+                    encode(band, block[:count], shift)
+                salts = self.salts[first + count - rows : first + end - rows, c::blowup]
+                block[count:end] = salts
+                cosets[c].absorb(block[:end], first + BLOCK >= words)
+        return np.stack([digest.digests() for digest in cosets], axis=2).reshape(4, -1)
 
     def _bands(self) -> Iterator[np.ndarray]:
         """The messages, `BLOCK` rows at a time, each in the place of the one before."""

@@ -144,8 +144,9 @@ def options(weights: int, witness: int, pads: int, hiding: bool) -> list[Paramet
     If weights are hidden there are mask cells for a number of proofs."""
     for log_blowup in (2, 1):
         found: list[tuple[int, int, Parameters]] = []
-        # 2^10 columns have more mask cells than queries, 2^14 serve thirty proofs.
-        for log_columns in range(14 if hiding else 10, 24):
+        # 2^10 columns have more mask cells than queries, 2^14 serve thirty proofs, and of 2^22 the 16 rows that
+        # are encoded together take half a GiB.
+        for log_columns in range(14 if hiding else 10, 23):
             p = with_columns(log_columns, pads, hiding, log_blowup)
             rows = p.rows(weights) + p.rows(witness)
             found.append((rows + FIXED_ROWS << p.log_code, _proof_bytes(p, rows), p))

@@ -32,6 +32,17 @@ def test_encode_evaluates(log_n: int) -> None:
                 assert int(out[r, j]) == value
 
 
+@pytest.mark.parametrize("log_n", [5, 13])
+def test_cosets_of_a_shorter_length(log_n: int) -> None:
+    """Every fourth position is a value on a coset."""
+    messages = random((2, 1 << log_n))
+    whole, part = np.empty((2, 4 << log_n), np.uint64), np.empty((2, 1 << log_n), np.uint64)
+    ntt.encode(messages, whole)
+    for c, shift in enumerate(field.domain_points(range(4), log_n + 2)):
+        ntt.encode(messages, part, shift)
+        assert (part == whole[:, c::4]).all()
+
+
 def test_against_galois() -> None:
     n = 64
     message = random((1, n))

@@ -19,6 +19,7 @@ def test_the_fastest_run_counts():
 
 def test_butterflies():
     assert butterflies(3, 4) == 3 * 4 * 8
+    assert butterflies(3, 4, 2) == 2 * butterflies(3, 3)
 
 
 def test_products_are_all_done():

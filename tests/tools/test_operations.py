@@ -151,7 +151,7 @@ def test_commitments_and_opening(artifact, subject, statement, witness, works, c
     def blocks(rows):
         return 128 * -(-rows // 16)
 
-    def encoded(_, messages, out):
+    def encoded(_, messages, out, shift=None):
         return {"butterflies": out.size * (out.shape[1].bit_length() - 1) // 2}
 
     def absorbed(_, digest, block, last):
