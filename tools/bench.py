@@ -180,7 +180,7 @@ def rows(report: Mapping[str, Any]) -> dict[str, str]:
         f"(predicted {console.size(proved['predicted_bytes'])})",
         "proof": console.size(proved["proof_bytes"]),
         "committed": f"{proved['committed_cells']:,} cells, {proved['lookups']:,} lookups",
-        "verify": f"{verified['process']['seconds']:.2f} s ({verified['seconds']:.2f} s inside)",
+        "verify": f"{verified['process']['seconds']:.2f} s ({verified['stages']['check']:.2f} s inside)",
         "security": f"{verified['security_bits']} bits, hiding {verified['hiding']}",
         "prove / PyTorch": f"{report['prove_per_forward']:.0f} "
         f"(one fp32 forward pass {report['pytorch_forward_seconds']:.2f} s)",

@@ -465,11 +465,14 @@ def verify(
     start = time.perf_counter()
     from ..runtime import files
     from ..runtime.keys import load_key
+    from ..runtime.progress import Clock, Silent
     from ..runtime.verifier import check_identity
     from ..runtime.verifier import verify as check
 
-    model = load_key(key)
-    data = files.read(proof)
+    clock = Clock(Silent())
+    clock.start("load")
+    model, data = load_key(key), files.read(proof)
+    _ = model.circuit  # Decoded when it is first asked for.
     opened: dict[str, Any] = {}
     if opening:
         from ..runtime import disclosure
@@ -490,6 +493,7 @@ def verify(
         "security_bits": None,
         "proof_bytes": len(data),
     }
+    clock.start("check")
     try:
         if model_id is not None:
             check_identity(model, model_id)
@@ -515,6 +519,7 @@ def verify(
     except InvalidProof as error:
         report["reason"] = console.one_line(str(error))
     else:
+        clock.start("text")
         prompt = shown.get("prompt", statement.prompt_tokens)
         output = shown.get("output", statement.output_tokens)
         known = [] if prompt is None else list(prompt)
@@ -533,7 +538,8 @@ def verify(
             "hiding": statement.hiding,
             "security_bits": verified.security_bits,
         }
-    report["seconds"] = time.perf_counter() - start
+    clock.stop()
+    report |= {"stages": clock.seconds, "seconds": time.perf_counter() - start}
     if as_json:
         _emit(report)
     else:

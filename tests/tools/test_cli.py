@@ -49,6 +49,8 @@ def test_verify_states_what_was_proved(toy, run):
     assert found["hiding"] is True and found["security_bits"] >= 100
     assert found["model_id"] == toy.made["model_id"]
     assert found["proof_bytes"] == toy.proof.stat().st_size and found["seconds"] > 0
+    assert list(found["stages"]) == ["load", "check", "text"]
+    assert sum(found["stages"].values()) < found["seconds"]
 
 
 def test_verify_speaks(toy, run):
