@@ -17,9 +17,9 @@ SEND_BITS = 9
 GROUP_BITS = 24
 # Mask cells of long rows: enough for about a thousand proofs.
 LOG_MASKS = 17
-# What a codeword's length costs beside the rows of integers, in rows: the tree, salts, the uniform row, the
-# folded vector and its commitment.
-FIXED_ROWS = 16
+# What a codeword's length costs beside the rows of integers, in rows: the buffers and states of encoding and
+# hashing, the tree, salts, the uniform row, the folded vector and its commitment.
+FIXED_ROWS = 32
 # How much more work than the least there may be to make a proof smaller.
 MOST_WORK = 1.15
 # Codewords are four times their messages; where that makes more than this many words (4 GiB), so that
