@@ -78,7 +78,7 @@ def cases() -> Iterator[Case]:
     products = len(blocks) * times * blocks.shape[-1]
     yield Case("multiply_in", f"{len(blocks)} x 512", "multiplications", products, multiply)
 
-    rows, log_n = 64, 12
+    rows, log_n = 16, 17
     messages = random_elements(rows, 1 << log_n - 2)
     out = np.empty((rows, 1 << log_n), np.uint64)
     yield Case(
