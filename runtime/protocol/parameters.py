@@ -21,7 +21,7 @@ LOG_MASKS = 17
 # hashing, the tree, salts, the uniform row, the folded vector and its commitment.
 FIXED_ROWS = 32
 # How much more work than the least there may be to make a proof smaller.
-MOST_WORK = 1.15
+MOST_WORK = 1.2
 # Codewords are four times their messages; where that makes more than this many words (4 GiB), so that
 # encoding would be most of a proof, they are twice as long only, and a proof opens more columns.
 MOST_POSITIONS = 1 << 29
