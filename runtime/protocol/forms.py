@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 
 import numpy as np
 
 from .. import field
 from ..field import Ext
+from .limits import FORMS, require_few
 from .plan import Plan
 from .public import as_ext
 from .weights import Read, Scalar, Sparse, Tensor
@@ -38,6 +40,7 @@ def forms_of(plan: Plan, read: Read) -> list[Form]:
             read.weights, block.piece.offsets, block.piece.bits, strict=True
         ):
             options.append(_on_piece(weight, offset, bits))
+        require_few(len(found) + prod(map(len, options)), FORMS)
         for choice in product(*options):
             coefficient: Scalar = read.coefficient
             pairs: tuple[tuple[Scalar, Scalar], ...] = ()

@@ -56,17 +56,17 @@ def read_opening(
     Raises `InvalidProof` when the path does not lead to the root.
     """
     wanted = sorted(set(positions))
+    columns = reader.take(8 * words * len(wanted))
     levels = siblings(wanted, depth)
-    size = 8 * words * len(wanted)
-    data = reader.take(size + DIGEST * sum(map(len, levels)))
-    known = dict(zip(wanted, map(leaf_digest, _parts(data[:size], 8 * words)), strict=True))
-    beside = iter(_parts(data[size:], DIGEST))
+    path = reader.take(DIGEST * sum(map(len, levels)))
+    known = dict(zip(wanted, map(leaf_digest, _parts(columns, 8 * words)), strict=True))
+    beside = iter(_parts(path, DIGEST))
     for level in levels:
         known.update((i, next(beside)) for i in level)
         known = {i >> 1: node_digest(known[i], known[i + 1]) for i in known if not i & 1}
     if known[0] != root:
         raise InvalidProof("an opened column is not the committed one")
-    return np.frombuffer(data[:size], "<u8").reshape(len(wanted), words), data
+    return np.frombuffer(columns, "<u8").reshape(len(wanted), words), columns + path
 
 
 def _parts(data: bytes, size: int) -> list[bytes]:

@@ -22,6 +22,8 @@ from .plan import Plan
 ROWS = 4
 # Coefficients that are evaluated together, a power of two: about as many as there are chunks of them.
 STEP = 64
+# Values of chunks that are held at a time.
+TOGETHER = 1 << 16
 
 
 def cells(plan: Plan) -> int:
@@ -62,6 +64,10 @@ def evaluate(coefficients: np.ndarray, points: list[int]) -> np.ndarray:
     """A polynomial over K, (2, d) coefficients, at n points of F, (2, n): in chunks of ``STEP`` coefficients,
     then by Horner's rule."""
     chunks = -(-coefficients.shape[1] // STEP)
+    if len(points) > 1 and chunks * len(points) > TOGETHER:
+        half = len(points) // 2
+        parts = [evaluate(coefficients, some) for some in (points[:half], points[half:])]
+        return np.concatenate(parts, axis=1)
     padded = np.zeros((2, chunks * STEP), np.uint64)
     padded[:, : coefficients.shape[1]] = coefficients
     x = np.array(points, np.uint64)

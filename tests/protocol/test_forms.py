@@ -7,6 +7,7 @@ import pytest
 from proving import Setting
 from zklemma.errors import UserError
 from zklemma.runtime.field import Ext, P
+from zklemma.runtime.protocol import forms as forms_module
 from zklemma.runtime.protocol import opening_verifier
 from zklemma.runtime.protocol.channel import Affine
 from zklemma.runtime.protocol.forms import Form, FormTable, forms_of
@@ -151,3 +152,18 @@ def test_forms_are_counted(tiny: Setting, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(opening_verifier, "FORMS", 23)
     with pytest.raises(UserError, match="more than 23 parts"):
         combined_forms(plan, claims, Ext(3))
+
+
+def test_forms_of_a_read_are_counted_before_they_are_made(
+    tiny: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Entries of sparse weights on two axes multiply."""
+    plan = Plan(tiny.circuit, tiny.key.parameters, Shape(3, 2))
+    sizes = plan.sizes(("row", "channel"))
+    read = Read(1, "weights", tuple(Sparse(tuple((i, 1) for i in range(n))) for n in sizes))
+    made = forms_of(plan, read)
+    assert len(made) == sizes[0] * sizes[1]
+    monkeypatch.setattr(forms_module, "FORMS", 1)
+    monkeypatch.setattr(forms_module, "Form", None)
+    with pytest.raises(UserError, match="parts"):
+        forms_of(plan, read)
