@@ -357,8 +357,8 @@ ZERO_KNOWLEDGE = [
         (
             (
                 f"{PROTOCOL}/parameters.py",
-                "range(14 if hiding else 10, 24)",
-                "range(6, 24)",
+                "range(14 if hiding else 10, 23)",
+                "range(6, 23)",
             ),
         ),
         ("tests/hiding/test_simulator.py", "tests/protocol/test_parameters.py"),
