@@ -145,6 +145,15 @@ def power(a: ArrayLike, e: int) -> Array:
     return out
 
 
+def powers_of(bases: Array, count: int) -> Array:
+    """out[i, k] = bases[i]^k for k < count, a power of two."""
+    out = np.ones((len(bases), 1), np.uint64)
+    while out.shape[1] < count:
+        following = mul(out, power(bases, out.shape[1])[:, None])
+        out = np.concatenate([out, following], axis=1)
+    return out
+
+
 def batch_inverse(a: ArrayLike) -> Array:
     """Inverses of an array of any shape, three products each; ZeroDivisionError on a zero."""
     a = np.asarray(a, np.uint64)

@@ -44,17 +44,8 @@ class _Plan:
         # Row r holds the output j1 = reversed(r): (shift w^j1)^k for k < WIDTH, and for k = WIDTH.
         roots = field.powers(field.root_of_unity(log_n), self.n1)[self.reversal1]
         base = field.mul(roots, np.uint64(shift))
-        self.twist = powers_of(base, WIDTH)
+        self.twist = field.powers_of(base, WIDTH)
         self.stride = field.power(base, WIDTH)
-
-
-def powers_of(bases: Array, count: int) -> Array:
-    """out[i, k] = bases[i]^k for k < count, a power of two."""
-    out = np.ones((len(bases), 1), np.uint64)
-    while out.shape[1] < count:
-        following = field.mul(out, field.power(bases, out.shape[1])[:, None])
-        out = np.concatenate([out, following], axis=1)
-    return out
 
 
 def bit_reversal(log_n: int) -> NDArray[np.int64]:

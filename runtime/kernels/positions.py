@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from .. import field
 from .goldilocks import LOW, S32, ZERO, add, mul
-from .ntt import WIDTH, bit_reversal, decimate_frequency, powers_of
+from .ntt import WIDTH, bit_reversal, decimate_frequency
 from .operand import operand
 from .pool import chunks
 
@@ -57,7 +57,7 @@ class _Points:
         self.n2 = n >> log_1
         self.scale, self.twiddles, self.reversal = _tables(log_code, log_1)
         self.points = np.array(field.domain_points(positions, log_code), np.uint64)
-        self.low = powers_of(self.points, WIDTH)
+        self.low = field.powers_of(self.points, WIDTH)
         self.stride = field.power(self.points, WIDTH)
         self.residues = np.array(positions, np.int64) & ((1 << log_1) - 1)
 

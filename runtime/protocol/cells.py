@@ -63,10 +63,10 @@ def gathered(pieces: Iterable[tuple[int, np.ndarray]], rows: int) -> Cells:
     return Cells(runs, rows)
 
 
-def _copy(pieces: Sequence[tuple[int, np.ndarray]], unit: int) -> Run:
+def _copy(pieces: Sequence[tuple[int, np.ndarray]], rows: int) -> Run:
     """One run of pieces in order, with zeros between them."""
     (first, piece), (last, end) = pieces[0], pieces[-1]
-    cells = np.zeros(-(-(last + end.size - first) // unit) * unit, _type(piece))
+    cells = np.zeros(-(-(last + end.size - first) // rows) * rows, _type(piece))
     parts: list[tuple[np.ndarray, np.ndarray]] = []
     for start, piece in pieces:
         target = cells[start - first :][: piece.size].reshape(piece.shape)

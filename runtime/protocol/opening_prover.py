@@ -209,9 +209,10 @@ def _commit(f: np.ndarray, fold_bits: int, log_code: int) -> Codeword:
 
 
 def _positions(channel: ProverChannel, count: int, bits: int, log_code: int) -> list[int]:
+    """The distinct positions of ``count`` draws, in rising order."""
     nonce = grind(channel.transcript.seed(), bits)
     channel.raw("work", nonce.to_bytes(8, "little"))
-    return channel.transcript.positions(count, 1 << log_code)
+    return sorted(set(channel.transcript.positions(count, 1 << log_code)))
 
 
 def _open(channel: ProverChannel, code: Committed, positions: list[int]) -> None:
@@ -223,8 +224,7 @@ def _add_queries(
 ) -> None:
     """Add the evaluation claims of the opened positions to the form g, in place."""
     gamma, power, scales = channel.challenge(), Ext.ONE, []
-    distinct = sorted(set(positions))
-    for _ in distinct:
+    for _ in positions:
         power = power * gamma
         scales.append(power)
-    add_positions(distinct, as_array(scales), log_code, g)
+    add_positions(positions, as_array(scales), log_code, g)

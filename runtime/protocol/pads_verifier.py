@@ -71,12 +71,9 @@ def evaluate(coefficients: np.ndarray, points: list[int]) -> np.ndarray:
     padded = np.zeros((2, chunks * STEP), np.uint64)
     padded[:, : coefficients.shape[1]] = coefficients
     x = np.array(points, np.uint64)
-    powers = np.ones((1, len(x)), np.uint64)
-    while len(powers) < STEP:
-        powers = np.concatenate([powers, field.mul(powers, x)])
-        x = field.mul(x, x)
+    powers = field.powers_of(x, STEP).T
     values = field.matmul(padded.reshape(-1, STEP), powers).reshape(2, chunks, -1)
-    total = np.zeros((2, len(x)), np.uint64)
+    total, stride = np.zeros((2, len(x)), np.uint64), field.power(x, STEP)
     for value in reversed(values.swapaxes(0, 1)):
-        total = field.kadd(field.mul(total, x), value)
+        total = field.kadd(field.mul(total, stride), value)
     return total

@@ -94,8 +94,8 @@ class Parameters:
         return self.mask_columns >= self.queries and self.pads_masks >= self.pads_queries
 
     def rows(self, cells: int) -> int:
-        """Rows of the slabs for that many cells, as `plan.place` makes them."""
-        full, rest = divmod(-(-cells // self.data_columns), 1 << self.row_bits)
+        """About the rows of the slabs that `plan.place` makes for that many cells."""
+        full, rest = divmod(max(1, -(-cells // self.data_columns)), 1 << self.row_bits)
         return (full << self.row_bits) + (1 << (rest - 1).bit_length() if rest else 0)
 
     def to_list(self) -> list:

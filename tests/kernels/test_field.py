@@ -67,6 +67,12 @@ def test_to_field() -> None:
     assert field.to_field(u64([P - 1, P, 2**64 - 1])).tolist() == [P - 1, 0, 2**32 - 2]
 
 
+def test_powers_of_many() -> None:
+    bases = [0, 1, 2, P - 1, 123456789123456789]
+    found = field.powers_of(u64(bases), 16)
+    assert found.tolist() == [[pow(x, k, P) for k in range(16)] for x in bases]
+
+
 def test_roots_of_unity() -> None:
     for log_n in range(1, field.TWO_ADICITY + 1):
         w = field.root_of_unity(log_n)
