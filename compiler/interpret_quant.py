@@ -115,7 +115,7 @@ class QuantFunctions(InterpreterFunctions):
     @impl(quant.RmsNormOp)
     def rms_norm(self, _: Interpreter, op: quant.RmsNormOp, args: PythonValues) -> PythonValues:
         x, gain = args
-        total = np.sum(x * x, axis=-1, keepdims=True) + op.eps.value.data
+        total = np.sum(x * x, axis=-1, keepdims=True) + op.eps.get_values()[self.layer]
         e = np.zeros_like(total)
         while np.any(large := (total >> (2 * e)) >= 1 << 16):
             e += large

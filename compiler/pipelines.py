@@ -22,13 +22,16 @@ from ..schema.circuit import Circuit
 from ..schema.program import Program
 from .emit import emit
 from .transforms.batch_decode import BatchDecode
+from .transforms.choose_bits import ChooseBits
+from .transforms.convert_nn_to_quant import ConvertNNToQuant
 from .transforms.bound_relations import BoundRelations
 from .transforms.dedup_lookups import DedupLookups
+from .transforms.equalize_layers import EqualizeLayers
 from .transforms.lower_zk_to_circuit import LowerZkToCircuit
 from .transforms.merge_tables import MergeTables
 from .transforms.pack_columns import PackColumns
+from .transforms.plan_scales import PlanScales
 from .transforms.preprocess import Preprocess
-from .transforms.quantize import ConvertNNToQuant
 from .transforms.raise_to_nn import RaiseToNN
 from .transforms.stack_layers import StackLayers
 from .transforms.verify_legality import VerifyLegality
@@ -37,6 +40,9 @@ from .transforms.virtualize import Virtualize
 TO_QUANT: tuple[ModulePass, ...] = (
     RaiseToNN(),
     VerifyLegality("nn"),
+    EqualizeLayers(),
+    PlanScales(),
+    ChooseBits(),
     ConvertNNToQuant(),
     StackLayers(),
     BatchDecode(),

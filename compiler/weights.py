@@ -58,8 +58,11 @@ def quantized(checkpoint: Weights, op: quant.ParamOp) -> np.ndarray:
 def _round(op: quant.ParamOp, layer: int, name: str, weight: np.ndarray, out: np.ndarray) -> None:
     type = quant.type_of(op.result)
     offset, factor = op.offset.value.data, op.factor.value.data * 2.0**type.fraction
-    columns = None if op.columns is None else 2.0 ** _layer(op.columns, layer, weight.shape[-1])
-    rows = None if op.rows is None else 2.0 ** _layer(op.rows, layer, weight.shape[0])
+    layers = len(op.param_names)
+    columns = None if op.columns is None else 2.0 ** _layer(op.columns, layer, layers)
+    rows = None
+    if op.rows is not None:
+        rows = np.broadcast_to(2.0 ** _layer(op.rows, layer, layers), len(weight))
     low = high = 0.0
     step = max(1, CHUNK // weight[0].size)
     for start in range(0, len(weight), step):
@@ -81,6 +84,7 @@ def _round(op: quant.ParamOp, layer: int, name: str, weight: np.ndarray, out: np
         out[start : start + step] = values
 
 
-def _layer(exponents: quant.Ints, layer: int, size: int) -> np.ndarray:
+def _layer(exponents: quant.Ints, layer: int, layers: int) -> np.ndarray:
     """A layer's part of exponents listed layer after layer."""
+    size = len(exponents) // layers
     return np.array(exponents.get_values()[layer * size : (layer + 1) * size], np.float64)

@@ -205,6 +205,9 @@ class TokensOp(LeafOp):
 class ParamOp(LeafOp):
     """A weight of the checkpoint, by name; `sha256` is that of its fp32 little-endian bytes.
 
+    A matrix may be rescaled: element [i, j] is multiplied by 2^(rows[i] + columns[j]). A single
+    exponent is that of all rows or columns.
+
     ```mlir
     %w = nn.param @model.norm.weight {sha256 = "9f86..."} : tensor<128xf32>
     ```
@@ -213,6 +216,8 @@ class ParamOp(LeafOp):
     name = "nn.param"
     param = prop_def(FlatSymbolRefAttrConstr)
     sha256 = prop_def(StringAttr)
+    rows = opt_prop_def(Ints)
+    columns = opt_prop_def(Ints)
     result = result_def(F32Tensor)
     traits = traits_def(Pure())
     irdl_options = (ParsePropInAttrDict(),)
@@ -229,6 +234,12 @@ class ParamOp(LeafOp):
             len(digest) == 64 and not set(digest) - set("0123456789abcdef"),
             f"sha256 must be 64 lower-case hexadecimal digits, got {digest!r}",
         )
+        shape = shape_of(self.result)
+        for axis, exponents in enumerate((self.rows, self.columns)):
+            require(
+                exponents is None or (len(shape) == 2 and len(exponents) in (1, shape[axis])),
+                "a matrix takes one exponent, or one for each row or column",
+            )
 
 
 @irdl_op_definition
@@ -354,6 +365,9 @@ class GeluTanhOp(NNOp):
 class RMSNormOp(NNOp):
     """Root-mean-square norm over the last axis: x * rsqrt(mean(x^2) + eps) * (1 + w).
 
+    With `exponents` channel c of the result is multiplied by 2^exponents[c]; a single one is that of
+    all channels.
+
     ```mlir
     %y = nn.rms_norm %x, %w eps 1.0e-06 : (tensor<64x128xf32>, tensor<128xf32>)
          -> tensor<64x128xf32>
@@ -364,14 +378,19 @@ class RMSNormOp(NNOp):
     x = operand_def(F32Tensor)
     w = operand_def(F32Tensor)
     eps = prop_def(Float)
+    exponents = opt_prop_def(Ints)
     result = result_def(F32Tensor)
     traits = traits_def(Pure())
-    assembly_format = "$x `,` $w `eps` $eps" + FUNCTIONAL
+    assembly_format = "$x `,` $w `eps` $eps (`exponents` $exponents^)?" + FUNCTIONAL
 
     @staticmethod
-    def infer(x: Shape, w: Shape, eps: float) -> Shape:
+    def infer(x: Shape, w: Shape, eps: float, exponents: Sequence[int] | None = None) -> Shape:
         require(len(x) >= 1 and w == x[-1:], f"w has shape {_text(w)}, x has {_text(x)}")
         _positive("eps", eps)
+        require(
+            exponents is None or len(exponents) in (1, w[0]),
+            f"{len(exponents or ())} exponents for {w[0]} channels",
+        )
         return x
 
 

@@ -81,8 +81,6 @@ Floats: TypeAlias = DenseArrayBase[Float64Type]
 
 MAX_BITS = 63
 TOKEN_BITS = 32
-RSQRT_FRAC = 23
-"""r = table[m] of `quant.rms_norm` is 2^23 / sqrt(m)."""
 MANTISSA_BITS = 14
 """The mantissa m of `quant.rms_norm` is in [2^14, 2^16)."""
 EXP_FRAC = 15
@@ -140,13 +138,7 @@ class QuantTensorType(ParametrizedAttribute, TypeAttribute):
                 parser.Delimiter.SQUARE, lambda: IntAttr(parser.parse_integer(allow_negative=False))
             )
             parser.parse_punctuation(",")
-            parser.parse_keyword("bits")
-            parser.parse_punctuation("=")
-            bits = parser.parse_integer()
-            parser.parse_punctuation(",")
-            parser.parse_keyword("frac")
-            parser.parse_punctuation("=")
-            frac = parser.parse_integer()
+            bits, frac = _parse_format(parser)
         return (ArrayAttr(dims), IntAttr(bits), IntAttr(frac))
 
     def print_parameters(self, printer: Printer) -> None:
@@ -159,6 +151,48 @@ class QuantTensorType(ParametrizedAttribute, TypeAttribute):
             all(n > 0 for n in self.shape), f"a dimension of {list(self.shape)} is not positive"
         )
         require(1 <= self.width <= MAX_BITS, f"{self.width} bits are not in 1 .. {MAX_BITS}")
+
+
+@irdl_attr_definition
+class FormatAttr(ParametrizedAttribute):
+    """The format that a value of `nn` is to have: signed integers of `bits` bits for v * 2^-frac.
+
+    ```mlir
+    #quant.format<bits = 16, frac = 11>
+    ```
+    """
+
+    name = "quant.format"
+    bits: IntAttr
+    frac: IntAttr
+
+    @staticmethod
+    def of(bits: int, frac: int) -> FormatAttr:
+        return FormatAttr(IntAttr(bits), IntAttr(frac))
+
+    @classmethod
+    def parse_parameters(cls, parser: AttrParser) -> Sequence[Attribute]:
+        with parser.in_angle_brackets():
+            bits, frac = _parse_format(parser)
+        return (IntAttr(bits), IntAttr(frac))
+
+    def print_parameters(self, printer: Printer) -> None:
+        with printer.in_angle_brackets():
+            printer.print_string(f"bits = {self.bits.data}, frac = {self.frac.data}")
+
+    def verify(self) -> None:
+        require(1 <= self.bits.data <= MAX_BITS, f"{self.bits.data} bits are not in 1 .. {MAX_BITS}")
+
+
+def _parse_format(parser: AttrParser) -> tuple[int, int]:
+    """``bits = B, frac = F``."""
+    parser.parse_keyword("bits")
+    parser.parse_punctuation("=")
+    bits = parser.parse_integer()
+    parser.parse_punctuation(",")
+    parser.parse_keyword("frac")
+    parser.parse_punctuation("=")
+    return bits, parser.parse_integer()
 
 
 @irdl_attr_definition
@@ -326,9 +360,9 @@ class ParamOp(LeafOp):
     """Weights of the checkpoint: round((offset + w) * factor * 2^frac), ties upwards.
 
     `rows` and `columns` are exponents that equalise channels: element [i, j] of a matrix is also
-    multiplied by 2^(rows[i] + columns[j]), element [i] of a vector by 2^rows[i]. One name is one
-    tensor. With `stacked` the names are the same weight of each layer in turn, the result has the
-    layer axis first, and exponents are listed layer after layer. `sha256` are those of the tensors'
+    multiplied by 2^(rows[i] + columns[j]), element [i] of a vector by 2^rows[i]; a single exponent is
+    that of all. One name is one tensor. With `stacked` the names are the same weight of each layer in
+    turn, the result has the layer axis first, and exponents are listed layer after layer. `sha256` are those of the tensors'
     fp32 bytes.
 
     ```mlir
@@ -369,12 +403,14 @@ class ParamOp(LeafOp):
         require(math.isfinite(factor) and factor != 0, f"factor {factor} is not usable")
         require(math.isfinite(offset), f"offset {offset} is not usable")
         require(
-            self.rows is None or (len(shape) >= 1 and len(self.rows) == layers * shape[0]),
-            "rows must be one exponent for each row",
+            self.rows is None
+            or (len(shape) >= 1 and len(self.rows) in (layers, layers * shape[0])),
+            "rows must be one exponent, or one for each row",
         )
         require(
-            self.columns is None or (len(shape) == 2 and len(self.columns) == layers * shape[1]),
-            "columns must be one exponent for each column of a matrix",
+            self.columns is None
+            or (len(shape) == 2 and len(self.columns) in (layers, layers * shape[1])),
+            "columns must be one exponent, or one for each column of a matrix",
         )
 
 
@@ -437,13 +473,14 @@ class RequantizeOp(QuantOp):
 class RmsNormOp(QuantOp):
     """Root-mean-square norm over the last axis, as an accumulator.
 
-    S = sum x^2 + eps; e in [emin, emax] with m = S >> 2e in [2^14, 2^16); r = table[m], that is
-    2^23 / sqrt(m); acc = x * (r * 2^(emax-e)) * gain. Where there is no such e, execution stops.
-    The gain holds (1 + w) * sqrt(n) for n normalised channels, so that frac(acc) = 23 + emax +
-    frac(gain) whatever the scale of x. As |x| <= sqrt(S), |x * r * 2^(emax-e)| < 2^(24+emax).
+    S = sum x^2 + eps with eps = eps[0], in the body of `quant.layers` eps[layer]; e in [emin, emax]
+    with m = S >> 2e in [2^14, 2^16); r = table[m], that is 2^root / sqrt(m); acc = x * (r *
+    2^(emax-e)) * gain. Where there is no such e, execution stops. The gain holds (1 + w) * sqrt(n)
+    for n normalised channels, so that frac(acc) = root + emax + frac(gain) whatever the scale of x.
+    As |x| <= sqrt(S), |x * r * 2^(emax-e)| < 2^(root+1+emax).
 
     ```mlir
-    %acc = quant.rms_norm %x, %gain eps 16384 exponents [0, 17]
+    %acc = quant.rms_norm %x, %gain eps [16384] exponents [0, 17] root 23
            table <"round(2^23 / sqrt(x))", 16384 to 65536>
            : (!quant.tensor<[64, 128], bits = 28, frac = 17>, !quant.tensor<[128], bits = 16,
            frac = 9>) -> !quant.tensor<[64, 128], bits = 58, frac = 49>
@@ -453,12 +490,15 @@ class RmsNormOp(QuantOp):
     name = "quant.rms_norm"
     x = operand_def(QuantTensorType)
     gain = operand_def(QuantTensorType)
-    eps = prop_def(Int)
+    eps = prop_def(Ints)
     exponents = prop_def(Ints)
+    root = prop_def(Int)
     table = prop_def(TableAttr)
     result = result_def(QuantTensorType)
     traits = traits_def(Pure())
-    assembly_format = "$x `,` $gain `eps` $eps `exponents` $exponents `table` $table" + FUNCTIONAL
+    assembly_format = (
+        "$x `,` $gain `eps` $eps `exponents` $exponents `root` $root `table` $table" + FUNCTIONAL
+    )
 
     @property
     def emin(self) -> int:
@@ -472,8 +512,9 @@ class RmsNormOp(QuantOp):
     def infer(
         x: QuantTensorType,
         gain: QuantTensorType,
-        eps: int,
+        eps: tuple[int, ...],
         exponents: tuple[int, ...],
+        root: int,
         table: TableAttr,
     ) -> Sequence[Inferred]:
         require(len(x.shape) >= 1, "x has no axis to normalise over")
@@ -481,7 +522,7 @@ class RmsNormOp(QuantOp):
             gain.shape == x.shape[-1:],
             f"the gain has shape {list(gain.shape)}, x has {list(x.shape)}",
         )
-        require(eps > 0, f"eps must be positive, got {eps}")
+        require(min(eps, default=0) > 0, f"eps must be positive, got {list(eps)}")
         require(
             len(exponents) == 2 and 0 <= exponents[0] <= exponents[1],
             f"exponents must be [emin, emax], 0 <= emin <= emax, got {list(exponents)}",
@@ -489,9 +530,14 @@ class RmsNormOp(QuantOp):
         emax = exponents[1]
         domain = (1 << MANTISSA_BITS, 1 << (MANTISSA_BITS + 2))
         require(table.domain == domain, f"the table's domain must be {domain[0]} to {domain[1]}")
-        bits = signed_bits(gain.bound << (24 + emax))
+        require(8 <= root <= 23, f"root is {root}, not in 8 .. 23")
+        bits = signed_bits(gain.bound << (root + 1 + emax))
         require(bits <= MAX_BITS, f"emax {emax} makes accumulators of {bits} bits")
-        return [Inferred(x.shape, bits, RSQRT_FRAC + emax + gain.fraction)]
+        return [Inferred(x.shape, bits, root + emax + gain.fraction)]
+
+    def verify_(self) -> None:
+        super().verify_()
+        _verify_per_layer(self, "eps", len(self.eps))
 
 
 @irdl_op_definition
@@ -1050,5 +1096,5 @@ QUANT = Dialect(
         LayersOp,
         YieldOp,
     ],
-    [QuantTensorType, TableAttr],
+    [QuantTensorType, FormatAttr, TableAttr],
 )

@@ -99,7 +99,7 @@ def evaluate_grid(expression: str, variables: Mapping[str, np.ndarray]) -> np.nd
     if np.any((error != 0) & ~doubtful) or np.any((np.floor(value) != value) & ~doubtful):
         raise UserError(f"table expression {expression!r}: not an integer; wrap it in round()")
     result = np.where(doubtful, 0, value).astype(np.int64)
-    for index in zip(*np.nonzero(doubtful), strict=True):
+    for index in map(tuple, np.argwhere(doubtful)):
         point = {n: int(np.broadcast_to(v, shape)[index]) for n, v in variables.items()}
         result[index] = _exactly(expression, tree, point)
     return result

@@ -190,10 +190,12 @@ def embed(run: Pass, step: Step) -> np.ndarray:
 def rms_norm(run: Pass, step: Step) -> np.ndarray:
     x = run.values[step.inputs[0]]
     gain, _ = run.model.param(step.inputs[1], run.layer)
-    eps, emin, emax = (attribute(step, name) for name in ("eps", "emin", "emax"))
+    emin, emax = (attribute(step, name) for name in ("emin", "emax"))
+    eps = per_layer(run, step, "eps")
     first, table = run.model.table(str(step.attributes["table"]))
-    largest = isqrt((INT64 - 1 - eps) // x.shape[-1])
-    run.require(step, "input", x, -largest, largest)
+    exact = np.einsum("...c,...c->...", x, x, dtype=np.float64)
+    if (most := exact.max()) >= (INT64 >> 1):  # What follows would not fit 64 bits.
+        raise run.out_of_range(step, "sum of squares", int(most), 0, INT64 >> 1)
     square = np.einsum("...c,...c->...", x, x) + eps
     e = (bit_length(square) - 15) // 2
     run.require(step, "exponent of the sum of squares", e, emin, emax)
@@ -244,10 +246,9 @@ def matmul(run: Pass, step: Step) -> np.ndarray:
 
 def rope(run: Pass, step: Step) -> np.ndarray:
     x = run.values[step.inputs[0]]
-    kinds = step.attributes["kinds"]
-    assert isinstance(kinds, tuple) and run.layer is not None
+    kind = per_layer(run, step, "kinds")
     cos, sin = (
-        run.model.circuit.data[name][kinds[run.layer], run.start : run.stop]
+        run.model.circuit.data[name][kind, run.start : run.stop]
         for name in step.inputs[1:]
     )
     half = x.shape[-1] // 2
@@ -277,11 +278,10 @@ def scores(run: Pass, step: Step) -> np.ndarray:
 def softmax(run: Pass, step: Step) -> np.ndarray:
     (s,) = run.inputs(step)
     bits, k, width = (attribute(step, name) for name in ("bits", "k", "width"))
-    windows = step.attributes["windows"]
-    assert isinstance(windows, tuple) and run.layer is not None
+    window = per_layer(run, step, "windows")
     _, table = run.model.table(str(step.attributes["table"]))
     heads = s.reshape(-1, *s.shape[-2:])
-    e, rows = exponentials(heads, run.start, windows[run.layer], table)
+    e, rows = exponentials(heads, run.start, window, table)
     e = e.reshape(s.shape)
     place, top, total = rows.reshape(3, *s.shape[:-1])
     run.require(step, "sum of exponentials", total, 1, 1 << width)
@@ -366,6 +366,13 @@ def argmax(run: Pass, step: Step) -> np.ndarray:
     run.put(step, "best", best[:, 0])
     run.put_limbs(step, "limbs", gap, width, (*step.axes, vocabulary))
     return tokens
+
+
+def per_layer(run: Pass, step: Step, name: str) -> int:
+    """An attribute that lists a number for each layer, or one outside of layers."""
+    values = step.attributes[name]
+    assert isinstance(values, tuple)
+    return values[run.layer or 0]
 
 
 def attribute(step: Step, name: str) -> int:

@@ -5,12 +5,10 @@ layer, whose numbers follow from its weights, gets discardable attributes, in re
 
     quant.range     max |value| of the result; of a parameter max |weight|
     quant.squares   of a norm: least and largest sum over a row of x^2, plus n * eps
-    quant.gain      of a norm: max |1 + w|
+    quant.gain      of a norm: max |(1 + w) * 2^exponent|
     quant.row_norm  of a two-dimensional parameter: the largest Euclidean norm of a row
-    quant.rows, quant.columns   of a parameter: exponents of two that multiply its rows (elements of
-                    a vector) and columns; see `equalize`. Ranges are those after it
 
-so that `convert-nn-to-quant` is a pass over text and needs neither weights nor data. Ranges cover
+Channels are equalised on the way (`equalize`), and ranges are those after it. All this is there `plan-scales` is a pass over text and needs neither weights nor data. Ranges cover
 all cells that the integer function computes: also scores that the causal mask then hides and the
 rows of padding (token 0) behind a short sequence.
 
@@ -23,21 +21,19 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
-from xdsl.dialects.builtin import DenseArrayBase, FloatAttr, ModuleOp, f64, i64
+from xdsl.dialects.builtin import DenseArrayBase, FloatAttr, ModuleOp, f64
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation
 
 from ...dialects import nn
 from ...errors import UserError
 from ..frontend.evaluate import evaluate
-from .equalize import Equalization, equalize
+from .equalize import equalize_channels
 
 RANGE = "quant.range"
 SQUARES = "quant.squares"
 GAIN = "quant.gain"
 ROW_NORM = "quant.row_norm"
-ROWS = "quant.rows"
-COLUMNS = "quant.columns"
 
 # Positions evaluated at a time: enough to use each weight well while it is in cache.
 BATCH = 1 << 10
@@ -72,17 +68,17 @@ def calibrate(
             module, ids, weights.__getitem__, observe=record.observe, wanted=output.operands[0]
         )
     ops = [op for op in module.walk() if op.results]
-    plan = equalize(ops, record.largest, weights) if equalized else Equalization()
+    divided = equalize_channels(ops, record.largest, weights) if equalized else {}
     for op in ops:
         if isinstance(op, nn.ParamOp):
-            _write_param(op, weights[op.param_name], plan)
+            _write_param(op, weights[op.param_name])
         elif op in record.largest:
-            scale = 2.0 ** -plan.channels[op] if op in plan.channels else 1.0
+            scale = 2.0 ** -divided[op] if op in divided else 1.0
             _write(op, RANGE, np.max(record.largest[op] * scale))
         if isinstance(op, nn.RMSNormOp):
             assert isinstance(op.w.owner, nn.ParamOp)
             gain = 1 + weights[op.w.owner.param_name].astype(np.float64)
-            _write(op, GAIN, np.max(np.abs(gain * plan.scale(op.w.owner))))
+            _write(op, GAIN, np.max(np.abs(gain * _powers(op.exponents))))
             op.attributes[SQUARES] = DenseArrayBase.from_list(f64, record.squares[op])
 
 
@@ -169,18 +165,21 @@ def _write(op: Operation, name: str, value: float) -> None:
     op.attributes[name] = FloatAttr(float(value), f64)
 
 
-def _write_param(op: nn.ParamOp, weight: np.ndarray, plan: Equalization) -> None:
-    scale = np.broadcast_to(plan.scale(op), weight.shape)
+def _powers(exponents: nn.Ints | None) -> np.ndarray | float:
+    return 1.0 if exponents is None else 2.0 ** np.array(exponents.get_values(), np.float64)
+
+
+def _write_param(op: nn.ParamOp, weight: np.ndarray) -> None:
+    by_row = np.broadcast_to(_powers(op.rows), len(weight))
+    columns = _powers(op.columns)
     rows = max(1, CHUNK // weight[0].size)
     largest = longest = 0.0
     for start in range(0, len(weight), rows):
-        part = weight[start : start + rows].astype(np.float64) * scale[start : start + rows]
-        largest = max(largest, float(np.max(np.abs(part))))
+        part = weight[start : start + rows].astype(np.float64)
         if part.ndim == 2:
+            part *= by_row[start : start + rows, None] * columns
             longest = max(longest, float(np.max(np.linalg.norm(part, axis=1))))
+        largest = max(largest, float(np.max(np.abs(part))))
     _write(op, RANGE, largest)
     if weight.ndim == 2:
         _write(op, ROW_NORM, longest)
-    for name, exponents in ((ROWS, plan.rows.get(op)), (COLUMNS, plan.columns.get(op))):
-        if exponents is not None and np.any(exponents):
-            op.attributes[name] = DenseArrayBase.from_list(i64, exponents.tolist())

@@ -76,6 +76,13 @@ def rope_frequencies(count: int, theta: float, factor: float) -> Array:
     return theta ** (-np.arange(count) / count) / factor
 
 
+def rope_angles(op: nn.RopeOp, tokens: int, half: int) -> tuple[Array, Array]:
+    """Cosines and sines of (T, D/2), as float64."""
+    frequencies = rope_frequencies(half, op.theta.value.data, op.factor.value.data)
+    angles = np.outer(np.arange(tokens), frequencies)
+    return np.cos(angles), np.sin(angles)
+
+
 def softmax(x: Array) -> Array:
     """Over the last axis, after subtracting the maximum."""
     weights = np.exp(x - x.max(axis=-1, keepdims=True))
@@ -103,6 +110,9 @@ class NNFunctions(InterpreterFunctions):
     def real(self, value: float | Array) -> Array:
         return np.asarray(value, dtype=self.dtype)
 
+    def powers(self, exponents: nn.Ints) -> Array:
+        return self.real(2.0 ** np.array(exponents.get_values(), np.float64))
+
     @impl(nn.TokensOp)
     def tokens_(self, _: Interpreter, op: nn.TokensOp, args: PythonValues) -> PythonValues:
         shape = nn.shape_of(op.result)
@@ -114,7 +124,12 @@ class NNFunctions(InterpreterFunctions):
 
     @impl(nn.ParamOp)
     def param(self, _: Interpreter, op: nn.ParamOp, args: PythonValues) -> PythonValues:
-        return (self.real(self.weights(op.param_name)),)
+        weight = self.real(self.weights(op.param_name))
+        if op.rows is not None:
+            weight = weight * self.powers(op.rows)[:, None]
+        if op.columns is not None:
+            weight = weight * self.powers(op.columns)
+        return (weight,)
 
     @impl(nn.EmbeddingOp)
     def embedding(self, _: Interpreter, op: nn.EmbeddingOp, args: PythonValues) -> PythonValues:
@@ -149,7 +164,8 @@ class NNFunctions(InterpreterFunctions):
     def rms_norm(self, _: Interpreter, op: nn.RMSNormOp, args: PythonValues) -> PythonValues:
         x, w = args
         mean = np.square(x).mean(axis=-1, keepdims=True)
-        return (x / np.sqrt(mean + self.real(op.eps.value.data)) * (1 + w),)
+        gain = 1 + w if op.exponents is None else (1 + w) * self.powers(op.exponents)
+        return (x / np.sqrt(mean + self.real(op.eps.value.data)) * gain,)
 
     @impl(nn.SplitHeadsOp)
     def split_heads(self, _: Interpreter, op: nn.SplitHeadsOp, args: PythonValues) -> PythonValues:
@@ -166,9 +182,7 @@ class NNFunctions(InterpreterFunctions):
     def rope(self, _: Interpreter, op: nn.RopeOp, args: PythonValues) -> PythonValues:
         (x,) = args
         half = x.shape[-1] // 2
-        frequencies = rope_frequencies(half, op.theta.value.data, op.factor.value.data)
-        angles = np.outer(np.arange(x.shape[-2]), frequencies)
-        cos, sin = self.real(np.cos(angles)), self.real(np.sin(angles))
+        cos, sin = map(self.real, rope_angles(op, x.shape[-2], half))
         low, high = x[..., :half], x[..., half:]
         return (np.concatenate([low * cos - high * sin, high * cos + low * sin], axis=-1),)
 

@@ -21,7 +21,7 @@ from xdsl.passes import ModulePass
 from ...dialects import nn, quant
 from ...dialects.quant import QuantTensorType
 from ...errors import UserError
-from .quantize import LOGITS_WIDTH
+from .plan_scales import WIDTH
 
 ROW_WISE = (quant.RequantizeOp, quant.RmsNormOp)
 
@@ -43,7 +43,7 @@ class BatchDecode(ModulePass):
         if not isinstance(end, ReturnOp) or len(end.operands) != 1:
             raise UserError("batch-decode: the function must return the logits alone")
         logits = end.operands[0].owner
-        width = logits.attributes.get(LOGITS_WIDTH) if isinstance(logits, Operation) else None
+        width = logits.attributes.get(WIDTH) if isinstance(logits, Operation) else None
         if not isinstance(logits, quant.MatmulOp) or not isinstance(width, IntegerAttr):
             raise UserError("batch-decode: the function must return logits with a known width")
 

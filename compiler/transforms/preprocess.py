@@ -59,6 +59,7 @@ from ...schema.circuit import GENERATED, TOKENS, Axis, Expr, Index, Product, Sha
 from ...schema.program import LIMB_BITS, limb_widths
 from ..analysis.head_axes import Axes, infer_axes
 from ..analysis.ranges import SystemRanges, attend_limit, rms_norm_limit
+from ..analysis.stream_bounds import square_limits
 
 LAYER_PREFIX = re.compile(r"^(model(\.|$))?(layers\.(\{layer\}|\d+)(\.|$))?")
 LAYER_NUMBER = re.compile(r"\blayers\.\d+\.")
@@ -125,6 +126,7 @@ class _Builder:
             )
         self.layers = stacks[0].layers
         self.axes = infer_axes(self.block, self.sizes)
+        self.squares = square_limits(self.block)
         for axis, size in {
             "layer": self.layers,
             "token": TOKENS,
@@ -231,6 +233,14 @@ class _Builder:
         step = self.counter("step", "generated", self.max_tokens)
         return added(("generated",), read(LENGTH, ()), step, _constant(offset))
 
+    def per_layer(self, name: str, values: tuple[int, ...]) -> Expr:
+        """A number, or one for each layer."""
+        if len(set(values)) == 1:
+            return _constant(values[0])
+        contents = list(map(str, values))
+        column = self.public(name, ("layer",), min(values), max(values), contents=contents)
+        return read(column, ("layer",))
+
     def counter(self, name: str, axis: str, size: int) -> Expr:
         """The public column of an axis's own indices."""
         return read(self.public(name, (axis,), 0, size - 1, contents=[axis]), (axis,))
@@ -265,7 +275,7 @@ class _Builder:
         x, gain = self.values[op.x], self.parameter(op.gain, op.gain)
         name, axes = self.name(op), self.axes[op.x]
         rows = axes[:-1]
-        emin, emax, eps = op.emin, op.emax, op.eps.value.data
+        emin, emax, eps = op.emin, op.emax, tuple(op.eps.get_values())
         contents = evaluate(op.table.expression.data, *op.table.domain)
         mantissas = range(*op.table.domain)
         top_r, top_p2 = int(contents.max()), 1 << (emax - emin)
@@ -288,7 +298,8 @@ class _Builder:
         gap, slack = self.limbs(f"{name}.slack", rows, 2 * emax)
         m, r, p2, p4, pm, u = part.values()
         whole = self.over(rows)
-        self.einsum(f"{name}.square_sum", added(whole, pm, rest, _constant(-eps)), [(x.expr,) * 2])
+        square = added(whole, pm, rest, scaled(-1, self.per_layer(f"{name}.eps", eps)))
+        self.einsum(f"{name}.square_sum", square, [(x.expr,) * 2], self.squares.get(op))
         self.einsum(f"{name}.mantissa", pm, [(p4, m)])
         self.einsum(f"{name}.scale", u, [(r, p2)])
         self.lookup(f"{name}.reciprocal", rsqrt, m, r)

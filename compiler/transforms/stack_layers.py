@@ -2,8 +2,8 @@
 
 A layer is what carries its module path, `model.layers.N`. All layers must be the same operations on
 the same types, each reading the residual stream that the one before left and parameters whose
-names differ in the layer number alone. What may differ is the kind of a rotary embedding and the
-window of a softmax: they become lists. The proof's size and the verifier's work then hardly depend
+names differ in the layer number alone. What may differ is the kind of a rotary embedding, the window
+of a softmax and eps of a norm: they become lists. The proof's size and the verifier's work then hardly depend
 on depth.
 
 Errors: `UserError` naming operation, layer and what differs from the first layer.
@@ -23,9 +23,13 @@ from xdsl.passes import ModulePass
 from ...dialects import nn, quant
 from ...dialects.quant import LayersOp, ParamOp, QuantTensorType, YieldOp
 from ...errors import UserError
-from .quantize import LAYER, role_path
+from ..analysis.roles import LAYER, role_path
 
-PER_LAYER: dict[type[Operation], str] = {quant.RopeOp: "kinds", quant.SoftmaxOp: "windows"}
+PER_LAYER: dict[type[Operation], str] = {
+    quant.RopeOp: "kinds",
+    quant.SoftmaxOp: "windows",
+    quant.RmsNormOp: "eps",
+}
 """The property that may differ between layers, by operation."""
 
 
@@ -172,8 +176,9 @@ def _stack_exponents(exponents: list[quant.Ints | None], size: int) -> quant.Int
     """One list for all layers; no list means zeros."""
     if all(each is None for each in exponents):
         return None
-    zeros = [0] * size
-    lists = [zeros if each is None else each.get_values() for each in exponents]
+    lists = [[0] if each is None else list(each.get_values()) for each in exponents]
+    if any(len(each) > 1 for each in lists):
+        lists = [each * size if len(each) == 1 else each for each in lists]
     return DenseArrayBase.from_list(i64, [value for each in lists for value in each])
 
 

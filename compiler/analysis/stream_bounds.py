@@ -1,0 +1,74 @@
+"""How large the residual stream gets: bounds that its norms prove for each other.
+
+The stream is an embedding plus deltas, two in a layer; bounds on each element added up over all layers
+are far too large to square below the prime. But every norm of the stream proves, over the integers,
+
+    |x|^2 + eps = S < C = 4^emax 2^16,
+
+x being its whole input row, if |x|^2 does not wrap. What follows it adds deltas of n elements below D,
+so that the next norm's input has |x'| < sqrt(C) + sqrt(n) D, and |x'|^2 does not wrap either if the
+square of that stays below the prime. By induction from the embedding on, whose elements are bounded, no
+norm of the stream wraps: the first one's input is small, and each shows that the next one's is.
+
+`square_limits` gives the bound on |x|^2 for each norm of the stream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import isqrt
+
+from xdsl.ir import Block, Operation, SSAValue
+
+from ...dialects import quant
+from ...errors import UserError
+
+
+def square_limits(block: Block) -> dict[quant.RmsNormOp, int]:
+    """A bound on the sum of squares of every norm that reads the residual stream of a function."""
+    limits: dict[quant.RmsNormOp, int] = {}
+    norms: dict[SSAValue, int] = {}
+    """Bounds on the Euclidean norm of a row, of values that are the stream."""
+    _walk(block.ops, norms, limits)
+    return limits
+
+
+def _walk(
+    ops: Iterable[Operation], norms: dict[SSAValue, int], limits: dict[quant.RmsNormOp, int]
+) -> None:
+    for op in ops:
+        if isinstance(op, quant.EmbedOp):
+            largest = quant.type_of(op.table).bound << op.shift.value.data
+            norms[op.result] = _euclidean(op.result, largest)
+        elif isinstance(op, quant.AddOp) and op.lhs in norms:
+            delta = _euclidean(op.rhs, quant.type_of(op.rhs).bound)
+            norms[op.result] = norms[op.lhs] + delta
+        elif isinstance(op, quant.SelectOp) and op.x in norms:
+            norms[op.result] = norms[op.x]
+        elif isinstance(op, quant.RmsNormOp) and op.x in norms:
+            limits[op] = norms[op.x] ** 2
+            norms[op.x] = min(norms[op.x], 1 << op.emax + 8)
+        elif isinstance(op, quant.LayersOp) and op.residual in norms:
+            _layers(op, norms, limits)
+
+
+def _layers(
+    op: quant.LayersOp, norms: dict[SSAValue, int], limits: dict[quant.RmsNormOp, int]
+) -> None:
+    """A layer's norms bound what leaves it, whatever enters; so the second pass is the fixed point."""
+    body, end = op.body.block, op.body.block.last_op
+    assert isinstance(end, quant.YieldOp)
+    leaves = 0
+    for _ in range(2):
+        enters = max(norms[op.residual], leaves)
+        norms[op.stream] = enters
+        _walk(body.ops, norms, limits)
+        leaves = norms[end.value]
+    if leaves > enters:
+        raise UserError("the residual stream grows from layer to layer without a norm that bounds it")
+    norms[op.result] = leaves
+
+
+def _euclidean(value: SSAValue, largest: int) -> int:
+    """The norm of a row of elements up to ``largest``, rounded up."""
+    return isqrt(quant.type_of(value).shape[-1] * largest**2) + 1

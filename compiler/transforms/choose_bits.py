@@ -1,0 +1,94 @@
+"""`choose-bits`: the formats of least cost among those that keep the predictions.
+
+A value of b bits whose accumulator had s more fraction bits is committed as the 16-bit limbs of both.
+What a bit costs so depends on its neighbours: the product of two 16-bit numbers takes two limbs,
+whether it is kept whole or rounded to 16 bits and a remainder of 16; a bit less in a weight may save
+the remainder's second limb. And a bit is worth what the predictions lose by it, which differs by orders
+of magnitude between values (`analysis.sensitivity`).
+
+This pass minimises the limbs of a token, plus lambda times the nats a position that rounding costs, by
+coordinate descent over the fraction bits of all scales, and searches the least lambda for which the
+nats are within `nats`, or as close as they come. It is a form of the mixed-precision search of Dong et
+al. (HAWQ-V2, 2020), with the Fisher information in place of the Hessian's trace. Without sensitivities
+it leaves the module as it is.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.passes import ModulePass
+
+from ..analysis.calibrate import main_function
+from ..analysis.scales import Scale, Scales
+from .plan_scales import default_fracs, write
+
+# Fraction bits below the most that are tried, and sweeps over all scales at most.
+DEPTH = 12
+SWEEPS = 8
+# Where the widest formats cost more than is asked for, what others may cost in comparison.
+SLACK = 1.1
+
+
+@dataclass(frozen=True)
+class ChooseBits(ModulePass):
+    """Replaces the formats that `plan-scales` wrote."""
+
+    name = "choose-bits"
+    nats: float = 1e-5
+    headroom: float = 2.0
+    spare_exponents: int = 3
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        scales = Scales(main_function(op).body.block, self.headroom, self.spare_exponents)
+        if any(scale.sensitivity for scale in scales.all):
+            write(scales, choose(scales, self.nats))
+
+
+def choose(scales: Scales, nats: float) -> dict[Scale, int]:
+    """Fraction bits of least cost whose errors add up to at most ``nats``, or to little more than the
+    widest formats' where that is not to be had."""
+    low, high = 0.0, 60.0  # Binary logarithms of the price of a nat, in limbs.
+    best = _descend(scales, 2.0**high)
+    nats = max(nats, SLACK * scales.error(best))
+    while high - low > 0.5:
+        middle = (low + high) / 2
+        found = _descend(scales, 2.0**middle)
+        if scales.error(found) <= nats:
+            best, high = found, middle
+        else:
+            low = middle
+    return best
+
+
+def _descend(scales: Scales, price: float) -> dict[Scale, int]:
+    fracs = default_fracs(scales)
+    fixed = {scales.scale[scales.output.x], scales.scale[scales.output.w]}
+    fixed |= {scales.scale[scales.embedding.result], scales.scale[scales.embedding.table]}
+    for _ in range(SWEEPS):
+        before = dict(fracs)
+        for scale in scales.all:
+            if scale not in fixed:
+                fracs[scale] = _best(scales, scale, fracs, price)
+        if fracs == before:
+            break
+    return fracs
+
+
+def _best(scales: Scales, scale: Scale, fracs: dict[Scale, int], price: float) -> int:
+    """The fraction bits of one scale that cost least, the others being as they are."""
+    kept, least = fracs[scale], math.inf
+    bounded = scales.bounded_by(scale)
+    first = scales.limit(scale, fracs)
+    for frac in (kept, *range(first, first - DEPTH, -1)):
+        fracs[scale] = frac
+        if any(fracs[other] > scales.limit(other, fracs) for other in bounded):
+            continue
+        cost = scales.cells_of(scale, fracs) + price * scale.error(frac)
+        if cost < least:
+            kept, least = frac, cost
+    fracs[scale] = kept
+    return kept

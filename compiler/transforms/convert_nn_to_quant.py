@@ -1,0 +1,271 @@
+"""`convert-nn-to-quant`: each operation of `nn` becomes its integer operation, in its planned format.
+
+Input: a raised function on which `plan-scales` (or a person) wrote the format of every value. One
+pattern an operation: it computes the accumulator of the operands, which are integers already, and
+rounds it to the format. What operations need beyond formats stands on them too: eps and exponents of
+norms, factors of weights, k of a softmax, the width of logits.
+
+* The table is scaled by the embedding's constant, a norm's gain is (1 + w) sqrt(n), for queries times
+  the attention scale.
+* GELU is a table of the format of its result. The softmax is converted with the attention that reads
+  its probabilities, as they are not values of their own: e and inv are.
+
+Errors: `UserError` for an operation that has no pattern or no format, with the module path.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import (
+    ArrayAttr,
+    DenseArrayBase,
+    FloatAttr,
+    IntegerAttr,
+    ModuleOp,
+    StringAttr,
+    f64,
+)
+from xdsl.ir import Operation, SSAValue
+from xdsl.passes import ModulePass
+from xdsl.pattern_rewriter import (
+    GreedyRewritePatternApplier,
+    PatternRewriter,
+    PatternRewriteWalker,
+    RewritePattern,
+    op_type_rewrite_pattern,
+)
+
+from ...dialects import nn, quant
+from ...dialects.quant import FormatAttr, QuantTensorType, TableAttr
+from ...errors import UserError
+from ..analysis.calibrate import main_function
+from ..analysis.roles import path_of
+from .plan_scales import EPS, EXPONENTS, FACTOR, FORMAT, ROOT, WIDTH, K
+
+
+
+@dataclass(frozen=True)
+class ConvertNNToQuant(ModulePass):
+    """Replaces a planned, raised `nn` function by its integer function in `quant`."""
+
+    name = "convert-nn-to-quant"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        function = main_function(op)
+        angles = {
+            (rope.theta.value.data, rope.factor.value.data)
+            for rope in function.walk()
+            if isinstance(rope, nn.RopeOp)
+        }
+        patterns: list[RewritePattern] = [
+            Tokens(),
+            Param(),
+            Embedding(),
+            RMSNorm(),
+            Linear(),
+            SplitHeads(),
+            MergeHeads(),
+            Rope(sorted(angles)),
+            Scores(),
+            Attend(),
+            Gelu(),
+            Mul(),
+            Add(),
+        ]
+        applier = GreedyRewritePatternApplier(patterns, dce_enabled=False)
+        PatternRewriteWalker(applier, apply_recursively=False).rewrite_module(op)
+        for left in function.walk():
+            if left.name.startswith("nn."):
+                raise UserError(
+                    f"{path_of(left) or 'the model'}: {left.name} can not be quantised; raise it first"
+                )
+        function.update_function_type()
+
+
+def attribute(op: Operation, name: str, kind: type) -> Any:
+    """An attribute that `plan-scales` wrote; `UserError` where it did not."""
+    found = op.attributes.get(name)
+    if not isinstance(found, kind):
+        raise UserError(f"{path_of(op) or op.name}: {op.name} has no {name}; run plan-scales first")
+    return found
+
+
+def type_in(op: Operation, shape: tuple[int, ...]) -> QuantTensorType:
+    """The planned type of an operation's result."""
+    found = attribute(op, FORMAT, FormatAttr)
+    return QuantTensorType.of(shape, found.bits.data, found.frac.data)
+
+
+def replace(rewriter: PatternRewriter, op: Operation, *new: Operation) -> None:
+    for each in new:
+        nn.inherit_path(each, op)
+    rewriter.replace(op, new)
+
+
+def round_to_format(rewriter: PatternRewriter, op: Operation, acc: Operation) -> None:
+    """Replaces an operation by its accumulator, rounded to its format."""
+    type = quant.type_of(acc.results[0])
+    result = type_in(op, type.shape)
+    shift = type.fraction - result.fraction
+    if shift < 0:
+        raise UserError(
+            f"{path_of(op)}: {op.name} has {type.fraction} fraction bits, fewer than its format's "
+            f"{result.fraction}"
+        )
+    replace(rewriter, op, acc, quant.RequantizeOp(acc.results[0], results=[result], shift=shift))
+
+
+class Tokens(RewritePattern):
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: nn.TokensOp, rewriter: PatternRewriter) -> None:
+        type = QuantTensorType.of(nn.shape_of(op.result), quant.TOKEN_BITS, 0)
+        replace(rewriter, op, quant.TokensOp(type))
+
+
+class Param(RewritePattern):
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: nn.ParamOp, rewriter: PatternRewriter) -> None:
+        norms = [u.operation for u in op.result.uses if isinstance(u.operation, nn.RMSNormOp)]
+        new = quant.ParamOp(
+            type_in(op, nn.shape_of(op.result)),
+            names=ArrayAttr([StringAttr(op.param_name)]),
+            sha256=ArrayAttr([op.sha256]),
+            offset=FloatAttr(1.0 if norms else 0.0, f64),
+            factor=attribute(op, FACTOR, FloatAttr),
+            rows=norms[0].exponents if norms else op.rows,
+            columns=op.columns,
+        )
+        replace(rewriter, op, new)
+
+
+class Embedding(RewritePattern):
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: nn.EmbeddingOp, rewriter: PatternRewriter) -> None:
+        type = type_in(op, nn.shape_of(op.result))
+        shift = type.fraction - quant.type_of(op.table).fraction
+        replace(rewriter, op, quant.EmbedOp(op.tokens, op.table, results=[type], shift=shift))
+
+
+class RMSNorm(RewritePattern):
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: nn.RMSNormOp, rewriter: PatternRewriter) -> None:
+        root = attribute(op, ROOT, IntegerAttr).value.data
+        acc = quant.RmsNormOp(
+            op.x,
+            op.w,
+            eps=(attribute(op, EPS, IntegerAttr).value.data,),
+            exponents=tuple(attribute(op, EXPONENTS, DenseArrayBase).get_values()),
+            root=root,
+            table=TableAttr.of(f"round(2^{root} / sqrt(x))", 1 << 14, 1 << 16),
+        )
+        round_to_format(rewriter, op, acc)
+
+
+class Linear(RewritePattern):
+    """The output layer's accumulators are the logits."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: nn.LinearOp, rewriter: PatternRewriter) -> None:
+        acc = quant.MatmulOp(op.x, op.w)
+        if WIDTH in op.attributes:
+            acc.attributes[WIDTH] = op.attributes[WIDTH]
+            replace(rewriter, op, acc)
+        else:
+            round_to_format(rewriter, op, acc)
+
+
+class SplitHeads(RewritePattern):
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: nn.SplitHeadsOp, rewriter: PatternRewriter) -> None:
+        replace(rewriter, op, quant.SplitHeadsOp(op.x, heads=op.heads.value.data))
+
+
+class MergeHeads(RewritePattern):
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: nn.MergeHeadsOp, rewriter: PatternRewriter) -> None:
+        replace(rewriter, op, quant.MergeHeadsOp(op.x))
+
+
+@dataclass
+class Rope(RewritePattern):
+    """All rotations share their tables of angles, which ``angles`` lists."""
+
+    angles: list[tuple[float, float]] = field(default_factory=list)
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: nn.RopeOp, rewriter: PatternRewriter) -> None:
+        acc = quant.RopeOp(
+            op.x,
+            thetas=tuple(theta for theta, _ in self.angles),
+            factors=tuple(factor for _, factor in self.angles),
+            kinds=(self.angles.index((op.theta.value.data, op.factor.value.data)),),
+        )
+        round_to_format(rewriter, op, acc)
+
+
+class Scores(RewritePattern):
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: nn.ScoresOp, rewriter: PatternRewriter) -> None:
+        round_to_format(rewriter, op, quant.ScoresOp(op.q, op.k))
+
+
+class Attend(RewritePattern):
+    """Attention from the scores on."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: nn.AttendOp, rewriter: PatternRewriter) -> None:
+        source = op.p.owner
+        if not isinstance(source, nn.MaskedSoftmaxOp) or len({*op.p.uses}) != 1:
+            raise UserError(f"{path_of(op)}: only probabilities of one softmax can mix values")
+        type = quant.type_of(source.scores)
+        softmax = quant.SoftmaxOp(
+            source.scores,
+            windows=(0 if source.window is None else source.window.value.data,),
+            k=attribute(op, K, IntegerAttr).value.data,
+            width=quant.EXP_FRAC + (type.shape[2] - 1).bit_length(),
+            table=TableAttr.of(
+                f"round(2^{quant.EXP_FRAC} * exp(-x / 2^{type.fraction}))", 0, 1 << type.width
+            ),
+        )
+        nn.inherit_path(softmax, source)
+        rewriter.insert_op(softmax)
+        round_to_format(rewriter, op, quant.AttendOp(softmax.e, softmax.inv, op.v))
+        rewriter.erase(source)
+
+
+class Gelu(RewritePattern):
+    """By table, with no more fraction bits than the input: as |gelu(z)| <= |z| no entry is larger."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: nn.GeluTanhOp, rewriter: PatternRewriter) -> None:
+        type = quant.type_of(op.x)
+        result = type_in(op, type.shape)
+        z = f"(x / 2^{type.fraction})" if type.fraction >= 0 else f"(x * 2^{-type.fraction})"
+        tanh = f"tanh(sqrt(2 / pi) * ({z} + 0.044715 * {z}^3))"
+        unit = f"2^{result.fraction}" if result.fraction >= 0 else f"1 / 2^{-result.fraction}"
+        expression = f"round({unit} * {z} * (1 + {tanh}) / 2)"
+        table = TableAttr.of(expression, -type.bound, type.bound)
+        replace(rewriter, op, quant.TableOp(op.x, results=[result], table=table))
+
+
+class Mul(RewritePattern):
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: nn.MulOp, rewriter: PatternRewriter) -> None:
+        round_to_format(rewriter, op, quant.MulOp(op.lhs, op.rhs))
+
+
+class Add(RewritePattern):
+    """The residual stream, which is wider, on the left; the delta on the right."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: nn.AddOp, rewriter: PatternRewriter) -> None:
+        stream, delta = sorted(op.operands, key=_width, reverse=True)
+        type = type_in(op, nn.shape_of(op.result))
+        replace(rewriter, op, quant.AddOp(stream, delta, results=[type]))
+
+
+def _width(value: SSAValue) -> int:
+    return quant.type_of(value).width

@@ -1,0 +1,203 @@
+"""`equalize-layers`: powers of two move between weights so that a role has one scale in all layers.
+
+The same value may be seventy times larger in one decoder layer than in another; layers share their
+formats, so the small ones would lose as many bits. Some values may be multiplied by any power of two
+without a change of the function, as everything that reads them can take it back:
+
+* a linear layer, in the columns of its weight;
+* a norm, whose result does not depend on the size of its input but for eps, which is multiplied by
+  the square;
+* a product, attention over values and views of heads, which are as much larger.
+
+Such a value is the output of a norm (the factor goes into its exponents) or of a linear layer (into
+the rows of its weight). Producers are taken in order. Each tensor t that the exponents c_l of a role
+rescale, values and weights that no later exponent takes care of, is rounded on a grid that the largest
+layer sets, and costs
+
+    max_l (m_tl 2^(c_l - b_tl))^2 sum_l s_tl 4^(b_tl - c_l)
+
+with m the largest magnitudes, s the sensitivities (`analysis.sensitivity`; without them 1 / m^2), and b
+the exponents that are there before. Their sum is minimised by coordinate descent from what brings the
+output to one size. Products, and what only norms read, have bits to spare and do not count.
+
+Recorded ranges, sums of squares, gains and sensitivities are rescaled with the values. The function
+stays exactly the same, as multiplying by a power of two rounds nothing. It corresponds to the
+cross-layer equalisation of Nagel et al. (2019, section 4.1), for layers that share a scale.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from xdsl.context import Context
+from xdsl.dialects.builtin import DenseArrayBase, FloatAttr, ModuleOp, f64
+from xdsl.ir import Operation, SSAValue
+from xdsl.passes import ModulePass
+
+from ...dialects import nn
+from ..analysis.calibrate import GAIN, RANGE, ROW_NORM, SQUARES, main_function, range_of
+from ..analysis.equalize import COLUMNS, EXPONENTS, LARGEST, ROWS, private, rescale
+from ..analysis.roles import Roles
+from ..analysis.sensitivity import SENSITIVITY, sensitivity_of
+
+VIEWS = (nn.SplitHeadsOp, nn.MergeHeadsOp)
+HOMOGENEOUS = (*VIEWS, nn.MulOp)
+# Sweeps over the layers at most, and how far an exponent moves in one.
+SWEEPS, REACH = 8, 3
+
+
+@dataclass(frozen=True)
+class EqualizeLayers(ModulePass):
+    """Rescales a calibrated, raised `nn` function."""
+
+    name = "equalize-layers"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        entering: dict[SSAValue, int] = {}
+        """Exponents of values so far."""
+        for peers in Roles(main_function(op).body.block.ops):
+            first = peers[0]
+            if len(peers) < 2 or not isinstance(first, nn.RMSNormOp | nn.LinearOp):
+                continue
+            readers = [Readers.of(peer.results[0]) for peer in peers]
+            before = [entering.get(peer.operands[0], 0) for peer in peers]
+            chosen = [0 for _ in peers]
+            if all(reader.free for reader in readers):
+                chosen = _exponents(peers, before, readers)
+            for peer, reader, old, new in zip(peers, readers, before, chosen, strict=True):
+                _apply(peer, reader, old, new)
+                entering |= dict.fromkeys(reader.values, new)
+
+
+@dataclass
+class Readers:
+    """What reads a value, through operations that hand a factor on: ``values`` are it and theirs."""
+
+    values: list[SSAValue]
+    params: list[nn.ParamOp]
+    norms: list[nn.RMSNormOp]
+    free: bool = True
+
+    @staticmethod
+    def of(value: SSAValue) -> Readers:
+        found = Readers([], [], [])
+        found.follow(value)
+        return found
+
+    def follow(self, value: SSAValue) -> None:
+        if value in self.values:  # A value times itself grows by the square.
+            self.free = False
+            return
+        self.values.append(value)
+        for use in value.uses:
+            user = use.operation
+            if isinstance(user, nn.RMSNormOp) and use.index == 0:
+                self.norms.append(user)
+            elif isinstance(user, nn.LinearOp) and use.index == 0 and private(user.w):
+                assert isinstance(user.w.owner, nn.ParamOp)
+                self.params.append(user.w.owner)
+            elif isinstance(user, HOMOGENEOUS) or (
+                isinstance(user, nn.AttendOp) and use.index == 1
+            ):
+                self.follow(user.results[0])
+            else:
+                self.free = False
+
+
+Tensor = tuple[list[float], list[float], list[int]]
+"""Of each layer: the largest magnitude, the sensitivity, and the exponent that is there before."""
+
+
+def _exponents(peers: list[Operation], before: list[int], readers: list[Readers]) -> list[int]:
+    """For each layer the exponent of the output, whose input has the one of ``before``."""
+    tensors: list[Tensor] = []
+    zeros = [0 for _ in peers]
+    if isinstance(peers[0], nn.LinearOp):
+        weights = [peer.operands[1].owner for peer in peers]
+        tensors.append(_tensor([w for w in weights if isinstance(w, Operation)], before))
+    if readers[0].params:
+        owners = zip(*([v.owner for v in reader.values] for reader in readers), strict=True)
+        for ops in owners:
+            ranged = [op for op in ops if isinstance(op, Operation) and RANGE in op.attributes]
+            if len(ranged) == len(peers) and not isinstance(ranged[0], HOMOGENEOUS):
+                tensors.append(_tensor(ranged, zeros))
+    start = _missing(range_of(peer) for peer in peers)
+    if isinstance(peers[0], nn.LinearOp) and not readers[0].params:
+        missing = _missing(tensors[0][0])
+        start = [old + more for old, more in zip(before, missing, strict=True)]
+    return _descend([max(-LARGEST, min(LARGEST, round(c))) for c in start], tensors)
+
+
+def _tensor(ops: list[Operation], before: list[int]) -> Tensor:
+    magnitudes = [range_of(op) for op in ops]
+    found = [sensitivity_of(op) for op in ops]
+    if not any(found):
+        found = [1 / m**2 if m else 0.0 for m in magnitudes]
+    return magnitudes, found, before
+
+
+def _descend(exponents: list[int], tensors: list[Tensor]) -> list[int]:
+    def cost() -> float:
+        total = 0.0
+        for magnitudes, sensitivities, before in tensors:
+            moved = [2.0 ** (c - b) for c, b in zip(exponents, before, strict=True)]
+            largest = max(m * f for m, f in zip(magnitudes, moved, strict=True))
+            total += largest**2 * sum(s / f**2 for s, f in zip(sensitivities, moved, strict=True))
+        return total
+
+    least = cost()
+    for _ in range(SWEEPS):
+        before = least
+        for layer, kept in enumerate(exponents):
+            for exponent in range(kept - REACH, kept + REACH + 1):
+                exponents[layer] = exponent
+                if abs(exponent) <= LARGEST and (found := cost()) < least:
+                    least, kept = found, exponent
+            exponents[layer] = kept
+        if least >= before:
+            break
+    return exponents
+
+
+def _missing(magnitudes: Iterable[float]) -> list[float]:
+    """The exponents of two that bring each magnitude to the largest; 0 for zeros."""
+    found = list(magnitudes)
+    largest = max(found)
+    return [math.log2(largest / each) if each > 0 else 0.0 for each in found]
+
+
+def _apply(op: Operation, readers: Readers, before: int, exponent: int) -> None:
+    """Multiplies an operation's result by 2^exponent; its input was multiplied by 2^before."""
+    if isinstance(op, nn.RMSNormOp):
+        weight = op.w.owner
+        rescale(op, EXPONENTS, np.array([exponent]))
+        _scale(op, GAIN, 2.0**exponent)
+        if isinstance(weight, nn.ParamOp):
+            _scale(weight, SENSITIVITY, 4.0**-exponent)
+    else:
+        weight = op.operands[1].owner
+        if isinstance(weight, nn.ParamOp) and private(weight.result):
+            rescale(weight, ROWS, np.array([exponent]))
+            rescale(weight, COLUMNS, np.array([-before]))
+            for name in (RANGE, ROW_NORM):
+                _scale(weight, name, 2.0 ** (exponent - before))
+            _scale(weight, SENSITIVITY, 4.0 ** (before - exponent))
+    for value in readers.values:
+        assert isinstance(value.owner, Operation)
+        _scale(value.owner, RANGE, 2.0**exponent)
+        _scale(value.owner, SENSITIVITY, 4.0**-exponent)
+    for norm in readers.norms:
+        norm.properties["eps"] = FloatAttr(norm.eps.value.data * 4.0**exponent, f64)
+        squares = norm.attributes.get(SQUARES)
+        if isinstance(squares, DenseArrayBase):
+            scaled = [float(square) * 4.0**exponent for square in squares.get_values()]
+            norm.attributes[SQUARES] = DenseArrayBase.from_list(f64, scaled)
+
+
+def _scale(op: Operation, name: str, factor: float) -> None:
+    found = op.attributes.get(name)
+    if isinstance(found, FloatAttr):
+        op.attributes[name] = FloatAttr(found.value.data * factor, f64)

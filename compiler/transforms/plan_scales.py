@@ -1,0 +1,96 @@
+"""`plan-scales`: the format of every value and weight, as attributes on the operations of `nn`.
+
+Each operation gets `quant.format`, the type's bits and fraction bits, from its role's ranges
+(`analysis.scales`); a norm also `quant.eps`, `quant.exponents`
+and `quant.root`, a weight `quant.factor`, attention
+`quant.k`, the output layer `quant.width`. `convert-nn-to-quant` then converts one operation after the
+other and decides nothing. Formats that stand there already, as a hand or `choose-bits` wrote them, are
+kept where they are possible.
+
+By default values and weights have 16 bits; what only a norm reads, and the deltas of the residual
+stream, have as many as sums of squares allow.
+
+Errors: `UserError` for operations other than Gemma-3's raised ones, missing ranges, or numbers that
+can not be represented, with the module path.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import DenseArrayBase, FloatAttr, IntegerAttr, ModuleOp, f64, i64
+from xdsl.passes import ModulePass
+
+from ...dialects import nn
+from ...dialects.quant import FormatAttr, signed_bits
+from ...errors import UserError
+from ..analysis.calibrate import main_function
+from ..analysis.scales import LIMB, SQUARES_BITS, Fracs, Scale, Scales, most_frac
+
+FORMAT, FACTOR, EPS = "quant.format", "quant.factor", "quant.eps"
+EXPONENTS, ROOT = "quant.exponents", "quant.root"
+K, WIDTH = "quant.k", "quant.width"
+
+
+@dataclass(frozen=True)
+class PlanScales(ModulePass):
+    """Annotates a calibrated, raised `nn` function with formats."""
+
+    name = "plan-scales"
+    headroom: float = 2.0
+    spare_exponents: int = 3
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        block = main_function(op).body.block
+        scales = Scales(block, self.headroom, self.spare_exponents)
+        write(scales, default_fracs(scales))
+
+
+def default_fracs(scales: Scales) -> dict[Scale, int]:
+    """As many fraction bits as 16-bit types hold, and more for what norms square or deltas add."""
+    fracs: dict[Scale, int] = {}
+    wide = {scales.scale[norm.x] for norm in scales.ops if isinstance(norm, nn.RMSNormOp)}
+    wide |= {scales.scale[norm.w] for norm in scales.ops if isinstance(norm, nn.RMSNormOp)}
+    wide |= {scales.scale[scales.output.x], *scales.root.values()}
+    for scale in scales.all:
+        bits = scale.most_bits if scale in wide else LIMB
+        fracs[scale] = most_frac(scale.magnitude, bits)
+    for scale in scales.all:  # In the order of the function: operands are bounded first.
+        fracs[scale] = min(fracs[scale], scales.limit(scale, fracs))
+    # What the final norm has beyond 16 bits, and two bits more, is given up for a limb of each logit.
+    rows = scales.scale[scales.output.x]
+    least = most_frac(rows.magnitude, LIMB) - 2
+    while scales.logits_width(fracs) > scales.most_width() and fracs[rows] > least:
+        fracs[rows] -= 1
+    return fracs
+
+
+def write(scales: Scales, fracs: Fracs) -> None:
+    """Writes formats and what follows from them on the operations."""
+    channels = nn.shape_of(scales.embedding.result)[-1]
+    residual = scales.scale[scales.embedding.result]
+    table = scales.scale[scales.embedding.table]
+    entering = 1 << LIMB - 1 + fracs[residual] - fracs[table]
+    if channels * entering**2 >= 1 << SQUARES_BITS:
+        raise UserError(
+            f"{residual.path} of {channels} channels does not fit sums of squares below "
+            f"2^{SQUARES_BITS}: the embedding is too large beside it"
+        )
+    bound = entering + len(scales.deltas) * (1 << residual.most_bits - 1)
+    for value, scale in scales.scale.items():
+        op = value.owner
+        assert not isinstance(op, type(scales.block))
+        bits = signed_bits(bound) if value in scales.stream else scale.bits(fracs[scale])
+        op.attributes[FORMAT] = FormatAttr.of(bits, fracs[scale])
+        if isinstance(op, nn.ParamOp):
+            op.attributes[FACTOR] = FloatAttr(scales.factor(op), f64)
+        elif isinstance(op, nn.RMSNormOp):
+            op.attributes[EPS] = IntegerAttr(scales.eps(op, fracs), i64)
+            op.attributes[ROOT] = IntegerAttr(fracs[scales.root[op]], i64)
+            op.attributes[EXPONENTS] = DenseArrayBase.from_list(i64, scales.exponents(op, fracs))
+        elif isinstance(op, nn.AttendOp):
+            op.attributes[K] = IntegerAttr(scales.reciprocal(op, fracs), i64)
+    width = max(scales.logits_width(fracs), LIMB)
+    width = scales.most_width() if width <= scales.most_width() else width
+    scales.output.attributes[WIDTH] = IntegerAttr(width, i64)
