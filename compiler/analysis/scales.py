@@ -45,7 +45,7 @@ ROOT_AND_GAIN = 39
 """The bits of reciprocal root and gain together: with 22 of the exponent products stay below 2^61."""
 GELU_BITS = 4
 """Fraction bits that a table's result may have beyond its argument's: they cost nothing."""
-SPREAD = 8
+SPREAD = 4
 """How much further logits may lie apart than calibrated."""
 
 VIEWS = (nn.SplitHeadsOp, nn.MergeHeadsOp)

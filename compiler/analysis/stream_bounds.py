@@ -21,7 +21,6 @@ from math import isqrt
 from xdsl.ir import Block, Operation, SSAValue
 
 from ...dialects import quant
-from ...errors import UserError
 
 
 def square_limits(block: Block) -> dict[quant.RmsNormOp, int]:
@@ -46,7 +45,7 @@ def _walk(
         elif isinstance(op, quant.SelectOp) and op.x in norms:
             norms[op.result] = norms[op.x]
         elif isinstance(op, quant.RmsNormOp) and op.x in norms:
-            limits[op] = norms[op.x] ** 2
+            limits[op] = max(limits.get(op, 0), norms[op.x] ** 2)
             norms[op.x] = min(norms[op.x], 1 << op.emax + 8)
         elif isinstance(op, quant.LayersOp) and op.residual in norms:
             _layers(op, norms, limits)
@@ -55,18 +54,14 @@ def _walk(
 def _layers(
     op: quant.LayersOp, norms: dict[SSAValue, int], limits: dict[quant.RmsNormOp, int]
 ) -> None:
-    """A layer's norms bound what leaves it, whatever enters; so the second pass is the fixed point."""
-    body, end = op.body.block, op.body.block.last_op
+    end = op.body.block.last_op
     assert isinstance(end, quant.YieldOp)
-    leaves = 0
-    for _ in range(2):
-        enters = max(norms[op.residual], leaves)
+    enters = norms[op.residual]
+    for _ in range(op.layers):
         norms[op.stream] = enters
-        _walk(body.ops, norms, limits)
-        leaves = norms[end.value]
-    if leaves > enters:
-        raise UserError("the residual stream grows from layer to layer without a norm that bounds it")
-    norms[op.result] = leaves
+        _walk(op.body.block.ops, norms, limits)
+        enters = norms[end.value]
+    norms[op.result] = enters
 
 
 def _euclidean(value: SSAValue, largest: int) -> int:

@@ -231,7 +231,7 @@ class Attend(RewritePattern):
             ),
         )
         nn.inherit_path(softmax, source)
-        rewriter.insert_op(softmax)
+        rewriter.insert(softmax)
         round_to_format(rewriter, op, quant.AttendOp(softmax.e, softmax.inv, op.v))
         rewriter.erase(source)
 

@@ -89,7 +89,7 @@ func.func @f(%x : !quant.tensor<[4], bits = 32, frac = 24>) {
 
 // CHECK: exponents must be [emin, emax], 0 <= emin <= emax, got [3, 2]
 func.func @f(%x : !quant.tensor<[2, 4], bits = 16, frac = 9>, %g : !quant.tensor<[4], bits = 16, frac = 9>) {
-  %0 = quant.rms_norm %x, %g eps 1 exponents [3, 2] table <"x", 16384 to 65536> : (!quant.tensor<[2, 4], bits = 16, frac = 9>, !quant.tensor<[4], bits = 16, frac = 9>) -> !quant.tensor<[2, 4], bits = 50, frac = 34>
+  %0 = quant.rms_norm %x, %g eps [1] exponents [3, 2] root 23 table <"x", 16384 to 65536> : (!quant.tensor<[2, 4], bits = 16, frac = 9>, !quant.tensor<[4], bits = 16, frac = 9>) -> !quant.tensor<[2, 4], bits = 50, frac = 34>
   func.return
 }
 
@@ -97,7 +97,7 @@ func.func @f(%x : !quant.tensor<[2, 4], bits = 16, frac = 9>, %g : !quant.tensor
 
 // CHECK: emax 24 makes accumulators of 65 bits
 func.func @f(%x : !quant.tensor<[2, 4], bits = 16, frac = 9>, %g : !quant.tensor<[4], bits = 16, frac = 9>) {
-  %0 = quant.rms_norm %x, %g eps 1 exponents [0, 24] table <"x", 16384 to 65536> : (!quant.tensor<[2, 4], bits = 16, frac = 9>, !quant.tensor<[4], bits = 16, frac = 9>) -> !quant.tensor<[2, 4], bits = 63, frac = 56>
+  %0 = quant.rms_norm %x, %g eps [1] exponents [0, 24] root 23 table <"x", 16384 to 65536> : (!quant.tensor<[2, 4], bits = 16, frac = 9>, !quant.tensor<[4], bits = 16, frac = 9>) -> !quant.tensor<[2, 4], bits = 63, frac = 56>
   func.return
 }
 
@@ -105,7 +105,7 @@ func.func @f(%x : !quant.tensor<[2, 4], bits = 16, frac = 9>, %g : !quant.tensor
 
 // CHECK: the table's domain must be 16384 to 65536
 func.func @f(%x : !quant.tensor<[2, 4], bits = 16, frac = 9>, %g : !quant.tensor<[4], bits = 16, frac = 9>) {
-  %0 = quant.rms_norm %x, %g eps 1 exponents [0, 2] table <"x", 0 to 65536> : (!quant.tensor<[2, 4], bits = 16, frac = 9>, !quant.tensor<[4], bits = 16, frac = 9>) -> !quant.tensor<[2, 4], bits = 50, frac = 34>
+  %0 = quant.rms_norm %x, %g eps [1] exponents [0, 2] root 23 table <"x", 0 to 65536> : (!quant.tensor<[2, 4], bits = 16, frac = 9>, !quant.tensor<[4], bits = 16, frac = 9>) -> !quant.tensor<[2, 4], bits = 50, frac = 34>
   func.return
 }
 
@@ -113,7 +113,7 @@ func.func @f(%x : !quant.tensor<[2, 4], bits = 16, frac = 9>, %g : !quant.tensor
 
 // CHECK: the gain has shape [3], x has [2, 4]
 func.func @f(%x : !quant.tensor<[2, 4], bits = 16, frac = 9>, %g : !quant.tensor<[3], bits = 16, frac = 9>) {
-  %0 = quant.rms_norm %x, %g eps 1 exponents [0, 2] table <"x", 16384 to 65536> : (!quant.tensor<[2, 4], bits = 16, frac = 9>, !quant.tensor<[3], bits = 16, frac = 9>) -> !quant.tensor<[2, 4], bits = 50, frac = 34>
+  %0 = quant.rms_norm %x, %g eps [1] exponents [0, 2] root 23 table <"x", 16384 to 65536> : (!quant.tensor<[2, 4], bits = 16, frac = 9>, !quant.tensor<[3], bits = 16, frac = 9>) -> !quant.tensor<[2, 4], bits = 50, frac = 34>
   func.return
 }
 

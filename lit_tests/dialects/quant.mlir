@@ -15,7 +15,7 @@
 // CHECK-NEXT: %y = quant.requantize %acc shift 15 : (!quant.tensor<[64, 384], bits = 39, frac = 26>) -> !quant.tensor<[64, 384], bits = 16, frac = 11>
 // CHECK-NEXT: func.return
 // CHECK: func.func @rms_norm(%x: !quant.tensor<[64, 128], bits = 28, frac = 17>, %gain: !quant.tensor<[128], bits = 16, frac = 9>) {
-// CHECK-NEXT: %acc = quant.rms_norm %x, %gain eps 16384 exponents [0, 17] table <"round(2^23 / sqrt(x))", 16384 to 65536> : (!quant.tensor<[64, 128], bits = 28, frac = 17>, !quant.tensor<[128], bits = 16, frac = 9>) -> !quant.tensor<[64, 128], bits = 58, frac = 49>
+// CHECK-NEXT: %acc = quant.rms_norm %x, %gain eps [16384] exponents [0, 17] root 23 table <"round(2^23 / sqrt(x))", 16384 to 65536> : (!quant.tensor<[64, 128], bits = 28, frac = 17>, !quant.tensor<[128], bits = 16, frac = 9>) -> !quant.tensor<[64, 128], bits = 58, frac = 49>
 // CHECK-NEXT: func.return
 // CHECK: func.func @matmul(%x: !quant.tensor<[64, 128], bits = 16, frac = 11>, %w: !quant.tensor<[384, 128], bits = 16, frac = 15>) {
 // CHECK-NEXT: %acc = quant.matmul %x, %w : (!quant.tensor<[64, 128], bits = 16, frac = 11>, !quant.tensor<[384, 128], bits = 16, frac = 15>) -> !quant.tensor<[64, 384], bits = 39, frac = 26>
@@ -84,7 +84,7 @@ func.func @requantize(%acc : !quant.tensor<[64, 384], bits = 39, frac = 26>) {
   func.return
 }
 func.func @rms_norm(%x : !quant.tensor<[64, 128], bits = 28, frac = 17>, %gain : !quant.tensor<[128], bits = 16, frac = 9>) {
-  %acc = quant.rms_norm %x, %gain eps 16384 exponents [0, 17] table <"round(2^23 / sqrt(x))", 16384 to 65536> : (!quant.tensor<[64, 128], bits = 28, frac = 17>, !quant.tensor<[128], bits = 16, frac = 9>) -> !quant.tensor<[64, 128], bits = 58, frac = 49> 
+  %acc = quant.rms_norm %x, %gain eps [16384] exponents [0, 17] root 23 table <"round(2^23 / sqrt(x))", 16384 to 65536> : (!quant.tensor<[64, 128], bits = 28, frac = 17>, !quant.tensor<[128], bits = 16, frac = 9>) -> !quant.tensor<[64, 128], bits = 58, frac = 49> 
   func.return
 }
 func.func @matmul(%x : !quant.tensor<[64, 128], bits = 16, frac = 11>, %w : !quant.tensor<[384, 128], bits = 16, frac = 15>) {

@@ -9,14 +9,14 @@
 // CHECK-NEXT: %1 = quant.param ["model.embed_tokens.weight"] sha256 [{{.*}}] offset 0.000000e+00 factor 2.000000e+00 : !quant.tensor<[8, 4], bits = 16, frac = 13>
 // CHECK-NEXT: %2 = quant.embed %0, %1 shift 7 {module = "model.embed_tokens"} : {{.*}} -> !quant.tensor<[4, 4], bits = 26, frac = 20>
 // CHECK-NEXT: %3 = quant.param ["model.layers.0.input_layernorm.weight"] sha256 [{{.*}}] offset 1.000000e+00 factor 2.000000e+00 : !quant.tensor<[4], bits = 16, frac = 13>
-// CHECK-NEXT: %4 = quant.rms_norm %2, %3 eps 4398047 exponents [0, 17] table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.0.input_layernorm"} : {{.*}} -> !quant.tensor<[4, 4], bits = 58, frac = 53>
+// CHECK-NEXT: %4 = quant.rms_norm %2, %3 eps [4398047] exponents [0, 17] root 23 table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.0.input_layernorm"} : {{.*}} -> !quant.tensor<[4, 4], bits = 58, frac = 53>
 // CHECK-NEXT: %5 = quant.requantize %4 shift 40 {module = "model.layers.0.input_layernorm"} : {{.*}} -> !quant.tensor<[4, 4], bits = 16, frac = 13>
 // CHECK-NEXT: %6 = quant.param ["model.layers.0.self_attn.q_proj.weight"] sha256 [{{.*}}] offset 0.000000e+00 factor 1.000000e+00 : !quant.tensor<[8, 4], bits = 16, frac = 15>
 // CHECK-NEXT: %7 = quant.matmul %5, %6 {module = "model.layers.0.self_attn.q_proj"} : {{.*}} -> !quant.tensor<[4, 8], bits = 34, frac = 28>
 // CHECK-NEXT: %8 = quant.requantize %7 shift 16 {module = "model.layers.0.self_attn.q_proj"} : {{.*}} -> !quant.tensor<[4, 8], bits = 16, frac = 12>
 // CHECK-NEXT: %9 = quant.split_heads %8 heads 2 {module = "model.layers.0.self_attn"} : {{.*}} -> !quant.tensor<[2, 4, 4], bits = 16, frac = 12>
 // CHECK-NEXT: %10 = quant.param ["model.layers.0.self_attn.q_norm.weight"] sha256 [{{.*}}] offset 1.000000e+00 factor 1.000000e+00 : !quant.tensor<[4], bits = 16, frac = 14>
-// CHECK-NEXT: %11 = quant.rms_norm %9, %10 eps 67 exponents [0, 9] table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.0.self_attn.q_norm"} : {{.*}} -> !quant.tensor<[2, 4, 4], bits = 50, frac = 46>
+// CHECK-NEXT: %11 = quant.rms_norm %9, %10 eps [67] exponents [0, 9] root 23 table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.0.self_attn.q_norm"} : {{.*}} -> !quant.tensor<[2, 4, 4], bits = 50, frac = 46>
 // CHECK-NEXT: %12 = quant.requantize %11 shift 32 {module = "model.layers.0.self_attn.q_norm"} : {{.*}} -> !quant.tensor<[2, 4, 4], bits = 16, frac = 14>
 // CHECK-NEXT: %13 = quant.rope %12 thetas [1.000000e+04] factors [1.000000e+00] kinds [0] {module = "model.layers.0.self_attn"} : {{.*}} -> !quant.tensor<[2, 4, 4], bits = 32, frac = 28>
 // CHECK-NEXT: %14 = quant.requantize %13 shift 14 {module = "model.layers.0.self_attn"} : {{.*}} -> !quant.tensor<[2, 4, 4], bits = 16, frac = 14>
@@ -25,7 +25,7 @@
 // CHECK-NEXT: %17 = quant.requantize %16 shift 15 {module = "model.layers.0.self_attn.k_proj"} : {{.*}} -> !quant.tensor<[4, 4], bits = 16, frac = 12>
 // CHECK-NEXT: %18 = quant.split_heads %17 heads 1 {module = "model.layers.0.self_attn"} : {{.*}} -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
 // CHECK-NEXT: %19 = quant.param ["model.layers.0.self_attn.k_norm.weight"] sha256 [{{.*}}] offset 1.000000e+00 factor 2.000000e+00 : !quant.tensor<[4], bits = 16, frac = 13>
-// CHECK-NEXT: %20 = quant.rms_norm %18, %19 eps 16384 exponents [0, 9] table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.0.self_attn.k_norm"} : {{.*}} -> !quant.tensor<[1, 4, 4], bits = 50, frac = 45>
+// CHECK-NEXT: %20 = quant.rms_norm %18, %19 eps [16384] exponents [0, 9] root 23 table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.0.self_attn.k_norm"} : {{.*}} -> !quant.tensor<[1, 4, 4], bits = 50, frac = 45>
 // CHECK-NEXT: %21 = quant.requantize %20 shift 32 {module = "model.layers.0.self_attn.k_norm"} : {{.*}} -> !quant.tensor<[1, 4, 4], bits = 16, frac = 13>
 // CHECK-NEXT: %22 = quant.rope %21 thetas [1.000000e+04] factors [1.000000e+00] kinds [0] {module = "model.layers.0.self_attn"} : {{.*}} -> !quant.tensor<[1, 4, 4], bits = 32, frac = 27>
 // CHECK-NEXT: %23 = quant.requantize %22 shift 14 {module = "model.layers.0.self_attn"} : {{.*}} -> !quant.tensor<[1, 4, 4], bits = 16, frac = 13>
@@ -43,11 +43,11 @@
 // CHECK-NEXT: %36 = quant.matmul %34, %35 {module = "model.layers.0.self_attn.o_proj"} : {{.*}} -> !quant.tensor<[4, 4], bits = 35, frac = 27>
 // CHECK-NEXT: %37 = quant.requantize %36 shift 15 {module = "model.layers.0.self_attn.o_proj"} : {{.*}} -> !quant.tensor<[4, 4], bits = 16, frac = 12>
 // CHECK-NEXT: %38 = quant.param ["model.layers.0.post_attention_layernorm.weight"] sha256 [{{.*}}] offset 1.000000e+00 factor 2.000000e+00 : !quant.tensor<[4], bits = 16, frac = 13>
-// CHECK-NEXT: %39 = quant.rms_norm %37, %38 eps 67 exponents [0, 9] table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.0.post_attention_layernorm"} : {{.*}} -> !quant.tensor<[4, 4], bits = 50, frac = 45>
+// CHECK-NEXT: %39 = quant.rms_norm %37, %38 eps [67] exponents [0, 9] root 23 table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.0.post_attention_layernorm"} : {{.*}} -> !quant.tensor<[4, 4], bits = 50, frac = 45>
 // CHECK-NEXT: %40 = quant.requantize %39 shift 25 {module = "model.layers.0.post_attention_layernorm"} : {{.*}} -> !quant.tensor<[4, 4], bits = 24, frac = 20>
 // CHECK-NEXT: %41 = quant.add %2, %40 {module = "model.layers.0"} : {{.*}} -> !quant.tensor<[4, 4], bits = 26, frac = 20>
 // CHECK-NEXT: %42 = quant.param ["model.layers.0.pre_feedforward_layernorm.weight"] sha256 [{{.*}}] offset 1.000000e+00 factor 2.000000e+00 : !quant.tensor<[4], bits = 16, frac = 13>
-// CHECK-NEXT: %43 = quant.rms_norm %41, %42 eps 4398047 exponents [0, 18] table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.0.pre_feedforward_layernorm"} : {{.*}} -> !quant.tensor<[4, 4], bits = 59, frac = 54>
+// CHECK-NEXT: %43 = quant.rms_norm %41, %42 eps [4398047] exponents [0, 18] root 23 table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.0.pre_feedforward_layernorm"} : {{.*}} -> !quant.tensor<[4, 4], bits = 59, frac = 54>
 // CHECK-NEXT: %44 = quant.requantize %43 shift 41 {module = "model.layers.0.pre_feedforward_layernorm"} : {{.*}} -> !quant.tensor<[4, 4], bits = 16, frac = 13>
 // CHECK-NEXT: %45 = quant.param ["model.layers.0.mlp.gate_proj.weight"] sha256 [{{.*}}] offset 0.000000e+00 factor 1.000000e+00 : !quant.tensor<[6, 4], bits = 16, frac = 14>
 // CHECK-NEXT: %46 = quant.matmul %44, %45 {module = "model.layers.0.mlp.gate_proj"} : {{.*}} -> !quant.tensor<[4, 6], bits = 34, frac = 27>
@@ -62,11 +62,11 @@
 // CHECK-NEXT: %55 = quant.matmul %53, %54 {module = "model.layers.0.mlp.down_proj"} : {{.*}} -> !quant.tensor<[4, 4], bits = 34, frac = 26>
 // CHECK-NEXT: %56 = quant.requantize %55 shift 13 {module = "model.layers.0.mlp.down_proj"} : {{.*}} -> !quant.tensor<[4, 4], bits = 16, frac = 13>
 // CHECK-NEXT: %57 = quant.param ["model.layers.0.post_feedforward_layernorm.weight"] sha256 [{{.*}}] offset 1.000000e+00 factor 2.000000e+00 : !quant.tensor<[4], bits = 16, frac = 13>
-// CHECK-NEXT: %58 = quant.rms_norm %56, %57 eps 268 exponents [0, 9] table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.0.post_feedforward_layernorm"} : {{.*}} -> !quant.tensor<[4, 4], bits = 50, frac = 45>
+// CHECK-NEXT: %58 = quant.rms_norm %56, %57 eps [268] exponents [0, 9] root 23 table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.0.post_feedforward_layernorm"} : {{.*}} -> !quant.tensor<[4, 4], bits = 50, frac = 45>
 // CHECK-NEXT: %59 = quant.requantize %58 shift 25 {module = "model.layers.0.post_feedforward_layernorm"} : {{.*}} -> !quant.tensor<[4, 4], bits = 24, frac = 20>
 // CHECK-NEXT: %60 = quant.add %41, %59 {module = "model.layers.0"} : {{.*}} -> !quant.tensor<[4, 4], bits = 26, frac = 20>
 // CHECK-NEXT: %61 = quant.param ["model.norm.weight"] sha256 [{{.*}}] offset 1.000000e+00 factor 2.000000e+00 : !quant.tensor<[4], bits = 16, frac = 13>
-// CHECK-NEXT: %62 = quant.rms_norm %60, %61 eps 4398047 exponents [0, 18] table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.norm"} : {{.*}} -> !quant.tensor<[4, 4], bits = 59, frac = 54>
+// CHECK-NEXT: %62 = quant.rms_norm %60, %61 eps [4398047] exponents [0, 18] root 23 table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.norm"} : {{.*}} -> !quant.tensor<[4, 4], bits = 59, frac = 54>
 // CHECK-NEXT: %63 = quant.requantize %62 shift 41 {module = "model.norm"} : {{.*}} -> !quant.tensor<[4, 4], bits = 16, frac = 13>
 // CHECK-NEXT: %64 = quant.matmul %63, %1 {quant.width = 30 : i64, module = "lm_head"} : {{.*}} -> !quant.tensor<[4, 8], bits = 34, frac = 26>
 // CHECK-NEXT: func.return %64 : !quant.tensor<[4, 8], bits = 34, frac = 26>

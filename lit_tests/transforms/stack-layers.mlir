@@ -11,7 +11,7 @@
 // CHECK-NEXT: %1 = quant.param stacked ["model.layers.0.out.weight", "model.layers.1.out.weight"] sha256 ["10", "11"] offset 0.000000e+00 factor 1.000000e+00 : !quant.tensor<[2, 4, 4], bits = 16, frac = 14>
 // CHECK-NEXT: %x2 = quant.layers %x0 with(%0, %1) count 2 : {{.*}} -> !quant.tensor<[4, 4], bits = 20, frac = 12> {
 // CHECK: ^bb0({{.*}}):
-// CHECK-NEXT: %n0 = quant.rms_norm %2, %3 eps 16384 exponents [0, 9] table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.{layer}.norm"} : {{.*}} -> !quant.tensor<[4, 4], bits = 50, frac = 44>
+// CHECK-NEXT: %n0 = quant.rms_norm %2, %3 eps [16384] exponents [0, 9] root 23 table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.{layer}.norm"} : {{.*}} -> !quant.tensor<[4, 4], bits = 50, frac = 44>
 // CHECK-NEXT: %m0 = quant.requantize %n0 shift 32 {module = "model.layers.{layer}.norm"} : {{.*}} -> !quant.tensor<[4, 4], bits = 16, frac = 12>
 // CHECK-NEXT: %h0 = quant.split_heads %m0 heads 1 {module = "model.layers.{layer}.attn"} : {{.*}} -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
 // CHECK-NEXT: %r0 = quant.rope %h0 thetas [1.000000e+04, 1.000000e+06] factors [1.000000e+00, 1.000000e+00] kinds [0, 1] {module = "model.layers.{layer}.attn"} : {{.*}} -> !quant.tensor<[1, 4, 4], bits = 32, frac = 26>
@@ -28,7 +28,7 @@ func.func @main() -> !quant.tensor<[4, 4], bits = 20, frac = 12> {
   %table = quant.param ["embed"] sha256 ["20"] offset 0.0 factor 2.0 : !quant.tensor<[16, 4], bits = 16, frac = 10>
   %x0 = quant.embed %ids, %table shift 2 : (!quant.tensor<[4], bits = 32, frac = 0>, !quant.tensor<[16, 4], bits = 16, frac = 10>) -> !quant.tensor<[4, 4], bits = 20, frac = 12>
   %g0 = quant.param ["model.layers.0.norm.weight"] sha256 ["00"] offset 1.0 factor 2.0 : !quant.tensor<[4], bits = 16, frac = 12>
-  %n0 = quant.rms_norm %x0, %g0 eps 16384 exponents [0, 9] table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.0.norm"} : (!quant.tensor<[4, 4], bits = 20, frac = 12>, !quant.tensor<[4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 50, frac = 44>
+  %n0 = quant.rms_norm %x0, %g0 eps [16384] exponents [0, 9] root 23 table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.0.norm"} : (!quant.tensor<[4, 4], bits = 20, frac = 12>, !quant.tensor<[4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 50, frac = 44>
   %m0 = quant.requantize %n0 shift 32 {module = "model.layers.0.norm"} : (!quant.tensor<[4, 4], bits = 50, frac = 44>) -> !quant.tensor<[4, 4], bits = 16, frac = 12>
   %h0 = quant.split_heads %m0 heads 1 {module = "model.layers.0.attn"} : (!quant.tensor<[4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
   %r0 = quant.rope %h0 thetas [1.0e+04, 1.0e+06] factors [1.0, 1.0] kinds [0] {module = "model.layers.0.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 32, frac = 26>
@@ -39,7 +39,7 @@ func.func @main() -> !quant.tensor<[4, 4], bits = 20, frac = 12> {
   %d0 = quant.requantize %a0 shift 14 {module = "model.layers.0.out"} : (!quant.tensor<[4, 4], bits = 34, frac = 26>) -> !quant.tensor<[4, 4], bits = 17, frac = 12>
   %x1 = quant.add %x0, %d0 {module = "model.layers.0"} : (!quant.tensor<[4, 4], bits = 20, frac = 12>, !quant.tensor<[4, 4], bits = 17, frac = 12>) -> !quant.tensor<[4, 4], bits = 20, frac = 12>
   %g1 = quant.param ["model.layers.1.norm.weight"] sha256 ["01"] offset 1.0 factor 2.0 rows [0, 3, 0, -2] : !quant.tensor<[4], bits = 16, frac = 12>
-  %n1 = quant.rms_norm %x1, %g1 eps 16384 exponents [0, 9] table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.1.norm"} : (!quant.tensor<[4, 4], bits = 20, frac = 12>, !quant.tensor<[4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 50, frac = 44>
+  %n1 = quant.rms_norm %x1, %g1 eps [16384] exponents [0, 9] root 23 table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.1.norm"} : (!quant.tensor<[4, 4], bits = 20, frac = 12>, !quant.tensor<[4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 50, frac = 44>
   %m1 = quant.requantize %n1 shift 32 {module = "model.layers.1.norm"} : (!quant.tensor<[4, 4], bits = 50, frac = 44>) -> !quant.tensor<[4, 4], bits = 16, frac = 12>
   %h1 = quant.split_heads %m1 heads 1 {module = "model.layers.1.attn"} : (!quant.tensor<[4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
   %r1 = quant.rope %h1 thetas [1.0e+04, 1.0e+06] factors [1.0, 1.0] kinds [1] {module = "model.layers.1.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 32, frac = 26>
@@ -60,7 +60,7 @@ func.func @eps() -> !quant.tensor<[4, 4], bits = 20, frac = 12> {
   %table = quant.param ["embed"] sha256 ["20"] offset 0.0 factor 2.0 : !quant.tensor<[16, 4], bits = 16, frac = 10>
   %x0 = quant.embed %ids, %table shift 2 : (!quant.tensor<[4], bits = 32, frac = 0>, !quant.tensor<[16, 4], bits = 16, frac = 10>) -> !quant.tensor<[4, 4], bits = 20, frac = 12>
   %g0 = quant.param ["model.layers.0.norm.weight"] sha256 ["00"] offset 1.0 factor 2.0 : !quant.tensor<[4], bits = 16, frac = 12>
-  %n0 = quant.rms_norm %x0, %g0 eps 16384 exponents [0, 9] table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.0.norm"} : (!quant.tensor<[4, 4], bits = 20, frac = 12>, !quant.tensor<[4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 50, frac = 44>
+  %n0 = quant.rms_norm %x0, %g0 eps [16384] exponents [0, 9] root 23 table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.0.norm"} : (!quant.tensor<[4, 4], bits = 20, frac = 12>, !quant.tensor<[4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 50, frac = 44>
   %m0 = quant.requantize %n0 shift 32 {module = "model.layers.0.norm"} : (!quant.tensor<[4, 4], bits = 50, frac = 44>) -> !quant.tensor<[4, 4], bits = 16, frac = 12>
   %h0 = quant.split_heads %m0 heads 1 {module = "model.layers.0.attn"} : (!quant.tensor<[4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
   %r0 = quant.rope %h0 thetas [1.0e+04, 1.0e+06] factors [1.0, 1.0] kinds [0] {module = "model.layers.0.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 32, frac = 26>
@@ -71,7 +71,7 @@ func.func @eps() -> !quant.tensor<[4, 4], bits = 20, frac = 12> {
   %d0 = quant.requantize %a0 shift 14 {module = "model.layers.0.out"} : (!quant.tensor<[4, 4], bits = 34, frac = 26>) -> !quant.tensor<[4, 4], bits = 17, frac = 12>
   %x1 = quant.add %x0, %d0 {module = "model.layers.0"} : (!quant.tensor<[4, 4], bits = 20, frac = 12>, !quant.tensor<[4, 4], bits = 17, frac = 12>) -> !quant.tensor<[4, 4], bits = 20, frac = 12>
   %g1 = quant.param ["model.layers.1.norm.weight"] sha256 ["01"] offset 1.0 factor 2.0 : !quant.tensor<[4], bits = 16, frac = 12>
-  %n1 = quant.rms_norm %x1, %g1 eps 17 exponents [0, 9] table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.1.norm"} : (!quant.tensor<[4, 4], bits = 20, frac = 12>, !quant.tensor<[4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 50, frac = 44>
+  %n1 = quant.rms_norm %x1, %g1 eps [17] exponents [0, 9] root 23 table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.1.norm"} : (!quant.tensor<[4, 4], bits = 20, frac = 12>, !quant.tensor<[4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 50, frac = 44>
   %m1 = quant.requantize %n1 shift 32 {module = "model.layers.1.norm"} : (!quant.tensor<[4, 4], bits = 50, frac = 44>) -> !quant.tensor<[4, 4], bits = 16, frac = 12>
   %h1 = quant.split_heads %m1 heads 1 {module = "model.layers.1.attn"} : (!quant.tensor<[4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
   %r1 = quant.rope %h1 thetas [1.0e+04, 1.0e+06] factors [1.0, 1.0] kinds [1] {module = "model.layers.1.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 32, frac = 26>
@@ -92,7 +92,7 @@ func.func @path() -> !quant.tensor<[4, 4], bits = 20, frac = 12> {
   %table = quant.param ["embed"] sha256 ["20"] offset 0.0 factor 2.0 : !quant.tensor<[16, 4], bits = 16, frac = 10>
   %x0 = quant.embed %ids, %table shift 2 : (!quant.tensor<[4], bits = 32, frac = 0>, !quant.tensor<[16, 4], bits = 16, frac = 10>) -> !quant.tensor<[4, 4], bits = 20, frac = 12>
   %g0 = quant.param ["model.layers.0.norm.weight"] sha256 ["00"] offset 1.0 factor 2.0 : !quant.tensor<[4], bits = 16, frac = 12>
-  %n0 = quant.rms_norm %x0, %g0 eps 16384 exponents [0, 9] table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.0.norm"} : (!quant.tensor<[4, 4], bits = 20, frac = 12>, !quant.tensor<[4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 50, frac = 44>
+  %n0 = quant.rms_norm %x0, %g0 eps [16384] exponents [0, 9] root 23 table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.0.norm"} : (!quant.tensor<[4, 4], bits = 20, frac = 12>, !quant.tensor<[4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 50, frac = 44>
   %m0 = quant.requantize %n0 shift 32 {module = "model.layers.0.norm"} : (!quant.tensor<[4, 4], bits = 50, frac = 44>) -> !quant.tensor<[4, 4], bits = 16, frac = 12>
   %h0 = quant.split_heads %m0 heads 1 {module = "model.layers.0.attn"} : (!quant.tensor<[4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
   %r0 = quant.rope %h0 thetas [1.0e+04, 1.0e+06] factors [1.0, 1.0] kinds [0] {module = "model.layers.0.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 32, frac = 26>
@@ -103,7 +103,7 @@ func.func @path() -> !quant.tensor<[4, 4], bits = 20, frac = 12> {
   %d0 = quant.requantize %a0 shift 14 {module = "model.layers.0.out"} : (!quant.tensor<[4, 4], bits = 34, frac = 26>) -> !quant.tensor<[4, 4], bits = 17, frac = 12>
   %x1 = quant.add %x0, %d0 {module = "model.layers.0"} : (!quant.tensor<[4, 4], bits = 20, frac = 12>, !quant.tensor<[4, 4], bits = 17, frac = 12>) -> !quant.tensor<[4, 4], bits = 20, frac = 12>
   %g1 = quant.param ["model.layers.1.norm.weight"] sha256 ["01"] offset 1.0 factor 2.0 : !quant.tensor<[4], bits = 16, frac = 12>
-  %n1 = quant.rms_norm %x1, %g1 eps 16384 exponents [0, 9] table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.1.norm"} : (!quant.tensor<[4, 4], bits = 20, frac = 12>, !quant.tensor<[4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 50, frac = 44>
+  %n1 = quant.rms_norm %x1, %g1 eps [16384] exponents [0, 9] root 23 table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.1.norm"} : (!quant.tensor<[4, 4], bits = 20, frac = 12>, !quant.tensor<[4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 50, frac = 44>
   %m1 = quant.requantize %n1 shift 32 {module = "model.layers.1.norm"} : (!quant.tensor<[4, 4], bits = 50, frac = 44>) -> !quant.tensor<[4, 4], bits = 16, frac = 12>
   %h1 = quant.split_heads %m1 heads 1 {module = "model.layers.1.attn"} : (!quant.tensor<[4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
   %r1 = quant.rope %h1 thetas [1.0e+04, 1.0e+06] factors [1.0, 1.0] kinds [1] {module = "model.layers.1.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 32, frac = 26>
@@ -124,7 +124,7 @@ func.func @skip() -> !quant.tensor<[4, 4], bits = 20, frac = 12> {
   %table = quant.param ["embed"] sha256 ["20"] offset 0.0 factor 2.0 : !quant.tensor<[16, 4], bits = 16, frac = 10>
   %x0 = quant.embed %ids, %table shift 2 : (!quant.tensor<[4], bits = 32, frac = 0>, !quant.tensor<[16, 4], bits = 16, frac = 10>) -> !quant.tensor<[4, 4], bits = 20, frac = 12>
   %g0 = quant.param ["model.layers.0.norm.weight"] sha256 ["00"] offset 1.0 factor 2.0 : !quant.tensor<[4], bits = 16, frac = 12>
-  %n0 = quant.rms_norm %x0, %g0 eps 16384 exponents [0, 9] table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.0.norm"} : (!quant.tensor<[4, 4], bits = 20, frac = 12>, !quant.tensor<[4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 50, frac = 44>
+  %n0 = quant.rms_norm %x0, %g0 eps [16384] exponents [0, 9] root 23 table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.0.norm"} : (!quant.tensor<[4, 4], bits = 20, frac = 12>, !quant.tensor<[4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 50, frac = 44>
   %m0 = quant.requantize %n0 shift 32 {module = "model.layers.0.norm"} : (!quant.tensor<[4, 4], bits = 50, frac = 44>) -> !quant.tensor<[4, 4], bits = 16, frac = 12>
   %h0 = quant.split_heads %m0 heads 1 {module = "model.layers.0.attn"} : (!quant.tensor<[4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
   %r0 = quant.rope %h0 thetas [1.0e+04, 1.0e+06] factors [1.0, 1.0] kinds [0] {module = "model.layers.0.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 32, frac = 26>
@@ -135,7 +135,7 @@ func.func @skip() -> !quant.tensor<[4, 4], bits = 20, frac = 12> {
   %d0 = quant.requantize %a0 shift 14 {module = "model.layers.0.out"} : (!quant.tensor<[4, 4], bits = 34, frac = 26>) -> !quant.tensor<[4, 4], bits = 17, frac = 12>
   %x1 = quant.add %x0, %d0 {module = "model.layers.0"} : (!quant.tensor<[4, 4], bits = 20, frac = 12>, !quant.tensor<[4, 4], bits = 17, frac = 12>) -> !quant.tensor<[4, 4], bits = 20, frac = 12>
   %g1 = quant.param ["model.layers.1.norm.weight"] sha256 ["01"] offset 1.0 factor 2.0 : !quant.tensor<[4], bits = 16, frac = 12>
-  %n1 = quant.rms_norm %x0, %g1 eps 16384 exponents [0, 9] table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.1.norm"} : (!quant.tensor<[4, 4], bits = 20, frac = 12>, !quant.tensor<[4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 50, frac = 44>
+  %n1 = quant.rms_norm %x0, %g1 eps [16384] exponents [0, 9] root 23 table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.1.norm"} : (!quant.tensor<[4, 4], bits = 20, frac = 12>, !quant.tensor<[4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 50, frac = 44>
   %m1 = quant.requantize %n1 shift 32 {module = "model.layers.1.norm"} : (!quant.tensor<[4, 4], bits = 50, frac = 44>) -> !quant.tensor<[4, 4], bits = 16, frac = 12>
   %h1 = quant.split_heads %m1 heads 1 {module = "model.layers.1.attn"} : (!quant.tensor<[4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
   %r1 = quant.rope %h1 thetas [1.0e+04, 1.0e+06] factors [1.0, 1.0] kinds [1] {module = "model.layers.1.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 32, frac = 26>
@@ -156,7 +156,7 @@ func.func @param() -> !quant.tensor<[4, 4], bits = 20, frac = 12> {
   %table = quant.param ["embed"] sha256 ["20"] offset 0.0 factor 2.0 : !quant.tensor<[16, 4], bits = 16, frac = 10>
   %x0 = quant.embed %ids, %table shift 2 : (!quant.tensor<[4], bits = 32, frac = 0>, !quant.tensor<[16, 4], bits = 16, frac = 10>) -> !quant.tensor<[4, 4], bits = 20, frac = 12>
   %g0 = quant.param ["model.layers.0.norm.weight"] sha256 ["00"] offset 1.0 factor 2.0 : !quant.tensor<[4], bits = 16, frac = 12>
-  %n0 = quant.rms_norm %x0, %g0 eps 16384 exponents [0, 9] table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.0.norm"} : (!quant.tensor<[4, 4], bits = 20, frac = 12>, !quant.tensor<[4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 50, frac = 44>
+  %n0 = quant.rms_norm %x0, %g0 eps [16384] exponents [0, 9] root 23 table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.0.norm"} : (!quant.tensor<[4, 4], bits = 20, frac = 12>, !quant.tensor<[4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 50, frac = 44>
   %m0 = quant.requantize %n0 shift 32 {module = "model.layers.0.norm"} : (!quant.tensor<[4, 4], bits = 50, frac = 44>) -> !quant.tensor<[4, 4], bits = 16, frac = 12>
   %h0 = quant.split_heads %m0 heads 1 {module = "model.layers.0.attn"} : (!quant.tensor<[4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
   %r0 = quant.rope %h0 thetas [1.0e+04, 1.0e+06] factors [1.0, 1.0] kinds [0] {module = "model.layers.0.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 32, frac = 26>
@@ -167,7 +167,7 @@ func.func @param() -> !quant.tensor<[4, 4], bits = 20, frac = 12> {
   %d0 = quant.requantize %a0 shift 14 {module = "model.layers.0.out"} : (!quant.tensor<[4, 4], bits = 34, frac = 26>) -> !quant.tensor<[4, 4], bits = 17, frac = 12>
   %x1 = quant.add %x0, %d0 {module = "model.layers.0"} : (!quant.tensor<[4, 4], bits = 20, frac = 12>, !quant.tensor<[4, 4], bits = 17, frac = 12>) -> !quant.tensor<[4, 4], bits = 20, frac = 12>
   %g1 = quant.param ["model.layers.1.norm.weight"] sha256 ["01"] offset 1.0 factor 2.0 : !quant.tensor<[4], bits = 16, frac = 12>
-  %n1 = quant.rms_norm %x1, %g1 eps 16384 exponents [0, 9] table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.1.norm"} : (!quant.tensor<[4, 4], bits = 20, frac = 12>, !quant.tensor<[4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 50, frac = 44>
+  %n1 = quant.rms_norm %x1, %g1 eps [16384] exponents [0, 9] root 23 table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.1.norm"} : (!quant.tensor<[4, 4], bits = 20, frac = 12>, !quant.tensor<[4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 50, frac = 44>
   %m1 = quant.requantize %n1 shift 32 {module = "model.layers.1.norm"} : (!quant.tensor<[4, 4], bits = 50, frac = 44>) -> !quant.tensor<[4, 4], bits = 16, frac = 12>
   %h1 = quant.split_heads %m1 heads 1 {module = "model.layers.1.attn"} : (!quant.tensor<[4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
   %r1 = quant.rope %h1 thetas [1.0e+04, 1.0e+06] factors [1.0, 1.0] kinds [1] {module = "model.layers.1.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 32, frac = 26>
@@ -188,7 +188,7 @@ func.func @gap() -> !quant.tensor<[4, 4], bits = 20, frac = 12> {
   %table = quant.param ["embed"] sha256 ["20"] offset 0.0 factor 2.0 : !quant.tensor<[16, 4], bits = 16, frac = 10>
   %x0 = quant.embed %ids, %table shift 2 : (!quant.tensor<[4], bits = 32, frac = 0>, !quant.tensor<[16, 4], bits = 16, frac = 10>) -> !quant.tensor<[4, 4], bits = 20, frac = 12>
   %g0 = quant.param ["model.layers.0.norm.weight"] sha256 ["00"] offset 1.0 factor 2.0 : !quant.tensor<[4], bits = 16, frac = 12>
-  %n0 = quant.rms_norm %x0, %g0 eps 16384 exponents [0, 9] table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.0.norm"} : (!quant.tensor<[4, 4], bits = 20, frac = 12>, !quant.tensor<[4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 50, frac = 44>
+  %n0 = quant.rms_norm %x0, %g0 eps [16384] exponents [0, 9] root 23 table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.0.norm"} : (!quant.tensor<[4, 4], bits = 20, frac = 12>, !quant.tensor<[4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 50, frac = 44>
   %m0 = quant.requantize %n0 shift 32 {module = "model.layers.0.norm"} : (!quant.tensor<[4, 4], bits = 50, frac = 44>) -> !quant.tensor<[4, 4], bits = 16, frac = 12>
   %h0 = quant.split_heads %m0 heads 1 {module = "model.layers.0.attn"} : (!quant.tensor<[4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
   %r0 = quant.rope %h0 thetas [1.0e+04, 1.0e+06] factors [1.0, 1.0] kinds [0] {module = "model.layers.0.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 32, frac = 26>
@@ -199,7 +199,7 @@ func.func @gap() -> !quant.tensor<[4, 4], bits = 20, frac = 12> {
   %d0 = quant.requantize %a0 shift 14 {module = "model.layers.0.out"} : (!quant.tensor<[4, 4], bits = 34, frac = 26>) -> !quant.tensor<[4, 4], bits = 17, frac = 12>
   %x1 = quant.add %x0, %d0 {module = "model.layers.0"} : (!quant.tensor<[4, 4], bits = 20, frac = 12>, !quant.tensor<[4, 4], bits = 17, frac = 12>) -> !quant.tensor<[4, 4], bits = 20, frac = 12>
   %g2 = quant.param ["model.layers.2.norm.weight"] sha256 ["02"] offset 1.0 factor 2.0 : !quant.tensor<[4], bits = 16, frac = 12>
-  %n2 = quant.rms_norm %x1, %g2 eps 16384 exponents [0, 9] table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.2.norm"} : (!quant.tensor<[4, 4], bits = 20, frac = 12>, !quant.tensor<[4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 50, frac = 44>
+  %n2 = quant.rms_norm %x1, %g2 eps [16384] exponents [0, 9] root 23 table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.2.norm"} : (!quant.tensor<[4, 4], bits = 20, frac = 12>, !quant.tensor<[4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 50, frac = 44>
   %m2 = quant.requantize %n2 shift 32 {module = "model.layers.2.norm"} : (!quant.tensor<[4, 4], bits = 50, frac = 44>) -> !quant.tensor<[4, 4], bits = 16, frac = 12>
   %h2 = quant.split_heads %m2 heads 1 {module = "model.layers.2.attn"} : (!quant.tensor<[4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
   %r2 = quant.rope %h2 thetas [1.0e+04, 1.0e+06] factors [1.0, 1.0] kinds [1] {module = "model.layers.2.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 32, frac = 26>
@@ -220,7 +220,7 @@ func.func @theta() -> !quant.tensor<[4, 4], bits = 20, frac = 12> {
   %table = quant.param ["embed"] sha256 ["20"] offset 0.0 factor 2.0 : !quant.tensor<[16, 4], bits = 16, frac = 10>
   %x0 = quant.embed %ids, %table shift 2 : (!quant.tensor<[4], bits = 32, frac = 0>, !quant.tensor<[16, 4], bits = 16, frac = 10>) -> !quant.tensor<[4, 4], bits = 20, frac = 12>
   %g0 = quant.param ["model.layers.0.norm.weight"] sha256 ["00"] offset 1.0 factor 2.0 : !quant.tensor<[4], bits = 16, frac = 12>
-  %n0 = quant.rms_norm %x0, %g0 eps 16384 exponents [0, 9] table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.0.norm"} : (!quant.tensor<[4, 4], bits = 20, frac = 12>, !quant.tensor<[4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 50, frac = 44>
+  %n0 = quant.rms_norm %x0, %g0 eps [16384] exponents [0, 9] root 23 table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.0.norm"} : (!quant.tensor<[4, 4], bits = 20, frac = 12>, !quant.tensor<[4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 50, frac = 44>
   %m0 = quant.requantize %n0 shift 32 {module = "model.layers.0.norm"} : (!quant.tensor<[4, 4], bits = 50, frac = 44>) -> !quant.tensor<[4, 4], bits = 16, frac = 12>
   %h0 = quant.split_heads %m0 heads 1 {module = "model.layers.0.attn"} : (!quant.tensor<[4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
   %r0 = quant.rope %h0 thetas [1.0e+04, 1.0e+06] factors [1.0, 1.0] kinds [0] {module = "model.layers.0.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 32, frac = 26>
@@ -231,7 +231,7 @@ func.func @theta() -> !quant.tensor<[4, 4], bits = 20, frac = 12> {
   %d0 = quant.requantize %a0 shift 14 {module = "model.layers.0.out"} : (!quant.tensor<[4, 4], bits = 34, frac = 26>) -> !quant.tensor<[4, 4], bits = 17, frac = 12>
   %x1 = quant.add %x0, %d0 {module = "model.layers.0"} : (!quant.tensor<[4, 4], bits = 20, frac = 12>, !quant.tensor<[4, 4], bits = 17, frac = 12>) -> !quant.tensor<[4, 4], bits = 20, frac = 12>
   %g1 = quant.param ["model.layers.1.norm.weight"] sha256 ["01"] offset 1.0 factor 2.0 : !quant.tensor<[4], bits = 16, frac = 12>
-  %n1 = quant.rms_norm %x1, %g1 eps 16384 exponents [0, 9] table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.1.norm"} : (!quant.tensor<[4, 4], bits = 20, frac = 12>, !quant.tensor<[4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 50, frac = 44>
+  %n1 = quant.rms_norm %x1, %g1 eps [16384] exponents [0, 9] root 23 table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.1.norm"} : (!quant.tensor<[4, 4], bits = 20, frac = 12>, !quant.tensor<[4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 50, frac = 44>
   %m1 = quant.requantize %n1 shift 32 {module = "model.layers.1.norm"} : (!quant.tensor<[4, 4], bits = 50, frac = 44>) -> !quant.tensor<[4, 4], bits = 16, frac = 12>
   %h1 = quant.split_heads %m1 heads 1 {module = "model.layers.1.attn"} : (!quant.tensor<[4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
   %r1 = quant.rope %h1 thetas [2.0e+04, 1.0e+06] factors [1.0, 1.0] kinds [1] {module = "model.layers.1.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 32, frac = 26>

@@ -291,7 +291,7 @@ class _Toy:
         gap = replace(plus(part["p4"], times(-1, rest), times(-1, slack)), constant=-1)
         self.linear(f"{name}.remainder_below", gap, name)
         attributes = {
-            "eps": eps, "emin": emin, "emax": emax, "shift": shift, "bits": bits,
+            "eps": (eps,) * self.layers, "emin": emin, "emax": emax, "shift": shift, "bits": bits,
             "table": reciprocal,
         }  # fmt: skip
         # Cauchy-Schwarz: |x| <= sqrt(S) < 2^(e+8), hence |x * r| < 2^(e+24).

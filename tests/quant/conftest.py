@@ -13,7 +13,9 @@ from xdsl.dialects.builtin import ModuleOp, StringAttr, SymbolRefAttr, TensorTyp
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Block, Operation, Region, SSAValue
 from zklemma.compiler.analysis.calibrate import calibrate
-from zklemma.compiler.transforms.quantize import ConvertNNToQuant
+from zklemma.compiler.transforms.convert_nn_to_quant import ConvertNNToQuant
+from zklemma.compiler.transforms.equalize_layers import EqualizeLayers
+from zklemma.compiler.transforms.plan_scales import PlanScales
 from zklemma.dialects import nn
 
 
@@ -145,7 +147,10 @@ class Model:
         """The module, calibrated on its own sequences and quantised."""
         module = self.module.clone()
         calibrate(module, self.tensor, self.sequences(), equalized)
-        ConvertNNToQuant(**options).apply(Context(), module)  # type: ignore[arg-type]
+        if equalized:
+            EqualizeLayers().apply(Context(), module)
+        PlanScales(**options).apply(Context(), module)  # type: ignore[arg-type]
+        ConvertNNToQuant().apply(Context(), module)
         module.verify()
         return module
 

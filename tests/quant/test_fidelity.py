@@ -17,7 +17,8 @@ from zklemma.compiler.frontend.importer import import_model
 from zklemma.compiler.interpret_quant import interpret
 from zklemma.compiler.pipelines import lower
 from zklemma.compiler.transforms.batch_decode import BatchDecode
-from zklemma.compiler.transforms.quantize import ConvertNNToQuant
+from zklemma.compiler.transforms.convert_nn_to_quant import ConvertNNToQuant
+from zklemma.compiler.transforms.plan_scales import PlanScales
 from zklemma.compiler.transforms.raise_to_nn import RaiseToNN
 from zklemma.compiler.transforms.stack_layers import StackLayers
 from zklemma.compiler.weights import quantized_weights
@@ -90,7 +91,7 @@ def test_greedy_agreement(texts: dict[str, list[int]], outliers: bool) -> None:
     RaiseToNN().apply(Context(), module)
     sequences = calibration_sequences(texts["calibration"], TOKENS, vocabulary, start)
     calibrate(module, checkpoint.tensor, sequences)
-    for each in (ConvertNNToQuant(), StackLayers()):
+    for each in (PlanScales(), ConvertNNToQuant(), StackLayers()):
         each.apply(Context(), module)
         module.verify()
     batched = module.clone()

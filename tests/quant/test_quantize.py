@@ -13,7 +13,10 @@ from zklemma.compiler.analysis.fidelity import fidelity, logits_scale
 from zklemma.compiler.frontend.evaluate import evaluate
 from zklemma.compiler.interpret_quant import interpret
 from zklemma.compiler.transforms.batch_decode import BatchDecode
-from zklemma.compiler.transforms.quantize import ConvertNNToQuant, exponent_of, most_frac
+from zklemma.compiler.analysis.scales import delta_bits, exponent_of, most_frac
+from zklemma.compiler.analysis.stream_bounds import square_limits
+from zklemma.compiler.transforms.convert_nn_to_quant import ConvertNNToQuant
+from zklemma.compiler.transforms.plan_scales import PlanScales
 from zklemma.compiler.transforms.stack_layers import StackLayers
 from zklemma.compiler.weights import quantized_weights
 from zklemma.dialects import nn, quant
@@ -96,15 +99,19 @@ def test_equalisation_undoes_outliers(make_model) -> None:
     assert errors[True] <= 0.03 and errors[True] <= errors[False]
 
 
-@pytest.mark.parametrize("wanted, chosen", [(20, 20), (28, 24)])
-def test_residual_stream_fits_sums_of_squares(make_model, wanted: int, chosen: int) -> None:
-    """Where the stream is too wide for a norm, deltas get fewer bits; quant.layers agrees."""
-    model = make_model(layers=8, hidden=64, windows=(5,) * 8)
-    module = model.quantized(delta_bits=wanted)
-    assert {quant.type_of(op.rhs).width for op in operations(module, quant.AddOp)} == {chosen}
-    bound = (1 << 15 << operations(module, quant.EmbedOp)[0].shift.value.data) + (16 << chosen - 1)
-    assert 64 * bound**2 < 1 << 62
-    stacked(module)
+@pytest.mark.parametrize("hidden, layers", [(16, 3), (64, 8)])
+def test_norms_bound_the_residual_stream(make_model, hidden: int, layers: int) -> None:
+    """Deltas are as wide as the induction over norms allows, and so wide that a sum of bounds over
+    all layers would wrap."""
+    module = stacked(make_model(layers=layers, hidden=hidden, windows=(5,) * layers).quantized())
+    bits = {quant.type_of(op.rhs).width for op in operations(module, quant.AddOp)}
+    assert bits == {delta_bits(hidden)}
+    (function,) = module.ops
+    limits = square_limits(function.body.block)
+    assert len(limits) == 3
+    assert all(1 << 58 < limit + (1 << 2 * op.emax + 16) < 1 << 63 for op, limit in limits.items())
+    bound = 2 * layers << delta_bits(hidden) - 1
+    assert hidden * bound**2 > 1 << 63
 
 
 def test_output_layer_of_its_own(make_model) -> None:
@@ -137,6 +144,8 @@ def test_value_out_of_range_names_the_layer(model, quantized) -> None:
 
 def test_uncalibrated_module_is_refused(model) -> None:
     with pytest.raises(UserError, match="calibrate the module first"):
+        PlanScales().apply(Context(), model.module.clone())
+    with pytest.raises(UserError, match="run plan-scales first"):
         ConvertNNToQuant().apply(Context(), model.module.clone())
 
 
@@ -148,14 +157,14 @@ def test_unknown_operation_is_refused(model) -> None:
     gelu.parent.insert_op_before(other, gelu)
     gelu.result.replace_all_uses_with(other.results[0])
     with pytest.raises(UserError, match=r"model\.layers\.0\.mlp\.act_fn: nn\.neg"):
-        ConvertNNToQuant().apply(Context(), module)
+        PlanScales().apply(Context(), module)
 
 
 def test_layers_that_differ_are_refused(quantized) -> None:
     module = quantized.clone()
     op = operations(module, quant.RmsNormOp)[9]
-    op.properties["eps"] = IntegerAttr(3, i64)
-    with pytest.raises(UserError, match=r"model\.layers\.\d\..*norm.* differs from layer 0 in eps"):
+    op.properties["root"] = IntegerAttr(20, i64)
+    with pytest.raises(UserError, match=r"model\.layers\.\d\..*norm.* differs from layer 0 in root"):
         StackLayers().apply(Context(), module)
 
 

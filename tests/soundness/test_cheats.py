@@ -282,7 +282,7 @@ def test_a_mantissa_one_less(toy: Any, forge: Any) -> None:
         if step.output != "norm":
             return honest(run, step)
         table, x, record = str(step.attributes["table"]), run.values[step.inputs[0]], run.record
-        eps, emax = steps.attribute(step, "eps"), steps.attribute(step, "emax")
+        eps, emax = steps.per_layer(run, step, "eps"), steps.attribute(step, "emax")
         square = (x * x).sum(-1) + eps
         e = (steps.bit_length(square) - 15) // 2
         pm = (square >> 2 * e) - 1 << 2 * e

@@ -1,0 +1,118 @@
+"""Fisher information against measured divergence, and the formats chosen by it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from xdsl.context import Context
+from zklemma.compiler.analysis.calibrate import calibrate, main_function
+from zklemma.compiler.analysis.scales import Scales
+from zklemma.compiler.analysis.sensitivity import sensitivities, sensitivity_of
+from zklemma.compiler.frontend.evaluate import evaluate
+from zklemma.compiler.interpret_quant import interpret
+from zklemma.compiler.transforms.choose_bits import ChooseBits, choose
+from zklemma.compiler.transforms.convert_nn_to_quant import ConvertNNToQuant
+from zklemma.compiler.transforms.plan_scales import PlanScales, default_fracs
+from zklemma.compiler.weights import quantized_weights
+from zklemma.compiler.analysis.fidelity import logits_scale
+from zklemma.dialects import nn
+
+
+def log_softmax(x: np.ndarray) -> np.ndarray:
+    x = x.astype(np.float64)
+    x = x - x.max(axis=-1, keepdims=True)
+    return x - np.log(np.exp(x).sum(axis=-1, keepdims=True))
+
+
+def divergence(expected: np.ndarray, actual: np.ndarray) -> float:
+    p, q = log_softmax(expected), log_softmax(actual)
+    return float(np.mean(np.sum(np.exp(p) * (p - q), axis=-1)))
+
+
+@pytest.fixture
+def annotated(make_model: Callable):
+    model = make_model(tokens=16)
+    module = model.module.clone()
+    sequences = model.sequences(8)
+    calibrate(module, model.tensor, sequences)
+    sensitivities(module, model.tensor, np.array(model.sequences(200)))
+    return model, module
+
+
+NOISY = [nn.RMSNormOp, nn.LinearOp, nn.RopeOp, nn.ScoresOp, nn.AttendOp, nn.GeluTanhOp, nn.MulOp]
+
+
+@pytest.mark.parametrize("kind", NOISY)
+def test_noise_on_a_value_costs_what_the_sensitivity_says(annotated, kind: type) -> None:
+    model, module = annotated
+    ids = np.array(model.sequences(64))
+    target = [op for op in module.walk() if isinstance(op, kind)][1]
+    spread, random = 1e-2 / np.sqrt(sensitivity_of(target)), np.random.default_rng(1)
+    expected = evaluate(module, ids, model.tensor, np.float64)
+
+    def noisy(op, value) -> None:
+        if op is target:
+            value += random.normal(0, spread, value.shape)
+
+    actual = evaluate(module, ids, model.tensor, np.float64, observe=noisy)
+    predicted = sensitivity_of(target) * spread**2 / 2
+    assert divergence(expected, actual) == pytest.approx(predicted, rel=0.35)
+
+
+def test_noise_on_a_weight_costs_what_the_sensitivity_says(annotated) -> None:
+    model, module = annotated
+    ids = np.array(model.sequences(64))
+    expected = evaluate(module, ids, model.tensor, np.float64)
+    params = [op for op in module.walk() if isinstance(op, nn.ParamOp)]
+    for op in params[1:9]:
+        weight = model.weights[op.param_name]
+        spread = 1e-2 / np.sqrt(sensitivity_of(op))
+        found = []
+        for seed in range(8):
+            noise = np.random.default_rng(seed).normal(0, spread, weight.shape)
+            changed = {**model.weights, op.param_name: weight + noise}
+            found.append(divergence(expected, evaluate(module, ids, changed.get, np.float64)))
+        predicted = sensitivity_of(op) * spread**2 / 2
+        assert np.mean(found) == pytest.approx(predicted, rel=0.5), op.param_name
+
+
+def test_cheaper_formats_cost_more_nats(annotated) -> None:
+    _, module = annotated
+    scales = Scales(main_function(module).body.block, 2.0, 3)
+    costs, errors = [], []
+    for nats in (1e-7, 1e-4, 1e-2):
+        fracs = choose(scales, nats)
+        assert all(fracs[scale] <= scales.limit(scale, fracs) for scale in scales.all)
+        assert all(scale.bits(fracs[scale]) <= 32 for scale in scales.all)
+        costs.append(scales.cells(fracs))
+        errors.append(scales.error(fracs))
+    assert costs[0] >= costs[1] >= costs[2] and costs[0] > costs[2]
+    assert errors[0] <= errors[1] < errors[2] <= 1e-2
+    defaults = default_fracs(scales)
+    assert scales.cells(choose(scales, scales.error(defaults))) < scales.cells(defaults)
+
+
+def test_chosen_formats_predict_the_divergence(annotated) -> None:
+    model, module = annotated
+    ids = model.sequences(6)
+    for nats in (1e-6, 1e-4):
+        lowered = module.clone()
+        PlanScales().apply(Context(), lowered)
+        ChooseBits(nats).apply(Context(), lowered)
+        scales = Scales(main_function(module).body.block, 2.0, 3)
+        predicted = scales.error(choose(scales, nats))
+        ConvertNNToQuant().apply(Context(), lowered)
+        lowered.verify()
+        weights = quantized_weights(model, lowered)
+        found = np.mean(
+            [
+                divergence(
+                    evaluate(model.module, np.array(each), model.tensor, np.float64),
+                    interpret(lowered, weights, each) * logits_scale(lowered),
+                )
+                for each in ids
+            ]
+        )
+        assert predicted / 4 < found < predicted * 4
