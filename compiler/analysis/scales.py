@@ -430,6 +430,8 @@ class Scales:
     def _neighbours(self) -> None:
         self._touched: dict[Scale, list[Rounded]] = {scale: [] for scale in self.all}
         self._bounded: dict[Scale, list[Scale]] = {scale: [scale] for scale in self.all}
+        table = self.scale[self.embedding.table]
+        self._bounded[self.scale[self.embedding.result]].append(table)
         for each in self.rounded:
             op, result, _ = each
             read = [self.scale[operand] for operand in op.operands if operand in self.scale]

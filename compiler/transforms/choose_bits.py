@@ -27,7 +27,7 @@ from ..analysis.scales import Scale, Scales
 from .plan_scales import default_fracs, write
 
 # Fraction bits below the most that are tried, and sweeps over all scales at most.
-DEPTH = 12
+DEPTH = 24
 SWEEPS = 8
 # Where the widest formats cost more than is asked for, what others may cost in comparison.
 SLACK = 1.1
@@ -38,7 +38,7 @@ class ChooseBits(ModulePass):
     """Replaces the formats that `plan-scales` wrote."""
 
     name = "choose-bits"
-    nats: float = 1e-5
+    nats: float = 4e-5
     headroom: float = 2.0
     spare_exponents: int = 3
 
@@ -66,8 +66,9 @@ def choose(scales: Scales, nats: float) -> dict[Scale, int]:
 
 def _descend(scales: Scales, price: float) -> dict[Scale, int]:
     fracs = default_fracs(scales)
+    # The final norm and the tables are of one size whatever they cost: few positions pay for them.
     fixed = {scales.scale[scales.output.x], scales.scale[scales.output.w]}
-    fixed |= {scales.scale[scales.embedding.result], scales.scale[scales.embedding.table]}
+    fixed.add(scales.scale[scales.embedding.table])
     for _ in range(SWEEPS):
         before = dict(fracs)
         for scale in scales.all:
