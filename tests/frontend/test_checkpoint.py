@@ -15,7 +15,7 @@ from transformers import Gemma3ForCausalLM
 from zklemma.compiler.frontend.checkpoint import Checkpoint, load_checkpoint
 from zklemma.errors import UserError
 
-WEIGHTS = "model.safetensors"
+WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 
 
 def edit_config(path: Path, **changes: Any) -> Path:
@@ -101,20 +101,20 @@ def test_missing_directory(tmp_path: Path) -> None:
 
 
 def test_file_instead_of_directory(small: Path) -> None:
-    refused(small / WEIGHTS, "is a file")
+    refused(small / WEIGHTS, "neither a checkpoint directory nor a GGUF file")
 
 
 def test_hub_unreachable(monkeypatch: Any) -> None:
     def fail(*_: Any, **__: Any) -> str:
         raise OSError("no route to host\nand more")
 
-    monkeypatch.setattr("zklemma.compiler.frontend.checkpoint.snapshot_download", fail)
+    monkeypatch.setattr("zklemma.compiler.frontend.locate.snapshot_download", fail)
     refused("someone/some-model", "someone/some-model", "no route to host")
 
 
 def test_hub_download(small: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr(
-        "zklemma.compiler.frontend.checkpoint.snapshot_download", lambda *_, **__: str(small)
+        "zklemma.compiler.frontend.locate.snapshot_download", lambda *_, **__: str(small)
     )
     assert load_checkpoint("someone/some-model").path == small
 
@@ -201,10 +201,34 @@ def test_missing_shard(maker: Any) -> None:
     refused(path, shard.name, "missing")
 
 
+@pytest.mark.parametrize("shard", ["missing.safetensors", "other.safetensors"])
+def test_single_file_wins_over_an_index(maker: Any, shard: str) -> None:
+    """As in transformers; the index may be left over from another model."""
+    path = maker()
+    alone = load_checkpoint(path)
+    expected = [alone.sha256(name) for name in alone.names]
+    others = {name: tensor + 1 for name, tensor in load_file(path / WEIGHTS).items()}
+    save_file(others, path / "other.safetensors")
+    (path / INDEX).write_text(json.dumps({"weight_map": dict.fromkeys(others, shard)}))
+    loaded = load_checkpoint(path)
+    assert [loaded.sha256(name) for name in loaded.names] == expected
+    model = Gemma3ForCausalLM.from_pretrained(path, dtype=torch.float32)
+    weight = model.state_dict()["model.norm.weight"].numpy()
+    np.testing.assert_array_equal(loaded.tensor("model.norm.weight"), weight)
+
+
+def test_weight_in_two_shards(maker: Any) -> None:
+    path = maker(shards="20KB")
+    shards = sorted(path.glob("*.safetensors"))
+    save_file(load_file(shards[0]) | load_file(shards[1]), shards[1])
+    refused(path, "also in", shards[0].name)
+
+
 def test_index_outside_the_directory(maker: Any) -> None:
     path = maker()
+    (path / WEIGHTS).unlink()
     index = {"weight_map": {"model.norm.weight": "../elsewhere.safetensors"}}
-    (path / "model.safetensors.index.json").write_text(json.dumps(index))
+    (path / INDEX).write_text(json.dumps(index))
     refused(path, "outside")
 
 
