@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from reprlib import repr as shown
+from textwrap import shorten
 from typing import Any
 
 from transformers import Gemma3TextConfig
@@ -61,7 +62,6 @@ USED = (
     "rope_scaling",
     "tie_word_embeddings",
     "pad_token_id",
-    "eos_token_id",
 )
 # Notes, settings of training, of storage or of other ways to run the model: none changes the fp32
 # logits of a text.
@@ -124,7 +124,7 @@ def text_config(where: Path, fields: dict[str, Any]) -> Gemma3TextConfig:
     try:
         config = Gemma3TextConfig.from_dict(fields)
     except Exception as error:  # transformers raises many types for values it does not accept
-        reason = " ".join(str(error).split())
+        reason = shorten(str(error), 160)
         raise UserError(f"{where} is not a valid Gemma-3 configuration: {reason}") from error
     _require_consistent(where, config)
     if "layer_types" not in fields:
@@ -165,6 +165,8 @@ def _require_known(where: Path, name: str, value: Any) -> None:
         if not any(type(value) is type(only) and value == only for only in FIXED[name]):
             supported = " or ".join(map(repr, FIXED[name]))
             raise UserError(f"{where}: {name} = {shown(value)} is not supported, only {supported}")
+    elif name == "eos_token_id":
+        token_ids(where, name, value)
     elif name not in USED and name not in HARMLESS:
         raise UserError(
             f"{where}: {name} = {shown(value)} is not a setting that the compiler knows: if it "

@@ -1,10 +1,10 @@
 """The tokenizer of a checkpoint: what transformers makes of its files, as one canonical text.
 
-transformers does not take tokenizer.json as it is: settings beside it say whether <bos> begins a
-text, and a GGUF file has its vocabulary in its metadata only. So transformers builds the tokenizer,
-and the text that keys hold is what the `tokenizers` library writes of it, so that the same tokenizer
-has the same bytes wherever it came from. Padding and truncation, which files may carry along from
-training, are left out: a prompt is the tokens of its text.
+transformers does not take tokenizer.json as it is: settings beside it name a class, with rules of its
+own, and more special tokens; a GGUF file has its vocabulary in its metadata only. So transformers
+builds the tokenizer, and keys hold the text that the `tokenizers` library writes of it: the same
+tokenizer has the same bytes wherever it came from. Padding and truncation, which files may carry
+along from training, are left out: a prompt is the tokens of its text.
 
 Errors: `UserError` naming the file.
 """
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from textwrap import shorten
 
 from tokenizers import Tokenizer
 from transformers import AutoTokenizer, Gemma3TextConfig, GemmaTokenizer
@@ -33,7 +34,7 @@ def directory_tokenizer(directory: Path, config: Gemma3TextConfig) -> bytes:
     try:
         Tokenizer.from_file(str(path))
     except Exception as error:  # the library raises plain Exception
-        raise UserError(f"{path} is not a valid tokenizer: {error}") from error
+        raise UserError(f"{path} is not a valid tokenizer: {_reason(error)}") from error
     if (settings := directory / "tokenizer_config.json").is_file():
         read_json(settings)
     try:
@@ -71,4 +72,4 @@ def _canonical(tokenizer: Tokenizer) -> bytes:
 
 
 def _reason(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    return shorten(str(error), 160) or type(error).__name__

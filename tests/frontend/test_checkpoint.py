@@ -125,8 +125,19 @@ def test_not_a_checkpoint(tmp_path: Path) -> None:
 
 def test_broken_config(maker: Any) -> None:
     path = maker()
-    (path / "config.json").write_text("{")
-    refused(path, "config.json", "JSON")
+    config = (path / "config.json").read_text().rstrip().removesuffix("}")
+    for text, words in [
+        ("{", "not readable JSON"),
+        ("[]", "JSON object"),
+        (f'{config}, "rms_norm_eps": Infinity}}', "Infinity"),
+        (f'{config}, "rms_norm_eps": NaN}}', "NaN"),
+        (f'{config}, "vocab_size": {"9" * 5000}}}', "not readable JSON"),
+        (f'{config}, "id2label": {"[" * 100_000}{"]" * 100_000}}}', "nested too deeply"),
+        (f'{config}, "id2label": {"[" * 900}{"]" * 900}}}', "config"),
+        (f'{config}, "unknown": {"[" * 900}{"]" * 900}}}', "unknown"),
+    ]:
+        (path / "config.json").write_text(text)
+        refused(path, "config.json", words)
 
 
 @pytest.mark.parametrize(
@@ -230,6 +241,54 @@ def test_index_outside_the_directory(maker: Any) -> None:
     index = {"weight_map": {"model.norm.weight": "../elsewhere.safetensors"}}
     (path / INDEX).write_text(json.dumps(index))
     refused(path, "outside")
+
+
+def test_lfs_pointers(maker: Any) -> None:
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1000\n"
+    for name in (WEIGHTS, "config.json"):
+        path = maker()
+        (path / name).write_text(pointer)
+        refused(path, name, "Git LFS pointer", "git lfs pull")
+    path = maker(shards="20KB")
+    (path / WEIGHTS).unlink()
+    shard = sorted(path.glob("*.safetensors"))[1]
+    shard.write_text(pointer)
+    refused(path, shard.name, "git lfs pull")
+
+
+END_TOKENS: list[tuple[str | None, tuple[int, ...]]] = [
+    ('{"eos_token_id": [5, 9, 5]}', (5, 9)),
+    ('{"eos_token_id": 7}', (7,)),
+    ("{}", ()),
+    (None, (1,)),
+]
+
+
+@pytest.mark.parametrize(("generation", "expected"), END_TOKENS)
+def test_end_tokens(maker: Any, generation: str | None, expected: tuple[int, ...]) -> None:
+    """generation_config.json says it all where there is one, as in transformers."""
+    path = maker()
+    file = path / "generation_config.json"
+    file.unlink()
+    if generation is not None:
+        file.write_text(generation)
+    assert load_checkpoint(path).end_tokens == expected
+    found = Gemma3ForCausalLM.from_pretrained(path).generation_config.eos_token_id
+    ids = [found] if isinstance(found, int) else found or []
+    assert tuple(sorted(set(ids))) == expected
+
+
+def test_many_end_tokens_in_the_configuration(maker: Any) -> None:
+    path = edit_config(maker(), eos_token_id=[9, 5])
+    (path / "generation_config.json").unlink()
+    assert load_checkpoint(path).end_tokens == (5, 9)
+
+
+def test_bad_end_tokens(maker: Any) -> None:
+    for text in ('{"eos_token_id": "end"}', '{"eos_token_id": [-1]}', '{"eos_token_id": [true]}'):
+        path = maker()
+        (path / "generation_config.json").write_text(text)
+        refused(path, "generation_config.json", "eos_token_id")
 
 
 def test_missing_weight(maker: Any) -> None:
