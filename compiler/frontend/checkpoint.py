@@ -120,7 +120,8 @@ def load_checkpoint(source: str | Path) -> Checkpoint:
 def _open_directory(path: Path, name: str) -> Checkpoint:
     file = path / "config.json"
     if not file.is_file():
-        raise UserError(f"{path} is not a Hugging Face checkpoint: it has no config.json")
+        hint = "; give the GGUF file itself" if any(path.glob("*.gguf")) else ""
+        raise UserError(f"{path} is not a Hugging Face checkpoint: it has no config.json{hint}")
     config = text_config(file, read_json(file))
     tokenizer = directory_tokenizer(path, config)
     return _checked(

@@ -53,7 +53,7 @@ FIXED: dict[str, tuple[Any, ...]] = {
     "chunk_size_feed_forward": (0,),
     "pruned_heads": (None, {}),
     "quantization_config": (None,),
-    "partial_rotary_factor": (None, 1.0),
+    "partial_rotary_factor": (None, 1, 1.0),
 }
 # Checked by functions of their own, below.
 USED = (
@@ -117,7 +117,9 @@ def text_config(where: Path, fields: dict[str, Any]) -> Gemma3TextConfig:
             "language model as a Gemma3ForCausalLM checkpoint and use that"
         )
     if kind != "gemma3_text":
-        raise UserError(f"{where} describes the architecture {kind!r}; supported is 'gemma3_text'")
+        raise UserError(
+            f"{where} describes the architecture {shown(kind)}; supported is 'gemma3_text'"
+        )
     for name, value in fields.items():
         _require_known(where, name, value)
     _require_plain_rope(where, fields)
@@ -127,7 +129,7 @@ def text_config(where: Path, fields: dict[str, Any]) -> Gemma3TextConfig:
         reason = shorten(str(error), 160)
         raise UserError(f"{where} is not a valid Gemma-3 configuration: {reason}") from error
     _require_consistent(where, config)
-    if "layer_types" not in fields:
+    if fields.get("layer_types") is None:
         _require_one_pattern(where, fields)
     return config
 
@@ -168,8 +170,9 @@ def _require_known(where: Path, name: str, value: Any) -> None:
     elif name == "eos_token_id":
         token_ids(where, name, value)
     elif name not in USED and name not in HARMLESS:
+        label = name if name.isidentifier() else shown(name)
         raise UserError(
-            f"{where}: {name} = {shown(value)} is not a setting that the compiler knows: if it "
+            f"{where}: {label} = {shown(value)} is not a setting that the compiler knows: if it "
             "does not change what the model computes, remove it"
         )
 
@@ -185,7 +188,7 @@ def _require_plain_rope(where: Path, fields: dict[str, Any]) -> None:
     for layer_type in by_type or {}:
         if layer_type not in LAYER_TYPES:
             raise UserError(
-                f"{where}: rope_parameters has {layer_type!r}; it must hold one object for each of "
+                f"{where}: rope_parameters has {shown(layer_type)}; it must hold one object for each of "
                 f"{' and '.join(LAYER_TYPES)}"
             )
     groups = {**(by_type or {}), "rope_scaling": scaling}
@@ -201,7 +204,7 @@ def _require_plain_rope(where: Path, fields: dict[str, Any]) -> None:
                     "call it 'rope_type'"
                 )
             if name not in ROPE_FIELDS:
-                raise UserError(f"{where}: {group} has {name} = {shown(value)}, which is not known")
+                raise UserError(f"{where}: {group} has {shown(name)}, which is not known")
             if name == "partial_rotary_factor" and value not in (None, 1):
                 raise UserError(
                     f"{where}: {name} = {shown(value)} of {group} is not supported, only 1"
@@ -233,7 +236,7 @@ def _require_consistent(where: Path, config: Gemma3TextConfig) -> None:
         )
     for layer_type in sorted(set(layer_types)):
         if layer_type not in LAYER_TYPES:
-            raise UserError(f"{where}: layer type {layer_type!r} is not supported")
+            raise UserError(f"{where}: layer type {shown(layer_type)} is not supported")
         _require_rope(where, config, layer_type)
     if "sliding_attention" in layer_types and not (config.sliding_window or 0) > 0:
         raise UserError(f"{where}: sliding_window = {config.sliding_window!r} must be positive")

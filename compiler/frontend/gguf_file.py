@@ -14,6 +14,7 @@ import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from reprlib import repr as shown
 from typing import Any
 
 import gguf
@@ -93,7 +94,7 @@ class GgufFile:
         architecture = metadata.get("general.architecture")
         if architecture != ARCHITECTURE:
             raise UserError(
-                f"{path} holds the architecture {architecture!r}; supported is {ARCHITECTURE!r}"
+                f"{path} holds the architecture {shown(architecture)}; supported is {ARCHITECTURE!r}"
             )
         if metadata.get("split.count", 1) not in (0, 1):
             raise UserError(f"{path} is one part of a split model: merge the parts into one file")
@@ -166,7 +167,7 @@ def _fields(path: Path, header: Header) -> dict[str, Any]:
             or key in HARMLESS
         ):
             raise UserError(
-                f"{path}: the entry {prefix}{key} = {value!r} is not one that the compiler knows"
+                f"{path}: the entry {prefix}{key} = {shown(value)} is not one that the compiler knows"
             )
     for key in REQUIRED:
         if key not in entries:
@@ -174,7 +175,7 @@ def _fields(path: Path, header: Header) -> dict[str, Any]:
     for key in SAME_AS_KEYS:
         if entries.get(key, entries["attention.key_length"]) != entries["attention.key_length"]:
             raise UserError(
-                f"{path}: {prefix}{key} = {entries[key]} is not {prefix}attention.key_length"
+                f"{path}: {prefix}{key} = {shown(entries[key])} is not {prefix}attention.key_length"
             )
     fields: dict[str, Any] = {"model_type": "gemma3_text"}
     fields |= {name: entries[key] for key, name in (REQUIRED | OPTIONAL).items() if key in entries}

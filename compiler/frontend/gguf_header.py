@@ -30,6 +30,7 @@ DEFAULT_ALIGNMENT = 32
 SCALARS = dict(zip((0, 1, 2, 3, 4, 5, 6, 7, 10, 11, 12), "BbHhIif?Qqd", strict=True))
 STRING, ARRAY = 8, 9
 MOST_DIMENSIONS = 4
+LONGEST_NAME = 128
 
 
 class Array(NamedTuple):
@@ -76,8 +77,8 @@ class _Reader:
         self.position = len(MAGIC)
 
     def number(self, format: str) -> int:
-        (value,) = struct.unpack_from(f"<{format}", self.data, self.position)
-        self.position += struct.calcsize(format)
+        value = self.number_here(format)
+        self.position += struct.calcsize(f"<{format}")
         return value
 
     def skip(self, size: int) -> None:
@@ -89,6 +90,13 @@ class _Reader:
         start = self.position + 8
         self.skip(8 + self.number_here("Q"))
         return bytes(self.data[start : self.position]).decode()
+
+    def name(self) -> str:
+        """A string that can be shown to people."""
+        name = self.string()
+        if not name.isprintable() or len(name) > LONGEST_NAME:
+            raise ValueError("it has a name that can not be one")
+        return name
 
     def number_here(self, format: str) -> int:
         """The number at the position, which stays."""
@@ -110,7 +118,7 @@ class _Reader:
             for _ in range(length):
                 self.skip(8 + self.number_here("Q"))
         elif type in SCALARS:
-            self.skip(length * struct.calcsize(SCALARS[type]))
+            self.skip(length * struct.calcsize(f"<{SCALARS[type]}"))
         else:
             raise ValueError(f"it has an array of type {type}")
         return Array(length)
@@ -119,13 +127,13 @@ class _Reader:
         count, entries = self.number("Q"), self.number("Q")
         metadata: dict[str, Value] = {}
         for _ in range(entries):
-            key = self.string()
+            key = self.name()
             if key in metadata:
                 raise ValueError(f"it has {key} twice")
             metadata[key] = self.value()
         tensors: dict[str, Place] = {}
         for _ in range(count):
-            name = self.string()
+            name = self.name()
             if name in tensors:
                 raise ValueError(f"it has the tensor {name} twice")
             tensors[name] = self.place()

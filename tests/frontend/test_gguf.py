@@ -14,6 +14,7 @@ from typing import Any
 import gguf
 import numpy as np
 import pytest
+from tokenizers import Tokenizer
 from transformers import AutoTokenizer, Gemma3ForCausalLM, Gemma3TextConfig
 from transformers.modeling_gguf_pytorch_utils import load_gguf_checkpoint
 from zklemma.compiler.frontend import locate
@@ -73,6 +74,7 @@ def write(
     architecture: str = "gemma3",
     entries: dict[str, Any] | None = None,
     replace: dict[str, np.ndarray | None] | None = None,
+    bos: bool = True,
 ) -> Path:
     """A random model whose matrices are stored as `type`; entries and tensors may be replaced or
     added, None leaves one out."""
@@ -91,7 +93,7 @@ def write(
     writer.add_bos_token_id(2)
     writer.add_unk_token_id(3)
     writer.add_eot_token_id(7)
-    writer.add_add_bos_token(True)
+    writer.add_add_bos_token(bos)
     random = np.random.default_rng(0)
     tensors = {n: random.normal(size=s).astype(np.float32) for n, s in shapes().items()}
     for name, value in (tensors | (replace or {})).items():
@@ -134,6 +136,16 @@ def test_is_the_model_of_transformers(tmp_path: Path, type: Type) -> None:
         np.testing.assert_array_equal(ours.tensor(name), theirs.tensor(name))
     notes = dict.fromkeys(("architectures", "dtype", "unk_token_id"))
     assert ours.config.to_dict() | notes == theirs.config.to_dict() | notes
+
+
+@pytest.mark.parametrize("bos", [True, False])
+def test_start_token(tmp_path: Path, bos: bool) -> None:
+    path = write(tmp_path / "model.gguf", bos=bos)
+    ours = Tokenizer.from_str(load_checkpoint(path).tokenizer_json.decode())
+    theirs = AutoTokenizer.from_pretrained(tmp_path, gguf_file=path.name)
+    for text in ("", "abcd e", "  zab"):
+        assert ours.encode(text).ids == theirs(text)["input_ids"]
+    assert ours.encode("").ids == [2] * bos
 
 
 def test_imports_as_the_model_of_transformers(tmp_path: Path) -> None:
@@ -267,6 +279,7 @@ def test_other_files(tmp_path: Path) -> None:
     refused(path, "git lfs pull")
     path.write_text("hello")
     refused(path, "nor a GGUF file")
+    refused(tmp_path, "no config.json", "give the GGUF file")
 
 
 @pytest.fixture
