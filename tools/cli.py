@@ -121,7 +121,10 @@ def _save(artifact: Artifact, output: Path, vk: Path) -> dict[str, int]:
 @command
 def compile(
     checkpoint: Annotated[
-        str, typer.Argument(help="A local Gemma-3 checkpoint in Hugging Face format, or a hub id.")
+        str,
+        typer.Argument(
+            help="A Gemma-3 text model: a Hugging Face directory, a GGUF file, a hub id, or gemma3-270m."
+        ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The artifact to write (.zkl).")],
     vk: Annotated[
@@ -171,7 +174,10 @@ def compile(
 @command
 def export(
     checkpoint: Annotated[
-        str, typer.Argument(help="A local Gemma-3 checkpoint in Hugging Face format, or a hub id.")
+        str,
+        typer.Argument(
+            help="A Gemma-3 text model: a Hugging Face directory, a GGUF file, a hub id, or gemma3-270m."
+        ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write (.mlir).")],
     max_tokens: Annotated[int, typer.Option(help="The number of positions.")] = 64,

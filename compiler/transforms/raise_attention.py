@@ -1,6 +1,6 @@
 """Pass `raise-attention`: recognises scores, masked softmax and mixing of grouped-query attention.
 
-    matmul(q, permute(repeat(k))) * scale   ->  nn.scores
+    matmul(q, permute(repeat(k))) * scale   ->  nn.scores    (a scale of 1 may be absent)
     softmax(s + causal_mask)                ->  nn.masked_softmax
     matmul(p, repeat(v))                    ->  nn.attend
 
@@ -26,16 +26,15 @@ from .matching import defined_by, either_order, rewrite, times_constant
 
 class ScoresPattern(RewritePattern):
     @op_type_rewrite_pattern
-    def match_and_rewrite(self, op: nn.MulOp, rewriter: PatternRewriter) -> None:
-        scaled = times_constant(op.result)
-        product = defined_by(scaled[0], nn.MatmulOp) if scaled else None
-        transposed = defined_by(product.rhs, nn.PermuteOp) if product else None
-        if not scaled or not product or not transposed:
+    def match_and_rewrite(self, op: nn.MatmulOp, rewriter: PatternRewriter) -> None:
+        transposed = defined_by(op.rhs, nn.PermuteOp)
+        if not transposed or transposed.axes.get_values() != (0, 2, 1):
             return
-        q, k = product.lhs, transposed.x
-        if transposed.axes.get_values() == (0, 2, 1) and q.type == k.type and scaled[1] > 0:
-            raised = nn.ScoresOp(q, _repeated(k), scale=scaled[1])
-            rewriter.replace(op, nn.inherit_path(raised, op))
+        q, k = op.lhs, transposed.x
+        if q.type == k.type:
+            scaled, scale = _scaled(op)
+            raised = nn.ScoresOp(q, _repeated(k), scale=scale)
+            rewriter.replace(scaled, nn.inherit_path(raised, scaled))
 
 
 class MaskedSoftmaxPattern(RewritePattern):
@@ -58,6 +57,17 @@ class AttendPattern(RewritePattern):
         if weights and nn.shape_of(weights.result)[0] == nn.shape_of(op.rhs)[0]:
             raised = nn.AttendOp(op.lhs, _repeated(op.rhs))
             rewriter.replace(op, nn.inherit_path(raised, op))
+
+
+def _scaled(op: nn.MatmulOp) -> tuple[nn.MatmulOp | nn.MulOp, float]:
+    """The product times a positive constant, and the constant; the product itself where there is none,
+    as a multiplication by 1 has been folded away."""
+    users = [use.operation for use in op.result.uses]
+    if len(users) == 1 and isinstance(users[0], nn.MulOp):
+        scaled = times_constant(users[0].result)
+        if scaled and scaled[1] > 0:
+            return users[0], scaled[1]
+    return op, 1.0
 
 
 def _repeated(value: SSAValue) -> SSAValue:

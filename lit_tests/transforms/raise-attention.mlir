@@ -44,6 +44,21 @@ func.func @ungrouped(%q : tensor<2x6x8xf32>, %k : tensor<2x6x8xf32>, %v : tensor
   func.return %o : tensor<2x6x8xf32>
 }
 
+// A scale of 1 has been folded away; one below zero is no scale.
+
+// CHECK-LABEL: func.func @unscaled
+// CHECK-NEXT:    nn.scores %q, %k scale 1.000000e+00 {module = "attn"} : (tensor<2x6x8xf32>, tensor<2x6x8xf32>) -> tensor<2x6x6xf32>
+// CHECK:         [[N:%.*]] = nn.scores %q, %k scale 1.000000e+00
+// CHECK-NEXT:    nn.mul [[N]]
+func.func @unscaled(%q : tensor<2x6x8xf32>, %k : tensor<2x6x8xf32>) -> (tensor<2x6x6xf32>, tensor<2x6x6xf32>) {
+  %kt = nn.permute %k [0, 2, 1] : (tensor<2x6x8xf32>) -> tensor<2x8x6xf32>
+  %qk = nn.matmul %q, %kt {module = "attn"} : (tensor<2x6x8xf32>, tensor<2x8x6xf32>) -> tensor<2x6x6xf32>
+  %c = nn.constant -0.5 : tensor<f32>
+  %qk2 = nn.matmul %q, %kt : (tensor<2x6x8xf32>, tensor<2x8x6xf32>) -> tensor<2x6x6xf32>
+  %s = nn.mul %qk2, %c : (tensor<2x6x6xf32>, tensor<f32>) -> tensor<2x6x6xf32>
+  func.return %qk, %s : tensor<2x6x6xf32>, tensor<2x6x6xf32>
+}
+
 // Without a mask it is another function.
 
 // CHECK-LABEL: func.func @unmasked

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
+import string
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from transformers import Gemma3ForCausalLM, Gemma3TextConfig
+from transformers import Gemma3ForCausalLM, Gemma3TextConfig, GemmaTokenizer
 
 SMALL: dict[str, Any] = {
     "vocab_size": 64,
@@ -26,7 +26,8 @@ SMALL: dict[str, Any] = {
     "tie_word_embeddings": True,
     "pad_token_id": 0,
 }
-TOKENIZER = {"version": "1.0", "model": {"type": "BPE", "vocab": {"a": 0}, "merges": []}}
+# The special tokens of Gemma, then a space and the letters; a to d are also paired.
+TOKENS = ("<pad>", "<eos>", "<bos>", "<unk>", "<mask>", "▁", *string.ascii_lowercase, "ab", "cd")
 
 CheckpointMaker = Callable[..., Path]
 
@@ -43,7 +44,11 @@ def make_checkpoint(
             parameter.normal_(std=spread)
     torch.nn.Module.to(model, dtype)
     model.save_pretrained(directory, max_shard_size=shards)
-    (directory / "tokenizer.json").write_text(json.dumps(TOKENIZER))
+    merges: Any = [("a", "b"), ("c", "d")]
+    tokenizer = GemmaTokenizer(
+        {token: i for i, token in enumerate(TOKENS)}, merges, add_bos_token=True
+    )
+    tokenizer.save_pretrained(directory)
     return directory
 
 

@@ -15,7 +15,7 @@ from transformers import Gemma3ForCausalLM
 from zklemma.compiler.frontend.checkpoint import Checkpoint, load_checkpoint
 from zklemma.errors import UserError
 
-WEIGHTS = "model.safetensors"
+WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 
 
 def edit_config(path: Path, **changes: Any) -> Path:
@@ -101,20 +101,20 @@ def test_missing_directory(tmp_path: Path) -> None:
 
 
 def test_file_instead_of_directory(small: Path) -> None:
-    refused(small / WEIGHTS, "is a file")
+    refused(small / WEIGHTS, "neither a checkpoint directory nor a GGUF file")
 
 
 def test_hub_unreachable(monkeypatch: Any) -> None:
     def fail(*_: Any, **__: Any) -> str:
         raise OSError("no route to host\nand more")
 
-    monkeypatch.setattr("zklemma.compiler.frontend.checkpoint.snapshot_download", fail)
+    monkeypatch.setattr("zklemma.compiler.frontend.locate.snapshot_download", fail)
     refused("someone/some-model", "someone/some-model", "no route to host")
 
 
 def test_hub_download(small: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr(
-        "zklemma.compiler.frontend.checkpoint.snapshot_download", lambda *_, **__: str(small)
+        "zklemma.compiler.frontend.locate.snapshot_download", lambda *_, **__: str(small)
     )
     assert load_checkpoint("someone/some-model").path == small
 
@@ -125,8 +125,19 @@ def test_not_a_checkpoint(tmp_path: Path) -> None:
 
 def test_broken_config(maker: Any) -> None:
     path = maker()
-    (path / "config.json").write_text("{")
-    refused(path, "config.json", "JSON")
+    config = (path / "config.json").read_text().rstrip().removesuffix("}")
+    for text, words in [
+        ("{", "not readable JSON"),
+        ("[]", "JSON object"),
+        (f'{config}, "rms_norm_eps": Infinity}}', "Infinity"),
+        (f'{config}, "rms_norm_eps": NaN}}', "NaN"),
+        (f'{config}, "vocab_size": {"9" * 5000}}}', "not readable JSON"),
+        (f'{config}, "id2label": {"[" * 100_000}{"]" * 100_000}}}', "nested too deeply"),
+        (f'{config}, "id2label": {"[" * 900}{"]" * 900}}}', "config"),
+        (f'{config}, "unknown": {"[" * 900}{"]" * 900}}}', "unknown"),
+    ]:
+        (path / "config.json").write_text(text)
+        refused(path, "config.json", words)
 
 
 @pytest.mark.parametrize(
@@ -201,11 +212,83 @@ def test_missing_shard(maker: Any) -> None:
     refused(path, shard.name, "missing")
 
 
+@pytest.mark.parametrize("shard", ["missing.safetensors", "other.safetensors"])
+def test_single_file_wins_over_an_index(maker: Any, shard: str) -> None:
+    """As in transformers; the index may be left over from another model."""
+    path = maker()
+    alone = load_checkpoint(path)
+    expected = [alone.sha256(name) for name in alone.names]
+    others = {name: tensor + 1 for name, tensor in load_file(path / WEIGHTS).items()}
+    save_file(others, path / "other.safetensors")
+    (path / INDEX).write_text(json.dumps({"weight_map": dict.fromkeys(others, shard)}))
+    loaded = load_checkpoint(path)
+    assert [loaded.sha256(name) for name in loaded.names] == expected
+    model = Gemma3ForCausalLM.from_pretrained(path, dtype=torch.float32)
+    weight = model.state_dict()["model.norm.weight"].numpy()
+    np.testing.assert_array_equal(loaded.tensor("model.norm.weight"), weight)
+
+
+def test_weight_in_two_shards(maker: Any) -> None:
+    path = maker(shards="20KB")
+    shards = sorted(path.glob("*.safetensors"))
+    save_file(load_file(shards[0]) | load_file(shards[1]), shards[1])
+    refused(path, "also in", shards[0].name)
+
+
 def test_index_outside_the_directory(maker: Any) -> None:
     path = maker()
+    (path / WEIGHTS).unlink()
     index = {"weight_map": {"model.norm.weight": "../elsewhere.safetensors"}}
-    (path / "model.safetensors.index.json").write_text(json.dumps(index))
+    (path / INDEX).write_text(json.dumps(index))
     refused(path, "outside")
+
+
+def test_lfs_pointers(maker: Any) -> None:
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1000\n"
+    for name in (WEIGHTS, "config.json"):
+        path = maker()
+        (path / name).write_text(pointer)
+        refused(path, name, "Git LFS pointer", "git lfs pull")
+    path = maker(shards="20KB")
+    (path / WEIGHTS).unlink()
+    shard = sorted(path.glob("*.safetensors"))[1]
+    shard.write_text(pointer)
+    refused(path, shard.name, "git lfs pull")
+
+
+END_TOKENS: list[tuple[str | None, tuple[int, ...]]] = [
+    ('{"eos_token_id": [5, 9, 5]}', (5, 9)),
+    ('{"eos_token_id": 7}', (7,)),
+    ("{}", ()),
+    (None, (1,)),
+]
+
+
+@pytest.mark.parametrize(("generation", "expected"), END_TOKENS)
+def test_end_tokens(maker: Any, generation: str | None, expected: tuple[int, ...]) -> None:
+    """generation_config.json says it all where there is one, as in transformers."""
+    path = maker()
+    file = path / "generation_config.json"
+    file.unlink()
+    if generation is not None:
+        file.write_text(generation)
+    assert load_checkpoint(path).end_tokens == expected
+    found = Gemma3ForCausalLM.from_pretrained(path).generation_config.eos_token_id
+    ids = [found] if isinstance(found, int) else found or []
+    assert tuple(sorted(set(ids))) == expected
+
+
+def test_many_end_tokens_in_the_configuration(maker: Any) -> None:
+    path = edit_config(maker(), eos_token_id=[9, 5])
+    (path / "generation_config.json").unlink()
+    assert load_checkpoint(path).end_tokens == (5, 9)
+
+
+def test_bad_end_tokens(maker: Any) -> None:
+    for text in ('{"eos_token_id": "end"}', '{"eos_token_id": [-1]}', '{"eos_token_id": [true]}'):
+        path = maker()
+        (path / "generation_config.json").write_text(text)
+        refused(path, "generation_config.json", "eos_token_id")
 
 
 def test_missing_weight(maker: Any) -> None:

@@ -54,6 +54,7 @@ def raised(module: ModuleOp) -> ModuleOp:
         ),
         pytest.param(TOKENS, {"tie_word_embeddings": False}, id="untied"),
         pytest.param(TOKENS, {"query_pre_attn_scalar": 24, "rms_norm_eps": 1e-3}, id="scales"),
+        pytest.param(TOKENS, {"query_pre_attn_scalar": 1}, id="scores as they are"),
         pytest.param(
             TOKENS,
             {"rope_parameters": {"full_attention": LINEAR, "sliding_attention": LOCAL}},
