@@ -24,12 +24,12 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from xdsl.dialects.builtin import DenseArrayBase, FloatAttr, ModuleOp, f64, i64
-from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation
 
 from ...dialects import nn
 from ...errors import UserError
 from ..frontend.evaluate import evaluate
+from ..modules import main_function
 from .equalize import Equalization, equalize
 
 RANGE = "quant.range"
@@ -105,14 +105,6 @@ def text_windows(ids: Sequence[int], tokens: int, start: Sequence[int] = ()) -> 
     """Consecutive windows of a text, each after `start`, of at most `tokens` tokens."""
     length = tokens - len(start)
     return [[*start, *ids[i : i + length]] for i in range(0, len(ids), length)]
-
-
-def main_function(module: ModuleOp) -> FuncOp:
-    """The one function of a module."""
-    functions = [op for op in module.ops if isinstance(op, FuncOp)]
-    if len(functions) != 1:
-        raise UserError(f"expected a module of one function, found {len(functions)}")
-    return functions[0]
 
 
 def logits_op(module: ModuleOp) -> Operation:

@@ -21,6 +21,7 @@ from xdsl.passes import ModulePass
 from ...dialects import nn, quant
 from ...dialects.quant import QuantTensorType
 from ...errors import UserError
+from ..modules import main_function
 from .quantize import LOGITS_WIDTH
 
 ROW_WISE = (quant.RequantizeOp, quant.RmsNormOp)
@@ -34,9 +35,7 @@ class BatchDecode(ModulePass):
     generated: int | None = None
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        for function in op.ops:
-            if isinstance(function, FuncOp):
-                self.rewrite(function)
+        self.rewrite(main_function(op))
 
     def rewrite(self, function: FuncOp) -> None:
         end = function.body.block.last_op

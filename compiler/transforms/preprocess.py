@@ -46,9 +46,10 @@ from typing import Any
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.dialects.func import FuncOp, ReturnOp
+from xdsl.dialects.func import ReturnOp
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
+from xdsl.rewriter import Rewriter
 
 from ...dialects import quant, zk
 from ...dialects.affine_expr import added, affine, read, scaled
@@ -59,6 +60,7 @@ from ...schema.circuit import GENERATED, TOKENS, Axis, Expr, Index, Product, Sha
 from ...schema.program import LIMB_BITS, limb_widths
 from ..analysis.head_axes import Axes, infer_axes
 from ..analysis.ranges import SystemRanges, attend_limit, rms_norm_limit
+from ..modules import main_function
 
 LAYER_PREFIX = re.compile(r"^(model(\.|$))?(layers\.(\{layer\}|\d+)(\.|$))?")
 LAYER_NUMBER = re.compile(r"\blayers\.\d+\.")
@@ -76,11 +78,9 @@ class Preprocess(ModulePass):
     private_tokens: bool = False
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        for function in [f for f in op.body.ops if isinstance(f, FuncOp)]:
-            system = _Builder(function.body.block, self.private_tokens).system()
-            op.body.block.insert_op_before(system, function)
-            function.detach()
-            function.erase()
+        function = main_function(op)
+        system = _Builder(function.body.block, self.private_tokens).system()
+        Rewriter.replace_op(function, system)
 
 
 @dataclass(frozen=True)

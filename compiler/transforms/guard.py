@@ -1,0 +1,75 @@
+"""Passes as command-line drivers run them: every refusal is one line.
+
+The registry hands out guarded passes, so that `zk-opt` and plain `xdsl-opt` treat all of them
+alike and no pass needs code for it:
+
+* what a pass raises on purpose, and what an operation it builds refuses, becomes a
+  `PassFailedException` that names the pass, without the whole module that xDSL attaches;
+* an integer is accepted for an option that is a float, and an option that a pass does not have is
+  answered with those that it has.
+
+Errors: `PassFailedException` of one line.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from difflib import get_close_matches
+from typing import Any, get_type_hints
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.passes import ModulePass
+from xdsl.utils.arg_spec import ArgSpec
+from xdsl.utils.exceptions import PassFailedException, VerifyException
+
+from ...errors import ZklemmaError
+
+
+def guarded(pass_: type[ModulePass]) -> type[ModulePass]:
+    """The same pass, of the same name and documentation, for a driver."""
+    place = {"__module__": pass_.__module__, "__doc__": pass_.__doc__}
+    return type(pass_.__name__, (_Guard, pass_), place)
+
+
+def did_you_mean(name: str, known: list[str]) -> str:
+    """The known name that an unknown one is nearest to, as the end of a sentence, or nothing."""
+    near = get_close_matches(name, known, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+class _Guard:
+    """Stands before a pass in the order of its bases."""
+
+    name: str
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        try:
+            super().apply(ctx, op)  # type: ignore[misc]
+        except (ZklemmaError, VerifyException) as error:
+            raise PassFailedException(_refusal(self.name, error)) from None
+
+    @classmethod
+    def from_spec(cls, spec: ArgSpec) -> Any:
+        fields = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
+        types = get_type_hints(cls)
+        values = {}
+        for option, value in spec.parameters.items():
+            name = option.replace("-", "_")
+            if name not in fields:
+                has = f"has {', '.join(fields)}" if fields else "has none"
+                raise PassFailedException(
+                    f"{cls.name}: no option {option}: the pass {has}{did_you_mean(name, fields)}"
+                )
+            floats = types[name] in (float, float | None)
+            values[name] = tuple(float(v) if floats and type(v) is int else v for v in value)
+        try:
+            return super().from_spec(ArgSpec(spec.name, values))  # type: ignore[misc]
+        except (ZklemmaError, ValueError, OverflowError) as error:
+            raise PassFailedException(_refusal(cls.name, error)) from None
+
+
+def _refusal(name: str, error: Exception) -> str:
+    """The first line of an error, which begins with the pass's name."""
+    text = str(error).partition("\n")[0]
+    return text if text.startswith((f"{name}:", f"{name} ")) else f"{name}: {text}"
