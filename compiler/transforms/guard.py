@@ -20,8 +20,9 @@ from typing import Any, get_type_hints
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
-from xdsl.utils.arg_spec import ArgSpec
+from xdsl.utils.arg_spec import ArgSpec, ParameterListType
 from xdsl.utils.exceptions import PassFailedException, VerifyException
+from xdsl.utils.hints import isa
 
 from ...errors import ZklemmaError
 
@@ -61,12 +62,25 @@ class _Guard:
                 raise PassFailedException(
                     f"{cls.name}: no option {option}: the pass {has}{did_you_mean(name, fields)}"
                 )
-            floats = types[name] in (float, float | None)
-            values[name] = tuple(float(v) if floats and type(v) is int else v for v in value)
+            values[name] = _of_type(f"{cls.name}: {option}", value, types[name])
         try:
             return super().from_spec(ArgSpec(spec.name, values))  # type: ignore[misc]
-        except (ZklemmaError, ValueError, OverflowError) as error:
+        except (ZklemmaError, ValueError) as error:
             raise PassFailedException(_refusal(cls.name, error)) from None
+
+
+def _of_type(where: str, given: ParameterListType, type_: Any) -> ParameterListType:
+    """One value of the option's type, as xDSL takes it; a number for a float as a float."""
+    try:
+        if type_ is float:
+            given = tuple(map(float, given))
+    except (ValueError, OverflowError):
+        pass  # refused below
+    if (len(given) == 1 and isa(given[0], type_)) or (not given and isa(None, type_)):
+        return given
+    text = ", ".join(map(str, given)) or "nothing"
+    wanted = type_.__name__ if isinstance(type_, type) else type_
+    raise PassFailedException(f"{where} takes a value of type {wanted}, got {text}")
 
 
 def _refusal(name: str, error: Exception) -> str:
