@@ -1,8 +1,10 @@
-"""What a pass expects to find in a module: one function of straight-line code, or systems.
+"""What a pass expects of a module: one function of straight-line code, or systems.
 
 The compiler's modules have one of two forms: a single `func.func` (`nn`, `quant`), or one or more
 `zk.system` or `circuit.system`. Passes ask here for what they work on, so that a module of another
 form stops each of them in the same words.
+
+xDSL's verifier does not ask that values are defined before they are used; `check_order` does.
 
 Errors: `UserError` saying what the module has instead.
 """
@@ -15,6 +17,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Operation
 
+from ..dialects.nn import module_path
 from ..errors import UserError
 
 OpT = TypeVar("OpT", bound=Operation)
@@ -54,3 +57,17 @@ def systems(module: ModuleOp, *kinds: type[OpT]) -> list[OpT]:
         names = " or ".join(kind.name for kind in kinds)
         raise UserError(f"the module has no {names}; it is at another level of the compiler")
     return found
+
+
+def check_order(module: ModuleOp) -> None:
+    """Stops at an operation that uses a value of its block before the value is defined."""
+    before: set[Operation] = set()
+    for op in module.walk():
+        for operand in op.operands:
+            owner = operand.owner
+            if isinstance(owner, Operation) and owner.parent is op.parent and owner not in before:
+                raise UserError(
+                    f"{module_path(op) or 'the model'}: {op.name} uses the result of {owner.name} "
+                    "before it is defined"
+                )
+        before.add(op)

@@ -40,7 +40,7 @@ from xdsl.utils.exceptions import (
 from xdsl.utils.lexer import Span
 from xdsl.xdsl_opt_main import xDSLOptMain
 
-from ..compiler.transforms.guard import did_you_mean
+from ..compiler.transforms.guard import did_you_mean, summary
 from ..compiler.transforms.registry import UNIVERSE
 from ..dialects.nn import module_path
 from . import console
@@ -97,8 +97,10 @@ class ZkOpt(xDSLOptMain):
         self.spans = parser.spans
         try:
             return parser.parse_module(not self.args.no_implicit_module)
-        except VerifyException as error:  # of an attribute that a custom format builds
-            parser.raise_error(_first_line(error))
+        except (ParseError, RecursionError, MemoryError):
+            raise
+        except Exception as error:  # of what is built while parsing, or of xDSL on odd numbers
+            parser.raise_error(summary(error) or type(error).__name__)
 
     def parse_chunk(
         self, chunk: IO[bytes], file_extension: str, start_offset: int = 0
@@ -137,15 +139,15 @@ class ZkOpt(xDSLOptMain):
         self, module: ModuleOp, error: VerifyException, after: ModulePass | None
     ) -> VerifyException:
         """The same error in one line that says where, without the module that xDSL attaches."""
-        where, text = self.get_input_name(), _first_line(error)
-        for op in module.walk():
+        where, text = self.get_input_name(), summary(error)
+        for op in module.walk(region_first=True):
             try:
                 op.verify(verify_nested_ops=False)
             except VerifyException as cause:
                 if op in self.spans:
                     where = self.position(self.spans[op])
                 path = module_path(op)
-                text = _first_line(cause)
+                text = summary(cause)
                 text = text if text.startswith(f"{op.name}:") else f"{op.name}: {text}"
                 text = f"{path}: {text}" if path else text
                 break
@@ -169,7 +171,7 @@ class ZkOpt(xDSLOptMain):
         try:
             super().apply_passes(prog)
         except PassFailedException as error:
-            text = f"{self.get_input_name()}: {_first_line(error)}"
+            text = f"{self.get_input_name()}: {summary(error)}"
             raise PassFailedException(text) from None
 
     def run(self) -> None:
@@ -243,10 +245,6 @@ def _passes(spec: str) -> list[str]:
     return parts
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
-
-
 def _warn(text: str) -> None:
     print(f"zk-opt: warning: {console.one_line(text)}", file=sys.stderr)
 
@@ -260,9 +258,7 @@ def _internal(error: Exception) -> str:
     """A fault of this program or of xDSL, which bad input should not be able to cause."""
     where = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{Path(where.filename).name}:{where.lineno}"
-    return (
-        f"internal error, please report it: {type(error).__name__}: {_first_line(error)} ({place})"
-    )
+    return f"internal error, please report it: {type(error).__name__}: {summary(error)} ({place})"
 
 
 def main() -> None:
@@ -272,7 +268,7 @@ def main() -> None:
     except ParseError as error:
         _fail(f"{error.span.get_location()}: {error.msg}")
     except DiagnosticException as error:
-        _fail(_first_line(error))
+        _fail(summary(error))
     except ArgSpecParseError as error:
         # Its lines are a heading, a place, the pipeline, and under it a mark and what is wrong.
         lines = str(error).strip().splitlines()

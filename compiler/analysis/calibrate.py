@@ -117,21 +117,40 @@ def logits_op(module: ModuleOp) -> Operation:
 
 
 def range_of(op: Operation, name: str = RANGE) -> float:
-    """A recorded number; `UserError` where calibration did not leave one."""
+    """A recorded number, which is a positive normal f32; `UserError` where there is none."""
     attribute = op.attributes.get(name)
     if not isinstance(attribute, FloatAttr):
-        path = nn.module_path(op) or op.name
-        raise UserError(f"{path}: {op.name} has no {name}; calibrate the module first")
-    return attribute.value.data
+        raise _uncalibrated(op, name)
+    value = attribute.value.data
+    if not nn.TINIEST <= value < nn.HUGE:
+        raise UserError(
+            f"{_where(op)}: {name} is {value}, not in 2^-126 .. 2^128: it is the largest magnitude "
+            "of numbers that are not all zero"
+        )
+    return value
 
 
 def squares_of(op: Operation) -> tuple[float, float]:
-    """The recorded least and largest sum of squares of a norm's rows."""
+    """The recorded least and largest sum of squares of a norm's rows, 0 < least <= largest."""
     attribute = op.attributes.get(SQUARES)
     if not isinstance(attribute, DenseArrayBase):
-        raise UserError(f"{nn.module_path(op)}: norm without {SQUARES}; calibrate the module first")
-    least, largest = attribute.get_values()
-    return float(least), float(largest)
+        raise _uncalibrated(op, SQUARES)
+    values = tuple(map(float, attribute.get_values()))
+    if len(values) != 2 or not 0 < values[0] <= values[1] < nn.HUGE**2:
+        raise UserError(
+            f"{_where(op)}: {SQUARES} is {list(values)}, not the least and the largest sum of "
+            "squares, both above 0 and below 2^256"
+        )
+    return values[0], values[1]
+
+
+def _uncalibrated(op: Operation, name: str) -> UserError:
+    return UserError(f"{_where(op)} has no {name}; calibrate the module first")
+
+
+def _where(op: Operation) -> str:
+    path = nn.module_path(op)
+    return f"{path}: {op.name}" if path else op.name
 
 
 class _Record:

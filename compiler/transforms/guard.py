@@ -3,6 +3,7 @@
 The registry hands out guarded passes, so that `zk-opt` and plain `xdsl-opt` treat all of them
 alike and no pass needs code for it:
 
+* a module whose values are used before they are defined is refused;
 * what a pass raises on purpose, and what an operation it builds refuses, becomes a
   `PassFailedException` that names the pass, without the whole module that xDSL attaches;
 * an integer is accepted for an option that is a float, and an option that a pass does not have is
@@ -25,6 +26,10 @@ from xdsl.utils.exceptions import PassFailedException, VerifyException
 from xdsl.utils.hints import isa
 
 from ...errors import ZklemmaError
+from ..modules import check_order
+
+LONGEST = 500
+"""Characters of a message."""
 
 
 def guarded(pass_: type[ModulePass]) -> type[ModulePass]:
@@ -39,6 +44,12 @@ def did_you_mean(name: str, known: list[str]) -> str:
     return f"; did you mean {near[0]}?" if near else ""
 
 
+def summary(error: BaseException) -> str:
+    """The text of an error in one line, cut where it is that of a whole module."""
+    text = " ".join(str(error).split())
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]} ..."
+
+
 class _Guard:
     """Stands before a pass in the order of its bases."""
 
@@ -46,6 +57,7 @@ class _Guard:
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         try:
+            check_order(op)
             super().apply(ctx, op)  # type: ignore[misc]
         except (ZklemmaError, VerifyException) as error:
             raise PassFailedException(_refusal(self.name, error)) from None
@@ -84,6 +96,6 @@ def _of_type(where: str, given: ParameterListType, type_: Any) -> ParameterListT
 
 
 def _refusal(name: str, error: Exception) -> str:
-    """The first line of an error, which begins with the pass's name."""
-    text = str(error).partition("\n")[0]
+    """An error in one line that begins with the pass's name."""
+    text = summary(error)
     return text if text.startswith((f"{name}:", f"{name} ")) else f"{name}: {text}"

@@ -58,7 +58,7 @@ from ...dialects.table_expr import evaluate
 from ...errors import UserError
 from ...schema.circuit import GENERATED, TOKENS, Axis, Expr, Index, Product, Shape, Term
 from ...schema.program import LIMB_BITS, limb_widths
-from ..analysis.head_axes import Axes, infer_axes
+from ..analysis.head_axes import Axes, OfValues, infer_axes
 from ..analysis.ranges import SystemRanges, attend_limit, rms_norm_limit
 from ..modules import main_function
 
@@ -103,7 +103,7 @@ class _Builder:
     tables: dict[str, zk.TableOp] = field(default_factory=dict)
     constraints: list[Operation] = field(default_factory=list)
     steps: list[zk.StepOp] = field(default_factory=list)
-    values: dict[SSAValue, Value] = field(default_factory=dict)
+    values: OfValues[Value] = field(default_factory=OfValues)
     layers: int = 0
     stacked: Axes = ()
     where: str = ""
