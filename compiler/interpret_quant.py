@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.dialects.func import FuncOp
 from xdsl.interpreter import (
     Interpreter,
     InterpreterFunctions,
@@ -33,6 +32,7 @@ from ..dialects.quant import TableAttr
 from ..dialects.table_expr import evaluate
 from ..errors import RangeError, UserError, ZklemmaError
 from .analysis.rope_table import rope_table
+from .modules import main_function
 
 
 def interpret(
@@ -46,7 +46,7 @@ def interpret(
     interpreter = Interpreter(module)
     interpreter.register_implementations(QuantFunctions(weights, np.array(ids, np.int64), rows))
     interpreter.register_implementations(FuncFunctions())
-    (function,) = (op for op in module.ops if isinstance(op, FuncOp))
+    function = main_function(module)
     try:
         (result,) = interpreter.call_op(function, ())
     except ZklemmaError as error:

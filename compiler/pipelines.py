@@ -22,11 +22,12 @@ from ..schema.circuit import Circuit
 from ..schema.program import Program
 from .emit import emit
 from .transforms.batch_decode import BatchDecode
+from .transforms.bound_relations import BoundRelations
 from .transforms.choose_bits import ChooseBits
 from .transforms.convert_nn_to_quant import ConvertNNToQuant
-from .transforms.bound_relations import BoundRelations
 from .transforms.dedup_lookups import DedupLookups
 from .transforms.equalize_layers import EqualizeLayers
+from .transforms.guard import summary
 from .transforms.lower_zk_to_circuit import LowerZkToCircuit
 from .transforms.merge_tables import MergeTables
 from .transforms.pack_columns import PackColumns
@@ -107,6 +108,6 @@ def run_passes(ctx: Context, module: ModuleOp, passes: tuple[ModulePass, ...]) -
             op.verify()
         except VerifyException as error:
             culprit = f"after pass {before.name}" if before else "before the first pass"
-            raise ZklemmaError(f"{culprit}: {str(error).splitlines()[0]}") from None
+            raise ZklemmaError(f"{culprit}: {summary(error)}") from None
 
     PassPipeline(passes, verify).apply(ctx, module)

@@ -45,6 +45,7 @@ from .zk import (
     relation_fields,
     verify_names,
     verify_steps,
+    verify_tokens,
 )
 
 BLOCKS = "blocks"
@@ -266,6 +267,7 @@ class SystemOp(IRDLOperation):
         relations = (EinsumOp, LookupOp, LinearOp, GatherOp)
         allowed = (AxisOp, ColumnOp, TableOp, *relations, RevealOp, ComputeOp)
         require(all(isinstance(op, allowed) for op in ops), "circuit.system has parts only")
+        verify_tokens(self.tokens)
         reads = ((op.label, expr) for op in self.relations for expr in op.expressions())
         verify_names(self.tokens, self.axes, self.columns.values(), reads, self.reveals)
         require(sum(isinstance(op, ComputeOp) for op in ops) == 1, "one zk.compute is needed")

@@ -16,7 +16,8 @@ Every operation made from a PyTorch module carries that module's path ("model.la
 discardable attribute `module`; unlike a location it survives printing, and passes that rewrite an
 operation copy it (`inherit_path`). Read it with `module_path`.
 
-Errors: a wrong shape is a `VerifyException` of the operation.
+Errors: a wrong shape, and a number that is not a normal f32, is a `VerifyException` of the
+operation.
 """
 
 from __future__ import annotations
@@ -63,6 +64,10 @@ Ints: TypeAlias = DenseArrayBase[I64]
 Shape: TypeAlias = tuple[int, ...]
 
 PATH = "module"
+MOST_ELEMENTS = 1 << 62
+"""An index of an element is a 64-bit number."""
+TINIEST, HUGE = 2.0**-126, 2.0**128
+"""Magnitudes of normal numbers in f32: from the first to below the second."""
 OpT = TypeVar("OpT", bound=Operation)
 
 FUNCTIONAL = " attr-dict `:` functional-type(operands, results)"
@@ -90,7 +95,10 @@ def shape_of(value: SSAValue) -> Shape:
     """The static shape of a tensor value."""
     if not isinstance(value.type, TensorType):
         raise VerifyException(f"expected a tensor, got {value.type}")
-    return value.type.get_shape()
+    shape = value.type.get_shape()
+    require(min(shape, default=1) > 0, f"{value.type} has an axis that is dynamic or empty")
+    require(math.prod(shape) <= MOST_ELEMENTS, f"{value.type} has more than 2^62 elements")
+    return shape
 
 
 def _element(value: SSAValue) -> Attribute:
@@ -165,8 +173,17 @@ def _broadcast(a: Shape, b: Shape) -> Shape:
     return tuple(result)
 
 
-def _positive(name: str, value: float) -> None:
-    require(math.isfinite(value) and value > 0, f"{name} must be positive and finite, got {value}")
+def require_normal(name: str, value: float) -> None:
+    """Raises a `VerifyException` unless the value, of either sign, is a normal f32."""
+    require(
+        TINIEST <= abs(value) < HUGE,
+        f"{name} must have a magnitude of 2^-126 to 2^128, got {value}",
+    )
+
+
+def require_positive(name: str, value: float) -> None:
+    """Raises a `VerifyException` unless the value is a positive normal f32."""
+    require(TINIEST <= value < HUGE, f"{name} must be in 2^-126 .. 2^128, got {value}")
 
 
 class LeafOp(IRDLOperation):
@@ -174,6 +191,9 @@ class LeafOp(IRDLOperation):
 
     def __init__(self, type: Attribute, **properties: Attribute | None):
         super().__init__(properties=properties, result_types=[type])
+
+    def verify_(self) -> None:
+        shape_of(self.results[0])
 
 
 # Both strata
@@ -229,6 +249,7 @@ class ParamOp(LeafOp):
         return self.param.root_reference.data
 
     def verify_(self) -> None:
+        super().verify_()
         digest = self.sha256.data
         require(
             len(digest) == 64 and not set(digest) - set("0123456789abcdef"),
@@ -263,7 +284,7 @@ class EmbeddingOp(NNOp):
     @staticmethod
     def infer(tokens: Shape, table: Shape, scale: float) -> Shape:
         require(len(table) == 2, f"the table must be (vocab, h), got {_text(table)}")
-        require(math.isfinite(scale), f"scale must be finite, got {scale}")
+        require_normal("scale", scale)
         return (*tokens, table[1])
 
 
@@ -386,7 +407,7 @@ class RMSNormOp(NNOp):
     @staticmethod
     def infer(x: Shape, w: Shape, eps: float, exponents: Sequence[int] | None = None) -> Shape:
         require(len(x) >= 1 and w == x[-1:], f"w has shape {_text(w)}, x has {_text(x)}")
-        _positive("eps", eps)
+        require_positive("eps", eps)
         require(
             exponents is None or len(exponents) in (1, w[0]),
             f"{len(exponents or ())} exponents for {w[0]} channels",
@@ -461,8 +482,8 @@ class RopeOp(NNOp):
     @staticmethod
     def infer(x: Shape, theta: float, factor: float) -> Shape:
         require(len(x) == 3 and x[2] % 2 == 0, f"x must be (H, T, even D), got {_text(x)}")
-        _positive("theta", theta)
-        _positive("factor", factor)
+        require_positive("theta", theta)
+        require_positive("factor", factor)
         return x
 
 
@@ -495,7 +516,7 @@ class ScoresOp(NNOp):
     def infer(q: Shape, k: Shape, scale: float) -> Shape:
         _grouped(q, k, "q and k")
         require(q[1:] == k[1:], f"q has (T, D) = {_text(q[1:])}, k has {_text(k[1:])}")
-        _positive("scale", scale)
+        require_positive("scale", scale)
         return (q[0], q[1], k[1])
 
 
@@ -576,6 +597,8 @@ class ConstantOp(LeafOp):
 
     def verify_(self) -> None:
         require(shape_of(self.result) == (), "a constant is a scalar, tensor<f32>")
+        value = self.value.value.data
+        require(abs(value) < HUGE, f"a constant is a finite f32, got {value}")
 
 
 def constant(value: SSAValue) -> float | None:
@@ -624,8 +647,8 @@ class RopeFrequenciesOp(LeafOp):
 
     def verify_(self) -> None:
         require(len(shape_of(self.result)) == 1, "the frequencies are one vector")
-        _positive("theta", self.theta.value.data)
-        _positive("factor", self.factor.value.data)
+        require_positive("theta", self.theta.value.data)
+        require_positive("factor", self.factor.value.data)
 
 
 @irdl_op_definition
@@ -759,7 +782,7 @@ class PowOp(NNOp):
 
     @staticmethod
     def infer(x: Shape, exponent: float) -> Shape:
-        require(math.isfinite(exponent), f"exponent must be finite, got {exponent}")
+        require(abs(exponent) < HUGE, f"exponent must be a finite f32, got {exponent}")
         return x
 
 

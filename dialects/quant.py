@@ -71,7 +71,9 @@ from xdsl.traits import (
 )
 from xdsl.utils.exceptions import VerifyException
 
-from .nn import require
+from ..errors import UserError
+from .nn import HUGE, MOST_ELEMENTS, require, require_normal, require_positive
+from .table_expr import parse as parse_table
 
 Shape: TypeAlias = tuple[int, ...]
 Float: TypeAlias = FloatAttr[Float64Type]
@@ -80,6 +82,10 @@ Ints: TypeAlias = DenseArrayBase[I64]
 Floats: TypeAlias = DenseArrayBase[Float64Type]
 
 MAX_BITS = 63
+MAX_FRAC = 256
+"""Fraction bits are in -256 .. 256, which holds any accumulator of numbers in the range of f32."""
+MOST_DOUBLINGS = 126
+"""The largest exponent of two that multiplies a row or a column of weights, either way."""
 TOKEN_BITS = 32
 MANTISSA_BITS = 14
 """The mantissa m of `quant.rms_norm` is in [2^14, 2^16)."""
@@ -150,7 +156,12 @@ class QuantTensorType(ParametrizedAttribute, TypeAttribute):
         require(
             all(n > 0 for n in self.shape), f"a dimension of {list(self.shape)} is not positive"
         )
+        require(math.prod(self.shape) <= MOST_ELEMENTS, "a tensor has more than 2^62 elements")
         require(1 <= self.width <= MAX_BITS, f"{self.width} bits are not in 1 .. {MAX_BITS}")
+        require(
+            abs(self.fraction) <= MAX_FRAC,
+            f"frac {self.fraction} is not in -{MAX_FRAC} .. {MAX_FRAC}",
+        )
 
 
 @irdl_attr_definition
@@ -181,7 +192,9 @@ class FormatAttr(ParametrizedAttribute):
             printer.print_string(f"bits = {self.bits.data}, frac = {self.frac.data}")
 
     def verify(self) -> None:
-        require(1 <= self.bits.data <= MAX_BITS, f"{self.bits.data} bits are not in 1 .. {MAX_BITS}")
+        require(
+            1 <= self.bits.data <= MAX_BITS, f"{self.bits.data} bits are not in 1 .. {MAX_BITS}"
+        )
 
 
 def _parse_format(parser: AttrParser) -> tuple[int, int]:
@@ -236,6 +249,10 @@ class TableAttr(ParametrizedAttribute):
         low, high = self.domain
         require(low < high, f"the domain {low} to {high} is empty")
         require(high - low <= 1 << 17, f"the domain {low} to {high} has more than 2^17 entries")
+        try:
+            parse_table(self.expression.data)
+        except UserError as error:
+            raise VerifyException(str(error)) from None
 
 
 @dataclass(frozen=True)
@@ -362,8 +379,8 @@ class ParamOp(LeafOp):
     `rows` and `columns` are exponents that equalise channels: element [i, j] of a matrix is also
     multiplied by 2^(rows[i] + columns[j]), element [i] of a vector by 2^rows[i]; a single exponent is
     that of all. One name is one tensor. With `stacked` the names are the same weight of each layer in
-    turn, the result has the layer axis first, and exponents are listed layer after layer. `sha256` are those of the tensors'
-    fp32 bytes.
+    turn, the result has the layer axis first, and exponents are listed layer after layer. `sha256` are
+    those of the tensors' fp32 bytes.
 
     ```mlir
     %w = quant.param ["model.norm.weight"] sha256 ["9f86..."] offset 1.0 factor 11.3137
@@ -400,8 +417,14 @@ class ParamOp(LeafOp):
             f"{len(self.names)} names and {len(self.sha256)} digests for {layers} tensors",
         )
         factor, offset = self.factor.value.data, self.offset.value.data
-        require(math.isfinite(factor) and factor != 0, f"factor {factor} is not usable")
-        require(math.isfinite(offset), f"offset {offset} is not usable")
+        require_normal("factor", factor)
+        require(abs(offset) < HUGE, f"offset must be a finite f32, got {offset}")
+        for exponents in (self.rows, self.columns):
+            for exponent in exponents.get_values() if exponents else ():
+                require(
+                    abs(exponent) <= MOST_DOUBLINGS,
+                    f"exponent {exponent} is not in -{MOST_DOUBLINGS} .. {MOST_DOUBLINGS}",
+                )
         require(
             self.rows is None
             or (len(shape) >= 1 and len(self.rows) in (layers, layers * shape[0])),
@@ -439,7 +462,7 @@ class EmbedOp(QuantOp):
         require(
             len(table.shape) == 2, f"the table must be [vocabulary, h], got {list(table.shape)}"
         )
-        require(shift >= 0, f"shift must not be negative, got {shift}")
+        require(0 <= shift < MAX_BITS, f"shift {shift} is not in 0 .. {MAX_BITS - 1}")
         shape = (ids.shape[0], table.shape[1])
         return [Inferred(shape, table.width + shift, table.fraction + shift)]
 
@@ -524,8 +547,9 @@ class RmsNormOp(QuantOp):
         )
         require(min(eps, default=0) > 0, f"eps must be positive, got {list(eps)}")
         require(
-            len(exponents) == 2 and 0 <= exponents[0] <= exponents[1],
-            f"exponents must be [emin, emax], 0 <= emin <= emax, got {list(exponents)}",
+            len(exponents) == 2 and 0 <= exponents[0] <= exponents[1] < MAX_BITS,
+            f"exponents must be [emin, emax], 0 <= emin <= emax < {MAX_BITS}, "
+            f"got {list(exponents)}",
         )
         emax = exponents[1]
         domain = (1 << MANTISSA_BITS, 1 << (MANTISSA_BITS + 2))
@@ -650,8 +674,10 @@ class RopeOp(QuantOp):
             f"x must be [H, T, even D], got {list(x.shape)}",
         )
         require(len(thetas) == len(factors), f"{len(thetas)} thetas, {len(factors)} factors")
-        for value in (*thetas, *factors):
-            require(math.isfinite(value) and value > 0, f"{value} is no theta and no factor")
+        for theta in thetas:
+            require_positive("theta", theta)
+        for factor in factors:
+            require_positive("factor", factor)
         for kind in kinds:
             require(0 <= kind < len(thetas), f"kind {kind} of {len(thetas)}")
         return [Inferred(x.shape, signed_bits(2 * x.bound << ROPE_FRAC), x.fraction + ROPE_FRAC)]
@@ -733,6 +759,7 @@ class SoftmaxOp(QuantOp):
         )
         need = ((shape[2] << EXP_FRAC) - 1).bit_length()
         require(width >= need, f"width is {width}, sums of {shape[2]} exponentials need {need}")
+        require(width < MAX_BITS, f"width is {width}, at most {MAX_BITS - 1} bits are held")
         require(need <= k <= 47, f"k is {k}, not in {need} .. 47")
         require(
             table.domain == (0, 1 << scores.width),
@@ -781,6 +808,7 @@ class AttendOp(QuantOp):
             f"e is {list(e.shape)}, inv is {list(inv.shape)}, v is {list(v.shape)}",
         )
         k = e.fraction + inv.fraction
+        require(0 <= k < MAX_BITS, f"the fractions of e and inv sum to {k}, which is no k")
         shape = (e.shape[0], e.shape[1], v.shape[2])
         return [Inferred(shape, signed_bits(v.bound << k), k + v.fraction)]
 
@@ -1043,10 +1071,13 @@ def residual_deltas(end: SSAValue, start: SSAValue) -> list[SSAValue]:
 
     Raises `VerifyException` when `end` is no such chain: each sum has the stream on its left.
     """
-    deltas = []
+    deltas: list[SSAValue] = []
+    sums: set[SSAValue] = set()
     while end is not start:
-        if not isinstance(end.owner, AddOp):
+        # Before values are known to be defined in order, a sum may be its own operand.
+        if not isinstance(end.owner, AddOp) or end in sums:
             raise VerifyException("the residual stream is not the one that entered plus deltas")
+        sums.add(end)
         deltas.append(end.owner.rhs)
         end = end.owner.lhs
     return deltas[::-1]

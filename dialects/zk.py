@@ -62,6 +62,7 @@ from xdsl.utils.exceptions import VerifyException
 from ..errors import UserError
 from ..schema.circuit import (
     GENERATED,
+    PRIME,
     REVEALS,
     TOKENS,
     Axis,
@@ -82,6 +83,8 @@ Int: TypeAlias = IntegerAttr[I64]
 Ints: TypeAlias = DenseArrayBase[I64]
 Names: TypeAlias = ArrayAttr[StringAttr]
 
+MOST_TOKENS = 1 << 32
+MOST_INDICES = 1 << 32
 HOMES = ("param", "witness", "public", "virtual")
 KINDS = ("data", "mask", "below-next")
 
@@ -234,8 +237,8 @@ class AxisLike(IRDLOperation):
     def verify_(self) -> None:
         size = self.axis.size
         require(
-            size > 0 if isinstance(size, int) else size in (TOKENS, GENERATED),
-            f"an axis is as long as a positive number, {TOKENS} or {GENERATED}, not {size}",
+            1 <= size <= MOST_INDICES if isinstance(size, int) else size in (TOKENS, GENERATED),
+            f"an axis is as long as a number of 1 .. 2^32, {TOKENS} or {GENERATED}, not {size}",
         )
 
     @classmethod
@@ -327,7 +330,11 @@ class ColumnLike(IRDLOperation):
         )
         require((kind == "data") == bool(self.texts), "data columns, and no others, have contents")
         require(kind == "mask" or not self.windows, "only a mask has windows")
-        require(self.low.data <= self.high.data, "the range is empty")
+        low, high = self.range
+        require(low <= high, "the range is empty")
+        require(max(-low, high) < PRIME, f"the range {low} to {high} goes beyond the field's prime")
+        for window in self.windows.get_values() if self.windows else ():
+            require(window >= 0, f"window {window} is negative")
         for text in self.texts:
             try:
                 parse_table(text)
@@ -964,6 +971,7 @@ class SystemOp(IRDLOperation):
 
     def verify_(self) -> None:
         ops = list(self.body.block.ops)
+        verify_tokens(self.tokens)
         for kind in (ComputeOp, ConstrainOp):
             require(sum(isinstance(op, kind) for op in ops) == 1, f"one {kind.name} is needed")
         allowed = (AxisOp, ColumnOp, TableOp, ComputeOp, ConstrainOp)
@@ -993,6 +1001,11 @@ class SystemOp(IRDLOperation):
             if isinstance(op, Relation | DefineOp):
                 for expr in op.expressions():
                     yield op.label, expr
+
+
+def verify_tokens(max_tokens: int) -> None:
+    """Raises `VerifyException` unless proofs can have that many positions."""
+    require(1 <= max_tokens <= MOST_TOKENS, f"max_tokens is {max_tokens}, not in 1 .. 2^32")
 
 
 def verify_steps(compute: ComputeOp, columns: Mapping[str, ColumnLike]) -> None:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from math import isqrt
 
 import numpy as np
 
@@ -248,8 +247,7 @@ def rope(run: Pass, step: Step) -> np.ndarray:
     x = run.values[step.inputs[0]]
     kind = per_layer(run, step, "kinds")
     cos, sin = (
-        run.model.circuit.data[name][kind, run.start : run.stop]
-        for name in step.inputs[1:]
+        run.model.circuit.data[name][kind, run.start : run.stop] for name in step.inputs[1:]
     )
     half = x.shape[-1] // 2
     acc = x * cos

@@ -3,47 +3,159 @@
     zk-opt file.mlir -p "drop-batch,raise-rms-norm"
 
 It is `xdsl-opt` with more dialects and passes, plug-ins of the entry-point group `xdsl.universe`
-included. A failing pass or verifier ends in one message and exit status 1; with
---verify-diagnostics the message goes to standard output and the status is 0.
+included; one that can not be loaded is left out with a warning. The input is a file, or standard
+input without one or with "-".
+
+Bad input ends in one line, with file, line and column where they are known, and exit status 1, and
+nothing of the output is written. With --verify-diagnostics or --parsing-diagnostics the line goes to
+standard output instead and the status is 0.
 """
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import IO
+import traceback
+from collections.abc import Iterator
+from contextlib import redirect_stdout
+from dataclasses import replace
+from functools import cached_property
+from importlib.metadata import entry_points
+from io import StringIO
+from pathlib import Path
+from typing import IO, NoReturn
 
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation
+from xdsl.parser import Parser
+from xdsl.passes import ModulePass, PassPipeline
 from xdsl.universe import Universe
 from xdsl.utils.exceptions import (
     ArgSpecParseError,
     DiagnosticException,
     ParseError,
     PassFailedException,
+    VerifyException,
 )
+from xdsl.utils.lexer import Span
 from xdsl.xdsl_opt_main import xDSLOptMain
 
+from ..compiler.transforms.guard import did_you_mean, summary
 from ..compiler.transforms.registry import UNIVERSE
-from ..errors import ZklemmaError
+from ..dialects.nn import module_path
+from . import console
+
+GROUP = "xdsl.universe"
+INTERRUPTED = 130
 
 
 class ZkOpt(xDSLOptMain):
-    """The optimiser driver; our own tables come last, whether or not the plug-in is installed."""
+    """The optimiser driver."""
+
+    @cached_property
+    def universe(self) -> Universe:
+        """All tables: ours, xDSL's and those of plug-ins, the first to define a name kept."""
+        merged = Universe()
+        for plugin, found in _universes():
+            for kind, table, more in (
+                ("dialect", merged.all_dialects, found.all_dialects),
+                ("pass", merged.all_passes, found.all_passes),
+                ("target", merged.all_targets, found.all_targets),
+            ):
+                for name, factory in more.items():
+                    if table.setdefault(name, factory) is not factory:
+                        _warn(
+                            f"plug-in {plugin}: there is a {kind} {name} already; its own is left out"
+                        )
+        return merged
 
     def register_all_dialects(self) -> None:
-        plugins = Universe.get_multiverse().all_dialects
-        for name, factory in (plugins | UNIVERSE.all_dialects).items():
+        for name, factory in self.universe.all_dialects.items():
             self.ctx.register_dialect(name, factory)
 
     def register_all_passes(self) -> None:
-        plugins = Universe.get_multiverse().all_passes
-        for name, factory in (plugins | UNIVERSE.all_passes).items():
-            self.register_pass(name, factory)
+        self.available_passes.update(self.universe.all_passes)
+
+    def register_all_targets(self) -> None:
+        self.available_targets.update(self.universe.all_targets)
+
+    def register_all_frontends(self) -> None:
+        self.available_frontends["mlir"] = self.parse_mlir
+
+    def parse_mlir(self, source: IO[bytes]) -> ModuleOp:
+        """Parses and keeps where each operation stands."""
+        name = self.get_input_name()
+        try:
+            text = source.read().decode()
+        except UnicodeDecodeError as error:
+            raise DiagnosticException(
+                f"{name}: not UTF-8 text (byte {error.start} is 0x{error.object[error.start]:02x})"
+            ) from None
+        if not text.strip():
+            raise DiagnosticException(f"{name}: the input is empty")
+        parser = _Parser(self.ctx, text, name)
+        self.spans = parser.spans
+        try:
+            return parser.parse_module(not self.args.no_implicit_module)
+        except (ParseError, RecursionError, MemoryError):
+            raise
+        except Exception as error:  # of what is built while parsing, or of xDSL on odd numbers
+            parser.raise_error(summary(error) or type(error).__name__)
+
+    def parse_chunk(
+        self, chunk: IO[bytes], file_extension: str, start_offset: int = 0
+    ) -> ModuleOp | None:
+        self.offset = start_offset
+        return super().parse_chunk(chunk, file_extension, start_offset)
+
+    def get_input_stream(self) -> tuple[IO[bytes], str]:
+        if self.args.input_file == "-":
+            self.args.input_file = None
+        return super().get_input_stream()
 
     def setup_pipeline(self) -> None:
         try:
             super().setup_pipeline()
-        except ValueError as error:  # a pass, or an option of one, that does not exist
-            raise DiagnosticException(str(error)) from error
+        except ValueError as error:  # a pass, or an option of xDSL's, that does not exist
+            raise DiagnosticException(self._unknown_pass() or str(error)) from error
+        callback = self.pipeline.callback
+
+        def checked(before: ModulePass | None, module: ModuleOp, after: ModulePass | None) -> None:
+            try:
+                if callback:
+                    callback(before, module, after)
+            except VerifyException as error:
+                raise self.located(module, error, before) from None
+
+        self.pipeline = PassPipeline(self.pipeline.passes, checked)
+
+    def _unknown_pass(self) -> str:
+        for name in (part.partition("{")[0].strip() for part in _passes(self.args.passes)):
+            if name not in self.available_passes:
+                return f"no pass {name}{did_you_mean(name, list(self.available_passes))}"
+        return ""
+
+    def located(
+        self, module: ModuleOp, error: VerifyException, after: ModulePass | None
+    ) -> VerifyException:
+        """The same error in one line that says where, without the module that xDSL attaches."""
+        where, text = self.get_input_name(), summary(error)
+        for op in module.walk(region_first=True):
+            try:
+                op.verify(verify_nested_ops=False)
+            except VerifyException as cause:
+                if op in self.spans:
+                    where = self.position(self.spans[op])
+                path = module_path(op)
+                text = summary(cause)
+                text = text if text.startswith(f"{op.name}:") else f"{op.name}: {text}"
+                text = f"{path}: {text}" if path else text
+                break
+        broken = f"after pass {after.name}: " if after else ""
+        return VerifyException(f"{where}: {broken}{text}")
+
+    def position(self, span: Span) -> str:
+        return str(replace(span, line_offset=self.offset).get_location())
 
     def prepare_input(self) -> tuple[list[tuple[IO[bytes], int]], str]:
         try:
@@ -51,17 +163,128 @@ class ZkOpt(xDSLOptMain):
         except ValueError as error:  # a file extension that no front end reads
             raise DiagnosticException(str(error)) from error
 
+    def prepare_output(self) -> IO[str]:
+        """Standard output as it is now: `run` holds back what is written there."""
+        return sys.stdout
+
     def apply_passes(self, prog: ModuleOp) -> None:
         try:
             super().apply_passes(prog)
-        except ZklemmaError as error:
-            raise PassFailedException(str(error)) from error
+        except PassFailedException as error:
+            text = f"{self.get_input_name()}: {summary(error)}"
+            raise PassFailedException(text) from None
+
+    def run(self) -> None:
+        """All steps; output appears, or the output file is replaced, once all have succeeded."""
+        if self.args.shrink or self.args.print_between_passes:
+            super().run()  # what it prints on the way to a failure is what is wanted
+            return
+        held = StringIO()
+        with redirect_stdout(held):
+            super().run()
+        if self.args.output_file is None:
+            sys.stdout.write(held.getvalue())
+            sys.stdout.flush()
+            return
+        path = Path(self.args.output_file)
+        if path.exists() and not path.is_file():  # a device or a pipe
+            path.write_text(held.getvalue(), encoding="utf-8")
+            return
+        part = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            part.write_text(held.getvalue(), encoding="utf-8")
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+class _Parser(Parser):
+    """A parser that remembers where each operation began."""
+
+    spans: dict[Operation, Span]
+
+    def __init__(self, *arguments: object) -> None:
+        super().__init__(*arguments)  # type: ignore[arg-type]
+        self.spans = {}
+
+    def parse_operation(self) -> Operation:
+        start = self.pos
+        op = super().parse_operation()
+        self.spans[op] = Span(start, start, self.lexer.input)
+        return op
+
+
+def _universes() -> Iterator[tuple[str, Universe]]:
+    """Names and tables: ours whether or not the package is installed, xDSL's, then plug-ins."""
+    yield "zklemma", UNIVERSE
+    plugins = sorted(entry_points(group=GROUP), key=lambda p: (p.name != "xdsl", p.name))
+    for plugin in plugins:
+        try:
+            found = plugin.load()
+            if not isinstance(found, Universe):
+                raise TypeError(f"{plugin.value} is no xDSL universe")
+        except Exception as error:  # whatever a stranger's code raises
+            _warn(
+                f"plug-in {plugin.name} is left out, it can not be loaded: "
+                f"{type(error).__name__}: {error}"
+            )
+            continue
+        if found is not UNIVERSE:
+            yield plugin.name, found
+
+
+def _passes(spec: str) -> list[str]:
+    """The passes of a pipeline's text, with their options; commas in options do not part them."""
+    parts, depth = [""], 0
+    for character in spec:
+        depth += (character in "{[") - (character in "}]")
+        if character == "," and not depth:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return parts
+
+
+def _warn(text: str) -> None:
+    print(f"zk-opt: warning: {console.one_line(text)}", file=sys.stderr)
+
+
+def _fail(text: str, status: int = 1) -> NoReturn:
+    print(f"zk-opt: {console.one_line(text)}", file=sys.stderr)
+    sys.exit(status)
+
+
+def _internal(error: Exception) -> str:
+    """A fault of this program or of xDSL, which bad input should not be able to cause."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{Path(where.filename).name}:{where.lineno}"
+    return f"internal error, please report it: {type(error).__name__}: {summary(error)} ({place})"
 
 
 def main() -> None:
     """The console script."""
     try:
         ZkOpt(description="zklemma modular optimizer driver").run()
-    except (DiagnosticException, ParseError, ArgSpecParseError, OSError) as error:
-        print(f"zk-opt: {error}", file=sys.stderr)
+    except ParseError as error:
+        _fail(f"{error.span.get_location()}: {error.msg}")
+    except DiagnosticException as error:
+        _fail(summary(error))
+    except ArgSpecParseError as error:
+        # Its lines are a heading, a place, the pipeline, and under it a mark and what is wrong.
+        lines = str(error).strip().splitlines()
+        _fail(f"pass pipeline: {lines[-1].strip(' ^')}: {' '.join(lines[2:-1])}")
+    except BrokenPipeError:
+        # The reader has seen enough; nothing is left to flush at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        _fail(f"{where}{error.strerror or error}")
+    except RecursionError:
+        _fail("the input is nested too deeply")
+    except MemoryError:
+        _fail("out of memory")
+    except KeyboardInterrupt:
+        _fail("interrupted", INTERRUPTED)
+    except Exception as error:
+        _fail(_internal(error))

@@ -8,9 +8,10 @@ layer, whose numbers follow from its weights, gets discardable attributes, in re
     quant.gain      of a norm: max |(1 + w) * 2^exponent|
     quant.row_norm  of a two-dimensional parameter: the largest Euclidean norm of a row
 
-Channels are equalised on the way (`equalize`), and ranges are those after it. All this is there `plan-scales` is a pass over text and needs neither weights nor data. Ranges cover
-all cells that the integer function computes: also scores that the causal mask then hides and the
-rows of padding (token 0) behind a short sequence.
+Channels are equalised on the way (`equalize`), and ranges are those after it. All this is written so that
+`plan-scales` is a pass over text and needs neither weights nor data. Ranges cover all cells that the
+integer function computes: also scores that the causal mask then hides and the rows of padding (token 0)
+behind a short sequence.
 
 Errors: `UserError` for values that are not finite in fp32 and for missing calibration.
 """
@@ -22,12 +23,12 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from xdsl.dialects.builtin import DenseArrayBase, FloatAttr, ModuleOp, f64
-from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation
 
 from ...dialects import nn
 from ...errors import UserError
 from ..frontend.evaluate import evaluate
+from ..modules import main_function
 from .equalize import equalize_channels
 
 RANGE = "quant.range"
@@ -103,14 +104,6 @@ def text_windows(ids: Sequence[int], tokens: int, start: Sequence[int] = ()) -> 
     return [[*start, *ids[i : i + length]] for i in range(0, len(ids), length)]
 
 
-def main_function(module: ModuleOp) -> FuncOp:
-    """The one function of a module."""
-    functions = [op for op in module.ops if isinstance(op, FuncOp)]
-    if len(functions) != 1:
-        raise UserError(f"expected a module of one function, found {len(functions)}")
-    return functions[0]
-
-
 def logits_op(module: ModuleOp) -> Operation:
     """The operation whose result a module's function returns."""
     end = main_function(module).body.block.last_op
@@ -121,21 +114,40 @@ def logits_op(module: ModuleOp) -> Operation:
 
 
 def range_of(op: Operation, name: str = RANGE) -> float:
-    """A recorded number; `UserError` where calibration did not leave one."""
+    """A recorded number, which is a positive normal f32; `UserError` where there is none."""
     attribute = op.attributes.get(name)
     if not isinstance(attribute, FloatAttr):
-        path = nn.module_path(op) or op.name
-        raise UserError(f"{path}: {op.name} has no {name}; calibrate the module first")
-    return attribute.value.data
+        raise _uncalibrated(op, name)
+    value = attribute.value.data
+    if not nn.TINIEST <= value < nn.HUGE:
+        raise UserError(
+            f"{_where(op)}: {name} is {value}, not in 2^-126 .. 2^128: it is the largest magnitude "
+            "of numbers that are not all zero"
+        )
+    return value
 
 
 def squares_of(op: Operation) -> tuple[float, float]:
-    """The recorded least and largest sum of squares of a norm's rows."""
+    """The recorded least and largest sum of squares of a norm's rows, 0 < least <= largest."""
     attribute = op.attributes.get(SQUARES)
     if not isinstance(attribute, DenseArrayBase):
-        raise UserError(f"{nn.module_path(op)}: norm without {SQUARES}; calibrate the module first")
-    least, largest = attribute.get_values()
-    return float(least), float(largest)
+        raise _uncalibrated(op, SQUARES)
+    values = tuple(map(float, attribute.get_values()))
+    if len(values) != 2 or not 0 < values[0] <= values[1] < nn.HUGE**2:
+        raise UserError(
+            f"{_where(op)}: {SQUARES} is {list(values)}, not the least and the largest sum of "
+            "squares, both above 0 and below 2^256"
+        )
+    return values[0], values[1]
+
+
+def _uncalibrated(op: Operation, name: str) -> UserError:
+    return UserError(f"{_where(op)} has no {name}; calibrate the module first")
+
+
+def _where(op: Operation) -> str:
+    path = nn.module_path(op)
+    return f"{path}: {op.name}" if path else op.name
 
 
 class _Record:

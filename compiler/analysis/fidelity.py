@@ -20,7 +20,7 @@ from xdsl.dialects.builtin import ModuleOp
 from ...dialects import quant
 from ...errors import UserError
 from ..frontend.checkpoint import Checkpoint
-from .calibrate import main_function
+from ..modules import main_function
 
 Logits = Callable[[list[int]], np.ndarray]
 

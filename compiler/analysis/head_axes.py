@@ -11,6 +11,8 @@ Errors: `UserError` naming the module whose value would have two meanings.
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from xdsl.ir import Block, Operation, SSAValue
 
 from ...dialects import quant
@@ -18,6 +20,7 @@ from ...dialects.nn import module_path
 from ...errors import UserError
 
 Axes = tuple[str, ...]
+FoundT = TypeVar("FoundT")
 QUERY: Axes = ("kv", "group", "token", "dim")
 KEY: Axes = ("kv", "token", "dim")
 SCORES: Axes = ("kv", "group", "token", "source")
@@ -32,7 +35,19 @@ SAME = (
 )
 
 
-def infer_axes(block: Block, sizes: dict[str, int | str]) -> dict[SSAValue, Axes]:
+class OfValues(dict[SSAValue, FoundT]):
+    """What has been found of each SSA value; a `UserError` where nothing has been."""
+
+    def __missing__(self, value: SSAValue) -> FoundT:
+        owner = value.owner
+        if isinstance(owner, Operation):
+            text = f"{module_path(owner) or 'the model'}: the result of {owner.name}"
+        else:
+            text = f"argument {value.index} of a block"
+        raise UserError(f"{text} has no meaning where it is used")
+
+
+def infer_axes(block: Block, sizes: dict[str, int | str]) -> OfValues[Axes]:
     """The axes of each value; writes the sizes of `kv`, `group`, `dim`, ... into ``sizes``."""
     return _Inference(list(block.walk()), sizes).run()
 
@@ -41,10 +56,10 @@ class _Inference:
     def __init__(self, ops: list[Operation], sizes: dict[str, int | str]):
         self.ops = ops
         self.sizes = sizes
-        self.axes: dict[SSAValue, Axes] = {}
+        self.axes: OfValues[Axes] = OfValues()
         self.changed = False
 
-    def run(self) -> dict[SSAValue, Axes]:
+    def run(self) -> OfValues[Axes]:
         self.solve()
         matmuls = [op for op in self.ops if isinstance(op, quant.MatmulOp)]
         for op in matmuls:

@@ -20,7 +20,7 @@ A gather needs no bound: where a value equals a row of its source in the field, 
 interval, which must be inside the one that the value's columns declare.
 
 Errors: `UserError` naming the module of a relation whose bound reaches the prime, or of a gather
-whose rows may leave their value's range.
+whose rows may leave their value's range; and for circular definitions.
 """
 
 from __future__ import annotations
@@ -96,6 +96,7 @@ class SystemRanges(Ranges):
     """The intervals of a `zk.system`, its virtual columns included."""
 
     virtual: dict[str, Interval] = field(default_factory=dict)
+    pending: set[str] = field(default_factory=set)
 
     @staticmethod
     def of(system: SystemOp) -> SystemRanges:
@@ -119,7 +120,11 @@ class SystemRanges(Ranges):
         if name not in defines:
             return None
         if name not in self.virtual:
+            if name in self.pending:
+                raise UserError(f"column {name} is defined by itself")
+            self.pending.add(name)
             self.virtual[name] = self.expr(defines[name].expr.data)
+            self.pending.remove(name)
         return self.virtual[name]
 
     def relation(self, relation: EinsumOp | LinearOp) -> int:

@@ -262,9 +262,7 @@ class Scales:
         largest = max((max(map(range_of, self.roles.peers(op))) for op in self.deltas), default=1.0)
         channels = nn.shape_of(self.embedding.result)[-1]
         scale = Scale("the residual stream", largest * self.headroom, delta_bits(channels))
-        norms = [
-            r for x in self.stream for r in _readers(x) if isinstance(r, nn.RMSNormOp)
-        ]
+        norms = [r for x in self.stream for r in _readers(x) if isinstance(r, nn.RMSNormOp)]
         squares = max((squares_of(norm)[1] for norm in norms), default=1.0)
         while exponent_of(squares * 4.0**scale.most) >= MAX_EXPONENT:
             scale.most_bits -= 1

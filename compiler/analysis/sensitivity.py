@@ -76,7 +76,7 @@ def sensitivities(
             along = np.sum(gradient * values[result], axis=-1, dtype=np.float64)
             op.attributes[RADIAL] = FloatAttr(float(np.sum(along * along)) / positions, f64)
         if isinstance(op, nn.EmbeddingOp):
-            squares = total[result] * op.scale.value.data ** 2
+            squares = total[result] * op.scale.value.data**2
             total[op.table] = total.get(op.table, 0.0) + squares
             continue
         for operand, part in VJP[type(op)](op, gradient, values, total):
@@ -181,7 +181,9 @@ def _scores(op: nn.ScoresOp, g: Array, values: Values, total: dict[SSAValue, flo
     return [(op.q, g @ keys), (op.k, _shared(g.swapaxes(-1, -2) @ q, k.shape[-3]))]
 
 
-def _softmax(op: nn.MaskedSoftmaxOp, g: Array, values: Values, total: dict[SSAValue, float]) -> Parts:
+def _softmax(
+    op: nn.MaskedSoftmaxOp, g: Array, values: Values, total: dict[SSAValue, float]
+) -> Parts:
     p = values[op.result]
     return [(op.scores, p * (g - np.sum(g * p, axis=-1, keepdims=True)))]
 

@@ -21,6 +21,7 @@ from xdsl.passes import ModulePass
 from ...dialects import nn, quant
 from ...dialects.quant import QuantTensorType
 from ...errors import UserError
+from ..modules import main_function
 from .plan_scales import WIDTH
 
 ROW_WISE = (quant.RequantizeOp, quant.RmsNormOp)
@@ -34,18 +35,16 @@ class BatchDecode(ModulePass):
     generated: int | None = None
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        for function in op.ops:
-            if isinstance(function, FuncOp):
-                self.rewrite(function)
+        self.rewrite(main_function(op))
 
     def rewrite(self, function: FuncOp) -> None:
         end = function.body.block.last_op
         if not isinstance(end, ReturnOp) or len(end.operands) != 1:
-            raise UserError("batch-decode: the function must return the logits alone")
+            raise UserError("the function must return the logits alone")
         logits = end.operands[0].owner
         width = logits.attributes.get(WIDTH) if isinstance(logits, Operation) else None
         if not isinstance(logits, quant.MatmulOp) or not isinstance(width, IntegerAttr):
-            raise UserError("batch-decode: the function must return logits with a known width")
+            raise UserError("the function must return logits with a known width")
 
         chain: list[Operation] = []
         source: SSAValue = logits.x
@@ -55,7 +54,7 @@ class BatchDecode(ModulePass):
         tokens = quant.type_of(source).shape[0]
         rows = max(1, tokens // 2) if self.generated is None else self.generated
         if not 1 <= rows <= tokens:
-            raise UserError(f"batch-decode: generated must be 1 to {tokens}, got {rows}")
+            raise UserError(f"generated must be 1 to {tokens}, got {rows}")
 
         select = quant.SelectOp(source, rows=rows)
         nn.inherit_path(select, chain[-1] if chain else logits)

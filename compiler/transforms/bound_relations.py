@@ -14,6 +14,7 @@ from xdsl.passes import ModulePass
 
 from ...dialects.zk import EinsumOp, GatherOp, LinearOp, MagnitudeAttr, SystemOp
 from ..analysis.ranges import SystemRanges
+from ..modules import systems
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,10 @@ class BoundRelations(ModulePass):
     name = "bound-relations"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        for system in op.body.ops:
-            if isinstance(system, SystemOp):
-                ranges = SystemRanges.of(system)
-                for relation in system.relations:
-                    if isinstance(relation, EinsumOp | LinearOp):
-                        relation.bound = MagnitudeAttr(ranges.relation(relation))
-                    elif isinstance(relation, GatherOp):
-                        ranges.gather(relation)
+        for system in systems(op, SystemOp):
+            ranges = SystemRanges.of(system)
+            for relation in system.relations:
+                if isinstance(relation, EinsumOp | LinearOp):
+                    relation.bound = MagnitudeAttr(ranges.relation(relation))
+                elif isinstance(relation, GatherOp):
+                    ranges.gather(relation)

@@ -22,9 +22,10 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
-from ..analysis.calibrate import main_function
 from ..analysis.scales import Scale, Scales
-from .plan_scales import default_fracs, write
+from ..modules import main_function
+from .options import check_options
+from .plan_scales import OPTIONS, default_fracs, write
 
 # Fraction bits below the most that are tried, and sweeps over all scales at most.
 DEPTH = 24
@@ -41,6 +42,9 @@ class ChooseBits(ModulePass):
     nats: float = 4e-5
     headroom: float = 2.0
     spare_exponents: int = 3
+
+    def __post_init__(self) -> None:
+        check_options(self, nats=(0.0, 1.0), **OPTIONS)
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         scales = Scales(main_function(op).body.block, self.headroom, self.spare_exponents)

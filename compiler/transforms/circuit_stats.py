@@ -27,6 +27,7 @@ from xdsl.passes import ModulePass
 
 from ...dialects import circuit, zk
 from ...schema.circuit import Expr, Shape
+from ..modules import systems
 from .pack_columns import largest_shape
 
 STATS = "stats"
@@ -40,12 +41,11 @@ class CircuitStats(ModulePass):
     generated: int | None = None
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        for system in op.body.ops:
-            if isinstance(system, circuit.SystemOp | zk.SystemOp):
-                stats = statistics(system, largest_shape(system.tokens, self.generated))
-                system.attributes[STATS] = DictionaryAttr(
-                    {name: IntegerAttr(value, i64) for name, value in stats.items()}
-                )
+        for system in systems(op, circuit.SystemOp, zk.SystemOp):
+            stats = statistics(system, largest_shape(system.tokens, self.generated))
+            system.attributes[STATS] = DictionaryAttr(
+                {name: IntegerAttr(value, i64) for name, value in stats.items()}
+            )
 
 
 def statistics(system: circuit.SystemOp | zk.SystemOp, shape: Shape) -> dict[str, int]:

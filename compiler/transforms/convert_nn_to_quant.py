@@ -41,10 +41,9 @@ from xdsl.pattern_rewriter import (
 from ...dialects import nn, quant
 from ...dialects.quant import FormatAttr, QuantTensorType, TableAttr
 from ...errors import UserError
-from ..analysis.calibrate import main_function
 from ..analysis.roles import path_of
+from ..modules import main_function
 from .plan_scales import EPS, EXPONENTS, FACTOR, FORMAT, ROOT, WIDTH, K
-
 
 
 @dataclass(frozen=True)

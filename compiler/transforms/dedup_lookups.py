@@ -16,6 +16,7 @@ from xdsl.passes import ModulePass
 from ...dialects.table_expr import evaluate
 from ...dialects.zk import LookupOp, RangeOp, SystemOp, TableOp
 from ...schema.circuit import Expr
+from ..modules import systems
 
 Interval = tuple[int, int]
 
@@ -27,9 +28,8 @@ class DedupLookups(ModulePass):
     name = "dedup-lookups"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        for system in op.body.ops:
-            if isinstance(system, SystemOp):
-                _dedup(system)
+        for system in systems(op, SystemOp):
+            _dedup(system)
 
 
 def _dedup(system: SystemOp) -> None:

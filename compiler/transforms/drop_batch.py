@@ -20,6 +20,7 @@ from xdsl.rewriter import Rewriter
 
 from ...dialects import nn
 from ...errors import UserError
+from ..modules import main_function
 
 SOURCES = (nn.TokensOp, nn.PositionsOp, nn.CausalMaskOp)
 ROW_WISE = (
@@ -44,9 +45,7 @@ class DropBatch(ModulePass):
     name = "drop-batch"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        for function in op.ops:
-            if isinstance(function, FuncOp):
-                _drop(function)
+        _drop(main_function(op, arguments=True))
 
 
 def _drop(function: FuncOp) -> None:

@@ -38,10 +38,11 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from ...dialects import nn
-from ..analysis.calibrate import GAIN, RANGE, ROW_NORM, SQUARES, main_function, range_of
+from ..analysis.calibrate import GAIN, RANGE, ROW_NORM, SQUARES, range_of
 from ..analysis.equalize import COLUMNS, EXPONENTS, LARGEST, ROWS, private, rescale
 from ..analysis.roles import Roles
 from ..analysis.sensitivity import SENSITIVITY, sensitivity_of
+from ..modules import main_function
 
 VIEWS = (nn.SplitHeadsOp, nn.MergeHeadsOp)
 HOMOGENEOUS = (*VIEWS, nn.MulOp)

@@ -21,6 +21,7 @@ from ...dialects import circuit, zk
 from ...dialects.nn import module_path
 from ...errors import UserError
 from ...schema.circuit import REVEALS
+from ..modules import systems
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,8 @@ class LowerZkToCircuit(ModulePass):
     name = "lower-zk-to-circuit"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        for system in op.body.ops:
-            if isinstance(system, zk.SystemOp):
-                Rewriter.replace_op(system, _lower(system))
+        for system in systems(op, zk.SystemOp):
+            Rewriter.replace_op(system, _lower(system))
 
 
 def _lower(system: zk.SystemOp) -> circuit.SystemOp:

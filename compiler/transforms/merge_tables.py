@@ -16,6 +16,7 @@ from xdsl.rewriter import InsertPoint, Rewriter
 
 from ...dialects.nn import module_path
 from ...dialects.zk import LookupOp, RangeOp, RowsAttr, StepOp, SystemOp, TableOp
+from ..modules import systems
 
 
 @dataclass(frozen=True)
@@ -25,10 +26,9 @@ class MergeTables(ModulePass):
     name = "merge-tables"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        for system in op.body.ops:
-            if isinstance(system, SystemOp):
-                _ranges_to_lookups(system)
-                _merge(system)
+        for system in systems(op, SystemOp):
+            _ranges_to_lookups(system)
+            _merge(system)
 
 
 def _ranges_to_lookups(system: SystemOp) -> None:

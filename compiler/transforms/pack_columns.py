@@ -19,6 +19,7 @@ from ...dialects.circuit import BLOCKS, CELLS, SystemOp, blocks_attr
 from ...errors import UserError
 from ...schema.circuit import Shape
 from ...schema.layout import pack
+from ..modules import systems
 
 
 def largest_shape(max_tokens: int, generated: int | None) -> Shape:
@@ -38,9 +39,8 @@ class PackColumns(ModulePass):
     least: int = 7
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        for system in op.body.ops:
-            if isinstance(system, SystemOp):
-                self.pack(system)
+        for system in systems(op, SystemOp):
+            self.pack(system)
 
     def pack(self, system: SystemOp) -> None:
         shape = largest_shape(system.tokens, self.generated)

@@ -4,8 +4,7 @@ Each operation gets `quant.format`, the type's bits and fraction bits, from its 
 (`analysis.scales`); a norm also `quant.eps`, `quant.exponents`
 and `quant.root`, a weight `quant.factor`, attention
 `quant.k`, the output layer `quant.width`. `convert-nn-to-quant` then converts one operation after the
-other and decides nothing. Formats that stand there already, as a hand or `choose-bits` wrote them, are
-kept where they are possible.
+other and decides nothing.
 
 By default values and weights have 16 bits; what only a norm reads, and the deltas of the residual
 stream, have as many as sums of squares allow.
@@ -20,14 +19,17 @@ from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import DenseArrayBase, FloatAttr, IntegerAttr, ModuleOp, f64, i64
+from xdsl.ir import Operation
 from xdsl.passes import ModulePass
 
 from ...dialects import nn
 from ...dialects.quant import FormatAttr, signed_bits
 from ...errors import UserError
-from ..analysis.calibrate import main_function
 from ..analysis.scales import LIMB, SQUARES_BITS, Fracs, Scale, Scales, most_frac
+from ..modules import main_function
+from .options import check_options
 
+OPTIONS = {"headroom": (1.0, 256.0), "spare_exponents": (0, 12)}
 FORMAT, FACTOR, EPS = "quant.format", "quant.factor", "quant.eps"
 EXPONENTS, ROOT = "quant.exponents", "quant.root"
 K, WIDTH = "quant.k", "quant.width"
@@ -40,6 +42,9 @@ class PlanScales(ModulePass):
     name = "plan-scales"
     headroom: float = 2.0
     spare_exponents: int = 3
+
+    def __post_init__(self) -> None:
+        check_options(self, **OPTIONS)
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         block = main_function(op).body.block
@@ -80,7 +85,7 @@ def write(scales: Scales, fracs: Fracs) -> None:
     bound = entering + len(scales.deltas) * (1 << residual.most_bits - 1)
     for value, scale in scales.scale.items():
         op = value.owner
-        assert not isinstance(op, type(scales.block))
+        assert isinstance(op, Operation)
         bits = signed_bits(bound) if value in scales.stream else scale.bits(fracs[scale])
         op.attributes[FORMAT] = FormatAttr.of(bits, fracs[scale])
         if isinstance(op, nn.ParamOp):

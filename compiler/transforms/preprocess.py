@@ -46,9 +46,10 @@ from typing import Any
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.dialects.func import FuncOp, ReturnOp
+from xdsl.dialects.func import ReturnOp
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
+from xdsl.rewriter import Rewriter
 
 from ...dialects import quant, zk
 from ...dialects.affine_expr import added, affine, read, scaled
@@ -57,9 +58,10 @@ from ...dialects.table_expr import evaluate
 from ...errors import UserError
 from ...schema.circuit import GENERATED, TOKENS, Axis, Expr, Index, Product, Shape, Term
 from ...schema.program import LIMB_BITS, limb_widths
-from ..analysis.head_axes import Axes, infer_axes
+from ..analysis.head_axes import Axes, OfValues, infer_axes
 from ..analysis.ranges import SystemRanges, attend_limit, rms_norm_limit
 from ..analysis.stream_bounds import square_limits
+from ..modules import main_function
 
 LAYER_PREFIX = re.compile(r"^(model(\.|$))?(layers\.(\{layer\}|\d+)(\.|$))?")
 LAYER_NUMBER = re.compile(r"\blayers\.\d+\.")
@@ -77,11 +79,9 @@ class Preprocess(ModulePass):
     private_tokens: bool = False
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        for function in [f for f in op.body.ops if isinstance(f, FuncOp)]:
-            system = _Builder(function.body.block, self.private_tokens).system()
-            op.body.block.insert_op_before(system, function)
-            function.detach()
-            function.erase()
+        function = main_function(op)
+        system = _Builder(function.body.block, self.private_tokens).system()
+        Rewriter.replace_op(function, system)
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class _Builder:
     tables: dict[str, zk.TableOp] = field(default_factory=dict)
     constraints: list[Operation] = field(default_factory=list)
     steps: list[zk.StepOp] = field(default_factory=list)
-    values: dict[SSAValue, Value] = field(default_factory=dict)
+    values: OfValues[Value] = field(default_factory=OfValues)
     layers: int = 0
     stacked: Axes = ()
     where: str = ""

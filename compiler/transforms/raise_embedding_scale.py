@@ -21,8 +21,8 @@ class EmbeddingScalePattern(RewritePattern):
     def match_and_rewrite(self, op: nn.MulOp, rewriter: PatternRewriter) -> None:
         scaled = times_constant(op.result)
         embedding = defined_by(scaled[0], nn.EmbeddingOp) if scaled else None
-        if scaled and embedding:
-            scale = embedding.scale.value.data * scaled[1]
+        scale = embedding.scale.value.data * scaled[1] if scaled and embedding else 0.0
+        if embedding and nn.TINIEST <= abs(scale) < nn.HUGE:
             raised = nn.EmbeddingOp(embedding.tokens, embedding.table, scale=scale)
             rewriter.replace(op, nn.inherit_path(raised, op))
 

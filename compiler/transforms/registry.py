@@ -45,8 +45,14 @@ PASSES = {
 
 
 def pass_factories() -> dict[str, Callable[[], type[ModulePass]]]:
-    """What xDSL registers: for each name, a function that imports the pass."""
-    return {name: partial(resolve, target, PACKAGE) for name, target in PASSES.items()}
+    """What xDSL registers: for each name, a function that imports the pass and guards it."""
+    return {name: partial(_guarded, target) for name, target in PASSES.items()}
+
+
+def _guarded(target: str) -> type[ModulePass]:
+    from .guard import guarded
+
+    return guarded(resolve(target, PACKAGE))
 
 
 UNIVERSE = Universe(all_dialects=dialect_factories(), all_passes=pass_factories())

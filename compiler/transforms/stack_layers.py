@@ -16,7 +16,6 @@ from itertools import pairwise
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ArrayAttr, DenseArrayBase, ModuleOp, UnitAttr, i64
-from xdsl.dialects.func import FuncOp
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 
@@ -24,6 +23,7 @@ from ...dialects import nn, quant
 from ...dialects.quant import LayersOp, ParamOp, QuantTensorType, YieldOp
 from ...errors import UserError
 from ..analysis.roles import LAYER, role_path
+from ..modules import main_function
 
 PER_LAYER: dict[type[Operation], str] = {
     quant.RopeOp: "kinds",
@@ -40,9 +40,7 @@ class StackLayers(ModulePass):
     name = "stack-layers"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        for function in op.ops:
-            if isinstance(function, FuncOp):
-                _stack(function.body.block)
+        _stack(main_function(op).body.block)
 
 
 @dataclass

@@ -38,6 +38,7 @@ from ...dialects.zk import (
 )
 from ...errors import UserError
 from ...schema.circuit import Expr, Index, Product, Term
+from ..modules import systems
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,8 @@ class Virtualize(ModulePass):
     name = "virtualize"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        for system in op.body.ops:
-            if isinstance(system, SystemOp):
-                _Substitution(system).run()
+        for system in systems(op, SystemOp):
+            _Substitution(system).run()
 
 
 @dataclass

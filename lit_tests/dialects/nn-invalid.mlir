@@ -42,7 +42,7 @@
 
 // -----
 
-// CHECK: nn.rms_norm: eps must be positive and finite, got 0.0
+// CHECK: nn.rms_norm: eps must be in 2^-126 .. 2^128, got 0.0
 %x, %w = "test.op"() : () -> (tensor<8x16xf32>, tensor<16xf32>)
 %0 = nn.rms_norm %x, %w eps 0.0 : (tensor<8x16xf32>, tensor<16xf32>) -> tensor<8x16xf32>
 
@@ -66,7 +66,7 @@
 
 // -----
 
-// CHECK: nn.rope: theta must be positive and finite, got -1.0
+// CHECK: nn.rope: theta must be in 2^-126 .. 2^128, got -1.0
 %x = "test.op"() : () -> tensor<4x8x4xf32>
 %0 = nn.rope %x theta -1.0 factor 1.0 : (tensor<4x8x4xf32>) -> tensor<4x8x4xf32>
 

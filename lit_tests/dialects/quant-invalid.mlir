@@ -32,7 +32,7 @@ func.func @f(%x : !quant.tensor<[4], bits = 64, frac = 0>) { func.return }
 
 // -----
 
-// CHECK: factor 0.0 is not usable
+// CHECK: factor must have a magnitude of 2^-126 to 2^128, got 0.0
 %0 = quant.param ["a"] sha256 ["00"] offset 0.0 factor 0.0 : !quant.tensor<[4], bits = 16, frac = 3>
 
 // -----
@@ -87,7 +87,7 @@ func.func @f(%x : !quant.tensor<[4], bits = 32, frac = 24>) {
 
 // -----
 
-// CHECK: exponents must be [emin, emax], 0 <= emin <= emax, got [3, 2]
+// CHECK: exponents must be [emin, emax], 0 <= emin <= emax < 63, got [3, 2]
 func.func @f(%x : !quant.tensor<[2, 4], bits = 16, frac = 9>, %g : !quant.tensor<[4], bits = 16, frac = 9>) {
   %0 = quant.rms_norm %x, %g eps [1] exponents [3, 2] root 23 table <"x", 16384 to 65536> : (!quant.tensor<[2, 4], bits = 16, frac = 9>, !quant.tensor<[4], bits = 16, frac = 9>) -> !quant.tensor<[2, 4], bits = 50, frac = 34>
   func.return

@@ -2,7 +2,7 @@
 
 // What the verifiers refuse, in words.
 
-// CHECK: an axis is as long as a positive number, tokens or generated, not 0
+// CHECK: an axis is as long as a number of 1 .. 2^32, tokens or generated, not 0
 zk.system max_tokens 8 {
   zk.axis @layer 2
   zk.axis @token tokens
@@ -19,7 +19,7 @@ zk.system max_tokens 8 {
 
 // -----
 
-// CHECK: an axis is as long as a positive number, tokens or generated, not heads
+// CHECK: an axis is as long as a number of 1 .. 2^32, tokens or generated, not heads
 zk.system max_tokens 8 {
   zk.axis @layer 2
   zk.axis @token tokens

@@ -7,16 +7,17 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from xdsl.context import Context
-from zklemma.compiler.analysis.calibrate import calibrate, main_function
+from zklemma.compiler.analysis.calibrate import calibrate
+from zklemma.compiler.analysis.fidelity import logits_scale
 from zklemma.compiler.analysis.scales import Scales
 from zklemma.compiler.analysis.sensitivity import sensitivities, sensitivity_of
 from zklemma.compiler.frontend.evaluate import evaluate
 from zklemma.compiler.interpret_quant import interpret
+from zklemma.compiler.modules import main_function
 from zklemma.compiler.transforms.choose_bits import ChooseBits, choose
 from zklemma.compiler.transforms.convert_nn_to_quant import ConvertNNToQuant
 from zklemma.compiler.transforms.plan_scales import PlanScales, default_fracs
 from zklemma.compiler.weights import quantized_weights
-from zklemma.compiler.analysis.fidelity import logits_scale
 from zklemma.dialects import nn
 
 
@@ -73,7 +74,9 @@ def test_noise_on_a_weight_costs_what_the_sensitivity_says(annotated) -> None:
         for seed in range(8):
             noise = np.random.default_rng(seed).normal(0, spread, weight.shape)
             changed = {**model.weights, op.param_name: weight + noise}
-            found.append(divergence(expected, evaluate(module, ids, changed.get, np.float64)))
+            found.append(
+                divergence(expected, evaluate(module, ids, changed.__getitem__, np.float64))
+            )
         predicted = sensitivity_of(op) * spread**2 / 2
         assert np.mean(found) == pytest.approx(predicted, rel=0.5), op.param_name
 

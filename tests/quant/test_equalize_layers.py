@@ -46,9 +46,7 @@ def calibrated(model):
 
 
 @pytest.mark.parametrize("with_sensitivities", [False, True])
-def test_the_function_is_exactly_the_same(
-    make_model: Callable, with_sensitivities: bool
-) -> None:
+def test_the_function_is_exactly_the_same(make_model: Callable, with_sensitivities: bool) -> None:
     model = make_model()
     blow_up(model, "mlp.up_proj", 64.0)
     blow_up(model, "self_attn.o_proj", 1 / 32)

@@ -67,7 +67,11 @@ def test_requantize_stops_out_of_range() -> None:
 @pytest.mark.parametrize("scale", [1, 16])
 def test_rms_norm(rng, scale: int) -> None:
     x, gain = integers(rng, 3, 8, bits=12) * scale, integers(rng, 8, bits=10)
-    acc = run(lambda a, g: quant.RmsNormOp(a, g, eps=(5,), exponents=(0, 9), root=23, table=RSQRT), x, gain)
+    acc = run(
+        lambda a, g: quant.RmsNormOp(a, g, eps=(5,), exponents=(0, 9), root=23, table=RSQRT),
+        x,
+        gain,
+    )
     for row, result in zip(x.tolist(), acc.tolist(), strict=True):
         total = sum(v * v for v in row) + 5
         e = next(e for e in range(10) if 1 << 14 <= total >> 2 * e < 1 << 16)

@@ -10,11 +10,12 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import IntegerAttr, ModuleOp, StringAttr, i64
 from zklemma.compiler.analysis.calibrate import calibrate, calibration_sequences
 from zklemma.compiler.analysis.fidelity import fidelity, logits_scale
-from zklemma.compiler.frontend.evaluate import evaluate
-from zklemma.compiler.interpret_quant import interpret
-from zklemma.compiler.transforms.batch_decode import BatchDecode
 from zklemma.compiler.analysis.scales import delta_bits, exponent_of, most_frac
 from zklemma.compiler.analysis.stream_bounds import square_limits
+from zklemma.compiler.frontend.evaluate import evaluate
+from zklemma.compiler.interpret_quant import interpret
+from zklemma.compiler.modules import main_function
+from zklemma.compiler.transforms.batch_decode import BatchDecode
 from zklemma.compiler.transforms.convert_nn_to_quant import ConvertNNToQuant
 from zklemma.compiler.transforms.plan_scales import PlanScales
 from zklemma.compiler.transforms.stack_layers import StackLayers
@@ -106,8 +107,7 @@ def test_norms_bound_the_residual_stream(make_model, hidden: int, layers: int) -
     module = stacked(make_model(layers=layers, hidden=hidden, windows=(5,) * layers).quantized())
     bits = {quant.type_of(op.rhs).width for op in operations(module, quant.AddOp)}
     assert bits == {delta_bits(hidden)}
-    (function,) = module.ops
-    limits = square_limits(function.body.block)
+    limits = square_limits(main_function(module).body.block)
     assert len(limits) == 3
     assert all(1 << 58 < limit + (1 << 2 * op.emax + 16) < 1 << 63 for op, limit in limits.items())
     bound = 2 * layers << delta_bits(hidden) - 1
@@ -164,7 +164,9 @@ def test_layers_that_differ_are_refused(quantized) -> None:
     module = quantized.clone()
     op = operations(module, quant.RmsNormOp)[9]
     op.properties["root"] = IntegerAttr(20, i64)
-    with pytest.raises(UserError, match=r"model\.layers\.\d\..*norm.* differs from layer 0 in root"):
+    with pytest.raises(
+        UserError, match=r"model\.layers\.\d\..*norm.* differs from layer 0 in root"
+    ):
         StackLayers().apply(Context(), module)
 
 

@@ -1,0 +1,101 @@
+"""Passes as command-line drivers run them: every refusal is one line.
+
+The registry hands out guarded passes, so that `zk-opt` and plain `xdsl-opt` treat all of them
+alike and no pass needs code for it:
+
+* a module whose values are used before they are defined is refused;
+* what a pass raises on purpose, and what an operation it builds refuses, becomes a
+  `PassFailedException` that names the pass, without the whole module that xDSL attaches;
+* an integer is accepted for an option that is a float, and an option that a pass does not have is
+  answered with those that it has.
+
+Errors: `PassFailedException` of one line.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from difflib import get_close_matches
+from typing import Any, get_type_hints
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.passes import ModulePass
+from xdsl.utils.arg_spec import ArgSpec, ParameterListType
+from xdsl.utils.exceptions import PassFailedException, VerifyException
+from xdsl.utils.hints import isa
+
+from ...errors import ZklemmaError
+from ..modules import check_order
+
+LONGEST = 500
+"""Characters of a message."""
+
+
+def guarded(pass_: type[ModulePass]) -> type[ModulePass]:
+    """The same pass, of the same name and documentation, for a driver."""
+    place = {"__module__": pass_.__module__, "__doc__": pass_.__doc__}
+    return type(pass_.__name__, (_Guard, pass_), place)
+
+
+def did_you_mean(name: str, known: list[str]) -> str:
+    """The known name that an unknown one is nearest to, as the end of a sentence, or nothing."""
+    near = get_close_matches(name, known, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def summary(error: BaseException) -> str:
+    """The text of an error in one line, cut where it is that of a whole module."""
+    text = " ".join(str(error).split())
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]} ..."
+
+
+class _Guard:
+    """Stands before a pass in the order of its bases."""
+
+    name: str
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        try:
+            check_order(op)
+            super().apply(ctx, op)  # type: ignore[misc]
+        except (ZklemmaError, VerifyException) as error:
+            raise PassFailedException(_refusal(self.name, error)) from None
+
+    @classmethod
+    def from_spec(cls, spec: ArgSpec) -> Any:
+        fields = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
+        types = get_type_hints(cls)
+        values = {}
+        for option, value in spec.parameters.items():
+            name = option.replace("-", "_")
+            if name not in fields:
+                has = f"has {', '.join(fields)}" if fields else "has none"
+                raise PassFailedException(
+                    f"{cls.name}: no option {option}: the pass {has}{did_you_mean(name, fields)}"
+                )
+            values[name] = _of_type(f"{cls.name}: {option}", value, types[name])
+        try:
+            return super().from_spec(ArgSpec(spec.name, values))  # type: ignore[misc]
+        except (ZklemmaError, ValueError) as error:
+            raise PassFailedException(_refusal(cls.name, error)) from None
+
+
+def _of_type(where: str, given: ParameterListType, type_: Any) -> ParameterListType:
+    """One value of the option's type, as xDSL takes it; a number for a float as a float."""
+    try:
+        if type_ is float:
+            given = tuple(map(float, given))
+    except (ValueError, OverflowError):
+        pass  # refused below
+    if (len(given) == 1 and isa(given[0], type_)) or (not given and isa(None, type_)):
+        return given
+    text = ", ".join(map(str, given)) or "nothing"
+    wanted = type_.__name__ if isinstance(type_, type) else type_
+    raise PassFailedException(f"{where} takes a value of type {wanted}, got {text}")
+
+
+def _refusal(name: str, error: Exception) -> str:
+    """An error in one line that begins with the pass's name."""
+    text = summary(error)
+    return text if text.startswith((f"{name}:", f"{name} ")) else f"{name}: {text}"
