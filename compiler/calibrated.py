@@ -1,12 +1,13 @@
 """A checkpoint as a raised `nn` module with calibrated ranges: where every lowering starts.
 
-The texts that calibration and the fidelity report use ship with the package.
+The texts that calibration and the fidelity report use ship with the package (`compiler.texts`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterable
+from itertools import zip_longest
+from typing import NamedTuple
 
 from tokenizers import Tokenizer
 from xdsl.context import Context
@@ -14,13 +15,24 @@ from xdsl.dialects.builtin import ModuleOp
 
 from ..errors import UserError
 from ..schema.circuit import Shape
-from .analysis.calibrate import calibrate, calibration_sequences
+from .analysis.calibrate import calibrate, calibration_sequences, text_windows
 from .frontend.checkpoint import Checkpoint
 from .frontend.importer import import_model
 from .pipelines import run_passes
+from .texts import CALIBRATION, kinds
 from .transforms.raise_to_nn import RaiseToNN
 
-TEXTS = Path(__file__).parent / "analysis"
+# Tokens of the shipped texts to calibrate on, shared evenly by the kinds; a user's text has as many.
+TEXT_TOKENS = 1 << 13
+# Each, repeated through a window, is a text unlike any other.
+REPEATED = ("\n", " ", "0", "a")
+
+
+class Window(NamedTuple):
+    """Tokens of a text, and of which kind it is."""
+
+    kind: str
+    ids: list[int]
 
 
 class Texts:
@@ -30,14 +42,29 @@ class Texts:
         self._tokenizer = Tokenizer.from_str(checkpoint.tokenizer_json.decode())
         self.start = self._tokenizer.encode("").ids
 
-    def ids(self, name: str) -> list[int]:
-        text = (TEXTS / name).read_text(encoding="utf-8")
+    def ids(self, text: str) -> list[int]:
         return self._tokenizer.encode(text, add_special_tokens=False).ids
 
-    def windows(self, name: str, tokens: int) -> list[list[int]]:
-        """The whole text in sequences of at most ``tokens``."""
-        ids, length = self.ids(name), tokens - len(self.start)
-        return [[*self.start, *ids[i : i + length]] for i in range(0, len(ids), length)]
+    def windows(self, set_name: str, tokens: int) -> list[Window]:
+        """The whole set in sequences of at most ``tokens``; the kinds take turns."""
+        windows = (
+            [Window(kind, ids) for ids in text_windows(self.ids(text), tokens, self.start)]
+            for kind, text in kinds(set_name).items()
+        )
+        return [window for turn in zip_longest(*windows) for window in turn if window]
+
+    def calibration(self, own: Iterable[str] = ()) -> list[int]:
+        """The tokens of the shipped texts, and of the user's ``own``, up to what each may have."""
+        shipped = kinds(CALIBRATION).values()
+        share = TEXT_TOKENS // len(shipped)
+        parts = [self.ids(text)[:share] for text in shipped]
+        parts += [self.ids(text)[:TEXT_TOKENS] for text in own]
+        return [token for part in parts for token in part]
+
+    def repeated(self) -> list[int]:
+        """Tokens to calibrate on by repetition: of `REPEATED`, and those that begin a sequence."""
+        tokens = [*self.start, *(token for text in REPEATED for token in self.ids(text)[:1])]
+        return list(dict.fromkeys(tokens))
 
 
 def padded_length(max_tokens: int) -> int:
@@ -59,15 +86,26 @@ def supported_length(checkpoint: Checkpoint, max_tokens: int) -> int:
 
 
 def calibrated_model(
-    checkpoint: Checkpoint, tokens: int, stage: Callable[[str], None] = lambda name: None
+    checkpoint: Checkpoint,
+    tokens: int,
+    stage: Callable[[str], None] = lambda name: None,
+    own: Iterable[str] = (),
 ) -> ModuleOp:
-    """Import, raise and calibrate for sequences of ``tokens`` positions; ``stage`` hears of each."""
+    """Import, raise and calibrate for sequences of ``tokens`` positions; ``stage`` hears of each.
+
+    ``own``: texts of the user's to calibrate on as well.
+    """
     stage("import")
     module = import_model(checkpoint, tokens)
     run_passes(Context(), module, (RaiseToNN(),))
     stage("calibrate")
     texts = Texts(checkpoint)
-    ids = texts.ids("calibration.txt")
-    sequences = calibration_sequences(ids, tokens, checkpoint.config.vocab_size, texts.start)
+    sequences = calibration_sequences(
+        texts.calibration(own),
+        tokens,
+        checkpoint.config.vocab_size,
+        texts.start,
+        texts.repeated(),
+    )
     calibrate(module, checkpoint.tensor, sequences)
     return module

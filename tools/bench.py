@@ -28,8 +28,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from tokenizers import Tokenizer
 
 from ..compiler.analysis.fidelity import pytorch_model
-from ..compiler.calibrated import TEXTS
 from ..compiler.frontend.checkpoint import load_checkpoint
+from ..compiler.texts import HELD_OUT, kinds
 from ..errors import UserError, ZklemmaError
 from ..runtime.executor import Executor
 from ..runtime.keys import load_artifact
@@ -85,9 +85,9 @@ def bench(shape: str, tokens: int, generated: int, cache: Path, quiet: bool) -> 
 
 
 def prompt_of(checkpoint: Path, tokens: int) -> str:
-    """A text of exactly that many tokens: words of the held-out text, filled up."""
+    """A text of exactly that many tokens: words of held-out stories, filled up."""
     tokenizer = Tokenizer.from_file(str(checkpoint / "tokenizer.json"))
-    words = (TEXTS / "heldout.txt").read_text(encoding="utf-8").split()
+    words = kinds(HELD_OUT)["stories"].split()
     text, missing = "", tokens - len(tokenizer.encode("").ids)
     for end in range(1, len(words) + 1):
         longer = " ".join(words[:end])

@@ -16,6 +16,7 @@ from ..compiler.calibrated import Texts, calibrated_model, padded_length, suppor
 from ..compiler.emit import param_arrays
 from ..compiler.frontend.checkpoint import load_checkpoint
 from ..compiler.pipelines import TO_QUANT, lower, run_passes
+from ..compiler.texts import HELD_OUT
 from ..compiler.weights import quantized_weights
 from ..runtime.budget import MemoryBudget
 from ..runtime.choose import choose_parameters
@@ -72,11 +73,12 @@ def compile(
     masks = weights.masks
     del weights  # Its cells are another copy of the weights.
     clock.start("fidelity")
+    windows = [window.ids for window in Texts(checkpoint).windows(HELD_OUT, max_tokens)]
     measured = fidelity(
         pytorch_logits(checkpoint),
         Executor(circuit, program, params).logits,
         scale,
-        affordable(Texts(checkpoint).windows("heldout.txt", max_tokens), checkpoint.parameters),
+        affordable(windows, checkpoint.parameters),
     )
     clock.stop()
     report = {

@@ -25,9 +25,9 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import Gemma3TextConfig
 
-from ..compiler.calibrated import TEXTS
 from ..compiler.frontend.checkpoint import LM_HEAD
 from ..compiler.frontend.export import meta_model
+from ..compiler.texts import CALIBRATION, kinds
 from ..errors import UserError
 
 SEED = 0
@@ -184,7 +184,8 @@ def _tokenizer(size: int) -> Tokenizer:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    learner.train([str(TEXTS / "calibration.txt")], trainer)
+    lines = kinds(CALIBRATION)["stories"].splitlines(keepends=True)
+    learner.train_from_iterator(lines, trainer)
     learnt = json.loads(learner.to_str())["model"]
     vocabulary = learnt["vocab"]
     fillers = range(len(vocabulary), size)

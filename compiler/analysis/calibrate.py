@@ -84,18 +84,25 @@ def calibrate(
 
 
 def calibration_sequences(
-    ids: Sequence[int], tokens: int, vocabulary: int, start: Sequence[int] = (), seed: int = 0
+    ids: Sequence[int],
+    tokens: int,
+    vocabulary: int,
+    start: Sequence[int] = (),
+    repeated: Sequence[int] = (),
+    seed: int = 0,
 ) -> list[list[int]]:
     """Windows of a text's ids, each after `start`, and what keeps unusual input inside the ranges.
 
-    That is: a window cut short, so that padding follows, and windows of arbitrary tokens, among
-    them, where they are few, all of the vocabulary.
+    That is: a window cut short, so that padding follows; a window of each of `repeated`, a token
+    over and over; and windows of arbitrary tokens, among them, where they are few, all of the
+    vocabulary.
     """
     length = tokens - len(start)
     windows = text_windows(ids, tokens, start)
     short = [window[: tokens // 2] for window in windows[:1]]
+    runs = [[*start, *[token] * length] for token in repeated]
     order = np.random.default_rng(seed).permutation(vocabulary)[: 16 * length].tolist()
-    return [*windows, *short, *text_windows(order, tokens, start)]
+    return [*windows, *short, *runs, *text_windows(order, tokens, start)]
 
 
 def text_windows(ids: Sequence[int], tokens: int, start: Sequence[int] = ()) -> list[list[int]]:

@@ -30,6 +30,8 @@ ROWS = 64
 # Weights times positions that a report may take, and what reading the weights costs, in positions.
 WORK = 1 << 38
 READING = 32
+# Positions that tell enough of a small model, for which the rows take the time and not the weights.
+POSITIONS = 1 << 12
 
 
 class Fidelity(TypedDict):
@@ -67,10 +69,11 @@ def fidelity(
 
 def affordable(windows: Sequence[list[int]], weights: int) -> list[list[int]]:
     """As many of the windows, one at least, as a report on a model of that size has time for."""
-    chosen, work = [], 0
+    chosen, work, positions = [], 0, 0
     for window in windows:
         work += weights * (READING + len(window))
-        if chosen and work > WORK:
+        positions += len(window)
+        if chosen and (work > WORK or positions > POSITIONS):
             break
         chosen.append(window)
     return chosen

@@ -46,8 +46,9 @@ def test_wheel_holds_every_module_and_only_this_package(wheel):
     }
     declared = {Path(*package.split(".")[1:]) for package in packages} - {Path()}
     assert folders == declared
-    for text in (ROOT / "compiler/analysis").glob("*.txt"):
-        assert f"zklemma/compiler/analysis/{text.name}" in names
+    texts = list((ROOT / "compiler").rglob("*.txt"))
+    assert len(texts) == 14
+    assert {f"zklemma/{text.relative_to(ROOT)}" for text in texts} <= set(names)
 
 
 def light_python(code: str, wheel: Path, folder: Path) -> str:

@@ -10,12 +10,21 @@ import pytest
 from tokenizers import Tokenizer
 from xdsl.context import Context
 from zklemma.compiler.analysis.calibrate import calibrate, calibration_sequences, text_windows
-from zklemma.compiler.analysis.fidelity import fidelity, logits_scale, pytorch_logits
+from zklemma.compiler.analysis.fidelity import (
+    POSITIONS,
+    READING,
+    WORK,
+    affordable,
+    fidelity,
+    logits_scale,
+    pytorch_logits,
+)
 from zklemma.compiler.emit import param_arrays
 from zklemma.compiler.frontend.checkpoint import Checkpoint, load_checkpoint
 from zklemma.compiler.frontend.importer import import_model
 from zklemma.compiler.interpret_quant import interpret
 from zklemma.compiler.pipelines import lower
+from zklemma.compiler.texts import CALIBRATION, HELD_OUT, kinds
 from zklemma.compiler.transforms.batch_decode import BatchDecode
 from zklemma.compiler.transforms.convert_nn_to_quant import ConvertNNToQuant
 from zklemma.compiler.transforms.plan_scales import PlanScales
@@ -72,12 +81,9 @@ class Outliers:
 @pytest.fixture(scope="module")
 def texts() -> dict[str, list[int]]:
     tokenizer = Tokenizer.from_file(str(ROOT / "checkpoints/tiny-gemma3/tokenizer.json"))
-    folder = ROOT / "compiler/analysis"
     return {
-        name: tokenizer.encode(
-            (folder / f"{name}.txt").read_text(encoding="utf-8"), add_special_tokens=False
-        ).ids
-        for name in ("calibration", "heldout")
+        name: tokenizer.encode(kinds(name)["stories"], add_special_tokens=False).ids
+        for name in (CALIBRATION, HELD_OUT)
     }
 
 
@@ -89,7 +95,7 @@ def test_greedy_agreement(texts: dict[str, list[int]], outliers: bool) -> None:
     vocabulary, start = checkpoint.config.vocab_size, [2]
     module = import_model(checkpoint, TOKENS)  # type: ignore[arg-type]
     RaiseToNN().apply(Context(), module)
-    sequences = calibration_sequences(texts["calibration"], TOKENS, vocabulary, start)
+    sequences = calibration_sequences(texts[CALIBRATION], TOKENS, vocabulary, start)
     calibrate(module, checkpoint.tensor, sequences)
     for each in (PlanScales(), ConvertNNToQuant(), StackLayers()):
         each.apply(Context(), module)
@@ -100,7 +106,7 @@ def test_greedy_agreement(texts: dict[str, list[int]], outliers: bool) -> None:
     circuit, program = lower(batched)
     executor = Executor(circuit, program, param_arrays(circuit, weights))
 
-    windows = text_windows(texts["heldout"], TOKENS, start)[:WINDOWS]
+    windows = text_windows(texts[HELD_OUT], TOKENS, start)[:WINDOWS]
     assert np.array_equal(executor.logits(windows[0]), interpret(module, weights, windows[0]))
     measured = fidelity(
         pytorch_logits(checkpoint),  # type: ignore[arg-type]
@@ -111,3 +117,10 @@ def test_greedy_agreement(texts: dict[str, list[int]], outliers: bool) -> None:
     assert measured["positions"] > 900
     assert measured["greedy_agreement"] >= 0.99
     assert abs(measured["delta_nats"]) < 2e-3
+
+
+def test_a_report_compares_what_there_is_time_for() -> None:
+    windows = [[token] * TOKENS for token in range(POSITIONS)]
+    assert affordable(windows, 1) == windows[: POSITIONS // TOKENS]
+    assert affordable(windows, WORK // (5 * (READING + TOKENS))) == windows[:5]
+    assert affordable(windows, WORK) == windows[:1]

@@ -194,11 +194,12 @@ def test_calibration_needs_finite_values(make_model) -> None:
         calibrate(model.module, model.tensor, model.sequences(1))
 
 
-def test_calibration_sequences_cover_text_padding_and_vocabulary() -> None:
-    sequences = calibration_sequences(range(100), 16, 50, start=[2])
+def test_calibration_sequences_cover_text_padding_repetition_and_vocabulary() -> None:
+    sequences = calibration_sequences(range(100), 16, 50, start=[2], repeated=[7, 9])
     assert all(sequence[0] == 2 and len(sequence) <= 16 for sequence in sequences)
     assert set(range(100)) <= {token for sequence in sequences for token in sequence}
     assert min(map(len, sequences)) <= 8
+    assert [2, *[7] * 15] in sequences and [2, *[9] * 15] in sequences
 
 
 @pytest.mark.parametrize("magnitude", [1e-3, 0.7, 1.0, 3.99999, 32767, 1e6])
