@@ -17,7 +17,7 @@ from zklemma.runtime.keys import Artifact, VerifyingKey, save_artifact, save_key
 from zklemma.runtime.masks import WeightMasks
 from zklemma.runtime.prover import CommittedWeights, prove_ranges
 from zklemma.schema.encoding import encode_circuit, encode_program
-from zklemma.tools.cli import app
+from zklemma.tools.cli.app import app
 
 TOY = Path(__file__).parents[1] / "executor" / "toy.py"
 WORDS = "<pad> <eos> <bos> once upon a time there was the fox ran to river and saw two red birds"
