@@ -1107,11 +1107,11 @@ ROTATION = [
             (("runtime/keys.py", f"for part in (self._meta, {parts}, root):", loop),),
             KEYS,
         )
-        for parts in ("*circuits, self.tokenizer_json",)
+        for parts in ("*circuits, self.tokenizer_bytes",)
         for label, loop in (
             ("root", f"for part in (self._meta, {parts}):"),
             ("name and parameters", f"for part in ({parts}, root):"),
-            ("circuits", "for part in (self._meta, self.tokenizer_json, root):"),
+            ("circuits", "for part in (self._meta, self.tokenizer_bytes, root):"),
             ("tokenizer", "for part in (self._meta, *circuits, root):"),
         )
     ),
