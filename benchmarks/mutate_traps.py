@@ -1107,11 +1107,11 @@ ROTATION = [
             (("runtime/keys.py", f"for part in (self._meta, {parts}, root):", loop),),
             KEYS,
         )
-        for parts in ("*circuits, self.tokenizer_json",)
+        for parts in ("*circuits, self.tokenizer_bytes",)
         for label, loop in (
             ("root", f"for part in (self._meta, {parts}):"),
             ("name and parameters", f"for part in ({parts}, root):"),
-            ("circuits", "for part in (self._meta, self.tokenizer_json, root):"),
+            ("circuits", "for part in (self._meta, self.tokenizer_bytes, root):"),
             ("tokenizer", "for part in (self._meta, *circuits, root):"),
         )
     ),
@@ -1243,7 +1243,13 @@ ROTATION = [
     ),
     Trap(
         "a rotation takes the old model's place",
-        (("tools/cli.py", "used = {path.resolve() for path in kept}", "used = set[Path]()"),),
+        (
+            (
+                "tools/cli/outputs.py",
+                "used = {path.resolve() for path in kept}",
+                "used = set[Path]()",
+            ),
+        ),
         ("tests/tools/test_rotate.py::test_nothing_of_the_old_model_is_overwritten",),
     ),
 ]
@@ -1727,7 +1733,7 @@ PRIVATE_TOKENS = [
         "anyone may read secrets",
         (
             (
-                "tools/cli.py",
+                "tools/cli/prove.py",
                 "files.atomic_write(secret, secret=True)",
                 "files.atomic_write(secret)",
             ),

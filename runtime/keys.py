@@ -35,6 +35,7 @@ from .masks import WeightMasks
 
 if TYPE_CHECKING:
     from .protocol.parameters import Parameters
+    from .tokenizer import TokenizerLike
 
     # Checkers do not accept a cached property where a protocol asks for a property.
     cached_property = property
@@ -55,7 +56,7 @@ class VerifyingKey:
     that each of them lies in its declared range (`check_ranges`). There are two circuits of the one model: in the
     first token ids are inputs, in the second, the private one, they are committed. ``links`` are the keys that
     this one was rotated from, oldest first: the weight root of each, and the proof that the next root holds the
-    same.
+    same. ``tokenizer_bytes`` is what `tokenizer.compact` makes of the checkpoint's tokenizer.
     """
 
     name: str
@@ -64,7 +65,7 @@ class VerifyingKey:
     weight_root: bytes
     circuit_bytes: Buffer
     private_circuit_bytes: Buffer
-    tokenizer_json: Buffer
+    tokenizer_bytes: Buffer
     range_proof: Buffer
     links: tuple[tuple[bytes, bytes], ...] = ()
     source: str = field(default="verifying key", compare=False)
@@ -72,7 +73,7 @@ class VerifyingKey:
     def encode(self) -> bytes:
         """The contents of a .vk file."""
         circuits = [self.circuit_bytes, self.private_circuit_bytes]
-        sections = [self._meta, self.weight_root, *circuits, self.tokenizer_json]
+        sections = [self._meta, self.weight_root, *circuits, self.tokenizer_bytes]
         sections += [self.range_proof, _encode_links(self.links)]
         return b"".join(pack(KEY, [[section] for section in sections]))
 
@@ -102,7 +103,7 @@ class VerifyingKey:
             weight_root=bytes(sections[b"ROOT"]),
             circuit_bytes=sections[b"CIRC"],
             private_circuit_bytes=sections[b"CIRP"],
-            tokenizer_json=sections[b"TOKN"],
+            tokenizer_bytes=sections[b"TOKN"],
             range_proof=sections[b"RNGE"],
             links=links,
             source=source,
@@ -118,7 +119,7 @@ class VerifyingKey:
         against, each part after its length. Proofs of facts about the parts are not among them."""
         digest = hashlib.sha256(IDENTITY)
         circuits = self.circuit_bytes, self.private_circuit_bytes
-        for part in (self._meta, *circuits, self.tokenizer_json, root):
+        for part in (self._meta, *circuits, self.tokenizer_bytes, root):
             digest.update(len(part).to_bytes(8, "little"))
             digest.update(part)
         return digest.digest()
@@ -176,15 +177,11 @@ class VerifyingKey:
         verify_ranges(self.circuit, self.parameters, self.weight_root, proof)
 
     @cached_property
-    def _tokenizer(self):
-        from tokenizers import Tokenizer
+    def _tokenizer(self) -> TokenizerLike:
+        from .tokenizer import load
 
         with self._library():
-            tokenizer = Tokenizer.from_str(bytes(self.tokenizer_json).decode())
-            # A text has all its tokens and no others; and the file could ask for any number of them.
-            tokenizer.no_padding()
-            tokenizer.no_truncation()
-            return tokenizer
+            return load(self.tokenizer_bytes)
 
     @contextmanager
     def _library(self) -> Iterator[None]:
@@ -200,18 +197,23 @@ class VerifyingKey:
     def _text(self, tokens: list[int]) -> str:
         tokenizer = self._tokenizer
         with self._library():
-            return tokenizer.decode(tokens, skip_special_tokens=False)
+            return tokenizer.decode(tokens)
 
     def tokenize(self, text: str) -> list[int]:
         """Token ids of a prompt, with the ``<bos>`` that the tokenizer's post-processor adds."""
         tokenizer = self._tokenizer
         with self._library():
-            return tokenizer.encode(text).ids
+            return tokenizer.encode(text)
+
+    @cached_property
+    def _start(self) -> list[int]:
+        """What every text begins with."""
+        return self.tokenize("")
 
     def text(self, tokens: Sequence[int]) -> str:
         """The text of tokens, special ones shown: what a statement says must all be seen. Only the
         start that the tokenizer gives every text is left out."""
-        start, ids = self.tokenize(""), list(tokens)
+        start, ids = self._start, list(tokens)
         if ids[: len(start)] == start:
             ids = ids[len(start) :]
         return self._text(ids)

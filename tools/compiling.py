@@ -25,6 +25,7 @@ from ..runtime.keys import Artifact, VerifyingKey
 from ..runtime.masks import WeightMasks
 from ..runtime.progress import Clock, Progress, Silent
 from ..runtime.prover import CommittedWeights, prove_ranges
+from ..runtime.tokenizer import compact
 from ..schema.encoding import encode_circuit, encode_program
 
 STAGES = ("load", "import", "calibrate", "lower", "weights", "commit", "ranges", "fidelity")
@@ -67,7 +68,7 @@ def compile(
         weight_root=weights.root,
         circuit_bytes=encode_circuit(circuit),
         private_circuit_bytes=encode_circuit(private_circuit),
-        tokenizer_json=checkpoint.tokenizer_json,
+        tokenizer_bytes=compact(checkpoint.tokenizer_json),
         range_proof=prove_ranges(circuit, parameters, weights),
     )
     masks = weights.masks

@@ -49,7 +49,7 @@ def test_container_with_any_bit_flipped_is_refused():
             one_line(error.value, "x.vk")
 
 
-@given(st.binary(max_size=200), st.sampled_from([b"", b"ZKLV\1\0\6\0", b"ZKLP\1\0\0\0"]))
+@given(st.binary(max_size=200), st.sampled_from([b"", b"ZKLV\2\0\7\0", b"ZKLP\1\0\0\0"]))
 @settings(max_examples=200, deadline=None)
 def test_arbitrary_bytes_are_refused(data, start):
     for decode in (lambda d: files.unpack(files.KEY, d, "x"), lambda d: files.decode_proof(d, "x")):
@@ -63,7 +63,7 @@ def test_arbitrary_bytes_are_refused(data, start):
         (b"", "empty file"),
         (b"PK\3\4 a zip", "this is no verifying key"),
         (PROOF, "this is a proof, but a verifying key is needed here"),
-        (KEY[:4] + b"\2\0" + KEY[6:], "format version 2, this program reads version 1: update"),
+        (KEY[:4] + b"\3\0" + KEY[6:], "format version 3, this program reads version 2: update"),
     ],
 )
 def test_foreign_files_are_named(data, text):

@@ -56,7 +56,7 @@ def test_proofs_about_the_parts_are_not_in_the_model_id(change):
 
 
 def test_parts_can_not_be_moved_into_each_other():
-    moved = dataclasses.replace(KEY, circuit_bytes=b"circuit{", tokenizer_json=b"}")
+    moved = dataclasses.replace(KEY, circuit_bytes=b"circuit{", tokenizer_bytes=b"}")
     assert moved.model_id != KEY.model_id
 
 
@@ -69,7 +69,7 @@ def test_parts_can_not_be_moved_into_each_other():
         {"weight_root": b"v" * 32},
         {"circuit_bytes": b"circuiT"},
         {"private_circuit_bytes": b"Private"},
-        {"tokenizer_json": b"{ }"},
+        {"tokenizer_bytes": b"{ }"},
     ],
 )
 def test_every_part_is_in_the_model_id(change):
@@ -141,7 +141,7 @@ def test_a_tokenizer_that_fails_when_it_is_used():
     model = {**good["model"], "unk_token": "c"}
     processor = {**good["post_processor"], "special_tokens": {}}
     for change in ({"model": model}, {"post_processor": processor}):
-        key = dataclasses.replace(KEY, tokenizer_json=words(**change), source="model.vk")
+        key = dataclasses.replace(KEY, tokenizer_bytes=words(**change), source="model.vk")
         with pytest.raises(UserError, match=r"^model.vk: the tokenizer is malformed: \w"):
             key.tokenize("b z")
 
@@ -149,7 +149,7 @@ def test_a_tokenizer_that_fails_when_it_is_used():
 def test_a_tokenizer_neither_pads_nor_cuts():
     key = dataclasses.replace(
         KEY,
-        tokenizer_json=words(
+        tokenizer_bytes=words(
             padding={
                 "strategy": {"Fixed": 2**60},
                 "direction": "Right",

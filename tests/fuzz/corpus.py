@@ -30,6 +30,7 @@ from zklemma.runtime.protocol.statement import Statement
 from zklemma.runtime.prover import CommittedWeights, Prover, prove_ranges
 from zklemma.runtime.randomness import Randomness
 from zklemma.runtime.rotation import rotate
+from zklemma.runtime.tokenizer import compact
 from zklemma.schema.circuit import (
     TOKENS,
     Axis,
@@ -164,7 +165,7 @@ def artifact(seed: int, code: Parameters, tokenizer: Tokenizer) -> Artifact:
         weight_root=weights.root,
         circuit_bytes=encode_circuit(circuit),
         private_circuit_bytes=encode_circuit(tiny.tiny_private_circuit()),
-        tokenizer_json=tokenizer.to_str().encode(),
+        tokenizer_bytes=compact(tokenizer.to_str().encode()),
         range_proof=prove_ranges(circuit, code, weights),
     )
     meta = {"eos": [1], "fidelity": {"greedy_agreement": 0.5, "positions": 7}}

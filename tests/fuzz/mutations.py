@@ -205,6 +205,19 @@ def change_json(random: Random, data: bytes, other: bytes) -> bytes:
     return json.dumps(value, default=repr, ensure_ascii=random.random() < 0.5).encode()
 
 
+def change_tokenizer(random: Random, data: bytes, other: bytes) -> bytes:
+    """A compact tokenizer: its JSON, with the right length before it, or the lengths and tokens behind."""
+    size = int.from_bytes(data[1:5], "little")
+    text, behind = data[9 : 9 + size], data[9 + size :]
+    if random.random() < 0.6:
+        value = change_value(random, json.loads(text), json.loads(text))
+        rest = json.dumps(value, separators=(",", ":"), sort_keys=True, default=repr)
+        text = rest.encode("utf-8", "replace")
+    else:
+        behind = damage(random, behind, other)
+    return data[:1] + len(text).to_bytes(4, "little") + data[5:9] + text + behind
+
+
 def change_contents(random: Random, data: bytes, other: bytes) -> bytes:
     """By whatever the bytes turn out to be: a container, msgpack, JSON, or anything else."""
     for change, readable in (

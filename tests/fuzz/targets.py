@@ -17,7 +17,16 @@ from typing import Any
 from unittest.mock import patch
 
 import msgpack
-from corpus import EXPRESSIONS, OUTPUT, PRODUCTS, PROMPT, TABLES, Corpus
+from corpus import (
+    EXPRESSIONS,
+    OUTPUT,
+    PRODUCTS,
+    PROMPT,
+    TABLES,
+    Corpus,
+    piece_tokenizer,
+    word_tokenizer,
+)
 from mutations import (
     DIGEST,
     Mutation,
@@ -25,6 +34,7 @@ from mutations import (
     change_json,
     change_msgpack,
     change_text,
+    change_tokenizer,
     damage,
 )
 from zklemma.dialects import affine_expr, table_expr
@@ -136,7 +146,7 @@ def targets(folder: Path) -> list[Target]:
             require(tuple(tokens) == {"prompt": PROMPT, "output": OUTPUT}[what], "other tokens")
 
     def tokenizer(data: bytes) -> None:
-        found = replace(key, tokenizer_json=data)
+        found = replace(key, tokenizer_bytes=data)
         found.tokenize("once upon a  moon \u2581 \u00e9")
         found.continuation([2, 3, 1], [4, 5, 0, 6, 9, 1 << 31])
 
@@ -144,6 +154,7 @@ def targets(folder: Path) -> list[Target]:
     circuit_error = (CircuitError,)
     keys = [x.key.encode() for x in made.models]
     statements = [found.statement.encode() for found in made.proved]
+    compact_tokenizers = [bytes(made.models[1].key.tokenizer_bytes)]
     openings = [disclosure.encode(found.opened) for found in sealed]
     codes = [_msgpack(x.key.code) for x in made.models]
     circuits = [key.circuit, key.private_circuit, range_circuit(key.circuit)]
@@ -161,7 +172,8 @@ def targets(folder: Path) -> list[Target]:
         Target("parameters", 30, codes, change_msgpack, _parameters, (ValueError,)),
         Target("circuit", 30, encoded, change_msgpack, _circuit, circuit_error),
         Target("program", 24, made.programs, change_msgpack, _program, circuit_error),
-        Target("tokenizer", 6, _tokenizers(made), change_json, tokenizer, unusable),
+        Target("tokenizer", 6, _tokenizers(), change_json, tokenizer, unusable),
+        Target("compact tokenizer", 6, compact_tokenizers, change_tokenizer, tokenizer, unusable),
         Target("artifact", 8, artifacts, change_container, artifact, unusable),
         Target("budget", 12, counts, change_count, budget, unusable),
         Target("table expression", 2, _texts(TABLES), change_text, _table, unusable),
@@ -255,8 +267,8 @@ def _artifact(artifact: Any, folder: Path) -> bytes:
     return path.read_bytes()
 
 
-def _tokenizers(corpus: Corpus) -> list[bytes]:
-    return [bytes(model.key.tokenizer_json) for model in corpus.models[:2]]
+def _tokenizers() -> list[bytes]:
+    return [made().to_str().encode() for made in (word_tokenizer, piece_tokenizer)]
 
 
 def _texts(texts: list[str]) -> list[bytes]:

@@ -74,7 +74,7 @@ assert zklemma.__file__.startswith({str(wheel)!r}), zklemma.__file__
 
 def test_the_verifier_needs_only_the_light_install(wheel, tmp_path):
     code = """
-import zklemma.runtime.verifier, zklemma.runtime.keys, zklemma.tools.cli
+import zklemma.runtime.verifier, zklemma.runtime.keys, zklemma.tools.cli.app
 from zklemma import verify, load_key
 print([name for name in sys.modules if name.startswith("zklemma.compiler")])
 """
@@ -98,7 +98,7 @@ except SystemExit as end:
 
 
 def test_importing_the_verifier_imports_nothing_heavy():
-    code = "import sys, zklemma.runtime.verifier, zklemma.tools.cli; print(*sys.modules)"
+    code = "import sys, zklemma.runtime.verifier, zklemma.tools.cli.app; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     assert loaded.isdisjoint(HEAVY)

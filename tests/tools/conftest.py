@@ -17,7 +17,7 @@ from zklemma.runtime.keys import Artifact, VerifyingKey, save_artifact, save_key
 from zklemma.runtime.masks import WeightMasks
 from zklemma.runtime.prover import CommittedWeights, prove_ranges
 from zklemma.schema.encoding import encode_circuit, encode_program
-from zklemma.tools.cli import app
+from zklemma.tools.cli.app import app
 
 TOY = Path(__file__).parents[1] / "executor" / "toy.py"
 WORDS = "<pad> <eos> <bos> once upon a time there was the fox ran to river and saw two red birds"
@@ -66,7 +66,7 @@ def toy_artifact(seed: int = 0, hiding: bool = True, max_tokens: int = 16) -> Ar
         weight_root=weights.root,
         circuit_bytes=encode_circuit(circuit),
         private_circuit_bytes=encode_circuit(private),
-        tokenizer_json=tokenizer.to_str().encode(),
+        tokenizer_bytes=tokenizer.to_str().encode(),
         range_proof=prove_ranges(circuit, parameters, weights),
     )
     meta = {"eos": [1]}

@@ -1,0 +1,354 @@
+"""The tokenizer of a key: small in the file, and quick to use without reading all of it.
+
+A tokenizer's usual file is JSON: for Gemma's 262 144 tokens 33 MB, which take seconds to read. A key holds it
+in a *compact form* instead, of one byte for each length, so that it is canonical and can not expand:
+
+    byte 1, number of bytes of the rest of the file as JSON (u32), number of tokens (u32), the rest,
+    length of each token in bytes, number of merges that make each token, left length of each merge, all tokens
+
+Lengths and numbers are single bytes, integers little-endian. A merge is known by the token that it makes and the
+length of its left part; merges come in the order of the tokens they make. A tokenizer that does not fit (of
+another kind than BPE, merges in another order, unusual options) is kept as the JSON that it is.
+
+`CompactTokenizer` uses the `tokenizers` library for all that it does, on a *part* of the tokenizer that gives the
+same result as the whole:
+
+* Decoding looks up tokens and joins them, so the tokens that occur are enough.
+* Encoding splits a text into words and these into characters, and joins neighbours by merges. Only strings of
+  neighbours in one word can come about. The words are found by encoding with tokens of one character.
+
+Errors are ValueError, or whatever the library raises; `VerifyingKey` says which file they are about.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+from tokenizers import Tokenizer
+
+FORM = 1
+MOST_TOKENS = 1 << 20
+_HEADER = struct.Struct("<BII")
+_FLAGS = ("single_word", "lstrip", "rstrip", "normalized", "special")
+# What the model has beside tokens and merges, and what it must be; None: anything.
+_OPTIONS: dict[str, Any] = {
+    "type": ("BPE",),
+    "dropout": (None,),
+    "unk_token": None,
+    "continuing_subword_prefix": (None, ""),
+    "end_of_word_suffix": (None, ""),
+    "fuse_unk": (True, False),
+    "byte_fallback": (True, False),
+    "ignore_merges": (False,),
+}
+_PARTS = ("version", "normalizer", "pre_tokenizer", "post_processor", "decoder")
+
+
+class TokenizerLike(Protocol):
+    def encode(self, text: str) -> list[int]:
+        """Token ids of a text, with what the post-processor adds."""
+        ...
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """The text of tokens, special ones shown; ids without a token are left out."""
+        ...
+
+
+def load(data: bytes | memoryview) -> TokenizerLike:
+    """The tokenizer that `compact` has written, or that is given as JSON."""
+    return CompactTokenizer(data) if data[:1] == bytes([FORM]) else WholeTokenizer(data)
+
+
+class WholeTokenizer:
+    """A tokenizer of any kind, from its JSON."""
+
+    def __init__(self, data: bytes | memoryview):
+        self._tokenizer = Tokenizer.from_str(bytes(data).decode())
+        # A text has all its tokens and no others; and the file could ask for any number of them.
+        self._tokenizer.no_padding()
+        self._tokenizer.no_truncation()
+
+    def encode(self, text: str) -> list[int]:
+        return self._tokenizer.encode(text).ids
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        return self._tokenizer.decode(list(tokens), skip_special_tokens=False)
+
+
+class CompactTokenizer:
+    """A tokenizer in the compact form; ValueError if ``data`` is malformed."""
+
+    def __init__(self, data: bytes | memoryview):
+        data = bytes(data)
+        if len(data) < _HEADER.size:
+            raise ValueError("it is truncated")
+        form, rest_bytes, count = _HEADER.unpack_from(data)
+        start = _HEADER.size + rest_bytes
+        if form != FORM or count > MOST_TOKENS or start + 2 * count > len(data):
+            raise ValueError("its header is malformed")
+        numbers = np.frombuffer(data, np.uint8)
+        self._lengths = numbers[start : start + count]
+        self._merges = numbers[start + count : start + 2 * count]
+        at = start + 2 * count
+        merges, size = int(self._merges.sum(dtype=np.int64)), int(self._lengths.sum(dtype=np.int64))
+        if at + merges + size != len(data):
+            raise ValueError("its length is not that of its parts")
+        self._left = numbers[at : at + merges]
+        self._bytes = data[at + merges :]
+        self._starts = np.cumsum(self._lengths, dtype=np.int64) - self._lengths
+        self._first = np.cumsum(self._merges, dtype=np.int64) - self._merges
+        self._text = self._check_characters()
+        self._read_rest(data[_HEADER.size : start])
+
+    def _check_characters(self) -> str:
+        """All tokens in one text; tokens and both parts of merges are UTF-8 and not empty."""
+        text = self._bytes.decode()
+        made = np.repeat(np.arange(len(self._merges)), self._merges)
+        inside = (self._left > 0) & (self._left < self._lengths[made])
+        if not self._lengths.all() or not inside.all():
+            raise ValueError("a token or a part of a merge is empty")
+        cells = np.frombuffer(self._bytes, np.uint8)
+        for starts in (self._starts, self._starts[made] + self._left):
+            if (cells[starts] & 0xC0 == 0x80).any():
+                raise ValueError("a token or a part of a merge begins inside a character")
+        return text
+
+    def _read_rest(self, text: bytes) -> None:
+        try:
+            rest = json.loads(text)
+            if _dump(rest) != text:
+                raise ValueError("its JSON is not canonical")
+            self._parts = {name: rest.pop(name) for name in _PARTS}
+            self._options = rest.pop("model")
+            runs = rest.pop("added_tokens")
+            if rest or not _usual(self._options):
+                raise ValueError("its JSON holds something else")
+            self._added = _added(runs, self)
+        except (KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise ValueError("its JSON is malformed") from error
+        unknown = self._options["unk_token"]
+        if unknown is not None and type(unknown) is not str:
+            raise ValueError("its token for what is unknown is malformed")
+
+    def __len__(self) -> int:
+        return len(self._lengths)
+
+    def token(self, number: int) -> str:
+        """The token of the vocabulary with this id, which must be in it."""
+        start = int(self._starts[number])
+        return self._bytes[start : start + int(self._lengths[number])].decode()
+
+    @cached_property
+    def _ends(self) -> np.ndarray:
+        """Where in the text of all tokens each ends, in characters."""
+        begins = np.frombuffer(self._bytes, np.uint8) & 0xC0 != 0x80
+        return np.cumsum(begins)[self._starts + self._lengths - 1]
+
+    @cached_property
+    def _ids(self) -> dict[str, int]:
+        ends = self._ends.tolist()
+        tokens = [self._text[a:b] for a, b in zip([0, *ends], ends, strict=False)]
+        ids = dict(zip(tokens, range(len(tokens)), strict=True))
+        if len(ids) != len(self):
+            raise ValueError("a token occurs twice")
+        unknown = self._options["unk_token"]
+        if unknown is not None and unknown not in ids:
+            raise ValueError("what stands for the unknown is no token")
+        return ids
+
+    def _merges_of(self, number: int) -> Iterable[tuple[str, str]]:
+        """The pairs that are merged to this token, the first choice first."""
+        token, first = self.token(number).encode(), int(self._first[number])
+        for left in self._left[first : first + int(self._merges[number])].tolist():
+            yield token[:left].decode(), token[left:].decode()
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        numbers = sorted({x for x in tokens if x < len(self)})
+        added = [self._added[x] for x in sorted(set(tokens)) if x in self._added]
+        part = self._part([(self.token(x), x) for x in numbers], [], added)
+        return part.decode(list(tokens), skip_special_tokens=False)
+
+    def encode(self, text: str) -> list[int]:
+        # A token that is not looked for in the normalised text must occur in the text itself.
+        added = [x for x in self._added.values() if x["normalized"] or x["content"] in text]
+        if not text and not _begins_with_something(empty := self._part((), [], added)):
+            return empty.encode(text).ids
+        found = self._part(self._letters.items(), [], added).encode(text)
+        vocabulary = self._letters | {x: self._ids[x] for x in self._within(found)}
+        merges = []
+        for number in sorted(vocabulary.values()):
+            for left, right in self._merges_of(number):
+                if left not in self._ids or right not in self._ids:
+                    raise ValueError("a merge is of what is no token")
+                if left in vocabulary and right in vocabulary:
+                    merges.append((left, right))
+        return self._part(vocabulary.items(), merges, added).encode(text).ids
+
+    @cached_property
+    def _letters(self) -> dict[str, int]:
+        """Tokens of one character, and those that stand for what has no token."""
+        alone = np.flatnonzero(np.diff(self._ends, prepend=0) == 1).tolist()
+        single = {self.token(i): i for i in alone}
+        others = (
+            [f"<0x{byte:02X}>" for byte in range(256)] if self._options["byte_fallback"] else []
+        )
+        others += [self._options["unk_token"]] if self._options["unk_token"] is not None else []
+        return single | {x: self._ids[x] for x in others if x in self._ids}
+
+    @cached_property
+    def _most_characters(self) -> int:
+        return int(np.diff(self._ends, prepend=0).max(initial=0))
+
+    def _within(self, found: Any) -> set[str]:
+        """The tokens that neighbours in one word of an encoding make together."""
+        words: list[list[str]] = []
+        before: Any = ()
+        for token, word in zip(found.tokens, found.word_ids, strict=True):
+            if word != before or word is None:
+                words.append([])
+            words[-1].append(token)
+            before = word
+        tokens: set[str] = set()
+        for word in words:
+            for start in range(len(word)):
+                joined = ""
+                for token in word[start : start + self._most_characters]:
+                    joined += token
+                    if joined in self._ids:
+                        tokens.add(joined)
+        return tokens
+
+    def _part(
+        self,
+        vocabulary: Iterable[tuple[str, int]],
+        merges: Sequence[tuple[str, str]],
+        added: Sequence[Mapping[str, Any]],
+    ) -> Tokenizer:
+        # The library numbers added tokens as the model does that has them.
+        pairs = {*vocabulary, *((x["content"], x["id"]) for x in added)}
+        known = dict(pairs)
+        if len(known) != len(pairs):
+            raise ValueError("a token occurs twice")
+        return Tokenizer.from_str(json.dumps(self._json(known, merges, added)))
+
+    def _json(self, vocabulary: Any, merges: Any, added: Any) -> dict[str, Any]:
+        model = {**self._options, "vocab": vocabulary, "merges": merges}
+        whole = {"truncation": None, "padding": None, "added_tokens": added, "model": model}
+        return {**self._parts, **whole}
+
+    def json(self) -> dict[str, Any]:
+        """The whole tokenizer, as its usual file holds it, without padding and truncation."""
+        merges = [list(pair) for i in range(len(self)) for pair in self._merges_of(i)]
+        return self._json(dict(self._ids), merges, list(self._added.values()))
+
+
+def _begins_with_something(tokenizer: Tokenizer) -> bool:
+    """Whether the empty text has characters once it is normalised and split into words."""
+    text = tokenizer.normalizer.normalize_str("") if tokenizer.normalizer else ""
+    words = (
+        tokenizer.pre_tokenizer.pre_tokenize_str(text) if tokenizer.pre_tokenizer else [(text, ())]
+    )
+    return any(word for word, _ in words)
+
+
+def compact(data: bytes) -> bytes:
+    """A tokenizer's JSON in the compact form, or as it is if that does not fit."""
+    try:
+        whole = _normal(json.loads(data))
+        found = _encode(whole)
+        if CompactTokenizer(found).json() == whole:
+            return found
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, struct.error):
+        pass
+    return data
+
+
+def _normal(whole: dict[str, Any]) -> dict[str, Any]:
+    """The JSON as the library writes it today, without what a key does not use."""
+    model = {"ignore_merges": False, **whole["model"]}
+    # Files of older versions have merges as texts with a space between.
+    merges = [x.split(" ") if isinstance(x, str) else x for x in model["merges"]]
+    return {**whole, "model": {**model, "merges": merges}, "truncation": None, "padding": None}
+
+
+def _encode(whole: Mapping[str, Any]) -> bytes:
+    model = dict(whole["model"])
+    ids, merges = model.pop("vocab"), model.pop("merges")
+    tokens = [token.encode() for token in sorted(ids, key=ids.__getitem__)]
+    if sorted(ids.values()) != list(range(len(ids))):
+        raise ValueError("ids are missing")
+    numbers, left = [0] * len(tokens), bytearray()
+    for first, second in merges:
+        numbers[ids[first + second]] += 1
+        left.append(len(first.encode()))
+    rest = {name: whole[name] for name in _PARTS}
+    rest |= {"model": model, "added_tokens": _runs(whole["added_tokens"], ids)}
+    text = _dump(rest)
+    lengths = bytes(map(len, tokens))
+    header = _HEADER.pack(FORM, len(text), len(tokens))
+    return b"".join([header, text, lengths, bytes(numbers), left, *tokens])
+
+
+def _usual(options: Mapping[str, Any]) -> bool:
+    return options.keys() == _OPTIONS.keys() and all(
+        allowed is None or (options[name] in allowed and type(options[name]) in map(type, allowed))
+        for name, allowed in _OPTIONS.items()
+    )
+
+
+def _runs(added: Sequence[Mapping[str, Any]], ids: Mapping[str, int]) -> list[list[Any]]:
+    """Added tokens: [first id, number, flags] where ids follow each other, flags are equal and the vocabulary
+    has them; [id, content, flags] for one that it has not. A flag is a bit."""
+    runs: list[list[Any]] = []
+    for token in added:
+        flags = sum(token[name] << bit for bit, name in enumerate(_FLAGS))
+        if token["content"] not in ids:
+            runs.append([token["id"], token["content"], flags])
+        elif runs and runs[-1][2] == flags and _after(runs[-1]) == token["id"]:
+            runs[-1][1] += 1
+        else:
+            runs.append([token["id"], 1, flags])
+    return runs
+
+
+def _after(run: Sequence[Any]) -> int | None:
+    first, number, _ = run
+    return first + number if type(number) is int else None
+
+
+def _added(runs: Sequence[Sequence[Any]], tokens: CompactTokenizer) -> dict[int, dict[str, Any]]:
+    """The added tokens of `_runs`, by id. Those that the vocabulary has not follow it, as the library numbers
+    them, and have several characters, so that no text has them as a letter."""
+    found: dict[int, dict[str, Any]] = {}
+    least, new, before = 0, len(tokens), None
+    for run in runs:
+        first, number, flags = run
+        if type(first) is not int or type(flags) is not int or not 0 <= flags < 1 << len(_FLAGS):
+            raise ValueError("an added token is malformed")
+        if type(number) is int:
+            fits = least <= first and 1 <= number <= len(tokens) - first
+            fits = fits and not (before and before[2] == flags and _after(before) == first)
+            contents = map(tokens.token, range(first, first + number)) if fits else ()
+            least = first + number
+        else:
+            fits = type(number) is str and len(number) > 1 and first == new
+            contents, least, new = (number,), new + 1, new + 1
+        if not fits:
+            raise ValueError("added tokens are not in order")
+        for i, content in enumerate(contents, first):
+            switches = {name: bool(flags >> bit & 1) for bit, name in enumerate(_FLAGS)}
+            found[i] = {"id": i, "content": content, **switches}
+        before = run
+    return found
+
+
+def _dump(value: Any) -> bytes:
+    text = json.dumps(
+        value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True
+    )
+    return text.encode()

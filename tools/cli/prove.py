@@ -1,0 +1,169 @@
+"""``zklemma prove``: generate text, and prove that the model said it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ...errors import UserError
+from .. import console
+from .options import AsJson, Quiet, Visibility, emit, hexadecimal, visibilities
+
+
+def prove(
+    model: Annotated[Path, typer.Argument(help="The artifact (.zkl) that compile wrote.")],
+    max_new_tokens: Annotated[int, typer.Option(help="How many tokens to generate.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The proof to write.")],
+    prompt: Annotated[str | None, typer.Option(help="The text to continue.")] = None,
+    prompt_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="A file that holds the text; - for standard input. Others see arguments."
+        ),
+    ] = None,
+    prompt_visibility: Annotated[
+        Visibility, typer.Option(help="Whether the proof says what the prompt was.")
+    ] = Visibility.PUBLIC,
+    output_visibility: Annotated[
+        Visibility, typer.Option(help="Whether the proof says what the model answered.")
+    ] = Visibility.PUBLIC,
+    prompt_bound: Annotated[
+        int | None,
+        typer.Option(help="What a private prompt's length shows as. [default: a power of two]"),
+    ] = None,
+    secret: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where to keep what opens a private prompt or output later. [default: beside the "
+            "proof, with .secret added]"
+        ),
+    ] = None,
+    nonce: Annotated[
+        str, typer.Option(help="Bytes in hexadecimal that the statement is to carry.")
+    ] = "",
+    hiding: Annotated[
+        bool | None,
+        typer.Option(
+            "--hiding/--no-hiding",
+            help="Hide what is private. Off only to measure what it costs.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Generate text and prove that the model said it."""
+    from ...runtime import files
+    from ...runtime.answer import Privacy
+    from ...runtime.budget import files_beside
+    from ...runtime.keys import load_artifact
+
+    text = _prompt(prompt, prompt_file)
+    privacy = Privacy(
+        prompt_visibility is Visibility.PRIVATE,
+        output_visibility is Visibility.PRIVATE,
+        prompt_bound,
+    )
+    if prompt_bound is not None and not privacy.prompt:
+        raise UserError("--prompt-bound is for private prompts: add --prompt-visibility private")
+    if secret and not privacy.items:
+        raise UserError("--secret is for private prompts or outputs: nothing here is either")
+    carried = hexadecimal(nonce)
+    secret = secret or output.with_name(f"{output.name}.secret")
+    written = [output, secret] if privacy.items else [output]
+    kept = {path.resolve() for path in (model, *files_beside(model))}
+    for path in written:
+        if path.resolve() in kept:
+            raise UserError(f"{path}: the proof can not take the place of the model or its count")
+        files.require_writable(path)
+    if privacy.items and output.resolve() == secret.resolve():
+        raise UserError(f"{output}: the proof and its secret can not be the same file")
+    artifact = load_artifact(model)
+    artifact.budget.require()
+
+    from ...runtime import answer
+    from ...runtime.kernels.memory import keep_freed_memory
+
+    keep_freed_memory()
+    # stdout is for the JSON object alone, so the text moves to stderr then.
+    text_to = sys.stderr if as_json else sys.stdout
+
+    def stream(text: str) -> None:
+        if not (quiet and as_json):
+            print(console.printable(text), end="", flush=True, file=text_to)
+
+    if answer.hides(artifact, privacy, hiding) != answer.hides(artifact, privacy):
+        console.warn("this proof will show something of what is private: keep it to yourself")
+    start = time.perf_counter()
+    tokens, generated = answer.generate(artifact, text, max_new_tokens, stream, privacy)
+    stream("\n")
+    seconds = {"generate": time.perf_counter() - start}
+    with console.Bar(["load", "execute", "commit", "lookup", "einsum", "open"], not quiet) as bar:
+        found = answer.prove_tokens(artifact, tokens, generated, hiding, bar, privacy, carried)
+    data = files.encode_proof(artifact.key.digest, found.proof)
+    with files.atomic_write(output) as file:  # Both files or, on a full disk, none.
+        file.write(data)
+        if privacy.items:
+            from ...runtime import disclosure
+
+            file.flush()
+            opened = {w: disclosure.Opened(s.rows, s.salts) for w, s in found.sealed.items()}
+            with files.atomic_write(secret, secret=True) as kept:
+                kept.write(disclosure.encode(opened))
+    report = {
+        "model_id": artifact.key.model_id,
+        "seconds": seconds | found.seconds,
+        "proof_bytes": len(data),
+        "peak_rss_bytes": console.peak_rss_bytes(),
+        "predicted_bytes": found.predicted_bytes,
+        "tokens": len(tokens) + len(generated),
+        "generated": len(generated),
+        "text": answer.text(artifact, tokens, generated),
+        "committed_cells": found.committed_cells,
+        "lookups": found.lookups,
+        "security_bits": answer.security_bits(artifact, found.statement),
+        "visibility": visibilities(artifact.key.private, found.statement),
+        "secret": str(secret) if privacy.items else None,
+        "hiding": found.hiding,
+        "proofs_left": artifact.budget.proofs_left(),
+    }
+    if artifact.budget.low():
+        console.warn(
+            f"{model}: masks for {report['proofs_left']} more proofs are left; `zklemma rotate` gives it "
+            "fresh ones"
+        )
+    if as_json:
+        return emit(report)
+    if quiet:
+        return None
+    *stages, total = found.seconds.items()
+    parts = ", ".join(f"{name} {taken:.2f} s" for name, taken in stages)
+    secrets = {"secret": f"{secret} (opens what is private: keep it)"} if privacy.items else {}
+    console.table(
+        "Proved",
+        {
+            "proof": f"{output} ({console.size(report['proof_bytes'])})",
+            **secrets,
+            "tokens": f"{report['tokens']}, of which {report['generated']} generated",
+            "time": f"{total[1]:.2f} s to prove ({parts})",
+            "memory": console.size(report["peak_rss_bytes"]),
+            "committed": f"{found.committed_cells:,} cells, {found.lookups:,} lookups",
+        },
+    )
+
+
+def _prompt(text: str | None, path: Path | None) -> str:
+    """The prompt, from an option, a file or standard input. The line end that closes a file is no part of it."""
+    if (text is None) == (path is None):
+        raise UserError("give the prompt by --prompt or by --prompt-file")
+    if path is None:
+        assert text is not None
+        return text
+    try:
+        found = sys.stdin.read() if str(path) == "-" else path.read_text("utf-8")
+    except UnicodeDecodeError:
+        raise UserError(f"{path}: the prompt is not UTF-8 text") from None
+    return found.removesuffix("\n")

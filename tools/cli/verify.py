@@ -1,0 +1,124 @@
+"""``zklemma verify``: check a proof, and say what it says."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ...errors import InvalidProof
+from .. import console
+from .guard import INVALID
+from .options import AsJson, emit, hexadecimal, visibilities
+
+
+def verify(
+    key: Annotated[Path, typer.Argument(help="The verifying key (.vk) of the model.")],
+    proof: Annotated[Path, typer.Argument(help="The proof.")],
+    model_id: Annotated[
+        str | None,
+        typer.Option(help="The model that the key must be of, or must have been rotated from."),
+    ] = None,
+    opening: Annotated[
+        Path | None, typer.Option("--reveal", help="What opens a private prompt or output.")
+    ] = None,
+    nonce: Annotated[
+        str | None, typer.Option(help="The bytes, in hexadecimal, that the proof has to carry.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check a proof: exit status 0 if it is valid, 1 if not."""
+    start = time.perf_counter()
+    from ...runtime import files
+    from ...runtime.keys import load_key
+    from ...runtime.progress import Clock, Silent
+    from ...runtime.verifier import check_identity
+    from ...runtime.verifier import verify as check
+
+    clock = Clock(Silent())
+    clock.start("load")
+    model, data = load_key(key), files.read(proof)
+    _ = model.circuit  # Decoded when it is first asked for.
+    opened: dict[str, Any] = {}
+    if opening:
+        from ...runtime import disclosure
+
+        opened = disclosure.decode(files.read(opening), str(opening))
+    wanted = None if nonce is None else hexadecimal(nonce)
+    report: dict[str, Any] = {
+        "valid": False,
+        "reason": None,
+        "model_id": model.model_id,
+        "pinned": None if model_id is None else False,
+        "rotated_from": None,
+        "prompt": None,
+        "output": None,
+        "tokens": None,
+        "visibility": None,
+        "hiding": None,
+        "security_bits": None,
+        "proof_bytes": len(data),
+    }
+    clock.start("check")
+    try:
+        if model_id is not None:
+            check_identity(model, model_id)
+            report["pinned"] = True
+            pinned = bytes.fromhex(model_id).hex()
+            report["rotated_from"] = pinned if pinned != model.model_id else None
+        claimed, content = files.decode_proof(data, str(proof))
+        if claimed != model.digest:
+            older = any(ancestor.digest == claimed for ancestor in model.ancestors)
+            hint = ", but of one that it was rotated from: check it with the older key" * older
+            raise InvalidProof(
+                f"the proof is one of model {claimed.hex()}, not of this key's{hint}"
+            )
+        verified = check(model, content)
+        statement = verified.statement
+        if wanted is not None and statement.nonce != wanted:
+            carried = f"the nonce {statement.nonce.hex()}" if statement.nonce else "no nonce"
+            raise InvalidProof(f"the proof carries {carried}, not {wanted.hex() or 'none'}")
+        shown = {
+            what: disclosure.tokens(statement, what, found, model.parameters)
+            for what, found in opened.items()
+        }
+    except InvalidProof as error:
+        report["reason"] = console.one_line(str(error))
+    else:
+        clock.start("text")
+        prompt = shown.get("prompt", statement.prompt_tokens)
+        output = shown.get("output", statement.output_tokens)
+        known = [] if prompt is None else list(prompt)
+        report |= {
+            "valid": True,
+            "prompt": None if prompt is None else model.text(prompt),
+            "output": None if output is None else model.continuation(known, output),
+            "tokens": statement.prompt + statement.generated,
+            "prompt_tokens": statement.prompt,
+            "generated": statement.generated,
+            "token_ids": None if None in (prompt, output) else [*known, *(output or ())],
+            "visibility": visibilities(model.private, statement),
+            "digests": {what: digest.hex() for what, digest in statement.digests.items()},
+            "revealed": list(shown),
+            "nonce": statement.nonce.hex(),
+            "hiding": statement.hiding,
+            "security_bits": verified.security_bits,
+        }
+    clock.stop()
+    report |= {"stages": clock.seconds, "seconds": time.perf_counter() - start}
+    if as_json:
+        emit(report)
+    else:
+        _print_verdict(model.name, report)
+    if not report["valid"]:
+        raise typer.Exit(INVALID)
+
+
+def _print_verdict(name: str, report: dict[str, Any]) -> None:
+    if not report["valid"]:
+        print(f"INVALID: {report['reason']}")
+        return
+    print("VALID")
+    print(console.statement(name, report))
