@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from itertools import zip_longest
-from typing import NamedTuple
 
+import numpy as np
 from tokenizers import Tokenizer
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
@@ -16,6 +16,8 @@ from xdsl.dialects.builtin import ModuleOp
 from ..errors import UserError
 from ..schema.circuit import Shape
 from .analysis.calibrate import calibrate, calibration_sequences, text_windows
+from .analysis.fidelity import Window
+from .analysis.sensitivity import sensitivities
 from .frontend.checkpoint import Checkpoint
 from .frontend.importer import import_model
 from .pipelines import run_passes
@@ -24,15 +26,10 @@ from .transforms.raise_to_nn import RaiseToNN
 
 # Tokens of the shipped texts to calibrate on, shared evenly by the kinds; a user's text has as many.
 TEXT_TOKENS = 1 << 13
+# Tokens whose predictions say how much the rounding of each value matters.
+SENSITIVITY_TOKENS = 1 << 10
 # Each, repeated through a window, is a text unlike any other.
 REPEATED = ("\n", " ", "0", "a")
-
-
-class Window(NamedTuple):
-    """Tokens of a text, and of which kind it is."""
-
-    kind: str
-    ids: list[int]
 
 
 class Texts:
@@ -61,10 +58,28 @@ class Texts:
         parts += [self.ids(text)[:TEXT_TOKENS] for text in own]
         return [token for part in parts for token in part]
 
+    def mixed(self, tokens: int, count: int) -> list[list[int]]:
+        """Sequences of exactly ``tokens``, each with an equal part of every kind of shipped text."""
+        texts = [self.ids(text) for text in kinds(CALIBRATION).values()]
+        length = tokens - len(self.start)
+        sizes = [length // len(texts) + (i < length % len(texts)) for i in range(len(texts))]
+        return [
+            [
+                *self.start,
+                *(t for ids, n in zip(texts, sizes, strict=True) for t in _part(ids, i, n)),
+            ]
+            for i in range(count)
+        ]
+
     def repeated(self) -> list[int]:
         """Tokens to calibrate on by repetition: of `REPEATED`, and those that begin a sequence."""
         tokens = [*self.start, *(token for text in REPEATED for token in self.ids(text)[:1])]
         return list(dict.fromkeys(tokens))
+
+
+def _part(ids: list[int], turn: int, size: int) -> list[int]:
+    """The ``turn``-th ``size`` ids, from the front again after the last."""
+    return [ids[(turn * size + i) % len(ids)] for i in range(size)]
 
 
 def padded_length(max_tokens: int) -> int:
@@ -108,4 +123,6 @@ def calibrated_model(
         texts.repeated(),
     )
     calibrate(module, checkpoint.tensor, sequences)
+    mixed = texts.mixed(tokens, max(1, SENSITIVITY_TOKENS // tokens))
+    sensitivities(module, checkpoint.tensor, np.array(mixed))
     return module

@@ -9,15 +9,17 @@ Errors: what the passes raise; a verification failure names the pass that broke 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass, PassPipeline
 from xdsl.transforms.common_subexpression_elimination import CommonSubexpressionElimination
-from xdsl.utils.exceptions import VerifyException
+from xdsl.utils.arg_spec import parse_pipeline
+from xdsl.utils.exceptions import ArgSpecParseError, PassFailedException, VerifyException
 
-from ..errors import ZklemmaError
+from ..errors import UserError, ZklemmaError
 from ..schema.circuit import Circuit
 from ..schema.program import Program
 from .emit import emit
@@ -27,7 +29,7 @@ from .transforms.choose_bits import ChooseBits
 from .transforms.convert_nn_to_quant import ConvertNNToQuant
 from .transforms.dedup_lookups import DedupLookups
 from .transforms.equalize_layers import EqualizeLayers
-from .transforms.guard import summary
+from .transforms.guard import guarded, summary
 from .transforms.lower_zk_to_circuit import LowerZkToCircuit
 from .transforms.merge_tables import MergeTables
 from .transforms.pack_columns import PackColumns
@@ -37,6 +39,9 @@ from .transforms.raise_to_nn import RaiseToNN
 from .transforms.stack_layers import StackLayers
 from .transforms.verify_legality import VerifyLegality
 from .transforms.virtualize import Virtualize
+
+Settings = Mapping[str, str]
+"""Values of options, as text, by "pass.option"."""
 
 TO_QUANT: tuple[ModulePass, ...] = (
     RaiseToNN(),
@@ -48,6 +53,32 @@ TO_QUANT: tuple[ModulePass, ...] = (
     StackLayers(),
     BatchDecode(),
 )
+
+
+def to_quant(settings: Settings) -> tuple[tuple[ModulePass, ...], tuple[ModulePass, ...]]:
+    """The passes from an import to a planned `nn` function, and from there to `quant`, with some of
+    their options set; `UserError` for options that they do not have."""
+    passes = {each.name: each for each in TO_QUANT}
+    chosen: dict[str, dict[str, str]] = {}
+    for place, value in settings.items():
+        name, _, option = place.partition(".")
+        if name not in passes or not option:
+            options = [f"{n}.{f.name}" for n, p in passes.items() for f in fields(p)]
+            raise UserError(f"{place}: no option of a pass; there are {', '.join(options)}")
+        chosen.setdefault(name, {})[option] = value
+    passes |= {name: _with_options(passes[name], options) for name, options in chosen.items()}
+    ready = tuple(passes.values())
+    split = list(passes).index(ConvertNNToQuant.name)
+    return ready[:split], ready[split:]
+
+
+def _with_options(pass_: ModulePass, options: Mapping[str, str]) -> ModulePass:
+    text = " ".join(f"{option}={value}" for option, value in options.items())
+    try:
+        (spec,) = parse_pipeline(f"{pass_.name}{{{text}}}")
+        return guarded(type(pass_)).from_spec(spec)
+    except (PassFailedException, ArgSpecParseError) as error:
+        raise UserError(summary(error)) from None
 
 
 def to_circuit(private_tokens: bool) -> tuple[ModulePass, ...]:

@@ -15,7 +15,7 @@ from ..errors import RangeError, UserError, ZklemmaError
 from ..schema.circuit import Circuit, Shape
 from ..schema.program import Program
 from .evaluate import position_ids
-from .steps import OPERATIONS, Axes, Model, Pass
+from .steps import OPERATIONS, Axes, Model, Observe, Pass
 
 
 class Executor:
@@ -66,12 +66,14 @@ class Executor:
                 on_token(tokens[-1])
         return tokens
 
-    def logits(self, ids: Sequence[int]) -> np.ndarray:
-        """The integer logits after each position: int64 [len(ids), vocabulary]."""
+    def logits(self, ids: Sequence[int], observe: Observe | None = None) -> np.ndarray:
+        """The integer logits after each position: int64 [len(ids), vocabulary]; ``observe`` gets each
+        step's value with its layer."""
         array = self._ids(ids)
         if len(array) > self.max_tokens:
             raise UserError(f"{len(array)} tokens are too many: at most {self.max_tokens}")
         run = self._pass(array, slice(None), capacity=len(array))
+        run.observe = observe
         self._run(run)
         return run.values[f"{self.program.epilogue[-1].output}.logits"]
 

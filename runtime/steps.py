@@ -27,6 +27,8 @@ Axes = tuple[str, ...]
 # (column name, layer or None, axes of the array, array)
 Record = Callable[[str, int | None, Axes, np.ndarray], None]
 
+Observe = Callable[[Step, int | None, np.ndarray], None]
+
 INT64 = 1 << 63
 
 
@@ -88,6 +90,7 @@ class Pass:
     cache: dict[tuple[str, int | None], np.ndarray] = field(default_factory=dict)
     targets: np.ndarray | None = None
     record: Record | None = None
+    observe: Observe | None = None
     layer: int | None = None
     values: dict[str, np.ndarray] = field(default_factory=dict)
 
@@ -99,6 +102,8 @@ class Pass:
         """Compute a step's value and keep it under its name."""
         value = OPERATIONS[step.op](self, step)
         self.values[step.output] = value
+        if self.observe:
+            self.observe(step, self.layer, value)
         return value
 
     def inputs(self, step: Step) -> list[np.ndarray]:

@@ -6,18 +6,21 @@ lower to the circuit -> integer weights -> code parameters -> commit to the weig
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from xdsl.context import Context
 
-from ..compiler.analysis.fidelity import affordable, fidelity, logits_scale, pytorch_logits
+from ..compiler.analysis.fidelity import affordable, compare, logits_scale, pytorch_logits
 from ..compiler.calibrated import Texts, calibrated_model, padded_length, supported_length
 from ..compiler.emit import param_arrays
 from ..compiler.frontend.checkpoint import load_checkpoint
-from ..compiler.pipelines import TO_QUANT, lower, run_passes
-from ..compiler.texts import HELD_OUT
+from ..compiler.pipelines import Settings, lower, run_passes, to_quant
+from ..compiler.plan_text import write_plan
+from ..compiler.texts import HELD_OUT, read_text
 from ..compiler.weights import quantized_weights
+from ..errors import UserError
 from ..runtime.budget import MemoryBudget
 from ..runtime.choose import choose_parameters
 from ..runtime.executor import Executor
@@ -28,6 +31,7 @@ from ..runtime.prover import CommittedWeights, prove_ranges
 from ..runtime.tokenizer import compact
 from ..schema.encoding import encode_circuit, encode_program
 
+LEAST_FIDELITY = 0.99
 STAGES = ("load", "import", "calibrate", "lower", "weights", "commit", "ranges", "fidelity")
 
 
@@ -36,6 +40,10 @@ def compile(
     max_tokens: int = 256,
     progress: Progress | None = None,
     private: bool = True,
+    calibration: Sequence[str | Path] = (),
+    headroom: float | None = None,
+    settings: Settings | None = None,
+    least_fidelity: float | None = LEAST_FIDELITY,
 ) -> tuple[Artifact, dict[str, Any]]:
     """The artifact of a checkpoint, and a report: plain data that says what was made.
 
@@ -43,15 +51,25 @@ def compile(
     the circuit serves without padding. ``source`` is a local directory in Hugging Face format, a
     GGUF file, a hub id, or "gemma3-270m", whose weights the extra ``gemma`` installs. With
     ``private`` off the weights are committed without masks: proofs may reveal them.
+
+    ``calibration`` are text files to calibrate ranges on beside the shipped texts; a value may become
+    ``headroom`` times as large as there; ``settings`` are options of passes, by "pass.option".
+    `UserError` if fewer of the next tokens than ``least_fidelity`` are PyTorch's on held-out text; with
+    None that is not measured.
     """
     padded_length(max_tokens)  # Refuses nonsense before any work.
+    own = [read_text(Path(path)) for path in calibration]
+    scaling = {} if headroom is None else {"plan-scales.headroom": str(headroom)}
+    planning, converting = to_quant(scaling | dict(settings or {}))
     clock = Clock(progress or Silent())
     clock.start("load")
     checkpoint = load_checkpoint(source)
     max_tokens = supported_length(checkpoint, max_tokens)
-    module = calibrated_model(checkpoint, max_tokens, clock.start)
+    module = calibrated_model(checkpoint, max_tokens, clock.start, own)
     clock.start("lower")
-    run_passes(Context(), module, TO_QUANT)
+    run_passes(Context(), module, planning)
+    plan = write_plan(module)
+    run_passes(Context(), module, converting)
     scale = logits_scale(module)
     circuit, program = lower(module)
     private_circuit, private_program = lower(module, private_tokens=True)
@@ -73,15 +91,25 @@ def compile(
     )
     masks = weights.masks
     del weights  # Its cells are another copy of the weights.
-    clock.start("fidelity")
-    windows = [window.ids for window in Texts(checkpoint).windows(HELD_OUT, max_tokens)]
-    measured = fidelity(
-        pytorch_logits(checkpoint),
-        Executor(circuit, program, params).logits,
-        scale,
-        affordable(windows, checkpoint.parameters),
-    )
+    measured = None
+    if least_fidelity is not None:
+        clock.start("fidelity")
+        windows = Texts(checkpoint).windows(HELD_OUT, max_tokens)
+        measured = compare(
+            pytorch_logits(checkpoint),
+            Executor(circuit, program, params).logits,
+            scale,
+            affordable(windows, checkpoint.parameters),
+            clock.at,
+        ).whole()
     clock.stop()
+    if measured and measured["greedy_agreement"] < (least_fidelity or 0.0):
+        raise UserError(
+            f"{checkpoint.name}: only {measured['greedy_agreement']:.2%} of next tokens are as in fp32 "
+            f"PyTorch, less than {least_fidelity:.2%}: calibrate on text closer to what the model is for "
+            "(--calibration), choose wider formats (--set choose-bits.nats=1e-6), or accept it "
+            "(--least-fidelity)"
+        )
     report = {
         "name": key.name,
         "model_id": key.model_id,
@@ -89,9 +117,15 @@ def compile(
         "max_tokens": max_tokens,
         "seconds": sum(clock.seconds.values()),
         "stages": clock.seconds,
-        "fidelity": dict(measured),
+        "fidelity": measured,
     }
-    meta = {"eos": list(checkpoint.end_tokens), "fidelity": dict(measured)}
+    meta = {
+        "eos": list(checkpoint.end_tokens),
+        "fidelity": measured,
+        "source": str(source),
+        "logits_scale": scale,
+        "plan": plan,
+    }
     budget = MemoryBudget(key)
     budget.spend()  # What the range proof opened.
     programs = encode_program(program), encode_program(private_program)

@@ -22,6 +22,7 @@ only the sum of squares is made, from products of positions with positions.
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -37,21 +38,45 @@ SENSITIVITY = "quant.sensitivity"
 RADIAL = "quant.radial"
 # Rows of logits that are in memory at a time.
 ROWS = 64
+# Positions of one pass, whose values are all in memory.
+POSITIONS = 512
 
 Array = np.ndarray
 Values = dict[SSAValue, Array]
+Totals = dict[tuple[SSAValue, str], float]
+"""By value and attribute."""
 
 
 def sensitivities(
     module: ModuleOp, tensor: Callable[[str], Array], ids: Array, seed: int = 0
 ) -> None:
-    """Annotates a raised module in place; ``ids`` is (batch, T), of as many tokens as it takes.
+    """Annotates a raised module in place; ``ids`` is (sequences, T), of as many tokens as it takes.
 
     Labels are drawn with a seeded generator, so that compiling twice gives the same circuit.
     """
     output = logits_op(module)
     if not isinstance(output, nn.LinearOp):
         raise UserError("the function must return the logits of a linear layer")
+    random = np.random.default_rng(seed)
+    total: Totals = defaultdict(float)
+    step = max(1, POSITIONS // ids.shape[1])
+    for start in range(0, len(ids), step):
+        _accumulate(module, output, tensor, ids[start : start + step], random, total)
+    for (value, name), number in total.items():
+        assert isinstance(value.owner, Operation)
+        mean = number if name == RANGE else number / ids.size
+        value.owner.attributes[name] = FloatAttr(mean, f64)
+
+
+def _accumulate(
+    module: ModuleOp,
+    output: nn.LinearOp,
+    tensor: Callable[[str], Array],
+    ids: Array,
+    random: np.random.Generator,
+    total: Totals,
+) -> None:
+    """One forward and one backward pass, whose squares are added to ``total``."""
     values: Values = {}
     evaluate(
         module,
@@ -63,27 +88,22 @@ def sensitivities(
     for op in module.walk():
         if isinstance(op, nn.ParamOp) and op.result not in values:
             values[op.result] = tensor(op.param_name)
-    positions = ids.size
-    total: dict[SSAValue, float] = {}
-    gradients: Values = {output.x: _output(output, values, total, np.random.default_rng(seed))}
+    gradients: Values = {output.x: _output(output, values, total, random)}
     for op in reversed(list(module.walk())):
         result = op.results[0] if op.results else None
         if result is None or result not in gradients:
             continue
         gradient = gradients.pop(result)
-        total[result] = float(np.sum(np.square(gradient), dtype=np.float64))
+        squares = float(np.sum(np.square(gradient), dtype=np.float64))
+        total[result, SENSITIVITY] += squares
         if isinstance(op, nn.RMSNormOp):
             along = np.sum(gradient * values[result], axis=-1, dtype=np.float64)
-            op.attributes[RADIAL] = FloatAttr(float(np.sum(along * along)) / positions, f64)
+            total[result, RADIAL] += float(np.sum(along * along))
         if isinstance(op, nn.EmbeddingOp):
-            squares = total[result] * op.scale.value.data**2
-            total[op.table] = total.get(op.table, 0.0) + squares
+            total[op.table, SENSITIVITY] += squares * op.scale.value.data**2
             continue
         for operand, part in VJP[type(op)](op, gradient, values, total):
             gradients[operand] = gradients[operand] + part if operand in gradients else part
-    for value, squares in total.items():
-        assert isinstance(value.owner, Operation)
-        value.owner.attributes[SENSITIVITY] = FloatAttr(squares / positions, f64)
 
 
 def sensitivity_of(op: Operation) -> float:
@@ -92,9 +112,7 @@ def sensitivity_of(op: Operation) -> float:
     return found.value.data if isinstance(found, FloatAttr) else 0.0
 
 
-def _output(
-    op: nn.LinearOp, values: Values, total: dict[SSAValue, float], random: np.random.Generator
-) -> Array:
+def _output(op: nn.LinearOp, values: Values, total: Totals, random: np.random.Generator) -> Array:
     """The gradient of the final norm's output for labels drawn from the logits."""
     x, w = values[op.x], values[op.w]
     flat = x.reshape(-1, x.shape[-1])
@@ -114,42 +132,42 @@ def _output(
         gradient[start : start + ROWS] = p @ w
         # Labels are independent, so that of the weights' gradient only squares remain on average.
         squares += float(np.sum(np.sum(p * p, axis=1) * np.sum(rows * rows, axis=1)))
-    total[op.w] = squares
-    op.attributes[RANGE] = FloatAttr(spread, f64)
+    total[op.w, SENSITIVITY] += squares
+    total[op.result, RANGE] = max(total[op.result, RANGE], spread)
     return gradient.reshape(x.shape)
 
 
 Parts = Sequence[tuple[SSAValue, Array]]
 
 
-def _linear(op: nn.LinearOp, g: Array, values: Values, total: dict[SSAValue, float]) -> Parts:
+def _linear(op: nn.LinearOp, g: Array, values: Values, total: Totals) -> Parts:
     x, w = values[op.x], values[op.w]
     left, right = x.reshape(-1, x.shape[-1]), g.reshape(-1, g.shape[-1])
     # |g^T x|^2 summed over its elements, by positions.
-    total[op.w] = float(np.sum((left @ left.T) * (right @ right.T), dtype=np.float64))
+    total[op.w, SENSITIVITY] += float(np.sum((left @ left.T) * (right @ right.T), dtype=np.float64))
     return [(op.x, (right @ w).reshape(x.shape))]
 
 
-def _rms_norm(op: nn.RMSNormOp, g: Array, values: Values, total: dict[SSAValue, float]) -> Parts:
+def _rms_norm(op: nn.RMSNormOp, g: Array, values: Values, total: Totals) -> Parts:
     x, y, w = values[op.x], values[op.result], values[op.w]
     scale = 1 / np.sqrt(np.square(x).mean(axis=-1, keepdims=True) + np.float32(op.eps.value.data))
     powers = 1.0 if op.exponents is None else 2.0 ** np.array(op.exponents.get_values(), np.float32)
     normalised = x * scale
     by_channel = (g * normalised).reshape(-1, x.shape[-1]).sum(axis=0, dtype=np.float64)
-    total[op.w] = float(np.sum(np.square(by_channel)))
+    total[op.w, SENSITIVITY] += float(np.sum(np.square(by_channel)))
     inner = (g * y).mean(axis=-1, keepdims=True)
     return [(op.x, scale * (g * ((1 + w) * powers).astype(np.float32) - normalised * inner))]
 
 
-def _both(op: nn.AddOp, g: Array, values: Values, total: dict[SSAValue, float]) -> Parts:
+def _both(op: nn.AddOp, g: Array, values: Values, total: Totals) -> Parts:
     return [(op.lhs, g), (op.rhs, g)]
 
 
-def _mul(op: nn.MulOp, g: Array, values: Values, total: dict[SSAValue, float]) -> Parts:
+def _mul(op: nn.MulOp, g: Array, values: Values, total: Totals) -> Parts:
     return [(op.lhs, g * values[op.rhs]), (op.rhs, g * values[op.lhs])]
 
 
-def _gelu(op: nn.GeluTanhOp, g: Array, values: Values, total: dict[SSAValue, float]) -> Parts:
+def _gelu(op: nn.GeluTanhOp, g: Array, values: Values, total: Totals) -> Parts:
     x = values[op.x]
     c = np.float32(math.sqrt(2 / math.pi))
     t = np.tanh(c * (x + np.float32(0.044715) * x**3))
@@ -157,16 +175,16 @@ def _gelu(op: nn.GeluTanhOp, g: Array, values: Values, total: dict[SSAValue, flo
     return [(op.x, g * slope)]
 
 
-def _split(op: nn.SplitHeadsOp, g: Array, values: Values, total: dict[SSAValue, float]) -> Parts:
+def _split(op: nn.SplitHeadsOp, g: Array, values: Values, total: Totals) -> Parts:
     return [(op.x, g.swapaxes(-3, -2).reshape(values[op.x].shape))]
 
 
-def _merge(op: nn.MergeHeadsOp, g: Array, values: Values, total: dict[SSAValue, float]) -> Parts:
+def _merge(op: nn.MergeHeadsOp, g: Array, values: Values, total: Totals) -> Parts:
     *front, heads, tokens, width = values[op.x].shape
     return [(op.x, g.reshape(*front, tokens, heads, width).swapaxes(-3, -2))]
 
 
-def _rope(op: nn.RopeOp, g: Array, values: Values, total: dict[SSAValue, float]) -> Parts:
+def _rope(op: nn.RopeOp, g: Array, values: Values, total: Totals) -> Parts:
     """The transpose of a rotation turns back."""
     half = g.shape[-1] // 2
     cos, sin = (part.astype(np.float32) for part in rope_angles(op, g.shape[-2], half))
@@ -174,21 +192,19 @@ def _rope(op: nn.RopeOp, g: Array, values: Values, total: dict[SSAValue, float])
     return [(op.x, np.concatenate([low * cos + high * sin, high * cos - low * sin], axis=-1))]
 
 
-def _scores(op: nn.ScoresOp, g: Array, values: Values, total: dict[SSAValue, float]) -> Parts:
+def _scores(op: nn.ScoresOp, g: Array, values: Values, total: Totals) -> Parts:
     q, k = values[op.q], values[op.k]
     g = g * np.float32(op.scale.value.data)
     keys = np.repeat(k, q.shape[-3] // k.shape[-3], axis=-3)
     return [(op.q, g @ keys), (op.k, _shared(g.swapaxes(-1, -2) @ q, k.shape[-3]))]
 
 
-def _softmax(
-    op: nn.MaskedSoftmaxOp, g: Array, values: Values, total: dict[SSAValue, float]
-) -> Parts:
+def _softmax(op: nn.MaskedSoftmaxOp, g: Array, values: Values, total: Totals) -> Parts:
     p = values[op.result]
     return [(op.scores, p * (g - np.sum(g * p, axis=-1, keepdims=True)))]
 
 
-def _attend(op: nn.AttendOp, g: Array, values: Values, total: dict[SSAValue, float]) -> Parts:
+def _attend(op: nn.AttendOp, g: Array, values: Values, total: Totals) -> Parts:
     p, v = values[op.p], values[op.v]
     mixed = np.repeat(v, p.shape[-3] // v.shape[-3], axis=-3)
     return [

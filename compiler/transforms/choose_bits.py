@@ -25,7 +25,7 @@ from xdsl.passes import ModulePass
 from ..analysis.scales import Scale, Scales
 from ..modules import main_function
 from .options import check_options
-from .plan_scales import OPTIONS, default_fracs, write
+from .plan_scales import default_fracs, scales_of, write
 
 # Fraction bits below the most that are tried, and sweeps over all scales at most.
 DEPTH = 24
@@ -40,14 +40,12 @@ class ChooseBits(ModulePass):
 
     name = "choose-bits"
     nats: float = 4e-5
-    headroom: float = 2.0
-    spare_exponents: int = 3
 
     def __post_init__(self) -> None:
-        check_options(self, nats=(0.0, 1.0), **OPTIONS)
+        check_options(self, nats=(0.0, 1.0))
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        scales = Scales(main_function(op).body.block, self.headroom, self.spare_exponents)
+        scales = scales_of(main_function(op))
         if any(scale.sensitivity for scale in scales.all):
             write(scales, choose(scales, self.nats))
 

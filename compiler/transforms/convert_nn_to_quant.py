@@ -43,7 +43,7 @@ from ...dialects.quant import FormatAttr, QuantTensorType, TableAttr
 from ...errors import UserError
 from ..analysis.roles import path_of
 from ..modules import main_function
-from .plan_scales import EPS, EXPONENTS, FACTOR, FORMAT, ROOT, WIDTH, K
+from .plan_scales import EPS, EXPONENTS, FACTOR, FORMAT, HEADROOM, ROOT, SPARE, WIDTH, K
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,8 @@ class ConvertNNToQuant(ModulePass):
                 raise UserError(
                     f"{path_of(left) or 'the model'}: {left.name} can not be quantised; raise it first"
                 )
+        for name in (HEADROOM, SPARE):
+            function.attributes.pop(name, None)
         function.update_function_type()
 
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import DenseArrayBase, FloatAttr, IntegerAttr, ModuleOp, f64, i64
+from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation
 from xdsl.passes import ModulePass
 
@@ -29,7 +30,7 @@ from ..analysis.scales import LIMB, SQUARES_BITS, Fracs, Scale, Scales, most_fra
 from ..modules import main_function
 from .options import check_options
 
-OPTIONS = {"headroom": (1.0, 256.0), "spare_exponents": (0, 12)}
+HEADROOM, SPARE = "quant.headroom", "quant.spare_exponents"
 FORMAT, FACTOR, EPS = "quant.format", "quant.factor", "quant.eps"
 EXPONENTS, ROOT = "quant.exponents", "quant.root"
 K, WIDTH = "quant.k", "quant.width"
@@ -44,12 +45,22 @@ class PlanScales(ModulePass):
     spare_exponents: int = 3
 
     def __post_init__(self) -> None:
-        check_options(self, **OPTIONS)
+        check_options(self, headroom=(1.0, 256.0), spare_exponents=(0, 12))
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        block = main_function(op).body.block
-        scales = Scales(block, self.headroom, self.spare_exponents)
+        function = main_function(op)
+        function.attributes[HEADROOM] = FloatAttr(self.headroom, f64)
+        function.attributes[SPARE] = IntegerAttr(self.spare_exponents, i64)
+        scales = scales_of(function)
         write(scales, default_fracs(scales))
+
+
+def scales_of(function: FuncOp) -> Scales:
+    """The scales of a function that was planned before, with the same headroom."""
+    headroom, spare = function.attributes.get(HEADROOM), function.attributes.get(SPARE)
+    if not isinstance(headroom, FloatAttr) or not isinstance(spare, IntegerAttr):
+        raise UserError("the function has no formats; run plan-scales first")
+    return Scales(function.body.block, headroom.value.data, spare.value.data)
 
 
 def default_fracs(scales: Scales) -> dict[Scale, int]:

@@ -3,20 +3,42 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from ...errors import UserError
 from .. import console
-from .options import AsJson, Quiet, Visibility, emit
+from .options import AsJson, Checkpoint, Quiet, Visibility, emit
 from .outputs import check_outputs, save_model
 
 
+def assignments(settings: Iterable[str]) -> dict[str, str]:
+    """The values that PASS.OPTION=VALUE texts give to options."""
+    found: dict[str, str] = {}
+    for setting in settings:
+        place, equals, value = setting.partition("=")
+        if not equals or not value:
+            raise UserError(f"--set {setting}: give PASS.OPTION=VALUE")
+        found[place.strip()] = value.strip()
+    return found
+
+
+def short(fidelity: Mapping[str, Any] | None) -> str:
+    """A fidelity report in one line."""
+    if fidelity is None:
+        return "not measured"
+    return (
+        f"{fidelity['greedy_agreement']:.2%} of next tokens as in fp32 PyTorch, "
+        f"{fidelity['delta_nats']:+.4f} nats a token, divergence {fidelity['kl']:.1e} "
+        f"({fidelity['positions']} positions)"
+    )
+
+
 def compile(
-    checkpoint: Annotated[
-        str, typer.Argument(help="A Gemma-3 text model: a Hugging Face directory, a GGUF file, a hub id, or gemma3-270m.")
-    ],
+    checkpoint: Checkpoint,
     output: Annotated[Path, typer.Option("--output", "-o", help="The artifact to write (.zkl).")],
     vk: Annotated[
         Path | None, typer.Option(help="The verifying key to write. [default: beside the artifact]")
@@ -27,10 +49,29 @@ def compile(
     weights: Annotated[
         Visibility, typer.Option(help="Whether proofs may show anything of the weights.")
     ] = Visibility.PRIVATE,
+    calibration: Annotated[
+        list[Path] | None,
+        typer.Option(help="Text to calibrate ranges on, beside the shipped texts; repeatable."),
+    ] = None,
+    headroom: Annotated[
+        float | None,
+        typer.Option(help="How many times larger than calibrated a value may be. [default: 2]"),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="PASS.OPTION=VALUE", help="Set a pass's option; repeatable."),
+    ] = None,
+    least_fidelity: Annotated[
+        float, typer.Option(help="Refuse a model that predicts fewer next tokens as PyTorch does.")
+    ] = 0.99,
+    fidelity: Annotated[
+        bool, typer.Option("--fidelity/--no-fidelity", help="Whether to compare with PyTorch.")
+    ] = True,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Compile a checkpoint into an artifact for proving and a key for verifying."""
+    chosen = assignments(settings or ())
     vk = vk or output.with_suffix(".vk")
     check_outputs(output, vk)
 
@@ -39,22 +80,27 @@ def compile(
     start = time.perf_counter()
     with console.Bar(list(compiling.STAGES), not quiet) as bar:
         artifact, report = compiling.compile(
-            checkpoint, max_tokens, bar, weights is Visibility.PRIVATE
+            checkpoint,
+            max_tokens,
+            bar,
+            weights is Visibility.PRIVATE,
+            calibration or (),
+            headroom,
+            chosen,
+            least_fidelity if fidelity else None,
         )
     report |= save_model(artifact, output, vk)
     report["seconds"] = time.perf_counter() - start
     report["peak_rss_bytes"] = console.peak_rss_bytes()
     if as_json:
         return emit(report)
-    fidelity = report["fidelity"]
     console.table(
         f"Compiled {report['name']}",
         {
             "model id": report["model_id"],
             "parameters": f"{report['parameters']:,}",
             "tokens": f"at most {report['max_tokens']} in one proof",
-            "fidelity": f"{fidelity['greedy_agreement']:.2%} of next tokens as in fp32 PyTorch, "
-            f"{fidelity['delta_nats']:+.4f} nats a token ({fidelity['positions']} positions)",
+            "fidelity": short(report["fidelity"]),
             "artifact": f"{output} ({console.size(report['artifact_bytes'])})",
             "verifying key": f"{vk} ({console.size(report['vk_bytes'])})",
             "time": f"{report['seconds']:.1f} s",

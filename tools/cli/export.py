@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
+from .options import Checkpoint
+
 
 def export(
-    checkpoint: Annotated[
-        str, typer.Argument(help="A Gemma-3 text model: a Hugging Face directory, a GGUF file, a hub id, or gemma3-270m.")
-    ],
+    checkpoint: Checkpoint,
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write (.mlir).")],
     max_tokens: Annotated[int, typer.Option(help="The number of positions.")] = 64,
 ) -> None:

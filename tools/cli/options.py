@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from ...runtime.protocol.statement import Statement
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+Checkpoint = Annotated[
+    str,
+    typer.Argument(
+        help="A Gemma-3 text model: a Hugging Face directory, a GGUF file, a hub id, or gemma3-270m."
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 
 
