@@ -43,6 +43,8 @@ GAIN_BITS = 20
 """The widest gain of a norm and final norm's output."""
 ROOT_AND_GAIN = 39
 """The bits of reciprocal root and gain together: with 22 of the exponent products stay below 2^61."""
+TABLE_ROWS = 1 << 10
+"""Rows of the table of a weight's range that count as a cell of each token."""
 GELU_BITS = 4
 """Fraction bits that a table's result may have beyond its argument's: they cost nothing."""
 SPREAD = 4
@@ -105,6 +107,7 @@ class Scale:
     most_bits: int
     ops: list[Operation] = field(default_factory=list)
     sensitivity: float = 0.0
+    weight: bool = False
 
     @property
     def most(self) -> int:
@@ -115,10 +118,13 @@ class Scale:
         return self.sensitivity * 4.0**-frac / 24
 
     def bits(self, frac: int) -> int:
-        """The bits of its type: whole limbs, as what they do not need is headroom."""
+        """The bits of its type: whole limbs, as what they do not need is headroom; a weight's as many
+        as it has."""
         if most_frac(self.magnitude, LIMB) >= frac:
             return LIMB
-        return self.most_bits
+        if not self.weight:
+            return self.most_bits
+        return next(b for b in range(LIMB, self.most_bits + 1) if most_frac(self.magnitude, b) >= frac)
 
 
 Fracs = Mapping[Scale, int]
@@ -275,7 +281,7 @@ class Scales:
         scale = Scale(path_of(op), max(map(range_of, peers)) * abs(self.factor(op)), LIMB)
         if users and isinstance(users[0], nn.RMSNormOp):
             scale.magnitude = max(range_of(user, GAIN) for user in users) * self.factor(op)
-            scale.most_bits = GAIN_BITS
+            scale.most_bits, scale.weight = GAIN_BITS, True
         scale.sensitivity = sum(map(sensitivity_of, peers)) / self.factor(op) ** 2
         scale.ops += peers
         for peer in peers:
@@ -418,8 +424,10 @@ class Scales:
         return sum(self._cells(*each, fracs) for each in self.rounded)
 
     def cells_of(self, scale: Scale, fracs: Fracs) -> float:
-        """Those that depend on a scale."""
-        return sum(self._cells(*each, fracs) for each in self._touched[scale])
+        """Those that depend on a scale, and a little for the table of a wide weight's range, with which
+        its range is proved once."""
+        table = 2.0 ** scale.bits(fracs[scale]) / TABLE_ROWS if scale.weight else 0.0
+        return table + sum(self._cells(*each, fracs) for each in self._touched[scale])
 
     def bounded_by(self, scale: Scale) -> list[Scale]:
         """The scales whose limits depend on a scale, itself among them."""

@@ -70,7 +70,8 @@ def _copy(pieces: Sequence[tuple[int, np.ndarray]], rows: int) -> Run:
     parts: list[tuple[np.ndarray, np.ndarray]] = []
     for start, piece in pieces:
         target = cells[start - first :][: piece.size].reshape(piece.shape)
-        parts += zip(target, piece, strict=True) if piece.size >= VIEWED else [(target, piece)]
+        rows_apart = piece.ndim > 1 and piece.size >= VIEWED
+        parts += zip(target, piece, strict=True) if rows_apart else [(target, piece)]
 
     def copy(lo: int, hi: int) -> None:
         for target, source in parts[lo:hi]:
