@@ -46,6 +46,8 @@ class ZkOpt(xDSLOptMain):
             raise DiagnosticException(str(error)) from error
 
     def prepare_input(self) -> tuple[list[tuple[IO[bytes], int]], str]:
+        if self.args.input_file == "-":
+            self.args.input_file = None  # Standard input.
         try:
             return super().prepare_input()
         except ValueError as error:  # a file extension that no front end reads

@@ -10,7 +10,7 @@ import typer
 
 from .. import console
 from .options import AsJson, Quiet, Visibility, emit
-from .outputs import check_outputs, save_model
+from .outputs import check_model_outputs, checkpoint_files, save_model
 
 
 def compile(
@@ -32,7 +32,7 @@ def compile(
 ) -> None:
     """Compile a checkpoint into an artifact for proving and a key for verifying."""
     vk = vk or output.with_suffix(".vk")
-    check_outputs(output, vk)
+    check_model_outputs(output, vk, checkpoint_files(checkpoint))
 
     from .. import compiling
 
@@ -46,6 +46,8 @@ def compile(
     report["peak_rss_bytes"] = console.peak_rss_bytes()
     if as_json:
         return emit(report)
+    if quiet:
+        return None
     fidelity = report["fidelity"]
     console.table(
         f"Compiled {report['name']}",

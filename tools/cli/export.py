@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from .outputs import check_outputs, checkpoint_files
+
 
 def export(
     checkpoint: Annotated[
@@ -18,7 +20,7 @@ def export(
     """Write a checkpoint as calibrated `nn` text, which zk-opt can lower to any level."""
     from ...runtime import files
 
-    files.require_writable(output)
+    check_outputs({output: None}, checkpoint_files(checkpoint))
 
     from io import StringIO
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +15,10 @@ if TYPE_CHECKING:
     from ...runtime.protocol.statement import Statement
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
+Quiet = Annotated[
+    bool,
+    typer.Option("--quiet", "-q", help="Print errors and warnings only (and --json)."),
+]
 
 
 class Visibility(StrEnum):
@@ -23,7 +27,11 @@ class Visibility(StrEnum):
 
 
 def emit(values: dict[str, Any]) -> None:
-    print(json.dumps(values, ensure_ascii=False, allow_nan=False))
+    unicode = sys.stdout.encoding.lower() in (
+        "utf-8",
+        "utf8",
+    )  # JSON is UTF-8, whatever the locale.
+    print(json.dumps(values, ensure_ascii=not unicode, allow_nan=False))
 
 
 def hexadecimal(nonce: str) -> bytes:

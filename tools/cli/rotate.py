@@ -10,7 +10,7 @@ import typer
 
 from .. import console
 from .options import AsJson, Quiet, emit
-from .outputs import check_outputs, save_model
+from .outputs import check_model_outputs, save_model
 
 
 def rotate(
@@ -28,7 +28,7 @@ def rotate(
 
     vk = vk or output.with_suffix(".vk")
     # Older proofs still need the older key.
-    check_outputs(output, vk, model, model.with_suffix(".vk"), *files_beside(model))
+    check_model_outputs(output, vk, [model, model.with_suffix(".vk"), *files_beside(model)])
 
     from ...runtime import rotation
     from ...runtime.kernels.memory import keep_freed_memory
@@ -51,6 +51,8 @@ def rotate(
     }
     if as_json:
         return emit(report)
+    if quiet:
+        return None
     console.table(
         f"Rotated {report['name']}",
         {
