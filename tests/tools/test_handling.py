@@ -138,6 +138,15 @@ def test_status_of_a_closed_pipe_and_of_a_crash(toy):
     assert done.returncode == 2 and "ZeroDivisionError" in done.stderr
 
 
+def test_the_first_run_says_what_it_waits_for():
+    code = "from zklemma.tools.cli import kernels\nfrom numba import njit\n"
+    code += "kernels.announce({})\nf = njit(lambda x: x)\nf(1); f(1.0)"
+    for quiet, lines in ((False, 1), (True, 0)):
+        command = [sys.executable, "-c", code.format(quiet)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert done.stderr.count("note: kernels are compiled") == lines == done.stderr.count("\n")
+
+
 def test_version_and_help(run):
     assert run("--version").stdout == f"zklemma {zklemma.__version__}\n"
     assert run("verify", "-h").stdout == run("verify", "--help").stdout
