@@ -10,9 +10,13 @@ Names are imported when first used: verifying needs neither torch nor the compil
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
+from .errors import InvalidProof, MissingPackage, UserError
+
 if TYPE_CHECKING:
+    __version__: str
     from .runtime.answer import Answer, prove
     from .runtime.keys import (
         Artifact,
@@ -40,11 +44,20 @@ _HOMES = {
     "save_artifact": ".runtime.keys",
     "save_key": ".runtime.keys",
 }
+# What a light install lacks: the extra that has it, and a package of that.
+_NEEDS = {
+    "compile": ("compile", "torch"),
+    "prove": ("prove", "numba"),
+    "rotate": ("prove", "numba"),
+}
 __all__ = [
     "Answer",
     "Artifact",
+    "InvalidProof",
+    "UserError",
     "Verified",
     "VerifyingKey",
+    "__version__",
     "compile",
     "load_artifact",
     "load_key",
@@ -57,6 +70,23 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        try:
+            return version("zklemma")
+        except PackageNotFoundError:
+            return "unknown"
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name], __name__), name)
+    extra, package = _NEEDS.get(name, (None, None))
+    try:
+        if package:
+            import_module(package)
+        return getattr(import_module(_HOMES[name], __name__), name)
+    except ModuleNotFoundError as error:
+        if extra is None or not error.name or error.name.startswith("zklemma"):
+            raise
+        raise MissingPackage(error.name, extra) from None
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

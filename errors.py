@@ -11,6 +11,16 @@ class UserError(ZklemmaError):
     """Bad input: a file, an option or a value that cannot be used."""
 
 
+class MissingPackage(UserError, ImportError):
+    """What is asked for needs a package that is not installed. ``extra`` is the extra of this one that has it."""
+
+    def __init__(self, package: str | None, extra: str):
+        super().__init__(
+            f"{package} is not installed: pip install 'zklemma[{extra}]', or in a copy of the sources "
+            f"pip install -e '.[{extra}]'"
+        )
+
+
 class RangeError(ZklemmaError):
     """A value left the integer range that the circuit declares for it; names the module."""
 

@@ -1246,8 +1246,8 @@ ROTATION = [
         (
             (
                 "tools/cli/outputs.py",
-                "used = {path.resolve() for path in kept}",
-                "used = set[Path]()",
+                'used = {path.resolve(): "a file that is needed" for path in inputs}',
+                "used: dict[Path, str] = {}",
             ),
         ),
         ("tests/tools/test_rotate.py::test_nothing_of_the_old_model_is_overwritten",),

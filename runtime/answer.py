@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import UserError
 from ..schema.circuit import Shape
+from . import files
 from .keys import Artifact
 from .progress import Progress, Silent
 from .protocol.statement import MOST_NONCE, Statement, private_bound
@@ -40,16 +42,24 @@ class Privacy:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the model said: tokens, the text of the generated ones, and how it was proved."""
+    """What the model said: tokens, the text of the generated ones, and how it was proved. ``model_id`` is that
+    of the key which it was proved under."""
 
     prompt: list[int]
     generated: list[int]
     text: str
     result: ProofResult
+    model_id: bytes
 
     @property
     def proof(self) -> bytes:
-        return self.result.proof
+        """The contents of a proof file, which `verify` takes, as the command does."""
+        return files.encode_proof(self.model_id, self.result.proof)
+
+    def save(self, path: str | Path) -> int:
+        """Write the proof to a file; return its size in bytes."""
+        with files.atomic_write(path) as file:
+            return file.write(self.proof)
 
 
 def generate(
@@ -92,7 +102,11 @@ def generate(
 
     executor = Executor(key.circuit, artifact.program, artifact.params)
     stop = frozenset() if privacy.output else artifact.eos
-    return tokens, executor.generate(tokens, max_new_tokens, collect, stop)
+    generated = executor.generate(tokens, max_new_tokens, collect, stop)
+    if on_text:
+        # The rest of a text that ends inside a character.
+        on_text(key.text(known)[len(shown) :])
+    return tokens, generated
 
 
 def bound(artifact: Artifact, prompt: int, generated: int, privacy: Privacy) -> int:
@@ -192,7 +206,8 @@ def prove(
     """Generate at most ``max_new_tokens`` tokens after ``prompt`` and prove them."""
     tokens, generated = generate(artifact, prompt, max_new_tokens, on_text, privacy)
     result = prove_tokens(artifact, tokens, generated, hiding, progress, privacy, nonce)
-    return Answer(tokens, generated, text(artifact, tokens, generated), result)
+    said = text(artifact, tokens, generated)
+    return Answer(tokens, generated, said, result, artifact.key.digest)
 
 
 def text(artifact: Artifact, prompt: Sequence[int], generated: Sequence[int]) -> str:

@@ -15,6 +15,7 @@ import hashlib
 import mmap
 import os
 import secrets
+import stat
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -123,6 +124,15 @@ def identify(kind: Kind | None, view: memoryview, where: str) -> Kind:
     return found
 
 
+def kind_of(path: str | Path) -> Kind | None:
+    """The kind of file that there is, by how it starts; None for others, and where there is none."""
+    try:
+        with open(path, "rb") as file:
+            return _KINDS.get(file.read(4)) if os.path.isfile(path) else None
+    except OSError:
+        return None
+
+
 def _a(noun: str) -> str:
     return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
@@ -148,10 +158,13 @@ def decode_proof(data: Buffer, where: str) -> tuple[bytes, bytes]:
 
 
 def read(path: str | Path) -> memoryview:
-    """A file's contents, mapped into memory; arrays in it are writable, the file never changes."""
+    """A file's contents, mapped into memory; arrays in it are writable, the file never changes. A pipe is read."""
     try:
         with open(path, "rb") as file:
-            if not os.fstat(file.fileno()).st_size:
+            status = os.fstat(file.fileno())
+            if stat.S_ISFIFO(status.st_mode):
+                return memoryview(file.read())
+            if not status.st_size:
                 return memoryview(b"")
             return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY))
     except (OSError, ValueError) as error:

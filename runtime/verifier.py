@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from ..errors import InvalidProof, UserError
 from ..schema.circuit import Circuit
+from . import files
+from .files import Buffer
 from .links import Ancestor, verify_link
 from .protocol.channel import Reader
 from .protocol.parameters import Parameters
@@ -95,12 +98,30 @@ def check_identity(key: Key, model_id: str) -> None:
     check_links(key, chain.index(wanted))
 
 
-def verify(key: Key, proof: bytes, model_id: str | None = None) -> Verified:
+def read_proof(key: Key, proof: Buffer | str | Path, where: str = "proof") -> bytes:
+    """The bare proof in ``proof``: a file, the contents of one, or what one holds for the model of ``key``.
+
+    `InvalidProof` if the file says that it is about another model, `UserError` if it can not be read. ``where``
+    names contents in errors.
+    """
+    if isinstance(proof, str | Path):
+        proof, where = files.read(proof), str(proof)
+    elif proof[: len(files.PROOF.magic)] != files.PROOF.magic:
+        return bytes(proof)
+    claimed, content = files.decode_proof(proof, where)
+    if claimed != key.digest:
+        older = any(ancestor.digest == claimed for ancestor in key.ancestors)
+        hint = ", but of one that it was rotated from: check it with the older key" * older
+        raise InvalidProof(f"the proof is one of model {claimed.hex()}, not of this key's{hint}")
+    return content
+
+
+def verify(key: Key, proof: Buffer | str | Path, model_id: str | None = None) -> Verified:
     """Raise `InvalidProof` with the reason unless ``proof`` proves its statement under ``key``, which
-    must be the key of ``model_id``, if given, by itself or by its links."""
+    must be the key of ``model_id``, if given, by itself or by its links. ``proof`` is a file or its contents."""
     if model_id is not None:
         check_identity(key, model_id)
-    reader = Reader(proof)
+    reader = Reader(read_proof(key, proof))
     statement = read_statement(reader)
     statement.check(key.circuit.vocabulary, key.circuit.max_tokens)
     if statement.digests and not key.private_circuit.reveals:

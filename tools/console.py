@@ -78,11 +78,11 @@ def grid(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> 
 
 
 def value(found: Any) -> str:
-    """A value of a report for people."""
+    """A value of a report for people. Numbers in a list are names of something, such as token ids."""
     if isinstance(found, Mapping):
         return ", ".join(f"{name} {value(item)}" for name, item in found.items())
     if isinstance(found, list):
-        return ", ".join(map(value, found))
+        return ", ".join(str(x) if isinstance(x, int) else value(x) for x in found)
     if isinstance(found, int) and not isinstance(found, bool):
         return f"{found:,}"
     return f"{found:.4g}" if isinstance(found, float) else str(found)
@@ -110,11 +110,15 @@ def statement(name: str, report: Mapping[str, Any]) -> str:
     carried = f"Nonce: {report['nonce']}\n" if report["nonce"] else ""
     return printable(
         f"The model {name}, id {report['model_id']},\n{ancestor}"
-        f"given the prompt, {most}{report['prompt_tokens']} tokens long,\n    {said['prompt']}\n"
-        f"answers greedily, {report['generated']} tokens long,\n    {said['output']}\n"
+        f"given the prompt, {most}{tokens(report['prompt_tokens'])} long,\n    {said['prompt']}\n"
+        f"answers greedily, {tokens(report['generated'])} long,\n    {said['output']}\n"
         f"{carried}Security: {report['security_bits']} bits. {secrecy}\n"
         f"Proof: {size(report['proof_bytes'])}, checked in {report['seconds']:.2f} s."
     )
+
+
+def tokens(count: int) -> str:
+    return f"{count} token{'s' * (count != 1)}"
 
 
 def size(count: int) -> str:

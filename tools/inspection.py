@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+from ..errors import UserError
 from ..runtime import disclosure, files
 from ..runtime.keys import VerifyingKey, load_artifact
 from ..runtime.protocol.channel import Reader
@@ -48,10 +49,14 @@ def describe(path: Path, check: bool = False) -> dict[str, Any]:
     if kind is files.KEY:
         return report | _key(VerifyingKey.decode(data, str(path)), check)
     artifact = load_artifact(path)
-    facts = {
-        "weight_bytes": sum(array.nbytes for array in artifact.params.values()),
-        "proofs_left": artifact.budget.proofs_left(),
+    facts: dict[str, Any] = {
+        "weight_bytes": sum(array.nbytes for array in artifact.params.values())
     }
+    try:
+        facts["proofs_left"] = artifact.budget.proofs_left()
+    except UserError as error:
+        # All else that there is to say needs no count.
+        facts |= {"proofs_left": None, "count": str(error)}
     return report | _key(artifact.key, check) | facts | dict(artifact.meta)
 
 

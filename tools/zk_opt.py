@@ -158,6 +158,8 @@ class ZkOpt(xDSLOptMain):
         return str(replace(span, line_offset=self.offset).get_location())
 
     def prepare_input(self) -> tuple[list[tuple[IO[bytes], int]], str]:
+        if self.args.input_file == "-":
+            self.args.input_file = None  # Standard input.
         try:
             return super().prepare_input()
         except ValueError as error:  # a file extension that no front end reads

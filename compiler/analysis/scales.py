@@ -124,7 +124,9 @@ class Scale:
             return LIMB
         if not self.weight:
             return self.most_bits
-        return next(b for b in range(LIMB, self.most_bits + 1) if most_frac(self.magnitude, b) >= frac)
+        return next(
+            b for b in range(LIMB, self.most_bits + 1) if most_frac(self.magnitude, b) >= frac
+        )
 
 
 Fracs = Mapping[Scale, int]

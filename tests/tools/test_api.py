@@ -9,7 +9,7 @@ import zklemma
 
 def test_every_public_name_resolves():
     for name in zklemma.__all__:
-        assert callable(getattr(zklemma, name))
+        assert getattr(zklemma, name) and name in dir(zklemma)
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         _ = zklemma.nonsense
 

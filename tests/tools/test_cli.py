@@ -139,7 +139,7 @@ def test_verify_refuses_unusable_files(toy, run, tmp_path):
         (data[: len(data) // 2], "truncated"),
         (data + b"\0", "extra bytes"),
         (data[:-100] + b"\0" + data[-99:], "damaged"),
-        (data[:4] + b"\2\0" + data[6:], "format version 2"),
+        (data[:4] + b"\3\0" + data[6:], "format version 3"),
         (b"", "empty file"),
     ]:
         path.write_bytes(damaged)
@@ -181,7 +181,11 @@ def test_prove_refuses_bad_files(toy, run, tmp_path):
     refused(run("prove", tmp_path, *rest, output), 2, "Is a directory")
     refused(run("prove", toy.model, *rest, tmp_path), 2, "cannot write")
     refused(run("prove", toy.model, *rest, tmp_path / "no" / "a"), 2, "cannot write: No such")
-    refused(run("prove", toy.model, *rest, toy.model), 2, "the place of the model")
+    refused(
+        run("prove", toy.model, *rest, toy.model),
+        2,
+        "would take the place of a file that is needed",
+    )
     damaged = tmp_path / "damaged.zkl"
     data = toy.model.read_bytes()
     for position in (5000, len(data) - 5000):

@@ -264,9 +264,9 @@ def test_nothing_takes_the_place_of_the_model(model: Model, tmp_path: Path) -> N
     count = model.path.with_name("model.zkl.budget")
     kept = {path: path.read_bytes() for path in (model.path, count)}
     for path in kept:
-        refused(model.prove(path, "-q"), 2, str(path), "can not take the place")
+        refused(model.prove(path, "-q"), 2, str(path), "would take the place")
         done = model.prove(tmp_path / "a.proof", *OPTIONS["both"], "--secret", path, "-q")
-        refused(done, 2, str(path), "can not take the place")
+        refused(done, 2, str(path), "would take the place")
         assert {path: path.read_bytes() for path in kept} == kept
     assert os.listdir(tmp_path) == []
 
@@ -464,7 +464,7 @@ def test_reveal_refuses(run: Run, proved: Callable[[str], Proved], tmp_path: Pat
     before = made.secret.read_bytes()
     reveal = partial(run, "reveal", made.secret, "-o")
     refused(reveal(tmp_path / "a", "--what", "output"), 2, "it opens no output, only prompt")
-    refused(reveal(made.secret), 2, "can not take the place of the secret")
+    refused(reveal(made.secret), 2, "would take the place of a file that is needed")
     refused(reveal(tmp_path), 2, "cannot write: not a regular file")
     refused(reveal(tmp_path / "no" / "a"), 2, "cannot write")
     assert reveal(tmp_path / "a", "--what", "weights").returncode == 2

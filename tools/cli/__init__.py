@@ -1,14 +1,18 @@
 """The ``zklemma`` command: compile, prove, rotate, verify, reveal, inspect.
 
-Exit status: 0 done (for verify: valid), 1 invalid proof, 2 unusable input, 130 interrupted. Errors
+Exit status: 0 done (for verify: valid), 1 invalid proof, 2 unusable input or a fault of this
+program, 130 interrupted, 141 if what it prints is not read to the end. Errors
 are one line on stderr. A file holds one command, which imports what it needs when it runs, so that
 verifying starts fast and needs neither torch nor the compiler.
 """
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+import traceback
+from io import TextIOWrapper
 from types import FrameType
 
 
@@ -18,10 +22,27 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 def main() -> None:
     from .app import app
+    from .guard import CLOSED, UNUSABLE
 
     # Being told to stop must clean up as an interrupt at the keyboard does.
     signal.signal(signal.SIGTERM, _interrupt)
-    app()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A terminal that has not all characters.
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes again at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(CLOSED)
+    except Exception:
+        # A fault of this program; the status must not be that of an invalid proof.
+        traceback.print_exc()
+        sys.exit(UNUSABLE)
 
 
 def zk_opt() -> None:
@@ -29,9 +50,10 @@ def zk_opt() -> None:
     try:
         from ..zk_opt import main as run
     except ModuleNotFoundError as error:
+        from ...errors import MissingPackage
         from .. import console
         from .guard import UNUSABLE
 
-        console.fail(f"{error.name} is not installed: pip install 'zklemma[compile]'")
+        console.fail(MissingPackage(error.name, "compile"))
         sys.exit(UNUSABLE)
     run()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from .bench import bench
@@ -15,12 +17,35 @@ from .rotate import rotate
 from .security import security
 from .verify import verify
 
+
+def _version(asked: bool) -> None:
+    if asked:
+        from ... import __version__
+
+        print(f"zklemma {__version__}")
+        raise typer.Exit
+
+
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     help="Prove what a Gemma-3 model said, and verify it.",
 )
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
 for command in (compile, export, prove, reveal, rotate, verify, inspect, security, bench):
     app.command()(guard(command))

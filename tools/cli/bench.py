@@ -29,6 +29,8 @@ def bench(
     report = measure(model, tokens, generated, cache or default_cache(), quiet)
     if as_json:
         return emit(report)
+    if quiet:
+        return None
     host = report["machine"]
     title = f"{model}, {tokens} tokens, {generated} generated, {host['cpu']}, {host['cores']} cores"
     console.table(title, rows(report))

@@ -12,7 +12,7 @@ import typer
 from ...errors import UserError
 from .. import console
 from .options import AsJson, Checkpoint, Quiet, Visibility, emit
-from .outputs import check_outputs, save_model
+from .outputs import check_model_outputs, checkpoint_files, save_model
 
 
 def assignments(settings: Iterable[str]) -> dict[str, str]:
@@ -73,7 +73,7 @@ def compile(
     """Compile a checkpoint into an artifact for proving and a key for verifying."""
     chosen = assignments(settings or ())
     vk = vk or output.with_suffix(".vk")
-    check_outputs(output, vk)
+    check_model_outputs(output, vk, [*checkpoint_files(checkpoint), *(calibration or ())])
 
     from .. import compiling
 
@@ -94,6 +94,8 @@ def compile(
     report["peak_rss_bytes"] = console.peak_rss_bytes()
     if as_json:
         return emit(report)
+    if quiet:
+        return None
     console.table(
         f"Compiled {report['name']}",
         {

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from .options import Checkpoint
+from .outputs import check_outputs, checkpoint_files
 
 
 def export(
@@ -18,7 +19,7 @@ def export(
     """Write a checkpoint as calibrated `nn` text, which zk-opt can lower to any level."""
     from ...runtime import files
 
-    files.require_writable(output)
+    check_outputs({output: None}, checkpoint_files(checkpoint))
 
     from io import StringIO
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import typer
 
-from ...errors import InvalidProof, ZklemmaError
+from ...errors import InvalidProof, MissingPackage, ZklemmaError
 from .. import console
 
-INVALID, UNUSABLE, INTERRUPTED = 1, 2, 130
+INVALID, UNUSABLE, INTERRUPTED, CLOSED = 1, 2, 130, 141
 
 
 def guard(function: Callable[..., None]) -> Callable[..., None]:
@@ -25,7 +25,8 @@ def guard(function: Callable[..., None]) -> Callable[..., None]:
             console.fail(error)
             raise typer.Exit(INVALID if isinstance(error, InvalidProof) else UNUSABLE) from None
         except BrokenPipeError:
-            raise
+            # Whoever read what was printed has gone: as if this had been ended by the signal for that.
+            raise typer.Exit(CLOSED) from None
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
             console.fail(f"{where}{error.strerror or error}")
@@ -37,7 +38,7 @@ def guard(function: Callable[..., None]) -> Callable[..., None]:
             if not error.name or error.name.startswith("zklemma"):
                 raise
             extra = "prove" if function.__name__ in ("prove", "rotate") else "compile"
-            console.fail(f"{error.name} is not installed: pip install 'zklemma[{extra}]'")
+            console.fail(MissingPackage(error.name, extra))
             raise typer.Exit(UNUSABLE) from None
         except KeyboardInterrupt:
             console.fail("interrupted")

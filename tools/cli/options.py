@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,7 +21,10 @@ Checkpoint = Annotated[
         help="A Gemma-3 text model: a Hugging Face directory, a GGUF file, a hub id, or gemma3-270m."
     ),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
+Quiet = Annotated[
+    bool,
+    typer.Option("--quiet", "-q", help="Print errors and warnings only (and --json)."),
+]
 
 
 class Visibility(StrEnum):
@@ -29,7 +33,11 @@ class Visibility(StrEnum):
 
 
 def emit(values: dict[str, Any]) -> None:
-    print(json.dumps(values, ensure_ascii=False, allow_nan=False))
+    unicode = sys.stdout.encoding.lower() in (
+        "utf-8",
+        "utf8",
+    )  # JSON is UTF-8, whatever the locale.
+    print(json.dumps(values, ensure_ascii=not unicode, allow_nan=False))
 
 
 def hexadecimal(nonce: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -11,7 +12,9 @@ import typer
 
 from ...errors import UserError
 from .. import console
+from . import kernels
 from .options import AsJson, Quiet, Visibility, emit, hexadecimal, visibilities
+from .outputs import check_outputs
 
 
 def prove(
@@ -73,14 +76,11 @@ def prove(
         raise UserError("--secret is for private prompts or outputs: nothing here is either")
     carried = hexadecimal(nonce)
     secret = secret or output.with_name(f"{output.name}.secret")
-    written = [output, secret] if privacy.items else [output]
-    kept = {path.resolve() for path in (model, *files_beside(model))}
-    for path in written:
-        if path.resolve() in kept:
-            raise UserError(f"{path}: the proof can not take the place of the model or its count")
-        files.require_writable(path)
-    if privacy.items and output.resolve() == secret.resolve():
-        raise UserError(f"{output}: the proof and its secret can not be the same file")
+    written = {output: files.PROOF} | ({secret: files.OPENING} if privacy.items else {})
+    if privacy.items and output == secret:
+        raise UserError(f"{output}: two outputs can not be the same file")
+    inputs = [model, *files_beside(model), *([prompt_file] if prompt_file else [])]
+    check_outputs(written, inputs)
     artifact = load_artifact(model)
     artifact.budget.require()
 
@@ -88,11 +88,12 @@ def prove(
     from ...runtime.kernels.memory import keep_freed_memory
 
     keep_freed_memory()
+    kernels.announce(quiet)
     # stdout is for the JSON object alone, so the text moves to stderr then.
     text_to = sys.stderr if as_json else sys.stdout
 
     def stream(text: str) -> None:
-        if not (quiet and as_json):
+        if not quiet:
             print(console.printable(text), end="", flush=True, file=text_to)
 
     if answer.hides(artifact, privacy, hiding) != answer.hides(artifact, privacy):
@@ -156,14 +157,17 @@ def prove(
 
 
 def _prompt(text: str | None, path: Path | None) -> str:
-    """The prompt, from an option, a file or standard input. The line end that closes a file is no part of it."""
+    """The prompt, from an option, a file or standard input: its bytes, which are UTF-8, whatever the locale. The
+    line end that closes a file is no part of it."""
     if (text is None) == (path is None):
         raise UserError("give the prompt by --prompt or by --prompt-file")
-    if path is None:
-        assert text is not None
-        return text
+    where = "--prompt" if path is None else "standard input" if str(path) == "-" else str(path)
     try:
-        found = sys.stdin.read() if str(path) == "-" else path.read_text("utf-8")
-    except UnicodeDecodeError:
-        raise UserError(f"{path}: the prompt is not UTF-8 text") from None
-    return found.removesuffix("\n")
+        if path is None:
+            found = os.fsencode(text or "").decode("utf-8")
+        else:
+            data = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+            found = data.decode("utf-8")
+    except UnicodeError:
+        raise UserError(f"{where}: the prompt is not valid Unicode text in UTF-8") from None
+    return found if path is None else found.removesuffix("\n").removesuffix("\r")

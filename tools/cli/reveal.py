@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from ...errors import UserError
+from .outputs import check_outputs
 
 
 class Item(StrEnum):
@@ -26,9 +27,7 @@ def reveal(
     """Write what opens a private prompt or output, for `verify --reveal`."""
     from ...runtime import disclosure, files
 
-    if output.resolve() == secret.resolve():
-        raise UserError(f"{output}: the opening can not take the place of the secret")
-    files.require_writable(output)
+    check_outputs({output: files.OPENING}, [secret])
     kept = disclosure.decode(files.read(secret), str(secret))
     names = [str(item) for item in what or kept]
     for name in names:

@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from .. import console
+from . import kernels
 from .options import AsJson, Quiet, emit
-from .outputs import check_outputs, save_model
+from .outputs import check_model_outputs, save_model
 
 
 def rotate(
@@ -28,12 +29,13 @@ def rotate(
 
     vk = vk or output.with_suffix(".vk")
     # Older proofs still need the older key.
-    check_outputs(output, vk, model, model.with_suffix(".vk"), *files_beside(model))
+    check_model_outputs(output, vk, [model, model.with_suffix(".vk"), *files_beside(model)])
 
     from ...runtime import rotation
     from ...runtime.kernels.memory import keep_freed_memory
 
     keep_freed_memory()
+    kernels.announce(quiet)
     start = time.perf_counter()
     old = load_artifact(model)
     with console.Bar(list(rotation.STAGES), not quiet) as bar:
@@ -51,6 +53,8 @@ def rotate(
     }
     if as_json:
         return emit(report)
+    if quiet:
+        return None
     console.table(
         f"Rotated {report['name']}",
         {

@@ -34,7 +34,7 @@ def verify(
     from ...runtime import files
     from ...runtime.keys import load_key
     from ...runtime.progress import Clock, Silent
-    from ...runtime.verifier import check_identity
+    from ...runtime.verifier import check_identity, read_proof
     from ...runtime.verifier import verify as check
 
     clock = Clock(Silent())
@@ -68,14 +68,8 @@ def verify(
             report["pinned"] = True
             pinned = bytes.fromhex(model_id).hex()
             report["rotated_from"] = pinned if pinned != model.model_id else None
-        claimed, content = files.decode_proof(data, str(proof))
-        if claimed != model.digest:
-            older = any(ancestor.digest == claimed for ancestor in model.ancestors)
-            hint = ", but of one that it was rotated from: check it with the older key" * older
-            raise InvalidProof(
-                f"the proof is one of model {claimed.hex()}, not of this key's{hint}"
-            )
-        verified = check(model, content)
+        files.identify(files.PROOF, data, str(proof))
+        verified = check(model, read_proof(model, data, str(proof)))
         statement = verified.statement
         if wanted is not None and statement.nonce != wanted:
             carried = f"the nonce {statement.nonce.hex()}" if statement.nonce else "no nonce"

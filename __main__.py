@@ -1,0 +1,5 @@
+"""``python -m zklemma`` is the command."""
+
+from .tools.cli import main
+
+main()
