@@ -44,11 +44,12 @@ class Texts:
 
     def windows(self, set_name: str, tokens: int) -> list[Window]:
         """The whole set in sequences of at most ``tokens``; the kinds take turns."""
-        windows = (
-            [Window(kind, ids) for ids in text_windows(self.ids(text), tokens, self.start)]
-            for kind, text in kinds(set_name).items()
-        )
+        windows = (self.of_text(kind, text, tokens) for kind, text in kinds(set_name).items())
         return [window for turn in zip_longest(*windows) for window in turn if window]
+
+    def of_text(self, kind: str, text: str, tokens: int) -> list[Window]:
+        """A text in sequences of at most ``tokens``."""
+        return [Window(kind, ids) for ids in text_windows(self.ids(text), tokens, self.start)]
 
     def calibration(self, own: Iterable[str] = ()) -> list[int]:
         """The tokens of the shipped texts, and of the user's ``own``, up to what each may have."""

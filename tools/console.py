@@ -26,6 +26,8 @@ SHARES = {
     "lower": 12,
     "weights": 4,
     "fidelity": 15,
+    "values": 2,
+    "predictions": 30,
     "old weights": 10,
     "new weights": 10,
     "ranges": 20,

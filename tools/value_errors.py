@@ -17,12 +17,12 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import FloatAttr, ModuleOp
 from xdsl.ir import Operation
 
 from ..compiler.analysis.roles import LAYER, role_path
 from ..compiler.frontend.evaluate import evaluate
-from ..compiler.transforms.plan_scales import FORMAT
+from ..compiler.transforms.plan_scales import FACTOR, FORMAT
 from ..dialects import nn
 from ..dialects.quant import FormatAttr
 from ..runtime.executor import Executor
@@ -74,6 +74,7 @@ def value_errors(
             x = x[..., : len(ids)]
         if x.ndim == 2 and integers.ndim > 2:  # The program cuts into heads at once.
             integers = integers.reshape(-1, *integers.shape[-2:]).swapaxes(0, 1)
+        x *= _factor(op)
         actual = integers.reshape(x.shape) * 2.0**-found.frac.data
         size = np.linalg.norm(x) or 1.0
         match = LAYER.search(path)
@@ -83,6 +84,16 @@ def value_errors(
     padded = np.array([*ids, *[0] * (length - len(ids))])
     evaluate(module, padded, tensor, observe=observe)
     return errors
+
+
+def _factor(op: Operation) -> float:
+    """What integers are larger by: queries have the attention scale in their norm's gain."""
+    norm = op.operands[0].owner if isinstance(op, nn.RopeOp) else op
+    if not isinstance(norm, nn.RMSNormOp) or not isinstance(norm.w.owner, Operation):
+        return 1.0
+    factor = norm.w.owner.attributes.get(FACTOR)
+    (channels,) = nn.shape_of(norm.w)
+    return factor.value.data / channels**0.5 if isinstance(factor, FloatAttr) else 1.0
 
 
 def _observed(executor: Executor, ids: Sequence[int]) -> dict[tuple[str, str, int], np.ndarray]:

@@ -9,6 +9,7 @@ import typer
 from .bench import bench
 from .compile import compile
 from .export import export
+from .fidelity import fidelity
 from .guard import guard
 from .inspect import inspect
 from .prove import prove
@@ -47,5 +48,5 @@ def _options(
     pass
 
 
-for command in (compile, export, prove, reveal, rotate, verify, inspect, security, bench):
+for command in (compile, export, fidelity, prove, reveal, rotate, verify, inspect, security, bench):
     app.command()(guard(command))
