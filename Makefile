@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= 2
 
-.PHONY: all demo test lint format pytest lit docs bench clean
+.PHONY: all demo gemma test lint format pytest lit docs bench clean
 
 all: test
 
@@ -16,6 +16,16 @@ all: test
 
 demo: .venv/.installed
 	$(BIN)/python -m zklemma.tools.demo checkpoints/tiny-gemma3 build/demo
+
+# The real Gemma-3 270M, whose weights come as a package (Gemma's terms of use apply).
+QUESTION := Question: What does a verifier of a proof have to do?\nAnswer:
+gemma: .venv/.gemma
+	$(BIN)/python -m zklemma.tools.demo gemma3-270m build/gemma "$$(printf '$(QUESTION)')" 40
+	$(BIN)/zklemma fidelity build/gemma/model.zkl --plot build/gemma/errors.png
+
+.venv/.gemma: .venv/.installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,gemma]'
+	touch $@
 
 test: lint lit pytest
 

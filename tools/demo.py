@@ -1,7 +1,7 @@
 """The whole path once: compile, prove, verify in another process, and a forgery that is rejected.
 
-``python -m zklemma.tools.demo CHECKPOINT FOLDER`` runs the same commands that a user would, each in
-its own process, and leaves model.zkl, model.vk and answer.proof in the folder.
+``python -m zklemma.tools.demo CHECKPOINT FOLDER [PROMPT NEW_TOKENS]`` runs the same commands that a user
+would, each in its own process, and leaves model.zkl, model.vk and answer.proof in the folder.
 """
 
 from __future__ import annotations
@@ -57,13 +57,14 @@ def forge(proof: Path, forged: Path) -> tuple[int, int]:
 
 def main() -> None:
     checkpoint, folder = sys.argv[1], Path(sys.argv[2])
+    prompt, new_tokens = sys.argv[3:5] or (PROMPT, str(NEW_TOKENS))
     folder.mkdir(parents=True, exist_ok=True)
     model, key = str(folder / "model.zkl"), str(folder / "model.vk")
     proof, forged = folder / "answer.proof", folder / "forged.proof"
     start = time.perf_counter()
     compiled = run("compile", checkpoint, "-o", model)
     proved = run(
-        *("prove", model, "--prompt", PROMPT, "--max-new-tokens", str(NEW_TOKENS)),
+        *("prove", model, "--prompt", prompt, "--max-new-tokens", new_tokens),
         *("-o", str(proof)),
     )
     verified = run("verify", key, str(proof))

@@ -104,7 +104,7 @@ def plot(errors: Sequence[dict[str, Any]], path: Path) -> None:
     axes.set_xlabel("layer")
     figure.colorbar(image, label="relative error")
     figure.tight_layout()
-    figure.savefig(path, format="png", dpi=120)
+    figure.savefig(path, format="png", dpi=120, bbox_inches="tight")
     pyplot.close(figure)
 
 

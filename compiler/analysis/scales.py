@@ -43,6 +43,8 @@ GAIN_BITS = 20
 """The widest gain of a norm and final norm's output."""
 ROOT_AND_GAIN = 39
 """The bits of reciprocal root and gain together: with 22 of the exponent products stay below 2^61."""
+ROUNDED_BITS = 63
+"""Bits of a result and its remainder together: the number that they make is below 2^62."""
 TABLE_ROWS = 1 << 10
 """Rows of the table of a weight's range that count as a cell of each token."""
 GELU_BITS = 4
@@ -50,7 +52,7 @@ GELU_BITS = 4
 SPREAD = 4
 """How much further logits may lie apart than calibrated."""
 
-VIEWS = (nn.SplitHeadsOp, nn.MergeHeadsOp)
+VIEW = nn.SplitHeadsOp | nn.MergeHeadsOp
 ROUNDING = (
     nn.RMSNormOp,
     nn.LinearOp,
@@ -203,7 +205,7 @@ class Scales:
         if isinstance(op, nn.TokensOp | nn.ParamOp | nn.MaskedSoftmaxOp) or op is self.output:
             self._weights(peers) if isinstance(op, nn.ParamOp) else None
             return
-        if isinstance(op, VIEWS):
+        if isinstance(op, VIEW):
             for peer in peers:
                 self.scale[peer.results[0]] = self.scale[peer.operands[0]]
             return
@@ -359,6 +361,18 @@ class Scales:
         assert isinstance(op, nn.AttendOp)
         return self.reciprocal(op, fracs) + fracs[self.scale[op.v]]
 
+    def bits(self, op: Operation, fracs: Fracs) -> int:
+        """The bits of the type of an operation's result: with the remainder's they stay below the
+        prime, whatever headroom is left to the result."""
+        scale = self.scale[op.results[0]]
+        bits = scale.bits(fracs[scale])
+        if bits <= LIMB or scale.weight or isinstance(op, nn.GeluTanhOp | VIEW):
+            return bits
+        bits = min(bits, ROUNDED_BITS - (self.accumulator(op, fracs) - fracs[scale]))
+        if most_frac(scale.magnitude, bits) < fracs[scale]:
+            raise UserError(f"{_where(op)}: its accumulator is too wide to be rounded below 2^62")
+        return bits
+
     def reciprocal(self, op: nn.AttendOp, fracs: Fracs) -> int:
         """k of `quant.softmax`: the rounding shift k + frac(v) - frac is 32, two whole limbs, if
         reciprocals of 9 bits stay even over a row of equal scores."""
@@ -465,7 +479,7 @@ class Scales:
 def _readers(value: SSAValue):
     """The operations that read a value, through views of heads."""
     for use in value.uses:
-        if isinstance(use.operation, VIEWS):
+        if isinstance(use.operation, VIEW):
             yield from _readers(use.operation.results[0])
         else:
             yield use.operation

@@ -97,7 +97,7 @@ def write(scales: Scales, fracs: Fracs) -> None:
     for value, scale in scales.scale.items():
         op = value.owner
         assert isinstance(op, Operation)
-        bits = signed_bits(bound) if value in scales.stream else scale.bits(fracs[scale])
+        bits = signed_bits(bound) if value in scales.stream else scales.bits(op, fracs)
         op.attributes[FORMAT] = FormatAttr.of(bits, fracs[scale])
         if isinstance(op, nn.ParamOp):
             op.attributes[FACTOR] = FloatAttr(scales.factor(op), f64)
