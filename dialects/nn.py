@@ -226,7 +226,9 @@ class ParamOp(LeafOp):
     """A weight of the checkpoint, by name; `sha256` is that of its fp32 little-endian bytes.
 
     ```mlir
-    %w = nn.param @model.norm.weight {sha256 = "9f86..."} : tensor<128xf32>
+    %w = nn.param @model.norm.weight
+         {sha256 = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"}
+         : tensor<128xf32>
     ```
     """
 

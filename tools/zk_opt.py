@@ -97,6 +97,9 @@ class ZkOpt(xDSLOptMain):
         self.spans = parser.spans
         try:
             return parser.parse_module(not self.args.no_implicit_module)
+        except VerifyException as error:  # of an attribute or type, not yet part of an operation
+            where = self.position(Span(parser.pos, parser.pos, parser.lexer.input))
+            raise VerifyException(f"{where}: {summary(error)}") from None
         except (ParseError, RecursionError, MemoryError):
             raise
         except Exception as error:  # of what is built while parsing, or of xDSL on odd numbers
