@@ -74,7 +74,7 @@ def levels() -> list[str]:
 
 
 def damaged(text: str, choose: random.Random) -> str:
-    lines = [line for line in text.split("\n") if line.strip()]
+    lines = [line for line in text.split("\n") if line.strip()] or [""]
     at = choose.randrange(len(lines))
     match choose.randrange(8):
         case 0:
