@@ -207,11 +207,14 @@ class SystemOp(IRDLOperation):
     """A whole circuit over one field, for proofs of up to `max_tokens` positions.
 
     ```mlir
-    circuit.system over !field.pf<"goldilocks"> max_tokens 64 {
+    circuit.system over <"goldilocks"> max_tokens 64 {
       circuit.axis @token tokens
       circuit.column @x witness [token] in 0 to 1
       circuit.linear @zero <"token: x[token]"> bound <1>
-      zk.compute { ... }
+      zk.compute {
+        zk.layers {
+        }
+      }
     }
     ```
     """

@@ -229,7 +229,9 @@ class ParamOp(LeafOp):
     exponent is that of all rows or columns.
 
     ```mlir
-    %w = nn.param @model.norm.weight {sha256 = "9f86..."} : tensor<128xf32>
+    %w = nn.param @model.norm.weight
+         {sha256 = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"}
+         : tensor<128xf32>
     ```
     """
 

@@ -383,7 +383,9 @@ class ParamOp(LeafOp):
     those of the tensors' fp32 bytes.
 
     ```mlir
-    %w = quant.param ["model.norm.weight"] sha256 ["9f86..."] offset 1.0 factor 11.3137
+    %w = quant.param ["model.norm.weight"]
+         sha256 ["0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"]
+         offset 1.0 factor 11.3137
          : !quant.tensor<[128], bits = 16, frac = 9>
     ```
     """
@@ -971,12 +973,22 @@ class LayersOp(IRDLOperation):
     deltas that `count` layers add, each as large as its type lets it be, sum to no more.
 
     ```mlir
+    %x = quant.embed %ids, %table shift 4 : (!quant.tensor<[64], bits = 32, frac = 0>,
+         !quant.tensor<[1024, 128], bits = 16, frac = 13>)
+         -> !quant.tensor<[64, 128], bits = 28, frac = 17>
     %y = quant.layers %x with(%w) count 6 : (!quant.tensor<[64, 128], bits = 28, frac = 17>,
          !quant.tensor<[6, 128, 128], bits = 16, frac = 15>)
          -> !quant.tensor<[64, 128], bits = 28, frac = 17> {
     ^bb0(%r: !quant.tensor<[64, 128], bits = 28, frac = 17>,
        %w0: !quant.tensor<[128, 128], bits = 16, frac = 15>):
-      ...
+      %acc = quant.matmul %r, %w0 : (!quant.tensor<[64, 128], bits = 28, frac = 17>,
+             !quant.tensor<[128, 128], bits = 16, frac = 15>)
+             -> !quant.tensor<[64, 128], bits = 51, frac = 32>
+      %delta = quant.requantize %acc shift 15 : (!quant.tensor<[64, 128], bits = 51, frac = 32>)
+               -> !quant.tensor<[64, 128], bits = 24, frac = 17>
+      %r1 = quant.add %r, %delta : (!quant.tensor<[64, 128], bits = 28, frac = 17>,
+            !quant.tensor<[64, 128], bits = 24, frac = 17>)
+            -> !quant.tensor<[64, 128], bits = 28, frac = 17>
       quant.yield %r1 : !quant.tensor<[64, 128], bits = 28, frac = 17>
     }
     ```
@@ -1050,12 +1062,7 @@ class LayersOp(IRDLOperation):
 
 @irdl_op_definition
 class YieldOp(IRDLOperation):
-    """Ends the body of `quant.layers` with the residual stream.
-
-    ```mlir
-    quant.yield %r : !quant.tensor<[64, 128], bits = 28, frac = 17>
-    ```
-    """
+    """Ends the body of `quant.layers`, whose example shows it, with the residual stream."""
 
     name = "quant.yield"
     value = operand_def(QuantTensorType)

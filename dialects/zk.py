@@ -354,7 +354,7 @@ class ColumnLike(IRDLOperation):
         windows: list[int] = []
         if parser.parse_optional_keyword("windows"):
             windows = parser.parse_comma_separated_list(
-                parser.Delimiter.SQUARE, parser.parse_integer
+                parser.Delimiter.SQUARE, lambda: _parse_window(parser)
             )
         contents: list[str] = []
         if parser.parse_optional_punctuation("="):
@@ -382,6 +382,13 @@ class ColumnLike(IRDLOperation):
             with printer.in_square_brackets():
                 printer.print_list(self.texts, printer.print_string_literal)
         printer.print_op_attributes(self.attributes)
+
+
+def _parse_window(parser: Parser) -> int:
+    window = parser.parse_integer()
+    if not 0 <= window < 1 << 63:
+        parser.raise_error(f"window {window} is not in 0 .. 2^63 - 1")
+    return window
 
 
 @irdl_op_definition
@@ -848,7 +855,7 @@ class LayersOp(Scope):
 
     ```mlir
     zk.layers {
-      zk.step ...
+      zk.step "add" ["x", "delta"] to "y" ["token", "channel"] attributes {} witness {}
     }
     ```
     """
@@ -868,7 +875,9 @@ class ComputeOp(Scope):
 
     ```mlir
     zk.compute {
-      zk.step ...
+      zk.layers {
+        zk.step "add" ["x", "delta"] to "y" ["token", "channel"] attributes {} witness {}
+      }
     }
     ```
     """
@@ -891,7 +900,7 @@ class ConstrainOp(Scope):
 
     ```mlir
     zk.constrain {
-      zk.linear ...
+      zk.linear @one <"token: select[token, *] - 1">
     }
     ```
     """
@@ -914,8 +923,13 @@ class SystemOp(IRDLOperation):
     zk.system max_tokens 64 {
       zk.axis @token tokens
       zk.column @x witness [token] in 0 to 1
-      zk.compute { ... }
-      zk.constrain { ... }
+      zk.compute {
+        zk.layers {
+        }
+      }
+      zk.constrain {
+        zk.linear @zero <"token: x[token]">
+      }
     }
     ```
     """

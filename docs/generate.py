@@ -1,7 +1,9 @@
 """Writes docs/reference: dialects and passes as their docstrings and lit tests describe them.
 
-The examples are the lit tests themselves, so they can not go out of date; a test checks that the
-committed pages equal what this writes. ``python docs/generate.py`` (or ``make docs``) updates them.
+Every example is whole: those of docstrings get a function around them whose arguments are the values
+that they only read, the others are the lit tests themselves, so they can not go out of date. Tests
+check that each example runs and that the committed pages equal what this writes.
+``python docs/generate.py`` (or ``make docs``) updates them.
 """
 
 from __future__ import annotations
@@ -10,20 +12,45 @@ import inspect
 import re
 import sys
 from pathlib import Path
+from textwrap import indent
 
+from xdsl.context import Context
 from xdsl.ir import Dialect, Operation
 from xdsl.irdl import IRDLOperation
+from xdsl.parser import Parser
+from xdsl.universe import XDSL_UNIVERSE
 from zklemma.compiler.transforms.registry import pass_factories
 from zklemma.dialects.registry import dialect_factories
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "docs" / "reference"
-LONGEST_EXAMPLE = 60
+FENCE = re.compile(r"```mlir\n(.*?)\n```", re.DOTALL)
 
 
 def text_of(found: object) -> str:
-    """A docstring, with code names in backquotes as Markdown likes them."""
-    return re.sub(r"``(.+?)``", r"`\1`", inspect.getdoc(found) or "").strip()
+    """A docstring, with code names in backquotes as Markdown likes them and whole examples."""
+    text = re.sub(r"``(.+?)``", r"`\1`", inspect.getdoc(found) or "").strip()
+    return FENCE.sub(lambda example: f"```mlir\n{whole(example[1])}\n```", text)
+
+
+def whole(fragment: str) -> str:
+    """A module that shows a type, an attribute or operations, of which others define the operands."""
+    if fragment.startswith("!"):
+        return f"func.func private @example({fragment})"
+    if fragment.startswith("#"):
+        return f"builtin.module attributes {{example = {fragment}}} {{}}"
+    context = Context()
+    for name, factory in (XDSL_UNIVERSE.all_dialects | dialect_factories()).items():
+        context.register_dialect(name, factory)
+    parser = Parser(context, fragment)
+    while parser.parse_optional_operation():
+        pass
+    read = parser.forward_ssa_references.items()
+    arguments = [f"%{name} : {values[0].type}" for name, values in read]
+    if not arguments:
+        return fragment
+    body = indent(fragment, "  ")
+    return f"func.func @example({', '.join(arguments)}) {{\n{body}\n  func.return\n}}"
 
 
 def module_text(found: object) -> str:
@@ -31,19 +58,18 @@ def module_text(found: object) -> str:
     return text_of(module) if module else ""
 
 
-def lit_example(folder: str, wanted: str) -> str:
-    """The first section of a lit test there that speaks of ``wanted``, fenced; its own test first."""
+def lit_example(wanted: str) -> str:
+    """The first section of a lit test that runs the pass ``wanted``, fenced; its own test first."""
     word = re.compile(rf"(?<![\w.-]){re.escape(wanted)}(?![\w-]|\.\w)")
-    paths = (ROOT / "lit_tests" / folder).glob("*.mlir")
+    paths = (ROOT / "lit_tests" / "transforms").glob("*.mlir")
     for path in sorted(paths, key=lambda path: (path.stem != wanted, path.name)):
         run, _, rest = path.read_text().partition("\n")
         if "invalid" in path.name or "errors" in path.name:
             continue
-        for section in rest.split("// -----"):
-            if word.search(run if folder == "transforms" else section):
-                lines = section.strip().splitlines()[:LONGEST_EXAMPLE]
-                source = path.relative_to(ROOT)
-                return f"From `{source}`:\n\n```mlir\n{run}\n" + "\n".join(lines) + "\n```\n"
+        if word.search(run):
+            section = rest.split("// -----")[0].strip()
+            source = path.relative_to(ROOT)
+            return f"From `{source}`:\n\n```mlir\n{run}\n{section}\n```\n"
     return ""
 
 
@@ -76,8 +102,7 @@ def dialect_page(name: str, dialect: Dialect) -> str:
         page += [f"### `{found.name}`\n\n{text_of(found)}\n" for found in attributes]
     page.append("## Operations\n")
     for op in operations:
-        text = operation(op)
-        page += [text, "" if "```" in text else lit_example("dialects", op.name)]
+        page.append(operation(op))
     return "\n".join(part for part in page if part)
 
 
@@ -86,7 +111,7 @@ def passes_page() -> str:
     for name, factory in sorted(pass_factories().items()):
         found = factory()
         page.append(f"## `{name}`\n\n{module_text(found)}\n")
-        page.append(lit_example("transforms", name))
+        page.append(lit_example(name))
     return "\n".join(part for part in page if part)
 
 

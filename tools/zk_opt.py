@@ -23,7 +23,7 @@ from functools import cached_property
 from importlib.metadata import entry_points
 from io import StringIO
 from pathlib import Path
-from typing import IO, NoReturn
+from typing import IO, NoReturn, TypeVar
 
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation
@@ -47,6 +47,7 @@ from . import console
 
 GROUP = "xdsl.universe"
 INTERRUPTED = 130
+FoundT = TypeVar("FoundT")
 
 
 class ZkOpt(xDSLOptMain):
@@ -57,16 +58,9 @@ class ZkOpt(xDSLOptMain):
         """All tables: ours, xDSL's and those of plug-ins, the first to define a name kept."""
         merged = Universe()
         for plugin, found in _universes():
-            for kind, table, more in (
-                ("dialect", merged.all_dialects, found.all_dialects),
-                ("pass", merged.all_passes, found.all_passes),
-                ("target", merged.all_targets, found.all_targets),
-            ):
-                for name, factory in more.items():
-                    if table.setdefault(name, factory) is not factory:
-                        _warn(
-                            f"plug-in {plugin}: there is a {kind} {name} already; its own is left out"
-                        )
+            _merge(plugin, "dialect", merged.all_dialects, found.all_dialects)
+            _merge(plugin, "pass", merged.all_passes, found.all_passes)
+            _merge(plugin, "target", merged.all_targets, found.all_targets)
         return merged
 
     def register_all_dialects(self) -> None:
@@ -97,6 +91,9 @@ class ZkOpt(xDSLOptMain):
         self.spans = parser.spans
         try:
             return parser.parse_module(not self.args.no_implicit_module)
+        except VerifyException as error:  # of an attribute or type, not yet part of an operation
+            where = self.position(Span(parser.pos, parser.pos, parser.lexer.input))
+            raise VerifyException(f"{where}: {summary(error)}") from None
         except (ParseError, RecursionError, MemoryError):
             raise
         except Exception as error:  # of what is built while parsing, or of xDSL on odd numbers
@@ -233,6 +230,12 @@ def _universes() -> Iterator[tuple[str, Universe]]:
             continue
         if found is not UNIVERSE:
             yield plugin.name, found
+
+
+def _merge(plugin: str, kind: str, table: dict[str, FoundT], more: dict[str, FoundT]) -> None:
+    for name, factory in more.items():
+        if table.setdefault(name, factory) is not factory:
+            _warn(f"plug-in {plugin}: there is a {kind} {name} already; its own is left out")
 
 
 def _passes(spec: str) -> list[str]:

@@ -135,15 +135,15 @@ def range_of(op: Operation, name: str = RANGE) -> float:
 
 
 def squares_of(op: Operation) -> tuple[float, float]:
-    """The recorded least and largest sum of squares of a norm's rows, 0 < least <= largest."""
+    """The recorded least and largest sum of squares of a norm's rows, in real units."""
     attribute = op.attributes.get(SQUARES)
     if not isinstance(attribute, DenseArrayBase):
         raise _uncalibrated(op, SQUARES)
     values = tuple(map(float, attribute.get_values()))
-    if len(values) != 2 or not 0 < values[0] <= values[1] < nn.HUGE**2:
+    if len(values) != 2 or not nn.TINIEST <= values[0] <= values[1] < nn.HUGE**2:
         raise UserError(
             f"{_where(op)}: {SQUARES} is {list(values)}, not the least and the largest sum of "
-            "squares, both above 0 and below 2^256"
+            "squares, both in 2^-126 .. 2^256"
         )
     return values[0], values[1]
 

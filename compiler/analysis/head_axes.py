@@ -40,11 +40,12 @@ class OfValues(dict[SSAValue, FoundT]):
 
     def __missing__(self, value: SSAValue) -> FoundT:
         owner = value.owner
-        if isinstance(owner, Operation):
-            text = f"{module_path(owner) or 'the model'}: the result of {owner.name}"
-        else:
-            text = f"argument {value.index} of a block"
-        raise UserError(f"{text} has no meaning where it is used")
+        if not isinstance(owner, Operation):
+            raise UserError("an argument of a block has no meaning where it is used")
+        raise UserError(
+            f"{module_path(owner) or 'the model'}: the result of {owner.name} has no meaning where "
+            "it is used"
+        )
 
 
 def infer_axes(block: Block, sizes: dict[str, int | str]) -> OfValues[Axes]:

@@ -18,10 +18,11 @@ from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 
-from ...dialects import nn, quant
+from ...dialects import nn, quant, zk
 from ...dialects.quant import QuantTensorType
 from ...errors import UserError
 from ..modules import main_function
+from .options import check_options
 from .plan_scales import WIDTH
 
 ROW_WISE = (quant.RequantizeOp, quant.RmsNormOp)
@@ -33,6 +34,9 @@ class BatchDecode(ModulePass):
 
     name = "batch-decode"
     generated: int | None = None
+
+    def __post_init__(self) -> None:
+        check_options(self, generated=(1, zk.MOST_TOKENS))
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         self.rewrite(main_function(op))

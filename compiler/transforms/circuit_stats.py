@@ -28,6 +28,7 @@ from xdsl.passes import ModulePass
 from ...dialects import circuit, zk
 from ...schema.circuit import Expr, Shape
 from ..modules import systems
+from .options import check_options
 from .pack_columns import largest_shape
 
 STATS = "stats"
@@ -39,6 +40,9 @@ class CircuitStats(ModulePass):
 
     name = "circuit-stats"
     generated: int | None = None
+
+    def __post_init__(self) -> None:
+        check_options(self, generated=(1, zk.MOST_TOKENS))
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for system in systems(op, circuit.SystemOp, zk.SystemOp):

@@ -16,10 +16,12 @@ from xdsl.dialects.builtin import DenseArrayBase, ModuleOp, i64
 from xdsl.passes import ModulePass
 
 from ...dialects.circuit import BLOCKS, CELLS, SystemOp, blocks_attr
+from ...dialects.zk import MOST_TOKENS
 from ...errors import UserError
 from ...schema.circuit import Shape
 from ...schema.layout import pack
 from ..modules import systems
+from .options import check_options
 
 
 def largest_shape(max_tokens: int, generated: int | None) -> Shape:
@@ -37,6 +39,9 @@ class PackColumns(ModulePass):
     name = "pack-columns"
     generated: int | None = None
     least: int = 7
+
+    def __post_init__(self) -> None:
+        check_options(self, generated=(1, MOST_TOKENS), least=(0, 62))
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for system in systems(op, SystemOp):

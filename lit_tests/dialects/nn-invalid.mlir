@@ -168,3 +168,41 @@
 // CHECK: f64 should be of base attribute f32
 %x = "test.op"() : () -> tensor<2x8xf64>
 %0 = "nn.neg"(%x) : (tensor<2x8xf64>) -> tensor<2x8xf64>
+
+// -----
+
+// CHECK: nn.tokens: tensor<?xi64> has an axis that is dynamic or empty
+%0 = nn.tokens : tensor<?xi64>
+
+// -----
+
+// CHECK: nn.param: tensor<0x4xf32> has an axis that is dynamic or empty
+%0 = nn.param @w {sha256 = "0000000000000000000000000000000000000000000000000000000000000000"} : tensor<0x4xf32>
+
+// -----
+
+// CHECK: nn.positions: tensor<9223372036854775807xi64> has more than 2^62 elements
+%0 = nn.positions : tensor<9223372036854775807xi64>
+
+// -----
+
+// CHECK: nn.rms_norm: eps must be in 2^-126 .. 2^128, got inf
+%x, %w = "test.op"() : () -> (tensor<2x8xf32>, tensor<8xf32>)
+%0 = nn.rms_norm %x, %w eps 1.0e400 : (tensor<2x8xf32>, tensor<8xf32>) -> tensor<2x8xf32>
+
+// -----
+
+// CHECK: nn.rope: factor must be in 2^-126 .. 2^128, got nan
+%x = "test.op"() : () -> tensor<1x2x8xf32>
+%0 = "nn.rope"(%x) <{theta = 1.0e4 : f64, factor = 0x7FF8000000000000 : f64}> : (tensor<1x2x8xf32>) -> tensor<1x2x8xf32>
+
+// -----
+
+// CHECK: nn.embedding: scale must have a magnitude of 2^-126 to 2^128, got 1e-300
+%ids, %table = "test.op"() : () -> (tensor<2xi64>, tensor<9x4xf32>)
+%0 = nn.embedding %ids, %table scale 1.0e-300 : (tensor<2xi64>, tensor<9x4xf32>) -> tensor<2x4xf32>
+
+// -----
+
+// CHECK: nn.constant: a constant is a finite f32, got 1e+39
+%0 = nn.constant 1.0e39 : tensor<f32>

@@ -300,3 +300,66 @@ func.func @f(%i : !quant.tensor<[2], bits = 32, frac = 0>, %t : !quant.tensor<[9
   }
   func.return
 }
+
+// -----
+
+// CHECK: frac 257 is not in -256 .. 256
+func.func @f(%x : !quant.tensor<[4], bits = 16, frac = 257>) { func.return }
+
+// -----
+
+// CHECK: a tensor has more than 2^62 elements
+func.func @f(%x : !quant.tensor<[4611686018427387905], bits = 16, frac = 0>) { func.return }
+
+// -----
+
+// CHECK: quant.embed: shift 9223372036854775807 is not in 0 .. 62
+func.func @f(%i : !quant.tensor<[2], bits = 32, frac = 0>, %t : !quant.tensor<[9, 4], bits = 16, frac = 3>) {
+  %0 = quant.embed %i, %t shift 9223372036854775807 : (!quant.tensor<[2], bits = 32, frac = 0>, !quant.tensor<[9, 4], bits = 16, frac = 3>) -> !quant.tensor<[2, 4], bits = 18, frac = 3>
+  func.return
+}
+
+// -----
+
+// CHECK: quant.rms_norm: exponents must be [emin, emax], 0 <= emin <= emax < 63, got [0, 4611686018427387904]
+func.func @f(%x : !quant.tensor<[2, 4], bits = 16, frac = 0>, %g : !quant.tensor<[4], bits = 16, frac = 0>) {
+  %0 = quant.rms_norm %x, %g eps 4 exponents [0, 4611686018427387904] table <"round(2^23 / sqrt(x))", 16384 to 65536> : (!quant.tensor<[2, 4], bits = 16, frac = 0>, !quant.tensor<[4], bits = 16, frac = 0>) -> !quant.tensor<[2, 4], bits = 50, frac = 30>
+  func.return
+}
+
+// -----
+
+// CHECK: quant.attend: the fractions of e and inv sum to -4, which is no k
+func.func @f(%e : !quant.tensor<[1, 2, 2], bits = 17, frac = -2>, %i : !quant.tensor<[1, 2], bits = 19, frac = -2>, %v : !quant.tensor<[1, 2, 4], bits = 16, frac = 3>) {
+  %0 = quant.attend %e, %i, %v : (!quant.tensor<[1, 2, 2], bits = 17, frac = -2>, !quant.tensor<[1, 2], bits = 19, frac = -2>, !quant.tensor<[1, 2, 4], bits = 16, frac = 3>) -> !quant.tensor<[1, 2, 4], bits = 49, frac = 3>
+  func.return
+}
+
+// -----
+
+// CHECK: quant.param: exponent 127 is not in -126 .. 126
+func.func @f() {
+  %0 = quant.param ["w"] sha256 ["00"] offset 0.0 factor 1.0 rows [0, 127] : !quant.tensor<[2], bits = 16, frac = 3>
+  func.return
+}
+
+// -----
+
+// CHECK: no function exq of 1 arguments
+func.func @f(%x : !quant.tensor<[4], bits = 2, frac = 0>) {
+  %0 = quant.table %x table <"exq(x)", -2 to 2> : (!quant.tensor<[4], bits = 2, frac = 0>) -> !quant.tensor<[4], bits = 2, frac = 0>
+  func.return
+}
+
+// -----
+
+// CHECK: quant.layers: the residual stream is not the one that entered plus deltas
+func.func @f(%x : !quant.tensor<[2, 4], bits = 20, frac = 3>) {
+  %0 = quant.layers %x with() count 1 : (!quant.tensor<[2, 4], bits = 20, frac = 3>) -> !quant.tensor<[2, 4], bits = 20, frac = 3> {
+  ^bb0(%r: !quant.tensor<[2, 4], bits = 20, frac = 3>):
+    %a = quant.add %b, %r : (!quant.tensor<[2, 4], bits = 20, frac = 3>, !quant.tensor<[2, 4], bits = 20, frac = 3>) -> !quant.tensor<[2, 4], bits = 20, frac = 3>
+    %b = quant.add %a, %r : (!quant.tensor<[2, 4], bits = 20, frac = 3>, !quant.tensor<[2, 4], bits = 20, frac = 3>) -> !quant.tensor<[2, 4], bits = 20, frac = 3>
+    quant.yield %b : !quant.tensor<[2, 4], bits = 20, frac = 3>
+  }
+  func.return
+}

@@ -529,3 +529,30 @@ zk.system max_tokens 8 {
     zk.reveal "weights"
   }
 }
+
+// -----
+
+// CHECK: max_tokens is -1, not in 1 .. 2^32
+zk.system max_tokens -1 {
+  zk.compute {
+    zk.layers {
+    }
+  }
+  zk.constrain {
+  }
+}
+
+// -----
+
+// CHECK: an axis is as long as a number of 1 .. 2^32, tokens or generated, not 4294967297
+zk.axis @a 4294967297
+
+// -----
+
+// CHECK: goes beyond the field's prime
+zk.column @x witness [a] in 0 to 18446744069414584321
+
+// -----
+
+// CHECK: window 9223372036854775808 is not in 0 .. 2^63 - 1
+zk.column @x public "mask" [layer, token, source] in 0 to 1 windows [9223372036854775808]

@@ -56,3 +56,21 @@ zk.system max_tokens 16 {
     zk.gather @row index <"token: ids[token]"> value <"token: rows[token]"> source <"vocabulary: wide[vocabulary]"> {module = "model.embed"}
   }
 }
+
+// -----
+
+// CHECK: bound-relations: column x is defined by itself
+zk.system max_tokens 16 {
+  zk.axis @token tokens
+  zk.column @x virtual [token] in 0 to 1
+  zk.column @y virtual [token] in 0 to 1
+  zk.compute {
+    zk.layers {
+    }
+  }
+  zk.constrain {
+    zk.define @x <"token: y[token]">
+    zk.define @y <"token: x[token]">
+    zk.linear @zero <"token: x[token]">
+  }
+}

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import io
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from zklemma.compiler.transforms.registry import UNIVERSE
+from xdsl.passes import ModulePass, PassPipeline
+from xdsl.utils.exceptions import PassFailedException
+from zklemma.compiler.transforms.guard import guarded
+from zklemma.compiler.transforms.options import check_options
+from zklemma.compiler.transforms.registry import UNIVERSE, pass_factories
 from zklemma.tools import zk_opt
 
 
@@ -26,16 +32,98 @@ func.func @main() -> tensor<f32> {
 """
 
 
+ONE_BLOCK = "func.func @main() {\n  func.return\n}\n"
+TWO_BLOCKS = """
+func.func @main() -> tensor<4xi64> {
+  %0 = nn.tokens : tensor<4xi64>
+  cf.br ^bb1
+^bb1:
+  func.return %0 : tensor<4xi64>
+}
+"""
+BACKWARDS = """
+func.func @main() -> tensor<4xf32> {
+  %1 = nn.neg %0 : (tensor<4xf32>) -> tensor<4xf32>
+  %0 = nn.neg %1 : (tensor<4xf32>) -> tensor<4xf32>
+  func.return %1 : tensor<4xf32>
+}
+"""
+OF_FUNCTIONS = ("drop-batch", "raise-to-nn", "convert-nn-to-quant", "stack-layers", "batch-decode")
+OF_FUNCTIONS += ("preprocess", "compile-to-circuit", "lower-to-circuit")
+OF_SYSTEMS = ("bound-relations", "virtualize", "dedup-lookups", "merge-tables")
+OF_SYSTEMS += ("lower-zk-to-circuit", "pack-columns", "circuit-stats")
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
+    monkeypatch.setattr("sys.argv", ["zk-opt", *arguments])
+    zk_opt.main()
+
+
+def refusal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str
+) -> str:
+    """The one line with which zk-opt refuses, having written nothing else."""
+    with pytest.raises(SystemExit) as exit:
+        run(monkeypatch, *arguments)
+    out, error = capsys.readouterr()
+    assert (exit.value.code, out) == (1, "")
+    assert error.startswith("zk-opt: ") and error.count("\n") == 1 and error.endswith("\n")
+    return error
+
+
 @pytest.mark.parametrize(
     ("file", "text", "arguments", "message"),
     [
-        ("a.mlir", "nn.tokens", [], "Expected"),
-        ("a.mlir", "%0 = nn.tokens : tensor<2x3xi64>", [], "tokens have shape (T) or (1, T)"),
-        ("a.mlir", NOT_RAISED, ["-p", "raise-to-nn"], "nn.constant"),
-        ("a.mlir", "", ["-p", "no-such-pass"], "no-such-pass"),
-        ("a.mlir", "", ["-p", "raise-rope{depth=1}"], "depth"),
+        ("a.mlir", "nn.tokens", [], "a.mlir:1:10: Expected"),
+        (
+            "a.mlir",
+            "\n %0 = nn.tokens : tensor<2x3xi64>",
+            [],
+            "a.mlir:2:2: nn.tokens: tokens have shape (T) or (1, T), got (2, 3)",
+        ),
+        ("a.mlir", "%0 = quant.tokens : !quant.tensor<[4], bits = 64, frac = 0>", [], "mlir:1:"),
+        ("a.mlir", "circuit.axis @a !field.pf<4>", [], "a.mlir:1:"),
+        (
+            "a.mlir",
+            NOT_RAISED,
+            ["-p", "raise-to-nn"],
+            "a.mlir: raise-to-nn: the model: nn.constant",
+        ),
+        ("a.mlir", "", [], "a.mlir: the input is empty"),
+        ("a.mlir", b"\xff\xfe", [], "a.mlir: not UTF-8 text (byte 0 is 0xff)"),
+        ("a.mlir", "", ["-p", "no-such-pass"], "no pass no-such-pass"),
+        ("a.mlir", "", ["-p", "cse,raise-ropes"], "no pass raise-ropes; did you mean raise-rope?"),
+        ("a.mlir", "", ["-p", "raise-rope{depth=1}"], "no option depth: the pass has none"),
+        ("a.mlir", "", ["-p", "convert-nn-to-quant{head-room=1}"], "did you mean headroom?"),
+        ("a.mlir", "", ["-p", "batch-decode{generated=many}"], "generated takes a value of type"),
+        ("a.mlir", "", ["-p", "verify-legality"], "stage"),
         ("a.mlir", "", ["-p", "raise-rope{"], "pass pipeline"),
+        ("a.mlir", "", ["-p", "pack-columns{least=1000}"], "least must be in 0 .. 62, got 1000"),
         ("a.txt", "", [], "extension"),
+        ("a.mlir", BACKWARDS, ["-p", "raise-rope"], "nn.neg uses the result of nn.neg before"),
+        # The first of two parts is fine; its output is not written either.
+        ("a.mlir", f"{ONE_BLOCK}\n// -----\nnn.tokens", ["--split-input-file"], "a.mlir:6:10:"),
+        *(
+            ("a.mlir", text, ["-p", name], message)
+            for name in OF_FUNCTIONS
+            for text, message in (
+                ("builtin.module {}", "expected a module of one function, found 0"),
+                ("func.func private @main() -> ()", "@main is declared without a body"),
+                (TWO_BLOCKS, "@main has 2 blocks"),
+                (ONE_BLOCK + ONE_BLOCK.replace("main", "next"), "one function, found 2"),
+            )
+            if (name, message[:8]) != ("lower-to-circuit", "@main ha")
+        ),
+        *(
+            (
+                "a.mlir",
+                ONE_BLOCK.replace("()", "(%ids : !quant.tensor<[4], bits = 32, frac = 0>)"),
+                ["-p", name],
+                "@main has arguments",
+            )
+            for name in ("convert-nn-to-quant", "stack-layers", "batch-decode", "preprocess")
+        ),
+        *(("a.mlir", ONE_BLOCK, ["-p", name], f"{name}: the module has no") for name in OF_SYSTEMS),
     ],
 )
 def test_errors_are_messages(
@@ -43,16 +131,111 @@ def test_errors_are_messages(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     file: str,
-    text: str,
+    text: str | bytes,
     arguments: list[str],
     message: str,
 ) -> None:
     path = tmp_path / file
-    path.write_text(text)
-    monkeypatch.setattr("sys.argv", ["zk-opt", str(path), *arguments])
-    with pytest.raises(SystemExit) as exit:
-        zk_opt.main()
-    error = capsys.readouterr().err
-    assert exit.value.code == 1
-    assert error.startswith("zk-opt: ")
-    assert message in error
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    assert message in refusal(monkeypatch, capsys, str(path), *arguments)
+
+
+def test_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = str(tmp_path / "a.mlir")
+    assert f"{missing}: No such file" in refusal(monkeypatch, capsys, missing)
+    assert f"{tmp_path}: Is a directory" in refusal(monkeypatch, capsys, str(tmp_path))
+
+
+@pytest.mark.parametrize("arguments", [[], ["-"]])
+def test_reads_standard_input(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(ONE_BLOCK.encode())))
+    run(monkeypatch, *arguments)
+    assert "func.func @main" in capsys.readouterr().out
+
+
+def test_failure_leaves_the_output_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, output = tmp_path / "a.mlir", tmp_path / "b.mlir"
+    source.write_text(NOT_RAISED)
+    output.write_text("before")
+    refusal(monkeypatch, capsys, str(source), "-p", "raise-to-nn", "-o", str(output))
+    assert output.read_text() == "before"
+    run(monkeypatch, str(source), "-o", str(output))
+    assert "nn.constant" in output.read_text()
+    assert {path.name for path in tmp_path.iterdir()} == {"a.mlir", "b.mlir"}
+
+
+def test_a_long_module_is_not_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.mlir"
+    lines = "".join(f"%{i} = nn.constant 1.0 : tensor<f32>\n" for i in range(500))
+    path.write_text(lines + "%x = nn.constant 1.0e400 : tensor<f32>\n")
+    assert len(refusal(monkeypatch, capsys, str(path))) < 1000
+
+
+BROKEN = {
+    "missing": "raise ImportError('no such thing')",
+    "exits": "raise ValueError('what a pity')",
+    "other": "UNIVERSE = 3",
+    "again": """
+from xdsl.ir import Dialect
+from xdsl.universe import Universe
+UNIVERSE = Universe(all_dialects={"nn": lambda: Dialect("nn"), "more": lambda: Dialect("more")})
+""",
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_plugin_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    module = f"zk_opt_test_plugin_{name}"
+    (tmp_path / f"{module}.py").write_text(BROKEN[name])
+    info = tmp_path / f"{module}-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[xdsl.universe]\n{name} = {module}:UNIVERSE\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    source = tmp_path / "a.mlir"
+    source.write_text(NOT_RAISED)
+    run(monkeypatch, str(source))
+    out, error = capsys.readouterr()
+    assert "nn.constant" in out
+    assert error.startswith(f"zk-opt: warning: plug-in {name}") and error.count("\n") == 1
+    assert ("dialect nn already" in error) == (name == "again")
+
+
+@pytest.mark.parametrize("value", ["4", "4.0", "1e1"])
+def test_a_float_option_takes_an_integer(value: str) -> None:
+    spec = PassPipeline.parse_spec(pass_factories(), f"convert-nn-to-quant{{headroom={value}}}")
+    assert type(vars(spec.passes[0])["headroom"]) is float
+
+
+@dataclass(frozen=True)
+class _Sized(ModulePass):
+    name = "sized"
+    factor: float = 1.0
+    size: int | None = None
+
+    def __post_init__(self) -> None:
+        check_options(self, factor=(0.5, 8.0), size=(1, 4))
+
+
+@pytest.mark.parametrize("options", ["", "{factor=0.5 size=4}", "{factor=8}", "{size}"])
+def test_options_in_range(options: str) -> None:
+    PassPipeline.parse_spec({"sized": lambda: guarded(_Sized)}, f"sized{options}")
+
+
+@pytest.mark.parametrize(
+    "option", ["factor=0.0", "factor=-1.0", "factor=nan", "factor=inf", "size=5"]
+)
+def test_options_out_of_range(option: str) -> None:
+    name, _, value = option.partition("=")
+    with pytest.raises(PassFailedException, match=rf"^sized: {name} must be in .*, got {value}$"):
+        PassPipeline.parse_spec({"sized": lambda: guarded(_Sized)}, f"sized{{{option}}}")

@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 import hashlib
+import math
+import re
 
 import numpy as np
 import pytest
 from xdsl.context import Context
-from xdsl.dialects.builtin import IntegerAttr, ModuleOp, StringAttr, i64
-from zklemma.compiler.analysis.calibrate import calibrate, calibration_sequences
+from xdsl.dialects.builtin import (
+    DenseArrayBase,
+    FloatAttr,
+    IntegerAttr,
+    ModuleOp,
+    StringAttr,
+    f64,
+    i64,
+)
+from zklemma.compiler.analysis.calibrate import (
+    GAIN,
+    RANGE,
+    ROW_NORM,
+    SQUARES,
+    calibrate,
+    calibration_sequences,
+)
 from zklemma.compiler.analysis.fidelity import fidelity, logits_scale
 from zklemma.compiler.analysis.scales import delta_bits, exponent_of, most_frac
 from zklemma.compiler.analysis.stream_bounds import square_limits
@@ -147,6 +164,19 @@ def test_uncalibrated_module_is_refused(model) -> None:
         PlanScales().apply(Context(), model.module.clone())
     with pytest.raises(UserError, match="run plan-scales first"):
         ConvertNNToQuant().apply(Context(), model.module.clone())
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, math.nan, math.inf, 1e-300, 1e300])
+@pytest.mark.parametrize("name", [RANGE, GAIN, ROW_NORM, SQUARES])
+def test_what_is_no_range_is_refused(model, name: str, value: float) -> None:
+    module = model.module.clone()
+    calibrate(module, model.tensor, model.sequences(1))
+    for op in module.walk():
+        if name in op.attributes:
+            pair = DenseArrayBase.from_list(f64, [value, value])
+            op.attributes[name] = pair if name == SQUARES else FloatAttr(value, f64)
+    with pytest.raises(UserError, match=rf"nn\.\w+: {name} is \[?{re.escape(str(value))}"):
+        ConvertNNToQuant().apply(Context(), module)
 
 
 def test_unknown_operation_is_refused(model) -> None:
