@@ -32,6 +32,8 @@ from ..runtime.tokenizer import compact
 from ..schema.encoding import encode_circuit, encode_program
 
 LEAST_FIDELITY = 0.99
+# Tokens of a window that a report compares: short ones, so that there is time for one of each kind.
+REPORT_TOKENS = 128
 STAGES = ("load", "import", "calibrate", "lower", "weights", "commit", "ranges", "fidelity")
 
 
@@ -94,7 +96,7 @@ def compile(
     measured = None
     if least_fidelity is not None:
         clock.start("fidelity")
-        windows = Texts(checkpoint).windows(HELD_OUT, max_tokens)
+        windows = Texts(checkpoint).windows(HELD_OUT, min(max_tokens, REPORT_TOKENS))
         measured = compare(
             pytorch_logits(checkpoint),
             Executor(circuit, program, params).logits,

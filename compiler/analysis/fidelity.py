@@ -38,6 +38,8 @@ ROWS = 64
 # Weights times positions that a report may take, and what reading the weights costs, in positions.
 WORK = 1 << 38
 READING = 32
+# Positions that a report has at most.
+POSITIONS = 1 << 12
 BEST = 5
 
 
@@ -138,10 +140,11 @@ def fidelity(
 
 def affordable(windows: Sequence[Window], weights: int) -> list[Window]:
     """As many of the windows, one at least, as a report on a model of that size has time for."""
-    chosen, work = [], 0
+    chosen, work, positions = [], 0, 0
     for window in windows:
         work += weights * (READING + len(window.ids))
-        if chosen and work > WORK:
+        positions += len(window.ids)
+        if chosen and (work > WORK or positions > POSITIONS):
             break
         chosen.append(window)
     return chosen

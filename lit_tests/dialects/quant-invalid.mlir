@@ -37,12 +37,12 @@ func.func @f(%x : !quant.tensor<[4], bits = 64, frac = 0>) { func.return }
 
 // -----
 
-// CHECK: rows must be one exponent for each row
+// CHECK: rows must be one exponent, or one for each row
 %0 = quant.param ["a"] sha256 ["00"] offset 0.0 factor 1.0 rows [1, 2] : !quant.tensor<[4], bits = 16, frac = 3>
 
 // -----
 
-// CHECK: columns must be one exponent for each column of a matrix
+// CHECK: columns must be one exponent, or one for each column of a matrix
 %0 = quant.param ["a"] sha256 ["00"] offset 0.0 factor 1.0 columns [1, 2, 3, 4] : !quant.tensor<[4], bits = 16, frac = 3>
 
 // -----
@@ -323,7 +323,7 @@ func.func @f(%i : !quant.tensor<[2], bits = 32, frac = 0>, %t : !quant.tensor<[9
 
 // CHECK: quant.rms_norm: exponents must be [emin, emax], 0 <= emin <= emax < 63, got [0, 4611686018427387904]
 func.func @f(%x : !quant.tensor<[2, 4], bits = 16, frac = 0>, %g : !quant.tensor<[4], bits = 16, frac = 0>) {
-  %0 = quant.rms_norm %x, %g eps 4 exponents [0, 4611686018427387904] table <"round(2^23 / sqrt(x))", 16384 to 65536> : (!quant.tensor<[2, 4], bits = 16, frac = 0>, !quant.tensor<[4], bits = 16, frac = 0>) -> !quant.tensor<[2, 4], bits = 50, frac = 30>
+  %0 = quant.rms_norm %x, %g eps [4] exponents [0, 4611686018427387904] root 23 table <"round(2^23 / sqrt(x))", 16384 to 65536> : (!quant.tensor<[2, 4], bits = 16, frac = 0>, !quant.tensor<[4], bits = 16, frac = 0>) -> !quant.tensor<[2, 4], bits = 50, frac = 30>
   func.return
 }
 

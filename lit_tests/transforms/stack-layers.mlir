@@ -11,7 +11,7 @@
 // CHECK-NEXT: %1 = quant.param stacked ["model.layers.0.out.weight", "model.layers.1.out.weight"] sha256 ["10", "11"] offset 0.000000e+00 factor 1.000000e+00 : !quant.tensor<[2, 4, 4], bits = 16, frac = 14>
 // CHECK-NEXT: %x2 = quant.layers %x0 with(%0, %1) count 2 : {{.*}} -> !quant.tensor<[4, 4], bits = 20, frac = 12> {
 // CHECK: ^bb0({{.*}}):
-// CHECK-NEXT: %n0 = quant.rms_norm %2, %3 eps [16384] exponents [0, 9] root 23 table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.{layer}.norm"} : {{.*}} -> !quant.tensor<[4, 4], bits = 50, frac = 44>
+// CHECK-NEXT: %n0 = quant.rms_norm %2, %3 eps [16384, 17] exponents [0, 9] root 23 table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.{layer}.norm"} : {{.*}} -> !quant.tensor<[4, 4], bits = 50, frac = 44>
 // CHECK-NEXT: %m0 = quant.requantize %n0 shift 32 {module = "model.layers.{layer}.norm"} : {{.*}} -> !quant.tensor<[4, 4], bits = 16, frac = 12>
 // CHECK-NEXT: %h0 = quant.split_heads %m0 heads 1 {module = "model.layers.{layer}.attn"} : {{.*}} -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
 // CHECK-NEXT: %r0 = quant.rope %h0 thetas [1.000000e+04, 1.000000e+06] factors [1.000000e+00, 1.000000e+00] kinds [0, 1] {module = "model.layers.{layer}.attn"} : {{.*}} -> !quant.tensor<[1, 4, 4], bits = 32, frac = 26>
@@ -39,7 +39,7 @@ func.func @main() -> !quant.tensor<[4, 4], bits = 20, frac = 12> {
   %d0 = quant.requantize %a0 shift 14 {module = "model.layers.0.out"} : (!quant.tensor<[4, 4], bits = 34, frac = 26>) -> !quant.tensor<[4, 4], bits = 17, frac = 12>
   %x1 = quant.add %x0, %d0 {module = "model.layers.0"} : (!quant.tensor<[4, 4], bits = 20, frac = 12>, !quant.tensor<[4, 4], bits = 17, frac = 12>) -> !quant.tensor<[4, 4], bits = 20, frac = 12>
   %g1 = quant.param ["model.layers.1.norm.weight"] sha256 ["01"] offset 1.0 factor 2.0 rows [0, 3, 0, -2] : !quant.tensor<[4], bits = 16, frac = 12>
-  %n1 = quant.rms_norm %x1, %g1 eps [16384] exponents [0, 9] root 23 table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.1.norm"} : (!quant.tensor<[4, 4], bits = 20, frac = 12>, !quant.tensor<[4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 50, frac = 44>
+  %n1 = quant.rms_norm %x1, %g1 eps [17] exponents [0, 9] root 23 table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.1.norm"} : (!quant.tensor<[4, 4], bits = 20, frac = 12>, !quant.tensor<[4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 50, frac = 44>
   %m1 = quant.requantize %n1 shift 32 {module = "model.layers.1.norm"} : (!quant.tensor<[4, 4], bits = 50, frac = 44>) -> !quant.tensor<[4, 4], bits = 16, frac = 12>
   %h1 = quant.split_heads %m1 heads 1 {module = "model.layers.1.attn"} : (!quant.tensor<[4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
   %r1 = quant.rope %h1 thetas [1.0e+04, 1.0e+06] factors [1.0, 1.0] kinds [1] {module = "model.layers.1.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 32, frac = 26>
@@ -54,7 +54,7 @@ func.func @main() -> !quant.tensor<[4, 4], bits = 20, frac = 12> {
 
 // -----
 
-// CHECK: model.layers.1.norm: quant.rms_norm of layer 1 differs from layer 0 in eps
+// CHECK: model.layers.1.norm: quant.rms_norm of layer 1 differs from layer 0 in table
 func.func @eps() -> !quant.tensor<[4, 4], bits = 20, frac = 12> {
   %ids = quant.tokens : !quant.tensor<[4], bits = 32, frac = 0>
   %table = quant.param ["embed"] sha256 ["20"] offset 0.0 factor 2.0 : !quant.tensor<[16, 4], bits = 16, frac = 10>
@@ -71,7 +71,7 @@ func.func @eps() -> !quant.tensor<[4, 4], bits = 20, frac = 12> {
   %d0 = quant.requantize %a0 shift 14 {module = "model.layers.0.out"} : (!quant.tensor<[4, 4], bits = 34, frac = 26>) -> !quant.tensor<[4, 4], bits = 17, frac = 12>
   %x1 = quant.add %x0, %d0 {module = "model.layers.0"} : (!quant.tensor<[4, 4], bits = 20, frac = 12>, !quant.tensor<[4, 4], bits = 17, frac = 12>) -> !quant.tensor<[4, 4], bits = 20, frac = 12>
   %g1 = quant.param ["model.layers.1.norm.weight"] sha256 ["01"] offset 1.0 factor 2.0 : !quant.tensor<[4], bits = 16, frac = 12>
-  %n1 = quant.rms_norm %x1, %g1 eps [17] exponents [0, 9] root 23 table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.1.norm"} : (!quant.tensor<[4, 4], bits = 20, frac = 12>, !quant.tensor<[4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 50, frac = 44>
+  %n1 = quant.rms_norm %x1, %g1 eps [16384] exponents [0, 9] root 23 table <"floor(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.1.norm"} : (!quant.tensor<[4, 4], bits = 20, frac = 12>, !quant.tensor<[4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 50, frac = 44>
   %m1 = quant.requantize %n1 shift 32 {module = "model.layers.1.norm"} : (!quant.tensor<[4, 4], bits = 50, frac = 44>) -> !quant.tensor<[4, 4], bits = 16, frac = 12>
   %h1 = quant.split_heads %m1 heads 1 {module = "model.layers.1.attn"} : (!quant.tensor<[4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
   %r1 = quant.rope %h1 thetas [1.0e+04, 1.0e+06] factors [1.0, 1.0] kinds [1] {module = "model.layers.1.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 32, frac = 26>

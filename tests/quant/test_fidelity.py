@@ -14,6 +14,7 @@ from zklemma.compiler.analysis.fidelity import (
     POSITIONS,
     READING,
     WORK,
+    Window,
     affordable,
     fidelity,
     logits_scale,
@@ -120,7 +121,7 @@ def test_greedy_agreement(texts: dict[str, list[int]], outliers: bool) -> None:
 
 
 def test_a_report_compares_what_there_is_time_for() -> None:
-    windows = [[token] * TOKENS for token in range(POSITIONS)]
+    windows = [Window("text", [token] * TOKENS) for token in range(POSITIONS)]
     assert affordable(windows, 1) == windows[: POSITIONS // TOKENS]
     assert affordable(windows, WORK // (5 * (READING + TOKENS))) == windows[:5]
     assert affordable(windows, WORK) == windows[:1]
