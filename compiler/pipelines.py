@@ -141,4 +141,7 @@ def run_passes(ctx: Context, module: ModuleOp, passes: tuple[ModulePass, ...]) -
             culprit = f"after pass {before.name}" if before else "before the first pass"
             raise ZklemmaError(f"{culprit}: {summary(error)}") from None
 
-    PassPipeline(passes, verify).apply(ctx, module)
+    try:
+        PassPipeline(passes, verify).apply(ctx, module)
+    except UserError as error:  # A pattern's comes with the whole module behind its first line.
+        raise UserError(str(error).splitlines()[0]) from None

@@ -109,18 +109,34 @@ class Pass:
     def inputs(self, step: Step) -> list[np.ndarray]:
         return [self.values[name] for name in step.inputs]
 
-    def require(self, step: Step, what: str, value: np.ndarray, low: int, high: int) -> None:
-        """Stop unless low <= value <= high everywhere."""
-        least, most = int(value.min()), int(value.max())
-        if least < low or most > high:
-            raise self.out_of_range(step, what, most if most > high else least, low, high)
-
-    def out_of_range(self, step: Step, what: str, seen: int, low: int, high: int) -> RangeError:
+    def require(
+        self,
+        step: Step,
+        what: str,
+        value: np.ndarray,
+        low: int,
+        high: int,
+        ends: tuple[int, int] | None = None,
+    ) -> None:
+        """Stop unless low <= value <= high everywhere; ``ends`` are its least and largest, if known."""
+        least, most = ends or (int(value.min()), int(value.max()))
+        if low <= least and most <= high:
+            return
+        seen, place = (most, value.argmax()) if most > high else (least, value.argmin())
         where = step.origin.replace("{layer}", str(self.layer))
-        return RangeError(
-            f"{where}: the {what} is {seen}, outside its calibrated range [{low}, {high}]; compile "
-            "with more headroom or with calibration text closer to this"
+        at = self.position(step, value, int(place))
+        raise RangeError(
+            f"{where}: the {what}{at} is {seen}, outside its calibrated range [{low}, {high}]; compile "
+            "with more headroom (--headroom 4), or calibrate on text like this (--calibration FILE)"
         )
+
+    def position(self, step: Step, value: np.ndarray, place: int) -> str:
+        """Which of the sequence's positions an element of a value has, as far as its axes tell."""
+        axes = step.axes if value.ndim == len(step.axes) else step.axes[: value.ndim]
+        if "token" not in axes:
+            return ""
+        index = np.unravel_index(place, value.shape)
+        return f" at position {self.start + int(index[axes.index('token')])}"
 
     def put(self, step: Step, role: str, array: np.ndarray, axes: Axes | None = None) -> None:
         if self.record and role in step.witness:
@@ -166,7 +182,8 @@ def requantize(run: Pass, step: Step, acc: np.ndarray) -> np.ndarray:
     )
     found = rounded_shift(y.reshape(-1), shift, bits, limbs, rests)
     half = 1 << bits - 1
-    run.require(step, "output", np.array(found), -half, half - 1)
+    run.require(step, "output", y, -half, half - 1, found)
+    run.put(step, "y", y)
     for role, arrays in ("limbs", limbs), ("rem", rests):
         run.put_all(step, role, (array.reshape(y.shape) for array in arrays))
     return y
@@ -198,8 +215,8 @@ def rms_norm(run: Pass, step: Step) -> np.ndarray:
     eps = per_layer(run, step, "eps")
     first, table = run.model.table(str(step.attributes["table"]))
     exact = np.einsum("...c,...c->...", x, x, dtype=np.float64)
-    if (most := exact.max()) >= (INT64 >> 1):  # What follows would not fit 64 bits.
-        raise run.out_of_range(step, "sum of squares", int(most), 0, INT64 >> 1)
+    # What follows would not fit 64 bits.
+    run.require(step, "sum of squares", exact, 0, INT64 >> 1)
     square = np.einsum("...c,...c->...", x, x) + eps
     e = (bit_length(square) - 15) // 2
     run.require(step, "exponent of the sum of squares", e, emin, emax)
@@ -319,7 +336,7 @@ def attend(run: Pass, step: Step) -> np.ndarray:
 def table(run: Pass, step: Step) -> np.ndarray:
     (x,) = run.inputs(step)
     first, values = run.model.table(str(step.attributes["table"]))
-    y = values[x + ((1 << 15) - first)]
+    y = values[x + (len(values) // 2 - first)]
     run.put(step, "y", y)
     return y
 

@@ -8,7 +8,8 @@ half(s) = 2^(s-1) for s > 0, half(0) = 0:
 
 * requantize(acc, shift s, bits b): y = (acc + half(s)) >> s, and -2^(b-1) <= y < 2^(b-1) or the step stops
   with a `RangeError`. An unsigned number of w bits is stored as limbs of 16 bits, lowest first, the last of
-  w - 16*(n-1) bits. Witness ``limbs``: of y + 2^(b-1), b bits; ``rem``: of acc + half(s) - 2^s*y, s bits
+  w - 16*(n-1) bits. Witness ``limbs``: of y + 2^(b-1), b bits, or ``y`` itself where a table holds its
+  range; ``rem``: of acc + half(s) - 2^s*y, s bits
   (none when s = 0).
 
 =============  ==========================================================================================

@@ -14,6 +14,8 @@ Virtual columns get the interval of their definition. Two products need more tha
 
       |sum_j e_j inv v_j| <= inv E max |v| <= 2^k max |v|.
 
+* The residual stream, whose norms bound each other's inputs: see `stream_bounds`.
+
 `zk.einsum` carries such a limit on its products in `limit`.
 
 A gather needs no bound: where a value equals a row of its source in the field, it has that row's

@@ -5,7 +5,8 @@ A *scale* is a number of fraction bits that one or several operations share: one
 magnitude m (the largest calibrated, times the headroom) can have the most fraction bits f for which
 m 2^f fits its widest type:
 
-* 16 bits where a table or the cached keys and values ask for it, or a single limb is all it is worth;
+* 16 bits where scores or the cached keys and values ask for it, or a single limb is all it is worth;
+* 17 bits where it is looked up in a table, which holds its range: it has one cell and no limbs;
 * two limbs, 32 bits, for other values;
 * what only a norm reads, and the deltas: as many as sums of squares below the prime leave.
 
@@ -34,6 +35,7 @@ from .roles import Roles, path_of
 from .sensitivity import RADIAL, sensitivity_of
 
 LIMB = 16
+TABLE_BITS = 17
 TWO_LIMBS = 32
 MAX_SCORE_FRAC = 12
 MAX_EXPONENT = 22
@@ -62,8 +64,8 @@ ROUNDING = (
     nn.GeluTanhOp,
     nn.MulOp,
 )
-NARROW = (nn.ScoresOp, nn.AttendOp, nn.MaskedSoftmaxOp, nn.GeluTanhOp)
-"""What looks values up in tables or keeps them, in 16 bits."""
+NARROW = (nn.ScoresOp, nn.AttendOp, nn.MaskedSoftmaxOp)
+"""What looks values up or keeps them in 16 bits."""
 
 
 def most_frac(magnitude: float, bits: int) -> int:
@@ -257,6 +259,8 @@ class Scales:
             if isinstance(reader, nn.RMSNormOp):
                 channels = nn.shape_of(reader.x)[-1]
                 bits = min(bits, int(SQUARES_BITS - math.log2(channels)) // 2 + 1)
+            elif isinstance(reader, nn.GeluTanhOp):
+                bits = min(bits, TABLE_BITS)
             elif isinstance(reader, NARROW):
                 bits = LIMB
         return bits
@@ -468,7 +472,7 @@ class Scales:
         frac = fracs[scale]
         if isinstance(op, nn.GeluTanhOp):
             return count
-        kept = limbs(scale.bits(frac))
+        kept = 1 if scale.most_bits == TABLE_BITS else limbs(scale.bits(frac))
         return count * (kept + limbs(self.accumulator(op, fracs) - frac))
 
     def error(self, fracs: Fracs) -> float:

@@ -9,6 +9,8 @@ without a change of the function, as everything that reads them can take it back
   the square;
 * a product, attention over values and views of heads, which are as much larger.
 
+The sides of a product of queries and keys may have inverse factors, which leave the scores as they are.
+
 Such a value is the output of a norm (the factor goes into its exponents) or of a linear layer (into
 the rows of its weight). Producers are taken in order. Each tensor t that the exponents c_l of a role
 rescale, values and weights that no later exponent takes care of, is rounded on a grid that the largest
@@ -61,6 +63,8 @@ class EqualizeLayers(ModulePass):
         """Exponents of values so far."""
         for peers in Roles(main_function(op).body.block.ops):
             first = peers[0]
+            if len(peers) > 1 and isinstance(first, nn.ScoresOp):
+                _balance_scores(peers)
             if len(peers) < 2 or not isinstance(first, nn.RMSNormOp | nn.LinearOp):
                 continue
             readers = [Readers.of(peer.results[0]) for peer in peers]
@@ -108,8 +112,9 @@ class Readers:
                 self.free = False
 
 
-Tensor = tuple[list[float], list[float], list[int]]
-"""Of each layer: the largest magnitude, the sensitivity, and the exponent that is there before."""
+Tensor = tuple[list[float], list[float], list[int], int]
+"""Of each layer: the largest magnitude, the sensitivity, and the exponent that is there before; and
+whether the exponents multiply (1) or divide (-1)."""
 
 
 def _exponents(peers: list[Operation], before: list[int], readers: list[Readers]) -> list[int]:
@@ -132,19 +137,46 @@ def _exponents(peers: list[Operation], before: list[int], readers: list[Readers]
     return _descend([max(-LARGEST, min(LARGEST, round(c))) for c in start], tensors)
 
 
+def _balance_scores(peers: list[Operation]) -> None:
+    """Moves powers of two between the rotated norms of queries and of keys."""
+    ways = [[_way(peer.operands[side]) for peer in peers] for side in range(2)]
+    if not all(way for side in ways for way in side):
+        return
+    tensors: list[Tensor] = []
+    for side, sign in zip(ways, (1, -1), strict=True):
+        last = [way[-1].owner for way in side]
+        found = _tensor([op for op in last if isinstance(op, Operation)], [0 for _ in peers])
+        tensors.append((*found[:3], sign))
+    exponents = _descend([0 for _ in peers], tensors)
+    for side, sign in zip(ways, (1, -1), strict=True):
+        for way, exponent in zip(side, exponents, strict=True):
+            assert isinstance(way[0].owner, nn.RMSNormOp)
+            _apply(way[0].owner, Readers(way, [], []), 0, sign * exponent)
+
+
+def _way(value: SSAValue) -> list[SSAValue]:
+    """A norm's output and its rotation, which is the value, if nothing else reads them."""
+    rope = value.owner
+    norm = rope.operands[0] if isinstance(rope, nn.RopeOp) else value
+    alone = all(len({*each.uses}) == 1 for each in (norm, value))
+    if not alone or not isinstance(norm.owner, nn.RMSNormOp):
+        return []
+    return [norm] if norm is value else [norm, value]
+
+
 def _tensor(ops: list[Operation], before: list[int]) -> Tensor:
     magnitudes = [range_of(op) for op in ops]
     found = [sensitivity_of(op) for op in ops]
     if not any(found):
         found = [1 / m**2 if m else 0.0 for m in magnitudes]
-    return magnitudes, found, before
+    return magnitudes, found, before, 1
 
 
 def _descend(exponents: list[int], tensors: list[Tensor]) -> list[int]:
     def cost() -> float:
         total = 0.0
-        for magnitudes, sensitivities, before in tensors:
-            moved = [2.0 ** (c - b) for c, b in zip(exponents, before, strict=True)]
+        for magnitudes, sensitivities, before, sign in tensors:
+            moved = [2.0 ** (sign * c - b) for c, b in zip(exponents, before, strict=True)]
             largest = max(m * f for m, f in zip(magnitudes, moved, strict=True))
             total += largest**2 * sum(s / f**2 for s, f in zip(sensitivities, moved, strict=True))
         return total

@@ -41,7 +41,7 @@ class PlanScales(ModulePass):
     """Annotates a calibrated, raised `nn` function with formats."""
 
     name = "plan-scales"
-    headroom: float = 2.0
+    headroom: float = 1.75
     spare_exponents: int = 3
 
     def __post_init__(self) -> None:

@@ -4,7 +4,8 @@ Input: a function of `quant` operations after `stack-layers` and `batch-decode`.
 becomes a step that computes and the relations that check it (never by computing again):
 
 * requantize  2^s y + rem - half(s) = products, y = sum 2^16i limb_i - 2^(b-1), limbs and remainder
-  in ranges of their exact widths, so that y and rem are unique;
+  in ranges of their exact widths, so that y and rem are unique; where y is looked up in a table of
+  its whole range, it is a column of its own without limbs;
 * rms_norm    p4 m + rem = S with m and rem < p4 = 4^e (rem and p4 - 1 - rem in range) and (m, r),
   (p2, p4) in tables fix e, m, r; then x u gain with u = r p2 is requantised;
 * softmax     (d, e, select) in the table of exponentials for d = top - s, raised by 2^(b+1) where
@@ -443,8 +444,8 @@ class _Builder:
     def lookup_table(self, op: quant.TableOp, result: Operation) -> None:
         x, name, axes = self.values[op.x], self.name(op), self.axes[op.result]
         expression, (low, high) = op.table.expression.data, op.table.domain
-        if (low, high) != (-(1 << 15), 1 << 15):
-            raise UserError(f"{self.where}: tables are of 16-bit values")
+        if (low, high) != (x.low, x.high + 1):
+            raise UserError(f"{self.where}: the table is not of all values that are looked up")
         contents = evaluate(expression, low, high)
         table = self.table(
             f"{name}.{name.rpartition('.')[2]}",
@@ -560,17 +561,22 @@ class _Builder:
         assert isinstance(result, quant.RequantizeOp)
         shift, type = result.shift.value.data, quant.type_of(result.result)
         axes, bits = self.axes[acc], type.width
-        joined, limbs = self.limbs(f"{name}.limb", axes, bits)
         limits = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
-        offset = scaled(1, joined, limits[0])
-        y = self.virtual(result.result, name, offset, limits, axes=axes)
+        if any(isinstance(use.operation, quant.TableOp) for use in result.result.uses):
+            # The table that it is looked up in holds its range, of which limbs would say nothing new.
+            y = Value(name, axes, *limits, self.witness(name, axes, *limits))
+            self.values[result.result], kept = y, {"y": [name]}
+        else:
+            joined, limbs = self.limbs(f"{name}.limb", axes, bits)
+            offset, kept = scaled(1, joined, limits[0]), {"limbs": limbs}
+            y = self.virtual(result.result, name, offset, limits, axes=axes)
         rest, rem = self.limbs(f"{name}.rem", axes, shift)
         half = 1 << shift >> 1
         lhs = added(self.over(axes), scaled(1 << shift, y.expr), rest, _constant(-half))
         low, high = (limits[0] << shift) - half, ((limits[1] + 1) << shift) - 1 - half
         total = self.virtual(acc, f"{name}.acc", lhs, (low, high), axes=axes)
         self.einsum(f"{name}.requantize", total.expr, products, limit)
-        return shift, bits, {"limbs": limbs, **({"rem": rem} if rem else {})}
+        return shift, bits, {**kept, **({"rem": rem} if rem else {})}
 
     def limbs(self, name: str, axes: Axes, bits: int) -> tuple[Expr, list[str]]:
         """Ranged columns for an unsigned number of ``bits`` bits, and the number."""

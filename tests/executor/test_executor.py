@@ -212,7 +212,10 @@ def test_an_equal_maximum_goes_to_the_lowest_token() -> None:
 def test_out_of_range_names_module_layer_value_and_range() -> None:
     circuit, program, params = toy_model(2, 0)
     params["mlp.up_proj"][1] = 32767
-    with pytest.raises(RangeError, match=r"model\.layers\.1\.mlp\.up: .*\[-32768, 32767\]"):
+    with pytest.raises(
+        RangeError,
+        match=r"model\.layers\.1\.mlp\.up: the output at position \d .*\[-32768, 32767\].*--headroom",
+    ):
         Executor(circuit, program, params).generate(PROMPT, 1)
 
 

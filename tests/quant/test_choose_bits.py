@@ -16,7 +16,7 @@ from zklemma.compiler.interpret_quant import interpret
 from zklemma.compiler.modules import main_function
 from zklemma.compiler.transforms.choose_bits import ChooseBits, choose
 from zklemma.compiler.transforms.convert_nn_to_quant import ConvertNNToQuant
-from zklemma.compiler.transforms.plan_scales import PlanScales, default_fracs
+from zklemma.compiler.transforms.plan_scales import PlanScales, default_fracs, scales_of
 from zklemma.compiler.weights import quantized_weights
 from zklemma.dialects import nn
 
@@ -104,7 +104,7 @@ def test_chosen_formats_predict_the_divergence(annotated) -> None:
         lowered = module.clone()
         PlanScales().apply(Context(), lowered)
         ChooseBits(nats).apply(Context(), lowered)
-        scales = Scales(main_function(module).body.block, 2.0, 3)
+        scales = scales_of(main_function(lowered))
         predicted = scales.error(choose(scales, nats))
         ConvertNNToQuant().apply(Context(), lowered)
         lowered.verify()

@@ -123,11 +123,11 @@ def test_norms_bound_the_residual_stream(make_model, hidden: int, layers: int) -
     all layers would wrap."""
     module = stacked(make_model(layers=layers, hidden=hidden, windows=(5,) * layers).quantized())
     bits = {quant.type_of(op.rhs).width for op in operations(module, quant.AddOp)}
-    assert bits == {delta_bits(hidden)}
+    assert max(bits) <= delta_bits(hidden) <= max(bits) + 1
     limits = square_limits(main_function(module).body.block)
     assert len(limits) == 3
     assert all(1 << 58 < limit + (1 << 2 * op.emax + 16) < 1 << 63 for op, limit in limits.items())
-    bound = 2 * layers << delta_bits(hidden) - 1
+    bound = 2 * layers << max(bits) - 1
     assert hidden * bound**2 > 1 << 63
 
 
@@ -176,7 +176,7 @@ def test_what_is_no_range_is_refused(model, name: str, value: float) -> None:
             pair = DenseArrayBase.from_list(f64, [value, value])
             op.attributes[name] = pair if name == SQUARES else FloatAttr(value, f64)
     with pytest.raises(UserError, match=rf"nn\.\w+: {name} is \[?{re.escape(str(value))}"):
-        ConvertNNToQuant().apply(Context(), module)
+        PlanScales().apply(Context(), module)
 
 
 def test_unknown_operation_is_refused(model) -> None:

@@ -55,7 +55,7 @@ def compile(
     ] = None,
     headroom: Annotated[
         float | None,
-        typer.Option(help="How many times larger than calibrated a value may be. [default: 2]"),
+        typer.Option(help="How many times larger than calibrated a value may be. [default: 1.75]"),
     ] = None,
     settings: Annotated[
         list[str] | None,
