@@ -91,7 +91,9 @@ def measure(checkpoint: Path, sizes: Sequence[int], runs: int, quiet: bool) -> d
 
         model = Path(folder) / "model.zkl"
         length = ("--max-tokens", str(1 + sizes[-1]))
-        compiled = bench.run("compile", str(checkpoint), "-o", str(model), *length, "--quiet")
+        compiled = bench.run(
+            "compile", str(checkpoint), "-o", str(model), *length, *bench.RANDOM, "--quiet"
+        )
         keep_freed_memory()
         artifact = load_artifact(model)
         loads, made = rounds(artifact, (1, *sizes), runs, step)

@@ -127,7 +127,9 @@ class Measurements:
             checkpoint = random_checkpoint(self._shape, self._cache, dict(point.sizes))
             file = model.file if model else self._folder / f"{len(self._models)}.zkl"
             length = ("--max-tokens", str(point.max_tokens))
-            report = bench.run("compile", str(checkpoint), "-o", str(file), *length, "--quiet")
+            report = bench.run(
+                "compile", str(checkpoint), "-o", str(file), *length, *bench.RANDOM, "--quiet"
+            )
             model = self._models[at] = Model(checkpoint, file, report)
             self._step(point, "prove")
             self._proof(model, point)

@@ -48,7 +48,14 @@ func.func @main() -> tensor<4xf32> {
   func.return %1 : tensor<4xf32>
 }
 """
-OF_FUNCTIONS = ("drop-batch", "raise-to-nn", "convert-nn-to-quant", "stack-layers", "batch-decode")
+OF_FUNCTIONS = (
+    "drop-batch",
+    "raise-to-nn",
+    "plan-scales",
+    "convert-nn-to-quant",
+    "stack-layers",
+    "batch-decode",
+)
 OF_FUNCTIONS += ("preprocess", "compile-to-circuit", "lower-to-circuit")
 OF_SYSTEMS = ("bound-relations", "virtualize", "dedup-lookups", "merge-tables")
 OF_SYSTEMS += ("lower-zk-to-circuit", "pack-columns", "circuit-stats")
@@ -94,7 +101,7 @@ def refusal(
         ("a.mlir", "", ["-p", "no-such-pass"], "no pass no-such-pass"),
         ("a.mlir", "", ["-p", "cse,raise-ropes"], "no pass raise-ropes; did you mean raise-rope?"),
         ("a.mlir", "", ["-p", "raise-rope{depth=1}"], "no option depth: the pass has none"),
-        ("a.mlir", "", ["-p", "convert-nn-to-quant{head-room=1}"], "did you mean headroom?"),
+        ("a.mlir", "", ["-p", "plan-scales{head-room=1}"], "did you mean headroom?"),
         ("a.mlir", "", ["-p", "batch-decode{generated=many}"], "generated takes a value of type"),
         ("a.mlir", "", ["-p", "verify-legality"], "stage"),
         ("a.mlir", "", ["-p", "raise-rope{"], "pass pipeline"),
@@ -213,7 +220,7 @@ def test_a_broken_plugin_is_left_out(
 
 @pytest.mark.parametrize("value", ["4", "4.0", "1e1"])
 def test_a_float_option_takes_an_integer(value: str) -> None:
-    spec = PassPipeline.parse_spec(pass_factories(), f"convert-nn-to-quant{{headroom={value}}}")
+    spec = PassPipeline.parse_spec(pass_factories(), f"plan-scales{{headroom={value}}}")
     assert type(vars(spec.passes[0])["headroom"]) is float
 
 
