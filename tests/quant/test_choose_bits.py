@@ -16,7 +16,7 @@ from zklemma.compiler.interpret_quant import interpret
 from zklemma.compiler.modules import main_function
 from zklemma.compiler.transforms.choose_bits import ChooseBits, choose
 from zklemma.compiler.transforms.convert_nn_to_quant import ConvertNNToQuant
-from zklemma.compiler.transforms.plan_scales import PlanScales, default_fracs, scales_of
+from zklemma.compiler.transforms.plan_scales import PlanScales, default_fracs
 from zklemma.compiler.weights import quantized_weights
 from zklemma.dialects import nn
 
@@ -97,15 +97,13 @@ def test_cheaper_formats_cost_more_nats(annotated) -> None:
     assert scales.cells(choose(scales, scales.error(defaults))) < scales.cells(defaults)
 
 
-def test_chosen_formats_predict_the_divergence(annotated) -> None:
+def test_chosen_formats_lose_no_more_than_they_may(annotated) -> None:
     model, module = annotated
     ids = model.sequences(6)
-    for nats in (1e-4, 1e-3):
+    for nats in (1e-5, 1e-3):
         lowered = module.clone()
         PlanScales().apply(Context(), lowered)
         ChooseBits(nats).apply(Context(), lowered)
-        scales = scales_of(main_function(lowered))
-        predicted = scales.error(choose(scales, nats))
         ConvertNNToQuant().apply(Context(), lowered)
         lowered.verify()
         weights = quantized_weights(model, lowered)
@@ -118,4 +116,4 @@ def test_chosen_formats_predict_the_divergence(annotated) -> None:
                 for each in ids
             ]
         )
-        assert predicted / 4 < found < predicted * 4
+        assert 0 < found < nats
