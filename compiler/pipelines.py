@@ -144,4 +144,4 @@ def run_passes(ctx: Context, module: ModuleOp, passes: tuple[ModulePass, ...]) -
     try:
         PassPipeline(passes, verify).apply(ctx, module)
     except UserError as error:  # A pattern's comes with the whole module behind its first line.
-        raise UserError(str(error).splitlines()[0]) from None
+        raise UserError(str(error).splitlines()[0].replace("{layer}", "*")) from None

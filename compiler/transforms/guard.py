@@ -45,8 +45,9 @@ def did_you_mean(name: str, known: list[str]) -> str:
 
 
 def summary(error: BaseException) -> str:
-    """The text of an error in one line, cut where it is that of a whole module."""
-    text = " ".join(str(error).split())
+    """The text of an error in one line, cut where it is that of a whole module; "{layer}", which stands for
+    all layers, is written "*"."""
+    text = " ".join(str(error).split()).replace("{layer}", "*")
     return text if len(text) <= LONGEST else f"{text[:LONGEST]} ..."
 
 
