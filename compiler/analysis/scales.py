@@ -47,6 +47,7 @@ ROOT_AND_GAIN = 39
 """The bits of reciprocal root and gain together: with 22 of the exponent products stay below 2^61."""
 ROUNDED_BITS = 63
 """Bits of a result and its remainder together: the number that they make is below 2^62."""
+MOST_RECIPROCAL, LEAST_ROOT = 46, 8
 TABLE_ROWS = 1 << 10
 """Rows of the table of a weight's range that count as a cell of each token."""
 GELU_BITS = 4
@@ -86,7 +87,7 @@ def exponent_of(square: float) -> int:
 
 def limbs(bits: int) -> int:
     """The 16-bit limbs that hold a number of so many bits."""
-    return -(-bits // LIMB)
+    return max(0, -(-bits // LIMB))
 
 
 def delta_bits(channels: int) -> int:
@@ -349,9 +350,15 @@ class Scales:
                 most = min(most, MAX_SCORE_FRAC)
             elif op is self.embedding.table.owner:
                 most = min(most, fracs[self.scale[self.embedding.result]])
-            elif isinstance(op, nn.LinearOp | nn.MulOp | nn.RopeOp):
+            if isinstance(op, nn.AttendOp):
+                most = min(most, fracs[self.scale[op.v]] + MOST_RECIPROCAL)
+            elif isinstance(op, nn.LinearOp | nn.MulOp | nn.RopeOp | nn.ScoresOp | nn.RMSNormOp):
                 most = min(most, self.accumulator(op, fracs))
         return most
+
+    def least(self, scale: Scale) -> int:
+        """The fewest fraction bits of a scale: a reciprocal root is no number with fewer than 8."""
+        return LEAST_ROOT if scale in self.norm else -64
 
     def accumulator(self, op: Operation, fracs: Fracs) -> int:
         """Fraction bits of the accumulator that an operation rounds."""
@@ -373,7 +380,9 @@ class Scales:
         if bits <= LIMB or scale.weight or isinstance(op, nn.GeluTanhOp | VIEW):
             return bits
         bits = min(bits, ROUNDED_BITS - (self.accumulator(op, fracs) - fracs[scale]))
-        if most_frac(scale.magnitude, bits) < fracs[scale]:
+        peers = self.roles.peers(op)
+        own = min(self._range(peers) * self.headroom, self._static(op))
+        if most_frac(own, bits) < fracs[scale]:
             raise UserError(f"{_where(op)}: its accumulator is too wide to be rounded below 2^62")
         return bits
 
@@ -382,7 +391,7 @@ class Scales:
         reciprocals of 9 bits stay even over a row of equal scores."""
         terms = (nn.shape_of(op.p)[-1] - 1).bit_length()
         wanted = TWO_LIMBS + fracs[self.scale[op.result]] - fracs[self.scale[op.v]]
-        return max(quant.EXP_FRAC + terms + 9, min(wanted, 46))
+        return max(quant.EXP_FRAC + terms + 9, min(wanted, MOST_RECIPROCAL))
 
     def exponents(self, op: nn.RMSNormOp, fracs: Fracs) -> tuple[int, int]:
         """eps is apart (`eps`); the exponents [emin, emax] of a norm. A low emin costs nothing."""

@@ -10,6 +10,8 @@ so that the next norm's input has |x'| < sqrt(C) + sqrt(n) D, and |x'|^2 does no
 square of that stays below the prime. By induction from the embedding on, whose elements are bounded, no
 norm of the stream wraps: the first one's input is small, and each shows that the next one's is.
 
+Only deltas that are rounded count: their limbs are ranged. A stream with others has no such bound.
+
 `square_limits` gives the bound on |x|^2 for each norm of the stream.
 """
 
@@ -39,7 +41,7 @@ def _walk(
         if isinstance(op, quant.EmbedOp):
             largest = quant.type_of(op.table).bound << op.shift.value.data
             norms[op.result] = _euclidean(op.result, largest)
-        elif isinstance(op, quant.AddOp) and op.lhs in norms:
+        elif isinstance(op, quant.AddOp) and op.lhs in norms and _limbed(op.rhs):
             delta = _euclidean(op.rhs, quant.type_of(op.rhs).bound)
             norms[op.result] = norms[op.lhs] + delta
         elif isinstance(op, quant.SelectOp) and op.x in norms:
@@ -60,8 +62,15 @@ def _layers(
     for _ in range(op.layers):
         norms[op.stream] = enters
         _walk(op.body.block.ops, norms, limits)
+        if end.value not in norms:
+            return
         enters = norms[end.value]
     norms[op.result] = enters
+
+
+def _limbed(value: SSAValue) -> bool:
+    """Whether a value's limbs hold it in the range of its type; other types say what they like."""
+    return isinstance(value.owner, quant.RequantizeOp)
 
 
 def _euclidean(value: SSAValue, largest: int) -> int:

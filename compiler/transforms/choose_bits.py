@@ -88,7 +88,9 @@ def _best(scales: Scales, scale: Scale, fracs: dict[Scale, int], price: float) -
     first = scales.limit(scale, fracs)
     for frac in (kept, *range(first, first - DEPTH, -1)):
         fracs[scale] = frac
-        if any(fracs[other] > scales.limit(other, fracs) for other in bounded):
+        if frac < scales.least(scale) or any(
+            fracs[other] > scales.limit(other, fracs) for other in bounded
+        ):
             continue
         cost = scales.cells_of(scale, fracs) + price * scale.error(frac)
         if cost < least:

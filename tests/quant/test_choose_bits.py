@@ -117,3 +117,18 @@ def test_chosen_formats_lose_no_more_than_they_may(annotated) -> None:
             ]
         )
         assert 0 < found < nats
+
+
+@pytest.mark.parametrize("gain", [0.01, 51.0])
+def test_norms_of_unusual_gains_have_formats(make_model: Callable, gain: float) -> None:
+    model = make_model(tokens=16)
+    for name in model.weights:
+        if "post_attention_layernorm" in name:
+            model.weights[name][:] = gain - 1
+    module = model.module.clone()
+    calibrate(module, model.tensor, model.sequences(8))
+    sensitivities(module, model.tensor, np.array(model.sequences(20)))
+    PlanScales().apply(Context(), module)
+    ChooseBits(1.0).apply(Context(), module)
+    ConvertNNToQuant().apply(Context(), module)
+    module.verify()

@@ -131,6 +131,17 @@ def test_norms_bound_the_residual_stream(make_model, hidden: int, layers: int) -
     assert hidden * bound**2 > 1 << 63
 
 
+def test_only_rounded_deltas_are_bounded(quantized) -> None:
+    """The type of a sum says nothing about how large it is."""
+    module = stacked(quantized)
+    delta = operations(module, quant.AddOp)[0]
+    double = quant.AddOp(delta.rhs, delta.rhs, results=[quant.type_of(delta.rhs)])
+    delta.parent.insert_op_before(double, delta)
+    delta.operands[1] = double.results[0]
+    bounded = square_limits(main_function(module).body.block)
+    assert len(bounded) < 3
+
+
 def test_output_layer_of_its_own(make_model) -> None:
     model = make_model()
     (head,) = (op for op in model.module.walk() if nn.module_path(op) == "lm_head")
