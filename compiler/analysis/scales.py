@@ -205,8 +205,9 @@ class Scales:
 
     def _visit(self, peers: list[Operation]) -> None:
         op = peers[0]
-        if isinstance(op, nn.TokensOp | nn.ParamOp | nn.MaskedSoftmaxOp) or op is self.output:
-            self._weights(peers) if isinstance(op, nn.ParamOp) else None
+        if isinstance(op, nn.ParamOp):
+            return self._weights(peers)
+        if isinstance(op, nn.TokensOp | nn.MaskedSoftmaxOp) or op is self.output:
             return
         if isinstance(op, VIEW):
             for peer in peers:
