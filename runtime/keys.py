@@ -28,6 +28,7 @@ from ..schema.circuit import Circuit, CircuitError, Shape
 from ..schema.encoding import decode_circuit, decode_program
 from ..schema.program import Program
 from .budget import Budget, FileBudget
+from .difference import difference, restore
 from .field import P
 from .files import KEY, MODEL, Buffer, atomic_write, pack, padding, read, unpack
 from .links import Ancestor
@@ -72,7 +73,8 @@ class VerifyingKey:
 
     def encode(self) -> bytes:
         """The contents of a .vk file."""
-        circuits = [self.circuit_bytes, self.private_circuit_bytes]
+        told = difference(bytes(self.private_circuit_bytes), bytes(self.circuit_bytes))
+        circuits = [self.circuit_bytes, told]
         sections = [self._meta, self.weight_root, *circuits, self.tokenizer_bytes]
         sections += [self.range_proof, _encode_links(self.links)]
         return b"".join(pack(KEY, [[section] for section in sections]))
@@ -92,6 +94,7 @@ class VerifyingKey:
             fits = fits and _encode_links(links) == sections[b"LINK"]
             fits = fits and all(type(part) is bytes for link in links for part in link)
             fits = fits and all(len(root) == ROOT_BYTES for root, _ in links)
+            private = restore(sections[b"CIRP"], bytes(sections[b"CIRC"]))
         except (ValueError, TypeError):
             fits = False
         if not fits or len(sections[b"ROOT"]) != ROOT_BYTES:
@@ -102,7 +105,7 @@ class VerifyingKey:
             code=code,
             weight_root=bytes(sections[b"ROOT"]),
             circuit_bytes=sections[b"CIRC"],
-            private_circuit_bytes=sections[b"CIRP"],
+            private_circuit_bytes=private,
             tokenizer_bytes=sections[b"TOKN"],
             range_proof=sections[b"RNGE"],
             links=links,

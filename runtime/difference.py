@@ -1,0 +1,74 @@
+"""One byte string told as what it shares with another: a key's two circuits have nearly the same tables.
+
+A difference is a msgpack list of parts, which are put one after another: bytes as they are, or
+[start, length], so many bytes of the other string from ``start`` on. The same string could be told in
+several ways; the model id is a digest of what is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgpack
+
+from .files import Buffer
+
+# Shorter runs are not worth naming.
+LEAST = 1 << 12
+# Nothing that is made is larger than a circuit can be.
+MOST = 1 << 26
+
+
+def difference(new: bytes, old: bytes) -> bytes:
+    """``new`` told by ``old``: the byte strings in it, if it is a msgpack value, that ``old`` has too."""
+    parts: list[Any] = []
+    done = 0
+    try:
+        value = msgpack.unpackb(new)
+    except (ValueError, msgpack.UnpackException):
+        value = None
+    for run in _strings(value):
+        start, at = old.find(run), new.find(run, done)
+        if start >= 0 and at >= 0:
+            parts += [new[done:at], [start, len(run)]]
+            done = at + len(run)
+    return _pack([*parts, new[done:]])
+
+
+def restore(told: Buffer, old: bytes) -> bytes:
+    """The byte string that a difference from ``old`` tells; `ValueError` if it tells none."""
+    try:
+        parts = msgpack.unpackb(told)
+    except msgpack.UnpackException as error:
+        raise ValueError("no difference") from error
+    if not isinstance(parts, list):
+        raise ValueError("a difference is a list")
+    made = [_part(part, old) for part in parts]
+    if sum(map(len, made)) > MOST:
+        raise ValueError("a difference makes too much")
+    return b"".join(made)
+
+
+def _part(part: Any, old: bytes) -> memoryview:
+    if isinstance(part, bytes):
+        return memoryview(part)
+    start, length = part
+    numbers = type(start) is int and type(length) is int
+    if not numbers or not 0 <= start <= start + length <= len(old):
+        raise ValueError("a difference reads outside of what it is from")
+    return memoryview(old)[start : start + length]
+
+
+def _strings(value: Any) -> Iterator[bytes]:
+    """The long byte strings of a msgpack value, in order."""
+    if isinstance(value, bytes) and len(value) >= LEAST:
+        yield value
+    elif isinstance(value, list):
+        for each in value:
+            yield from _strings(each)
+
+
+def _pack(value: Any) -> bytes:
+    packed: Any = msgpack.packb(value, use_bin_type=True)
+    return packed

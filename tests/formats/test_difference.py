@@ -1,0 +1,43 @@
+"""Byte strings told by their differences from others."""
+
+import msgpack
+import pytest
+from zklemma.runtime.difference import LEAST, MOST, difference, restore
+
+LONG = [bytes([n]) * LEAST for n in range(4)]
+OLD = msgpack.packb([1, LONG[0], "text", [LONG[1], LONG[2]]])
+
+
+def test_long_strings_of_the_other_are_not_repeated() -> None:
+    new = msgpack.packb([LONG[1], 2, [LONG[3]], LONG[0], b"short"])
+    told = difference(new, OLD)
+    assert restore(told, OLD) == new
+    assert len(told) < 2 * LEAST  # One of the three long ones is new.
+
+
+@pytest.mark.parametrize("new", [b"", b"no msgpack: \xc1", OLD, msgpack.packb([LONG[3]])])
+def test_any_bytes_are_told(new: bytes) -> None:
+    assert restore(difference(new, OLD), OLD) == new
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        7,
+        [[0, len(OLD) + 1]],
+        [[-1, 1]],
+        [[1]],
+        [[0, True]],
+        ["text"],
+        [None],
+        [[0, len(OLD)]] * (MOST // len(OLD) + 1),
+    ],
+)
+def test_what_tells_nothing_is_refused(parts: object) -> None:
+    with pytest.raises((ValueError, TypeError)):
+        restore(msgpack.packb(parts), OLD)
+
+
+def test_damaged_differences_are_refused() -> None:
+    with pytest.raises(ValueError):
+        restore(difference(OLD, OLD)[:-1], OLD)
