@@ -96,8 +96,10 @@ def shape_of(value: SSAValue) -> Shape:
     if not isinstance(value.type, TensorType):
         raise VerifyException(f"expected a tensor, got {value.type}")
     shape = value.type.get_shape()
-    require(min(shape, default=1) > 0, f"{value.type} has an axis that is dynamic or empty")
-    require(math.prod(shape) <= MOST_ELEMENTS, f"{value.type} has more than 2^62 elements")
+    if min(shape, default=1) <= 0:
+        raise VerifyException(f"{value.type} has an axis that is dynamic or empty")
+    if math.prod(shape) > MOST_ELEMENTS:
+        raise VerifyException(f"{value.type} has more than 2^62 elements")
     return shape
 
 

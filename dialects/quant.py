@@ -91,8 +91,8 @@ MANTISSA_BITS = 14
 """The mantissa m of `quant.rms_norm` is in [2^14, 2^16)."""
 EXP_FRAC = 15
 """e = table[d] of `quant.softmax` is 2^15 * exp(-d * 2^-frac)."""
-ROPE_FRAC = 14
-"""Cosines and sines of `quant.rope` are integers over 2^14."""
+ROPE_FRAC = 16
+"""Cosines and sines of `quant.rope` are integers over 2^16."""
 
 FUNCTIONAL = " attr-dict `:` functional-type(operands, results)"
 
@@ -248,7 +248,7 @@ class TableAttr(ParametrizedAttribute):
     def verify(self) -> None:
         low, high = self.domain
         require(low < high, f"the domain {low} to {high} is empty")
-        require(high - low <= 1 << 17, f"the domain {low} to {high} has more than 2^17 entries")
+        require(high - low <= 1 << 19, f"the domain {low} to {high} has more than 2^19 entries")
         try:
             parse_table(self.expression.data)
         except UserError as error:
@@ -651,7 +651,7 @@ class RopeOp(QuantOp):
     ```mlir
     %acc = quant.rope %q thetas [1.0e+04, 1.0e+06] factors [1.0, 1.0] kinds [0]
            : (!quant.tensor<[4, 64, 32], bits = 16, frac = 11>)
-           -> !quant.tensor<[4, 64, 32], bits = 32, frac = 25>
+           -> !quant.tensor<[4, 64, 32], bits = 34, frac = 27>
     ```
     """
 

@@ -75,6 +75,7 @@ from ..schema.circuit import (
     Product,
     PublicKind,
 )
+from ..schema.program import LAST_LIMB_BITS
 from .affine_expr import format_expr, format_product, parse_expr, parse_product
 from .nn import require, with_path
 from .table_expr import parse as parse_table
@@ -560,7 +561,7 @@ class LookupOp(LookupLike):
 
 @irdl_op_definition
 class RangeOp(Relation):
-    """The expression is in [0, 2^bits), 1 <= bits <= 16.
+    """The expression is in [0, 2^bits), 1 <= bits <= 18.
 
     ```mlir
     zk.range @y.rem0.range bits 13 <"token: y.rem0[token]">
@@ -583,7 +584,8 @@ class RangeOp(Relation):
 
     def verify_(self) -> None:
         bits = self.bits.value.data
-        require(1 <= bits <= 16, f"a range has 1 to 16 bits, not {bits}")
+        most = LAST_LIMB_BITS
+        require(1 <= bits <= most, f"a range has 1 to {most} bits, not {bits}")
 
 
 @irdl_op_definition

@@ -75,10 +75,9 @@ class Model:
 class Pass:
     """One run over the positions [start, start + count) with token ids ``ids``.
 
-    ``cache`` holds, for each step that attends, the keys or values of all positions so far, in
-    16 bits, with room for ``capacity`` of them. ``chosen`` are the rows that ``select`` takes.
-    ``targets``, where given, are the tokens that must come out, and then ``argmax`` records what it
-    commits.
+    ``cache`` holds, for each step that attends, the keys or values of all positions so far,
+    with room for ``capacity`` of them. ``chosen`` are the rows that ``select`` takes. ``targets``, where
+    given, are the tokens that must come out, and then ``argmax`` records what it commits.
     """
 
     model: Model
@@ -166,10 +165,16 @@ def peak(array: np.ndarray) -> int:
 
 
 def product(x: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """x @ matrix.T, exact where it is below 2^63: x (..., rows, k), matrix (..., outputs, k) of int16."""
-    if x.ndim == 2:
+    """x @ matrix.T, exact where it is below 2^63: x (..., rows, k), matrix (..., outputs, k).
+
+    The matrix is of int16, or of int32 with numbers of at most 24 bits, which are cut in two.
+    """
+    if x.ndim > 2:
+        return np.stack([product(*pair) for pair in zip(x, matrix, strict=True)])
+    if matrix.dtype == np.int16:
         return dots(x, matrix)
-    return np.stack([product(*pair) for pair in zip(x, matrix, strict=True)])
+    low, high = (part.astype(np.int16) for part in (matrix & 0xFF, matrix >> 8))
+    return (dots(x, high) << 8) + dots(x, low)
 
 
 def requantize(run: Pass, step: Step, acc: np.ndarray) -> np.ndarray:
@@ -177,7 +182,7 @@ def requantize(run: Pass, step: Step, acc: np.ndarray) -> np.ndarray:
     shift, bits = attribute(step, "shift"), attribute(step, "bits")
     y = np.ascontiguousarray(acc)
     limbs, rests = (
-        np.empty((len(step.witness.get(role, ())) if run.record else 0, y.size), np.uint16)
+        np.empty((len(step.witness.get(role, ())) if run.record else 0, y.size), np.uint32)
         for role in ("limbs", "rem")
     )
     found = rounded_shift(y.reshape(-1), shift, bits, limbs, rests)
@@ -279,13 +284,16 @@ def rope(run: Pass, step: Step) -> np.ndarray:
 
 
 def history(run: Pass, step: Step, x: np.ndarray) -> np.ndarray:
-    """x[kv, token, dim] appended to those of earlier positions, in 16 bits."""
-    run.require(step, "cached value", x, -(1 << 15), (1 << 15) - 1)
-    key = step.output, run.layer
-    if key not in run.cache:
-        run.cache[key] = np.empty((x.shape[0], run.capacity, x.shape[2]), np.int16)
-    run.cache[key][:, run.start : run.stop] = x
-    return run.cache[key][:, : run.stop]
+    """x[kv, token, dim] appended to those of earlier positions, in 16 bits while they all fit."""
+    run.require(step, "cached value", x, -(1 << 23), (1 << 23) - 1)
+    kept = run.cache.get((step.output, run.layer))
+    if kept is None:
+        kept = np.empty((x.shape[0], run.capacity, x.shape[2]), np.int16)
+    if kept.dtype == np.int16 and peak(x) >= 1 << 15:
+        kept = kept.astype(np.int32)
+    kept[:, run.start : run.stop] = x
+    run.cache[step.output, run.layer] = kept
+    return kept[:, : run.stop]
 
 
 def scores(run: Pass, step: Step) -> np.ndarray:

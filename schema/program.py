@@ -7,10 +7,9 @@ in the body). Every step is exact integer arithmetic; ``>>`` is the floor shift,
 half(s) = 2^(s-1) for s > 0, half(0) = 0:
 
 * requantize(acc, shift s, bits b): y = (acc + half(s)) >> s, and -2^(b-1) <= y < 2^(b-1) or the step stops
-  with a `RangeError`. An unsigned number of w bits is stored as limbs of 16 bits, lowest first, the last of
-  w - 16*(n-1) bits. Witness ``limbs``: of y + 2^(b-1), b bits, or ``y`` itself where a table holds its
-  range; ``rem``: of acc + half(s) - 2^s*y, s bits
-  (none when s = 0).
+  with a `RangeError`. An unsigned number of w bits is stored as n limbs of 16 bits, lowest first, the last
+  of the w - 16*(n-1) bits that are left, at most 18. Witness ``limbs``: of y + 2^(b-1), b bits, or ``y`` itself
+  where a table holds its range; ``rem``: of acc + half(s) - 2^s*y, s bits (none when s = 0).
 
 =============  ==========================================================================================
 op             meaning; attributes; witness roles
@@ -62,12 +61,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 LIMB_BITS = 16
+LAST_LIMB_BITS = 18
+"""A table of 2^18 rows costs little beside what is looked up in it; a limb saved, all its lookups."""
 
 
 def limb_widths(bits: int) -> list[int]:
     """The widths of the limbs of an unsigned number of ``bits`` bits, lowest limb first."""
-    full, rest = divmod(bits, LIMB_BITS)
-    return [LIMB_BITS] * full + ([rest] if rest else [])
+    if bits <= 0:
+        return []
+    full = max(0, -(-(bits - LAST_LIMB_BITS) // LIMB_BITS))
+    return [LIMB_BITS] * full + [bits - LIMB_BITS * full]
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The cosines and sines of rotary position embedding (Su et al. 2021) as integers over 2^14.
+"""The cosines and sines of rotary position embedding (Su et al. 2021) as integers over 2^16.
 
 Channels i and i + D/2 of a head share the angle position * theta^(-2i/D) / factor. Entries are
 correctly rounded, so that every machine has the same ones.

@@ -5,14 +5,16 @@ A *scale* is a number of fraction bits that one or several operations share: one
 magnitude m (the largest calibrated, times the headroom) can have the most fraction bits f for which
 m 2^f fits its widest type:
 
-* 16 bits where scores or the cached keys and values ask for it, or a single limb is all it is worth;
-* 17 bits where it is looked up in a table, which holds its range: it has one cell and no limbs;
+* 16 bits for scores, of whose differences there is a table;
+* 18 bits, the widest limb, for queries, keys and values, or where one limb is all that it is worth;
+* 19 bits where it is looked up in a table, which holds its range: it has one cell and no limbs;
 * two limbs, 32 bits, for other values;
 * what only a norm reads, and the deltas: as many as sums of squares below the prime leave.
 
 Rounding to f fraction bits adds noise of variance 4^-f / 12, and so 1/2 sensitivity 4^-f / 12 nats of
 divergence (`sensitivity`). An operation that rounds an accumulator of fraction a commits, for each
 element, the limbs of its result and those of the remainder of a - f bits; `Scales.cells` counts them.
+A limb of more than 16 bits counts a little more, for wider columns and a larger table.
 
 Errors: `UserError` for operations other than Gemma-3's raised ones, missing ranges, or numbers that
 can not be represented, with the module path.
@@ -21,7 +23,7 @@ can not be represented, with the module path.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from xdsl.dialects.builtin import FloatAttr
@@ -30,26 +32,29 @@ from xdsl.ir import Block, Operation, SSAValue
 
 from ...dialects import nn, quant
 from ...errors import UserError
+from ...schema.program import LAST_LIMB_BITS, LIMB_BITS, limb_widths
 from .calibrate import GAIN, RANGE, ROW_NORM, range_of, squares_of
 from .roles import Roles, path_of
 from .sensitivity import RADIAL, sensitivity_of
 
-LIMB = 16
-TABLE_BITS = 17
+LIMB, WIDE_LIMB = LIMB_BITS, LAST_LIMB_BITS
+SCORE_BITS = 16
+TABLE_BITS = 19
 TWO_LIMBS = 32
 MAX_SCORE_FRAC = 12
 MAX_EXPONENT = 22
 SQUARES_BITS = 62
 """Sums of squares are below 2^62, with the residual stream's below 2^63."""
-GAIN_BITS = 20
-"""The widest gain of a norm and final norm's output."""
-ROOT_AND_GAIN = 39
-"""The bits of reciprocal root and gain together: with 22 of the exponent products stay below 2^61."""
+GAIN_BITS = 22
+OUTPUT_BITS = 20
+"""The widest final norm's output."""
+NORM_BITS = 61
+"""The bits of exponent, reciprocal root and gain of a norm together: their products stay below 2^61."""
 ROUNDED_BITS = 63
 """Bits of a result and its remainder together: the number that they make is below 2^62."""
 MOST_RECIPROCAL, LEAST_ROOT = 46, 8
-TABLE_ROWS = 1 << 10
-"""Rows of the table of a weight's range that count as a cell of each token."""
+WIDE_CELL = 1.05
+"""What a cell of more than 16 bits costs beside one of at most 16: lookups of it take 4 % longer."""
 GELU_BITS = 4
 """Fraction bits that a table's result may have beyond its argument's: they cost nothing."""
 SPREAD = 4
@@ -65,8 +70,6 @@ ROUNDING = (
     nn.GeluTanhOp,
     nn.MulOp,
 )
-NARROW = (nn.ScoresOp, nn.AttendOp, nn.MaskedSoftmaxOp)
-"""What looks values up or keeps them in 16 bits."""
 
 
 def most_frac(magnitude: float, bits: int) -> int:
@@ -83,11 +86,6 @@ def most_frac(magnitude: float, bits: int) -> int:
 def exponent_of(square: float) -> int:
     """The e for which square >> 2e is in [2^14, 2^16), at least 0."""
     return max(0, (int(square).bit_length() - quant.MANTISSA_BITS - 1) // 2)
-
-
-def limbs(bits: int) -> int:
-    """The 16-bit limbs that hold a number of so many bits."""
-    return max(0, -(-bits // LIMB))
 
 
 def delta_bits(channels: int) -> int:
@@ -112,7 +110,9 @@ class Scale:
     most_bits: int
     ops: list[Operation] = field(default_factory=list)
     sensitivity: float = 0.0
-    weight: bool = False
+    exact: bool = False
+    """Whether its type has the bits that it needs and no more, as a table has all its values: a gain,
+    or what is looked up."""
 
     @property
     def most(self) -> int:
@@ -123,15 +123,10 @@ class Scale:
         return self.sensitivity * 4.0**-frac / 24
 
     def bits(self, frac: int) -> int:
-        """The bits of its type: whole limbs, as what they do not need is headroom; a weight's as many
-        as it has."""
-        if most_frac(self.magnitude, LIMB) >= frac:
-            return LIMB
-        if not self.weight:
-            return self.most_bits
-        return next(
-            b for b in range(LIMB, self.most_bits + 1) if most_frac(self.magnitude, b) >= frac
-        )
+        """The bits of its type: whole limbs, as what they do not need is headroom, or as few as it takes."""
+        widths = range(LIMB, self.most_bits) if self.exact else (LIMB, WIDE_LIMB)
+        fitting = (b for b in widths if most_frac(self.magnitude, b) >= frac)
+        return min(next(fitting, self.most_bits), self.most_bits)
 
 
 Fracs = Mapping[Scale, int]
@@ -154,11 +149,15 @@ class Scales:
         self._output()
         self.root: dict[Operation, Scale] = {}
         """Of norms: the fraction bits of their reciprocal roots."""
-        self.norm: dict[Scale, Operation] = {}
+        self.norm: dict[Scale, nn.RMSNormOp] = {}
         self.squares: dict[Operation, float] = {}
+        self.largest_eps: dict[Operation, nn.RMSNormOp] = {}
+        """The norm of a norm's role whose eps is largest."""
         for peers in self.roles:
             self._visit(peers)
         self.all = list(dict.fromkeys([*self.scale.values(), *self.root.values()]))
+        cells = self.tokens * sum(count for _, _, count in self.rounded)
+        self.wide = WIDE_CELL + 2.0**WIDE_LIMB / max(1.0, cells)
         self._neighbours()
 
     # What the function is
@@ -171,6 +170,7 @@ class Scales:
         if len(embeddings) != 1:
             raise UserError(f"the model has {len(embeddings)} token embeddings, not one")
         (self.embedding,) = embeddings
+        self.tokens = nn.shape_of(self.embedding.result)[0]
         self.stream.add(self.embedding.result)
         for op in self.ops:
             if isinstance(op, nn.AddOp):
@@ -218,7 +218,9 @@ class Scales:
         elif isinstance(op, ROUNDING):
             magnitude = self._range(peers) * self.headroom
             magnitude = min(magnitude, self._static(op))
+            readers = [type(reader) for reader in _readers(op.results[0])]
             scale = Scale(_where(op), magnitude, self._most_bits(op))
+            scale.exact = nn.GeluTanhOp in readers
         else:
             raise UserError(f"{_where(op)}: {op.name} can not be quantised; raise it first")
         for peer in peers:
@@ -227,8 +229,7 @@ class Scales:
             factor = self.query.get(op.results[0], 1.0)
             scale.sensitivity += sum(map(sensitivity_of, peers)) / factor**2
             scale.ops += peers
-            tokens = nn.shape_of(self.embedding.result)[0]
-            elements = math.prod(nn.shape_of(op.results[0])) / tokens * len(peers)
+            elements = math.prod(nn.shape_of(op.results[0])) / self.tokens * len(peers)
             if isinstance(op, nn.RMSNormOp):
                 self._root(peers)
             # The final norm runs at the generated positions only.
@@ -243,8 +244,11 @@ class Scales:
             each.value.data for each in found if isinstance(each, FloatAttr)
         )
         self.root |= dict.fromkeys(peers, scale)
-        self.norm[scale] = peers[0]
+        norms = [peer for peer in peers if isinstance(peer, nn.RMSNormOp)]
+        self.norm[scale] = norms[0]
         self.squares[peers[0]] = max(squares_of(peer)[1] for peer in peers)
+        largest = max(norms, key=lambda norm: norm.eps.value.data)
+        self.largest_eps |= dict.fromkeys(norms, largest)
 
     def _range(self, peers: list[Operation]) -> float:
         """The largest recorded value of a role, in the units of its integers."""
@@ -253,7 +257,7 @@ class Scales:
     def _most_bits(self, op: Operation) -> int:
         """The widest type of a result that all its readers take."""
         if op is self.output.x.owner:
-            return GAIN_BITS
+            return OUTPUT_BITS
         if isinstance(op, nn.GeluTanhOp):
             return LIMB + GELU_BITS
         bits = TWO_LIMBS
@@ -263,8 +267,10 @@ class Scales:
                 bits = min(bits, int(SQUARES_BITS - math.log2(channels)) // 2 + 1)
             elif isinstance(reader, nn.GeluTanhOp):
                 bits = min(bits, TABLE_BITS)
-            elif isinstance(reader, NARROW):
-                bits = LIMB
+            elif isinstance(reader, nn.ScoresOp | nn.AttendOp):
+                bits = min(bits, WIDE_LIMB)
+            elif isinstance(reader, nn.MaskedSoftmaxOp):
+                bits = min(bits, SCORE_BITS)
         return bits
 
     def _residual(self) -> Scale:
@@ -291,7 +297,7 @@ class Scales:
         scale = Scale(path_of(op), max(map(range_of, peers)) * abs(self.factor(op)), LIMB)
         if users and isinstance(users[0], nn.RMSNormOp):
             scale.magnitude = max(range_of(user, GAIN) for user in users) * self.factor(op)
-            scale.most_bits, scale.weight = GAIN_BITS, True
+            scale.most_bits, scale.exact = GAIN_BITS, True
         scale.sensitivity = sum(map(sensitivity_of, peers)) / self.factor(op) ** 2
         scale.ops += peers
         for peer in peers:
@@ -343,7 +349,8 @@ class Scales:
         most = scale.most
         if norm := self.norm.get(scale):
             gain = self.scale[norm.operands[1]]
-            most = min(most, ROOT_AND_GAIN - gain.bits(fracs[gain]))
+            gain_bits = gain.bits(fracs[gain])
+            most = min(most, NORM_BITS - self.exponents(norm, fracs)[1] - gain_bits)
         for op in scale.ops:
             if isinstance(op, nn.GeluTanhOp):
                 most = min(most, fracs[self.scale[op.x]] + GELU_BITS)
@@ -378,7 +385,7 @@ class Scales:
         prime, whatever headroom is left to the result."""
         scale = self.scale[op.results[0]]
         bits = scale.bits(fracs[scale])
-        if bits <= LIMB or scale.weight or isinstance(op, nn.GeluTanhOp | VIEW):
+        if bits <= WIDE_LIMB or scale.exact or isinstance(op, nn.GeluTanhOp | VIEW):
             return bits
         bits = min(bits, ROUNDED_BITS - (self.accumulator(op, fracs) - fracs[scale]))
         peers = self.roles.peers(op)
@@ -403,7 +410,9 @@ class Scales:
         if op.x not in self.stream:
             channels = nn.shape_of(op.x)[-1]
             bound = 1 << self.scale[op.x].bits(fracs[self.scale[op.x]]) - 1
-            emax = min(emax, exponent_of(channels * bound**2 + max(map(self._eps_at(unit), peers))))
+            emax = min(
+                emax, exponent_of(channels * bound**2 + self.eps(self.largest_eps[op], fracs))
+            )
         emax = min(emax, MAX_EXPONENT)
         if emax < exponent_of(largest):
             raise UserError(f"{_where(op)}: sums of squares up to {largest:.3g} are too large")
@@ -411,16 +420,9 @@ class Scales:
 
     def eps(self, op: nn.RMSNormOp, fracs: Fracs) -> int:
         """eps in units of squared integers; at least 2^14, so that every row has a mantissa."""
-        return self._eps_at(4.0 ** fracs[self.scale[op.x]])(op)
-
-    @staticmethod
-    def _eps_at(unit: float):
-        def eps(op: Operation) -> int:
-            assert isinstance(op, nn.RMSNormOp)
-            wanted = op.eps.value.data * nn.shape_of(op.x)[-1] * unit
-            return max(1 << quant.MANTISSA_BITS, round(wanted))
-
-        return eps
+        unit = 4.0 ** fracs[self.scale[op.x]]
+        wanted = op.eps.value.data * nn.shape_of(op.x)[-1] * unit
+        return max(1 << quant.MANTISSA_BITS, round(wanted))
 
     def logits_width(self, fracs: Fracs) -> int:
         """Bits of any best - logit that is proved: what the calibrated spread asks for, several times,
@@ -447,16 +449,15 @@ class Scales:
     def most_width(self) -> int:
         """Bits of best - logit that cost no limb more, with the vocabulary's or without."""
         vocabulary = (nn.shape_of(self.output.w)[0] - 1).bit_length()
-        return min(TWO_LIMBS, max(LIMB, 3 * LIMB - vocabulary))
+        return LIMB + min(WIDE_LIMB, max(0, LIMB + WIDE_LIMB - vocabulary))
 
     def cells(self, fracs: Fracs) -> float:
         """Limbs that are committed, a token, of all that is rounded."""
         return sum(self._cells(*each, fracs) for each in self.rounded)
 
     def cells_of(self, scale: Scale, fracs: Fracs) -> float:
-        """Those that depend on a scale, and a little for the table of a wide weight's range, with which
-        its range is proved once."""
-        table = 2.0 ** scale.bits(fracs[scale]) / TABLE_ROWS if scale.weight else 0.0
+        """Those that depend on a scale, and its part of the table of its values."""
+        table = 2.0 ** scale.bits(fracs[scale]) / self.tokens if scale.exact else 0.0
         return table + sum(self._cells(*each, fracs) for each in self._touched[scale])
 
     def bounded_by(self, scale: Scale) -> list[Scale]:
@@ -473,17 +474,23 @@ class Scales:
             read = [self.scale[operand] for operand in op.operands if operand in self.scale]
             if op in self.root:
                 read.append(self.root[op])
-                self._bounded[self.scale[op.operands[1]]].append(self.root[op])
+                for operand in op.operands:
+                    self._bounded[self.scale[operand]].append(self.root[op])
             for scale in {*read, result}:
                 self._touched[scale].append(each)
                 self._bounded[scale].append(result)
 
     def _cells(self, op: Operation, scale: Scale, count: float, fracs: Fracs) -> float:
         frac = fracs[scale]
+        bits = scale.bits(frac)
         if isinstance(op, nn.GeluTanhOp):
-            return count
-        kept = 1 if scale.most_bits == TABLE_BITS else limbs(scale.bits(frac))
-        return count * (kept + limbs(self.accumulator(op, fracs) - frac))
+            return count * self._limbs([bits])
+        kept = [bits] if scale.exact else limb_widths(bits)
+        return count * self._limbs([*kept, *limb_widths(self.accumulator(op, fracs) - frac)])
+
+    def _limbs(self, widths: Sequence[int]) -> float:
+        """What columns of so many bits cost, in those of at most 16."""
+        return sum(1.0 if width <= LIMB else self.wide for width in widths)
 
     def error(self, fracs: Fracs) -> float:
         """Nats a position that all roundings cost, were they independent."""

@@ -1,6 +1,6 @@
 """`choose-bits`: the formats of least cost among those that keep the predictions.
 
-A value of b bits whose accumulator had s more fraction bits is committed as the 16-bit limbs of both.
+A value of b bits whose accumulator had s more fraction bits is committed as the limbs of both.
 What a bit costs so depends on its neighbours: the product of two 16-bit numbers takes two limbs,
 whether it is kept whole or rounded to 16 bits and a remainder of 16; a bit less in a weight may save
 the remainder's second limb. And a bit is worth what the predictions lose by it, which differs by orders
@@ -32,6 +32,8 @@ DEPTH = 24
 SWEEPS = 8
 # Where the widest formats cost more than is asked for, what others may cost in comparison.
 SLACK = 1.1
+# Binary logarithm of the price of a nat, in limbs, from which on a limb buys less than 4e-12 nats.
+DEAREST = 38.0
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class ChooseBits(ModulePass):
     """Replaces the formats that `plan-scales` wrote."""
 
     name = "choose-bits"
-    nats: float = 4e-5
+    nats: float = 8.5e-6
 
     def __post_init__(self) -> None:
         check_options(self, nats=(0.0, 1.0))
@@ -53,7 +55,7 @@ class ChooseBits(ModulePass):
 def choose(scales: Scales, nats: float) -> dict[Scale, int]:
     """Fraction bits of least cost whose errors add up to at most ``nats``, or to little more than the
     widest formats' where that is not to be had."""
-    low, high = 0.0, 60.0  # Binary logarithms of the price of a nat, in limbs.
+    low, high = 0.0, DEAREST
     best = _descend(scales, 2.0**high)
     nats = max(nats, SLACK * scales.error(best))
     while high - low > 0.5:
@@ -75,25 +77,32 @@ def _descend(scales: Scales, price: float) -> dict[Scale, int]:
         before = dict(fracs)
         for scale in scales.all:
             if scale not in fixed:
-                fracs[scale] = _best(scales, scale, fracs, price)
+                _improve(scales, scale, fracs, price)
         if fracs == before:
             break
     return fracs
 
 
-def _best(scales: Scales, scale: Scale, fracs: dict[Scale, int], price: float) -> int:
-    """The fraction bits of one scale that cost least, the others being as they are."""
-    kept, least = fracs[scale], math.inf
+def _improve(scales: Scales, scale: Scale, fracs: dict[Scale, int], price: float) -> None:
+    """Sets one scale's fraction bits to those that cost least, the others being as they are, but for
+    reciprocal roots that have to be shorter then."""
     bounded = scales.bounded_by(scale)
+    best, least = {other: fracs[other] for other in bounded}, math.inf
+    roots = {other: best[other] for other in bounded if other in scales.norm and other is not scale}
     first = scales.limit(scale, fracs)
-    for frac in (kept, *range(first, first - DEPTH, -1)):
-        fracs[scale] = frac
-        if frac < scales.least(scale) or any(
-            fracs[other] > scales.limit(other, fracs) for other in bounded
+    for frac in (fracs[scale], *range(first, first - DEPTH, -1)):
+        if price * scale.error(frac) > least:
+            break  # Fewer bits only lose more.
+        fracs |= {scale: frac, **roots}
+        for root in roots:
+            fracs[root] = min(fracs[root], scales.limit(root, fracs))
+        if any(
+            not scales.least(other) <= fracs[other] <= scales.limit(other, fracs)
+            for other in bounded
         ):
             continue
-        cost = scales.cells_of(scale, fracs) + price * scale.error(frac)
+        nats = sum(other.error(fracs[other]) for other in (scale, *roots))
+        cost = scales.cells_of(scale, fracs) + price * nats
         if cost < least:
-            kept, least = frac, cost
-    fracs[scale] = kept
-    return kept
+            best, least = {other: fracs[other] for other in bounded}, cost
+    fracs |= best

@@ -13,14 +13,16 @@ The sides of a product of queries and keys may have inverse factors, which leave
 
 Such a value is the output of a norm (the factor goes into its exponents) or of a linear layer (into
 the rows of its weight). Producers are taken in order. Each tensor t that the exponents c_l of a role
-rescale, values and weights that no later exponent takes care of, is rounded on a grid that the largest
+rescale, values and weights that no later exponent takes care of, is rounded in steps that the largest
 layer sets, and costs
 
-    max_l (m_tl 2^(c_l - b_tl))^2 sum_l s_tl 4^(b_tl - c_l)
+    step(max_l m_tl 2^(c_l - b_tl))^2 sum_l s_tl 4^(b_tl - c_l)
 
 with m the largest magnitudes, s the sensitivities (`analysis.sensitivity`; without them 1 / m^2), and b
-the exponents that are there before. Their sum is minimised by coordinate descent from what brings the
-output to one size. Products, and what only norms read, have bits to spare and do not count.
+the exponents that are there before. The step of a weight is the power of two with which it fills 16
+bits; that of a value, which has two bits more but some as headroom, about 2^-16 of it. Their sum is
+minimised by coordinate descent, from what brings the output to one size and from what fills the range
+of each layer's weight. Products, and what only norms read, have bits to spare and do not count.
 
 Recorded ranges, sums of squares, gains and sensitivities are rescaled with the values. The function
 stays exactly the same, as multiplying by a power of two rounds nothing. It corresponds to the
@@ -30,7 +32,7 @@ cross-layer equalisation of Nagel et al. (2019, section 4.1), for layers that sh
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,6 +45,7 @@ from ...dialects import nn
 from ..analysis.calibrate import GAIN, RANGE, ROW_NORM, SQUARES, range_of
 from ..analysis.equalize import COLUMNS, EXPONENTS, LARGEST, ROWS, private, rescale
 from ..analysis.roles import Roles
+from ..analysis.scales import LIMB, most_frac
 from ..analysis.sensitivity import SENSITIVITY, sensitivity_of
 from ..modules import main_function
 
@@ -112,29 +115,71 @@ class Readers:
                 self.free = False
 
 
-Tensor = tuple[list[float], list[float], list[int], int]
-"""Of each layer: the largest magnitude, the sensitivity, and the exponent that is there before; and
-whether the exponents multiply (1) or divide (-1)."""
+@dataclass(frozen=True)
+class Tensor:
+    """Of each layer: the largest magnitude, the sensitivity, and the exponent that is there before; and
+    whether the exponents multiply (1) or divide (-1)."""
+
+    magnitudes: list[float]
+    sensitivities: list[float]
+    before: list[int]
+    sign: int
+    weight: bool
+
+    @staticmethod
+    def of(ops: Sequence[Operation], before: Sequence[int] = (), sign: int = 1) -> Tensor:
+        magnitudes = [range_of(op) for op in ops]
+        found = [sensitivity_of(op) for op in ops]
+        if not any(found):
+            found = [1 / m**2 if m else 0.0 for m in magnitudes]
+        old = list(before) or [0 for _ in ops]
+        return Tensor(magnitudes, found, old, sign, isinstance(ops[0], nn.ParamOp))
+
+    def cost(self, exponents: list[int]) -> float:
+        moved = [2.0 ** (self.sign * c - b) for c, b in zip(exponents, self.before, strict=True)]
+        largest = max(m * f for m, f in zip(self.magnitudes, moved, strict=True))
+        step = 2.0 ** -most_frac(largest, LIMB) if self.weight else largest * 2.0**-LIMB
+        return step**2 * sum(s / f**2 for s, f in zip(self.sensitivities, moved, strict=True))
+
+    def filling(self) -> list[int]:
+        """The exponents with which every layer's weight fills the bits of the largest; 0 for zeros."""
+        fracs = [most_frac(m, LIMB) if m else None for m in self.magnitudes]
+        least = min((frac for frac in fracs if frac is not None), default=0)
+        found = zip(fracs, self.before, strict=True)
+        return [0 if frac is None else b + frac - least for frac, b in found]
 
 
 def _exponents(peers: list[Operation], before: list[int], readers: list[Readers]) -> list[int]:
     """For each layer the exponent of the output, whose input has the one of ``before``."""
     tensors: list[Tensor] = []
-    zeros = [0 for _ in peers]
+    starts = [_missing(range_of(peer) for peer in peers)]
     if isinstance(peers[0], nn.LinearOp):
-        weights = [peer.operands[1].owner for peer in peers]
-        tensors.append(_tensor([w for w in weights if isinstance(w, Operation)], before))
+        weight = Tensor.of([_weight(peer) for peer in peers], before)
+        tensors.append(weight)
+        starts.append(weight.filling())
     if readers[0].params:
         owners = zip(*([v.owner for v in reader.values] for reader in readers), strict=True)
         for ops in owners:
             ranged = [op for op in ops if isinstance(op, Operation) and RANGE in op.attributes]
             if len(ranged) == len(peers) and not isinstance(ranged[0], HOMOGENEOUS):
-                tensors.append(_tensor(ranged, zeros))
-    start = _missing(range_of(peer) for peer in peers)
-    if isinstance(peers[0], nn.LinearOp) and not readers[0].params:
-        missing = _missing(tensors[0][0])
-        start = [old + more for old, more in zip(before, missing, strict=True)]
-    return _descend([max(-LARGEST, min(LARGEST, round(c))) for c in start], tensors)
+                tensors.append(Tensor.of(ranged))
+    for params in zip(*(reader.params for reader in readers), strict=True):
+        if not all(map(_free, params)):
+            tensors.append(Tensor.of(params, sign=-1))
+    found = [_descend([max(-LARGEST, min(LARGEST, c)) for c in start], tensors) for start in starts]
+    return min(found, key=lambda exponents: _cost(exponents, tensors))
+
+
+def _weight(op: Operation) -> Operation:
+    owner = op.operands[1].owner
+    assert isinstance(owner, Operation)
+    return owner
+
+
+def _free(param: nn.ParamOp) -> bool:
+    """Whether the one linear layer that reads a weight has exponents of its own."""
+    (use,) = param.result.uses
+    return Readers.of(use.operation.results[0]).free
 
 
 def _balance_scores(peers: list[Operation]) -> None:
@@ -145,8 +190,7 @@ def _balance_scores(peers: list[Operation]) -> None:
     tensors: list[Tensor] = []
     for side, sign in zip(ways, (1, -1), strict=True):
         last = [way[-1].owner for way in side]
-        found = _tensor([op for op in last if isinstance(op, Operation)], [0 for _ in peers])
-        tensors.append((*found[:3], sign))
+        tensors.append(Tensor.of([op for op in last if isinstance(op, Operation)], sign=sign))
     exponents = _descend([0 for _ in peers], tensors)
     for side, sign in zip(ways, (1, -1), strict=True):
         for way, exponent in zip(side, exponents, strict=True):
@@ -164,30 +208,18 @@ def _way(value: SSAValue) -> list[SSAValue]:
     return [norm] if norm is value else [norm, value]
 
 
-def _tensor(ops: list[Operation], before: list[int]) -> Tensor:
-    magnitudes = [range_of(op) for op in ops]
-    found = [sensitivity_of(op) for op in ops]
-    if not any(found):
-        found = [1 / m**2 if m else 0.0 for m in magnitudes]
-    return magnitudes, found, before, 1
+def _cost(exponents: list[int], tensors: list[Tensor]) -> float:
+    return sum(tensor.cost(exponents) for tensor in tensors)
 
 
 def _descend(exponents: list[int], tensors: list[Tensor]) -> list[int]:
-    def cost() -> float:
-        total = 0.0
-        for magnitudes, sensitivities, before, sign in tensors:
-            moved = [2.0 ** (sign * c - b) for c, b in zip(exponents, before, strict=True)]
-            largest = max(m * f for m, f in zip(magnitudes, moved, strict=True))
-            total += largest**2 * sum(s / f**2 for s, f in zip(sensitivities, moved, strict=True))
-        return total
-
-    least = cost()
+    least = _cost(exponents, tensors)
     for _ in range(SWEEPS):
         before = least
         for layer, kept in enumerate(exponents):
             for exponent in range(kept - REACH, kept + REACH + 1):
                 exponents[layer] = exponent
-                if abs(exponent) <= LARGEST and (found := cost()) < least:
+                if abs(exponent) <= LARGEST and (found := _cost(exponents, tensors)) < least:
                     least, kept = found, exponent
             exponents[layer] = kept
         if least >= before:
@@ -195,11 +227,11 @@ def _descend(exponents: list[int], tensors: list[Tensor]) -> list[int]:
     return exponents
 
 
-def _missing(magnitudes: Iterable[float]) -> list[float]:
-    """The exponents of two that bring each magnitude to the largest; 0 for zeros."""
+def _missing(magnitudes: Iterable[float]) -> list[int]:
+    """The exponents of two that bring each magnitude near the largest; 0 for zeros."""
     found = list(magnitudes)
     largest = max(found)
-    return [math.log2(largest / each) if each > 0 else 0.0 for each in found]
+    return [round(math.log2(largest / each)) if each > 0 else 0 for each in found]
 
 
 def _apply(op: Operation, readers: Readers, before: int, exponent: int) -> None:

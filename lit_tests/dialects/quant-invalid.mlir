@@ -145,7 +145,7 @@ func.func @f(%x : !quant.tensor<[2, 8], bits = 16, frac = 9>) {
 
 // CHECK: x must be [H, T, even D], got [1, 2, 3]
 func.func @f(%x : !quant.tensor<[1, 2, 3], bits = 16, frac = 9>) {
-  %0 = quant.rope %x thetas [1.0e4] factors [1.0] kinds [0] : (!quant.tensor<[1, 2, 3], bits = 16, frac = 9>) -> !quant.tensor<[1, 2, 3], bits = 32, frac = 23>
+  %0 = quant.rope %x thetas [1.0e4] factors [1.0] kinds [0] : (!quant.tensor<[1, 2, 3], bits = 16, frac = 9>) -> !quant.tensor<[1, 2, 3], bits = 34, frac = 25>
   func.return
 }
 
@@ -153,7 +153,7 @@ func.func @f(%x : !quant.tensor<[1, 2, 3], bits = 16, frac = 9>) {
 
 // CHECK: kind 1 of 1
 func.func @f(%x : !quant.tensor<[1, 2, 4], bits = 16, frac = 9>) {
-  %0 = quant.rope %x thetas [1.0e4] factors [1.0] kinds [1] : (!quant.tensor<[1, 2, 4], bits = 16, frac = 9>) -> !quant.tensor<[1, 2, 4], bits = 32, frac = 23>
+  %0 = quant.rope %x thetas [1.0e4] factors [1.0] kinds [1] : (!quant.tensor<[1, 2, 4], bits = 16, frac = 9>) -> !quant.tensor<[1, 2, 4], bits = 34, frac = 25>
   func.return
 }
 
@@ -161,7 +161,7 @@ func.func @f(%x : !quant.tensor<[1, 2, 4], bits = 16, frac = 9>) {
 
 // CHECK: 2 kinds for 1 layers
 func.func @f(%x : !quant.tensor<[1, 2, 4], bits = 16, frac = 9>) {
-  %0 = quant.rope %x thetas [1.0e4] factors [1.0] kinds [0, 0] : (!quant.tensor<[1, 2, 4], bits = 16, frac = 9>) -> !quant.tensor<[1, 2, 4], bits = 32, frac = 23>
+  %0 = quant.rope %x thetas [1.0e4] factors [1.0] kinds [0, 0] : (!quant.tensor<[1, 2, 4], bits = 16, frac = 9>) -> !quant.tensor<[1, 2, 4], bits = 34, frac = 25>
   func.return
 }
 

@@ -27,7 +27,7 @@
 // CHECK-NEXT: %y = quant.merge_heads %x : (!quant.tensor<[4, 64, 32], bits = 16, frac = 11>) -> !quant.tensor<[64, 128], bits = 16, frac = 11>
 // CHECK-NEXT: func.return
 // CHECK: func.func @rope(%q: !quant.tensor<[4, 64, 32], bits = 16, frac = 11>) {
-// CHECK-NEXT: %acc = quant.rope %q thetas [1.000000e+04, 1.000000e+06] factors [1.000000e+00, 1.000000e+00] kinds [0] : (!quant.tensor<[4, 64, 32], bits = 16, frac = 11>) -> !quant.tensor<[4, 64, 32], bits = 32, frac = 25>
+// CHECK-NEXT: %acc = quant.rope %q thetas [1.000000e+04, 1.000000e+06] factors [1.000000e+00, 1.000000e+00] kinds [0] : (!quant.tensor<[4, 64, 32], bits = 16, frac = 11>) -> !quant.tensor<[4, 64, 32], bits = 34, frac = 27>
 // CHECK-NEXT: func.return
 // CHECK: func.func @scores(%q: !quant.tensor<[4, 64, 32], bits = 16, frac = 13>, %k: !quant.tensor<[1, 64, 32], bits = 16, frac = 12>) {
 // CHECK-NEXT: %acc = quant.scores %q, %k : (!quant.tensor<[4, 64, 32], bits = 16, frac = 13>, !quant.tensor<[1, 64, 32], bits = 16, frac = 12>) -> !quant.tensor<[4, 64, 64], bits = 37, frac = 25>
@@ -100,7 +100,7 @@ func.func @merge_heads(%x : !quant.tensor<[4, 64, 32], bits = 16, frac = 11>) {
   func.return
 }
 func.func @rope(%q : !quant.tensor<[4, 64, 32], bits = 16, frac = 11>) {
-  %acc = quant.rope %q thetas [1.0e+04, 1.0e+06] factors [1.0, 1.0] kinds [0] : (!quant.tensor<[4, 64, 32], bits = 16, frac = 11>) -> !quant.tensor<[4, 64, 32], bits = 32, frac = 25> 
+  %acc = quant.rope %q thetas [1.0e+04, 1.0e+06] factors [1.0, 1.0] kinds [0] : (!quant.tensor<[4, 64, 32], bits = 16, frac = 11>) -> !quant.tensor<[4, 64, 32], bits = 34, frac = 27> 
   func.return
 }
 func.func @scores(%q : !quant.tensor<[4, 64, 32], bits = 16, frac = 13>, %k : !quant.tensor<[1, 64, 32], bits = 16, frac = 12>) {

@@ -500,7 +500,7 @@ zk.system max_tokens 8 {
 
 // -----
 
-// CHECK: a range has 1 to 16 bits, not 17
+// CHECK: a range has 1 to 18 bits, not 19
 zk.system max_tokens 8 {
   zk.axis @layer 2
   zk.axis @token tokens
@@ -510,7 +510,7 @@ zk.system max_tokens 8 {
     }
   }
   zk.constrain {
-    zk.range @z bits 17 <"token: 1">
+    zk.range @z bits 19 <"token: 1">
   }
 }
 

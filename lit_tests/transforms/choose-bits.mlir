@@ -1,9 +1,9 @@
 // RUN: zk-opt %s -p 'plan-scales,choose-bits{nats=0.001}' | filecheck %s
 
 // With 1e-3 nats to lose, most values are narrow enough for one limb of remainder, or none.
-// CHECK: %b0 = nn.rms_norm %x, %a0 eps 1.000000e-06 {module = "model.layers.0.norm", quant.range = 2.000000e+00 : f64, quant.gain = 1.500000e+00 : f64, quant.squares = array<f64: 5.000000e-01, 1.600000e+01>, quant.sensitivity = 1.000000e-01 : f64, quant.radial = 1.000000e-01 : f64, quant.format = #quant.format<bits = 16, frac = 13>, quant.eps = 18014398509 : i64, quant.root = 19 : i64, quant.exponents = array<i64: 0, 22>} : {{.*}} -> tensor<4x4xf32>
+// CHECK: %b0 = nn.rms_norm %x, %a0 eps 1.000000e-06 {module = "model.layers.0.norm", quant.range = 2.000000e+00 : f64, quant.gain = 1.500000e+00 : f64, quant.squares = array<f64: 5.000000e-01, 1.600000e+01>, quant.sensitivity = 1.000000e-01 : f64, quant.radial = 1.000000e-01 : f64, quant.format = #quant.format<bits = 16, frac = 13>, quant.eps = 18014398509 : i64, quant.root = 17 : i64, quant.exponents = array<i64: 0, 22>} : {{.*}} -> tensor<4x4xf32>
 // CHECK: %d0 = nn.linear %b0, %c0 {module = "model.layers.0.up", quant.range = 2.560000e+02 : f64, quant.sensitivity = 1.000000e-01 : f64, quant.format = #quant.format<bits = 31, frac = 21>} : {{.*}} -> tensor<4x4xf32>
-// CHECK: %f0 = nn.rms_norm %d0, %e0 eps 1.000000e-06 {module = "model.layers.0.post_norm", quant.range = 2.000000e+00 : f64, quant.gain = 1.500000e+00 : f64, quant.squares = array<f64: 6.400000e+01, 6.553600e+04>, quant.sensitivity = 1.000000e-01 : f64, quant.radial = 1.000000e-01 : f64, quant.format = #quant.format<bits = 29, frac = 26>, quant.eps = 17592186 : i64, quant.root = 19 : i64, quant.exponents = array<i64: 0, 22>} : {{.*}} -> tensor<4x4xf32>
+// CHECK: %f0 = nn.rms_norm %d0, %e0 eps 1.000000e-06 {module = "model.layers.0.post_norm", quant.range = 2.000000e+00 : f64, quant.gain = 1.500000e+00 : f64, quant.squares = array<f64: 6.400000e+01, 6.553600e+04>, quant.sensitivity = 1.000000e-01 : f64, quant.radial = 1.000000e-01 : f64, quant.format = #quant.format<bits = 29, frac = 26>, quant.eps = 17592186 : i64, quant.root = 17 : i64, quant.exponents = array<i64: 0, 22>} : {{.*}} -> tensor<4x4xf32>
 
 func.func @main() -> tensor<4x8xf32> {
   %ids = nn.tokens : tensor<4xi64>

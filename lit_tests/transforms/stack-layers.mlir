@@ -14,8 +14,8 @@
 // CHECK-NEXT: %n0 = quant.rms_norm %2, %3 eps [16384, 17] exponents [0, 9] root 23 table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.{layer}.norm"} : {{.*}} -> !quant.tensor<[4, 4], bits = 50, frac = 44>
 // CHECK-NEXT: %m0 = quant.requantize %n0 shift 32 {module = "model.layers.{layer}.norm"} : {{.*}} -> !quant.tensor<[4, 4], bits = 16, frac = 12>
 // CHECK-NEXT: %h0 = quant.split_heads %m0 heads 1 {module = "model.layers.{layer}.attn"} : {{.*}} -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
-// CHECK-NEXT: %r0 = quant.rope %h0 thetas [1.000000e+04, 1.000000e+06] factors [1.000000e+00, 1.000000e+00] kinds [0, 1] {module = "model.layers.{layer}.attn"} : {{.*}} -> !quant.tensor<[1, 4, 4], bits = 32, frac = 26>
-// CHECK-NEXT: %s0 = quant.requantize %r0 shift 14 {module = "model.layers.{layer}.attn"} : {{.*}} -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
+// CHECK-NEXT: %r0 = quant.rope %h0 thetas [1.000000e+04, 1.000000e+06] factors [1.000000e+00, 1.000000e+00] kinds [0, 1] {module = "model.layers.{layer}.attn"} : {{.*}} -> !quant.tensor<[1, 4, 4], bits = 34, frac = 28>
+// CHECK-NEXT: %s0 = quant.requantize %r0 shift 16 {module = "model.layers.{layer}.attn"} : {{.*}} -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
 // CHECK-NEXT: %t0 = quant.merge_heads %s0 {module = "model.layers.{layer}.attn"} : {{.*}} -> !quant.tensor<[4, 4], bits = 16, frac = 12>
 // CHECK-NEXT: %a0 = quant.matmul %t0, %4 {module = "model.layers.{layer}.out"} : {{.*}} -> !quant.tensor<[4, 4], bits = 34, frac = 26>
 // CHECK-NEXT: %d0 = quant.requantize %a0 shift 14 {module = "model.layers.{layer}.out"} : {{.*}} -> !quant.tensor<[4, 4], bits = 17, frac = 12>
@@ -31,8 +31,8 @@ func.func @main() -> !quant.tensor<[4, 4], bits = 20, frac = 12> {
   %n0 = quant.rms_norm %x0, %g0 eps [16384] exponents [0, 9] root 23 table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.0.norm"} : (!quant.tensor<[4, 4], bits = 20, frac = 12>, !quant.tensor<[4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 50, frac = 44>
   %m0 = quant.requantize %n0 shift 32 {module = "model.layers.0.norm"} : (!quant.tensor<[4, 4], bits = 50, frac = 44>) -> !quant.tensor<[4, 4], bits = 16, frac = 12>
   %h0 = quant.split_heads %m0 heads 1 {module = "model.layers.0.attn"} : (!quant.tensor<[4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
-  %r0 = quant.rope %h0 thetas [1.0e+04, 1.0e+06] factors [1.0, 1.0] kinds [0] {module = "model.layers.0.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 32, frac = 26>
-  %s0 = quant.requantize %r0 shift 14 {module = "model.layers.0.attn"} : (!quant.tensor<[1, 4, 4], bits = 32, frac = 26>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
+  %r0 = quant.rope %h0 thetas [1.0e+04, 1.0e+06] factors [1.0, 1.0] kinds [0] {module = "model.layers.0.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 34, frac = 28>
+  %s0 = quant.requantize %r0 shift 16 {module = "model.layers.0.attn"} : (!quant.tensor<[1, 4, 4], bits = 34, frac = 28>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
   %t0 = quant.merge_heads %s0 {module = "model.layers.0.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 16, frac = 12>
   %w0 = quant.param ["model.layers.0.out.weight"] sha256 ["10"] offset 0.0 factor 1.0 : !quant.tensor<[4, 4], bits = 16, frac = 14>
   %a0 = quant.matmul %t0, %w0 {module = "model.layers.0.out"} : (!quant.tensor<[4, 4], bits = 16, frac = 12>, !quant.tensor<[4, 4], bits = 16, frac = 14>) -> !quant.tensor<[4, 4], bits = 34, frac = 26>
@@ -42,8 +42,8 @@ func.func @main() -> !quant.tensor<[4, 4], bits = 20, frac = 12> {
   %n1 = quant.rms_norm %x1, %g1 eps [17] exponents [0, 9] root 23 table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.1.norm"} : (!quant.tensor<[4, 4], bits = 20, frac = 12>, !quant.tensor<[4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 50, frac = 44>
   %m1 = quant.requantize %n1 shift 32 {module = "model.layers.1.norm"} : (!quant.tensor<[4, 4], bits = 50, frac = 44>) -> !quant.tensor<[4, 4], bits = 16, frac = 12>
   %h1 = quant.split_heads %m1 heads 1 {module = "model.layers.1.attn"} : (!quant.tensor<[4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
-  %r1 = quant.rope %h1 thetas [1.0e+04, 1.0e+06] factors [1.0, 1.0] kinds [1] {module = "model.layers.1.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 32, frac = 26>
-  %s1 = quant.requantize %r1 shift 14 {module = "model.layers.1.attn"} : (!quant.tensor<[1, 4, 4], bits = 32, frac = 26>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
+  %r1 = quant.rope %h1 thetas [1.0e+04, 1.0e+06] factors [1.0, 1.0] kinds [1] {module = "model.layers.1.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 34, frac = 28>
+  %s1 = quant.requantize %r1 shift 16 {module = "model.layers.1.attn"} : (!quant.tensor<[1, 4, 4], bits = 34, frac = 28>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
   %t1 = quant.merge_heads %s1 {module = "model.layers.1.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 16, frac = 12>
   %w1 = quant.param ["model.layers.1.out.weight"] sha256 ["11"] offset 0.0 factor 1.0 : !quant.tensor<[4, 4], bits = 16, frac = 14>
   %a1 = quant.matmul %t1, %w1 {module = "model.layers.1.out"} : (!quant.tensor<[4, 4], bits = 16, frac = 12>, !quant.tensor<[4, 4], bits = 16, frac = 14>) -> !quant.tensor<[4, 4], bits = 34, frac = 26>
@@ -63,8 +63,8 @@ func.func @eps() -> !quant.tensor<[4, 4], bits = 20, frac = 12> {
   %n0 = quant.rms_norm %x0, %g0 eps [16384] exponents [0, 9] root 23 table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.0.norm"} : (!quant.tensor<[4, 4], bits = 20, frac = 12>, !quant.tensor<[4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 50, frac = 44>
   %m0 = quant.requantize %n0 shift 32 {module = "model.layers.0.norm"} : (!quant.tensor<[4, 4], bits = 50, frac = 44>) -> !quant.tensor<[4, 4], bits = 16, frac = 12>
   %h0 = quant.split_heads %m0 heads 1 {module = "model.layers.0.attn"} : (!quant.tensor<[4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
-  %r0 = quant.rope %h0 thetas [1.0e+04, 1.0e+06] factors [1.0, 1.0] kinds [0] {module = "model.layers.0.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 32, frac = 26>
-  %s0 = quant.requantize %r0 shift 14 {module = "model.layers.0.attn"} : (!quant.tensor<[1, 4, 4], bits = 32, frac = 26>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
+  %r0 = quant.rope %h0 thetas [1.0e+04, 1.0e+06] factors [1.0, 1.0] kinds [0] {module = "model.layers.0.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 34, frac = 28>
+  %s0 = quant.requantize %r0 shift 16 {module = "model.layers.0.attn"} : (!quant.tensor<[1, 4, 4], bits = 34, frac = 28>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
   %t0 = quant.merge_heads %s0 {module = "model.layers.0.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 16, frac = 12>
   %w0 = quant.param ["model.layers.0.out.weight"] sha256 ["10"] offset 0.0 factor 1.0 : !quant.tensor<[4, 4], bits = 16, frac = 14>
   %a0 = quant.matmul %t0, %w0 {module = "model.layers.0.out"} : (!quant.tensor<[4, 4], bits = 16, frac = 12>, !quant.tensor<[4, 4], bits = 16, frac = 14>) -> !quant.tensor<[4, 4], bits = 34, frac = 26>
@@ -74,8 +74,8 @@ func.func @eps() -> !quant.tensor<[4, 4], bits = 20, frac = 12> {
   %n1 = quant.rms_norm %x1, %g1 eps [16384] exponents [0, 9] root 23 table <"floor(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.1.norm"} : (!quant.tensor<[4, 4], bits = 20, frac = 12>, !quant.tensor<[4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 50, frac = 44>
   %m1 = quant.requantize %n1 shift 32 {module = "model.layers.1.norm"} : (!quant.tensor<[4, 4], bits = 50, frac = 44>) -> !quant.tensor<[4, 4], bits = 16, frac = 12>
   %h1 = quant.split_heads %m1 heads 1 {module = "model.layers.1.attn"} : (!quant.tensor<[4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
-  %r1 = quant.rope %h1 thetas [1.0e+04, 1.0e+06] factors [1.0, 1.0] kinds [1] {module = "model.layers.1.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 32, frac = 26>
-  %s1 = quant.requantize %r1 shift 14 {module = "model.layers.1.attn"} : (!quant.tensor<[1, 4, 4], bits = 32, frac = 26>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
+  %r1 = quant.rope %h1 thetas [1.0e+04, 1.0e+06] factors [1.0, 1.0] kinds [1] {module = "model.layers.1.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 34, frac = 28>
+  %s1 = quant.requantize %r1 shift 16 {module = "model.layers.1.attn"} : (!quant.tensor<[1, 4, 4], bits = 34, frac = 28>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
   %t1 = quant.merge_heads %s1 {module = "model.layers.1.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 16, frac = 12>
   %w1 = quant.param ["model.layers.1.out.weight"] sha256 ["11"] offset 0.0 factor 1.0 : !quant.tensor<[4, 4], bits = 16, frac = 14>
   %a1 = quant.matmul %t1, %w1 {module = "model.layers.1.out"} : (!quant.tensor<[4, 4], bits = 16, frac = 12>, !quant.tensor<[4, 4], bits = 16, frac = 14>) -> !quant.tensor<[4, 4], bits = 34, frac = 26>
@@ -95,8 +95,8 @@ func.func @path() -> !quant.tensor<[4, 4], bits = 20, frac = 12> {
   %n0 = quant.rms_norm %x0, %g0 eps [16384] exponents [0, 9] root 23 table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.0.norm"} : (!quant.tensor<[4, 4], bits = 20, frac = 12>, !quant.tensor<[4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 50, frac = 44>
   %m0 = quant.requantize %n0 shift 32 {module = "model.layers.0.norm"} : (!quant.tensor<[4, 4], bits = 50, frac = 44>) -> !quant.tensor<[4, 4], bits = 16, frac = 12>
   %h0 = quant.split_heads %m0 heads 1 {module = "model.layers.0.attn"} : (!quant.tensor<[4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
-  %r0 = quant.rope %h0 thetas [1.0e+04, 1.0e+06] factors [1.0, 1.0] kinds [0] {module = "model.layers.0.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 32, frac = 26>
-  %s0 = quant.requantize %r0 shift 14 {module = "model.layers.0.attn"} : (!quant.tensor<[1, 4, 4], bits = 32, frac = 26>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
+  %r0 = quant.rope %h0 thetas [1.0e+04, 1.0e+06] factors [1.0, 1.0] kinds [0] {module = "model.layers.0.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 34, frac = 28>
+  %s0 = quant.requantize %r0 shift 16 {module = "model.layers.0.attn"} : (!quant.tensor<[1, 4, 4], bits = 34, frac = 28>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
   %t0 = quant.merge_heads %s0 {module = "model.layers.0.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 16, frac = 12>
   %w0 = quant.param ["model.layers.0.out.weight"] sha256 ["10"] offset 0.0 factor 1.0 : !quant.tensor<[4, 4], bits = 16, frac = 14>
   %a0 = quant.matmul %t0, %w0 {module = "model.layers.0.out"} : (!quant.tensor<[4, 4], bits = 16, frac = 12>, !quant.tensor<[4, 4], bits = 16, frac = 14>) -> !quant.tensor<[4, 4], bits = 34, frac = 26>
@@ -106,8 +106,8 @@ func.func @path() -> !quant.tensor<[4, 4], bits = 20, frac = 12> {
   %n1 = quant.rms_norm %x1, %g1 eps [16384] exponents [0, 9] root 23 table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.1.norm"} : (!quant.tensor<[4, 4], bits = 20, frac = 12>, !quant.tensor<[4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 50, frac = 44>
   %m1 = quant.requantize %n1 shift 32 {module = "model.layers.1.norm"} : (!quant.tensor<[4, 4], bits = 50, frac = 44>) -> !quant.tensor<[4, 4], bits = 16, frac = 12>
   %h1 = quant.split_heads %m1 heads 1 {module = "model.layers.1.attn"} : (!quant.tensor<[4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
-  %r1 = quant.rope %h1 thetas [1.0e+04, 1.0e+06] factors [1.0, 1.0] kinds [1] {module = "model.layers.1.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 32, frac = 26>
-  %s1 = quant.requantize %r1 shift 14 {module = "model.layers.1.attn"} : (!quant.tensor<[1, 4, 4], bits = 32, frac = 26>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
+  %r1 = quant.rope %h1 thetas [1.0e+04, 1.0e+06] factors [1.0, 1.0] kinds [1] {module = "model.layers.1.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 34, frac = 28>
+  %s1 = quant.requantize %r1 shift 16 {module = "model.layers.1.attn"} : (!quant.tensor<[1, 4, 4], bits = 34, frac = 28>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
   %t1 = quant.merge_heads %s1 {module = "model.layers.1.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 16, frac = 12>
   %w1 = quant.param ["model.layers.1.out.weight"] sha256 ["11"] offset 0.0 factor 1.0 : !quant.tensor<[4, 4], bits = 16, frac = 14>
   %a1 = quant.matmul %t1, %w1 {module = "model.layers.1.out"} : (!quant.tensor<[4, 4], bits = 16, frac = 12>, !quant.tensor<[4, 4], bits = 16, frac = 14>) -> !quant.tensor<[4, 4], bits = 34, frac = 26>
@@ -127,8 +127,8 @@ func.func @skip() -> !quant.tensor<[4, 4], bits = 20, frac = 12> {
   %n0 = quant.rms_norm %x0, %g0 eps [16384] exponents [0, 9] root 23 table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.0.norm"} : (!quant.tensor<[4, 4], bits = 20, frac = 12>, !quant.tensor<[4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 50, frac = 44>
   %m0 = quant.requantize %n0 shift 32 {module = "model.layers.0.norm"} : (!quant.tensor<[4, 4], bits = 50, frac = 44>) -> !quant.tensor<[4, 4], bits = 16, frac = 12>
   %h0 = quant.split_heads %m0 heads 1 {module = "model.layers.0.attn"} : (!quant.tensor<[4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
-  %r0 = quant.rope %h0 thetas [1.0e+04, 1.0e+06] factors [1.0, 1.0] kinds [0] {module = "model.layers.0.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 32, frac = 26>
-  %s0 = quant.requantize %r0 shift 14 {module = "model.layers.0.attn"} : (!quant.tensor<[1, 4, 4], bits = 32, frac = 26>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
+  %r0 = quant.rope %h0 thetas [1.0e+04, 1.0e+06] factors [1.0, 1.0] kinds [0] {module = "model.layers.0.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 34, frac = 28>
+  %s0 = quant.requantize %r0 shift 16 {module = "model.layers.0.attn"} : (!quant.tensor<[1, 4, 4], bits = 34, frac = 28>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
   %t0 = quant.merge_heads %s0 {module = "model.layers.0.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 16, frac = 12>
   %w0 = quant.param ["model.layers.0.out.weight"] sha256 ["10"] offset 0.0 factor 1.0 : !quant.tensor<[4, 4], bits = 16, frac = 14>
   %a0 = quant.matmul %t0, %w0 {module = "model.layers.0.out"} : (!quant.tensor<[4, 4], bits = 16, frac = 12>, !quant.tensor<[4, 4], bits = 16, frac = 14>) -> !quant.tensor<[4, 4], bits = 34, frac = 26>
@@ -138,8 +138,8 @@ func.func @skip() -> !quant.tensor<[4, 4], bits = 20, frac = 12> {
   %n1 = quant.rms_norm %x0, %g1 eps [16384] exponents [0, 9] root 23 table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.1.norm"} : (!quant.tensor<[4, 4], bits = 20, frac = 12>, !quant.tensor<[4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 50, frac = 44>
   %m1 = quant.requantize %n1 shift 32 {module = "model.layers.1.norm"} : (!quant.tensor<[4, 4], bits = 50, frac = 44>) -> !quant.tensor<[4, 4], bits = 16, frac = 12>
   %h1 = quant.split_heads %m1 heads 1 {module = "model.layers.1.attn"} : (!quant.tensor<[4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
-  %r1 = quant.rope %h1 thetas [1.0e+04, 1.0e+06] factors [1.0, 1.0] kinds [1] {module = "model.layers.1.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 32, frac = 26>
-  %s1 = quant.requantize %r1 shift 14 {module = "model.layers.1.attn"} : (!quant.tensor<[1, 4, 4], bits = 32, frac = 26>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
+  %r1 = quant.rope %h1 thetas [1.0e+04, 1.0e+06] factors [1.0, 1.0] kinds [1] {module = "model.layers.1.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 34, frac = 28>
+  %s1 = quant.requantize %r1 shift 16 {module = "model.layers.1.attn"} : (!quant.tensor<[1, 4, 4], bits = 34, frac = 28>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
   %t1 = quant.merge_heads %s1 {module = "model.layers.1.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 16, frac = 12>
   %w1 = quant.param ["model.layers.1.out.weight"] sha256 ["11"] offset 0.0 factor 1.0 : !quant.tensor<[4, 4], bits = 16, frac = 14>
   %a1 = quant.matmul %t1, %w1 {module = "model.layers.1.out"} : (!quant.tensor<[4, 4], bits = 16, frac = 12>, !quant.tensor<[4, 4], bits = 16, frac = 14>) -> !quant.tensor<[4, 4], bits = 34, frac = 26>
@@ -159,8 +159,8 @@ func.func @param() -> !quant.tensor<[4, 4], bits = 20, frac = 12> {
   %n0 = quant.rms_norm %x0, %g0 eps [16384] exponents [0, 9] root 23 table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.0.norm"} : (!quant.tensor<[4, 4], bits = 20, frac = 12>, !quant.tensor<[4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 50, frac = 44>
   %m0 = quant.requantize %n0 shift 32 {module = "model.layers.0.norm"} : (!quant.tensor<[4, 4], bits = 50, frac = 44>) -> !quant.tensor<[4, 4], bits = 16, frac = 12>
   %h0 = quant.split_heads %m0 heads 1 {module = "model.layers.0.attn"} : (!quant.tensor<[4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
-  %r0 = quant.rope %h0 thetas [1.0e+04, 1.0e+06] factors [1.0, 1.0] kinds [0] {module = "model.layers.0.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 32, frac = 26>
-  %s0 = quant.requantize %r0 shift 14 {module = "model.layers.0.attn"} : (!quant.tensor<[1, 4, 4], bits = 32, frac = 26>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
+  %r0 = quant.rope %h0 thetas [1.0e+04, 1.0e+06] factors [1.0, 1.0] kinds [0] {module = "model.layers.0.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 34, frac = 28>
+  %s0 = quant.requantize %r0 shift 16 {module = "model.layers.0.attn"} : (!quant.tensor<[1, 4, 4], bits = 34, frac = 28>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
   %t0 = quant.merge_heads %s0 {module = "model.layers.0.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 16, frac = 12>
   %w0 = quant.param ["model.layers.0.out.weight"] sha256 ["10"] offset 0.0 factor 1.0 : !quant.tensor<[4, 4], bits = 16, frac = 14>
   %a0 = quant.matmul %t0, %w0 {module = "model.layers.0.out"} : (!quant.tensor<[4, 4], bits = 16, frac = 12>, !quant.tensor<[4, 4], bits = 16, frac = 14>) -> !quant.tensor<[4, 4], bits = 34, frac = 26>
@@ -170,8 +170,8 @@ func.func @param() -> !quant.tensor<[4, 4], bits = 20, frac = 12> {
   %n1 = quant.rms_norm %x1, %g1 eps [16384] exponents [0, 9] root 23 table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.1.norm"} : (!quant.tensor<[4, 4], bits = 20, frac = 12>, !quant.tensor<[4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 50, frac = 44>
   %m1 = quant.requantize %n1 shift 32 {module = "model.layers.1.norm"} : (!quant.tensor<[4, 4], bits = 50, frac = 44>) -> !quant.tensor<[4, 4], bits = 16, frac = 12>
   %h1 = quant.split_heads %m1 heads 1 {module = "model.layers.1.attn"} : (!quant.tensor<[4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
-  %r1 = quant.rope %h1 thetas [1.0e+04, 1.0e+06] factors [1.0, 1.0] kinds [1] {module = "model.layers.1.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 32, frac = 26>
-  %s1 = quant.requantize %r1 shift 14 {module = "model.layers.1.attn"} : (!quant.tensor<[1, 4, 4], bits = 32, frac = 26>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
+  %r1 = quant.rope %h1 thetas [1.0e+04, 1.0e+06] factors [1.0, 1.0] kinds [1] {module = "model.layers.1.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 34, frac = 28>
+  %s1 = quant.requantize %r1 shift 16 {module = "model.layers.1.attn"} : (!quant.tensor<[1, 4, 4], bits = 34, frac = 28>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
   %t1 = quant.merge_heads %s1 {module = "model.layers.1.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 16, frac = 12>
   %w1 = quant.param ["model.layers.1.in.weight"] sha256 ["11"] offset 0.0 factor 1.0 : !quant.tensor<[4, 4], bits = 16, frac = 14>
   %a1 = quant.matmul %t1, %w1 {module = "model.layers.1.out"} : (!quant.tensor<[4, 4], bits = 16, frac = 12>, !quant.tensor<[4, 4], bits = 16, frac = 14>) -> !quant.tensor<[4, 4], bits = 34, frac = 26>
@@ -191,8 +191,8 @@ func.func @gap() -> !quant.tensor<[4, 4], bits = 20, frac = 12> {
   %n0 = quant.rms_norm %x0, %g0 eps [16384] exponents [0, 9] root 23 table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.0.norm"} : (!quant.tensor<[4, 4], bits = 20, frac = 12>, !quant.tensor<[4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 50, frac = 44>
   %m0 = quant.requantize %n0 shift 32 {module = "model.layers.0.norm"} : (!quant.tensor<[4, 4], bits = 50, frac = 44>) -> !quant.tensor<[4, 4], bits = 16, frac = 12>
   %h0 = quant.split_heads %m0 heads 1 {module = "model.layers.0.attn"} : (!quant.tensor<[4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
-  %r0 = quant.rope %h0 thetas [1.0e+04, 1.0e+06] factors [1.0, 1.0] kinds [0] {module = "model.layers.0.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 32, frac = 26>
-  %s0 = quant.requantize %r0 shift 14 {module = "model.layers.0.attn"} : (!quant.tensor<[1, 4, 4], bits = 32, frac = 26>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
+  %r0 = quant.rope %h0 thetas [1.0e+04, 1.0e+06] factors [1.0, 1.0] kinds [0] {module = "model.layers.0.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 34, frac = 28>
+  %s0 = quant.requantize %r0 shift 16 {module = "model.layers.0.attn"} : (!quant.tensor<[1, 4, 4], bits = 34, frac = 28>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
   %t0 = quant.merge_heads %s0 {module = "model.layers.0.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 16, frac = 12>
   %w0 = quant.param ["model.layers.0.out.weight"] sha256 ["10"] offset 0.0 factor 1.0 : !quant.tensor<[4, 4], bits = 16, frac = 14>
   %a0 = quant.matmul %t0, %w0 {module = "model.layers.0.out"} : (!quant.tensor<[4, 4], bits = 16, frac = 12>, !quant.tensor<[4, 4], bits = 16, frac = 14>) -> !quant.tensor<[4, 4], bits = 34, frac = 26>
@@ -202,8 +202,8 @@ func.func @gap() -> !quant.tensor<[4, 4], bits = 20, frac = 12> {
   %n2 = quant.rms_norm %x1, %g2 eps [16384] exponents [0, 9] root 23 table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.2.norm"} : (!quant.tensor<[4, 4], bits = 20, frac = 12>, !quant.tensor<[4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 50, frac = 44>
   %m2 = quant.requantize %n2 shift 32 {module = "model.layers.2.norm"} : (!quant.tensor<[4, 4], bits = 50, frac = 44>) -> !quant.tensor<[4, 4], bits = 16, frac = 12>
   %h2 = quant.split_heads %m2 heads 1 {module = "model.layers.2.attn"} : (!quant.tensor<[4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
-  %r2 = quant.rope %h2 thetas [1.0e+04, 1.0e+06] factors [1.0, 1.0] kinds [1] {module = "model.layers.2.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 32, frac = 26>
-  %s2 = quant.requantize %r2 shift 14 {module = "model.layers.2.attn"} : (!quant.tensor<[1, 4, 4], bits = 32, frac = 26>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
+  %r2 = quant.rope %h2 thetas [1.0e+04, 1.0e+06] factors [1.0, 1.0] kinds [1] {module = "model.layers.2.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 34, frac = 28>
+  %s2 = quant.requantize %r2 shift 16 {module = "model.layers.2.attn"} : (!quant.tensor<[1, 4, 4], bits = 34, frac = 28>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
   %t2 = quant.merge_heads %s2 {module = "model.layers.2.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 16, frac = 12>
   %w2 = quant.param ["model.layers.2.out.weight"] sha256 ["12"] offset 0.0 factor 1.0 : !quant.tensor<[4, 4], bits = 16, frac = 14>
   %a2 = quant.matmul %t2, %w2 {module = "model.layers.2.out"} : (!quant.tensor<[4, 4], bits = 16, frac = 12>, !quant.tensor<[4, 4], bits = 16, frac = 14>) -> !quant.tensor<[4, 4], bits = 34, frac = 26>
@@ -223,8 +223,8 @@ func.func @theta() -> !quant.tensor<[4, 4], bits = 20, frac = 12> {
   %n0 = quant.rms_norm %x0, %g0 eps [16384] exponents [0, 9] root 23 table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.0.norm"} : (!quant.tensor<[4, 4], bits = 20, frac = 12>, !quant.tensor<[4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 50, frac = 44>
   %m0 = quant.requantize %n0 shift 32 {module = "model.layers.0.norm"} : (!quant.tensor<[4, 4], bits = 50, frac = 44>) -> !quant.tensor<[4, 4], bits = 16, frac = 12>
   %h0 = quant.split_heads %m0 heads 1 {module = "model.layers.0.attn"} : (!quant.tensor<[4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
-  %r0 = quant.rope %h0 thetas [1.0e+04, 1.0e+06] factors [1.0, 1.0] kinds [0] {module = "model.layers.0.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 32, frac = 26>
-  %s0 = quant.requantize %r0 shift 14 {module = "model.layers.0.attn"} : (!quant.tensor<[1, 4, 4], bits = 32, frac = 26>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
+  %r0 = quant.rope %h0 thetas [1.0e+04, 1.0e+06] factors [1.0, 1.0] kinds [0] {module = "model.layers.0.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 34, frac = 28>
+  %s0 = quant.requantize %r0 shift 16 {module = "model.layers.0.attn"} : (!quant.tensor<[1, 4, 4], bits = 34, frac = 28>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
   %t0 = quant.merge_heads %s0 {module = "model.layers.0.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 16, frac = 12>
   %w0 = quant.param ["model.layers.0.out.weight"] sha256 ["10"] offset 0.0 factor 1.0 : !quant.tensor<[4, 4], bits = 16, frac = 14>
   %a0 = quant.matmul %t0, %w0 {module = "model.layers.0.out"} : (!quant.tensor<[4, 4], bits = 16, frac = 12>, !quant.tensor<[4, 4], bits = 16, frac = 14>) -> !quant.tensor<[4, 4], bits = 34, frac = 26>
@@ -234,8 +234,8 @@ func.func @theta() -> !quant.tensor<[4, 4], bits = 20, frac = 12> {
   %n1 = quant.rms_norm %x1, %g1 eps [16384] exponents [0, 9] root 23 table <"round(2^23 / sqrt(x))", 16384 to 65536> {module = "model.layers.1.norm"} : (!quant.tensor<[4, 4], bits = 20, frac = 12>, !quant.tensor<[4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 50, frac = 44>
   %m1 = quant.requantize %n1 shift 32 {module = "model.layers.1.norm"} : (!quant.tensor<[4, 4], bits = 50, frac = 44>) -> !quant.tensor<[4, 4], bits = 16, frac = 12>
   %h1 = quant.split_heads %m1 heads 1 {module = "model.layers.1.attn"} : (!quant.tensor<[4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
-  %r1 = quant.rope %h1 thetas [2.0e+04, 1.0e+06] factors [1.0, 1.0] kinds [1] {module = "model.layers.1.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 32, frac = 26>
-  %s1 = quant.requantize %r1 shift 14 {module = "model.layers.1.attn"} : (!quant.tensor<[1, 4, 4], bits = 32, frac = 26>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
+  %r1 = quant.rope %h1 thetas [2.0e+04, 1.0e+06] factors [1.0, 1.0] kinds [1] {module = "model.layers.1.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[1, 4, 4], bits = 34, frac = 28>
+  %s1 = quant.requantize %r1 shift 16 {module = "model.layers.1.attn"} : (!quant.tensor<[1, 4, 4], bits = 34, frac = 28>) -> !quant.tensor<[1, 4, 4], bits = 16, frac = 12>
   %t1 = quant.merge_heads %s1 {module = "model.layers.1.attn"} : (!quant.tensor<[1, 4, 4], bits = 16, frac = 12>) -> !quant.tensor<[4, 4], bits = 16, frac = 12>
   %w1 = quant.param ["model.layers.1.out.weight"] sha256 ["11"] offset 0.0 factor 1.0 : !quant.tensor<[4, 4], bits = 16, frac = 14>
   %a1 = quant.matmul %t1, %w1 {module = "model.layers.1.out"} : (!quant.tensor<[4, 4], bits = 16, frac = 12>, !quant.tensor<[4, 4], bits = 16, frac = 14>) -> !quant.tensor<[4, 4], bits = 34, frac = 26>

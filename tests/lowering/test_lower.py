@@ -67,7 +67,7 @@ def test_limbs_can_not_carry(run):
     columns = dict(run.columns)
     rem = columns["self_attn.q_norm.rope.rem0"].astype(np.int64)
     limb = columns["self_attn.q_norm.rope.limb0"].astype(np.int64)
-    width = 14
+    width = 16
     rem[0, 0, 0, 0, 0] += 1 << width
     limb[0, 0, 0, 0, 0] -= 1
     columns["self_attn.q_norm.rope.rem0"] = rem

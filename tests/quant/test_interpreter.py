@@ -104,7 +104,7 @@ def test_rope(rng) -> None:
     acc = run(lambda a: quant.RopeOp(a, thetas=(100.0,), factors=(2.0,), kinds=(0,)), x)
     for h, t, d in np.ndindex(2, 3, 6):
         angle = t * 100.0 ** (-2 * (d % 3) / 6) / 2
-        cos, sin = (math.floor(2**14 * f(angle) + 0.5) for f in (math.cos, math.sin))
+        cos, sin = (math.floor(2**16 * f(angle) + 0.5) for f in (math.cos, math.sin))
         pair = -x[h, t, d + 3] if d < 3 else x[h, t, d - 3]
         assert acc[h, t, d] == x[h, t, d] * cos + pair * sin
 
