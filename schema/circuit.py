@@ -140,12 +140,11 @@ class Column:
 
     @property
     def storage(self) -> np.dtype:
-        """The narrowest little-endian integer type that holds the range."""
-        signed = "i" if self.low < 0 else "u"
-        for size in (1, 2, 4):
-            limits = np.iinfo(f"{signed}{size}")
+        """The narrowest little-endian integer type that holds the range; of 4 bytes a signed one, if both do."""
+        for code in ("i1", "i2", "i4") if self.low < 0 else ("u1", "u2", "i4", "u4"):
+            limits = np.iinfo(code)
             if limits.min <= self.low and self.high <= limits.max:
-                return np.dtype(f"<{signed}{size}")
+                return np.dtype(f"<{code}")
         return np.dtype("<i8")
 
 

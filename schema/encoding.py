@@ -3,8 +3,9 @@
 Layout: [kind, version, fields...]; a dataclass is the list of its fields in declaration order, a
 mapping the list of its (key, value) pairs sorted by key. Arrays (`Circuit.data`) are
 [shape, parts], a table one part per column, anything else one part in row-major order; a part is
-either [start, step], when its values are an arithmetic progression, or [code, bytes]: the first
-code of `WIDTHS` whose little-endian integers hold every value. There is exactly one encoding of a
+[start, step], when its values are an arithmetic progression, or [code, bytes]: the first code of
+`WIDTHS` whose little-endian integers hold every value; or [start, code, bytes], the differences of
+neighbours, where these take fewer bytes. There is exactly one encoding of a
 circuit: decoding re-encodes and compares, so that equal digests mean equal circuits.
 """
 
@@ -24,7 +25,7 @@ import numpy as np
 from .circuit import Circuit, CircuitError
 from .program import Program
 
-VERSION = 2
+VERSION = 3
 WIDTHS = ("|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8")
 # Of all arrays together: a progression of any length takes a few bytes.
 MOST_CELLS = 1 << 26
@@ -211,11 +212,18 @@ def _pack_part(values: np.ndarray) -> list[Any]:
         # What spans the range in as many steps, without the differences of all that does not.
         if high - low == abs(step) * (values.size - 1) and np.all(np.diff(values) == step):
             return [int(values[0]), step]
-    for code in WIDTHS:
-        info = np.iinfo(code)
-        if info.min <= low and high <= info.max:
-            return [code, values.astype(code).tobytes()]
-    raise AssertionError("every int64 fits the last width")
+        steps, own = np.diff(values), _width(low, high)
+        code = _width(int(steps.min()), int(steps.max()))
+        if np.dtype(code).itemsize < np.dtype(own).itemsize:
+            return [int(values[0]), code, steps.astype(code).tobytes()]
+    code = _width(low, high)
+    return [code, values.astype(code).tobytes()]
+
+
+def _width(low: int, high: int) -> str:
+    """The first code whose integers hold all of low .. high; every int64 fits the last one."""
+    limits = ((code, np.iinfo(code)) for code in WIDTHS)
+    return next(code for code, info in limits if info.min <= low and high <= info.max)
 
 
 def _unpack_array(value: Any, name: str, most: int) -> np.ndarray:
@@ -241,7 +249,22 @@ def _unpack_part(part: Any, count: int, name: str) -> np.ndarray:
                 raise CircuitError(f"{name}: values too large")
             return first + second * np.arange(count, dtype=np.int64)
         if first in WIDTHS and isinstance(second, bytes):
-            if len(second) != count * np.dtype(first).itemsize:
-                raise CircuitError(f"{name}: contents of another length")
-            return np.frombuffer(second, dtype=first).astype(np.int64)
+            return _integers(first, second, count, name)
+    if isinstance(part, list) and len(part) == 3:
+        start, code, steps = part
+        if (
+            type(start) is int
+            and abs(start) < 2**62
+            and code in WIDTHS[:-1]
+            and isinstance(steps, bytes)
+        ):
+            first = np.array([start], np.int64)
+            values = np.concatenate([first, _integers(code, steps, count - 1, name)])
+            return np.cumsum(values, out=values)
     raise CircuitError(f"{name}: malformed")
+
+
+def _integers(code: str, data: bytes, count: int, name: str) -> np.ndarray:
+    if len(data) != count * np.dtype(code).itemsize:
+        raise CircuitError(f"{name}: contents of another length")
+    return np.frombuffer(data, dtype=code).astype(np.int64)

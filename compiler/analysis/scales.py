@@ -5,7 +5,7 @@ A *scale* is a number of fraction bits that one or several operations share: one
 magnitude m (the largest calibrated, times the headroom) can have the most fraction bits f for which
 m 2^f fits its widest type:
 
-* 16 bits for scores, of whose differences there is a table;
+* 17 bits for scores, of whose differences there is a table;
 * 18 bits, the widest limb, for queries, keys and values, or where one limb is all that it is worth;
 * 19 bits where it is looked up in a table, which holds its range: it has one cell and no limbs;
 * two limbs, 32 bits, for other values;
@@ -38,7 +38,7 @@ from .roles import Roles, path_of
 from .sensitivity import RADIAL, sensitivity_of
 
 LIMB, WIDE_LIMB = LIMB_BITS, LAST_LIMB_BITS
-SCORE_BITS = 16
+SCORE_BITS = 17
 TABLE_BITS = 19
 TWO_LIMBS = 32
 MAX_SCORE_FRAC = 12
@@ -395,10 +395,10 @@ class Scales:
         return bits
 
     def reciprocal(self, op: nn.AttendOp, fracs: Fracs) -> int:
-        """k of `quant.softmax`: the rounding shift k + frac(v) - frac is 32, two whole limbs, if
+        """k of `quant.softmax`: the rounding shift k + frac(v) - frac is 34, two whole limbs, if
         reciprocals of 9 bits stay even over a row of equal scores."""
         terms = (nn.shape_of(op.p)[-1] - 1).bit_length()
-        wanted = TWO_LIMBS + fracs[self.scale[op.result]] - fracs[self.scale[op.v]]
+        wanted = LIMB + WIDE_LIMB + fracs[self.scale[op.result]] - fracs[self.scale[op.v]]
         return max(quant.EXP_FRAC + terms + 9, min(wanted, MOST_RECIPROCAL))
 
     def exponents(self, op: nn.RMSNormOp, fracs: Fracs) -> tuple[int, int]:

@@ -380,9 +380,9 @@ class _Builder:
         table = self.table(
             f"{name}.exp",
             [
+                zk.RowsAttr.of(["x", exp, "1"], 0, 1),
                 zk.RowsAttr.of(["x", exp, "0"], 0, span),
                 zk.RowsAttr.of(["x", "0", "0"], span, 3 * span),
-                zk.RowsAttr.of(["x", exp, "1"], 0, 1),
             ],
         )
         e = self.witness(f"{name}.e", axes, 0, one)

@@ -13,7 +13,7 @@ import numpy as np
 from ..kernels.pool import chunks
 
 # The types of runs; each that is used makes its own version of a kernel.
-SMALL = (np.dtype(np.int16), np.dtype(np.uint16))
+SMALL = (np.dtype(np.int16), np.dtype(np.uint16), np.dtype(np.int32))
 LARGE = np.dtype(np.int64)
 # Smaller pieces are not worth a run of their own.
 LEAST = 1 << 12

@@ -68,6 +68,16 @@ def test_progressions_and_widths_are_canonical():
     assert shape == [4, 2] and parts[0] == [0, 1] and parts[1][0] == "<i4"
 
 
+def test_smooth_contents_are_told_by_their_differences():
+    circuit = small_circuit()
+    smooth = np.stack([np.arange(4), np.array([70000, 70001, 69990, 69991])], axis=1)
+    circuit = replace(circuit, data={**circuit.data, "t": smooth})
+    raw = encode_circuit(circuit)
+    _, (_, parts) = msgpack.unpackb(raw)[-1][0]
+    assert parts[1] == [70000, "|i1", np.array([1, -11, 1], "|i1").tobytes()]
+    assert np.array_equal(decode_circuit(raw).data["t"], smooth)
+
+
 def test_every_field_changes_the_digest():
     circuit = small_circuit()
     renamed = replace(circuit.columns[0], origin="model.y")
