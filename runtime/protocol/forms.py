@@ -19,7 +19,7 @@ from ..field import Ext
 from .limits import FORMS, require_few
 from .plan import Plan
 from .public import as_ext
-from .weights import Read, Scalar, Sparse, Tensor
+from .weights import Read, Scalar, Sparse, Weight
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def forms_of(plan: Plan, read: Read) -> list[Form]:
 _BITS: tuple[tuple[Scalar, Scalar], ...] = ((1, 0), (0, 1))
 
 
-def _on_piece(weight, offset: int, bits: int):
+def _on_piece(weight: Weight, offset: int, bits: int):
     """The weight restricted to [offset, offset + 2^bits): (scale, pairs of the low bits) each."""
     if isinstance(weight, Sparse):
         return [
@@ -68,7 +68,6 @@ def _on_piece(weight, offset: int, bits: int):
             for i, w in weight.entries
             if offset <= i < offset + (1 << bits)
         ]
-    assert isinstance(weight, Tensor)
     scale: Scalar = 1
     high = len(weight.pairs) - bits
     for k, pair in enumerate(weight.pairs[:high]):
