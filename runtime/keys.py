@@ -46,7 +46,7 @@ NODE_WORDS = 4
 # Weights from which on an artifact carries their hash tree.
 LARGE = 1 << 25
 # Values in a section of plain facts, and models that one was rotated from.
-MOST_FACTS = 1 << 12
+MOST_FACTS = 1 << 16
 MOST_LINKS = 1 << 8
 IDENTITY = b"zklemma model 1"
 

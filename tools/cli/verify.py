@@ -30,7 +30,8 @@ def verify(
     no_cache: Annotated[
         bool,
         typer.Option(
-            "--no-cache", help="Check the weights' ranges even if it was done for this model before."
+            "--no-cache",
+            help="Check the weights' ranges even if it was done for this model before.",
         ),
     ] = False,
     as_json: AsJson = False,
