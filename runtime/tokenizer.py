@@ -87,12 +87,17 @@ class WholeTokenizer:
     """A tokenizer from its JSON; ValueError if it is malformed, or not of an allowed kind."""
 
     def __init__(self, data: bytes | memoryview):
-        data = bytes(data)
+        text, self._growth = self._checked(bytes(data))
+        self._tokenizer = Tokenizer.from_str(text)
+
+    @staticmethod
+    def _checked(data: bytes) -> tuple[str, int]:
+        """What is used of the JSON, and by how much it can lengthen a text."""
         if len(data) > MOST_JSON or sum(map(data.count, (b",", b"[", b"{"))) > MOST_VALUES:
             raise ValueError("its JSON is too long")
         try:
             whole = json.loads(data)
-            self._growth = growth(whole)
+            longer = growth(whole)
             added = whole["added_tokens"]
             check_added([token["content"] for token in added])
             model = _model(whole["model"])
@@ -101,7 +106,7 @@ class WholeTokenizer:
         # What is not checked is left out, and so are padding and truncation, which no text has.
         parts = {name: whole.get(name) for name in _PARTS}
         kept = {**parts, "truncation": None, "padding": None, "added_tokens": added, "model": model}
-        self._tokenizer = Tokenizer.from_str(json.dumps(kept))
+        return json.dumps(kept), longer
 
     def encode(self, text: str) -> list[int]:
         require_short(len(text.encode()), self._growth)
