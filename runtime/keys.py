@@ -203,7 +203,8 @@ class VerifyingKey:
             yield
         except BaseException as error:
             # It raises plain Exception; its panics are no Exception and have no name to import.
-            if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            ours = isinstance(error, Exception) or type(error).__name__ == "PanicException"
+            if not ours or isinstance(error, MemoryError):
                 raise
             raise UserError(f"{self.source}: the tokenizer is malformed: {error}") from error
 

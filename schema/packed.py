@@ -36,5 +36,5 @@ def unpack(data: bytes | memoryview, most: int) -> Any:
             max_map_len=longest,
             max_ext_len=0,
         )
-    except (ValueError, TypeError, MemoryError, msgpack.UnpackException) as error:
+    except (ValueError, TypeError, msgpack.UnpackException) as error:
         raise ValueError(str(error) or type(error).__name__) from None

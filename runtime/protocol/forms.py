@@ -32,7 +32,9 @@ class Form:
 
 def forms_of(plan: Plan, read: Read) -> list[Form]:
     """A read of a column as forms on its blocks."""
-    found = []
+    found: list[Form] = []
+    if not read.coefficient:
+        return found
     for block in plan.placed[read.column]:
         shift = plan.parameters.row_bits - plan.all_slabs[block.slab]
         options: list[list[tuple[Scalar, tuple[tuple[Scalar, Scalar], ...]]]] = []

@@ -12,8 +12,9 @@ from ...errors import UserError
 BLOCKS = 1 << 15
 GROUPS = 1 << 12
 ROWS = 1 << 16
-# Places that are looked at to find those of blocks in groups, and of claims on blocks.
-SEARCHES = 1 << 23
+# Groups that are looked at to find one for each block; numbers, to find the blocks that claims are about.
+SEARCHES = 1 << 22
+NUMBERS = 1 << 23
 # What evaluating and expanding claims takes, in products of single elements of K.
 STEPS = 1 << 21
 # Linear forms on blocks that the claims of a proof become.

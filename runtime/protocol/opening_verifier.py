@@ -21,7 +21,7 @@ from .. import field
 from ..field import Ext, domain_points
 from .channel import Affine, Channel
 from .forms import Form, FormTable, forms_of
-from .limits import FORMS, SEARCHES, require_few
+from .limits import FORMS, NUMBERS, require_few
 from .logup_verifier import Claim
 from .merkle import DIGEST, SALT_WORDS, read_opening
 from .plan import Plan
@@ -52,7 +52,7 @@ def combined_forms(plan: Plan, claims: list[Claim], gamma: Ext) -> tuple[list[Ex
     forms, searched = [], 0
     for read in reads:
         searched += len(plan.placed[read.column]) * (8 + sum(map(length, read.weights)))
-        require_few(searched, SEARCHES)
+        require_few(searched, NUMBERS)
         forms += forms_of(plan, read)
         require_few(len(forms), FORMS)
     return scales, forms

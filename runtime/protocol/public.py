@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 
 import numpy as np
 
@@ -149,12 +150,18 @@ def evaluate(expander: Expander, name: str, weights: tuple[Weight, ...]) -> Ext:
             window = column.windows[layer]
             of_window[window] = of_window.get(window, 0) + w
     tokens, sources = weights[1:]
+
+    @cache
+    def axes() -> tuple[np.ndarray, np.ndarray]:
+        expander.spend(sum(sizes[1:]))
+        return vector(tokens, sizes[1]), _running_sums(vector(sources, sizes[2]))
+
     total: Scalar = 0
     for window, factor in of_window.items():
         key = name, window, tokens, sources
         # Calls of numpy, and the cells they work on.
-        steps = 256 + sum(sizes[1:]) // 4
-        seen = _once(expander, key, lambda w=window: _mask(w, tokens, sources, sizes[1:]), steps)
+        steps = 128 + sizes[1] // 2
+        seen = _once(expander, key, lambda w=window: _mask(w, *axes()), steps)
         total = total + factor * seen
     return as_ext(total)
 
@@ -166,10 +173,9 @@ def _once(expander: Expander, key: tuple, compute: Callable[[], Ext], steps: int
     return expander.evaluated[key]
 
 
-def _mask(window: int, tokens: Weight, sources: Weight, sizes: list[int]) -> Ext:
-    """Causal attention within a window, by running sums of the source weights."""
-    running = _running_sums(vector(sources, sizes[1]))
-    last = np.arange(1, sizes[0] + 1)
+def _mask(window: int, tokens: np.ndarray, running: np.ndarray) -> Ext:
+    """Causal attention within a window, from the weights of tokens and running sums of those of sources."""
+    last = np.arange(1, tokens.shape[1] + 1)
     first = np.maximum(0, last - window) if window else np.zeros_like(last)
     seen = field.sub(running[:, last], running[:, first])
-    return Ext(*field.kdot(vector(tokens, sizes[0]), seen))
+    return Ext(*field.kdot(tokens, seen))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import msgpack
@@ -62,7 +62,8 @@ class Statement:
         return self.tokens if self.prompt_digest else self.tokens[self.prompt :]
 
     def encode(self) -> bytes:
-        data: Any = msgpack.packb([VERSION, *astuple(self)])
+        items = [getattr(self, field.name) for field in fields(self)]
+        data: Any = msgpack.packb([VERSION, *items])
         return data
 
     @staticmethod

@@ -225,7 +225,8 @@ class Expander:
             entries, tail = [], 0
             for j in range(size - 1, 0, -1):
                 tail = tail + values[j]
-                entries.append((j - 1, tail))
+                if tail:
+                    entries.append((j - 1, tail))
             return Sparse(tuple(reversed(entries)))
         gathered: dict[int, Scalar] = {}
         for i, w in enumerate(values):

@@ -11,6 +11,7 @@ import typer
 from ...errors import InvalidProof
 from .. import console
 from .guard import INVALID
+from .limits import limit
 from .options import AsJson, emit, hexadecimal, visibilities
 
 
@@ -34,10 +35,21 @@ def verify(
             help="Check the weights' ranges even if it was done for this model before.",
         ),
     ] = False,
+    max_seconds: Annotated[
+        float | None, typer.Option(min=0.0, help="Stop with exit status 2 if it takes longer.")
+    ] = None,
+    max_memory: Annotated[
+        int | None,
+        typer.Option(min=1, help="Stop with exit status 2 if it needs more address space, in MiB."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Check a proof: exit status 0 if it is valid, 1 if not."""
     start = time.perf_counter()
+    if max_seconds is not None or max_memory is not None:
+        limit(
+            max_seconds, max_memory, "...runtime.keys", "...runtime.checked", "...runtime.tokenizer"
+        )
     from ...runtime import checked, files
     from ...runtime.keys import load_key
     from ...runtime.progress import Clock, Silent
