@@ -23,7 +23,7 @@ import msgpack
 import numpy as np
 from zklemma.runtime import files, tokenizer
 from zklemma.runtime.keys import VerifyingKey
-from zklemma.runtime.protocol.parameters import Level, Parameters, queries
+from zklemma.runtime.protocol.parameters import MOST_QUERIES, Level, Parameters, queries
 from zklemma.runtime.protocol.statement import Statement
 from zklemma.schema import encoding
 from zklemma.schema.circuit import (
