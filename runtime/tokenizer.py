@@ -43,6 +43,8 @@ MOST_BYTES = 1 << 24
 MOST_REST = 1 << 20
 MOST_JSON = 1 << 25
 MOST_VALUES = 1 << 21
+# Tokens in such a JSON, and half the merges: the library takes a few microseconds for each.
+MOST_WHOLE = 1 << 19
 # Bytes of a text once it is as long as the tokenizer's parts can make it; strings of neighbours that are looked up.
 MOST_TEXT = 1 << 21
 MOST_STRINGS = 1 << 22
@@ -361,7 +363,9 @@ def _usual(options: Mapping[str, Any]) -> bool:
 
 
 def _model(model: Mapping[str, Any]) -> dict[str, Any]:
-    """What is used of a JSON's model; ValueError if it is of a kind that is not allowed."""
+    """What is used of a JSON's model; ValueError if it is of a kind that is not allowed, or too large."""
+    if len(model["vocab"]) > MOST_WHOLE or len(model.get("merges", ())) > 2 * MOST_WHOLE:
+        raise ValueError("it has too many tokens or merges")
     if model["type"] == "WordLevel":
         return {name: model[name] for name in ("type", "vocab", "unk_token")}
     defaults = {name: allowed[-1] if allowed else None for name, allowed in _OPTIONS.items()}

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-import msgpack
 import numpy as np
 from zklemma.runtime import files, tokenizer
 from zklemma.runtime.keys import VerifyingKey
@@ -183,6 +182,36 @@ def progression(rows: int, arity: int = 1) -> Case:
     )
 
 
+def two_circuits(rows: int) -> Case:
+    """Both with a large table, and weights of a wide range, under a statement that needs both."""
+    table, data = Table("t", 1, rows), {"t": np.arange(rows)[:, None]}
+    lookup = looked_up("l", "t", ("row",), Term(1, "weights", (Index(SAME, "row"), Index("sum"))))
+    circuits = []
+    for circuit in (tiny.tiny_circuit(), tiny.tiny_private_circuit()):
+        columns = [
+            replace(c, high=c.low + rows) if c.name == "weights" else c for c in circuit.columns
+        ]
+        circuits.append(
+            replace(
+                circuit,
+                columns=tuple(columns),
+                tables=(*circuit.tables, table),
+                lookups=(*circuit.lookups, lookup),
+                data={**circuit.data, **data},
+            )
+        )
+    model = key(circuits[0], private=encoded(circuits[1]))
+    said = Statement(4, 2, (), True, bytes(32), bytes(32)).encode()
+    proof = struct.pack("<I", len(said)) + said + bytes(1 << 20)
+    return model.encode(), files.encode_proof(model.digest, proof)
+
+
+def vocabulary(count: int) -> Case:
+    """A tokenizer of many words, as JSON."""
+    words = {f"{i:x}": i for i in range(count)}
+    return spelled(model={"type": "WordLevel", "vocab": words, "unk_token": "0"})
+
+
 def publics(cells: int, domain: int, group_bits: int) -> Case:
     """A large public column, evaluated for each of many leaves."""
     axes = Axis("long", cells >> 4), Axis("short", 16), Axis("domain", domain)
@@ -259,7 +288,7 @@ def generated(tokens: int, reads: int) -> Case:
 
 
 def reading(**changes: Any) -> Case:
-    return case(key(plain(), parameters(**changes).to_list()), size=files.PROOF.most - 4096)
+    return case(key(plain(), parameters(**changes).to_list()), size=(1 << 25) - 4096)
 
 
 def ranges(span: int, columns: int) -> Case:
@@ -286,7 +315,8 @@ def bare(tag: bytes, contents: bytes) -> Case:
 
 def token_list(tokens: int, item: bytes = b"\x01") -> Case:
     model = key(plain())
-    body = b"\x98" + msgpack.packb(3) + b"\x01\x01\xdd" + struct.pack(">I", tokens) + item * tokens
+    # Eight items: version 3, one token of a prompt and one generated, the list.
+    body = b"\x98\x03\x01\x01\xdd" + struct.pack(">I", tokens) + item * tokens
     said = body + b"\xc3" + b"\xc4\x00" * 3
     proof = struct.pack("<I", len(said)) + said
     return model.encode(), files.encode_proof(model.digest, proof)
@@ -394,6 +424,7 @@ over: dict[str, Callable[[], Case]] = {
             "special_tokens": {},
         }
     ),
+    "a large vocabulary": lambda: vocabulary((1 << 19) + 1),
     "a long token": lambda: spelled(
         model={"type": "WordLevel", "vocab": {"w" * (3 << 20): 0}, "unk_token": "w"}
     ),
@@ -428,6 +459,8 @@ within: dict[str, Callable[[], Case]] = {
     ),
     "ranges": lambda: ranges(1 << 20, 15),
     "most links": lambda: many_links(256),
+    "two circuits": lambda: two_circuits(15 << 20),
+    "a vocabulary": lambda: vocabulary(1 << 19),
     "fewer merges": lambda: compact(1 << 17, 15),
     "tokens": lambda: compact(1 << 20, 1),
 }

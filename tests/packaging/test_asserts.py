@@ -13,8 +13,7 @@ def guards(text: str) -> list[int]:
     """The lines of asserts, and of what asks whether Python leaves them out."""
     found = []
     for node in ast.walk(ast.parse(text)):
-        debug = isinstance(node, ast.Name) and node.id == "__debug__"
-        if debug or isinstance(node, ast.Assert):
+        if isinstance(node, ast.Assert) or (isinstance(node, ast.Name) and node.id == "__debug__"):
             found.append(node.lineno)
     return found
 
