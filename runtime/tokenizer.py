@@ -222,11 +222,10 @@ class CompactTokenizer:
 
     def decode(self, tokens: Sequence[int]) -> str:
         numbers = sorted({x for x in tokens if x < len(self)})
-        texts = {x: token["content"] for x, token in self._added.items()}
-        sizes = {x: int(self._lengths[x]) for x in numbers}
-        sizes |= {x: len(texts[x].encode()) for x in set(tokens) & texts.keys()}
-        require_short(sum(sizes.get(x, 0) for x in tokens), self._growth)
         added = [self._added[x] for x in sorted(set(tokens)) if x in self._added]
+        sizes = {x: int(self._lengths[x]) for x in numbers}
+        sizes |= {x["id"]: len(x["content"].encode()) for x in added}
+        require_short(sum(sizes.get(x, 0) for x in tokens), self._growth)
         part = self._part([(self.token(x), x) for x in numbers], [], added)
         return part.decode(list(tokens), skip_special_tokens=False)
 
