@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
+T = TypeVar("T")
+
 
 class ZklemmaError(Exception):
     """Base class of the errors this package raises on purpose; its text is shown without a traceback."""
@@ -27,3 +31,11 @@ class RangeError(ZklemmaError):
 
 class InvalidProof(ZklemmaError):
     """The verifier rejects; the text is the reason and names the relation that failed."""
+
+
+def expect(value: object, *kinds: type[T]) -> T:
+    """``value`` as one of the kinds, as which it has been verified; `ZklemmaError` if a fault left another."""
+    if isinstance(value, kinds):
+        return value
+    names = " or ".join(kind.__name__ for kind in kinds)
+    raise ZklemmaError(f"a fault: {type(value).__name__} in the place of {names}")

@@ -71,6 +71,7 @@ BUDGET = (
     "tests/hiding/test_budget.py::test_a_proof_that_is_killed_is_counted",
 )
 
+CHECKED = "tests/tools/test_checked.py"
 PROVER = "runtime/prover.py"
 PADS = f"{PROTOCOL}/pads_prover.py"
 UNIFORM = "uniform = randomness.elements(2, 1 << p.log_columns)"
@@ -715,59 +716,92 @@ FIAT_SHAMIR = [
     ),
 ]
 
-CHECKS = [
-    Trap(
-        f"not required: {what}",
-        ((f"{PROTOCOL}/{file}", f"channel.require_zero({head}", f"(lambda *_: None)({head}"),),
-        tests,
-    )
-    for what, file, head, tests in (
-        (
-            "the sum of fractions",
-            "logup_verifier.py",
-            '"lookup: the sum of fractions"',
+CHECKS = (
+    [
+        Trap(
+            "a proof is checked without the ranges of the weights",
+            (("runtime/verifier.py", "        key.check_ranges()", "        pass"),),
+            (f"{CHECKED}::test_a_key_without_a_valid_range_proof_is_invalid",),
+        ),
+        Trap(
+            "the command checks no ranges",
+            (("tools/cli/verify.py", "            model.check_ranges()", "            pass"),),
+            (f"{CHECKED}::test_a_key_without_a_valid_range_proof_is_invalid",),
+        ),
+        Trap(
+            "a text has a token more than the key allows",
+            (
+                (
+                    f"{PROTOCOL}/statement.py",
+                    "max(self.shape.rows, self.prompt + self.generated) > max_tokens",
+                    "self.shape.rows > max_tokens",
+                ),
+            ),
+            (
+                "tests/soundness/test_statement.py::test_a_text_may_have_as_many_tokens_as_the_key_allows",
+            ),
+        ),
+    ]
+    + [
+        Trap(
+            f"not required: {what}",
+            ((f"{PROTOCOL}/{file}", f"channel.require_zero({head}", f"(lambda *_: None)({head}"),),
+            tests,
+        )
+        for what, file, head, tests in (
+            (
+                "the sum of fractions",
+                "logup_verifier.py",
+                '"lookup: the sum of fractions"',
+                LIES,
+            ),
+            ("a layer of fractions", "logup_verifier.py", '\n            "lookup: a layer', LIES),
+            ("einsums", "einsum_verifier.py", "einsum.name", LIES),
+            ("linears", "einsum_verifier.py", "linear.name", LIES),
+            ("the einsums' sumcheck", "einsum_verifier.py", '"einsum sumcheck"', LIES),
+            (
+                "partial products",
+                "einsum_verifier.py",
+                '\n                "einsum partial product"',
+                LIES,
+            ),
+            (
+                "the masked claim",
+                "opening_verifier.py",
+                '\n        "opening: the masked claim"',
+                LIES,
+            ),
+        )
+    ]
+    + [
+        Trap(
+            f"not checked: {what}",
+            ((f"{PROTOCOL}/{file}", old, new),),
             LIES,
-        ),
-        ("a layer of fractions", "logup_verifier.py", '\n            "lookup: a layer', LIES),
-        ("einsums", "einsum_verifier.py", "einsum.name", LIES),
-        ("linears", "einsum_verifier.py", "linear.name", LIES),
-        ("the einsums' sumcheck", "einsum_verifier.py", '"einsum sumcheck"', LIES),
-        (
-            "partial products",
-            "einsum_verifier.py",
-            '\n                "einsum partial product"',
-            LIES,
-        ),
-        ("the masked claim", "opening_verifier.py", '\n        "opening: the masked claim"', LIES),
-    )
-] + [
-    Trap(
-        f"not checked: {what}",
-        ((f"{PROTOCOL}/{file}", old, new),),
-        LIES,
-    )
-    for what, file, old, new in (
-        (
-            "the last vector",
-            "opening_verifier.py",
-            "if value * table.bind(list(range(bits)), point).total() != claim:",
-            "if False:",
-        ),
-        (
-            "the constraints on pads",
-            "pads_verifier.py",
-            "if Ext(*field.kdot(coefficients, star[:, : plan.pads])) != tau + eta * sigma:",
-            "if False:",
-        ),
-        ("the products of pads", "pads_verifier.py", "if total != u + eta * v:", "if False:"),
-        (
-            "the code of the pads",
-            "pads_verifier.py",
-            "if (field.kadd(words[2:], scaled) != expected).any():",
-            "if False:",
-        ),
-    )
-]
+        )
+        for what, file, old, new in (
+            (
+                "the last vector",
+                "opening_verifier.py",
+                "if value * table.bind(list(range(bits)), point).total() != claim:",
+                "if False:",
+            ),
+            (
+                "the constraints on pads",
+                "pads_verifier.py",
+                "if Ext(*field.kdot(coefficients, star[:, : plan.pads])) != tau + eta * sigma:",
+                "if False:",
+            ),
+            ("the products of pads", "pads_verifier.py", "if total != u + eta * v:", "if False:"),
+            (
+                "the code of the pads",
+                "pads_verifier.py",
+                "if (field.kadd(words[2:], scaled) != expected).any():",
+                "if False:",
+            ),
+        )
+    ]
+)
 
 RELATION = [
     Trap(
@@ -1104,16 +1138,20 @@ ROTATION = [
     *(
         Trap(
             f"the model id leaves out the {label}",
-            (("runtime/keys.py", f"for part in (self._meta, {parts}, root):", loop),),
+            (("runtime/keys.py", f"for part in (self._meta, {parts}):", loop),),
             KEYS,
         )
         for parts in ("*circuits, self.tokenizer_bytes",)
         for label, loop in (
-            ("root", f"for part in (self._meta, {parts}):"),
-            ("name and parameters", f"for part in ({parts}, root):"),
-            ("circuits", "for part in (self._meta, self.tokenizer_bytes, root):"),
-            ("tokenizer", "for part in (self._meta, *circuits, root):"),
+            ("name and parameters", f"for part in ({parts}):"),
+            ("circuits", "for part in (self._meta, self.tokenizer_bytes):"),
+            ("tokenizer", "for part in (self._meta, *circuits):"),
         )
+    ),
+    Trap(
+        "the model id leaves out the root",
+        (("runtime/keys.py", 'digest.update(len(root).to_bytes(8, "little") + root)', "pass"),),
+        KEYS,
     ),
     Trap(
         "the model id does not tell its parts apart",

@@ -14,7 +14,7 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 
 from ..errors import UserError
-from ..schema.circuit import Shape
+from ..schema.circuit import LONGEST_TEXT, Shape
 from .analysis.calibrate import calibrate, calibration_sequences, text_windows
 from .analysis.fidelity import Window
 from .analysis.sensitivity import sensitivities
@@ -87,6 +87,8 @@ def padded_length(max_tokens: int) -> int:
     """``max_tokens`` rounded up to a length that circuits serve without padding."""
     if max_tokens < 2:
         raise UserError(f"max-tokens is {max_tokens}: a proof needs at least 2")
+    if max_tokens > LONGEST_TEXT:
+        raise UserError(f"max-tokens is {max_tokens}: a proof has at most {LONGEST_TEXT}")
     return Shape(1, max_tokens).rows
 
 

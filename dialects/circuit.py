@@ -27,6 +27,7 @@ from xdsl.irdl import (
 from xdsl.traits import IsolatedFromAbove, NoTerminator, SymbolOpInterface, SymbolTable
 from xdsl.utils.exceptions import VerifyException
 
+from ..errors import expect
 from ..schema.circuit import Axis, Expr, Product
 from .field import GOLDILOCKS, PrimeFieldType
 from .nn import require
@@ -275,8 +276,7 @@ class SystemOp(IRDLOperation):
         verify_names(self.tokens, self.axes, self.columns.values(), reads, self.reveals)
         require(sum(isinstance(op, ComputeOp) for op in ops) == 1, "one zk.compute is needed")
         verify_steps(self.compute, self.columns)
-        assert isinstance(self.element, PrimeFieldType)
-        tables = self.tables
+        modulus, tables = expect(self.element, PrimeFieldType).modulus, self.tables
         for op in self.relations:
             if isinstance(op, LookupOp):
                 table = tables.get(op.table_name)
@@ -286,7 +286,7 @@ class SystemOp(IRDLOperation):
                     )
             elif isinstance(op, EinsumOp | LinearOp):
                 require(
-                    0 < op.bound.data < self.element.modulus,
+                    0 < op.bound.data < modulus,
                     f"relation {op.label}: bound {op.bound.data} may wrap",
                 )
 

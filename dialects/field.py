@@ -39,6 +39,7 @@ from xdsl.printer import Printer
 from xdsl.traits import Commutative, ConstantLike, Pure
 from xdsl.utils.exceptions import VerifyException
 
+from ..errors import expect
 from ..schema.circuit import PRIME
 
 MODULI = {"goldilocks": PRIME}
@@ -110,8 +111,7 @@ class ConstantOp(IRDLOperation):
         super().__init__(properties={"value": attribute}, result_types=[type])
 
     def verify_(self) -> None:
-        assert isinstance(self.result.type, PrimeFieldType)
-        if not 0 <= self.value.data < self.result.type.modulus:
+        if not 0 <= self.value.data < expect(self.result.type, PrimeFieldType).modulus:
             raise VerifyException(f"{self.value.data} is not in [0, p)")
 
 
@@ -133,8 +133,7 @@ class BinaryOp(IRDLOperation, HasFolderInterface):
 
     def fold(self) -> Sequence[SSAValue | Attribute] | None:
         constants = [operand.owner for operand in self.operands]
-        type = self.result.type
-        assert isinstance(type, PrimeFieldType)
+        type = expect(self.result.type, PrimeFieldType)
         values = [op.value.data for op in constants if isinstance(op, ConstantOp)]
         if len(values) != 2:
             return None

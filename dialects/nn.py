@@ -56,6 +56,8 @@ from xdsl.irdl import (
 from xdsl.traits import Commutative, Pure
 from xdsl.utils.exceptions import VerifyException
 
+from ..errors import expect
+
 F32Tensor: TypeAlias = TensorType[Float32Type]
 I64Tensor: TypeAlias = TensorType[I64]
 Float: TypeAlias = FloatAttr[Float64Type]
@@ -104,8 +106,7 @@ def shape_of(value: SSAValue) -> Shape:
 
 
 def _element(value: SSAValue) -> Attribute:
-    assert isinstance(value.type, TensorType)
-    return value.type.element_type
+    return expect(value.type, TensorType).element_type
 
 
 def require(condition: bool, message: str) -> None:
@@ -249,8 +250,7 @@ class ParamOp(LeafOp):
 
     @property
     def param_name(self) -> str:
-        assert isinstance(self.param, SymbolRefAttr)
-        return self.param.root_reference.data
+        return expect(self.param, SymbolRefAttr).root_reference.data
 
     def verify_(self) -> None:
         super().verify_()

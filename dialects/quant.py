@@ -1045,8 +1045,8 @@ class LayersOp(IRDLOperation):
             "the body's arguments are not the residual stream and the slices of the parameters",
         )
         end = block.last_op
-        require(isinstance(end, YieldOp), "the body must end in quant.yield")
-        assert isinstance(end, YieldOp)
+        if not isinstance(end, YieldOp):
+            raise VerifyException("the body must end in quant.yield")
         require(
             end.value.type == residual == self.result.type,
             "the residual stream must keep its type",

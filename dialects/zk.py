@@ -59,7 +59,7 @@ from xdsl.traits import (
 )
 from xdsl.utils.exceptions import VerifyException
 
-from ..errors import UserError
+from ..errors import UserError, expect
 from ..schema.circuit import (
     GENERATED,
     PRIME,
@@ -231,8 +231,7 @@ class AxisLike(IRDLOperation):
 
     @property
     def axis(self) -> Axis:
-        size = self.size
-        assert isinstance(size, IntAttr | StringAttr)
+        size: IntAttr | StringAttr = expect(self.size, IntAttr, StringAttr)
         return Axis(self.sym_name.data, size.data)
 
     def verify_(self) -> None:
@@ -792,8 +791,8 @@ class StepOp(IRDLOperation):
         """The witness columns of each role."""
         roles: dict[str, tuple[str, ...]] = {}
         for role, names in self.witness.data.items():
-            assert isinstance(names, ArrayAttr)
-            roles[role] = tuple(name.data for name in names)
+            found = (expect(name, StringAttr) for name in expect(names, ArrayAttr))
+            roles[role] = tuple(name.data for name in found)
         return roles
 
     def verify_(self) -> None:

@@ -16,6 +16,7 @@ from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 import msgpack
 
@@ -233,6 +234,5 @@ class FileBudget(Budget):
             file.write(self._encoded(spent))
 
     def _encoded(self, spent: int) -> bytes:
-        data = msgpack.packb([VERSION, self.root, spent])
-        assert data is not None
+        data: Any = msgpack.packb([VERSION, self.root, spent])
         return data + hashlib.sha256(data).digest()

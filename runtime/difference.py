@@ -12,12 +12,13 @@ from typing import Any
 
 import msgpack
 
+from ..schema.packed import unpack
 from .files import Buffer
 
 # Shorter runs are not worth naming.
 LEAST = 1 << 12
-# Nothing that is made is larger than a circuit can be.
-MOST = 1 << 26
+# Nothing that is made is larger than a circuit can be, nor of more parts, each a list of two numbers.
+MOST, MOST_PARTS = 1 << 26, 1 << 12
 
 
 def difference(new: bytes, old: bytes) -> bytes:
@@ -38,10 +39,7 @@ def difference(new: bytes, old: bytes) -> bytes:
 
 def restore(told: Buffer, old: bytes) -> bytes:
     """The byte string that a difference from ``old`` tells; `ValueError` if it tells none."""
-    try:
-        parts = msgpack.unpackb(told)
-    except msgpack.UnpackException as error:
-        raise ValueError("no difference") from error
+    parts = unpack(told, MOST_PARTS)
     if not isinstance(parts, list):
         raise ValueError("a difference is a list")
     made = [_part(part, old) for part in parts]

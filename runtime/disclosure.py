@@ -15,6 +15,7 @@ import msgpack
 import numpy as np
 
 from ..errors import InvalidProof, UserError
+from ..schema.packed import unpack as unpack_values
 from . import field
 from .files import OPENING, Buffer, pack, unpack
 from .protocol.disclosure_verifier import ROWS, Code
@@ -23,6 +24,7 @@ from .protocol.parameters import Parameters
 from .protocol.statement import Statement
 
 ITEMS = ("prompt", "output")
+MOST_FACTS = 16
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,7 @@ def encode(opened: Mapping[str, Opened]) -> bytes:
     """The contents of an opening's file."""
     items = [what for what in ITEMS if what in opened]
     meta = [[what, opened[what].rows.shape[1], opened[what].salts.shape[1]] for what in items]
-    data = msgpack.packb(meta)
-    assert data is not None
+    data: Any = msgpack.packb(meta)
     rows = [np.ascontiguousarray(opened[what].rows, "<u8").tobytes() for what in items]
     salts = [np.ascontiguousarray(opened[what].salts, "<u8").tobytes() for what in items]
     return b"".join(pack(OPENING, [[data], rows, salts]))
@@ -48,7 +49,7 @@ def decode(data: Buffer, where: str) -> dict[str, Opened]:
     """The openings in a file; ``where`` names it in errors."""
     sections = unpack(OPENING, data, where)
     try:
-        meta: Any = msgpack.unpackb(sections[b"META"])
+        meta: Any = unpack_values(sections[b"META"], MOST_FACTS)
         rows, salts = (
             np.frombuffer(sections[tag], "<u8").astype(np.uint64) for tag in (b"ROWS", b"SALT")
         )
@@ -63,7 +64,7 @@ def decode(data: Buffer, where: str) -> dict[str, Opened]:
             found[what] = Opened(part.reshape(ROWS, -1), salt.reshape(SALT_WORDS, -1))
         if len(rows) or len(salts) or encode(found) != data:
             raise ValueError
-    except (ValueError, TypeError, msgpack.UnpackException):
+    except (ValueError, TypeError):
         raise UserError(f"{where}: the opening is malformed") from None
     return found
 

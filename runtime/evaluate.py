@@ -12,6 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
+from ..errors import ZklemmaError
 from ..schema.circuit import Circuit, Column, Expr, Index, Shape, Term
 
 Box = Mapping[str, slice]
@@ -45,7 +46,8 @@ class Columns:
         values: Mapping[str, np.ndarray],
         tokens: np.ndarray,
     ) -> None:
-        assert circuit.reveals or len(tokens) == shape.prompt + shape.generated
+        if not circuit.reveals and len(tokens) != shape.prompt + shape.generated:
+            raise ZklemmaError(f"{len(tokens)} tokens for a proof of another number")
         self.circuit = circuit
         self.shape = shape
         self.values = values
@@ -94,7 +96,8 @@ class Columns:
         """
         box = box or {}
         spans = {axis: range(self.size(axis))[box.get(axis, slice(None))] for axis in expr.axes}
-        assert all(span.step == 1 for span in spans.values())
+        if any(span.step != 1 for span in spans.values()):
+            raise ZklemmaError("a box skips cells")
         sizes = tuple(len(spans[axis]) for axis in expr.axes)
         # Parts may wrap around in that type; their sum is right all the same.
         dtype = self._type(expr)
@@ -217,7 +220,7 @@ class Columns:
                 return self.next[cut]
             case "pick":
                 return np.asarray(index.table, np.int64)[cut]
-        raise AssertionError(index.kind)
+        raise ZklemmaError(f"an index of kind {index.kind} has no single source")
 
     def _check_fits(self, expr: Expr) -> None:
         """All partial sums fit int64, by the ranges of the columns."""
@@ -230,7 +233,8 @@ class Columns:
             for index, axis in zip(term.indices, column.axes, strict=True):
                 size *= self.size(axis) if index.kind in ("sum", "before") else 1
             total += size
-        assert total < INT64, f"an expression in {expr.terms[0].column} may leave 64 bits"
+        if total >= INT64:
+            raise ZklemmaError(f"an expression in {expr.terms[0].column} may leave 64 bits")
         self._fitting[id(expr)] = expr
 
 

@@ -34,22 +34,28 @@ _DIGEST_BYTES = 32
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of file: what people call it, magic, version, and its sections in order."""
+    """A kind of file: what people call it, magic, version, its sections in order, and the most bytes that it
+    may have, if it is one that foreigners make."""
 
     noun: str
     magic: bytes
     version: int
     tags: tuple[bytes, ...]
+    most: int | None = None
 
 
 MODEL = Kind(
     "model artifact", b"ZKLM", 2, (b"VKEY", b"PROG", b"PRGP", b"META", b"PARM", b"MASK", b"TREE")
 )
 KEY = Kind(
-    "verifying key", b"ZKLV", 2, (b"META", b"ROOT", b"CIRC", b"CIRP", b"TOKN", b"RNGE", b"LINK")
+    "verifying key",
+    b"ZKLV",
+    2,
+    (b"META", b"ROOT", b"CIRC", b"CIRP", b"TOKN", b"RNGE", b"LINK"),
+    1 << 27,
 )
-PROOF = Kind("proof", b"ZKLP", 1, ())
-OPENING = Kind("opening", b"ZKLO", 1, (b"META", b"ROWS", b"SALT"))
+PROOF = Kind("proof", b"ZKLP", 1, (), 1 << 25)
+OPENING = Kind("opening", b"ZKLO", 1, (b"META", b"ROWS", b"SALT"), 1 << 26)
 _KINDS = {kind.magic: kind for kind in (MODEL, KEY, PROOF, OPENING)}
 
 
@@ -114,6 +120,8 @@ def identify(kind: Kind | None, view: memoryview, where: str) -> Kind:
         raise UserError(f"{where}: this is {_a(found.noun)}, but {_a(wanted)} is needed here")
     if len(view) < _HEADER.size:
         raise UserError(f"{where}: the file is truncated")
+    if found.most and len(view) > found.most:
+        raise UserError(f"{where}: {_a(found.noun)} of more than {found.most >> 20} MiB")
     version = int.from_bytes(view[4:6], "little")
     if version != found.version:
         hint = "update zklemma" if version > found.version else "make it again"
@@ -157,13 +165,14 @@ def decode_proof(data: Buffer, where: str) -> tuple[bytes, bytes]:
     return model_id, bytes(view[_PROOF.size :])
 
 
-def read(path: str | Path) -> memoryview:
-    """A file's contents, mapped into memory; arrays in it are writable, the file never changes. A pipe is read."""
+def read(path: str | Path, most: int | None = None) -> memoryview:
+    """A file's contents, mapped into memory; arrays in it are writable, the file never changes. A pipe is read,
+    with ``most`` up to one byte more than that, so that it can be told to be too long."""
     try:
         with open(path, "rb") as file:
             status = os.fstat(file.fileno())
             if stat.S_ISFIFO(status.st_mode):
-                return memoryview(file.read())
+                return memoryview(file.read(-1 if most is None else most + 1))
             if not status.st_size:
                 return memoryview(b"")
             return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY))

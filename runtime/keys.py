@@ -26,11 +26,12 @@ import numpy as np
 from ..errors import UserError
 from ..schema.circuit import Circuit, CircuitError, Shape
 from ..schema.encoding import decode_circuit, decode_program
+from ..schema.packed import unpack as unpack_values
 from ..schema.program import Program
 from .budget import Budget, FileBudget
 from .difference import difference, restore
 from .field import P
-from .files import KEY, MODEL, Buffer, atomic_write, pack, padding, read, unpack
+from .files import KEY, MODEL, Buffer, atomic_write, identify, pack, padding, read, unpack
 from .links import Ancestor
 from .masks import WeightMasks
 
@@ -45,6 +46,9 @@ ROOT_BYTES = 32
 NODE_WORDS = 4
 # Weights from which on an artifact carries their hash tree.
 LARGE = 1 << 25
+# Values in a section of plain facts, and models that one was rotated from.
+MOST_FACTS = 1 << 16
+MOST_LINKS = 1 << 8
 IDENTITY = b"zklemma model 1"
 
 
@@ -90,6 +94,8 @@ class VerifyingKey:
         try:
             name, weights, code = _decode(sections[b"META"])
             links = tuple((root, proof) for root, proof in _decode(sections[b"LINK"]))
+            if len(links) > MOST_LINKS:
+                raise UserError(f"{source}: the key has more than {MOST_LINKS} links to older ones")
             fits = isinstance(name, str) and type(weights) is int and isinstance(code, list)
             fits = fits and _encode_links(links) == sections[b"LINK"]
             fits = fits and all(type(part) is bytes for link in links for part in link)
@@ -120,12 +126,19 @@ class VerifyingKey:
     def _digest_under(self, root: bytes) -> bytes:
         """The model id if ``root`` was the root of the weights: SHA-256 over all that a proof is checked
         against, each part after its length. Proofs of facts about the parts are not among them."""
+        digest = self._hashed.copy()
+        digest.update(len(root).to_bytes(8, "little") + root)
+        return digest.digest()
+
+    @cached_property
+    def _hashed(self) -> Any:
+        """The hash of all parts but the root."""
         digest = hashlib.sha256(IDENTITY)
         circuits = self.circuit_bytes, self.private_circuit_bytes
-        for part in (self._meta, *circuits, self.tokenizer_bytes, root):
+        for part in (self._meta, *circuits, self.tokenizer_bytes):
             digest.update(len(part).to_bytes(8, "little"))
             digest.update(part)
-        return digest.digest()
+        return digest
 
     @cached_property
     def ancestors(self) -> tuple[Ancestor, ...]:
@@ -193,7 +206,8 @@ class VerifyingKey:
             yield
         except BaseException as error:
             # It raises plain Exception; its panics are no Exception and have no name to import.
-            if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            ours = isinstance(error, Exception) or type(error).__name__ == "PanicException"
+            if not ours or isinstance(error, MemoryError):
                 raise
             raise UserError(f"{self.source}: the tokenizer is malformed: {error}") from error
 
@@ -284,8 +298,10 @@ def save_key(path: str | Path, key: VerifyingKey) -> int:
 
 
 def load_key(path: str | Path) -> VerifyingKey:
+    data = read(path, KEY.most)
+    identify(KEY, data, str(path))
     # A copy: what was hashed must be what is used, whatever becomes of the file.
-    return VerifyingKey.decode(bytes(read(path)), str(path))
+    return VerifyingKey.decode(bytes(data), str(path))
 
 
 def save_artifact(path: str | Path, artifact: Artifact) -> int:
@@ -401,17 +417,13 @@ def _plain_facts(meta: Any) -> dict[str, Any]:
 
 
 def _encode(value: Any) -> bytes:
-    data = msgpack.packb(value)
-    assert data is not None
+    data: Any = msgpack.packb(value)
     return data
 
 
 def _decode(data: Buffer) -> Any:
     """Decode, refusing with `ValueError` what `_encode` would not have written."""
-    try:
-        value = msgpack.unpackb(data)
-    except (ValueError, msgpack.UnpackException) as error:
-        raise ValueError("malformed") from error
+    value = unpack_values(data, MOST_FACTS)
     if _encode(value) != data:
         raise ValueError("not canonical")
     return value

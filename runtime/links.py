@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from typing import Any
 
 import msgpack
 
@@ -61,8 +62,7 @@ def _same(column: Column) -> Linear:
 def link_subject(circuit: Circuit, parameters: Parameters, old: bytes, new: bytes) -> Subject:
     """What the proof about two roots is about; it hides the weights if the parameters say so."""
     link = link_circuit(circuit)
-    code = msgpack.packb(parameters.to_list())
-    assert code is not None
+    code: Any = msgpack.packb(parameters.to_list())
     identity = (
         ("link", hashlib.sha256(encode_circuit(link)).digest()),
         ("parameters", code),

@@ -39,6 +39,7 @@ class Clock:
 
     def stop(self) -> None:
         if self._stage:
-            self.seconds[self._stage] = time.perf_counter() - self._since
+            spent = time.perf_counter() - self._since
+            self.seconds[self._stage] = self.seconds.get(self._stage, 0.0) + spent
             self._progress.stage(self._stage, 1.0)
             self._stage = ""

@@ -8,13 +8,14 @@ the table of its range. The verifying key carries it.
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import msgpack
 import numpy as np
 
 from ..errors import InvalidProof
 from ..schema.circuit import Circuit, Column, Expr, Index, Lookup, Shape, Table, Term
-from ..schema.encoding import encode_circuit
+from ..schema.encoding import MOST_CELLS, encode_circuit
 from .protocol.channel import Reader
 from .protocol.parameters import Parameters
 from .protocol.subject import Subject
@@ -24,9 +25,12 @@ SHAPE = Shape(1, 1)
 
 
 def range_circuit(circuit: Circuit) -> Circuit:
-    """The `param` columns of a circuit, each cell looked up in the table 0 .. high - low."""
+    """The `param` columns of a circuit, each cell looked up in the table 0 .. high - low; `InvalidProof` if
+    there are no such tables."""
     params = circuit.home("param")
     sizes = sorted({_span(column) for column in params})
+    if sum(sizes) > MOST_CELLS:
+        raise InvalidProof(f"they are wider than tables of {MOST_CELLS} rows")
     used = {axis for column in params for axis in column.axes}
     return Circuit(
         axes=tuple(axis for axis in circuit.axes if axis.name in used),
@@ -53,8 +57,7 @@ def _lookup(column: Column) -> Lookup:
 def range_subject(circuit: Circuit, parameters: Parameters, weight_root: bytes) -> Subject:
     """What the proof is about; it hides the weights if the parameters say that they are hidden."""
     ranges = range_circuit(circuit)
-    code = msgpack.packb(parameters.to_list())
-    assert code is not None
+    code: Any = msgpack.packb(parameters.to_list())
     identity = (
         ("ranges", hashlib.sha256(encode_circuit(ranges)).digest()),
         ("parameters", code),

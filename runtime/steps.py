@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..errors import RangeError, ZklemmaError
+from ..errors import RangeError, ZklemmaError, expect
 from ..schema.circuit import Circuit
 from ..schema.program import LIMB_BITS, Step, limb_widths
 from .kernels.dots import dots
@@ -398,15 +398,11 @@ def argmax(run: Pass, step: Step) -> np.ndarray:
 
 def per_layer(run: Pass, step: Step, name: str) -> int:
     """An attribute that lists a number for each layer, or one outside of layers."""
-    values = step.attributes[name]
-    assert isinstance(values, tuple)
-    return values[run.layer or 0]
+    return expect(step.attributes[name], tuple)[run.layer or 0]
 
 
 def attribute(step: Step, name: str) -> int:
-    value = step.attributes[name]
-    assert isinstance(value, int)
-    return value
+    return expect(step.attributes[name], int)
 
 
 OPERATIONS: dict[str, Callable[[Pass, Step], np.ndarray]] = {

@@ -17,6 +17,8 @@ same result as the whole:
 * Encoding splits a text into words and these into characters, and joins neighbours by merges. Only strings of
   neighbours in one word can come about. The words are found by encoding with tokens of one character.
 
+What a tokenizer may be made of is limited (`tokenizer_parts`), and so are the texts that it is used on.
+
 Errors are ValueError, or whatever the library raises; `VerifyingKey` says which file they are about.
 """
 
@@ -31,8 +33,21 @@ from typing import Any, Protocol
 import numpy as np
 from tokenizers import Tokenizer
 
+from .tokenizer_parts import MOST_ADDED, check_added, growth
+
 FORM = 1
 MOST_TOKENS = 1 << 20
+MOST_MERGES = 1 << 21
+MOST_BYTES = 1 << 24
+# Of the JSON beside tokens and merges, and of one that has them; values in that.
+MOST_REST = 1 << 20
+MOST_JSON = 1 << 25
+MOST_VALUES = 1 << 21
+# Tokens in such a JSON, and half the merges: the library takes a few microseconds for each.
+MOST_WHOLE = 1 << 19
+# Bytes of a text once it is as long as the tokenizer's parts can make it; strings of neighbours that are looked up.
+MOST_TEXT = 1 << 21
+MOST_STRINGS = 1 << 22
 _HEADER = struct.Struct("<BII")
 _FLAGS = ("single_word", "lstrip", "rstrip", "normalized", "special")
 # What the model has beside tokens and merges, and what it must be; None: anything.
@@ -64,19 +79,45 @@ def load(data: bytes | memoryview) -> TokenizerLike:
     return CompactTokenizer(data) if data[:1] == bytes([FORM]) else WholeTokenizer(data)
 
 
+def require_short(size: int, growth: int) -> None:
+    """ValueError unless a text of ``size`` bytes stays short when it grows."""
+    if size * growth > MOST_TEXT:
+        raise ValueError(f"a text of {size} bytes is too long for it")
+
+
 class WholeTokenizer:
-    """A tokenizer of any kind, from its JSON."""
+    """A tokenizer from its JSON; ValueError if it is malformed, or not of an allowed kind."""
 
     def __init__(self, data: bytes | memoryview):
-        self._tokenizer = Tokenizer.from_str(bytes(data).decode())
-        # A text has all its tokens and no others; and the file could ask for any number of them.
-        self._tokenizer.no_padding()
-        self._tokenizer.no_truncation()
+        text, self._growth = self._checked(bytes(data))
+        self._tokenizer = Tokenizer.from_str(text)
+
+    @staticmethod
+    def _checked(data: bytes) -> tuple[str, int]:
+        """What is used of the JSON, and by how much it can lengthen a text."""
+        if len(data) > MOST_JSON or sum(map(data.count, (b",", b"[", b"{"))) > MOST_VALUES:
+            raise ValueError("its JSON is too long")
+        try:
+            whole = json.loads(data)
+            longer = growth(whole)
+            added = whole["added_tokens"]
+            check_added([token["content"] for token in added])
+            model = _model(whole["model"])
+        except (KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise ValueError("its JSON is malformed") from error
+        # What is not checked is left out, and so are padding and truncation, which no text has.
+        parts = {name: whole.get(name) for name in _PARTS}
+        kept = {**parts, "truncation": None, "padding": None, "added_tokens": added, "model": model}
+        return json.dumps(kept), longer
 
     def encode(self, text: str) -> list[int]:
+        require_short(len(text.encode()), self._growth)
         return self._tokenizer.encode(text).ids
 
     def decode(self, tokens: Sequence[int]) -> str:
+        known = {token: self._tokenizer.id_to_token(token) or "" for token in set(tokens)}
+        sizes = {token: len(text.encode()) for token, text in known.items()}
+        require_short(sum(map(sizes.__getitem__, tokens)), self._growth)
         return self._tokenizer.decode(list(tokens), skip_special_tokens=False)
 
 
@@ -98,6 +139,8 @@ class CompactTokenizer:
         merges, size = int(self._merges.sum(dtype=np.int64)), int(self._lengths.sum(dtype=np.int64))
         if at + merges + size != len(data):
             raise ValueError("its length is not that of its parts")
+        if rest_bytes > MOST_REST or merges > MOST_MERGES or size > MOST_BYTES:
+            raise ValueError("it is too long")
         self._left = numbers[at : at + merges]
         self._bytes = data[at + merges :]
         self._starts = np.cumsum(self._lengths, dtype=np.int64) - self._lengths
@@ -129,6 +172,7 @@ class CompactTokenizer:
             if rest or not _usual(self._options):
                 raise ValueError("its JSON holds something else")
             self._added = _added(runs, self)
+            self._growth = growth(self._parts)
         except (KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError("its JSON is malformed") from error
         unknown = self._options["unk_token"]
@@ -142,6 +186,15 @@ class CompactTokenizer:
         """The token of the vocabulary with this id, which must be in it."""
         start = int(self._starts[number])
         return self._bytes[start : start + int(self._lengths[number])].decode()
+
+    def has_any(self, texts: Iterable[str]) -> bool:
+        """Whether one of these is a token of the vocabulary."""
+        wanted = {text.encode() for text in texts}
+        lengths = np.isin(self._lengths, [len(text) for text in wanted])
+        starts, sizes = self._starts[lengths].tolist(), self._lengths[lengths].tolist()
+        return any(
+            self._bytes[at : at + size] in wanted for at, size in zip(starts, sizes, strict=True)
+        )
 
     @cached_property
     def _ends(self) -> np.ndarray:
@@ -170,10 +223,14 @@ class CompactTokenizer:
     def decode(self, tokens: Sequence[int]) -> str:
         numbers = sorted({x for x in tokens if x < len(self)})
         added = [self._added[x] for x in sorted(set(tokens)) if x in self._added]
+        sizes = {x: int(self._lengths[x]) for x in numbers}
+        sizes |= {x["id"]: len(x["content"].encode()) for x in added}
+        require_short(sum(sizes.get(x, 0) for x in tokens), self._growth)
         part = self._part([(self.token(x), x) for x in numbers], [], added)
         return part.decode(list(tokens), skip_special_tokens=False)
 
     def encode(self, text: str) -> list[int]:
+        require_short(len(text.encode()), self._growth)
         # A token that is not looked for in the normalised text must occur in the text itself.
         added = [x for x in self._added.values() if x["normalized"] or x["content"] in text]
         if not text and not _begins_with_something(empty := self._part((), [], added)):
@@ -214,10 +271,13 @@ class CompactTokenizer:
             words[-1].append(token)
             before = word
         tokens: set[str] = set()
+        longest = self._most_characters
+        if sum(len(word) * min(len(word), longest) for word in words) > MOST_STRINGS:
+            raise ValueError("a text has too many strings of neighbours")
         for word in words:
             for start in range(len(word)):
                 joined = ""
-                for token in word[start : start + self._most_characters]:
+                for token in word[start : start + longest]:
                     joined += token
                     if joined in self._ids:
                         tokens.add(joined)
@@ -301,6 +361,19 @@ def _usual(options: Mapping[str, Any]) -> bool:
     )
 
 
+def _model(model: Mapping[str, Any]) -> dict[str, Any]:
+    """What is used of a JSON's model; ValueError if it is of a kind that is not allowed, or too large."""
+    if len(model["vocab"]) > MOST_WHOLE or len(model.get("merges", ())) > 2 * MOST_WHOLE:
+        raise ValueError("it has too many tokens or merges")
+    if model["type"] == "WordLevel":
+        return {name: model[name] for name in ("type", "vocab", "unk_token")}
+    defaults = {name: allowed[-1] if allowed else None for name, allowed in _OPTIONS.items()}
+    options = {name: model.get(name, default) for name, default in defaults.items()}
+    if not _usual({**options, "ignore_merges": False}):
+        raise ValueError("its model is of a kind that is not allowed")
+    return {**options, "vocab": model["vocab"], "merges": model["merges"]}
+
+
 def _runs(added: Sequence[Mapping[str, Any]], ids: Mapping[str, int]) -> list[list[Any]]:
     """Added tokens: [first id, number, flags] where ids follow each other, flags are equal and the vocabulary
     has them; [id, content, flags] for one that it has not. A flag is a bit."""
@@ -326,6 +399,10 @@ def _added(runs: Sequence[Sequence[Any]], tokens: CompactTokenizer) -> dict[int,
     them, and have several characters, so that no text has them as a letter."""
     found: dict[int, dict[str, Any]] = {}
     least, new, before = 0, len(tokens), None
+    texts = [number for _, number, _ in runs if type(number) is str]
+    check_added(texts)
+    if len(set(texts)) != len(texts) or tokens.has_any(texts):
+        raise ValueError("an added token occurs twice")
     for run in runs:
         first, number, flags = run
         if type(first) is not int or type(flags) is not int or not 0 <= flags < 1 << len(_FLAGS):
@@ -335,6 +412,8 @@ def _added(runs: Sequence[Sequence[Any]], tokens: CompactTokenizer) -> dict[int,
             fits = fits and not (before and before[2] == flags and _after(before) == first)
             contents = map(tokens.token, range(first, first + number)) if fits else ()
             least = first + number
+            if len(found) + number > MOST_ADDED:
+                raise ValueError(f"it has more than {MOST_ADDED} added tokens")
         else:
             fits = type(number) is str and len(number) > 1 and first == new
             contents, least, new = (number,), new + 1, new + 1

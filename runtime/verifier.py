@@ -38,6 +38,7 @@ class Key(Protocol):
     def digest(self) -> bytes: ...
     @property
     def ancestors(self) -> Sequence[Ancestor]: ...
+    def check_ranges(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def read_proof(key: Key, proof: Buffer | str | Path, where: str = "proof") -> by
     names contents in errors.
     """
     if isinstance(proof, str | Path):
-        proof, where = files.read(proof), str(proof)
+        proof, where = files.read(proof, files.PROOF.most), str(proof)
     elif proof[: len(files.PROOF.magic)] != files.PROOF.magic:
         return bytes(proof)
     claimed, content = files.decode_proof(proof, where)
@@ -116,13 +117,24 @@ def read_proof(key: Key, proof: Buffer | str | Path, where: str = "proof") -> by
     return content
 
 
-def verify(key: Key, proof: Buffer | str | Path, model_id: str | None = None) -> Verified:
+def verify(
+    key: Key,
+    proof: Buffer | str | Path,
+    model_id: str | None = None,
+    check_ranges: bool = True,
+) -> Verified:
     """Raise `InvalidProof` with the reason unless ``proof`` proves its statement under ``key``, which
-    must be the key of ``model_id``, if given, by itself or by its links. ``proof`` is a file or its contents."""
+    must be the key of ``model_id``, if given, by itself or by its links. ``proof`` is a file or its contents.
+
+    What is proved about integers rests on the weights' ranges, which the key proves. Who has checked that of a key
+    with the same id (`VerifyingKey.check_ranges`) may leave it out: ``check_ranges`` = False.
+    """
     if model_id is not None:
         check_identity(key, model_id)
     reader = Reader(read_proof(key, proof))
-    statement = read_statement(reader)
+    if check_ranges:
+        key.check_ranges()
+    statement = read_statement(reader, key.circuit.max_tokens)
     statement.check(key.circuit.vocabulary, key.circuit.max_tokens)
     if statement.digests and not key.private_circuit.reveals:
         raise InvalidProof("the key does not serve private prompts or outputs")

@@ -33,6 +33,14 @@ import numpy as np
 PRIME = 2**64 - 2**32 + 1
 # Longer than any axis of a real model; some steps take time and memory in proportion.
 LONGEST_AXIS = 1 << 20
+LONGEST_TEXT = 1 << 16
+# Far more than a model needs, since relations stand for all layers at once: axes; columns, tables, relations,
+# products, terms; and the axes that expressions and their terms name.
+MOST_AXES = 64
+MOST_PARTS = 1 << 12
+MOST_NAMED = 1 << 14
+# Of one column, expression or array.
+MOST_DIMENSIONS = 16
 TOKENS = "tokens"
 GENERATED = "generated"
 
@@ -40,6 +48,10 @@ Home = Literal["param", "renewed", "witness", "public"]
 IndexKind = Literal[
     "same", "sum", "before", "rotate", "window", "token", "previous", "next", "pick"
 ]
+
+
+class CircuitError(ValueError):
+    """The circuit is malformed; the text names the part."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +77,8 @@ class Shape:
             return self.rows
         if axis.size == GENERATED:
             return self.generated
-        assert isinstance(axis.size, int)
+        if isinstance(axis.size, str):
+            raise CircuitError(f"axis {axis.name}: size {axis.size}")
         return axis.size
 
 
@@ -216,10 +229,6 @@ class Gather:
 REVEALS = ("prompt", "output")
 
 
-class CircuitError(ValueError):
-    """The circuit is malformed; the text names the part."""
-
-
 @dataclass(frozen=True)
 class Circuit:
     """A whole circuit. ``data`` maps the names of public data columns and tables to int64 arrays.
@@ -290,7 +299,9 @@ class Circuit:
             names = [item.name for item in items]
             if len(set(names)) != len(names):
                 raise CircuitError(f"two parts of kind {what} share a name")
-        if not 0 < self.max_tokens <= LONGEST_AXIS:
+            _require_few(len(names), MOST_AXES if what == "axis" else MOST_PARTS, what)
+        self._check_sizes()
+        if not 0 < self.max_tokens <= LONGEST_TEXT:
             raise CircuitError(f"{self.max_tokens} tokens at most")
         for axis in self.axes:
             fits = isinstance(axis.size, int) and 0 < axis.size <= LONGEST_AXIS
@@ -341,6 +352,18 @@ class Circuit:
                 raise CircuitError(f"relation {gather.name}: value, index and source do not fit")
         if self.reveals:
             self._check_reveals()
+
+    def _check_sizes(self) -> None:
+        """That expressions are few and short: work on them is in proportion to what they name."""
+        products = [product for einsum in self.einsums for product in einsum.products]
+        _require_few(len(products), MOST_PARTS, "product")
+        expressions = [expr for _, expr in self.expressions()]
+        terms = [term for expr in expressions for term in expr.terms]
+        _require_few(len(terms), MOST_PARTS, "term")
+        named = [expr.axes for expr in expressions] + [term.indices for term in terms]
+        _require_few(sum(map(len, named)), MOST_NAMED, "axis of an expression")
+        named += [column.axes for column in self.columns]
+        _require_few(max(map(len, named), default=0), MOST_DIMENSIONS, "axis of one part")
 
     def _check_reveals(self) -> None:
         """The columns that `Circuit.reveals` names, each over the axes that its meaning needs."""
@@ -429,3 +452,8 @@ class Circuit:
         }
         if not fits[index.kind]:
             raise CircuitError(f"{where}: index {index.kind} does not fit the sizes")
+
+
+def _require_few(count: int, most: int, what: str) -> None:
+    if count > most:
+        raise CircuitError(f"{count} parts of kind {what}, more than {most}")

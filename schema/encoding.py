@@ -22,14 +22,16 @@ from typing import Any, Literal, NoReturn, Union, get_args, get_origin, get_type
 import msgpack
 import numpy as np
 
-from .circuit import Circuit, CircuitError
+from .circuit import MOST_DIMENSIONS, Circuit, CircuitError
+from .packed import unpack
 from .program import Program
 
 VERSION = 3
 WIDTHS = ("|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8")
 # Of all arrays together: a progression of any length takes a few bytes.
-MOST_CELLS = 1 << 26
-MOST_AXES = 16
+MOST_CELLS = 1 << 24
+# Lists and what they hold, ten times what a real circuit has.
+MOST_ITEMS = 1 << 17
 
 
 def encode_circuit(circuit: Circuit) -> bytes:
@@ -99,9 +101,9 @@ def _dump(kind: str, values: list[Any]) -> bytes:
 
 def _load(kind: str, raw: bytes, count: int) -> list[Any]:
     try:
-        values = msgpack.unpackb(raw, raw=False, strict_map_key=True, use_list=True)
-    except Exception as error:  # msgpack's errors share no base class
-        raise CircuitError(f"{kind}: damaged ({type(error).__name__})") from None
+        values = unpack(raw, MOST_ITEMS)
+    except ValueError as error:
+        raise CircuitError(f"{kind}: damaged ({error})") from None
     if not isinstance(values, list) or values[:1] != [kind]:
         raise CircuitError(f"{kind}: this is something else")
     if values[1:2] != [VERSION]:
@@ -198,7 +200,7 @@ def _pairs(value: Any, where: str) -> list[list[Any]]:
 
 
 def _pack_array(array: np.ndarray, table: bool) -> list[Any]:
-    fits = array.size and 0 < array.ndim <= MOST_AXES
+    fits = array.size and 0 < array.ndim <= MOST_DIMENSIONS
     if not np.issubdtype(array.dtype, np.signedinteger) or not fits:
         raise CircuitError(f"array of type {array.dtype} and shape {array.shape}")
     parts = array.T if table else [array]
@@ -230,7 +232,7 @@ def _unpack_array(value: Any, name: str, most: int) -> np.ndarray:
     """An array of at most so many cells."""
     shape, parts = value if isinstance(value, list) and len(value) == 2 else (None, None)
     sizes = _unpack(tuple[int, ...], shape, name)
-    if not 0 < len(sizes) <= MOST_AXES or not isinstance(parts, list) or not parts:
+    if not 0 < len(sizes) <= MOST_DIMENSIONS or not isinstance(parts, list) or not parts:
         raise CircuitError(f"{name}: malformed")
     count = math.prod(max(0, size) for size in sizes)
     if not 0 < count <= most:

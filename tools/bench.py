@@ -98,7 +98,8 @@ def prompt_of(checkpoint: Path, tokens: int) -> str:
             break
         text, missing = longer, left
     text += FILLER * missing
-    assert len(tokenizer.encode(text).ids) == tokens
+    if (made := len(tokenizer.encode(text).ids)) != tokens:
+        raise ZklemmaError(f"the text for measuring has {made} tokens, not {tokens}")
     return text
 
 

@@ -15,7 +15,7 @@ from xdsl.context import Context
 from ..compiler.analysis.fidelity import affordable, compare, logits_scale, pytorch_logits
 from ..compiler.calibrated import Texts, calibrated_model, padded_length, supported_length
 from ..compiler.emit import param_arrays
-from ..compiler.frontend.checkpoint import load_checkpoint
+from ..compiler.frontend.checkpoint import Checkpoint, load_checkpoint
 from ..compiler.pipelines import Settings, lower, run_passes, to_quant
 from ..compiler.plan_text import write_plan
 from ..compiler.texts import HELD_OUT, read_text
@@ -28,7 +28,7 @@ from ..runtime.keys import Artifact, VerifyingKey
 from ..runtime.masks import WeightMasks
 from ..runtime.progress import Clock, Progress, Silent
 from ..runtime.prover import CommittedWeights, prove_ranges
-from ..runtime.tokenizer import compact
+from ..runtime.tokenizer import compact, load
 from ..schema.encoding import encode_circuit, encode_program
 
 LEAST_FIDELITY = 0.99
@@ -66,6 +66,7 @@ def compile(
     clock = Clock(progress or Silent())
     clock.start("load")
     checkpoint = load_checkpoint(source)
+    tokenizer = _tokenizer(checkpoint)
     max_tokens = supported_length(checkpoint, max_tokens)
     module = calibrated_model(checkpoint, max_tokens, clock.start, own)
     clock.start("lower")
@@ -88,7 +89,7 @@ def compile(
         weight_root=weights.root,
         circuit_bytes=encode_circuit(circuit),
         private_circuit_bytes=encode_circuit(private_circuit),
-        tokenizer_bytes=compact(checkpoint.tokenizer_json),
+        tokenizer_bytes=tokenizer,
         range_proof=prove_ranges(circuit, parameters, weights),
     )
     masks = weights.masks
@@ -133,3 +134,13 @@ def compile(
     programs = encode_program(program), encode_program(private_program)
     artifact = Artifact(key, *programs, params, masks, meta, budget)
     return artifact, report
+
+
+def _tokenizer(checkpoint: Checkpoint) -> bytes:
+    """The tokenizer as a key holds it; `UserError` if none can."""
+    found = compact(checkpoint.tokenizer_json)
+    try:
+        load(found)
+    except Exception as error:  # the library raises plain Exception
+        raise UserError(f"{checkpoint.name}: a key can not hold its tokenizer: {error}") from error
+    return found

@@ -23,9 +23,9 @@ def security(
     statements that show neither prompt nor output."""
     longest = key.circuit.max_tokens
     generated = longest // 2 if generated is None else generated
-    prompt = longest - generated + 1 - private if prompt is None else prompt
+    prompt = longest - generated if prompt is None else prompt
     shape = Shape(prompt + private, generated)
-    if prompt < 1 or generated < 1 or shape.rows > longest:
+    if prompt < 1 or generated < 1 or max(shape.rows, prompt + generated) > longest:
         raise UserError(
             f"{prompt} + {generated} tokens: the key allows at least 1 + 1, at most {longest}"
         )

@@ -26,7 +26,7 @@ from xdsl.dialects.builtin import DenseArrayBase, FloatAttr, ModuleOp, f64
 from xdsl.ir import Operation
 
 from ...dialects import nn
-from ...errors import UserError
+from ...errors import UserError, expect
 from ..frontend.evaluate import evaluate
 from ..modules import main_function
 from .equalize import equalize_channels
@@ -77,8 +77,7 @@ def calibrate(
             scale = 2.0 ** -divided[op] if op in divided else 1.0
             _write(op, RANGE, np.max(record.largest[op] * scale))
         if isinstance(op, nn.RMSNormOp):
-            assert isinstance(op.w.owner, nn.ParamOp)
-            gain = 1 + weights[op.w.owner.param_name].astype(np.float64)
+            gain = 1 + weights[expect(op.w.owner, nn.ParamOp).param_name].astype(np.float64)
             _write(op, GAIN, np.max(np.abs(gain * _powers(op.exponents))))
             op.attributes[SQUARES] = DenseArrayBase.from_list(f64, record.squares[op])
 

@@ -23,6 +23,7 @@ from xdsl.dialects.builtin import DenseArrayBase, i64
 from xdsl.ir import Operation, SSAValue
 
 from ...dialects import nn
+from ...errors import expect
 
 TOLERANCE = 2.0
 LARGEST = 20
@@ -60,8 +61,7 @@ def equalize_channels(
             rescale(op, EXPONENTS, -exponents)
         elif isinstance(op, nn.MulOp) and (up := _linear_factor(op)):
             exponents = _balance(largest[op], consumers, weights)
-            assert isinstance(up.w.owner, nn.ParamOp)
-            rescale(up.w.owner, ROWS, -exponents)
+            rescale(expect(up.w.owner, nn.ParamOp), ROWS, -exponents)
             divided[up] = exponents
         else:
             continue
@@ -83,8 +83,7 @@ def linear_consumers(op: Operation) -> list[nn.ParamOp]:
         user = use.operation
         if not isinstance(user, nn.LinearOp) or use.index != 0 or not private(user.w):
             return []
-        assert isinstance(user.w.owner, nn.ParamOp)
-        params.append(user.w.owner)
+        params.append(expect(user.w.owner, nn.ParamOp))
     return params
 
 

@@ -26,7 +26,7 @@ from transformers.initialization import no_init_weights
 from xdsl.dialects.builtin import ModuleOp
 
 from ...dialects import quant
-from ...errors import UserError
+from ...errors import UserError, expect
 from ..frontend.checkpoint import Checkpoint
 from ..modules import main_function
 
@@ -196,8 +196,7 @@ def logits_scale(module: ModuleOp) -> float:
     logits = None if end is None else end.operands[0].owner
     if not isinstance(logits, quant.MatmulOp | quant.ArgmaxOp):
         raise UserError("the module does not return logits or their greedy tokens")
-    head = logits.operands[1].owner
-    assert isinstance(head, quant.ParamOp)
+    head = expect(logits.operands[1].owner, quant.ParamOp)
     frac = sum(quant.type_of(operand).fraction for operand in logits.operands)
     return 2.0**-frac / head.factor.value.data
 

@@ -31,7 +31,7 @@ from xdsl.dialects.func import ReturnOp
 from xdsl.ir import Block, Operation, SSAValue
 
 from ...dialects import nn, quant
-from ...errors import UserError
+from ...errors import UserError, expect
 from ...schema.program import LAST_LIMB_BITS, LIMB_BITS, limb_widths
 from .calibrate import GAIN, RANGE, ROW_NORM, range_of, squares_of
 from .roles import Roles, path_of
@@ -177,9 +177,8 @@ class Scales:
                 if (op.lhs in self.stream) == (op.rhs in self.stream):
                     raise UserError(f"{_where(op)}: this sum is not residual stream plus delta")
                 self.stream.add(op.result)
-                delta = (op.rhs if op.lhs in self.stream else op.lhs).owner
-                assert isinstance(delta, Operation)
-                self.deltas[delta] = None
+                delta = op.rhs if op.lhs in self.stream else op.lhs
+                self.deltas[expect(delta.owner, Operation)] = None
 
     def _queries(self) -> None:
         """The norms that absorb the attention scale, with it: norm, rope, scores in a row."""
@@ -377,8 +376,8 @@ class Scales:
             return fracs[self.scale[op.x]] + quant.ROPE_FRAC
         if isinstance(op, nn.LinearOp | nn.ScoresOp | nn.MulOp):
             return sum(fracs[self.scale[operand]] for operand in op.operands)
-        assert isinstance(op, nn.AttendOp)
-        return self.reciprocal(op, fracs) + fracs[self.scale[op.v]]
+        attend = expect(op, nn.AttendOp)
+        return self.reciprocal(attend, fracs) + fracs[self.scale[attend.v]]
 
     def bits(self, op: Operation, fracs: Fracs) -> int:
         """The bits of the type of an operation's result: with the remainder's they stay below the
@@ -434,8 +433,7 @@ class Scales:
         x, w = self.output.x, self.output.w
         channels = nn.shape_of(x)[1]
         rounding = math.sqrt(channels) / 2
-        weight = w.owner
-        assert isinstance(weight, nn.ParamOp)
+        weight = expect(w.owner, nn.ParamOp)
         unit = 2.0 ** fracs[self.scale[x]], 2.0 ** fracs[self.scale[w]]
         longest = range_of(weight, ROW_NORM) * abs(self.factor(weight))
         rows = self.norm_bound(x) * 1.001 * unit[0] + rounding

@@ -30,7 +30,7 @@ from xdsl.dialects.builtin import FloatAttr, ModuleOp, f64
 from xdsl.ir import Operation, SSAValue
 
 from ...dialects import nn
-from ...errors import UserError
+from ...errors import UserError, expect
 from ..frontend.evaluate import evaluate, rope_angles
 from .calibrate import RANGE, logits_op
 
@@ -63,9 +63,8 @@ def sensitivities(
     for start in range(0, len(ids), step):
         _accumulate(module, output, tensor, ids[start : start + step], random, total)
     for (value, name), number in total.items():
-        assert isinstance(value.owner, Operation)
         mean = number if name == RANGE else number / ids.size
-        value.owner.attributes[name] = FloatAttr(mean, f64)
+        expect(value.owner, Operation).attributes[name] = FloatAttr(mean, f64)
 
 
 def _accumulate(

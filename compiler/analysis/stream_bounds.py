@@ -23,6 +23,7 @@ from math import isqrt
 from xdsl.ir import Block, Operation, SSAValue
 
 from ...dialects import quant
+from ...errors import expect
 
 
 def square_limits(block: Block) -> dict[quant.RmsNormOp, int]:
@@ -56,8 +57,7 @@ def _walk(
 def _layers(
     op: quant.LayersOp, norms: dict[SSAValue, int], limits: dict[quant.RmsNormOp, int]
 ) -> None:
-    end = op.body.block.last_op
-    assert isinstance(end, quant.YieldOp)
+    end = expect(op.body.block.last_op, quant.YieldOp)
     enters = norms[op.residual]
     for _ in range(op.layers):
         norms[op.stream] = enters

@@ -28,7 +28,7 @@ from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.utils.exceptions import VerifyException
 
 from ...dialects import nn
-from ...errors import UserError
+from ...errors import UserError, expect
 from .checkpoint import Checkpoint
 from .config import rope_parameters
 from .export import LAYER_TYPES, MODEL, POSITIONS, export_model
@@ -193,8 +193,7 @@ def _dropout(importer: _Importer, node: Node) -> SSAValue:
 
 
 def _convert(importer: _Importer, node: Node) -> SSAValue:
-    (source, *_) = node.args
-    assert isinstance(source, Node)
+    source = expect(node.args[0], Node)
     before, after = source.meta["val"].dtype, node.meta["val"].dtype
     value = importer.operand(source)
     if before == after:

@@ -19,7 +19,7 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
 
 from ...dialects import nn
-from ...errors import UserError
+from ...errors import UserError, expect
 from ..modules import main_function
 
 SOURCES = (nn.TokensOp, nn.PositionsOp, nn.CausalMaskOp)
@@ -88,11 +88,11 @@ def _without_batch(
         case nn.ViewOp() | nn.ExpandOp():
             return type(op)(operands[0], shape[1:])
         case _ if isinstance(op, SOURCES + ROW_WISE):
-            assert isinstance(result.type, TensorType)
+            element = expect(result.type, TensorType).element_type
             return type(op).create(
                 operands=operands,
                 properties=op.properties,
-                result_types=[TensorType(result.type.element_type, shape[1:])],
+                result_types=[TensorType(element, shape[1:])],
             )
     raise _mixed(op)
 

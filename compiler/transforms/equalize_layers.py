@@ -42,6 +42,7 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from ...dialects import nn
+from ...errors import expect
 from ..analysis.calibrate import GAIN, RANGE, ROW_NORM, SQUARES, range_of
 from ..analysis.equalize import COLUMNS, EXPONENTS, LARGEST, ROWS, private, rescale
 from ..analysis.roles import Roles
@@ -105,8 +106,7 @@ class Readers:
             if isinstance(user, nn.RMSNormOp) and use.index == 0:
                 self.norms.append(user)
             elif isinstance(user, nn.LinearOp) and use.index == 0 and private(user.w):
-                assert isinstance(user.w.owner, nn.ParamOp)
-                self.params.append(user.w.owner)
+                self.params.append(expect(user.w.owner, nn.ParamOp))
             elif isinstance(user, HOMOGENEOUS) or (
                 isinstance(user, nn.AttendOp) and use.index == 1
             ):
@@ -171,9 +171,7 @@ def _exponents(peers: list[Operation], before: list[int], readers: list[Readers]
 
 
 def _weight(op: Operation) -> Operation:
-    owner = op.operands[1].owner
-    assert isinstance(owner, Operation)
-    return owner
+    return expect(op.operands[1].owner, Operation)
 
 
 def _free(param: nn.ParamOp) -> bool:
@@ -194,8 +192,8 @@ def _balance_scores(peers: list[Operation]) -> None:
     exponents = _descend([0 for _ in peers], tensors)
     for side, sign in zip(ways, (1, -1), strict=True):
         for way, exponent in zip(side, exponents, strict=True):
-            assert isinstance(way[0].owner, nn.RMSNormOp)
-            _apply(way[0].owner, Readers(way, [], []), 0, sign * exponent)
+            norm = expect(way[0].owner, nn.RMSNormOp)
+            _apply(norm, Readers(way, [], []), 0, sign * exponent)
 
 
 def _way(value: SSAValue) -> list[SSAValue]:
@@ -251,9 +249,9 @@ def _apply(op: Operation, readers: Readers, before: int, exponent: int) -> None:
                 _scale(weight, name, 2.0 ** (exponent - before))
             _scale(weight, SENSITIVITY, 4.0 ** (before - exponent))
     for value in readers.values:
-        assert isinstance(value.owner, Operation)
-        _scale(value.owner, RANGE, 2.0**exponent)
-        _scale(value.owner, SENSITIVITY, 4.0**-exponent)
+        owner = expect(value.owner, Operation)
+        _scale(owner, RANGE, 2.0**exponent)
+        _scale(owner, SENSITIVITY, 4.0**-exponent)
     for norm in readers.norms:
         norm.properties["eps"] = FloatAttr(norm.eps.value.data * 4.0**exponent, f64)
         squares = norm.attributes.get(SQUARES)

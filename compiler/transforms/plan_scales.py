@@ -25,7 +25,7 @@ from xdsl.passes import ModulePass
 
 from ...dialects import nn
 from ...dialects.quant import FormatAttr, signed_bits
-from ...errors import UserError
+from ...errors import UserError, expect
 from ..analysis.scales import LIMB, SQUARES_BITS, Fracs, Scale, Scales, most_frac
 from ..modules import main_function
 from .options import check_options
@@ -95,8 +95,7 @@ def write(scales: Scales, fracs: Fracs) -> None:
         )
     bound = entering + len(scales.deltas) * (1 << residual.most_bits - 1)
     for value, scale in scales.scale.items():
-        op = value.owner
-        assert isinstance(op, Operation)
+        op = expect(value.owner, Operation)
         bits = signed_bits(bound) if value in scales.stream else scales.bits(op, fracs)
         op.attributes[FORMAT] = FormatAttr.of(bits, fracs[scale])
         if isinstance(op, nn.ParamOp):

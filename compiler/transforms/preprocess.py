@@ -56,7 +56,7 @@ from ...dialects import quant, zk
 from ...dialects.affine_expr import added, affine, read, scaled
 from ...dialects.nn import module_path
 from ...dialects.table_expr import evaluate
-from ...errors import UserError
+from ...errors import UserError, expect
 from ...schema.circuit import GENERATED, TOKENS, Axis, Expr, Index, Product, Shape, Term
 from ...schema.program import LIMB_BITS, limb_widths
 from ..analysis.head_axes import Axes, OfValues, infer_axes
@@ -182,8 +182,7 @@ class _Builder:
     def layer_stack(self, op: quant.LayersOp) -> None:
         """The stream at layer l is what entered plus the deltas of the layers before l."""
         enters = self.values[op.residual]
-        end = op.body.block.last_op
-        assert isinstance(end, quant.YieldOp)
+        end = expect(op.body.block.last_op, quant.YieldOp)
         deltas = quant.residual_deltas(end.value, op.stream)
         for argument, param in zip(op.slices, op.params, strict=True):
             if argument in self.axes:
@@ -558,7 +557,7 @@ class _Builder:
         limit: int | None = None,
     ) -> tuple[int, int, dict[str, Sequence[str]]]:
         """Defines the rounded value; returns shift, bits and the committed columns by role."""
-        assert isinstance(result, quant.RequantizeOp)
+        result = expect(result, quant.RequantizeOp)
         shift, type = result.shift.value.data, quant.type_of(result.result)
         axes, bits = self.axes[acc], type.width
         limits = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
@@ -711,9 +710,7 @@ class _Builder:
         return (*self.stacked, *axes)
 
     def size_of(self, axis: str) -> int:
-        size = self.sizes[axis]
-        assert isinstance(size, int)
-        return size
+        return expect(self.sizes[axis], int)
 
     def name(self, op: Operation) -> str:
         """The module path without the prefix of the model and layer, made unique by the kind."""

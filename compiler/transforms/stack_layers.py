@@ -13,15 +13,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import cast
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import ArrayAttr, DenseArrayBase, ModuleOp, UnitAttr, i64
+from xdsl.dialects.builtin import I64, ArrayAttr, DenseArrayBase, ModuleOp, UnitAttr, i64
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 
 from ...dialects import nn, quant
 from ...dialects.quant import LayersOp, ParamOp, QuantTensorType, YieldOp
-from ...errors import UserError
+from ...errors import UserError, expect
 from ..analysis.roles import LAYER, role_path
 from ..modules import main_function
 
@@ -90,9 +91,9 @@ def _stack(block: Block) -> None:
         op.erase()
     for layer in layers:
         for param in layer.params:
-            assert isinstance(param.owner, Operation)
-            param.owner.detach()
-            param.owner.erase()
+            owner = expect(param.owner, Operation)
+            owner.detach()
+            owner.erase()
 
 
 def _layer(number: int, ops: list[Operation]) -> _Layer:
@@ -139,15 +140,15 @@ def _compare(first: _Layer, layer: _Layer) -> None:
     if len(first.ops) != len(layer.ops) or same[first.leaving] is not layer.leaving:
         raise UserError(f"layer {layer.number} is not the same computation as {first.number}")
     for a, b in zip(first.params, layer.params, strict=True):
-        assert isinstance(a.owner, ParamOp) and isinstance(b.owner, ParamOp)
-        for name in (*a.owner.param_names, *b.owner.param_names):
+        ours, theirs = expect(a.owner, ParamOp), expect(b.owner, ParamOp)
+        for name in (*ours.param_names, *theirs.param_names):
             if LAYER.search(name) is None:
                 raise UserError(f"{name} is a parameter of a decoder layer without a layer number")
-        where = f"{b.owner.param_names[0]}: parameter of layer {layer.number}"
-        if role_path(a.owner.param_names[0]) != role_path(b.owner.param_names[0]):
-            raise UserError(f"{where} stands where layer 0 has {a.owner.param_names[0]}")
+        where = f"{theirs.param_names[0]}: parameter of layer {layer.number}"
+        if role_path(ours.param_names[0]) != role_path(theirs.param_names[0]):
+            raise UserError(f"{where} stands where layer 0 has {ours.param_names[0]}")
         for name in ("offset", "factor"):
-            if a.owner.properties[name] != b.owner.properties[name]:
+            if ours.properties[name] != theirs.properties[name]:
                 raise UserError(f"{where} differs from layer {first.number} in {name}")
 
 
@@ -202,5 +203,5 @@ def _body(first: _Layer, layers: list[_Layer]) -> Region:
 
 
 def _integers(attribute: Attribute) -> tuple[int, ...]:
-    assert isinstance(attribute, DenseArrayBase)
-    return tuple(int(value) for value in attribute.get_values())
+    numbers = cast("DenseArrayBase[I64]", expect(attribute, DenseArrayBase))
+    return tuple(int(value) for value in numbers.get_values())

@@ -36,7 +36,7 @@ from ...dialects.zk import (
     Relation,
     SystemOp,
 )
-from ...errors import UserError
+from ...errors import UserError, expect
 from ...schema.circuit import Expr, Index, Product, Term
 from ..modules import systems
 
@@ -159,8 +159,7 @@ class _Substitution:
 
     def public(self, kind: str, axis: str) -> str:
         """The column of what a constant 1 becomes when read by an index of this kind."""
-        size = self.axes[axis].size
-        assert isinstance(size, int)
+        size = expect(self.axes[axis].size, int)
         name = f"{axis}_index" if kind == "before" else f"{axis}_sign"
         low, high = (0, size - 1) if kind == "before" else (-1, 1)
         text = axis if kind == "before" else f"2 * floor({axis} / {size // 2}) - 1"

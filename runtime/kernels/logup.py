@@ -22,6 +22,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from ...errors import ZklemmaError
 from .. import field
 from .blocks import (
     add_in,
@@ -499,6 +500,11 @@ def halve(below: Layer, filled: Ints) -> Layer:
     return below._replace(level=below.level + 1, size=size, table=table, at=at)
 
 
+def _check_point(point: Array, nodes: int) -> None:
+    if nodes != 1 << point.shape[1]:
+        raise ZklemmaError(f"{nodes} nodes at a point of {point.shape[1]} variables")
+
+
 def grid(
     layer: Layer, filled: Ints, bound: Array, variables: int, lam: Array, point: Array, group: Array
 ) -> Array:
@@ -506,7 +512,7 @@ def grid(
     each of these 0, 1 or, third, the square's coefficient, first variable first: [3^variables, 2]; then the
     weight that was visited. ``point`` (2, m) weighs the other variables, ``group`` (2, groups) the groups."""
     nodes = layer.size >> (1 + len(bound) + variables)
-    assert nodes == 1 << point.shape[1]
+    _check_point(point, nodes)
     weights = _weights(point, group)
     blocks = offsets(prefixes(filled, nodes) // block_size(nodes))
     operands = layer, _bound(bound), variables, lam, weights, blocks
@@ -557,7 +563,7 @@ class Folding:
 
     def _round(self, layer: Layer, bound: Array, fresh: bool, point: Array) -> Array:
         pairs = max(1, self.width // 2)
-        assert pairs == 1 << point.shape[1]
+        _check_point(point, pairs)
         weights = _weights(point, self._group)
         visited = np.minimum(np.diff(self.halves.left_at), pairs)
         blocks = offsets(visited // block_size(pairs))
@@ -568,7 +574,8 @@ class Folding:
 
     def ends(self) -> tuple[Array, Array, Array, Array]:
         """p0 + lam q0, p1, q0, q1 of each group, (2, groups), when all variables are fixed."""
-        assert self.width == 1
+        if self.width != 1:
+            raise ZklemmaError(f"{self.width} nodes are left where variables should be fixed")
         groups = len(self.halves.left_at) - 1
         p0, q0, p1, q1 = np.zeros((4, 2, groups), np.uint64)
         left, right = self.halves.left_at, self.halves.right_at

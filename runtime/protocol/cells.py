@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...errors import ZklemmaError
 from ..kernels.pool import chunks
 
 # The types of runs; each that is used makes its own version of a kernel.
@@ -41,7 +42,8 @@ class Cells:
 
     def __getitem__(self, span: slice) -> np.ndarray:
         run = self.runs[int(np.searchsorted(self._starts, span.start, "right")) - 1]
-        assert run.start <= span.start and span.stop <= run.end
+        if not run.start <= span.start <= span.stop <= run.end:
+            raise ZklemmaError(f"cells {span.start} to {span.stop} are not in one run")
         return run.cells[span.start - run.start : span.stop - run.start]
 
 

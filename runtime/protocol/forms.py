@@ -19,7 +19,7 @@ from ..field import Ext
 from .limits import FORMS, require_few
 from .plan import Plan
 from .public import as_ext
-from .weights import Read, Scalar, Sparse, Tensor
+from .weights import Read, Scalar, Sparse, Weight
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,9 @@ class Form:
 
 def forms_of(plan: Plan, read: Read) -> list[Form]:
     """A read of a column as forms on its blocks."""
-    found = []
+    found: list[Form] = []
+    if not read.coefficient:
+        return found
     for block in plan.placed[read.column]:
         shift = plan.parameters.row_bits - plan.all_slabs[block.slab]
         options: list[list[tuple[Scalar, tuple[tuple[Scalar, Scalar], ...]]]] = []
@@ -60,7 +62,7 @@ def forms_of(plan: Plan, read: Read) -> list[Form]:
 _BITS: tuple[tuple[Scalar, Scalar], ...] = ((1, 0), (0, 1))
 
 
-def _on_piece(weight, offset: int, bits: int):
+def _on_piece(weight: Weight, offset: int, bits: int):
     """The weight restricted to [offset, offset + 2^bits): (scale, pairs of the low bits) each."""
     if isinstance(weight, Sparse):
         return [
@@ -68,7 +70,6 @@ def _on_piece(weight, offset: int, bits: int):
             for i, w in weight.entries
             if offset <= i < offset + (1 << bits)
         ]
-    assert isinstance(weight, Tensor)
     scale: Scalar = 1
     high = len(weight.pairs) - bits
     for k, pair in enumerate(weight.pairs[:high]):

@@ -8,15 +8,20 @@ from __future__ import annotations
 
 from ...errors import UserError
 
-# Pieces of tensors, then slabs and groups, for each of which all pieces may be looked through.
+# Pieces of tensors and leaves of lookups; groups of lookups; rows of all slabs of a commitment, padded to full.
 BLOCKS = 1 << 15
-PARTS = 1 << 12
-# Reads of columns with the entries of their sparse weights, then linear forms on blocks.
-READS = 1 << 20
-FORMS = 1 << 20
+GROUPS = 1 << 12
+ROWS = 1 << 16
+# Groups that are looked at to find one for each block; numbers, to find the blocks that claims are about.
+SEARCHES = 1 << 22
+NUMBERS = 1 << 23
+# What evaluating and expanding claims takes, in products of single elements of K.
+STEPS = 1 << 21
+# Linear forms on blocks that the claims of a proof become.
+FORMS = 1 << 16
 
 
-def require_few(count: int, most: int) -> None:
+def require_few(count: int, most: int, what: str = "parts of a circuit") -> None:
     """`UserError` for more than ``most`` of something."""
     if count > most:
-        raise UserError(f"the key is of no use: it cuts its circuit into more than {most} parts")
+        raise UserError(f"the key is of no use: it makes for more than {most} {what}")

@@ -21,13 +21,13 @@ from .. import field
 from ..field import Ext, domain_points
 from .channel import Affine, Channel
 from .forms import Form, FormTable, forms_of
-from .limits import FORMS, require_few
+from .limits import FORMS, NUMBERS, require_few
 from .logup_verifier import Claim
 from .merkle import DIGEST, SALT_WORDS, read_opening
 from .plan import Plan
 from .sumcheck import clear_round, masked_round
 from .transcript import check_grind
-from .weights import Read, Weight
+from .weights import Read, Weight, length
 
 FOLD_DEGREE = 2
 
@@ -49,8 +49,10 @@ def combined_reads(claims: list[Claim], gamma: Ext) -> tuple[list[Ext], list[Rea
 def combined_forms(plan: Plan, claims: list[Claim], gamma: Ext) -> tuple[list[Ext], list[Form]]:
     """Powers of gamma, one for each claim, and the forms of the claims so combined."""
     scales, reads = combined_reads(claims, gamma)
-    forms = []
+    forms, searched = [], 0
     for read in reads:
+        searched += len(plan.placed[read.column]) * (8 + sum(map(length, read.weights)))
+        require_few(searched, NUMBERS)
         forms += forms_of(plan, read)
         require_few(len(forms), FORMS)
     return scales, forms

@@ -33,7 +33,8 @@ def cells(plan: Plan) -> int:
 
 def verify(channel: Channel, plan: Plan, root: bytes) -> None:
     p = plan.parameters
-    assert channel.pads == plan.pads and channel.triples == plan.triples
+    if channel.pads != plan.pads or channel.triples != plan.triples:
+        raise InvalidProof("the conversation took other pads than were committed")
     form, sigma = channel.linear_form(channel.challenge())
     psi = channel.challenge()
     tau, u, v = channel.clear("pad sums", 3)

@@ -27,6 +27,10 @@ MOST_WORK = 1.2
 MOST_POSITIONS = 1 << 29
 # More than any prover should have to do.
 MOST_GRIND = 32
+# Ten times what proofs need: columns that are opened, mask cells of pads; log2 of the vector sent last.
+MOST_QUERIES = 1 << 12
+MOST_PADS_MASKS = 1 << 12
+MOST_LAST = 12
 
 
 def query_bits(queries: int, rate: float) -> float:
@@ -122,6 +126,8 @@ class Parameters:
             and found.row_bits <= 16
             and all(q >= 1 and grind <= MOST_GRIND for q, grind in steps)
             and found.pads_queries >= 1
+            and found.pads_queries + sum(q for q, _ in steps) <= MOST_QUERIES
+            and found.pads_masks <= MOST_PADS_MASKS
             and found.pads_log_code <= 24
             and 1 <= found.group_bits <= 32
             and found.hiding in (0, 1)
@@ -133,7 +139,7 @@ class Parameters:
             fits = fits and level.log_cells == cells and 1 <= level.fold <= cells
             fits = fits and cells - level.fold < level.log_code <= 32
             cells -= level.fold
-        if not fits:
+        if not fits or cells > MOST_LAST:
             raise ValueError("malformed parameters")
         return found
 

@@ -14,7 +14,7 @@ from functools import cached_property
 
 from ...schema.circuit import Circuit, Einsum, Expr, Home, Lookup, Product, Shape
 from ...schema.layout import Piece, pieces
-from .limits import BLOCKS, PARTS, require_few
+from .limits import BLOCKS, GROUPS, ROWS, SEARCHES, require_few
 from .parameters import Parameters
 from .weights import bits_of
 
@@ -109,18 +109,19 @@ def place(
     found.sort(key=lambda item: -max(row_bits, item[1].log_size))
     filled: list[int] = []
     out: dict[str, list[Placed]] = {}
-    first = 0
+    slab, before = 0, 0
     for name, piece in found:
         size = 1 << max(row_bits, piece.log_size)
-        slab = next((s for s in range(first, len(filled)) if filled[s] + size <= capacity), None)
-        if slab is None:
-            slab = len(filled)
+        # A slab without room for a piece has none for the next of that size.
+        slab = slab if size == before else 0
+        while slab < len(filled) and filled[slab] + size > capacity:
+            slab += 1
+        if slab == len(filled):
             filled.append(0)
-            require_few(len(filled), PARTS)
+            require_few(len(filled) << row_bits, ROWS)
         out.setdefault(name, []).append(Placed(piece, slab, filled[slab]))
         filled[slab] += size
-        while first < len(filled) and filled[first] == capacity:
-            first += 1
+        before = size
     last = bits_of(-(-filled[-1] // columns)) if filled else 0
     return out, [row_bits] * (len(filled) - 1) + [last]
 
@@ -207,35 +208,41 @@ class Plan:
         """
         capacity = 1 << self.parameters.group_bits
         rows = {name: source.rows for name, source in self.sources.items()}
+        by_source: dict[str, list[int]] = {name: [] for name in self.sources}
+        for number, lookup in enumerate(self.lookups):
+            by_source[lookup.table].append(number)
         items = []
-        for name in self.sources:
-            for number, lookup in enumerate(self.lookups):
-                if lookup.table == name:
-                    sizes = self.sizes(lookup.exprs[0].axes)
-                    parts = cut_up(sizes, max(0, self.parameters.group_bits - 3))
-                    items += [(number, name, piece) for piece in parts]
-                    require_few(len(items), BLOCKS)
-        bins: list[tuple[list[str], list[tuple[int, str, Piece]], int]] = []
+        for name, numbers in by_source.items():
+            for number in numbers:
+                sizes = self.sizes(self.lookups[number].exprs[0].axes)
+                parts = cut_up(sizes, max(0, self.parameters.group_bits - 3))
+                items += [(number, name, piece) for piece in parts]
+                require_few(len(items), BLOCKS)
+        bins: list[tuple[dict[str, None], list[tuple[int, str, Piece]], int]] = []
+        searched = 0
         for number, table, piece in items:
+            searched += 1 + len(bins)
+            require_few(searched, SEARCHES)
             size = 1 << piece.log_size
             for i, (tables, members, used) in enumerate(bins):
                 need = size + (0 if table in tables else rows[table])
                 if used + need <= capacity:
-                    if table not in tables:
-                        tables.append(table)
+                    tables[table] = None
                     members.append((number, table, piece))
                     bins[i] = (tables, members, used + need)
                     break
             else:
-                bins.append(([table], [(number, table, piece)], size + rows[table]))
-                require_few(len(bins), PARTS)
-        return [self._group(tables, members) for tables, members, _ in bins]
+                bins.append(({table: None}, [(number, table, piece)], size + rows[table]))
+                require_few(len(bins), GROUPS)
+        own = sum(rows[table].bit_count() for tables, _, _ in bins for table in tables)
+        require_few(len(items) + own, BLOCKS)
+        return [self._group([*tables], members) for tables, members, _ in bins]
 
     def _group(self, tables: list[str], members: list[tuple[int, str, Piece]]) -> Group:
-        for table in tables:
-            members = members + [
-                (-1, table, piece) for piece in pieces((self.sources[table].rows,))
-            ]
+        own = [
+            (-1, table, piece) for table in tables for piece in pieces((self.sources[table].rows,))
+        ]
+        members = [*members, *own]
         members = sorted(members, key=lambda item: -item[2].log_size)
         leaves, start = [], 0
         for number, table, piece in members:

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 
 import numpy as np
 
 from .. import field
 from ..field import Ext
-from .weights import Expander, Scalar, Sparse, Tensor, Weight, dense, eq, prefix
+from .weights import (
+    Expander,
+    Scalar,
+    Sparse,
+    Tensor,
+    Weight,
+    dense,
+    dense_steps,
+    eq,
+    length,
+    prefix,
+)
 
 # Pairs of a tensor whose products are made one by one: beyond them calls of numpy cost less.
 SHORT = 5
+# Elements of K, and integers, that numpy works on at a time.
+TOGETHER = 1 << 14
+MOST_TOGETHER = 1 << 20
 
 
 def as_ext(value: Scalar) -> Ext:
@@ -46,10 +61,19 @@ def contract(array: np.ndarray, weights: Sequence[Weight]) -> Ext:
         return Ext.ZERO
     values = _contract_last(array, vectors.pop())
     while vectors:
-        weights_of_axis = vectors.pop()
-        spread = weights_of_axis.reshape(2, *(1,) * (values.ndim - 2), -1)
-        values = field.total(field.kmul(values, spread))
+        values = _contract_elements(values, vectors.pop())
     return Ext.of(values)
+
+
+def _contract_elements(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Elements of K (2, ..., n) contracted with (2, n) weights: (2, ...)."""
+    flat = values.reshape(2, -1, values.shape[-1])
+    step = max(1, TOGETHER // flat.shape[2])
+    parts = [
+        field.total(field.kmul(flat[:, at : at + step], weights[:, None]))
+        for at in range(0, flat.shape[1], step)
+    ]
+    return np.concatenate(parts, axis=1).reshape(values.shape[:-1])
 
 
 _LIMB = np.uint64(0xFFFF)
@@ -64,13 +88,23 @@ def _contract_last(array: np.ndarray, weights: np.ndarray) -> np.ndarray:
     if largest >> 32:
         high = field.mul(_contract_last(array >> 32, weights), np.uint64(1 << 32))
         return field.add(_contract_last(array & 0xFFFFFFFF, weights), high)
-    step = (1 << 53) // (largest << 16)
     limbs = [weights >> np.uint64(16 * k) & _LIMB for k in range(4)]
     columns = np.concatenate(limbs).astype(np.float64).T
-    total = np.zeros((2, *array.shape[:-1]), np.uint64)
-    for at in range(0, array.shape[-1], step):
-        part = array[..., at : at + step].astype(np.float64) @ columns[at : at + step]
-        digits = field.to_field(part.astype(np.int64)).reshape(*part.shape[:-1], 4, 2)
+    flat = array.reshape(-1, array.shape[-1])
+    rows = max(1, min(TOGETHER, MOST_TOGETHER // flat.shape[1]))
+    parts = [
+        _contract_rows(flat[at : at + rows], columns, (1 << 53) // (largest << 16))
+        for at in range(0, len(flat), rows)
+    ]
+    return np.concatenate(parts, axis=1).reshape(2, *array.shape[:-1])
+
+
+def _contract_rows(rows: np.ndarray, columns: np.ndarray, step: int) -> np.ndarray:
+    """Rows (m, n) times the limbs of n weights, of which products of ``step`` are exact: (2, m)."""
+    total = np.zeros((2, len(rows)), np.uint64)
+    for at in range(0, rows.shape[1], step):
+        part = rows[:, at : at + step].astype(np.float64) @ columns[at : at + step]
+        digits = field.to_field(part.astype(np.int64)).reshape(-1, 4, 2)
         terms = np.moveaxis(field.mul(digits, _PLACES), (-1, -2), (0, -1))
         total = field.add(total, field.total(terms))
     return total
@@ -95,14 +129,19 @@ def evaluate(expander: Expander, name: str, weights: tuple[Weight, ...]) -> Ext:
     """The claim on a public column. Claims recur, so what takes long is done once for each expander."""
     column = expander.circuit.column[name]
     sizes = [expander.size[axis] for axis in column.axes]
+    expander.spend(sum(map(length, weights)))
     if column.kind == "data":
         array = expander.circuit.data[name][tuple(slice(size) for size in sizes)]
-        return _once(expander, (name, *weights), lambda: contract(array, weights))
+        # A contracted row is worth so many cells.
+        steps = array.size // 32 + 2 * (array.size // array.shape[-1])
+        return _once(expander, (name, *weights), lambda: contract(array, weights), steps)
+    expander.spend(dense_steps(weights[0], sizes[0]))
     if column.kind == "below-next":
         rows = dense(weights[0], sizes[0])
         total: Scalar = 0
         for g, w in enumerate(rows):
             if w:
+                expander.spend(4 * expander.bits[column.axes[1]])
                 total = total + prefix(weights[1], expander.tokens.next(g)) * w
         return as_ext(total)
     of_window: dict[int, Scalar] = {}
@@ -111,24 +150,32 @@ def evaluate(expander: Expander, name: str, weights: tuple[Weight, ...]) -> Ext:
             window = column.windows[layer]
             of_window[window] = of_window.get(window, 0) + w
     tokens, sources = weights[1:]
+
+    @cache
+    def axes() -> tuple[np.ndarray, np.ndarray]:
+        expander.spend(sum(sizes[1:]))
+        return vector(tokens, sizes[1]), _running_sums(vector(sources, sizes[2]))
+
     total: Scalar = 0
     for window, factor in of_window.items():
         key = name, window, tokens, sources
-        seen = _once(expander, key, lambda w=window: _mask(w, tokens, sources, sizes[1:]))
+        # Calls of numpy, and the cells they work on.
+        steps = 128 + sizes[1] // 2
+        seen = _once(expander, key, lambda w=window: _mask(w, *axes()), steps)
         total = total + factor * seen
     return as_ext(total)
 
 
-def _once(expander: Expander, key: tuple, compute: Callable[[], Ext]) -> Ext:
+def _once(expander: Expander, key: tuple, compute: Callable[[], Ext], steps: int) -> Ext:
     if key not in expander.evaluated:
+        expander.spend(steps)
         expander.evaluated[key] = compute()
     return expander.evaluated[key]
 
 
-def _mask(window: int, tokens: Weight, sources: Weight, sizes: list[int]) -> Ext:
-    """Causal attention within a window, by running sums of the source weights."""
-    running = _running_sums(vector(sources, sizes[1]))
-    last = np.arange(1, sizes[0] + 1)
+def _mask(window: int, tokens: np.ndarray, running: np.ndarray) -> Ext:
+    """Causal attention within a window, from the weights of tokens and running sums of those of sources."""
+    last = np.arange(1, tokens.shape[1] + 1)
     first = np.maximum(0, last - window) if window else np.zeros_like(last)
     seen = field.sub(running[:, last], running[:, first])
-    return Ext(*field.kdot(vector(tokens, sizes[0]), seen))
+    return Ext(*field.kdot(tokens, seen))

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import msgpack
 
 from ...errors import InvalidProof
-from ...schema.circuit import Shape
+from ...schema.circuit import LONGEST_TEXT, Shape
+from ...schema.packed import unpack
 from .channel import Reader
 from .merkle import DIGEST
 
 VERSION = 3
 MOST_NONCE = 64
+# Bytes of a statement: of one token at most, and of all else.
+TOKEN_BYTES, OTHER_BYTES = 5, 256
 
 
 @dataclass(frozen=True)
@@ -58,18 +62,17 @@ class Statement:
         return self.tokens if self.prompt_digest else self.tokens[self.prompt :]
 
     def encode(self) -> bytes:
-        items = [VERSION, *astuple(self)]
-        data = msgpack.packb(items)
-        assert data is not None
+        items = [getattr(self, field.name) for field in fields(self)]
+        data: Any = msgpack.packb([VERSION, *items])
         return data
 
     @staticmethod
     def decode(data: bytes) -> Statement:
         """Raise `InvalidProof` unless ``data`` is the canonical encoding of a statement."""
         try:
-            version, prompt, generated, tokens, hiding, *rest = msgpack.unpackb(data)
+            version, prompt, generated, tokens, hiding, *rest = unpack(data, 2 * LONGEST_TEXT)
             found = Statement(prompt, generated, tuple(tokens), hiding, *rest)
-        except (ValueError, TypeError, msgpack.UnpackException) as error:
+        except (ValueError, TypeError) as error:
             raise InvalidProof("the statement is malformed") from error
         if version != VERSION:
             raise InvalidProof("the proof follows another version of the protocol")
@@ -95,7 +98,7 @@ class Statement:
             raise InvalidProof(
                 "the statement's bound on the prompt is not what its positions bound"
             )
-        if self.shape.rows > max_tokens:
+        if max(self.shape.rows, self.prompt + self.generated) > max_tokens:
             raise InvalidProof(f"the statement has more tokens than the key allows ({max_tokens})")
         if any(not 0 <= token < vocabulary for token in self.tokens):
             raise InvalidProof("a token of the statement is outside the vocabulary")
@@ -111,9 +114,12 @@ def private_bound(prompt: int, generated: int) -> int:
     return Shape(prompt + 1, generated).rows - generated
 
 
-def read_statement(reader: Reader) -> Statement:
-    """The statement at the start of a proof, after its length."""
+def read_statement(reader: Reader, max_tokens: int = LONGEST_TEXT) -> Statement:
+    """The statement at the start of a proof, after its length; `InvalidProof` if it is longer than one of
+    ``max_tokens`` tokens can be."""
     (size,) = struct.unpack("<I", reader.take(4))
+    if size > TOKEN_BYTES * max_tokens + OTHER_BYTES:
+        raise InvalidProof(f"the statement has more tokens than the key allows ({max_tokens})")
     return Statement.decode(reader.take(size))
 
 

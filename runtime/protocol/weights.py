@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from ...schema.circuit import Circuit, Expr, Index, Shape, Term
+from ...schema.circuit import Circuit, CircuitError, Expr, Index, Shape, Term
 from ..field import Ext
-from .limits import READS, require_few
+from .limits import STEPS, require_few
 
 Scalar = Ext | int
 
@@ -74,14 +74,12 @@ def prefix(weight: Weight, end: int) -> Scalar:
         return sum((w for i, w in weight.entries if i < end), 0)
     if end >> len(weight.pairs):
         return _total(weight.pairs)
+    # By Horner's rule from the lowest bit: of the indices that agree with ``end`` above a bit, those below it.
     total: Scalar = 0
-    above: Scalar = 1
-    for k, (a, b) in enumerate(weight.pairs):
-        if end >> (len(weight.pairs) - 1 - k) & 1:
-            total = total + above * a * _total(weight.pairs[k + 1 :])
-            above = above * b
-        else:
-            above = above * a
+    whole: Scalar = 1
+    for k, (a, b) in enumerate(reversed(weight.pairs)):
+        total = a * whole + b * total if end >> k & 1 else a * total
+        whole = whole * (a + b)
     return total
 
 
@@ -101,8 +99,16 @@ class Read:
     weights: tuple[Weight, ...]
 
 
-def _entries(read: Read) -> int:
-    return 1 + sum(len(w.entries) for w in read.weights if isinstance(w, Sparse))
+def length(weight: Weight) -> int:
+    """How many numbers it is made of, about."""
+    return len(weight.entries if isinstance(weight, Sparse) else weight.pairs)
+
+
+def dense_steps(weight: Weight, size: int) -> int:
+    """The products that `dense` takes, about; a zero takes much less."""
+    if isinstance(weight, Sparse):
+        return len(weight.entries) + size // 16
+    return size // 16 + 2 * math.prod(bool(a) + bool(b) for a, b in weight.pairs)
 
 
 class Tokens:
@@ -131,10 +137,16 @@ class Expander:
         # Claims recur: what `public.evaluate` has found, by column and weights, and weights that were mapped.
         self.evaluated: dict[tuple, Ext] = {}
         self._mapped: dict[tuple[Index, Weight, str], Sparse] = {}
-        self._made = 0
+        self._steps = 0
+
+    def spend(self, steps: int) -> None:
+        """Count work that is about to be done, in products of single elements."""
+        self._steps += steps
+        require_few(self._steps, STEPS, "steps of work")
 
     def expand(self, expr: Expr, weights: Mapping[str, Weight]) -> tuple[Scalar, list[Read]]:
         """The constant part of the claim, and the reads of columns."""
+        self.spend(sum(self.bits[axis] for axis in expr.axes))
         constant: Scalar = 0
         if expr.constant:
             constant = expr.constant
@@ -144,14 +156,12 @@ class Expander:
         for term in expr.terms:
             coefficient: Scalar = term.coefficient
             used = {index.axis for index in term.indices}
+            self.spend(8 + 4 * sum(self.bits[axis] for axis in expr.axes if axis not in used))
             for axis in expr.axes:
                 if axis not in used:
                     coefficient = coefficient * prefix(weights[axis], self.size[axis])
             if coefficient:
-                found = self._read(coefficient, term, weights)
-                self._made += sum(map(_entries, found))
-                require_few(self._made, READS)
-                reads.extend(found)
+                reads.extend(self._read(coefficient, term, weights))
         return constant, reads
 
     def _read(self, coefficient: Scalar, term: Term, weights: Mapping[str, Weight]) -> list[Read]:
@@ -174,11 +184,15 @@ class Expander:
             else:
                 joint.append((axis, places))
         reads = []
+        self.spend(sum(map(length, mapped.values())))
+        for axis, _ in joint:
+            self.spend(dense_steps(weights[axis], self.size[axis]))
         choices = [
             [(i, w) for i, w in enumerate(dense(weights[axis], self.size[axis])) if w]
             for axis, _ in joint
         ]
-        require_few(math.prod(map(len, choices)), READS)
+        if joint:
+            self.spend(math.prod(map(len, choices)) * 8 * len(sources))
         for choice in product(*choices):
             total, chosen = coefficient, dict(mapped)
             for (_, places), (i, w) in zip(joint, choice, strict=True):
@@ -197,6 +211,7 @@ class Expander:
         if index.kind == "rotate" and isinstance(weight, Tensor) and size == 1 << self.bits[source]:
             (a, b), *rest = weight.pairs
             return Tensor(((b, -a), *rest))
+        self.spend(length(weight) + len(index.table) // 16)
         key = index, weight, source
         if key not in self._mapped:
             self._mapped[key] = self._gather(index, weight, axis, size)
@@ -204,12 +219,14 @@ class Expander:
 
     def _gather(self, index: Index, weight: Weight, axis: str, size: int) -> Sparse:
         """The mapped weights of a source of that size, from those of all of the axis."""
+        self.spend(dense_steps(weight, self.size[axis]))
         values = dense(weight, self.size[axis])
         if index.kind == "before":
             entries, tail = [], 0
             for j in range(size - 1, 0, -1):
                 tail = tail + values[j]
-                entries.append((j - 1, tail))
+                if tail:
+                    entries.append((j - 1, tail))
             return Sparse(tuple(reversed(entries)))
         gathered: dict[int, Scalar] = {}
         for i, w in enumerate(values):
@@ -235,4 +252,4 @@ class Expander:
                 return index.table[i], 1
             case "rotate":
                 return (i + size // 2, -1) if i < size // 2 else (i - size // 2, 1)
-        raise AssertionError(index.kind)
+        raise CircuitError(f"an index of kind {index.kind} has no single source")

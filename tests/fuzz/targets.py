@@ -114,14 +114,14 @@ def targets(folder: Path) -> list[Target]:
         require(_artifact(found, folder) == data, "another encoding")
 
     def proof(data: bytes) -> None:
-        verify(key, data)
+        verify(key, data, check_ranges=False)
         require(data in proofs, "a proof that nobody made")
 
     def replayed(data: bytes) -> None:
         """Under the challenges of the proof that it resembles most, so that the checks come late."""
         parent = max(proofs, key=lambda known: _common(known, data))
         with _challenges(recorded[parent]):
-            verify(key, data)
+            verify(key, data, check_ranges=False)
 
     def range_proof(data: bytes) -> None:
         replace(key, range_proof=data).check_ranges()
@@ -327,7 +327,7 @@ def _record(key: VerifyingKey, proof: bytes) -> list[bytes]:
         return digest
 
     with _taped(record):
-        verify(key, proof)
+        verify(key, proof, check_ranges=False)
     return seen
 
 

@@ -72,7 +72,7 @@ def test_finds_what_takes_too_long(
     known: dict[str, Target], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fuzzing, "SECONDS", 0.05)
-    monkeypatch.setattr(verifier, "read_statement", lambda reader: time.sleep(5))
+    monkeypatch.setattr(verifier, "read_statement", lambda *_: time.sleep(5))
     assert "Overrun" in found(known["proof"], 1)
 
 

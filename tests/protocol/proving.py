@@ -62,6 +62,9 @@ class Key:
     private_circuit: Circuit
     ancestors: tuple[Ancestor, ...] = ()
 
+    def check_ranges(self) -> None:
+        """`tests/hiding/test_ranges.py` is about them."""
+
 
 def parameters(
     log_columns: int,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from proving import parameters
+from zklemma.errors import ZklemmaError
 from zklemma.runtime import field
 from zklemma.runtime.protocol import cells
 from zklemma.runtime.protocol.slabs import Slabs
@@ -23,7 +24,7 @@ def test_runs_keep_small_types_and_order() -> None:
     assert found.runs[-1].cells.size == 32 and not found.runs[-1].cells[24:].any()
     for start, piece in pieces:
         assert (found[start : start + piece.size] == piece.reshape(-1)).all()
-    with pytest.raises(AssertionError):
+    with pytest.raises(ZklemmaError):
         found[16000:17000]
 
 

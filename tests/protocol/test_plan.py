@@ -68,13 +68,13 @@ def test_blocks_are_disjoint_aligned_and_complete(capacity: int, row_bits: int) 
         (1, (1 << 20, 1 << 20, 1 << 20), 20),
         (1, ((1 << 20) - 1,) * 8, 60),
         (1 << 14, (7,), 20),
-        (1 << 13, (1 << 9,), 9),
+        (1 << 13, (1 << 14,), 14),
     ],
     ids=["halves", "cuts", "columns", "slabs"],
 )
 def test_planning_ends_for_every_key(count: int, sizes: tuple[int, ...], log_capacity: int) -> None:
     with pytest.raises(UserError, match=r"more than \d+ parts"):
-        place([(f"column{i}", sizes) for i in range(count)], 1 << log_capacity, 0)
+        place([(f"column{i}", sizes) for i in range(count)], 1 << log_capacity >> 5, 5)
 
 
 @pytest.mark.parametrize("group_bits", [1, 12, 14])

@@ -257,12 +257,16 @@ def test_claims_end_for_every_key(monkeypatch: pytest.MonkeyPatch) -> None:
         return Expander(circuit, Shape(2, 2), Tokens((1, 2, 3, 4), Shape(2, 2)))
 
     many = Expr(("layer",), (before,) * 6)
-    assert len(expander().expand(pairs, weights)[1]) == 15
-    assert len(expander().expand(many, weights)[1]) == 6
-    monkeypatch.setattr(weights_module, "READS", 14)
-    with pytest.raises(UserError, match="more than 14 parts"):
-        expander().expand(pairs, weights)
+    spent = []
+    for expr, reads in ((pairs, 15), (many, 6)):
+        once = expander()
+        assert len(once.expand(expr, weights)[1]) == reads
+        spent.append(once._steps)
+    monkeypatch.setattr(weights_module, "STEPS", min(spent) - 1)
+    for expr in (pairs, many):
+        with pytest.raises(UserError, match=r"more than \d+ steps"):
+            expander().expand(expr, weights)
     once = expander()
-    once.expand(Expr(("layer",), (before,) * 2), weights)
-    with pytest.raises(UserError, match="more than 14 parts"):
-        once.expand(Expr(("layer",), (before,)), weights)
+    once.expand(Expr(("layer",), (before,) * 3), weights)
+    with pytest.raises(UserError, match=r"more than \d+ steps"):
+        once.expand(Expr(("layer",), (before,) * 3), weights)

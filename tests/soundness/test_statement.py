@@ -54,6 +54,9 @@ CHANGES: dict[str, Callable[[Statement], Statement]] = {
     "no output": lambda s: replace(s, prompt=len(s.tokens), generated=0),
     "a length that does not fit": lambda s: replace(s, prompt=s.prompt + 1),
     "a token outside the vocabulary": lambda s: replace(s, tokens=(20, *s.tokens[1:])),
+    "as many positions as the key allows, and a token more": lambda s: replace(
+        s, prompt=8, generated=1, tokens=(0,) * 9
+    ),
     "more tokens than the key allows": lambda s: replace(
         s, prompt=s.prompt + 16, tokens=(*(0,) * 16, *s.tokens)
     ),
@@ -66,6 +69,17 @@ def test_another_statement(tiny: Any, proved: tuple[Statement, bytes], change: s
     assert restated(proof, statement) == proof
     with pytest.raises(InvalidProof):
         tiny.verify(restated(proof, CHANGES[change](statement)))
+
+
+@MODES
+def test_a_text_may_have_as_many_tokens_as_the_key_allows(tiny: Any, hiding: bool) -> None:
+    """One more has no more positions, since the last token needs none."""
+    longest = Statement(7, 1, (1,) * 8, hiding)
+    assert tiny.verify(tiny.prove(longest)).statement == longest
+    statement = Statement(8, 1, (1,) * 9, hiding)
+    assert statement.shape.rows == longest.shape.rows + 1 == tiny.circuit.max_tokens
+    with pytest.raises(InvalidProof, match="more tokens than the key allows"):
+        tiny.verify(tiny.prove(statement))
 
 
 @pytest.mark.parametrize("change", ["the last output", "two prompt tokens swapped"])

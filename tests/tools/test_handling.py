@@ -132,7 +132,7 @@ def test_status_of_a_closed_pipe_and_of_a_crash(toy):
     os.close(write)
     assert done.returncode == 141 and done.stderr == b""
     code = "from zklemma.tools import cli\nfrom zklemma.runtime import files\n"
-    code += "files.read = lambda path: 1 / 0\ncli.main()"
+    code += "files.read = lambda *_: 1 / 0\ncli.main()"
     command = [sys.executable, "-c", code, "verify", toy.key, toy.proof]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 2 and "ZeroDivisionError" in done.stderr

@@ -28,7 +28,7 @@ def reveal(
     from ...runtime import disclosure, files
 
     check_outputs({output: files.OPENING}, [secret])
-    kept = disclosure.decode(files.read(secret), str(secret))
+    kept = disclosure.decode(files.read(secret, files.OPENING.most), str(secret))
     names = [str(item) for item in what or kept]
     for name in names:
         if name not in kept:

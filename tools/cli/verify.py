@@ -11,6 +11,7 @@ import typer
 from ...errors import InvalidProof
 from .. import console
 from .guard import INVALID
+from .limits import limit
 from .options import AsJson, emit, hexadecimal, visibilities
 
 
@@ -27,11 +28,29 @@ def verify(
     nonce: Annotated[
         str | None, typer.Option(help="The bytes, in hexadecimal, that the proof has to carry.")
     ] = None,
+    no_cache: Annotated[
+        bool,
+        typer.Option(
+            "--no-cache",
+            help="Check the weights' ranges even if it was done for this model before.",
+        ),
+    ] = False,
+    max_seconds: Annotated[
+        float | None, typer.Option(min=0.0, help="Stop with exit status 2 if it takes longer.")
+    ] = None,
+    max_memory: Annotated[
+        int | None,
+        typer.Option(min=1, help="Stop with exit status 2 if it needs more address space, in MiB."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Check a proof: exit status 0 if it is valid, 1 if not."""
     start = time.perf_counter()
-    from ...runtime import files
+    if max_seconds is not None or max_memory is not None:
+        limit(
+            max_seconds, max_memory, "...runtime.keys", "...runtime.checked", "...runtime.tokenizer"
+        )
+    from ...runtime import checked, files
     from ...runtime.keys import load_key
     from ...runtime.progress import Clock, Silent
     from ...runtime.verifier import check_identity, read_proof
@@ -39,13 +58,13 @@ def verify(
 
     clock = Clock(Silent())
     clock.start("load")
-    model, data = load_key(key), files.read(proof)
+    model, data = load_key(key), files.read(proof, files.PROOF.most)
     _ = model.circuit  # Decoded when it is first asked for.
     opened: dict[str, Any] = {}
     if opening:
         from ...runtime import disclosure
 
-        opened = disclosure.decode(files.read(opening), str(opening))
+        opened = disclosure.decode(files.read(opening, files.OPENING.most), str(opening))
     wanted = None if nonce is None else hexadecimal(nonce)
     report: dict[str, Any] = {
         "valid": False,
@@ -69,7 +88,14 @@ def verify(
             pinned = bytes.fromhex(model_id).hex()
             report["rotated_from"] = pinned if pinned != model.model_id else None
         files.identify(files.PROOF, data, str(proof))
-        verified = check(model, read_proof(model, data, str(proof)))
+        content = read_proof(model, data, str(proof))
+        if no_cache or not checked.known(model.digest):
+            clock.start("ranges")
+            model.check_ranges()
+            if not no_cache:
+                checked.remember(model.digest)
+            clock.start("check")
+        verified = check(model, content, check_ranges=False)
         statement = verified.statement
         if wanted is not None and statement.nonce != wanted:
             carried = f"the nonce {statement.nonce.hex()}" if statement.nonce else "no nonce"

@@ -1,0 +1,108 @@
+"""`verify` checks that a model's weights are in range, once a model unless it is told otherwise."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+import zklemma
+from zklemma.errors import InvalidProof
+from zklemma.runtime import checked
+from zklemma.runtime.keys import load_key, save_key
+
+IDS = [bytes([i % 256, i // 256]) * 16 for i in range(600)]
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path, monkeypatch):
+    """A new one for each test."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return tmp_path / "state" / "zklemma" / checked.NAME
+
+
+@pytest.fixture
+def unproved(toy, tmp_path):
+    """The key with the range proof of nothing; its id is the same."""
+    key = load_key(toy.key)
+    path = tmp_path / "unproved.vk"
+    save_key(path, replace(key, range_proof=bytes(key.range_proof)[:-16] + bytes(16)))
+    assert load_key(path).model_id == key.model_id
+    return path
+
+
+def test_a_key_without_a_valid_range_proof_is_invalid(toy, run, unproved, state):
+    done = run("verify", unproved, toy.proof)
+    assert done.returncode == 1 and done.stdout.startswith("INVALID: the ranges of the weights: ")
+    assert not state.exists()
+    with pytest.raises(InvalidProof, match="the ranges of the weights"):
+        zklemma.verify(load_key(unproved), toy.proof)
+    zklemma.verify(load_key(unproved), toy.proof, check_ranges=False)
+
+
+def stages(done: subprocess.CompletedProcess) -> set[str]:
+    assert done.returncode == 0, done.stdout
+    return set(json.loads(done.stdout)["stages"])
+
+
+def test_ranges_are_checked_once_a_model(toy, other_toy, run, unproved, state):
+    assert "ranges" in stages(run("verify", toy.key, toy.proof, "--json"))
+    assert "ranges" not in stages(run("verify", toy.key, toy.proof, "--json"))
+    # The fact is about the model, whichever file says it.
+    assert "ranges" not in stages(run("verify", unproved, toy.proof, "--json"))
+    assert run("verify", unproved, toy.proof, "--no-cache").returncode == 1
+    assert "ranges" in stages(run("verify", other_toy.key, other_toy.proof, "--json"))
+    ids = [load_key(model.key).digest for model in (toy, other_toy)]
+    assert state.read_bytes() == b"".join(ids)
+    assert state.stat().st_mode & 0o077 == 0
+
+
+def test_without_the_cache_nothing_is_read_or_written(toy, run, state):
+    assert "ranges" in stages(run("verify", toy.key, toy.proof, "--no-cache", "--json"))
+    assert not state.exists()
+
+
+def test_the_latest_are_kept():
+    for number in IDS:
+        checked.remember(number)
+    checked.remember(IDS[-2])
+    assert [checked.known(number) for number in IDS] == [False] * 344 + [True] * 256
+    assert checked._read(checked._path())[-2:] == [IDS[-1], IDS[-2]]
+
+
+def test_a_state_that_can_not_be_used_is_none(state, tmp_path, monkeypatch):
+    state.parent.mkdir(parents=True)
+    state.write_bytes(b"nonsense")
+    assert not checked.known(IDS[0])
+    state.unlink()
+    state.mkdir()
+    checked.remember(IDS[0])
+    assert not checked.known(IDS[0])
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    (tmp_path / "file").write_text("")
+    checked.remember(IDS[0])
+    assert not checked.known(IDS[0])
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--max-seconds", "0.01"), "--max-seconds"),
+        (("--max-memory", "20"), "memory"),
+    ],
+)
+def test_a_limit_ends_in_one_line(toy, options, said):
+    command = [sys.executable, "-m", "zklemma", "verify", toy.key, toy.proof, "--no-cache"]
+    done = subprocess.run([*command, *options], capture_output=True, text=True)
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+    assert said in done.stderr
+
+
+def test_within_its_limits_it_ends_as_without(toy, other_toy):
+    command = [sys.executable, "-m", "zklemma", "verify", "--max-seconds", "300"]
+    for proof, status in ((toy.proof, 0), (other_toy.proof, 1)):
+        limited = [*command, "--max-memory", "4096", toy.key, proof, "--json"]
+        done = subprocess.run(limited, capture_output=True, text=True)
+        assert done.returncode == status, done.stderr
+        assert json.loads(done.stdout)["valid"] is not bool(status)
