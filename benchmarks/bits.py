@@ -18,7 +18,7 @@ from zklemma.compiler.transforms.plan_scales import default_fracs, scales_of
 from zklemma.runtime.keys import load_artifact
 from zklemma.tools import bench, console
 
-NATS = (1e-7, 8.5e-6, 1.2e-5, 2e-5, 4e-5, 1e-4, 1e-3)
+NATS = (1e-7, 5e-6, 1.2e-5, 2e-5, 4e-5, 1e-4, 1e-3)
 LISTED = 10
 
 

@@ -38,7 +38,7 @@ def parameters(module: ModuleOp) -> Iterator[quant.ParamOp]:
 def quantized_weights(checkpoint: Weights, module: ModuleOp) -> dict[str, np.ndarray]:
     """Integer arrays in the parameters' shapes, by the parameter's (first) name.
 
-    Stacked parameters have the layer axis first: (L, out, in). The dtype is int16 up to 16 bits.
+    Stacked parameters have the layer axis first: (L, out, in). The dtype is int16 up to 16 bits, and int32.
     """
     return {op.param_names[0]: quantized(checkpoint, op) for op in parameters(module)}
 
@@ -46,7 +46,7 @@ def quantized_weights(checkpoint: Weights, module: ModuleOp) -> dict[str, np.nda
 def quantized(checkpoint: Weights, op: quant.ParamOp) -> np.ndarray:
     """The integers of one parameter."""
     type = quant.type_of(op.result)
-    out = np.empty(type.shape, np.int16 if type.width <= 16 else np.int64)
+    out = np.empty(type.shape, np.int16 if type.width <= 16 else np.int32)
     for layer, name in enumerate(op.param_names):
         if checkpoint.sha256(name) != op.sha256.data[layer].data:
             raise UserError(f"{name}: the checkpoint's weight is not the one that was compiled")

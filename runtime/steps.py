@@ -52,9 +52,11 @@ class Model:
         outputs = [axis for axis in axes if axis not in contracted]
         order = [axes.index(axis) for axis in (*outputs, *contracted)]
         inner = int(np.prod([array.shape[axes.index(axis)] for axis in contracted]))
-        if not np.can_cast(self.circuit.column[name].storage, np.int16):
-            raise ZklemmaError(f"weight {name}: products take 16 bits at most")
-        return array.transpose(order).reshape(-1, inner).astype(np.int16, copy=False)
+        if self.magnitude(name) > 1 << 23:
+            raise ZklemmaError(f"weight {name}: products take 24 bits at most")
+        narrow = np.can_cast(self.circuit.column[name].storage, np.int16)
+        matrix = array.transpose(order).reshape(-1, inner)
+        return matrix.astype(np.int16 if narrow else np.int32, copy=False)
 
     def magnitude(self, name: str) -> int:
         column = self.circuit.column[name]
@@ -165,16 +167,11 @@ def peak(array: np.ndarray) -> int:
 
 
 def product(x: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """x @ matrix.T, exact where it is below 2^63: x (..., rows, k), matrix (..., outputs, k).
-
-    The matrix is of int16, or of int32 with numbers of at most 24 bits, which are cut in two.
-    """
-    if x.ndim > 2:
-        return np.stack([product(*pair) for pair in zip(x, matrix, strict=True)])
-    if matrix.dtype == np.int16:
+    """x @ matrix.T, exact where it is below 2^63: x (..., rows, k), matrix (..., outputs, k) of what `dots`
+    takes."""
+    if x.ndim == 2:
         return dots(x, matrix)
-    low, high = (part.astype(np.int16) for part in (matrix & 0xFF, matrix >> 8))
-    return (dots(x, high) << 8) + dots(x, low)
+    return np.stack([product(*pair) for pair in zip(x, matrix, strict=True)])
 
 
 def requantize(run: Pass, step: Step, acc: np.ndarray) -> np.ndarray:

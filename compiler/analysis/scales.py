@@ -110,6 +110,8 @@ class Scale:
     most_bits: int
     ops: list[Operation] = field(default_factory=list)
     sensitivity: float = 0.0
+    weights: int = 0
+    """How many weights it is of."""
     exact: bool = False
     """Whether its type has the bits that it needs and no more, as a table has all its values: a gain,
     or what is looked up."""
@@ -293,11 +295,14 @@ class Scales:
         op = peers[0]
         uses = [use for peer in peers for use in peer.results[0].uses]
         users = [use.operation for use in uses]
-        scale = Scale(path_of(op), max(map(range_of, peers)) * abs(self.factor(op)), LIMB)
+        scale = Scale(path_of(op), max(map(range_of, peers)) * abs(self.factor(op)), WIDE_LIMB)
+        if {op.results[0]} & {self.embedding.table, self.output.w}:
+            scale.most_bits = LIMB
         if users and isinstance(users[0], nn.RMSNormOp):
             scale.magnitude = max(range_of(user, GAIN) for user in users) * self.factor(op)
             scale.most_bits, scale.exact = GAIN_BITS, True
         scale.sensitivity = sum(map(sensitivity_of, peers)) / self.factor(op) ** 2
+        scale.weights = sum(math.prod(nn.shape_of(peer.results[0])) for peer in peers)
         scale.ops += peers
         for peer in peers:
             self.scale[peer.results[0]] = scale
@@ -454,9 +459,10 @@ class Scales:
         return sum(self._cells(*each, fracs) for each in self.rounded)
 
     def cells_of(self, scale: Scale, fracs: Fracs) -> float:
-        """Those that depend on a scale, and its part of the table of its values."""
-        table = 2.0 ** scale.bits(fracs[scale]) / self.tokens if scale.exact else 0.0
-        return table + sum(self._cells(*each, fracs) for each in self._touched[scale])
+        """Those that depend on a scale, its part of the table of its values, and what wide weights cost more."""
+        bits = scale.bits(fracs[scale])
+        own = 2.0**bits if scale.exact else scale.weights * (WIDE_CELL - 1) * (bits > LIMB)
+        return own / self.tokens + sum(self._cells(*each, fracs) for each in self._touched[scale])
 
     def bounded_by(self, scale: Scale) -> list[Scale]:
         """The scales whose limits depend on a scale, itself among them."""

@@ -41,7 +41,7 @@ class ChooseBits(ModulePass):
     """Replaces the formats that `plan-scales` wrote."""
 
     name = "choose-bits"
-    nats: float = 8.5e-6
+    nats: float = 5e-6
 
     def __post_init__(self) -> None:
         check_options(self, nats=(0.0, 1.0))

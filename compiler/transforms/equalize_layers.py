@@ -19,10 +19,10 @@ layer sets, and costs
     step(max_l m_tl 2^(c_l - b_tl))^2 sum_l s_tl 4^(b_tl - c_l)
 
 with m the largest magnitudes, s the sensitivities (`analysis.sensitivity`; without them 1 / m^2), and b
-the exponents that are there before. The step of a weight is the power of two with which it fills 16
-bits; that of a value, which has two bits more but some as headroom, about 2^-16 of it. Their sum is
-minimised by coordinate descent, from what brings the output to one size and from what fills the range
-of each layer's weight. Products, and what only norms read, have bits to spare and do not count.
+the exponents that are there before. The step of a weight is the power of two with which it fills 18
+bits; that of a value, some of whose 18 bits are headroom, about 2^-16 of it. Their sum is minimised
+by coordinate descent, from what brings the output to one size and from what fills the range of each
+layer's weight. Products, and what only norms read, have bits to spare and do not count.
 
 Recorded ranges, sums of squares, gains and sensitivities are rescaled with the values. The function
 stays exactly the same, as multiplying by a power of two rounds nothing. It corresponds to the
@@ -46,7 +46,7 @@ from ...errors import expect
 from ..analysis.calibrate import GAIN, RANGE, ROW_NORM, SQUARES, range_of
 from ..analysis.equalize import COLUMNS, EXPONENTS, LARGEST, ROWS, private, rescale
 from ..analysis.roles import Roles
-from ..analysis.scales import LIMB, most_frac
+from ..analysis.scales import LIMB, WIDE_LIMB, most_frac
 from ..analysis.sensitivity import SENSITIVITY, sensitivity_of
 from ..modules import main_function
 
@@ -138,12 +138,12 @@ class Tensor:
     def cost(self, exponents: list[int]) -> float:
         moved = [2.0 ** (self.sign * c - b) for c, b in zip(exponents, self.before, strict=True)]
         largest = max(m * f for m, f in zip(self.magnitudes, moved, strict=True))
-        step = 2.0 ** -most_frac(largest, LIMB) if self.weight else largest * 2.0**-LIMB
+        step = 2.0 ** -most_frac(largest, WIDE_LIMB) if self.weight else largest * 2.0**-LIMB
         return step**2 * sum(s / f**2 for s, f in zip(self.sensitivities, moved, strict=True))
 
     def filling(self) -> list[int]:
         """The exponents with which every layer's weight fills the bits of the largest; 0 for zeros."""
-        fracs = [most_frac(m, LIMB) if m else None for m in self.magnitudes]
+        fracs = [most_frac(m, WIDE_LIMB) if m else None for m in self.magnitudes]
         least = min((frac for frac in fracs if frac is not None), default=0)
         found = zip(fracs, self.before, strict=True)
         return [0 if frac is None else b + frac - least for frac, b in found]

@@ -1,7 +1,7 @@
-"""Exact products of integers with a matrix of 16-bit integers, as that lies in memory.
+"""Exact products of integers with a matrix of 16-bit integers, or of a few bits more, as that lies in memory.
 
 x is cut into digits so short that what they make with the matrix adds up in 32 bits; the digits' sums are put
-together in 64. Processors have an instruction for just this (in each lane, two products of 16 bits and their
+together in 64. A matrix of wider numbers is cut in two as well, on its way into a panel. Processors have an instruction for just this (in each lane, two products of 16 bits and their
 sum), which yields a few times the rate of float64 BLAS and needs no copy of the matrix as floats. LLVM does not
 find it in a loop over numbers, so the inner loop is written over vectors; these are no particular processor's,
 and one without the instruction gets what LLVM makes of them.
@@ -113,8 +113,9 @@ def _digits(x, out, lo, hi):
 
 
 @njit(cache=True, nogil=True)
-def _dots(x, digits, matrix, out, lo, hi):
-    """out[r, i] += sum_d 2^(DIGIT d) (x[r digits + d] @ matrix[i]), for lo <= i < hi."""
+def _dots(x, digits, matrix, low, mask, out, lo, hi):
+    """out[r, i] += sum_d 2^(DIGIT d + low) (x[r digits + d] @ part[i]), for lo <= i < hi, of the matrix's
+    part (matrix >> low) & mask."""
     panel = np.empty((PANEL, min(TERMS, x.shape[1])), np.int16)
     sums = np.empty((SIDE, PANEL), np.int64)
     for first in range(0, x.shape[1], TERMS):
@@ -124,7 +125,7 @@ def _dots(x, digits, matrix, out, lo, hi):
             for c in range(count):
                 numbers, row = matrix[i + c, first : first + TERMS], panel[c]
                 for k in range(numbers.size):
-                    row[k] = numbers[k]
+                    row[k] = (numbers[k] >> low) & mask
                 row[numbers.size :] = 0
             short = panel[:, : columns.shape[1]]
             for j in range(0, len(x), SIDE):
@@ -132,7 +133,7 @@ def _dots(x, digits, matrix, out, lo, hi):
                     _tile(columns[j : j + SIDE], short[c : c + SIDE], sums[:, c : c + SIDE])
                 for r in range(min(SIDE, len(out) * digits - j)):
                     target = out[(j + r) // digits, i : i + count]
-                    shift = DIGIT * ((j + r) % digits)
+                    shift = DIGIT * ((j + r) % digits) + low
                     for c in range(count):
                         target[c] += sums[r, c] << shift
 
@@ -145,14 +146,16 @@ def _length(x: NDArray[np.int64]) -> int:
     return count
 
 
-def dots(x: NDArray[np.int64], matrix: NDArray[np.int16]) -> NDArray[np.int64]:
+def dots(x: NDArray[np.int64], matrix: NDArray[np.int16] | NDArray[np.int32]) -> NDArray[np.int64]:
     """x @ matrix.T for x [r, k] and a matrix [n, k], where the results are below 2^63.
 
-    The magnitude of x is at most 2^62. Sums on the way are modulo 2^64, so only results count.
+    The magnitude of x is at most 2^62; numbers of 32 bits in the matrix are below 2^23. Sums on the way are
+    modulo 2^64, so only results count.
     """
-    if x.dtype != np.int64 or matrix.dtype != np.int16 or x.shape[1] != matrix.shape[1]:
+    fits = matrix.dtype in (np.int16, np.int32) and x.shape[1] == matrix.shape[1]
+    if x.dtype != np.int64 or not fits:
         raise ValueError(f"cannot multiply {x.dtype} {x.shape} with {matrix.dtype} {matrix.shape}")
-    x, matrix = operand(x, np.int64), operand(matrix, np.int16)
+    x, matrix = operand(x, np.int64), operand(matrix, matrix.dtype)
     (rows, length), digits = x.shape, _length(x)
     cut = np.zeros((-(-rows * digits // SIDE) * SIDE, -(-length // VECTOR) * VECTOR), np.int16)
     split = cut[: rows * digits].reshape(rows, digits, cut.shape[1])
@@ -160,5 +163,11 @@ def dots(x: NDArray[np.int64], matrix: NDArray[np.int16]) -> NDArray[np.int64]:
     cut.flags.writeable = False
     out = np.zeros((rows, len(matrix)), np.int64)
     grain = max(SIDE, GRAIN // max(1, cut.size))
-    chunks(lambda lo, hi: _dots(cut, digits, matrix, out, lo, hi), len(matrix), grain)
+    whole = matrix.dtype == np.int16
+    for low, mask in ((0, -1),) if whole else ((0, (1 << DIGIT) - 1), (DIGIT, -1)):
+        chunks(
+            lambda lo, hi, low=low, mask=mask: _dots(cut, digits, matrix, low, mask, out, lo, hi),
+            len(matrix),
+            grain,
+        )
     return out

@@ -1,4 +1,4 @@
-"""Products of integers with a matrix of 16-bit integers."""
+"""Products of integers with a matrix of 16-bit integers, and of wider ones."""
 
 from typing import Any
 
@@ -41,6 +41,13 @@ def test_every_width(bits: int) -> None:
     assert np.array_equal(dots(x, w), x @ w.T.astype(np.int64))
 
 
+def test_wider_matrices() -> None:
+    x = np.random.default_rng(1).integers(-(1 << 17), 1 << 17, (5, TERMS + 3))
+    w = np.random.default_rng(2).integers(-(1 << 23), 1 << 23, (PANEL + 3, TERMS + 3), np.int32)
+    w[0], w[1] = (1 << 23) - 1, -(1 << 23)
+    assert np.array_equal(dots(x, w), x @ w.T.astype(np.int64))
+
+
 def test_only_results_count() -> None:
     """Terms may exceed 63 bits while their sum does not."""
     x = np.array([[1 << 61, 1 << 61, 5], [-(1 << 62), 1 << 62, 7]])
@@ -56,6 +63,6 @@ def test_other_layouts() -> None:
 def test_refuses_what_does_not_fit() -> None:
     x: Any = np.zeros((2, 3), np.int64)
     w: Any = np.zeros((4, 3), np.int16)
-    for a, b in ((x.astype(np.int32), w), (x, w.astype(np.int32)), (x[:, 1:], w)):
+    for a, b in ((x.astype(np.int32), w), (x, w.astype(np.int64)), (x[:, 1:], w)):
         with pytest.raises(ValueError, match="cannot multiply"):
             dots(a, b)
