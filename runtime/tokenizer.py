@@ -15,7 +15,8 @@ same result as the whole:
 
 * Decoding looks up tokens and joins them, so the tokens that occur are enough.
 * Encoding splits a text into words and these into characters, and joins neighbours by merges. Only strings of
-  neighbours in one word can come about. The words are found by encoding with tokens of one character.
+  neighbours in one word can come about. The words are found by encoding with tokens of one character, and
+  the tokens that may be in them by their first bytes.
 
 Errors are ValueError, or whatever the library raises; `VerifyingKey` says which file they are about.
 """
@@ -30,6 +31,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
 
 FORM = 1
 MOST_TOKENS = 1 << 20
@@ -58,6 +60,15 @@ class TokenizerLike(Protocol):
         """The text of tokens, special ones shown; ids without a token are left out."""
         ...
 
+    def __contains__(self, number: int) -> bool:
+        """Whether a token has this id."""
+        ...
+
+    @property
+    def frame(self) -> tuple[list[int], list[int]]:
+        """What the post-processor puts before and behind the tokens of every text."""
+        ...
+
 
 def load(data: bytes | memoryview) -> TokenizerLike:
     """The tokenizer that `compact` has written, or that is given as JSON."""
@@ -78,6 +89,13 @@ class WholeTokenizer:
 
     def decode(self, tokens: Sequence[int]) -> str:
         return self._tokenizer.decode(list(tokens), skip_special_tokens=False)
+
+    def __contains__(self, number: int) -> bool:
+        return self._tokenizer.id_to_token(number) is not None
+
+    @property
+    def frame(self) -> tuple[list[int], list[int]]:
+        return _frame(self._tokenizer)
 
 
 class CompactTokenizer:
@@ -102,12 +120,13 @@ class CompactTokenizer:
         self._bytes = data[at + merges :]
         self._starts = np.cumsum(self._lengths, dtype=np.int64) - self._lengths
         self._first = np.cumsum(self._merges, dtype=np.int64) - self._merges
-        self._text = self._check_characters()
+        self._check_characters()
         self._read_rest(data[_HEADER.size : start])
+        self._splitters: dict[tuple[int, ...], Tokenizer] = {}
 
-    def _check_characters(self) -> str:
-        """All tokens in one text; tokens and both parts of merges are UTF-8 and not empty."""
-        text = self._bytes.decode()
+    def _check_characters(self) -> None:
+        """Tokens and both parts of merges are UTF-8 and not empty."""
+        self._bytes.decode()
         made = np.repeat(np.arange(len(self._merges)), self._merges)
         inside = (self._left > 0) & (self._left < self._lengths[made])
         if not self._lengths.all() or not inside.all():
@@ -116,7 +135,6 @@ class CompactTokenizer:
         for starts in (self._starts, self._starts[made] + self._left):
             if (cells[starts] & 0xC0 == 0x80).any():
                 raise ValueError("a token or a part of a merge begins inside a character")
-        return text
 
     def _read_rest(self, text: bytes) -> None:
         try:
@@ -143,22 +161,37 @@ class CompactTokenizer:
         start = int(self._starts[number])
         return self._bytes[start : start + int(self._lengths[number])].decode()
 
-    @cached_property
-    def _ends(self) -> np.ndarray:
-        """Where in the text of all tokens each ends, in characters."""
-        begins = np.frombuffer(self._bytes, np.uint8) & 0xC0 != 0x80
-        return np.cumsum(begins)[self._starts + self._lengths - 1]
+    def __contains__(self, number: int) -> bool:
+        return 0 <= number < len(self) or number in self._added
+
+    @property
+    def frame(self) -> tuple[list[int], list[int]]:
+        return _frame(self._part((), [], []))
 
     @cached_property
-    def _ids(self) -> dict[str, int]:
-        ends = self._ends.tolist()
-        tokens = [self._text[a:b] for a, b in zip([0, *ends], ends, strict=False)]
-        ids = dict(zip(tokens, range(len(tokens)), strict=True))
-        if len(ids) != len(self):
+    def _triples(self) -> tuple[np.ndarray, np.ndarray]:
+        """The tokens of three bytes or more, and of each of them the first, the second and the last three."""
+        numbers = np.flatnonzero(self._lengths >= 3)
+        last = self._lengths[numbers].astype(np.int64) - 3
+        places = np.stack([np.zeros_like(last), np.minimum(last, 3), last])
+        return numbers, _triples(self._bytes)[self._starts[numbers] + places]
+
+    def _among(self, text: str) -> dict[str, int]:
+        """The tokens that are parts of the text, and few others: three bytes at some places of each are in it."""
+        occurs = np.zeros(1 << 24, bool)
+        occurs[_triples(text.encode())] = True
+        numbers, triples = self._triples
+        longer = numbers[occurs[triples].all(axis=0)]
+        return self._numbered(np.concatenate([np.flatnonzero(self._lengths < 3), longer]))
+
+    def _numbered(self, numbers: np.ndarray) -> dict[str, int]:
+        """The tokens of the vocabulary with these ids, by their text."""
+        starts = self._starts[numbers]
+        places = zip(starts.tolist(), (starts + self._lengths[numbers]).tolist(), strict=True)
+        tokens = [self._bytes[start:end].decode() for start, end in places]
+        ids = dict(zip(tokens, numbers.tolist(), strict=True))
+        if len(ids) != len(tokens):
             raise ValueError("a token occurs twice")
-        unknown = self._options["unk_token"]
-        if unknown is not None and unknown not in ids:
-            raise ValueError("what stands for the unknown is no token")
         return ids
 
     def _merges_of(self, number: int) -> Iterable[tuple[str, str]]:
@@ -178,50 +211,43 @@ class CompactTokenizer:
         added = [x for x in self._added.values() if x["normalized"] or x["content"] in text]
         if not text and not _begins_with_something(empty := self._part((), [], added)):
             return empty.encode(text).ids
-        found = self._part(self._letters.items(), [], added).encode(text)
-        vocabulary = self._letters | {x: self._ids[x] for x in self._within(found)}
+        found = self._splitter(added).encode(text)
+        words = _words(found)
+        known = self._among("".join(token for word in words for token in word))
+        vocabulary = self._others | {x: known[x] for x in _within(words, known)}
         merges = []
         for number in sorted(vocabulary.values()):
             for left, right in self._merges_of(number):
-                if left not in self._ids or right not in self._ids:
+                if left not in known or right not in known:
                     raise ValueError("a merge is of what is no token")
                 if left in vocabulary and right in vocabulary:
                     merges.append((left, right))
         return self._part(vocabulary.items(), merges, added).encode(text).ids
 
+    def _splitter(self, added: Sequence[Mapping[str, Any]]) -> Tokenizer:
+        """A part with tokens of one character, which splits a text into words and these into characters."""
+        key = tuple(x["id"] for x in added)
+        if key not in self._splitters:
+            self._splitters[key] = self._part((self._letters | self._others).items(), [], added)
+        return self._splitters[key]
+
     @cached_property
     def _letters(self) -> dict[str, int]:
-        """Tokens of one character, and those that stand for what has no token."""
-        alone = np.flatnonzero(np.diff(self._ends, prepend=0) == 1).tolist()
-        single = {self.token(i): i for i in alone}
-        others = (
-            [f"<0x{byte:02X}>" for byte in range(256)] if self._options["byte_fallback"] else []
-        )
-        others += [self._options["unk_token"]] if self._options["unk_token"] is not None else []
-        return single | {x: self._ids[x] for x in others if x in self._ids}
+        """Tokens of one character, whose first byte says how long it is."""
+        first = np.frombuffer(self._bytes, np.uint8)[self._starts]
+        bytes_of = 1 + sum((first >= least).astype(int) for least in (0xC0, 0xE0, 0xF0))
+        return self._numbered(np.flatnonzero(bytes_of == self._lengths))
 
     @cached_property
-    def _most_characters(self) -> int:
-        return int(np.diff(self._ends, prepend=0).max(initial=0))
-
-    def _within(self, found: Any) -> set[str]:
-        """The tokens that neighbours in one word of an encoding make together."""
-        words: list[list[str]] = []
-        before: Any = ()
-        for token, word in zip(found.tokens, found.word_ids, strict=True):
-            if word != before or word is None:
-                words.append([])
-            words[-1].append(token)
-            before = word
-        tokens: set[str] = set()
-        for word in words:
-            for start in range(len(word)):
-                joined = ""
-                for token in word[start : start + self._most_characters]:
-                    joined += token
-                    if joined in self._ids:
-                        tokens.add(joined)
-        return tokens
+    def _others(self) -> dict[str, int]:
+        """Tokens that stand for what has none."""
+        names = [f"<0x{byte:02X}>" for byte in range(256)] * bool(self._options["byte_fallback"])
+        unknown = self._options["unk_token"]
+        names += [unknown] if unknown is not None else []
+        known = self._among("".join(names))
+        if unknown is not None and unknown not in known:
+            raise ValueError("what stands for the unknown is no token")
+        return {x: known[x] for x in names if x in known}
 
     def _part(
         self,
@@ -244,7 +270,50 @@ class CompactTokenizer:
     def json(self) -> dict[str, Any]:
         """The whole tokenizer, as its usual file holds it, without padding and truncation."""
         merges = [list(pair) for i in range(len(self)) for pair in self._merges_of(i)]
-        return self._json(dict(self._ids), merges, list(self._added.values()))
+        return self._json(self._numbered(np.arange(len(self))), merges, list(self._added.values()))
+
+
+def _frame(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
+    """What a tokenizer's post-processor puts around the tokens of every text."""
+    probe = Tokenizer(WordLevel({"a": 0}, unk_token="a"))
+    if (processor := tokenizer.post_processor) is not None:
+        probe.post_processor = processor
+    found = probe.encode("a")
+    at = found.special_tokens_mask.index(0)
+    return found.ids[:at], found.ids[at + 1 :]
+
+
+def _triples(text: bytes) -> np.ndarray:
+    """Each three bytes that follow each other, as one number."""
+    cells = np.frombuffer(text, np.uint8)
+    first, second, third = (cells[i : len(cells) - 2 + i].astype(np.int32) for i in range(3))
+    return first << 16 | second << 8 | third
+
+
+def _words(found: Any) -> list[list[str]]:
+    """The tokens of an encoding, word by word; what belongs to none is a word by itself."""
+    words: list[list[str]] = []
+    before: Any = ()
+    for token, word in zip(found.tokens, found.word_ids, strict=True):
+        if word != before or word is None:
+            words.append([])
+        words[-1].append(token)
+        before = word
+    return words
+
+
+def _within(words: Iterable[Sequence[str]], known: Mapping[str, int]) -> set[str]:
+    """The known tokens that neighbours in one word make together."""
+    tokens: set[str] = set()
+    most = max(map(len, known), default=0)
+    for word in words:
+        for start in range(len(word)):
+            joined = ""
+            for token in word[start : start + most]:
+                joined += token
+                if joined in known:
+                    tokens.add(joined)
+    return tokens
 
 
 def _begins_with_something(tokenizer: Tokenizer) -> bool:
