@@ -11,6 +11,9 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from ..errors import UserError
+
+MOST_NAME = 96
 # Real scripts put up to three on a letter; more would reach into other lines.
 MOST_MARKS = 3
 _SHAPELESS = re.compile(r"\b(BLANK|FILLER|INHERENT|INVISIBLE|JOINER|NULL|SELECTOR)\b")
@@ -44,6 +47,14 @@ def quote(text: str, encoding: str = "utf-8") -> str:
 def inside(text: str, encoding: str = "utf-8") -> list[str]:
     """How each character of ``text`` is written inside a JSON string."""
     return [rf"\{w}" if w in ('"', "\\") else w for w in written(text, encoding)]
+
+
+def require_name(name: str, where: str) -> None:
+    """`UserError`, about ``where``, unless a model can be called so: by few characters, each of which is seen."""
+    if not 0 < len(name) <= MOST_NAME or visible(name) != name:
+        raise UserError(
+            f"{where}: a model's name has 1 to {MOST_NAME} printable characters, unlike {quote(name[:MOST_NAME])}"
+        )
 
 
 def _has(encoding: str, c: str) -> bool:

@@ -11,7 +11,7 @@ import typer
 from ...errors import InvalidProof
 from .. import console
 from .guard import INVALID
-from .options import AsJson, emit, hexadecimal, visibilities
+from .options import AllowNoncanonicalPrompt, AsJson, emit, hexadecimal, visibilities
 
 
 def verify(
@@ -27,14 +27,15 @@ def verify(
     nonce: Annotated[
         str | None, typer.Option(help="The bytes, in hexadecimal, that the proof has to carry.")
     ] = None,
+    allow_noncanonical_prompt: AllowNoncanonicalPrompt = False,
     as_json: AsJson = False,
 ) -> None:
     """Check a proof: exit status 0 if it is valid, 1 if not."""
     start = time.perf_counter()
-    from ...runtime import files
+    from ...runtime import files, reading
     from ...runtime.keys import load_key
     from ...runtime.progress import Clock, Silent
-    from ...runtime.verifier import check_identity, read_proof
+    from ...runtime.verifier import check_identity, check_prompt, read_proof
     from ...runtime.verifier import verify as check
 
     clock = Clock(Silent())
@@ -69,7 +70,8 @@ def verify(
             pinned = bytes.fromhex(model_id).hex()
             report["rotated_from"] = pinned if pinned != model.model_id else None
         files.identify(files.PROOF, data, str(proof))
-        verified = check(model, read_proof(model, data, str(proof)))
+        content = read_proof(model, data, str(proof))
+        verified = check(model, content, None, allow_noncanonical_prompt)
         statement = verified.statement
         if wanted is not None and statement.nonce != wanted:
             carried = f"the nonce {statement.nonce.hex()}" if statement.nonce else "no nonce"
@@ -78,21 +80,22 @@ def verify(
             what: disclosure.tokens(statement, what, found, model.parameters)
             for what, found in opened.items()
         }
+        canonical = verified.canonical_prompt
+        if "prompt" in shown:
+            canonical = check_prompt(model, shown["prompt"], allow_noncanonical_prompt)
     except InvalidProof as error:
-        report["reason"] = console.one_line(str(error))
+        report["reason"] = str(error)
     else:
         clock.start("text")
         prompt = shown.get("prompt", statement.prompt_tokens)
         output = shown.get("output", statement.output_tokens)
-        known = [] if prompt is None else list(prompt)
         report |= {
             "valid": True,
-            "prompt": None if prompt is None else model.text(prompt),
-            "output": None if output is None else model.continuation(known, output),
+            **reading.describe(model, prompt, output, bool(canonical)),
             "tokens": statement.prompt + statement.generated,
             "prompt_tokens": statement.prompt,
             "generated": statement.generated,
-            "token_ids": None if None in (prompt, output) else [*known, *(output or ())],
+            "token_ids": None if None in (prompt, output) else [*(prompt or ()), *(output or ())],
             "visibility": visibilities(model.private, statement),
             "digests": {what: digest.hex() for what, digest in statement.digests.items()},
             "revealed": list(shown),
@@ -112,7 +115,7 @@ def verify(
 
 def _print_verdict(name: str, report: dict[str, Any]) -> None:
     if not report["valid"]:
-        print(f"INVALID: {report['reason']}")
+        print(f"INVALID: {console.printable(report['reason'])}")
         return
     print("VALID")
     print(console.statement(name, report))
