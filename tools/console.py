@@ -207,7 +207,7 @@ def prompt_lines(report: Mapping[str, Any]) -> list[str]:
     """The prompt of a report (`reading.describe`, and what is known of the proof)."""
     if report["prompt"] is None:
         found = [f"private, digest {report['digests']['prompt']}"]
-        found.append("(that its tokens are those of a text is checked when it is revealed)")
+        found.append("(whether these are the tokens of a text is checked with its opening)")
     elif report["turns"] is None:
         found = lines(report["prompt"])
     else:

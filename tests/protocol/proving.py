@@ -62,6 +62,13 @@ class Key:
     private_circuit: Circuit
     ancestors: tuple[Ancestor, ...] = ()
 
+    def tokenize(self, text: str) -> list[int]:
+        """A tokenizer of single characters, which any tokens are canonical for."""
+        return [*map(ord, text)]
+
+    def text(self, tokens: Sequence[int]) -> str:
+        return "".join(map(chr, tokens))
+
 
 def parameters(
     log_columns: int,

@@ -63,15 +63,15 @@ def toy_artifact(seed: int = 0, hiding: bool = True, max_tokens: int = 16) -> Ar
         name="toy",
         weights=sum(array.size for array in params.values()),
         code=parameters.to_list(),
+        eos=(1,),
         weight_root=weights.root,
         circuit_bytes=encode_circuit(circuit),
         private_circuit_bytes=encode_circuit(private),
         tokenizer_bytes=tokenizer.to_str().encode(),
         range_proof=prove_ranges(circuit, parameters, weights),
     )
-    meta = {"eos": [1]}
     programs = encode_program(program), encode_program(private_program)
-    return Artifact(key, *programs, params, masks, meta, MemoryBudget(key))
+    return Artifact(key, *programs, params, masks, {}, MemoryBudget(key))
 
 
 def save(artifact: Artifact, folder: Path) -> Files:

@@ -155,7 +155,10 @@ def test_verify_speaks(run: Run, model: Model, proved: Callable[[str], Proved], 
     shown = [f'"{verified(model, made.proof)["output"]}"'] if "output" not in digests else []
     assert all(text in done.stdout for text in shown) and "revealed" not in done.stdout
     if what == "both":
-        assert "once" not in done.stdout and '"' not in done.stdout
+        assert "once" not in done.stdout and '\n    "' not in done.stdout
+    checked = "(whether these are the tokens of a text is checked with its opening)"
+    assert (checked in done.stdout) == ("prompt" in digests)
+    assert ("(cut by the limit of 4 tokens)" in done.stdout) == ("output" not in digests)
 
 
 @pytest.mark.parametrize("what", OPTIONS)
@@ -521,13 +524,12 @@ def test_where_a_text_ends(model: Model, proved: Callable[[str], Proved], what: 
     """A private output goes on to the length that was asked for; a public one ends with its text."""
     privacy = Privacy("prompt" in ITEMS[what], "output" in ITEMS[what])
     tokens, whole = answer.generate(model.artifact, TEXT, 4, privacy=privacy)
-    ends = replace(model.artifact, meta={"eos": [whole[0]]})
+    ends = replace(model.artifact, key=replace(model.artifact.key, eos=(whole[0],)))
     shown: list[str] = []
     tokens, generated = answer.generate(ends, TEXT, 4, shown.append, privacy)
     assert generated == (whole if privacy.output else whole[:1])
-    word = proved(what).report["text"].split()[0]
-    assert answer.text(ends, tokens, generated).split() == [word]
-    assert "".join(shown).split() == [*TEXT.split(), word]
+    assert answer.text(ends, tokens, generated) == "" and "".join(shown) == TEXT
+    assert proved(what).report["ended"] is False
 
 
 def test_an_output_is_shown_whole_without_its_prompt(model: Model) -> None:
