@@ -54,7 +54,7 @@ tiny: Any = import_module("tiny")
 toy: Any = import_module("toy")
 
 WORDS = ["<pad>", "<eos>", "<bos>", "once", "upon", "a"]
-PROMPT, OUTPUT = (1, 2), (3, 4, 5)
+PROMPT, OUTPUT = (2, 1), (3, 4, 5)
 # What is private in each proof, and whether it hides.
 PROOFS = [((), True), ((), False), (("prompt", "output"), True), (("output",), False)]
 TABLES = [
