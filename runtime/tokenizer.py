@@ -16,7 +16,7 @@ same result as the whole:
 * Decoding looks up tokens and joins them, so the tokens that occur are enough.
 * Encoding splits a text into words and these into characters, and joins neighbours by merges. Only strings of
   neighbours in one word can come about. The words are found by encoding with tokens of one character, and
-  the tokens that may be in them by their first bytes.
+  the tokens that may be in them by hashes of some of their bytes.
 
 Errors are ValueError, or whatever the library raises; `VerifyingKey` says which file they are about.
 """
@@ -35,6 +35,8 @@ from tokenizers.models import WordLevel
 
 FORM = 1
 MOST_TOKENS = 1 << 20
+# What tokens are looked for by: so many bytes of them, hashed to so many keys.
+GRAM, KEYS = 4, 1 << 18
 _HEADER = struct.Struct("<BII")
 _FLAGS = ("single_word", "lstrip", "rstrip", "normalized", "special")
 # What the model has beside tokens and merges, and what it must be; None: anything.
@@ -169,20 +171,19 @@ class CompactTokenizer:
         return _frame(self._part((), [], []))
 
     @cached_property
-    def _triples(self) -> tuple[np.ndarray, np.ndarray]:
-        """The tokens of three bytes or more, and of each of them the first, the second and the last three."""
-        numbers = np.flatnonzero(self._lengths >= 3)
-        last = self._lengths[numbers].astype(np.int64) - 3
-        places = np.stack([np.zeros_like(last), np.minimum(last, 3), last])
-        return numbers, _triples(self._bytes)[self._starts[numbers] + places]
+    def _keys(self) -> np.ndarray:
+        """For each token the keys of four bytes at its start, near it and at its end, or of all its bytes."""
+        size = np.minimum(self._lengths, GRAM).astype(np.int64)
+        last = self._lengths - size
+        places = self._starts + np.stack([np.zeros_like(last), np.minimum(last, GRAM - 1), last])
+        return _key(_grams(self._bytes)[places], size)
 
     def _among(self, text: str) -> dict[str, int]:
-        """The tokens that are parts of the text, and few others: three bytes at some places of each are in it."""
-        occurs = np.zeros(1 << 24, bool)
-        occurs[_triples(text.encode())] = True
-        numbers, triples = self._triples
-        longer = numbers[occurs[triples].all(axis=0)]
-        return self._numbered(np.concatenate([np.flatnonzero(self._lengths < 3), longer]))
+        """The tokens that are parts of the text, and few others: what `_keys` looks at is in it."""
+        grams, occurs = _grams(text.encode()), np.zeros(KEYS, bool)
+        for size in range(1, GRAM + 1):
+            occurs[_key(grams, np.array(size))] = True
+        return self._numbered(np.flatnonzero(occurs[self._keys].all(axis=0)))
 
     def _numbered(self, numbers: np.ndarray) -> dict[str, int]:
         """The tokens of the vocabulary with these ids, by their text."""
@@ -260,7 +261,8 @@ class CompactTokenizer:
         known = dict(pairs)
         if len(known) != len(pairs):
             raise ValueError("a token occurs twice")
-        return Tokenizer.from_str(json.dumps(self._json(known, merges, added)))
+        whole = self._json(known, merges, added)
+        return Tokenizer.from_str(json.dumps(whole, ensure_ascii=False))
 
     def _json(self, vocabulary: Any, merges: Any, added: Any) -> dict[str, Any]:
         model = {**self._options, "vocab": vocabulary, "merges": merges}
@@ -283,11 +285,18 @@ def _frame(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
     return found.ids[:at], found.ids[at + 1 :]
 
 
-def _triples(text: bytes) -> np.ndarray:
-    """Each three bytes that follow each other, as one number."""
-    cells = np.frombuffer(text, np.uint8)
-    first, second, third = (cells[i : len(cells) - 2 + i].astype(np.int32) for i in range(3))
-    return first << 16 | second << 8 | third
+def _grams(text: bytes) -> np.ndarray:
+    """The four bytes at each place of a text, those behind its end zero, as numbers."""
+    padded = text + bytes(GRAM - 1)
+    return np.ndarray((len(text),), "<u4", padded, strides=(1,))
+
+
+def _key(grams: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """A hash of the first ``size`` bytes of each."""
+    kept = grams & np.array([(1 << 8 * n) - 1 for n in range(GRAM + 1)], np.uint32)[size]
+    return (kept * np.uint32(0x9E3779B1) + size.astype(np.uint32)) >> np.uint32(
+        32 - KEYS.bit_length() + 1
+    )
 
 
 def _words(found: Any) -> list[list[str]]:

@@ -83,16 +83,20 @@ def _encoding() -> str:
 
 def lines(text: str) -> list[str]:
     """``text`` as JSON strings one after the other, for a line each: they end with its lines, and where they would
-    be wider than the terminal, so that nothing in it begins a line. Of very many the middle is left out."""
+    be wider than the terminal, at a space if there is one, so that nothing in it begins a line. Of very many the
+    middle is left out."""
     chunks: list[list[str]] = [[]]
     room, used, before = _width() - len('""'), 0, ""
     for c, written in zip(text, visible.inside(text, _encoding()), strict=True):
-        columns = _columns(written)
+        columns, chunk = _columns(written), chunks[-1]
         # A mark must not come to stand on something else.
         full = used and used + columns > room and unicodedata.category(c)[0] != "M"
         if full or before == "\n":
-            chunks.append([])
-            used = 0
+            tail = chunk[len(chunk) - chunk[::-1].index(" ") :] if " " in chunk else chunk
+            used = sum(map(_columns, tail))
+            if before == "\n" or used + columns > room:
+                tail, used = [], 0
+            chunks[-1:] = [chunk[: len(chunk) - len(tail)], tail]
         chunks[-1].append(written)
         used, before = used + columns, c
     return _middle_out([(f'"{"".join(chunk)}"', len(chunk)) for chunk in chunks], "characters")

@@ -6,8 +6,11 @@ import pty
 import subprocess
 import sys
 from typing import Any
+from unittest.mock import patch
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from zklemma.tools import console
 
 
@@ -16,6 +19,16 @@ def test_control_characters_do_not_reach_the_terminal():
     shown = console.printable(hostile)
     assert shown == r"a\u001b[31mb\u0007\u202e\u009b0m\r" and shown.isprintable()
     assert console.printable("été\n漢字\t🦊") == r"été\n漢字\t🦊"
+
+
+@given(st.text(st.sampled_from("a \n\x1b\u6f22\u0301"), max_size=300))
+def test_lines_fit_and_say_all(text):
+    with patch.dict(os.environ, {"COLUMNS": "40"}):
+        lines = console.lines(text)
+    assert read_back(lines) == text
+    for line in lines:
+        assert console._columns(line) <= 36 + line.count("\u0301") and r"\n" not in line[:-3]
+        assert line != '""' or text == ""
 
 
 def read_back(lines: list[str]) -> str:
@@ -30,6 +43,12 @@ def test_lines_end_with_those_of_the_text_and_with_the_terminal(monkeypatch):
     assert all(console._columns(line) <= 36 + line.count("\u0301") for line in lines)
     assert not any(line.startswith('"\\u0301') for line in lines)
     assert console.lines("") == ['""'] and console.lines("a\n") == [r'"a\n"']
+    words = "word " * 20 + "\x1b" * 9 + " \x1b\n"
+    lines = console.lines(words)
+    assert (
+        read_back(lines) == words and lines[0] == f'"{"word " * 6}"' and lines[-1].endswith(r'\n"')
+    )
+    assert all(len(line) <= 36 for line in lines) and '""' not in lines
     # A backslash before an n is no line's end.
     assert console.lines("a\\nb") == [r'"a\\nb"']
 
