@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 from zklemma.errors import UserError
-from zklemma.runtime import answer, disclosure
+from zklemma.runtime import answer, disclosure, files
 from zklemma.runtime.answer import Privacy, bound
+from zklemma.runtime.executor import Executor
 from zklemma.runtime.keys import Artifact, save_artifact, save_key
 from zklemma.runtime.protocol.statement import private_bound
 from zklemma.schema.circuit import Shape
@@ -483,6 +484,26 @@ def test_inspect(run: Run, proved: Callable[[str], Proved], what: str) -> None:
     assert len(found["token_ids"]) == {"prompt": 4, "output": 5, "both": 0}[what]
     found = json.loads(run("inspect", made.secret, "--json").stdout)
     assert [name for name in found if name in ("prompt", "output")] == ITEMS[what]
+
+
+def test_a_revealed_prompt_must_be_that_of_its_text(model: Model, run: Run, tmp_path: Path) -> None:
+    """As a public one must; here it lacks its start."""
+    artifact = model.artifact
+    executor = Executor(artifact.key.circuit, artifact.program, artifact.params)
+    said = executor.generate([3, 4], 1, lambda token: None, frozenset())
+    for what in ("public", "private"):
+        proof, opened = tmp_path / f"{what}.proof", tmp_path / "opened"
+        privacy = Privacy(prompt=what == "private")
+        made = answer.prove_tokens(
+            artifact, [3, 4], said, False, privacy=privacy, allow_noncanonical_prompt=True
+        )
+        proof.write_bytes(files.encode_proof(artifact.key.digest, made.proof))
+        kept = {w: disclosure.Opened(s.rows, s.salts) for w, s in made.sealed.items()}
+        opened.write_bytes(disclosure.encode(kept))
+        asked = ("verify", model.key, proof, *(("--reveal", opened) if kept else ()))
+        invalid(run(*asked, "--json"), '("once upon"): number 1 is 3, not 2')
+        done = run(*asked, "--allow-noncanonical-prompt")
+        assert done.returncode == 0 and '    3 "once", 4 "upon"\n' in done.stdout
 
 
 # Nonces.
