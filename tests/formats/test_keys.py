@@ -111,7 +111,7 @@ def test_names_that_can_not_be_seen_are_refused(name):
     """When a key is made, so none is written, and when one is read."""
     with pytest.raises(UserError, match=r"^verifying key: a model's name has 1 to 96 printable"):
         dataclasses.replace(KEY, name=name)
-    meta = msgpack.packb([name, 1, CODE, []])
+    meta = msgpack.packb([name, 1, CODE, []]) or b""
     data = b"".join(files.pack(files.KEY, [[meta], [b"w" * 32], *[[b""]] * 4, [b"\x90"]]))
     with pytest.raises(
         UserError, match=r"^model.vk: a model's name has 1 to 96 printable"

@@ -17,6 +17,7 @@ WHOLE = Tokenizer.from_file(
     str(Path(__file__).parents[2] / "checkpoints" / "tiny-gemma3" / "tokenizer.json")
 )
 BOS, EOS = 2, 1
+VOCABULARY = WHOLE.get_vocab()
 
 
 def key_of(tokenizer: Tokenizer) -> VerifyingKey:
@@ -37,7 +38,7 @@ PROMPT = WHOLE.encode("Once upon a time").ids
 
 def letters(text: str) -> list[int]:
     """The text in tokens of one character each."""
-    return [WHOLE.token_to_id(c) for c in text.replace(" ", "\u0120")]
+    return [VOCABULARY[c] for c in text.replace(" ", "\u0120")]
 
 
 def report(prompt, output=(), key=KEY):

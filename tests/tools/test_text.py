@@ -18,6 +18,7 @@ from zklemma.runtime.tokenizer import compact
 
 CHECKPOINT = Path(__file__).parents[2] / "checkpoints" / "tiny-gemma3"
 WORDS = Tokenizer.from_file(str(CHECKPOINT / "tokenizer.json"))
+VOCABULARY = WORDS.get_vocab()
 TEXT = "Once upon a time there was a little"
 ALLOW = "--allow-noncanonical-prompt"
 # A whole verdict, about another answer, with what would close the text before it.
@@ -44,7 +45,7 @@ def proved(artifact: Artifact, ids: list[int], path: Path, count: int = 4, **how
 
 
 def letters(text: str) -> list[int]:
-    return [WORDS.token_to_id(c) for c in text.replace(" ", "\u0120")]
+    return [VOCABULARY[c] for c in text.replace(" ", "\u0120")]
 
 
 def quoted(printed: str) -> list[str]:
