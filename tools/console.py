@@ -213,13 +213,13 @@ def prompt_lines(report: Mapping[str, Any]) -> list[str]:
         found = [f"private, digest {report['digests']['prompt']}"]
         found.append("(whether these are the tokens of a text is checked with its opening)")
     elif report["turns"] is None:
-        found = lines(report["prompt"])
+        found = _text_and_tokens("prompt", report)
     else:
         found = []
         for who, text, over in report["turns"]:
             found.append(f"(turn of {who}{'' if over else ', to go on'})")
             found += lines(text) if text else []
-    return [f"{_INDENT}{line}" for line in [*found, *_notes("prompt", report)]]
+    return _indented("prompt", report, found)
 
 
 def answer_lines(report: Mapping[str, Any]) -> list[str]:
@@ -229,22 +229,24 @@ def answer_lines(report: Mapping[str, Any]) -> list[str]:
     elif report["ended"]:
         (end,), rest = token_lines([report["end"]]), report["after_end"]
         after = f"; what follows, {tokens(rest)}, is no part of the answer" if rest else ""
-        found = [*lines(report["output"]), f"(ended by {end}{after})"]
+        found = [*_text_and_tokens("output", report), f"(ended by {end}{after})"]
     else:
         inside = ", inside a character" * report["inside_character"]
         limit = f"(cut by the limit of {tokens(report['generated'])}{inside})"
-        found = [*lines(report["output"]), limit]
-    return [f"{_INDENT}{line}" for line in [*found, *_notes("output", report)]]
+        found = [*_text_and_tokens("output", report), limit]
+    return _indented("output", report, found)
 
 
-def _notes(what: str, report: Mapping[str, Any]) -> list[str]:
-    found = []
-    if what in report["pieces"]:
-        found = ["(the tokenizer makes other tokens of this text; these are)"]
-        found += token_lines(report["pieces"][what])
-    if what in report["revealed"]:
-        found.append("(revealed: it opens the proof's digest)")
-    return found
+def _text_and_tokens(what: str, report: Mapping[str, Any]) -> list[str]:
+    if what not in report["pieces"]:
+        return lines(report[what])
+    note = "(its tokens are not those that the tokenizer makes of this text:)"
+    return [*lines(report[what]), note, *token_lines(report["pieces"][what])]
+
+
+def _indented(what: str, report: Mapping[str, Any], found: Sequence[str]) -> list[str]:
+    revealed = ["(revealed: it opens the proof's digest)"] * (what in report["revealed"])
+    return [f"{_INDENT}{line}" for line in (*found, *revealed)]
 
 
 def tokens(count: int) -> str:
