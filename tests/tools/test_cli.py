@@ -155,7 +155,11 @@ def test_inspect(toy, run, part):
     assert shown.returncode == 0 and found["kind"] in shown.stdout
     assert found["model_id"] in shown.stdout
     if part != "proof":
-        assert found["eos"] == [1] and found["max_tokens"] == 16 and found["tables"]["rsqrt"] == 3 << 14
+        assert (
+            found["eos"] == [1]
+            and found["max_tokens"] == 16
+            and found["tables"]["rsqrt"] == 3 << 14
+        )
 
 
 @pytest.mark.parametrize(

@@ -111,6 +111,19 @@ def test_a_text_that_its_tokens_do_not_say_is_refused(make, run, tmp_path):
     assert '("a b"): number 1 is 0, not 1' in done.stderr and not (tmp_path / "a.proof").exists()
 
 
+def test_a_text_that_is_read_as_another_one_is_warned_of(make, run, tmp_path):
+    tokenizer = Tokenizer(models.WordLevel({"a": 0, "b": 1}, unk_token="a"))
+    toy = make()
+    toy = replace(toy, key=replace(toy.key, tokenizer_bytes=tokenizer.to_str().encode()))
+    zklemma.save_artifact(tmp_path / "m.zkl", toy)
+    save_key(tmp_path / "m.vk", toy.key)
+    for text, warned in (("c", 1), ("a", 0)):
+        asked = ("--prompt", text, "--max-new-tokens", 2, "-o", tmp_path / "a.proof", "-q")
+        done = run("prove", tmp_path / "m.zkl", *asked)
+        assert done.returncode == 0 and done.stderr.count("reads the prompt as another") == warned
+        assert quoted(run("verify", tmp_path / "m.vk", tmp_path / "a.proof").stdout)[0] == "a"
+
+
 def test_special_tokens_are_text(shipped, run, tmp_path):
     """One in the middle, and a second start: the text says so."""
     proof = tmp_path / "a.proof"

@@ -103,6 +103,8 @@ def prove(
     tokens, generated = answer.generate(artifact, text, max_new_tokens, show, privacy)
     if show:
         stream.end()
+    if artifact.key.text(tokens) != text:
+        console.warn("the tokenizer reads the prompt as another text; the proof is about that one")
     seconds = {"generate": time.perf_counter() - start}
     with console.Bar(["load", "execute", "commit", "lookup", "einsum", "open"], not quiet) as bar:
         found = answer.prove_tokens(artifact, tokens, generated, hiding, bar, privacy, carried)
