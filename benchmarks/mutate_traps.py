@@ -1780,6 +1780,24 @@ PRIVATE_TOKENS = [
     ),
 ]
 
+TEXT = [
+    Trap(
+        "a prompt may be any tokens of its text",
+        (("runtime/verifier.py", "if found and not allow_noncanonical:", "if False:"),),
+        (f"{COMMANDS}::test_a_revealed_prompt_must_be_that_of_its_text",),
+    ),
+    Trap(
+        "a revealed prompt may be any tokens of its text",
+        (("tools/cli/verify.py", 'if "prompt" in shown:', "if False:"),),
+        (f"{COMMANDS}::test_a_revealed_prompt_must_be_that_of_its_text",),
+    ),
+    Trap(
+        "text is printed as it is",
+        (("runtime/visible.py", "found.append(c if shown else", "found.append(c if True else"),),
+        ("tests/formats/test_visible.py",),
+    ),
+]
+
 TRAPS = {
     "zero knowledge": ZERO_KNOWLEDGE,
     "Fiat-Shamir": FIAT_SHAMIR,
@@ -1788,6 +1806,7 @@ TRAPS = {
     "token relations": TOKEN_RELATIONS,
     "rotation": ROTATION,
     "private tokens": PRIVATE_TOKENS,
+    "text": TEXT,
 }
 
 

@@ -1,7 +1,8 @@
 """One answer of a model with its proof: tokenise, generate greedily, prove.
 
 The proof covers the prompt and every generated token, up to and including the token that ends the
-text if the model produces one. A private output goes on after it: its length says nothing then.
+text if the model produces one. A private output goes on after it: its length says nothing then. Prompts are
+canonical (`reading`), unless that is waived for token ids.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from ..errors import UserError
 from ..schema.circuit import Shape
-from . import files
-from .keys import Artifact
+from . import files, reading
+from .keys import Artifact, VerifyingKey
 from .progress import Progress, Silent
 from .protocol.statement import MOST_NONCE, Statement, private_bound
 
@@ -42,8 +43,8 @@ class Privacy:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the model said: tokens, the text of the generated ones, and how it was proved. ``model_id`` is that
-    of the key which it was proved under."""
+    """What the model said: tokens, the text of the generated ones up to the one that ends it, and how it was
+    proved. ``model_id`` is that of the key which it was proved under."""
 
     prompt: list[int]
     generated: list[int]
@@ -69,9 +70,10 @@ def generate(
     on_text: Callable[[str], None] | None = None,
     privacy: Privacy | None = None,
 ) -> tuple[list[int], list[int]]:
-    """The prompt's tokens and the generated ones; ``on_text`` gets both as text, piece by piece.
+    """The prompt's tokens and the generated ones; ``on_text`` gets both as text, piece by piece, up to the token
+    that ends it.
 
-    `UserError` where the model can not answer this prompt at this length.
+    `UserError` where the model can not answer this prompt at this length, or its tokens do not say what it is.
     """
     privacy = privacy or Privacy()
     from .executor import Executor
@@ -84,19 +86,21 @@ def generate(
     except UnicodeEncodeError as error:
         raise UserError("the prompt is not valid Unicode text") from error
     tokens = key.tokenize(prompt)
+    _require_canonical(key, tokens)
     if privacy.items:
         bound(artifact, len(tokens), max_new_tokens, privacy)  # To know before long work.
-    known, shown, ended = list(tokens), "", False
+    said: list[int] = []
+    start, shown, ended = key.text(tokens), "", False
 
     def collect(token: int) -> None:
         nonlocal shown, ended
-        if ended:
+        ended = ended or token in artifact.eos
+        if ended or not on_text:
             return
-        ended = token in artifact.eos
-        known.append(token)
-        text = key.text(known)
+        said.append(token)
+        text = start + key.continuation(tokens, said)
         # A character that is not complete yet decodes to a replacement character.
-        if on_text and not text.endswith("\N{REPLACEMENT CHARACTER}"):
+        if not text.endswith("\N{REPLACEMENT CHARACTER}"):
             on_text(text[len(shown) :])
             shown = text
 
@@ -105,7 +109,7 @@ def generate(
     generated = executor.generate(tokens, max_new_tokens, collect, stop)
     if on_text:
         # The rest of a text that ends inside a character.
-        on_text(key.text(known)[len(shown) :])
+        on_text((start + key.continuation(tokens, said))[len(shown) :])
     return tokens, generated
 
 
@@ -156,15 +160,19 @@ def prove_tokens(
     progress: Progress | None = None,
     privacy: Privacy | None = None,
     nonce: bytes = b"",
+    allow_noncanonical_prompt: bool = False,
 ) -> ProofResult:
     """Prove that the model continues ``prompt`` with ``generated``. What the proof opens is counted before
-    it is begun, and not if there is too little memory for it."""
+    it is begun, and not if there is too little memory for it. `UserError` if the prompt is not canonical, unless
+    that is allowed: whoever verifies must allow it too."""
     from .memory import require_memory
     from .protocol.plan import Plan
     from .prover import Request
     from .prover import prove as run
 
     privacy = privacy or Privacy()
+    if not allow_noncanonical_prompt:
+        _require_canonical(artifact.key, prompt)
     hiding = hides(artifact, privacy, hiding)
     if len(nonce) > MOST_NONCE:
         raise UserError(f"the nonce is longer than {MOST_NONCE} bytes")
@@ -212,5 +220,9 @@ def prove(
 
 def text(artifact: Artifact, prompt: Sequence[int], generated: Sequence[int]) -> str:
     """What the model said, up to the token that ends the text."""
-    ends = (i for i, token in enumerate(generated, 1) if token in artifact.eos)
-    return artifact.key.continuation(prompt, generated[: next(ends, len(generated))])
+    return reading.said(artifact.key, prompt, generated).text
+
+
+def _require_canonical(key: VerifyingKey, prompt: Sequence[int]) -> None:
+    if found := reading.fault(key, prompt):
+        raise UserError(f"{found}; nobody could tell from the text what was proved")

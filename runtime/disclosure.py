@@ -18,7 +18,7 @@ from ..errors import InvalidProof, UserError
 from ..schema.packed import unpack as unpack_values
 from . import field
 from .files import OPENING, Buffer, pack, unpack
-from .protocol.disclosure_verifier import ROWS, Code
+from .protocol.disclosure_verifier import MASKS, ROWS, Code
 from .protocol.merkle import DIGEST, NODE, SALT_WORDS, leaf_digest
 from .protocol.parameters import Parameters
 from .protocol.statement import Statement
@@ -120,5 +120,10 @@ def tokens(statement: Statement, what: str, opened: Opened, p: Parameters) -> li
     count = 1 + statement.shape.rows if what == "prompt" else statement.generated
     if digest(opened, count, p) != wanted:
         raise InvalidProof(f"this does not open the digest of the proof's {what}")
-    cells = opened.rows[0, :count].tolist()
-    return cells[1 : 1 + cells[0]] if what == "prompt" else cells
+    return claimed(what, opened)
+
+
+def claimed(what: str, opened: Opened) -> list[int]:
+    """What the cells of an opening say, whatever digest it opens."""
+    cells = opened.rows[0, :-MASKS].tolist()
+    return cells[1 : 1 + cells[0]] if what == "prompt" and cells else cells

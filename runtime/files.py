@@ -45,12 +45,12 @@ class Kind:
 
 
 MODEL = Kind(
-    "model artifact", b"ZKLM", 2, (b"VKEY", b"PROG", b"PRGP", b"META", b"PARM", b"MASK", b"TREE")
+    "model artifact", b"ZKLM", 3, (b"VKEY", b"PROG", b"PRGP", b"META", b"PARM", b"MASK", b"TREE")
 )
 KEY = Kind(
     "verifying key",
     b"ZKLV",
-    2,
+    3,
     (b"META", b"ROOT", b"CIRC", b"CIRP", b"TOKN", b"RNGE", b"LINK"),
     1 << 27,
 )

@@ -1,11 +1,11 @@
 """The verifying key (.vk) and the prover's artifact (.zkl).
 
 The verifying key is all a verifier needs: the circuit, the code parameters, the root of the
-committed weights and the tokenizer that turns tokens into text. The *model id* is a hash of these. What
-else the key carries is proofs of facts about them: that the weights are in range, and that roots of older
-keys hold the same weights. The artifact adds what only the prover needs: the witness program, the integer
-weights and facts about the checkpoint. Contents are decoded when first used, and weights stay mapped in the
-file, so that loading is quick.
+committed weights, the tokenizer that turns tokens into text and the ids that end one. The *model id* is a
+hash of these. What else the key carries is proofs of facts about them: that the weights are in range, and
+that roots of older keys hold the same weights. The artifact adds what only the prover needs: the witness
+program, the integer weights and facts about the checkpoint. Contents are decoded when first used, and
+weights stay mapped in the file, so that loading is quick.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from .field import P
 from .files import KEY, MODEL, Buffer, atomic_write, identify, pack, padding, read, unpack
 from .links import Ancestor
 from .masks import WeightMasks
+from .visible import require_name
 
 if TYPE_CHECKING:
     from .protocol.parameters import Parameters
@@ -56,17 +57,19 @@ IDENTITY = b"zklemma model 1"
 class VerifyingKey:
     """What identifies a model to a verifier.
 
-    ``name`` and ``weights`` (how many numbers the checkpoint holds) are for people; ``code`` is
-    `Parameters.to_list`; ``weight_root`` is the 32-byte root of the committed weights; ``range_proof`` shows
-    that each of them lies in its declared range (`check_ranges`). There are two circuits of the one model: in the
-    first token ids are inputs, in the second, the private one, they are committed. ``links`` are the keys that
-    this one was rotated from, oldest first: the weight root of each, and the proof that the next root holds the
-    same. ``tokenizer_bytes`` is what `tokenizer.compact` makes of the checkpoint's tokenizer.
+    ``name`` (which `require_name` accepts) and ``weights`` (how many numbers the checkpoint holds) are for people;
+    ``code`` is `Parameters.to_list`; ``eos`` are the ids that end a text, ascending; ``weight_root`` is the 32-byte
+    root of the committed weights; ``range_proof`` shows that each of them lies in its declared range
+    (`check_ranges`). There are two circuits of the one model: in the first token ids are inputs, in the second,
+    the private one, they are committed. ``links`` are the keys that this one was rotated from, oldest first: the
+    weight root of each, and the proof that the next root holds the same. ``tokenizer_bytes`` is what
+    `tokenizer.compact` makes of the checkpoint's tokenizer.
     """
 
     name: str
     weights: int
     code: list[Any]
+    eos: tuple[int, ...]
     weight_root: bytes
     circuit_bytes: Buffer
     private_circuit_bytes: Buffer
@@ -74,6 +77,9 @@ class VerifyingKey:
     range_proof: Buffer
     links: tuple[tuple[bytes, bytes], ...] = ()
     source: str = field(default="verifying key", compare=False)
+
+    def __post_init__(self) -> None:
+        require_name(self.name, self.source)
 
     def encode(self) -> bytes:
         """The contents of a .vk file."""
@@ -85,18 +91,20 @@ class VerifyingKey:
 
     @property
     def _meta(self) -> bytes:
-        return _encode([self.name, self.weights, self.code])
+        return _encode([self.name, self.weights, self.code, list(self.eos)])
 
     @staticmethod
     def decode(data: Buffer, source: str = "verifying key") -> VerifyingKey:
         """The key that these bytes encode; ``source`` names them in errors."""
         sections = unpack(KEY, data, source)
         try:
-            name, weights, code = _decode(sections[b"META"])
+            name, weights, code, eos = _decode(sections[b"META"])
             links = tuple((root, proof) for root, proof in _decode(sections[b"LINK"]))
             if len(links) > MOST_LINKS:
                 raise UserError(f"{source}: the key has more than {MOST_LINKS} links to older ones")
             fits = isinstance(name, str) and type(weights) is int and isinstance(code, list)
+            fits = fits and type(eos) is list and all(type(token) is int for token in eos)
+            fits = fits and eos == sorted({*eos}) and min(eos, default=0) >= 0
             fits = fits and _encode_links(links) == sections[b"LINK"]
             fits = fits and all(type(part) is bytes for link in links for part in link)
             fits = fits and all(len(root) == ROOT_BYTES for root, _ in links)
@@ -109,6 +117,7 @@ class VerifyingKey:
             name=name,
             weights=weights,
             code=code,
+            eos=tuple(eos),
             weight_root=bytes(sections[b"ROOT"]),
             circuit_bytes=sections[b"CIRC"],
             private_circuit_bytes=private,
@@ -217,27 +226,33 @@ class VerifyingKey:
             return tokenizer.decode(tokens)
 
     def tokenize(self, text: str) -> list[int]:
-        """Token ids of a prompt, with the ``<bos>`` that the tokenizer's post-processor adds."""
+        """Token ids of a text, with the ``<bos>`` that the tokenizer's post-processor adds; special tokens may be
+        written as their text."""
         tokenizer = self._tokenizer
         with self._library():
             return tokenizer.encode(text)
 
     @cached_property
-    def _start(self) -> list[int]:
-        """What every text begins with."""
-        return self.tokenize("")
+    def frame(self) -> tuple[list[int], list[int]]:
+        """What the tokenizer puts before and behind the tokens of every text."""
+        tokenizer = self._tokenizer
+        with self._library():
+            return tokenizer.frame
 
     def text(self, tokens: Sequence[int]) -> str:
-        """The text of tokens, special ones shown: what a statement says must all be seen. Only the
-        start that the tokenizer gives every text is left out."""
-        start, ids = self._start, list(tokens)
-        if ids[: len(start)] == start:
-            ids = ids[len(start) :]
-        return self._text(ids)
+        """The text of a prompt's tokens, special ones shown: what a statement says must all be seen. Only what
+        the tokenizer puts around every text is left out, and ids without a token."""
+        (start, end), ids = self.frame, list(tokens)
+        inner = ids[len(start) : len(ids) - len(end)]
+        return self._text(inner if [*start, *inner, *end] == ids else ids)
+
+    def pieces(self, tokens: Sequence[int]) -> list[tuple[int, str | None]]:
+        """Each id with the text that it has by itself, None if no token has the id."""
+        return [(x, self._text([x]) if x in self._tokenizer else None) for x in tokens]
 
     def continuation(self, prompt: Sequence[int], output: Sequence[int]) -> str:
         """The text that ``output`` adds to the text of ``prompt``, which is empty if it is not known."""
-        whole, start = self.text([*prompt, *output]), self.text(prompt)
+        whole, start = self._text([*prompt, *output]), self._text([*prompt])
         if prompt and whole.startswith(start):
             return whole[len(start) :]
         # All of it, if there is no prompt, or that one ends inside a character that the output completes.
@@ -248,8 +263,7 @@ class VerifyingKey:
 class Artifact:
     """What the prover needs: ``params`` are the integer weights by column, ``meta`` plain facts.
 
-    ``meta`` holds ``eos`` (the ids of tokens that end a text) and ``fidelity`` (what compiling
-    measured). ``masks`` hide the weights; proofs use them up, which ``budget`` counts.
+    ``masks`` hide the weights; proofs use them up, which ``budget`` counts.
     """
 
     key: VerifyingKey
@@ -279,7 +293,7 @@ class Artifact:
 
     @property
     def eos(self) -> frozenset[int]:
-        return frozenset(self.meta["eos"])
+        return frozenset(self.key.eos)
 
 
 def _common(circuit: Circuit) -> list[Any]:
@@ -405,13 +419,12 @@ def _encode_links(links: Sequence[tuple[bytes, bytes]]) -> bytes:
 
 
 def _plain_facts(meta: Any) -> dict[str, Any]:
-    """``meta`` of an artifact; ValueError unless it holds ``eos``, and nothing that JSON can not say."""
+    """``meta`` of an artifact; ValueError unless it is a map of what JSON can say."""
     try:
         json.dumps(meta)
-        fits = type(meta["eos"]) is list and all(type(token) is int for token in meta["eos"])
-    except (TypeError, KeyError, RecursionError) as error:
+    except (TypeError, RecursionError) as error:
         raise ValueError("malformed") from error
-    if not fits:
+    if type(meta) is not dict:
         raise ValueError("malformed")
     return meta
 

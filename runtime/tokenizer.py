@@ -15,7 +15,8 @@ same result as the whole:
 
 * Decoding looks up tokens and joins them, so the tokens that occur are enough.
 * Encoding splits a text into words and these into characters, and joins neighbours by merges. Only strings of
-  neighbours in one word can come about. The words are found by encoding with tokens of one character.
+  neighbours in one word can come about. The words are found by encoding with tokens of one character, and
+  the tokens that may be in them by hashes of some of their bytes.
 
 What a tokenizer may be made of is limited (`tokenizer_parts`), and so are the texts that it is used on.
 
@@ -32,6 +33,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
 
 from .tokenizer_parts import MOST_ADDED, check_added, growth
 
@@ -48,6 +50,8 @@ MOST_WHOLE = 1 << 19
 # Bytes of a text once it is as long as the tokenizer's parts can make it; strings of neighbours that are looked up.
 MOST_TEXT = 1 << 21
 MOST_STRINGS = 1 << 22
+# What tokens are looked for by: so many bytes of them, hashed to so many keys.
+GRAM, KEYS = 4, 1 << 18
 _HEADER = struct.Struct("<BII")
 _FLAGS = ("single_word", "lstrip", "rstrip", "normalized", "special")
 # What the model has beside tokens and merges, and what it must be; None: anything.
@@ -71,6 +75,15 @@ class TokenizerLike(Protocol):
 
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of tokens, special ones shown; ids without a token are left out."""
+        ...
+
+    def __contains__(self, number: int) -> bool:
+        """Whether a token has this id."""
+        ...
+
+    @property
+    def frame(self) -> tuple[list[int], list[int]]:
+        """What the post-processor puts before and behind the tokens of every text."""
         ...
 
 
@@ -120,6 +133,13 @@ class WholeTokenizer:
         require_short(sum(map(sizes.__getitem__, tokens)), self._growth)
         return self._tokenizer.decode(list(tokens), skip_special_tokens=False)
 
+    def __contains__(self, number: int) -> bool:
+        return self._tokenizer.id_to_token(number) is not None
+
+    @property
+    def frame(self) -> tuple[list[int], list[int]]:
+        return _frame(self._tokenizer)
+
 
 class CompactTokenizer:
     """A tokenizer in the compact form; ValueError if ``data`` is malformed."""
@@ -145,12 +165,13 @@ class CompactTokenizer:
         self._bytes = data[at + merges :]
         self._starts = np.cumsum(self._lengths, dtype=np.int64) - self._lengths
         self._first = np.cumsum(self._merges, dtype=np.int64) - self._merges
-        self._text = self._check_characters()
+        self._check_characters()
         self._read_rest(data[_HEADER.size : start])
+        self._splitters: dict[tuple[int, ...], Tokenizer] = {}
 
-    def _check_characters(self) -> str:
-        """All tokens in one text; tokens and both parts of merges are UTF-8 and not empty."""
-        text = self._bytes.decode()
+    def _check_characters(self) -> None:
+        """Tokens and both parts of merges are UTF-8 and not empty."""
+        self._bytes.decode()
         made = np.repeat(np.arange(len(self._merges)), self._merges)
         inside = (self._left > 0) & (self._left < self._lengths[made])
         if not self._lengths.all() or not inside.all():
@@ -159,7 +180,6 @@ class CompactTokenizer:
         for starts in (self._starts, self._starts[made] + self._left):
             if (cells[starts] & 0xC0 == 0x80).any():
                 raise ValueError("a token or a part of a merge begins inside a character")
-        return text
 
     def _read_rest(self, text: bytes) -> None:
         try:
@@ -196,22 +216,36 @@ class CompactTokenizer:
             self._bytes[at : at + size] in wanted for at, size in zip(starts, sizes, strict=True)
         )
 
-    @cached_property
-    def _ends(self) -> np.ndarray:
-        """Where in the text of all tokens each ends, in characters."""
-        begins = np.frombuffer(self._bytes, np.uint8) & 0xC0 != 0x80
-        return np.cumsum(begins)[self._starts + self._lengths - 1]
+    def __contains__(self, number: int) -> bool:
+        return 0 <= number < len(self) or number in self._added
+
+    @property
+    def frame(self) -> tuple[list[int], list[int]]:
+        return _frame(self._part((), [], []))
 
     @cached_property
-    def _ids(self) -> dict[str, int]:
-        ends = self._ends.tolist()
-        tokens = [self._text[a:b] for a, b in zip([0, *ends], ends, strict=False)]
-        ids = dict(zip(tokens, range(len(tokens)), strict=True))
-        if len(ids) != len(self):
+    def _keys(self) -> np.ndarray:
+        """For each token the keys of four bytes at its start, near it and at its end, or of all its bytes."""
+        size = np.minimum(self._lengths, GRAM).astype(np.int64)
+        last = self._lengths - size
+        places = self._starts + np.stack([np.zeros_like(last), np.minimum(last, GRAM - 1), last])
+        return _key(_grams(self._bytes)[places], size)
+
+    def _among(self, text: str) -> dict[str, int]:
+        """The tokens that are parts of the text, and few others: what `_keys` looks at is in it."""
+        grams, occurs = _grams(text.encode()), np.zeros(KEYS, bool)
+        for size in range(1, GRAM + 1):
+            occurs[_key(grams, np.array(size))] = True
+        return self._numbered(np.flatnonzero(occurs[self._keys].all(axis=0)))
+
+    def _numbered(self, numbers: np.ndarray) -> dict[str, int]:
+        """The tokens of the vocabulary with these ids, by their text."""
+        starts = self._starts[numbers]
+        places = zip(starts.tolist(), (starts + self._lengths[numbers]).tolist(), strict=True)
+        tokens = [self._bytes[start:end].decode() for start, end in places]
+        ids = dict(zip(tokens, numbers.tolist(), strict=True))
+        if len(ids) != len(tokens):
             raise ValueError("a token occurs twice")
-        unknown = self._options["unk_token"]
-        if unknown is not None and unknown not in ids:
-            raise ValueError("what stands for the unknown is no token")
         return ids
 
     def _merges_of(self, number: int) -> Iterable[tuple[str, str]]:
@@ -235,53 +269,43 @@ class CompactTokenizer:
         added = [x for x in self._added.values() if x["normalized"] or x["content"] in text]
         if not text and not _begins_with_something(empty := self._part((), [], added)):
             return empty.encode(text).ids
-        found = self._part(self._letters.items(), [], added).encode(text)
-        vocabulary = self._letters | {x: self._ids[x] for x in self._within(found)}
+        found = self._splitter(added).encode(text)
+        words = _words(found)
+        known = self._among("".join(token for word in words for token in word))
+        vocabulary = self._others | {x: known[x] for x in _within(words, known)}
         merges = []
         for number in sorted(vocabulary.values()):
             for left, right in self._merges_of(number):
-                if left not in self._ids or right not in self._ids:
+                if left not in known or right not in known:
                     raise ValueError("a merge is of what is no token")
                 if left in vocabulary and right in vocabulary:
                     merges.append((left, right))
         return self._part(vocabulary.items(), merges, added).encode(text).ids
 
+    def _splitter(self, added: Sequence[Mapping[str, Any]]) -> Tokenizer:
+        """A part with tokens of one character, which splits a text into words and these into characters."""
+        key = tuple(x["id"] for x in added)
+        if key not in self._splitters:
+            self._splitters[key] = self._part((self._letters | self._others).items(), [], added)
+        return self._splitters[key]
+
     @cached_property
     def _letters(self) -> dict[str, int]:
-        """Tokens of one character, and those that stand for what has no token."""
-        alone = np.flatnonzero(np.diff(self._ends, prepend=0) == 1).tolist()
-        single = {self.token(i): i for i in alone}
-        others = (
-            [f"<0x{byte:02X}>" for byte in range(256)] if self._options["byte_fallback"] else []
-        )
-        others += [self._options["unk_token"]] if self._options["unk_token"] is not None else []
-        return single | {x: self._ids[x] for x in others if x in self._ids}
+        """Tokens of one character, whose first byte says how long it is."""
+        first = np.frombuffer(self._bytes, np.uint8)[self._starts]
+        bytes_of = 1 + sum((first >= least).astype(int) for least in (0xC0, 0xE0, 0xF0))
+        return self._numbered(np.flatnonzero(bytes_of == self._lengths))
 
     @cached_property
-    def _most_characters(self) -> int:
-        return int(np.diff(self._ends, prepend=0).max(initial=0))
-
-    def _within(self, found: Any) -> set[str]:
-        """The tokens that neighbours in one word of an encoding make together."""
-        words: list[list[str]] = []
-        before: Any = ()
-        for token, word in zip(found.tokens, found.word_ids, strict=True):
-            if word != before or word is None:
-                words.append([])
-            words[-1].append(token)
-            before = word
-        tokens: set[str] = set()
-        longest = self._most_characters
-        if sum(len(word) * min(len(word), longest) for word in words) > MOST_STRINGS:
-            raise ValueError("a text has too many strings of neighbours")
-        for word in words:
-            for start in range(len(word)):
-                joined = ""
-                for token in word[start : start + longest]:
-                    joined += token
-                    if joined in self._ids:
-                        tokens.add(joined)
-        return tokens
+    def _others(self) -> dict[str, int]:
+        """Tokens that stand for what has none."""
+        names = [f"<0x{byte:02X}>" for byte in range(256)] * bool(self._options["byte_fallback"])
+        unknown = self._options["unk_token"]
+        names += [unknown] if unknown is not None else []
+        known = self._among("".join(names))
+        if unknown is not None and unknown not in known:
+            raise ValueError("what stands for the unknown is no token")
+        return {x: known[x] for x in names if x in known}
 
     def _part(
         self,
@@ -294,7 +318,8 @@ class CompactTokenizer:
         known = dict(pairs)
         if len(known) != len(pairs):
             raise ValueError("a token occurs twice")
-        return Tokenizer.from_str(json.dumps(self._json(known, merges, added)))
+        whole = self._json(known, merges, added)
+        return Tokenizer.from_str(json.dumps(whole, ensure_ascii=False))
 
     def _json(self, vocabulary: Any, merges: Any, added: Any) -> dict[str, Any]:
         model = {**self._options, "vocab": vocabulary, "merges": merges}
@@ -304,7 +329,60 @@ class CompactTokenizer:
     def json(self) -> dict[str, Any]:
         """The whole tokenizer, as its usual file holds it, without padding and truncation."""
         merges = [list(pair) for i in range(len(self)) for pair in self._merges_of(i)]
-        return self._json(dict(self._ids), merges, list(self._added.values()))
+        return self._json(self._numbered(np.arange(len(self))), merges, list(self._added.values()))
+
+
+def _frame(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
+    """What a tokenizer's post-processor puts around the tokens of every text."""
+    probe = Tokenizer(WordLevel({"a": 0}, unk_token="a"))
+    if (processor := tokenizer.post_processor) is not None:
+        probe.post_processor = processor
+    found = probe.encode("a")
+    at = found.special_tokens_mask.index(0)
+    return found.ids[:at], found.ids[at + 1 :]
+
+
+def _grams(text: bytes) -> np.ndarray:
+    """The four bytes at each place of a text, those behind its end zero, as numbers."""
+    padded = text + bytes(GRAM - 1)
+    return np.ndarray((len(text),), "<u4", padded, strides=(1,))
+
+
+def _key(grams: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """A hash of the first ``size`` bytes of each."""
+    kept = grams & np.array([(1 << 8 * n) - 1 for n in range(GRAM + 1)], np.uint32)[size]
+    return (kept * np.uint32(0x9E3779B1) + size.astype(np.uint32)) >> np.uint32(
+        32 - KEYS.bit_length() + 1
+    )
+
+
+def _words(found: Any) -> list[list[str]]:
+    """The tokens of an encoding, word by word; what belongs to none is a word by itself."""
+    words: list[list[str]] = []
+    before: Any = ()
+    for token, word in zip(found.tokens, found.word_ids, strict=True):
+        if word != before or word is None:
+            words.append([])
+        words[-1].append(token)
+        before = word
+    return words
+
+
+def _within(words: Iterable[Sequence[str]], known: Mapping[str, int]) -> set[str]:
+    """The known tokens that neighbours in one word make together."""
+    tokens: set[str] = set()
+    most = max(map(len, known), default=0)
+    words = list(words)
+    if sum(len(word) * min(len(word), most) for word in words) > MOST_STRINGS:
+        raise ValueError("a text has too many strings of neighbours")
+    for word in words:
+        for start in range(len(word)):
+            joined = ""
+            for token in word[start : start + most]:
+                joined += token
+                if joined in known:
+                    tokens.add(joined)
+    return tokens
 
 
 def _begins_with_something(tokenizer: Tokenizer) -> bool:

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from ..errors import InvalidProof, UserError
 from ..schema.circuit import Circuit
-from . import files
+from . import files, reading
 from .files import Buffer
 from .links import Ancestor, verify_link
 from .protocol.channel import Reader
@@ -39,14 +39,18 @@ class Key(Protocol):
     @property
     def ancestors(self) -> Sequence[Ancestor]: ...
     def check_ranges(self) -> None: ...
+    def tokenize(self, text: str) -> list[int]: ...
+    def text(self, tokens: Sequence[int]) -> str: ...
 
 
 @dataclass(frozen=True)
 class Verified:
-    """A statement that was proved, and how strongly."""
+    """A statement that was proved, how strongly, and whether its prompt is canonical (`reading`), None if that is
+    private."""
 
     statement: Statement
     security_bits: int
+    canonical_prompt: bool | None
 
 
 def subject_of(key: Key, statement: Statement) -> Subject:
@@ -117,14 +121,26 @@ def read_proof(key: Key, proof: Buffer | str | Path, where: str = "proof") -> by
     return content
 
 
+def check_prompt(
+    key: reading.Canonical, prompt: Sequence[int], allow_noncanonical: bool = False
+) -> bool:
+    """Whether a prompt is canonical; `InvalidProof` if it must be and is not."""
+    found = reading.fault(key, prompt)
+    if found and not allow_noncanonical:
+        raise InvalidProof(f"{found}; allow noncanonical prompts to see its tokens")
+    return not found
+
+
 def verify(
     key: Key,
     proof: Buffer | str | Path,
     model_id: str | None = None,
+    allow_noncanonical_prompt: bool = False,
     check_ranges: bool = True,
 ) -> Verified:
     """Raise `InvalidProof` with the reason unless ``proof`` proves its statement under ``key``, which
-    must be the key of ``model_id``, if given, by itself or by its links. ``proof`` is a file or its contents.
+    must be the key of ``model_id``, if given, by itself or by its links. ``proof`` is a file or its contents. A
+    public prompt must be canonical, unless others are allowed: the tokens that the tokenizer makes of its text.
 
     What is proved about integers rests on the weights' ranges, which the key proves. Who has checked that of a key
     with the same id (`VerifyingKey.check_ranges`) may leave it out: ``check_ranges`` = False.
@@ -140,4 +156,6 @@ def verify(
         raise InvalidProof("the key does not serve private prompts or outputs")
     if statement.hiding and not (key.parameters.hiding or statement.digests):
         raise InvalidProof("the key's weights are committed without masks, so no proof hides them")
-    return Verified(statement, verify_subject(subject_of(key, statement), reader))
+    bits = verify_subject(subject_of(key, statement), reader)
+    prompt, allowed = statement.prompt_tokens, allow_noncanonical_prompt
+    return Verified(statement, bits, None if prompt is None else check_prompt(key, prompt, allowed))

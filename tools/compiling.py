@@ -29,6 +29,7 @@ from ..runtime.masks import WeightMasks
 from ..runtime.progress import Clock, Progress, Silent
 from ..runtime.prover import CommittedWeights, prove_ranges
 from ..runtime.tokenizer import compact, load
+from ..runtime.visible import require_name
 from ..schema.encoding import encode_circuit, encode_program
 
 LEAST_FIDELITY = 0.99
@@ -66,6 +67,7 @@ def compile(
     clock = Clock(progress or Silent())
     clock.start("load")
     checkpoint = load_checkpoint(source)
+    require_name(checkpoint.name, str(source))  # Before long work.
     tokenizer = _tokenizer(checkpoint)
     max_tokens = supported_length(checkpoint, max_tokens)
     module = calibrated_model(checkpoint, max_tokens, clock.start, own)
@@ -86,6 +88,7 @@ def compile(
         name=checkpoint.name,
         weights=checkpoint.parameters,
         code=parameters.to_list(),
+        eos=checkpoint.end_tokens,
         weight_root=weights.root,
         circuit_bytes=encode_circuit(circuit),
         private_circuit_bytes=encode_circuit(private_circuit),
@@ -123,7 +126,6 @@ def compile(
         "fidelity": measured,
     }
     meta = {
-        "eos": list(checkpoint.end_tokens),
         "fidelity": measured,
         "source": str(source),
         "logits_scale": scale,

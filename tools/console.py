@@ -1,17 +1,31 @@
-"""What the commands print: errors in one line, text made safe for a terminal, a progress bar."""
+"""What the commands print: errors in one line, verdicts, tables, a progress bar.
+
+Whatever comes from elsewhere is printed by way of `visible`: text as JSON strings that end with their line, all
+else in one line with what can not be seen escaped, and what is too long with a count of what is left out.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import re
 import resource
+import shutil
 import sys
-from collections.abc import Mapping, Sequence
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TextIO
 
+from ..runtime import visible
+
+# Characters of a message or of a cell of a table that are shown; of a name; and lines of a text.
+MOST, MOST_OF_NAME, MOST_LINES = 2000, 48, 100
+# Lines of text are not wider, nor narrower, whatever the terminal says.
+WIDEST, NARROWEST = 100, 40
+_INDENT = "    "
 # How long each stage of a command takes, relative to the others: only the estimate of the remaining
 # time depends on it.
 SHARES = {
@@ -36,26 +50,104 @@ SHARES = {
 
 
 def fail(error: object) -> None:
-    print(f"error: {one_line(str(error))}", file=sys.stderr)
+    print(f"error: {printable(str(error).strip())}", file=sys.stderr)
 
 
 def warn(text: str) -> None:
-    print(f"warning: {one_line(text)}", file=sys.stderr)
+    print(f"warning: {printable(text.strip())}", file=sys.stderr)
 
 
-def one_line(text: str) -> str:
-    return printable(" ".join(text.split()))
+def printable(text: str, most: int = MOST) -> str:
+    """``text`` in one line, each character seen; what is beyond the first ``most`` is counted."""
+    return visible.visible(text[:most], _encoding()) + _left_out(len(text) - most)
 
 
-def printable(text: str) -> str:
-    """``text`` without control characters: neither a model nor a file may steer the terminal."""
-    return "".join(
-        c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text
-    )
+def quote(text: str, most: int = MOST) -> str:
+    """``text`` as a JSON string in one line; what is beyond the first ``most`` characters is counted."""
+    return visible.quote(text[:most], _encoding()) + _left_out(len(text) - most)
 
 
-def quote(text: str) -> str:
-    return f'"{printable(text)}"'
+def _left_out(count: int) -> str:
+    return f" (and {count:,} characters more)" if count > 0 else ""
+
+
+def one_object(values: Mapping[str, Any]) -> str:
+    """``values`` as JSON in one line, without a character that can not be seen."""
+    # All that is not ASCII is inside strings, where it may be escaped.
+    return visible.visible(json.dumps(values, ensure_ascii=False, allow_nan=False), _encoding())
+
+
+def _encoding() -> str:
+    return sys.stdout.encoding or "utf-8"
+
+
+def lines(text: str) -> list[str]:
+    """``text`` as JSON strings one after the other, for a line each: they end with its lines, and where they would
+    be wider than the terminal, at a space if there is one, so that nothing in it begins a line. Of very many the
+    middle is left out."""
+    chunks: list[list[str]] = [[]]
+    room, used, before = _width() - len('""'), 0, ""
+    for c, written in zip(text, visible.inside(text, _encoding()), strict=True):
+        columns, chunk = _columns(written), chunks[-1]
+        # A mark must not come to stand on something else.
+        full = used and used + columns > room and unicodedata.category(c)[0] != "M"
+        if full or before == "\n":
+            tail = chunk[len(chunk) - chunk[::-1].index(" ") :] if " " in chunk else chunk
+            used = sum(map(_columns, tail))
+            if before == "\n" or used + columns > room:
+                tail, used = [], 0
+            chunks[-1:] = [chunk[: len(chunk) - len(tail)], tail]
+        chunks[-1].append(written)
+        used, before = used + columns, c
+    return _middle_out([(f'"{"".join(chunk)}"', len(chunk)) for chunk in chunks], "characters")
+
+
+class Stream:
+    """Text that is printed as it comes, as `lines` would but for the width."""
+
+    def __init__(self, file: TextIO):
+        self._file, self._before = file, ""
+
+    def add(self, text: str) -> None:
+        out = ""
+        for c, written in zip(text, visible.inside(text, _encoding()), strict=True):
+            out += {"": '"', "\n": '"\n"'}.get(self._before, "") + written
+            self._before = c
+        print(out, end="", flush=True, file=self._file)
+
+    def end(self) -> None:
+        print('"' * bool(self._before), file=self._file)
+
+
+def token_lines(pieces: Iterable[tuple[int, str | None]]) -> list[str]:
+    """Tokens with their ids, as many in a line as fit; an id that no token has is shown as such."""
+    found: list[tuple[str, int]] = []
+    for number, text in pieces:
+        item = f"{number} {'(no token)' if text is None else quote(text)}"
+        if found and _columns(f"{found[-1][0]}, {item}") < _width():
+            found[-1] = (f"{found[-1][0]}, {item}", found[-1][1] + 1)
+        else:
+            found.append((item, 1))
+    return _middle_out(found, "tokens")
+
+
+def _middle_out(found: Sequence[tuple[str, int]], what: str) -> list[str]:
+    """Lines, each with how much it shows; of very many those in the middle are counted."""
+    shown, half = [line for line, _ in found], MOST_LINES // 2
+    if len(shown) > MOST_LINES:
+        count = sum(part for _, part in found[half:-half])
+        shown[half:-half] = [f"({count:,} {what} are left out here, --json shows them)"]
+    return shown
+
+
+def _width() -> int:
+    """Columns of the terminal behind the indentation of texts."""
+    columns = shutil.get_terminal_size((WIDEST, 1)).columns
+    return min(max(columns, NARROWEST), WIDEST) - len(_INDENT)
+
+
+def _columns(written: str) -> int:
+    return sum(1 + (unicodedata.east_asian_width(c) in "FW") for c in written)
 
 
 def table(title: str, rows: Mapping[str, str]) -> None:
@@ -91,7 +183,7 @@ def value(found: Any) -> str:
 
 
 def statement(name: str, report: Mapping[str, Any]) -> str:
-    """What a valid proof says, in words."""
+    """What a valid proof says, in words. Lines of text from elsewhere begin with quotes or an id."""
     private = [what for what, found in report["visibility"].items() if found == "private"]
     if report["hiding"]:
         secrecy = f"Private: {', '.join(private)}. The proof reveals nothing more about them."
@@ -100,23 +192,61 @@ def statement(name: str, report: Mapping[str, Any]) -> str:
             "The verifier needs no weights, but this proof is not hiding: "
             "it may reveal something about them."
         )
-    ancestor = f"rotated from {report['rotated_from']},\n" if report["rotated_from"] else ""
-    said = {}
-    for what in ("prompt", "output"):
-        text = report[what]
-        digest = report["digests"].get(what)
-        said[what] = f"private, digest {digest}" if text is None else quote(text)
-        if what in report["revealed"]:
-            said[what] += "\n    (revealed: it opens the proof's digest)"
     most = "at most " * ("prompt" in report["digests"])
-    carried = f"Nonce: {report['nonce']}\n" if report["nonce"] else ""
-    return printable(
-        f"The model {name}, id {report['model_id']},\n{ancestor}"
-        f"given the prompt, {most}{tokens(report['prompt_tokens'])} long,\n    {said['prompt']}\n"
-        f"answers greedily, {tokens(report['generated'])} long,\n    {said['output']}\n"
-        f"{carried}Security: {report['security_bits']} bits. {secrecy}\n"
-        f"Proof: {size(report['proof_bytes'])}, checked in {report['seconds']:.2f} s."
-    )
+    said = [
+        f"The model {quote(name, MOST_OF_NAME)}, id {report['model_id']},",
+        *([f"rotated from {report['rotated_from']},"] if report["rotated_from"] else []),
+        f"given the prompt, {most}{tokens(report['prompt_tokens'])} long,",
+        *prompt_lines(report),
+        f"answers greedily, {tokens(report['generated'])} long,",
+        *answer_lines(report),
+        *([f"Nonce: {report['nonce']}"] if report["nonce"] else []),
+        f"Security: {report['security_bits']} bits. {secrecy}",
+        f"Proof: {size(report['proof_bytes'])}, checked in {report['seconds']:.2f} s.",
+    ]
+    return "\n".join(said)
+
+
+def prompt_lines(report: Mapping[str, Any]) -> list[str]:
+    """The prompt of a report (`reading.describe`, and what is known of the proof)."""
+    if report["prompt"] is None:
+        found = [f"private, digest {report['digests']['prompt']}"]
+        found.append("(whether these are the tokens of a text is checked with its opening)")
+    elif report["turns"] is None:
+        found = _text_and_tokens("prompt", report)
+    else:
+        found = []
+        for who, text, over in report["turns"]:
+            found.append(f"(turn of {who}{'' if over else ', to go on'})")
+            found += lines(text) if text else []
+    return _indented("prompt", report, found)
+
+
+def answer_lines(report: Mapping[str, Any]) -> list[str]:
+    """The answer of a report, and how it ends."""
+    if report["output"] is None:
+        found = [f"private, digest {report['digests']['output']}"]
+    elif report["ended"]:
+        (end,), rest = token_lines([report["end"]]), report["after_end"]
+        after = f"; what follows, {tokens(rest)}, is no part of the answer" if rest else ""
+        found = [*_text_and_tokens("output", report), f"(ended by {end}{after})"]
+    else:
+        inside = ", inside a character" * report["inside_character"]
+        limit = f"(cut by the limit of {tokens(report['generated'])}{inside})"
+        found = [*_text_and_tokens("output", report), limit]
+    return _indented("output", report, found)
+
+
+def _text_and_tokens(what: str, report: Mapping[str, Any]) -> list[str]:
+    if what not in report["pieces"]:
+        return lines(report[what])
+    note = "(its tokens are not those that the tokenizer makes of this text:)"
+    return [*lines(report[what]), note, *token_lines(report["pieces"][what])]
+
+
+def _indented(what: str, report: Mapping[str, Any], found: Sequence[str]) -> list[str]:
+    revealed = ["(revealed: it opens the proof's digest)"] * (what in report["revealed"])
+    return [f"{_INDENT}{line}" for line in (*found, *revealed)]
 
 
 def tokens(count: int) -> str:

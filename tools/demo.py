@@ -31,7 +31,7 @@ NEW_TOKENS = 40
 
 def run(*arguments: str, expected: int = 0) -> dict[str, Any]:
     """Run one command of ``zklemma``; its report, with the time of the whole process."""
-    print("$ " + shlex.join(["zklemma", *arguments]), flush=True)
+    print(console.printable("$ " + shlex.join(["zklemma", *arguments])), flush=True)
     start = time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-m", "zklemma.tools.cli", *arguments, "--json"], stdout=subprocess.PIPE
@@ -99,10 +99,12 @@ def main() -> None:
     table.add_row(
         "verify a forgery",
         f"{refused['process']:.2f}",
-        f"last token {words.text([other])!r} instead of {words.text([last])!r}: INVALID, "
-        f"{refused['reason']}",
+        f"last token {console.quote(words.text([other]))} instead of "
+        f"{console.quote(words.text([last]))}: INVALID, {console.printable(refused['reason'])}",
     )
-    table.add_row("all", f"{time.perf_counter() - start:.2f}", f"files in {folder}")
+    table.add_row(
+        "all", f"{time.perf_counter() - start:.2f}", f"files in {console.printable(str(folder))}"
+    )
     Console(markup=False).print(table)
     print(console.statement(compiled["name"], verified))
 

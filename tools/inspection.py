@@ -75,6 +75,7 @@ def _key(key: VerifyingKey, check: bool) -> dict[str, Any]:
         "ancestors": [ancestor.digest.hex() for ancestor in key.ancestors],
         "circuit_sha256": hashlib.sha256(key.circuit_bytes).hexdigest(),
         "circuit_bytes": len(key.circuit_bytes),
+        "eos": list(key.eos),
         "tokenizer_sha256": hashlib.sha256(key.tokenizer_bytes).hexdigest(),
         **_circuit(key.circuit),
     }

@@ -251,11 +251,11 @@ def _passes(spec: str) -> list[str]:
 
 
 def _warn(text: str) -> None:
-    print(f"zk-opt: warning: {console.one_line(text)}", file=sys.stderr)
+    print(f"zk-opt: warning: {console.printable(text)}", file=sys.stderr)
 
 
 def _fail(text: str, status: int = 1) -> NoReturn:
-    print(f"zk-opt: {console.one_line(text)}", file=sys.stderr)
+    print(f"zk-opt: {console.printable(text)}", file=sys.stderr)
     sys.exit(status)
 
 
@@ -271,7 +271,7 @@ def main() -> None:
     try:
         ZkOpt(description="zklemma modular optimizer driver").run()
     except ParseError as error:
-        _fail(f"{error.span.get_location()}: {error.msg}")
+        _fail(f"{error.span.get_location()}: {' '.join(error.msg.split())}")
     except DiagnosticException as error:
         _fail(summary(error))
     except ArgSpecParseError as error:

@@ -1,10 +1,11 @@
 """Exact products of integers with a matrix of 16-bit integers, or of a few bits more, as that lies in memory.
 
 x is cut into digits so short that what they make with the matrix adds up in 32 bits; the digits' sums are put
-together in 64. A matrix of wider numbers is cut in two as well, on its way into a panel. Processors have an instruction for just this (in each lane, two products of 16 bits and their
-sum), which yields a few times the rate of float64 BLAS and needs no copy of the matrix as floats. LLVM does not
-find it in a loop over numbers, so the inner loop is written over vectors; these are no particular processor's,
-and one without the instruction gets what LLVM makes of them.
+together in 64. A matrix of wider numbers is cut in two as well, on its way into a panel. Processors have an
+instruction for just this (in each lane, two products of 16 bits and their sum), which yields a few times the
+rate of float64 BLAS and needs no copy of the matrix as floats. LLVM does not find it in a loop over numbers, so
+the inner loop is written over vectors; these are no particular processor's, and one without the instruction
+gets what LLVM makes of them.
 """
 
 from __future__ import annotations

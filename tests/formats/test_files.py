@@ -63,7 +63,7 @@ def test_arbitrary_bytes_are_refused(data, start):
         (b"", "empty file"),
         (b"PK\3\4 a zip", "this is no verifying key"),
         (PROOF, "this is a proof, but a verifying key is needed here"),
-        (KEY[:4] + b"\3\0" + KEY[6:], "format version 3, this program reads version 2: update"),
+        (KEY[:4] + b"\4\0" + KEY[6:], "format version 4, this program reads version 3: update"),
     ],
 )
 def test_foreign_files_are_named(data, text):

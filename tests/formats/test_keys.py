@@ -13,7 +13,7 @@ from zklemma.runtime import files
 from zklemma.runtime.keys import VerifyingKey, load_key, save_key
 
 CODE = [5, 12, [[1, 2], [3, 4]]]
-KEY = VerifyingKey("toy", 1234, CODE, b"w" * 32, b"circuit", b"private", b"{}", b"ranges")
+KEY = VerifyingKey("toy", 1234, CODE, (1, 7), b"w" * 32, b"circuit", b"private", b"{}", b"ranges")
 
 
 def test_key_round_trip_and_model_id(tmp_path):
@@ -25,7 +25,7 @@ def test_key_round_trip_and_model_id(tmp_path):
 
 
 def test_the_model_id_is_the_documented_hash():
-    meta = msgpack.packb([KEY.name, KEY.weights, KEY.code])
+    meta = msgpack.packb([KEY.name, KEY.weights, KEY.code, [1, 7]])
     assert meta is not None
     data = b"zklemma model 1"
     for part in (meta, b"circuit", b"private", b"{}", b"w" * 32):
@@ -66,6 +66,7 @@ def test_parts_can_not_be_moved_into_each_other():
         {"name": "other"},
         {"weights": 1235},
         {"code": [5, 12, [[1, 2], [3, 5]]]},
+        {"eos": (1,)},
         {"weight_root": b"v" * 32},
         {"circuit_bytes": b"circuiT"},
         {"private_circuit_bytes": b"Private"},
@@ -79,19 +80,51 @@ def test_every_part_is_in_the_model_id(change):
 @pytest.mark.parametrize(
     ("meta", "root"),
     [
-        (b"\x93\xa3toy\xcd\x04\xd2\x90", b"w" * 31),
-        (b"\x93\xa3toy\xcd\x04\xd2", b"w" * 32),
-        (b"\x92\xa3toy\xcd\x04\xd2", b"w" * 32),
-        (b"\x93\xa3toy\xce\x00\x00\x04\xd2\x90", b"w" * 32),
-        (b"\x93\x01\x01\x90", b"w" * 32),
-        (b"\x93\xa3toy\xc3\x90", b"w" * 32),
+        (b"\x94\xa3toy\xcd\x04\xd2\x90\x90", b"w" * 31),
+        (b"\x94\xa3toy\xcd\x04\xd2\x90", b"w" * 32),
+        (b"\x93\xa3toy\xcd\x04\xd2\x90", b"w" * 32),
+        (b"\x94\xa3toy\xce\x00\x00\x04\xd2\x90\x90", b"w" * 32),
+        (b"\x94\x01\x01\x90\x90", b"w" * 32),
+        (b"\x94\xa3toy\xc3\x90\x90", b"w" * 32),
+        (b"\x94\xa3toy\x01\x90\x01", b"w" * 32),
+        (b"\x94\xa3toy\x01\x90\x91\xc3", b"w" * 32),
+        (b"\x94\xa3toy\x01\x90\x91\xff", b"w" * 32),
+        (b"\x94\xa3toy\x01\x90\x92\x02\x01", b"w" * 32),
+        (b"\x94\xa3toy\x01\x90\x92\x01\x01", b"w" * 32),
     ],
-    ids=["short root", "truncated", "two fields", "not canonical", "name", "weights"],
+    ids=[
+        *("short root", "truncated", "three fields", "not canonical", "name", "weights"),
+        *("no list of ends", "end no id", "negative end", "ends not in order", "end twice"),
+    ],
 )
 def test_malformed_contents_are_refused(meta, root):
-    data = b"".join(files.pack(files.KEY, [[meta], [root], *[[b""]] * 4, [b"\x90"]]))
+    data = b"".join(files.pack(files.KEY, [[meta], [root], [b""], [b"\x90"], [b""], [b""], [b"\x90"]]))
     with pytest.raises(UserError, match="malformed"):
         VerifyingKey.decode(data)
+
+
+NAMES = ["", "a\nVALID", "a\u202eb", "a\u200bb", "a\u3164", "a\x7f", "a\x9b1m", "\u0301a", "a" * 97]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_that_can_not_be_seen_are_refused(name):
+    """When a key is made, so none is written, and when one is read."""
+    with pytest.raises(UserError, match=r"^verifying key: a model's name has 1 to 96 printable"):
+        dataclasses.replace(KEY, name=name)
+    meta = msgpack.packb([name, 1, CODE, []]) or b""
+    data = b"".join(files.pack(files.KEY, [[meta], [b"w" * 32], [b""], [b"\x90"], [b""], [b""], [b"\x90"]]))
+    with pytest.raises(
+        UserError, match=r"^model.vk: a model's name has 1 to 96 printable"
+    ) as error:
+        VerifyingKey.decode(data, "model.vk")
+    assert str(error.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    "name", ["gemma3-270m", "google/gemma-3", "my model", "\u6a21\u578b", "a" * 96]
+)
+def test_other_names_are_kept(name):
+    assert VerifyingKey.decode(dataclasses.replace(KEY, name=name).encode()).name == name
 
 
 @pytest.mark.parametrize(

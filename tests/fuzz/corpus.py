@@ -54,7 +54,7 @@ tiny: Any = import_module("tiny")
 toy: Any = import_module("toy")
 
 WORDS = ["<pad>", "<eos>", "<bos>", "once", "upon", "a"]
-PROMPT, OUTPUT = (1, 2), (3, 4, 5)
+PROMPT, OUTPUT = (2, 1), (3, 4, 5)
 # What is private in each proof, and whether it hides.
 PROOFS = [((), True), ((), False), (("prompt", "output"), True), (("output",), False)]
 TABLES = [
@@ -162,13 +162,14 @@ def artifact(seed: int, code: Parameters, tokenizer: Tokenizer) -> Artifact:
         name="tiny",
         weights=sum(array.size for array in params.values()),
         code=code.to_list(),
+        eos=(1,),
         weight_root=weights.root,
         circuit_bytes=encode_circuit(circuit),
         private_circuit_bytes=encode_circuit(tiny.tiny_private_circuit()),
         tokenizer_bytes=compact(tokenizer.to_str().encode()),
         range_proof=prove_ranges(circuit, code, weights),
     )
-    meta = {"eos": [1], "fidelity": {"greedy_agreement": 0.5, "positions": 7}}
+    meta = {"fidelity": {"greedy_agreement": 0.5, "positions": 7}}
     steps = encode_program(tiny.tiny_program())
     return Artifact(key, steps, steps, params, masks, meta, MemoryBudget(key))
 

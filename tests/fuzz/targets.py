@@ -39,7 +39,7 @@ from mutations import (
 )
 from zklemma.dialects import affine_expr, table_expr
 from zklemma.errors import InvalidProof, UserError, ZklemmaError
-from zklemma.runtime import disclosure, files
+from zklemma.runtime import disclosure, files, reading
 from zklemma.runtime.budget import FileBudget, MemoryBudget
 from zklemma.runtime.keys import VerifyingKey, load_artifact, save_artifact
 from zklemma.runtime.links import link_circuit
@@ -149,6 +149,8 @@ def targets(folder: Path) -> list[Target]:
         found = replace(key, tokenizer_bytes=data)
         found.tokenize("once upon a  moon \u2581 \u00e9")
         found.continuation([2, 3, 1], [4, 5, 0, 6, 9, 1 << 31])
+        canonical = not reading.fault(found, [2, 3, 1])
+        reading.describe(found, [2, 3, 1], [4, 5, 0, 6, 9, 1, 1 << 31], canonical)
 
     unusable, invalid, any_of_ours = (UserError,), (InvalidProof,), (ZklemmaError,)
     circuit_error = (CircuitError,)

@@ -65,6 +65,13 @@ class Key:
     def check_ranges(self) -> None:
         """`tests/hiding/test_ranges.py` is about them."""
 
+    def tokenize(self, text: str) -> list[int]:
+        """A tokenizer of single characters, which any tokens are canonical for."""
+        return [*map(ord, text)]
+
+    def text(self, tokens: Sequence[int]) -> str:
+        return "".join(map(chr, tokens))
+
 
 def parameters(
     log_columns: int,

@@ -1,4 +1,4 @@
-"""A miniature model as artifact and key on disk, with a proof."""
+"""A miniature model as artifact and key on disk, with a proof; and the shipped one, compiled."""
 
 import importlib.util
 import json
@@ -19,6 +19,7 @@ from zklemma.runtime.prover import CommittedWeights, prove_ranges
 from zklemma.schema.encoding import encode_circuit, encode_program
 from zklemma.tools.cli.app import app
 
+CHECKPOINT = Path(__file__).parents[2] / "checkpoints" / "tiny-gemma3"
 TOY = Path(__file__).parents[1] / "executor" / "toy.py"
 WORDS = "<pad> <eos> <bos> once upon a time there was the fox ran to river and saw two red birds"
 
@@ -29,6 +30,15 @@ class Files:
     key: Path
     proof: Path
     made: dict
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """The shipped checkpoint as artifact and key on disk, and what `compile` said of them."""
+
+    model: Path
+    key: Path
+    compiled: dict
 
 
 def zklemma(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -63,15 +73,15 @@ def toy_artifact(seed: int = 0, hiding: bool = True, max_tokens: int = 16) -> Ar
         name="toy",
         weights=sum(array.size for array in params.values()),
         code=parameters.to_list(),
+        eos=(1,),
         weight_root=weights.root,
         circuit_bytes=encode_circuit(circuit),
         private_circuit_bytes=encode_circuit(private),
         tokenizer_bytes=tokenizer.to_str().encode(),
         range_proof=prove_ranges(circuit, parameters, weights),
     )
-    meta = {"eos": [1]}
     programs = encode_program(program), encode_program(private_program)
-    return Artifact(key, *programs, params, masks, meta, MemoryBudget(key))
+    return Artifact(key, *programs, params, masks, {}, MemoryBudget(key))
 
 
 def save(artifact: Artifact, folder: Path) -> Files:
@@ -107,3 +117,12 @@ def toy(tmp_path_factory) -> Files:
 def other_toy(tmp_path_factory) -> Files:
     """The same circuit with other weights."""
     return save(toy_artifact(seed=1), tmp_path_factory.mktemp("other"))
+
+
+@pytest.fixture(scope="session")
+def shipped(tmp_path_factory) -> Shipped:
+    folder = tmp_path_factory.mktemp("shipped")
+    model, key = folder / "model.zkl", folder / "model.vk"
+    done = zklemma("compile", CHECKPOINT, "-o", model, "--max-tokens", "60", "--json")
+    assert done.returncode == 0, done.stderr
+    return Shipped(model, key, json.loads(done.stdout))

@@ -139,7 +139,7 @@ def test_verify_refuses_unusable_files(toy, run, tmp_path):
         (data[: len(data) // 2], "truncated"),
         (data + b"\0", "extra bytes"),
         (data[:-100] + b"\0" + data[-99:], "damaged"),
-        (data[:4] + b"\3\0" + data[6:], "format version 3"),
+        (data[:4] + b"\4\0" + data[6:], "format version 4"),
         (b"", "empty file"),
     ]:
         path.write_bytes(damaged)
@@ -155,7 +155,11 @@ def test_inspect(toy, run, part):
     assert shown.returncode == 0 and found["kind"] in shown.stdout
     assert found["model_id"] in shown.stdout
     if part != "proof":
-        assert found["max_tokens"] == 16 and found["tables"]["rsqrt"] == 3 << 14
+        assert (
+            found["eos"] == [1]
+            and found["max_tokens"] == 16
+            and found["tables"]["rsqrt"] == 3 << 14
+        )
 
 
 @pytest.mark.parametrize(

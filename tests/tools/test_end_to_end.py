@@ -15,11 +15,8 @@ from zklemma.tools import demo
 CHECKPOINT = Path(__file__).parents[2] / "checkpoints" / "tiny-gemma3"
 
 
-def test_shipped_checkpoint(run, tmp_path):
-    model, key, proof = (tmp_path / name for name in ("m.zkl", "m.vk", "a.proof"))
-    compiled = json.loads(
-        run("compile", CHECKPOINT, "-o", model, "--max-tokens", "60", "--json").stdout
-    )
+def test_shipped_checkpoint(shipped, run, tmp_path):
+    model, key, compiled, proof = shipped.model, shipped.key, shipped.compiled, tmp_path / "a.proof"
     assert compiled["max_tokens"] == 64 and compiled["parameters"] > 1_000_000
     assert compiled["fidelity"]["greedy_agreement"] >= 0.99
     assert compiled["fidelity"]["positions"] > 1000

@@ -56,9 +56,10 @@ def test_other_bytes_are_no_prompt(tmp_path):
 def test_an_answer_that_ends_inside_a_character_is_shown(make, monkeypatch):
     artifact = make()
     shown: list[str] = []
-    decode = type(artifact.key).text
+    key = type(artifact.key)
+    decode = key.continuation
     monkeypatch.setattr(
-        type(artifact.key), "text", lambda key, ids: decode(key, ids) + "\N{REPLACEMENT CHARACTER}"
+        key, "continuation", lambda *given: decode(*given) + "\N{REPLACEMENT CHARACTER}"
     )
     zklemma.prove(artifact, "once upon a time", 3, on_text=shown.append)
     said = "".join(shown)

@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 from zklemma.errors import UserError
-from zklemma.runtime import answer, disclosure
+from zklemma.runtime import answer, disclosure, files
 from zklemma.runtime.answer import Privacy, bound
+from zklemma.runtime.executor import Executor
 from zklemma.runtime.keys import Artifact, save_artifact, save_key
 from zklemma.runtime.protocol.statement import private_bound
 from zklemma.schema.circuit import Shape
@@ -155,7 +156,10 @@ def test_verify_speaks(run: Run, model: Model, proved: Callable[[str], Proved], 
     shown = [f'"{verified(model, made.proof)["output"]}"'] if "output" not in digests else []
     assert all(text in done.stdout for text in shown) and "revealed" not in done.stdout
     if what == "both":
-        assert "once" not in done.stdout and '"' not in done.stdout
+        assert "once" not in done.stdout and '\n    "' not in done.stdout
+    checked = "(whether these are the tokens of a text is checked with its opening)"
+    assert (checked in done.stdout) == ("prompt" in digests)
+    assert ("(cut by the limit of 4 tokens)" in done.stdout) == ("output" not in digests)
 
 
 @pytest.mark.parametrize("what", OPTIONS)
@@ -482,6 +486,26 @@ def test_inspect(run: Run, proved: Callable[[str], Proved], what: str) -> None:
     assert [name for name in found if name in ("prompt", "output")] == ITEMS[what]
 
 
+def test_a_revealed_prompt_must_be_that_of_its_text(model: Model, run: Run, tmp_path: Path) -> None:
+    """As a public one must; here it lacks its start."""
+    artifact = model.artifact
+    executor = Executor(artifact.key.circuit, artifact.program, artifact.params)
+    said = executor.generate([3, 4], 1, lambda token: None, frozenset())
+    for what in ("public", "private"):
+        proof, opened = tmp_path / f"{what}.proof", tmp_path / "opened"
+        privacy = Privacy(prompt=what == "private")
+        made = answer.prove_tokens(
+            artifact, [3, 4], said, False, privacy=privacy, allow_noncanonical_prompt=True
+        )
+        proof.write_bytes(files.encode_proof(artifact.key.digest, made.proof))
+        kept = {w: disclosure.Opened(s.rows, s.salts) for w, s in made.sealed.items()}
+        opened.write_bytes(disclosure.encode(kept))
+        asked = ("verify", model.key, proof, *(("--reveal", opened) if kept else ()))
+        invalid(run(*asked, "--json"), '("once upon"): number 1 is 3, not 2')
+        done = run(*asked, "--allow-noncanonical-prompt")
+        assert done.returncode == 0 and '    3 "once", 4 "upon"\n' in done.stdout
+
+
 # Nonces.
 
 
@@ -521,13 +545,12 @@ def test_where_a_text_ends(model: Model, proved: Callable[[str], Proved], what: 
     """A private output goes on to the length that was asked for; a public one ends with its text."""
     privacy = Privacy("prompt" in ITEMS[what], "output" in ITEMS[what])
     tokens, whole = answer.generate(model.artifact, TEXT, 4, privacy=privacy)
-    ends = replace(model.artifact, meta={"eos": [whole[0]]})
+    ends = replace(model.artifact, key=replace(model.artifact.key, eos=(whole[0],)))
     shown: list[str] = []
     tokens, generated = answer.generate(ends, TEXT, 4, shown.append, privacy)
     assert generated == (whole if privacy.output else whole[:1])
-    word = proved(what).report["text"].split()[0]
-    assert answer.text(ends, tokens, generated).split() == [word]
-    assert "".join(shown).split() == [*TEXT.split(), word]
+    assert answer.text(ends, tokens, generated) == "" and "".join(shown) == TEXT
+    assert proved(what).report["ended"] is False
 
 
 def test_an_output_is_shown_whole_without_its_prompt(model: Model) -> None:

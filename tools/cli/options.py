@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ...errors import UserError
+from .. import console
 
 if TYPE_CHECKING:
     from ...runtime.protocol.statement import Statement
@@ -19,6 +18,13 @@ Checkpoint = Annotated[
     str,
     typer.Argument(
         help="A Gemma-3 text model: a Hugging Face directory, a GGUF file, a hub id, or gemma3-270m."
+    ),
+]
+AllowNoncanonicalPrompt = Annotated[
+    bool,
+    typer.Option(
+        "--allow-noncanonical-prompt",
+        help="Accept a prompt whose tokens are not those that the tokenizer makes of its text, and show them.",
     ),
 ]
 Quiet = Annotated[
@@ -33,11 +39,7 @@ class Visibility(StrEnum):
 
 
 def emit(values: dict[str, Any]) -> None:
-    unicode = sys.stdout.encoding.lower() in (
-        "utf-8",
-        "utf8",
-    )  # JSON is UTF-8, whatever the locale.
-    print(json.dumps(values, ensure_ascii=not unicode, allow_nan=False))
+    print(console.one_object(values))
 
 
 def hexadecimal(nonce: str) -> bytes:

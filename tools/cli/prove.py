@@ -90,17 +90,21 @@ def prove(
     keep_freed_memory()
     kernels.announce(quiet)
     # stdout is for the JSON object alone, so the text moves to stderr then.
-    text_to = sys.stderr if as_json else sys.stdout
-
-    def stream(text: str) -> None:
-        if not quiet:
-            print(console.printable(text), end="", flush=True, file=text_to)
-
+    stream = console.Stream(sys.stderr if as_json else sys.stdout)
     if answer.hides(artifact, privacy, hiding) != answer.hides(artifact, privacy):
         console.warn("this proof will show something of what is private: keep it to yourself")
+    begin = artifact.key.continuation([], artifact.key.frame[0])
+    if begin and text.startswith(begin):
+        console.warn(
+            f"the tokenizer puts {console.quote(begin)} before every prompt; this has one more"
+        )
     start = time.perf_counter()
-    tokens, generated = answer.generate(artifact, text, max_new_tokens, stream, privacy)
-    stream("\n")
+    show = None if quiet else stream.add
+    tokens, generated = answer.generate(artifact, text, max_new_tokens, show, privacy)
+    if show:
+        stream.end()
+    if artifact.key.text(tokens) != text:
+        console.warn("the tokenizer reads the prompt as another text; the proof is about that one")
     seconds = {"generate": time.perf_counter() - start}
     with console.Bar(["load", "execute", "commit", "lookup", "einsum", "open"], not quiet) as bar:
         found = answer.prove_tokens(artifact, tokens, generated, hiding, bar, privacy, carried)
@@ -123,6 +127,7 @@ def prove(
         "tokens": len(tokens) + len(generated),
         "generated": len(generated),
         "text": answer.text(artifact, tokens, generated),
+        "ended": not artifact.eos.isdisjoint(generated),
         "committed_cells": found.committed_cells,
         "lookups": found.lookups,
         "security_bits": answer.security_bits(artifact, found.statement),

@@ -12,7 +12,7 @@ from ...errors import InvalidProof
 from .. import console
 from .guard import INVALID
 from .limits import limit
-from .options import AsJson, emit, hexadecimal, visibilities
+from .options import AllowNoncanonicalPrompt, AsJson, emit, hexadecimal, visibilities
 
 
 def verify(
@@ -28,6 +28,7 @@ def verify(
     nonce: Annotated[
         str | None, typer.Option(help="The bytes, in hexadecimal, that the proof has to carry.")
     ] = None,
+    allow_noncanonical_prompt: AllowNoncanonicalPrompt = False,
     no_cache: Annotated[
         bool,
         typer.Option(
@@ -50,10 +51,10 @@ def verify(
         limit(
             max_seconds, max_memory, "...runtime.keys", "...runtime.checked", "...runtime.tokenizer"
         )
-    from ...runtime import checked, files
+    from ...runtime import checked, files, reading
     from ...runtime.keys import load_key
     from ...runtime.progress import Clock, Silent
-    from ...runtime.verifier import check_identity, read_proof
+    from ...runtime.verifier import check_identity, check_prompt, read_proof
     from ...runtime.verifier import verify as check
 
     clock = Clock(Silent())
@@ -95,7 +96,7 @@ def verify(
             if not no_cache:
                 checked.remember(model.digest)
             clock.start("check")
-        verified = check(model, content, check_ranges=False)
+        verified = check(model, content, None, allow_noncanonical_prompt, check_ranges=False)
         statement = verified.statement
         if wanted is not None and statement.nonce != wanted:
             carried = f"the nonce {statement.nonce.hex()}" if statement.nonce else "no nonce"
@@ -104,21 +105,22 @@ def verify(
             what: disclosure.tokens(statement, what, found, model.parameters)
             for what, found in opened.items()
         }
+        canonical = verified.canonical_prompt
+        if "prompt" in shown:
+            canonical = check_prompt(model, shown["prompt"], allow_noncanonical_prompt)
     except InvalidProof as error:
-        report["reason"] = console.one_line(str(error))
+        report["reason"] = str(error)
     else:
         clock.start("text")
         prompt = shown.get("prompt", statement.prompt_tokens)
         output = shown.get("output", statement.output_tokens)
-        known = [] if prompt is None else list(prompt)
         report |= {
             "valid": True,
-            "prompt": None if prompt is None else model.text(prompt),
-            "output": None if output is None else model.continuation(known, output),
+            **reading.describe(model, prompt, output, bool(canonical)),
             "tokens": statement.prompt + statement.generated,
             "prompt_tokens": statement.prompt,
             "generated": statement.generated,
-            "token_ids": None if None in (prompt, output) else [*known, *(output or ())],
+            "token_ids": None if None in (prompt, output) else [*(prompt or ()), *(output or ())],
             "visibility": visibilities(model.private, statement),
             "digests": {what: digest.hex() for what, digest in statement.digests.items()},
             "revealed": list(shown),
@@ -138,7 +140,7 @@ def verify(
 
 def _print_verdict(name: str, report: dict[str, Any]) -> None:
     if not report["valid"]:
-        print(f"INVALID: {report['reason']}")
+        print(f"INVALID: {console.printable(report['reason'])}")
         return
     print("VALID")
     print(console.statement(name, report))

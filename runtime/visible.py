@@ -1,0 +1,70 @@
+"""Text from elsewhere, written so that every character of it is seen, and none passes for text of ours.
+
+Prompts, answers, names and paths come from strangers. They are written as JSON writes strings, and beyond that
+everything is escaped that has no shape of its own or changes how its neighbours are shown: control, formatting,
+private, unassigned and separating characters, by their Unicode category; fillers, joiners, blanks and selectors
+of other categories, by their Unicode name; and marks, unless few of them stand on a letter.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from ..errors import UserError
+
+MOST_NAME = 96
+# Real scripts put up to three on a letter; more would reach into other lines.
+MOST_MARKS = 3
+_SHAPELESS = re.compile(r"\b(BLANK|FILLER|INHERENT|INVISIBLE|JOINER|NULL|SELECTOR)\b")
+_SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
+
+
+def written(text: str, encoding: str = "utf-8") -> list[str]:
+    """How each character of ``text`` is written: as it is, or escaped. ``encoding`` is of where it goes: what it
+    has not is escaped too."""
+    found, marks = [], MOST_MARKS
+    for c in text:
+        category = unicodedata.category(c)
+        marks = marks + 1 if category[0] == "M" else MOST_MARKS * (category[0] != "L")
+        shown = c == " " or (category[0] not in "CZ" and marks <= MOST_MARKS)
+        if shown and not c.isascii():
+            shown = not _SHAPELESS.search(unicodedata.name(c, "")) and _has(encoding, c)
+        found.append(c if shown else _SHORT.get(c) or _escaped(c))
+    return found
+
+
+def visible(text: str, encoding: str = "utf-8") -> str:
+    """``text`` in one line. Quotes and backslashes stay: what must be told from text around it is `quote`d."""
+    return "".join(written(text, encoding))
+
+
+def quote(text: str, encoding: str = "utf-8") -> str:
+    """``text`` as a JSON string in one line, which JSON decodes to the same text."""
+    return f'"{"".join(inside(text, encoding))}"'
+
+
+def inside(text: str, encoding: str = "utf-8") -> list[str]:
+    """How each character of ``text`` is written inside a JSON string."""
+    return [rf"\{w}" if w in ('"', "\\") else w for w in written(text, encoding)]
+
+
+def require_name(name: str, where: str) -> None:
+    """`UserError`, about ``where``, unless a model can be called so: by few characters, each of which is seen."""
+    if not 0 < len(name) <= MOST_NAME or visible(name) != name:
+        raise UserError(
+            f"{where}: a model's name has 1 to {MOST_NAME} printable characters, unlike {quote(name[:MOST_NAME])}"
+        )
+
+
+def _has(encoding: str, c: str) -> bool:
+    try:
+        c.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _escaped(c: str) -> str:
+    units = c.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[i : i + 2].hex()}" for i in range(0, len(units), 2))

@@ -1,0 +1,66 @@
+"""Text from elsewhere: every character of it is seen, and it can be read back."""
+
+import json
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from zklemma.errors import UserError
+from zklemma.runtime.visible import MOST_MARKS, quote, require_name, visible
+
+# What Unicode calls ignorable by default, beside the categories of control and format characters.
+IGNORABLE = "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u3164\ufe00\ufe0f\uffa0\U000e0100\U000e01ef"
+BIDIRECTIONAL = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+ZERO_WIDTH = "\u200b\u200c\u200d\u2060\u2061\u2062\u2063\u2064\ufeff\u00ad"
+SPACES = "\u00a0\u2003\u2028\u2029\u3000\u1680\u2800"
+CONTROLS = "\0\a\b\t\n\v\f\r\x1b\x7f\x80\x9b\x9d\x85"
+OTHERS = "\ud800\udfff\ue000\U0010fffd\u0378\U000e0001"
+
+
+@pytest.mark.parametrize(
+    "c", [*IGNORABLE, *BIDIRECTIONAL, *ZERO_WIDTH, *SPACES, *CONTROLS, *OTHERS], ids=ascii
+)
+def test_what_can_not_be_seen_is_escaped(c):
+    for shown in (visible(f"a{c}b"), quote(f"a{c}b")):
+        assert shown.isascii() and shown.isprintable() and "\\" in shown
+    assert json.loads(quote(f"a{c}b")) == f"a{c}b"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("plain text, 100%", "caf\u00e9", "e\u0301", "\u6f22\u5b57", "\U0001f98a"),
+        *("\u0939\u093f\u0928\u094d\u0926\u0940", "\u05e9\u05b8\u05c1\u05dc\u05d5\u05b9\u05dd"),
+    ],
+)
+def test_what_can_be_seen_stays(text):
+    assert visible(text) == text and quote(text) == f'"{text}"'
+
+
+def test_marks_stand_on_letters_and_are_few():
+    assert visible("\u0301a") == r"\u0301a" and quote("\u0301") == r'"\u0301"'
+    assert visible(' \u0301"\u0301') == r' \u0301"\u0301'
+    assert visible("a" + "\u0301" * (MOST_MARKS + 1)) == "a" + "\u0301" * MOST_MARKS + r"\u0301"
+    # Not on the letter of an escape either.
+    assert quote("\n\u0301") == r'"\n\u0301"'
+
+
+@given(st.text())
+def test_quotes_are_json(text):
+    for encoding in ("utf-8", "latin-1", "ascii"):
+        shown = quote(text, encoding)
+        assert json.loads(shown) == text and shown.encode(encoding)
+        assert not {unicodedata.category(c)[0] for c in shown.replace(" ", "")} & set("CZ")
+
+
+def test_messages_keep_quotes_and_backslashes():
+    assert visible('C:\\x "y"\n') == 'C:\\x "y"\\n'
+    assert visible(visible("a\nb\x1b")) == visible("a\nb\x1b")
+
+
+def test_names_of_models():
+    require_name("a" * 96, "x")
+    for name in ("", "a" * 97, "a\nb", "a\u202eb"):
+        with pytest.raises(UserError, match=r"^x: a model's name has 1 to 96 printable characters"):
+            require_name(name, "x")
