@@ -46,7 +46,10 @@ MODEL = Kind(
     "model artifact", b"ZKLM", 2, (b"VKEY", b"PROG", b"PRGP", b"META", b"PARM", b"MASK", b"TREE")
 )
 KEY = Kind(
-    "verifying key", b"ZKLV", 2, (b"META", b"ROOT", b"CIRC", b"CIRP", b"TOKN", b"RNGE", b"LINK")
+    "verifying key",
+    b"ZKLV",
+    3,
+    (b"META", b"ROOT", b"CIRC", b"CIRP", b"FUNC", b"TOKN", b"RNGE", b"LINK"),
 )
 PROOF = Kind("proof", b"ZKLP", 1, ())
 OPENING = Kind("opening", b"ZKLO", 1, (b"META", b"ROWS", b"SALT"))

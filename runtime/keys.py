@@ -1,7 +1,8 @@
 """The verifying key (.vk) and the prover's artifact (.zkl).
 
 The verifying key is all a verifier needs: the circuit, the code parameters, the root of the
-committed weights and the tokenizer that turns tokens into text. The *model id* is a hash of these. What
+committed weights and the tokenizer that turns tokens into text. It says as well which function the circuit
+was made from, for audits. The *model id* is a hash of these. What
 else the key carries is proofs of facts about them: that the weights are in range, and that roots of older
 keys hold the same weights. The artifact adds what only the prover needs: the witness program, the integer
 weights and facts about the checkpoint. Contents are decoded when first used, and weights stay mapped in the
@@ -45,6 +46,8 @@ NODE_WORDS = 4
 # Weights from which on an artifact carries their hash tree.
 LARGE = 1 << 25
 IDENTITY = b"zklemma model 1"
+# Far beyond the text of any model's function.
+MOST_FUNCTION = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,8 @@ class VerifyingKey:
     that each of them lies in its declared range (`check_ranges`). There are two circuits of the one model: in the
     first token ids are inputs, in the second, the private one, they are committed. ``links`` are the keys that
     this one was rotated from, oldest first: the weight root of each, and the proof that the next root holds the
-    same. ``tokenizer_bytes`` is what `tokenizer.compact` makes of the checkpoint's tokenizer.
+    same. ``function_bytes`` is the text of the integer function that both circuits say, at which proofs do not
+    look (`zklemma audit`). ``tokenizer_bytes`` is what `tokenizer.compact` makes of the checkpoint's tokenizer.
     """
 
     name: str
@@ -65,6 +69,7 @@ class VerifyingKey:
     weight_root: bytes
     circuit_bytes: Buffer
     private_circuit_bytes: Buffer
+    function_bytes: Buffer
     tokenizer_bytes: Buffer
     range_proof: Buffer
     links: tuple[tuple[bytes, bytes], ...] = ()
@@ -72,7 +77,7 @@ class VerifyingKey:
 
     def encode(self) -> bytes:
         """The contents of a .vk file."""
-        circuits = [self.circuit_bytes, self.private_circuit_bytes]
+        circuits = [self.circuit_bytes, self.private_circuit_bytes, self.function_bytes]
         sections = [self._meta, self.weight_root, *circuits, self.tokenizer_bytes]
         sections += [self.range_proof, _encode_links(self.links)]
         return b"".join(pack(KEY, [[section] for section in sections]))
@@ -94,6 +99,7 @@ class VerifyingKey:
             fits = fits and all(len(root) == ROOT_BYTES for root, _ in links)
         except (ValueError, TypeError):
             fits = False
+        fits = fits and len(sections[b"FUNC"]) <= MOST_FUNCTION
         if not fits or len(sections[b"ROOT"]) != ROOT_BYTES:
             raise UserError(f"{source}: the verifying key is malformed")
         return VerifyingKey(
@@ -103,6 +109,7 @@ class VerifyingKey:
             weight_root=bytes(sections[b"ROOT"]),
             circuit_bytes=sections[b"CIRC"],
             private_circuit_bytes=sections[b"CIRP"],
+            function_bytes=sections[b"FUNC"],
             tokenizer_bytes=sections[b"TOKN"],
             range_proof=sections[b"RNGE"],
             links=links,
@@ -118,7 +125,7 @@ class VerifyingKey:
         """The model id if ``root`` was the root of the weights: SHA-256 over all that a proof is checked
         against, each part after its length. Proofs of facts about the parts are not among them."""
         digest = hashlib.sha256(IDENTITY)
-        circuits = self.circuit_bytes, self.private_circuit_bytes
+        circuits = self.circuit_bytes, self.private_circuit_bytes, self.function_bytes
         for part in (self._meta, *circuits, self.tokenizer_bytes, root):
             digest.update(len(part).to_bytes(8, "little"))
             digest.update(part)
