@@ -11,7 +11,6 @@ its predictions, and that name and tokenizer are the model's.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -37,6 +36,7 @@ from ..runtime.progress import Clock, Progress, Silent
 from ..runtime.verifier import check_links
 from ..schema.circuit import Circuit, CircuitError
 from ..schema.encoding import decode_circuit, encode_circuit
+from .inspection import digests
 
 STAGES = ("load", "lower", "ranges", "link")
 CONFIG_STAGE = "import"
@@ -108,12 +108,7 @@ def audit(
         "weights": "private" if key.private else "public",
         "formats": list(_formats(function)),
         "bounds": bounds,
-        "function_sha256": hashlib.sha256(key.function_bytes).hexdigest(),
-        **{
-            f"{n.replace(' ', '_')}_sha256": hashlib.sha256(d).hexdigest()
-            for _, n, d in _circuits(key)
-        },
-        "tokenizer_sha256": hashlib.sha256(key.tokenizer_bytes).hexdigest(),
+        **digests(key),
         "ancestors": [ancestor.digest.hex() for ancestor in key.ancestors],
         "unchecked": list(UNCHECKED),
         "seconds": sum(clock.seconds.values()),

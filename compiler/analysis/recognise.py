@@ -26,6 +26,8 @@ from .equalize import LARGEST
 from .requantise import quantised_eps
 
 OpT = TypeVar("OpT", bound=Operation)
+# No model has more; each is built.
+MOST_LAYERS = 1 << 10
 
 
 def recognise(module: ModuleOp) -> Gemma3:
@@ -33,6 +35,8 @@ def recognise(module: ModuleOp) -> Gemma3:
     block = main_function(module).body.block
     embedding, argmax = first(block, quant.EmbedOp), first(block, quant.ArgmaxOp)
     layers = first(block, quant.LayersOp)
+    if layers.layers > MOST_LAYERS:
+        raise UserError(f"the function has {layers.layers} layers, more than any model")
     body = layers.body.block
     scores, softmax = first(body, quant.ScoresOp), first(body, quant.SoftmaxOp)
     rope = first(body, quant.RopeOp)

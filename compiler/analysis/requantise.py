@@ -77,18 +77,27 @@ def differences(model: ModuleOp, function: ModuleOp) -> list[str]:
     lines += [_absent(role, "does not belong") for role in found if role not in wanted]
     if lines:
         return lines
-    model = model.clone()
     try:
-        for role, peers in roles(main_function(model).walk()).items():
-            for op in peers:
-                _adopt(op, found[role][0])
-        rows = [op.rows.value.data for op in function.walk() if isinstance(op, quant.SelectOp)]
-        for each in (ConvertNNToQuant(), StackLayers(), BatchDecode(rows[0] if rows else None)):
-            each.apply(Context(), model)
-        model.verify()
+        converted = requantise(model, function)
     except (ZklemmaError, VerifyException) as error:
         return [f"the formats do not fit: {summary(error)}"]
-    return _Comparison().functions(publish(model), function)
+    return _Comparison().functions(converted, function)
+
+
+def requantise(model: ModuleOp, function: ModuleOp) -> ModuleOp:
+    """The published function of a raised `nn` module with the choices of another of the same roles.
+
+    What the compiler's passes raise, `UserError` or `VerifyException`, where choices do not fit.
+    """
+    model, found = model.clone(), roles(main_function(function).walk())
+    for role, peers in roles(main_function(model).walk()).items():
+        for op in peers:
+            _adopt(op, found[role][0])
+    rows = [op.rows.value.data for op in function.walk() if isinstance(op, quant.SelectOp)]
+    for each in (ConvertNNToQuant(), StackLayers(), BatchDecode(rows[0] if rows else None)):
+        each.apply(Context(), model)
+    model.verify()
+    return publish(model)
 
 
 def roles(ops: Iterable[Operation]) -> dict[Role, list[Operation]]:
@@ -181,10 +190,10 @@ class _Comparison:
 
     def __init__(self) -> None:
         self.lines: list[str] = []
-        self.counterpart: dict[SSAValue, SSAValue] = {}
+        self.counterpart: dict[Operation, Operation] = {}
 
     def functions(self, wanted: ModuleOp, found: ModuleOp) -> list[str]:
-        first, second = (main_function(module) for module in (wanted, found))
+        first, second = main_function(wanted), main_function(found)
         self.blocks(first.body.block, second.body.block)
         counts = [sum(1 for _ in function.walk()) for function in (first, second)]
         if not self.lines and counts[0] != counts[1]:
@@ -192,35 +201,25 @@ class _Comparison:
         return self.lines
 
     def blocks(self, wanted: Block, found: Block) -> None:
-        ends = wanted.last_op, found.last_op
-        assert ends[0] is not None and ends[1] is not None
-        self.operation(*ends)
+        end, other = wanted.last_op, found.last_op
+        assert end is not None and other is not None
+        self.operation(end, other)
 
     def value(self, wanted: SSAValue, found: SSAValue, reader: str) -> None:
-        if wanted in self.counterpart:
-            if self.counterpart[wanted] is not found:
-                self.lines.append(f"{reader} reads another value")
-            return
-        self.counterpart[wanted] = found
+        wanted, found = _through(wanted), _through(found)
         if isinstance(wanted, BlockArgument) and isinstance(found, BlockArgument):
-            self.argument(wanted, found, reader)
-        elif isinstance(wanted, OpResult) and isinstance(found, OpResult):
-            if wanted.index != found.index:
-                self.lines.append(f"{reader} reads another result")
-            else:
+            return  # The stream, in both.
+        if isinstance(wanted, OpResult) and isinstance(found, OpResult):
+            counterpart = self.counterpart.get(wanted.op, found.op)
+            if counterpart is found.op and wanted.index == found.index:
                 self.operation(wanted.op, found.op)
-        else:
-            self.lines.append(f"{reader} reads another value")
-
-    def argument(self, wanted: BlockArgument, found: BlockArgument, reader: str) -> None:
-        """Of the body of the layers: the stream, or a weight."""
-        weights = _weight(wanted), _weight(found)
-        if (weights[0] is None) != (weights[1] is None):
-            self.lines.append(f"{reader} reads another value")
-        elif weights[0] is not None and weights[1] is not None:
-            self.value(weights[0], weights[1], reader)
+                return
+        self.lines.append(f"{reader} reads another value")
 
     def operation(self, wanted: Operation, found: Operation) -> None:
+        if wanted in self.counterpart:
+            return
+        self.counterpart[wanted] = found
         if wanted.name != found.name:
             place = f"{found.name} at {_where(found)}" if _path(found) else found.name
             self.lines.append(f"{_where(wanted)}: {wanted.name} is missing, there is {place}")
@@ -233,16 +232,16 @@ class _Comparison:
         for one, other in zip(wanted.results, found.results, strict=True):
             if one.type != other.type:
                 self.lines.append(f"{where} gives {other.type}, not {one.type}")
-        if len(wanted.operands) != len(found.operands):
-            self.lines.append(f"{where} reads {len(found.operands)} values")
         if isinstance(wanted, quant.LayersOp) and isinstance(found, quant.LayersOp):
             self.value(wanted.residual, found.residual, where)
             # Weights are compared where the body reads them. All of them differ in stacks of other heights.
             if wanted.count == found.count:
                 self.blocks(wanted.body.block, found.body.block)
-        else:
-            for one, other in zip(wanted.operands, found.operands, strict=False):
-                self.value(one, other, where)
+            return
+        if len(wanted.operands) != len(found.operands):
+            self.lines.append(f"{where} reads {len(found.operands)} values")
+        for one, other in zip(wanted.operands, found.operands, strict=False):
+            self.value(one, other, where)
 
     def property(self, where: str, name: str, wanted: Operation, found: Operation) -> None:
         one, other = wanted.properties.get(name), found.properties.get(name)
@@ -259,11 +258,13 @@ class _Comparison:
                 self.lines.append(f"{place}: {name} is {b}, not {a}")
 
 
-def _weight(argument: BlockArgument) -> SSAValue | None:
-    """The stacked weights that an argument of the layers' body is a slice of; None for the stream."""
-    stack = argument.block.parent_op()
-    assert isinstance(stack, quant.LayersOp)
-    return stack.params[argument.index - 1] if argument.index else None
+def _through(value: SSAValue) -> SSAValue:
+    """The stacked weights, for an argument of the layers' body that is a slice of them; others as they are."""
+    if isinstance(value, BlockArgument) and value.index:
+        stack = value.block.parent_op()
+        assert isinstance(stack, quant.LayersOp)
+        return stack.params[value.index - 1]
+    return value
 
 
 def _where(op: Operation) -> str:

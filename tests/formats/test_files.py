@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from zklemma.errors import InvalidProof, UserError, ZklemmaError
 from zklemma.runtime import files
 
-SECTIONS = [[b"meta"], [b"r" * 32], [b"c" * 61, b"c"], [b"private"], [b""], [b"ranges"]]
-SECTIONS += [[b"links"]]
+SECTIONS = [[b"meta"], [b"r" * 32], [b"c" * 61, b"c"], [b"private"], [b"function"], [b""]]
+SECTIONS += [[b"ranges"], [b"links"]]
 KEY = b"".join(files.pack(files.KEY, SECTIONS))
 PROOF = files.encode_proof(b"m" * 32, b"proof bytes")
 
@@ -63,7 +63,7 @@ def test_arbitrary_bytes_are_refused(data, start):
         (b"", "empty file"),
         (b"PK\3\4 a zip", "this is no verifying key"),
         (PROOF, "this is a proof, but a verifying key is needed here"),
-        (KEY[:4] + b"\3\0" + KEY[6:], "format version 3, this program reads version 2: update"),
+        (KEY[:4] + b"\4\0" + KEY[6:], "format version 4, this program reads version 3: update"),
     ],
 )
 def test_foreign_files_are_named(data, text):
