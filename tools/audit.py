@@ -30,11 +30,10 @@ from ..compiler.transforms.guard import summary
 from ..compiler.weights import parameters
 from ..dialects import quant
 from ..errors import InvalidProof, UserError, ZklemmaError
-from ..runtime.files import Buffer
 from ..runtime.keys import VerifyingKey
 from ..runtime.progress import Clock, Progress, Silent
 from ..runtime.verifier import check_links
-from ..schema.circuit import Circuit, CircuitError
+from ..schema.circuit import CircuitError
 from ..schema.encoding import decode_circuit, encode_circuit
 from .inspection import digests
 
@@ -63,26 +62,12 @@ def audit(
         function = read_function(bytes(key.function_bytes))
     except UserError as error:
         raise UserError(f"{key.source}: {error}") from None
-    problems: list[str] = []
-    configuration, tokens = None, _tokens(function)
-    try:
-        found = recognise(function)
-        configuration = found.fields()
-        lines = differences(found.module(tokens), function)
-    except (UserError, VerifyException) as error:
-        lines = [summary(error)]
-    if lines:
-        configuration = None
-        problems += [f"the function is no {FAMILY} model's: {line}" for line in lines]
-    clock.start("lower")
+    tokens = _tokens(function)
+    configuration, problems = _family(function, tokens)
     bounds = 0
-    for private, noun, data in _circuits(key):
-        wanted = _lowered(function, private, noun, problems)
-        if wanted and encode_circuit(wanted) != data:
-            lines = circuit_differences(wanted, _decoded(key, noun, data))
-            problems += [f"the {noun} is not the function's: {line}" for line in lines]
-        bounds += len(wanted.einsums) + len(wanted.linears) if wanted else 0
-        clock.at(0.5)
+    clock.start("lower")
+    if not problems:  # Only what a model's function is lowered to has a bounded size.
+        bounds, problems = _compare_circuits(key, function)
     cells = sum(math.prod(quant.type_of(op.result).shape) for op in parameters(function))
     if cells != key.weights:
         problems.append(f"the key says {key.weights} parameters, its function has {cells}")
@@ -100,7 +85,7 @@ def audit(
         "problems": problems,
         "model_id": key.model_id,
         "name": key.name,
-        "family": FAMILY if configuration else None,
+        "family": configuration and FAMILY,
         "configuration": configuration,
         "config": None if config is None else str(config),
         "max_tokens": tokens,
@@ -116,31 +101,43 @@ def audit(
     }
 
 
-def _circuits(key: VerifyingKey) -> Iterator[tuple[bool, str, Buffer]]:
-    """Whether tokens are columns, what people call the circuit, and its bytes."""
-    yield False, "circuit", key.circuit_bytes
-    yield True, "private circuit", key.private_circuit_bytes
-
-
 def _tokens(function: ModuleOp) -> int:
     """The positions that a function is for; 0 if it reads no tokens."""
     ids = [op for op in main_function(function).walk() if isinstance(op, quant.TokensOp)]
     return quant.type_of(ids[0].result).shape[0] if ids else 0
 
 
-def _lowered(function: ModuleOp, private: bool, noun: str, problems: list[str]) -> Circuit | None:
+def _family(function: ModuleOp, tokens: int) -> tuple[dict[str, Any] | None, list[str]]:
+    """The configuration of a function, or why it is no model's of the family."""
     try:
-        return lower(function, private)[0]
-    except (ZklemmaError, VerifyException, CircuitError) as error:
-        problems.append(f"the function has no {noun}: {summary(error)}")
-        return None
+        found = recognise(function)
+        lines = differences(found.module(tokens), function)
+    except (UserError, VerifyException) as error:
+        return None, [f"the function is no {FAMILY} model's: {summary(error)}"]
+    if lines:
+        return None, [f"the function is no {FAMILY} model's: {line}" for line in lines]
+    return found.fields(), []
 
 
-def _decoded(key: VerifyingKey, noun: str, data: Buffer) -> Circuit:
-    try:
-        return decode_circuit(bytes(data))
-    except CircuitError as error:
-        raise UserError(f"{key.source}: the {noun} is malformed: {error}") from None
+def _compare_circuits(key: VerifyingKey, function: ModuleOp) -> tuple[int, list[str]]:
+    """How many no-wrap bounds the circuits of a function have, and where the key's are others."""
+    bounds, problems = 0, []
+    for private, noun in ((False, "circuit"), (True, "private circuit")):
+        data = key.private_circuit_bytes if private else key.circuit_bytes
+        try:
+            wanted, _ = lower(function, private)
+        except (ZklemmaError, VerifyException, CircuitError) as error:
+            problems.append(f"the function has no {noun}: {summary(error)}")
+            continue
+        bounds += len(wanted.einsums) + len(wanted.linears)
+        if encode_circuit(wanted) != data:
+            try:
+                found = decode_circuit(bytes(data))
+            except CircuitError as error:
+                raise UserError(f"{key.source}: the {noun} is malformed: {error}") from None
+            lines = circuit_differences(wanted, found) or ["it has other bytes"]
+            problems += [f"the {noun} is not the function's: {line}" for line in lines]
+    return bounds, problems
 
 
 def _refusal(check: Callable[[], None]) -> list[str]:

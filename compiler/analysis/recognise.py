@@ -73,7 +73,9 @@ def first(block: Block, kind: type[OpT]) -> OpT:
 
 def _eps(norms: list[quant.RmsNormOp]) -> float:
     """The configuration's, from the norm that rounded it least."""
-    norm = max((norm for norm in norms if _stream(norm.x)), key=_largest)
+    norm = max((norm for norm in norms if _stream(norm.x)), key=_largest, default=None)
+    if norm is None:
+        raise UserError("the function has no norm of its residual stream")
     moves = range(1)
     if _largest(norm) == 1 << quant.MANTISSA_BITS:
         norm, moves = max(norms, key=_largest), range(-LARGEST, LARGEST + 1)
