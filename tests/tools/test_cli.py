@@ -139,7 +139,7 @@ def test_verify_refuses_unusable_files(toy, run, tmp_path):
         (data[: len(data) // 2], "truncated"),
         (data + b"\0", "extra bytes"),
         (data[:-100] + b"\0" + data[-99:], "damaged"),
-        (data[:4] + b"\3\0" + data[6:], "format version 3"),
+        (data[:4] + b"\4\0" + data[6:], "format version 4"),
         (b"", "empty file"),
     ]:
         path.write_bytes(damaged)
