@@ -28,9 +28,11 @@ if TYPE_CHECKING:
     )
     from .runtime.rotation import rotate
     from .runtime.verifier import Verified, verify
+    from .tools.audit import audit
     from .tools.compiling import compile
 
 _HOMES = {
+    "audit": ".tools.audit",
     "compile": ".tools.compiling",
     "prove": ".runtime.answer",
     "Answer": ".runtime.answer",
@@ -46,6 +48,7 @@ _HOMES = {
 }
 # What a light install lacks: the extra that has it, and a package of that.
 _NEEDS = {
+    "audit": ("compile", "xdsl"),
     "compile": ("compile", "torch"),
     "prove": ("prove", "numba"),
     "rotate": ("prove", "numba"),
@@ -58,6 +61,7 @@ __all__ = [
     "Verified",
     "VerifyingKey",
     "__version__",
+    "audit",
     "compile",
     "load_artifact",
     "load_key",

@@ -10,6 +10,7 @@ that are missing or of another size.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import cast
 
@@ -33,6 +34,7 @@ from ..schema.circuit import (
     PublicKind,
     Table,
 )
+from ..schema.encoding import MOST_CELLS
 from ..schema.program import Program, Step
 from .analysis.ranges import axis_size
 
@@ -146,6 +148,8 @@ def _contents(column: ir.ColumnOp, axes: Mapping[str, Axis], max_tokens: int) ->
     sizes = [axis_size(axes[axis], max_tokens) for axis in column.axis_names]
     if len(texts) not in (1, sizes[0]):
         raise UserError(f"column {name}: {len(texts)} expressions for {sizes[0]} indices")
+    if math.prod(sizes) > MOST_CELLS:
+        raise UserError(f"column {name}: more than {MOST_CELLS} cells")
     grids = np.meshgrid(*map(np.arange, sizes), indexing="ij", sparse=True)
     if len(texts) == 1:
         array = evaluate_grid(texts[0], dict(zip(column.axis_names, grids, strict=True)))

@@ -10,34 +10,21 @@ from __future__ import annotations
 
 import base64
 import zlib
-from io import StringIO
 
-from xdsl.context import Context
-from xdsl.dialects.builtin import Builtin, ModuleOp
-from xdsl.dialects.func import Func
-from xdsl.parser import Parser
-from xdsl.printer import Printer
-from xdsl.utils.exceptions import ParseError
+from xdsl.dialects.builtin import ModuleOp
 
-from ..dialects.nn import NN
-from ..dialects.quant import QUANT
 from ..errors import UserError
+from .module_text import parse_module, print_module
 
 
 def write_plan(module: ModuleOp) -> str:
     """The text of a module."""
-    text = StringIO()
-    Printer(stream=text).print_op(module)
-    return base64.b64encode(zlib.compress(text.getvalue().encode(), 9)).decode()
+    return base64.b64encode(zlib.compress(print_module(module).encode(), 9)).decode()
 
 
 def read_plan(plan: str) -> ModuleOp:
     """The module of a text that `write_plan` wrote."""
-    context = Context()
-    for dialect in (Builtin, Func, NN, QUANT):
-        context.load_dialect(dialect)
     try:
-        text = zlib.decompress(base64.b64decode(plan, validate=True)).decode()
-        return Parser(context, text).parse_module()
-    except (ValueError, zlib.error, ParseError):
+        return parse_module(zlib.decompress(base64.b64decode(plan, validate=True)).decode())
+    except (ValueError, zlib.error, UserError):
         raise UserError("the artifact's plan is malformed; compile the model again") from None

@@ -46,6 +46,8 @@ def quantized_weights(checkpoint: Weights, module: ModuleOp) -> dict[str, np.nda
 def quantized(checkpoint: Weights, op: quant.ParamOp) -> np.ndarray:
     """The integers of one parameter."""
     type = quant.type_of(op.result)
+    if op.sha256 is None:
+        raise UserError(f"{op.param_names[0]}: a published function does not say which weights")
     out = np.empty(type.shape, np.int16 if type.width <= 16 else np.int32)
     for layer, name in enumerate(op.param_names):
         if checkpoint.sha256(name) != op.sha256.data[layer].data:

@@ -380,7 +380,7 @@ class ParamOp(LeafOp):
     multiplied by 2^(rows[i] + columns[j]), element [i] of a vector by 2^rows[i]; a single exponent is
     that of all. One name is one tensor. With `stacked` the names are the same weight of each layer in
     turn, the result has the layer axis first, and exponents are listed layer after layer. `sha256` are
-    those of the tensors' fp32 bytes.
+    those of the tensors' fp32 bytes; where a function is published it has none.
 
     ```mlir
     %w = quant.param ["model.norm.weight"]
@@ -392,7 +392,7 @@ class ParamOp(LeafOp):
 
     name = "quant.param"
     names = prop_def(ArrayAttr[StringAttr])
-    sha256 = prop_def(ArrayAttr[StringAttr])
+    sha256 = opt_prop_def(ArrayAttr[StringAttr])
     offset = prop_def(Float)
     factor = prop_def(Float)
     rows = opt_prop_def(Ints)
@@ -401,7 +401,7 @@ class ParamOp(LeafOp):
     result = result_def(QuantTensorType)
     traits = traits_def(Pure())
     assembly_format = (
-        "(`stacked` $stacked^)? $names `sha256` $sha256 `offset` $offset `factor` $factor"
+        "(`stacked` $stacked^)? $names (`sha256` $sha256^)? `offset` $offset `factor` $factor"
         " (`rows` $rows^)? (`columns` $columns^)? attr-dict `:` type($result)"
     )
 
@@ -414,9 +414,10 @@ class ParamOp(LeafOp):
         layers = 1
         if self.stacked is not None and shape:
             layers, shape = shape[0], shape[1:]
+        digests = self.names if self.sha256 is None else self.sha256
         require(
-            len(self.names) == len(self.sha256) == layers,
-            f"{len(self.names)} names and {len(self.sha256)} digests for {layers} tensors",
+            len(self.names) == len(digests) == layers,
+            f"{len(self.names)} names and {len(digests)} digests for {layers} tensors",
         )
         factor, offset = self.factor.value.data, self.offset.value.data
         require_normal("factor", factor)

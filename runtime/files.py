@@ -51,7 +51,7 @@ KEY = Kind(
     "verifying key",
     b"ZKLV",
     3,
-    (b"META", b"ROOT", b"CIRC", b"CIRP", b"TOKN", b"RNGE", b"LINK"),
+    (b"META", b"ROOT", b"CIRC", b"CIRP", b"FUNC", b"TOKN", b"RNGE", b"LINK"),
     1 << 27,
 )
 PROOF = Kind("proof", b"ZKLP", 1, (), 1 << 25)

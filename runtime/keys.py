@@ -1,11 +1,11 @@
 """The verifying key (.vk) and the prover's artifact (.zkl).
 
 The verifying key is all a verifier needs: the circuit, the code parameters, the root of the
-committed weights, the tokenizer that turns tokens into text and the ids that end one. The *model id* is a
-hash of these. What else the key carries is proofs of facts about them: that the weights are in range, and
-that roots of older keys hold the same weights. The artifact adds what only the prover needs: the witness
-program, the integer weights and facts about the checkpoint. Contents are decoded when first used, and
-weights stay mapped in the file, so that loading is quick.
+committed weights, the tokenizer that turns tokens into text and the ids that end one. It says as well which
+function the circuits were made from, for audits. The *model id* is a hash of these. What else the key carries is
+proofs of facts about them: that the weights are in range, and that roots of older keys hold the same weights. The
+artifact adds what only the prover needs: the witness program, the integer weights and facts about the checkpoint.
+Contents are decoded when first used, and weights stay mapped in the file, so that loading is quick.
 """
 
 from __future__ import annotations
@@ -51,6 +51,8 @@ LARGE = 1 << 25
 MOST_FACTS = 1 << 16
 MOST_LINKS = 1 << 8
 IDENTITY = b"zklemma model 1"
+# Far beyond the text of any model's function.
+MOST_FUNCTION = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,9 @@ class VerifyingKey:
     root of the committed weights; ``range_proof`` shows that each of them lies in its declared range
     (`check_ranges`). There are two circuits of the one model: in the first token ids are inputs, in the second,
     the private one, they are committed. ``links`` are the keys that this one was rotated from, oldest first: the
-    weight root of each, and the proof that the next root holds the same. ``tokenizer_bytes`` is what
-    `tokenizer.compact` makes of the checkpoint's tokenizer.
+    weight root of each, and the proof that the next root holds the same. ``function_bytes`` is the text of the
+    integer function that both circuits say, at which proofs do not look (`zklemma audit`). ``tokenizer_bytes`` is
+    what `tokenizer.compact` makes of the checkpoint's tokenizer.
     """
 
     name: str
@@ -73,6 +76,7 @@ class VerifyingKey:
     weight_root: bytes
     circuit_bytes: Buffer
     private_circuit_bytes: Buffer
+    function_bytes: Buffer
     tokenizer_bytes: Buffer
     range_proof: Buffer
     links: tuple[tuple[bytes, bytes], ...] = ()
@@ -84,7 +88,7 @@ class VerifyingKey:
     def encode(self) -> bytes:
         """The contents of a .vk file."""
         told = difference(bytes(self.private_circuit_bytes), bytes(self.circuit_bytes))
-        circuits = [self.circuit_bytes, told]
+        circuits = [self.circuit_bytes, told, self.function_bytes]
         sections = [self._meta, self.weight_root, *circuits, self.tokenizer_bytes]
         sections += [self.range_proof, _encode_links(self.links)]
         return b"".join(pack(KEY, [[section] for section in sections]))
@@ -111,6 +115,7 @@ class VerifyingKey:
             private = restore(sections[b"CIRP"], bytes(sections[b"CIRC"]))
         except (ValueError, TypeError):
             fits = False
+        fits = fits and len(sections[b"FUNC"]) <= MOST_FUNCTION
         if not fits or len(sections[b"ROOT"]) != ROOT_BYTES:
             raise UserError(f"{source}: the verifying key is malformed")
         return VerifyingKey(
@@ -121,6 +126,7 @@ class VerifyingKey:
             weight_root=bytes(sections[b"ROOT"]),
             circuit_bytes=sections[b"CIRC"],
             private_circuit_bytes=private,
+            function_bytes=sections[b"FUNC"],
             tokenizer_bytes=sections[b"TOKN"],
             range_proof=sections[b"RNGE"],
             links=links,
@@ -143,7 +149,7 @@ class VerifyingKey:
     def _hashed(self) -> Any:
         """The hash of all parts but the root."""
         digest = hashlib.sha256(IDENTITY)
-        circuits = self.circuit_bytes, self.private_circuit_bytes
+        circuits = self.circuit_bytes, self.private_circuit_bytes, self.function_bytes
         for part in (self._meta, *circuits, self.tokenizer_bytes):
             digest.update(len(part).to_bytes(8, "little"))
             digest.update(part)

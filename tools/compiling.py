@@ -18,6 +18,7 @@ from ..compiler.emit import param_arrays
 from ..compiler.frontend.checkpoint import Checkpoint, load_checkpoint
 from ..compiler.pipelines import Settings, lower, run_passes, to_quant
 from ..compiler.plan_text import write_plan
+from ..compiler.published import publish, write_function
 from ..compiler.texts import HELD_OUT, read_text
 from ..compiler.weights import quantized_weights
 from ..errors import UserError
@@ -76,8 +77,9 @@ def compile(
     plan = write_plan(module)
     run_passes(Context(), module, converting)
     scale = logits_scale(module)
-    circuit, program = lower(module)
-    private_circuit, private_program = lower(module, private_tokens=True)
+    function = publish(module)
+    circuit, program = lower(function)
+    private_circuit, private_program = lower(function, private_tokens=True)
     clock.start("weights")
     params = param_arrays(circuit, quantized_weights(checkpoint, module))
     parameters = choose_parameters([circuit, private_circuit], max_tokens, private)
@@ -92,6 +94,7 @@ def compile(
         weight_root=weights.root,
         circuit_bytes=encode_circuit(circuit),
         private_circuit_bytes=encode_circuit(private_circuit),
+        function_bytes=write_function(function),
         tokenizer_bytes=tokenizer,
         range_proof=prove_ranges(circuit, parameters, weights),
     )

@@ -1,4 +1,4 @@
-"""The whole path once: compile, prove, verify in another process, and a forgery that is rejected.
+"""The whole path once: compile, audit, prove, verify in another process, and a forgery that is rejected.
 
 ``python -m zklemma.tools.demo CHECKPOINT FOLDER [PROMPT NEW_TOKENS]`` runs the same commands that a user
 would, each in its own process, and leaves model.zkl, model.vk and answer.proof in the folder.
@@ -63,6 +63,7 @@ def main() -> None:
     proof, forged = folder / "answer.proof", folder / "forged.proof"
     start = time.perf_counter()
     compiled = run("compile", checkpoint, "-o", model)
+    audited = run("audit", key)
     proved = run(
         *("prove", model, "--prompt", prompt, "--max-new-tokens", new_tokens),
         *("-o", str(proof)),
@@ -81,6 +82,12 @@ def main() -> None:
         f"{compiled['process']:.2f}",
         f"{compiled['parameters']:,} parameters, {fidelity['greedy_agreement']:.1%} of next tokens "
         f"as in PyTorch, peak memory {console.size(compiled['peak_rss_bytes'])}",
+    )
+    layers = audited["configuration"]["num_hidden_layers"]
+    table.add_row(
+        "audit",
+        f"{audited['process']:.2f}",
+        f"the key's circuits are those of a {audited['family']} model of {layers} layers",
     )
     results = {
         "commit": f"{proved['committed_cells']:,} cells",

@@ -1,4 +1,5 @@
-"""What is in a file: the facts that ``zklemma inspect`` prints."""
+"""What is in a file: the facts that ``zklemma inspect`` prints, and which of them are claims of the file that
+nothing here has checked."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ from ..schema.circuit import GENERATED, TOKENS, Circuit, Shape
 
 
 def describe(path: Path, check: bool = False) -> dict[str, Any]:
-    """The facts about a .zkl, .vk, proof or opening file, by name; ``kind`` says which it is.
+    """The facts about a .zkl, .vk, proof or opening file, by name; ``kind`` says which it is, ``unchecked`` names
+    those that the file merely says.
 
     With ``check`` a key's proof of the weights' ranges and its links are verified; `InvalidProof` if one does
     not hold.
@@ -33,9 +35,8 @@ def describe(path: Path, check: bool = False) -> dict[str, Any]:
     if kind is files.PROOF:
         model_id, proof = files.decode_proof(data, str(path))
         statement = read_statement(Reader(proof))
-        return report | {
+        said = {
             "model_id": model_id.hex(),
-            "sha256": hashlib.sha256(proof).hexdigest(),
             "prompt_tokens": statement.prompt,
             "generated_tokens": statement.generated,
             "hiding": statement.hiding,
@@ -43,9 +44,12 @@ def describe(path: Path, check: bool = False) -> dict[str, Any]:
             "nonce": statement.nonce.hex(),
             "token_ids": list(statement.tokens),
         }
+        sha256 = hashlib.sha256(proof).hexdigest()
+        return report | {"sha256": sha256} | said | {"unchecked": list(said)}
     if kind is files.OPENING:
         opened = disclosure.decode(data, str(path))
-        return report | {what: f"{found.rows.shape[1]} cells" for what, found in opened.items()}
+        said = {what: f"{found.rows.shape[1]} cells" for what, found in opened.items()}
+        return report | said | {"unchecked": list(said)}
     if kind is files.KEY:
         return report | _key(VerifyingKey.decode(data, str(path)), check)
     artifact = load_artifact(path)
@@ -57,28 +61,43 @@ def describe(path: Path, check: bool = False) -> dict[str, Any]:
     except UserError as error:
         # All else that there is to say needs no count.
         facts |= {"proofs_left": None, "count": str(error)}
-    return report | _key(artifact.key, check) | facts | dict(artifact.meta)
+    found = _key(artifact.key, check)
+    found["unchecked"] += list(artifact.meta)
+    return report | found | facts | dict(artifact.meta)
 
 
 def _key(key: VerifyingKey, check: bool) -> dict[str, Any]:
     if check:
         key.check_ranges()
         check_links(key)
+    unchecked = ["name", "parameters", "circuits"]
     return {
         "model_id": key.model_id,
         "name": key.name,
         "parameters": key.weights,
         "weights": "private" if key.private else "public",
         "weight_root": key.weight_root.hex(),
-        "weight_ranges": "proved and checked" if check else "proved; check with --check",
+        "weight_ranges": "proved" if check else "there is a proof: inspect --check",
         "links": len(key.ancestors),
         "ancestors": [ancestor.digest.hex() for ancestor in key.ancestors],
-        "circuit_sha256": hashlib.sha256(key.circuit_bytes).hexdigest(),
+        "circuits": "whether they are a model's: zklemma audit",
+        **digests(key),
         "circuit_bytes": len(key.circuit_bytes),
         "eos": list(key.eos),
-        "tokenizer_sha256": hashlib.sha256(key.tokenizer_bytes).hexdigest(),
         **_circuit(key.circuit),
+        "unchecked": unchecked + (["weight_ranges", "links", "ancestors"] if not check else []),
     }
+
+
+def digests(key: VerifyingKey) -> dict[str, str]:
+    """The SHA-256 of a key's larger parts, by what they are."""
+    parts = {
+        "circuit": key.circuit_bytes,
+        "private_circuit": key.private_circuit_bytes,
+        "function": key.function_bytes,
+        "tokenizer": key.tokenizer_bytes,
+    }
+    return {f"{name}_sha256": hashlib.sha256(part).hexdigest() for name, part in parts.items()}
 
 
 def _circuit(circuit: Circuit) -> dict[str, Any]:

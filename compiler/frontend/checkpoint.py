@@ -155,10 +155,9 @@ def _checked(
     tensors: Tensors,
 ) -> Checkpoint:
     """The checkpoint, if the tensors are those that the configuration asks for."""
-    shapes = {name: tuple(t.shape) for name, t in meta_model(config).state_dict().items()}
+    shapes = _shapes(config)
     stored = {name: name for name in tensors.shapes}
     if config.tie_word_embeddings:
-        del shapes[LM_HEAD]
         if EMBEDDING not in stored and LM_HEAD in stored:
             stored[EMBEDDING] = stored.pop(LM_HEAD)
         elif LM_HEAD in stored:
@@ -179,6 +178,14 @@ def _checked(
     return Checkpoint(path, name, config, tokenizer, end_tokens, shapes, tensors, stored)
 
 
+def _shapes(config: Gemma3TextConfig) -> dict[str, tuple[int, ...]]:
+    """Shape of every weight, by canonical name, in the model's order."""
+    shapes = {name: tuple(t.shape) for name, t in meta_model(config).state_dict().items()}
+    if config.tie_word_embeddings:
+        del shapes[LM_HEAD]
+    return shapes
+
+
 def _require_same(path: Path, tensors: Tensors, first: str, second: str) -> None:
     """Both names of tied embeddings are stored: they must hold the same numbers."""
     shape = tensors.shapes[first]
@@ -192,3 +199,34 @@ def _require_same(path: Path, tensors: Tensors, first: str, second: str) -> None
             f"{path}: the configuration ties {first} and {second}, but they differ; set "
             "tie_word_embeddings to false"
         )
+
+
+class _NoTensors:
+    """The weights of a model that has none."""
+
+    def __init__(self) -> None:
+        self.shapes: dict[str, tuple[int, ...]] = {}
+
+    def rows(self, name: str, count: int) -> Iterator[np.ndarray]:
+        raise UserError(f"{name}: a configuration has no weights")
+
+
+def without_weights(source: str | Path) -> Checkpoint:
+    """The model that a configuration describes, for what needs no weights: their digests are zeros.
+
+    ``source`` is a config.json, or whatever `load_checkpoint` takes.
+    """
+    path, name = Path(source), str(source)
+    if path.suffix != ".json":
+        path, name = locate(source)
+    if path.is_dir():
+        path = path / "config.json"
+    if path.suffix == ".json":
+        config = text_config(path, read_json(path))
+    else:
+        from .gguf_file import GgufFile  # Needs a package that directories do not.
+
+        config = text_config(path, GgufFile(path).fields)
+    shapes = _shapes(config)
+    digests = dict.fromkeys(shapes, "0" * 64)
+    return Checkpoint(path, name, config, b"", (), shapes, _NoTensors(), {}, digests)

@@ -159,10 +159,11 @@ def _types(op: Operation) -> list[Attribute]:
 def _stack_params(values: tuple[SSAValue, ...]) -> ParamOp:
     ops = [value.owner for value in values if isinstance(value.owner, ParamOp)]
     type = quant.type_of(values[0])
+    digests = [op.sha256 for op in ops if op.sha256 is not None]
     return ParamOp(
         QuantTensorType.of((len(ops), *type.shape), type.width, type.fraction),
         names=ArrayAttr([name for op in ops for name in op.names]),
-        sha256=ArrayAttr([digest for op in ops for digest in op.sha256]),
+        sha256=ArrayAttr([each for found in digests for each in found]) if digests else None,
         offset=ops[0].offset,
         factor=ops[0].factor,
         rows=_stack_exponents([op.rows for op in ops], type.shape[0]),

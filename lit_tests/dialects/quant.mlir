@@ -7,6 +7,7 @@
 // CHECK-NEXT: func.return
 // CHECK: func.func @param() {
 // CHECK-NEXT: %w = quant.param ["model.norm.weight"] sha256 ["9f86"] offset 1.000000e+00 factor 1.131370e+01 : !quant.tensor<[128], bits = 16, frac = 9>
+// CHECK-NEXT: %p = quant.param ["model.norm.weight"] offset 1.000000e+00 factor 1.131370e+01 : !quant.tensor<[128], bits = 16, frac = 9>
 // CHECK-NEXT: func.return
 // CHECK: func.func @embed(%ids: !quant.tensor<[64], bits = 32, frac = 0>, %table: !quant.tensor<[1024, 128], bits = 16, frac = 13>) {
 // CHECK-NEXT: %x = quant.embed %ids, %table shift 4 : (!quant.tensor<[64], bits = 32, frac = 0>, !quant.tensor<[1024, 128], bits = 16, frac = 13>) -> !quant.tensor<[64, 128], bits = 28, frac = 17>
@@ -73,6 +74,7 @@ func.func @tokens() {
 }
 func.func @param() {
   %w = quant.param ["model.norm.weight"] sha256 ["9f86"] offset 1.0 factor 11.3137 : !quant.tensor<[128], bits = 16, frac = 9> 
+  %p = quant.param ["model.norm.weight"] offset 1.0 factor 11.3137 : !quant.tensor<[128], bits = 16, frac = 9>
   func.return
 }
 func.func @embed(%ids : !quant.tensor<[64], bits = 32, frac = 0>, %table : !quant.tensor<[1024, 128], bits = 16, frac = 13>) {

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from zklemma.errors import InvalidProof, UserError, ZklemmaError
 from zklemma.runtime import files
 
-SECTIONS = [[b"meta"], [b"r" * 32], [b"c" * 61, b"c"], [b"private"], [b""], [b"ranges"]]
-SECTIONS += [[b"links"]]
+SECTIONS = [[b"meta"], [b"r" * 32], [b"c" * 61, b"c"], [b"private"], [b"function"], [b""]]
+SECTIONS += [[b"ranges"], [b"links"]]
 KEY = b"".join(files.pack(files.KEY, SECTIONS))
 PROOF = files.encode_proof(b"m" * 32, b"proof bytes")
 

@@ -13,7 +13,8 @@ from zklemma.runtime import files
 from zklemma.runtime.keys import VerifyingKey, load_key, save_key
 
 CODE = [5, 12, [[1, 2], [3, 4]]]
-KEY = VerifyingKey("toy", 1234, CODE, (1, 7), b"w" * 32, b"circuit", b"private", b"{}", b"ranges")
+PARTS = b"circuit", b"private", b"function", b"{}"
+KEY = VerifyingKey("toy", 1234, CODE, (1, 7), b"w" * 32, *PARTS, b"ranges")
 
 
 def test_key_round_trip_and_model_id(tmp_path):
@@ -28,7 +29,7 @@ def test_the_model_id_is_the_documented_hash():
     meta = msgpack.packb([KEY.name, KEY.weights, KEY.code, [1, 7]])
     assert meta is not None
     data = b"zklemma model 1"
-    for part in (meta, b"circuit", b"private", b"{}", b"w" * 32):
+    for part in (meta, *PARTS, b"w" * 32):
         data += struct.pack("<Q", len(part)) + part
     assert KEY.digest == hashlib.sha256(data).digest() and KEY.model_id == KEY.digest.hex()
 
@@ -56,8 +57,11 @@ def test_proofs_about_the_parts_are_not_in_the_model_id(change):
 
 
 def test_parts_can_not_be_moved_into_each_other():
-    moved = dataclasses.replace(KEY, circuit_bytes=b"circuit{", tokenizer_bytes=b"}")
-    assert moved.model_id != KEY.model_id
+    for change in (
+        {"circuit_bytes": b"circuitp", "private_circuit_bytes": b"rivate"},
+        {"function_bytes": b"function{", "tokenizer_bytes": b"}"},
+    ):
+        assert dataclasses.replace(KEY, **change).model_id != KEY.model_id
 
 
 @pytest.mark.parametrize(
@@ -70,6 +74,7 @@ def test_parts_can_not_be_moved_into_each_other():
         {"weight_root": b"v" * 32},
         {"circuit_bytes": b"circuiT"},
         {"private_circuit_bytes": b"Private"},
+        {"function_bytes": b"Function"},
         {"tokenizer_bytes": b"{ }"},
     ],
 )
@@ -98,7 +103,8 @@ def test_every_part_is_in_the_model_id(change):
     ],
 )
 def test_malformed_contents_are_refused(meta, root):
-    data = b"".join(files.pack(files.KEY, [[meta], [root], [b""], [b"\x90"], [b""], [b""], [b"\x90"]]))
+    parts = [[b""], [b"\x90"], [b""], [b""], [b""], [b"\x90"]]
+    data = b"".join(files.pack(files.KEY, [[meta], [root], *parts]))
     with pytest.raises(UserError, match="malformed"):
         VerifyingKey.decode(data)
 
@@ -112,7 +118,11 @@ def test_names_that_can_not_be_seen_are_refused(name):
     with pytest.raises(UserError, match=r"^verifying key: a model's name has 1 to 96 printable"):
         dataclasses.replace(KEY, name=name)
     meta = msgpack.packb([name, 1, CODE, []]) or b""
-    data = b"".join(files.pack(files.KEY, [[meta], [b"w" * 32], [b""], [b"\x90"], [b""], [b""], [b"\x90"]]))
+    data = b"".join(
+        files.pack(
+            files.KEY, [[meta], [b"w" * 32], [b""], [b"\x90"], [b""], [b""], [b""], [b"\x90"]]
+        )
+    )
     with pytest.raises(
         UserError, match=r"^model.vk: a model's name has 1 to 96 printable"
     ) as error:

@@ -22,7 +22,7 @@ VOCABULARY = WHOLE.get_vocab()
 
 def key_of(tokenizer: Tokenizer) -> VerifyingKey:
     data = compact(tokenizer.to_str().encode())
-    return VerifyingKey("tiny", 1, [], (EOS,), bytes(32), b"", b"", data, b"")
+    return VerifyingKey("tiny", 1, [], (EOS,), bytes(32), b"", b"", b"", data, b"")
 
 
 def chat() -> Tokenizer:

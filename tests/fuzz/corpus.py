@@ -166,6 +166,7 @@ def artifact(seed: int, code: Parameters, tokenizer: Tokenizer) -> Artifact:
         weight_root=weights.root,
         circuit_bytes=encode_circuit(circuit),
         private_circuit_bytes=encode_circuit(tiny.tiny_private_circuit()),
+        function_bytes=b"module",
         tokenizer_bytes=compact(tokenizer.to_str().encode()),
         range_proof=prove_ranges(circuit, code, weights),
     )

@@ -37,6 +37,11 @@ from mutations import (
     change_tokenizer,
     damage,
 )
+from xdsl.utils.exceptions import VerifyException
+from zklemma.compiler.analysis.recognise import recognise
+from zklemma.compiler.analysis.requantise import differences
+from zklemma.compiler.module_text import parse_module
+from zklemma.compiler.published import publish, read_function, write_function
 from zklemma.dialects import affine_expr, table_expr
 from zklemma.errors import InvalidProof, UserError, ZklemmaError
 from zklemma.runtime import disclosure, files, reading
@@ -176,6 +181,7 @@ def targets(folder: Path) -> list[Target]:
         Target("program", 24, made.programs, change_msgpack, _program, circuit_error),
         Target("tokenizer", 6, _tokenizers(), change_json, tokenizer, unusable),
         Target("compact tokenizer", 6, compact_tokenizers, change_tokenizer, tokenizer, unusable),
+        Target("function", 1, [_published()], change_text, _function, (UserError, VerifyException)),
         Target("artifact", 8, artifacts, change_container, artifact, unusable),
         Target("budget", 12, counts, change_count, budget, unusable),
         Target("table expression", 2, _texts(TABLES), change_text, _table, unusable),
@@ -275,6 +281,18 @@ def _tokenizers() -> list[bytes]:
 
 def _texts(texts: list[str]) -> list[bytes]:
     return [text.encode() for text in texts]
+
+
+def _published() -> bytes:
+    """The function of a small model, as a key says it."""
+    text = (Path(__file__).parents[1] / "lowering" / "tiny.mlir").read_text()
+    return write_function(publish(parse_module(text)))
+
+
+def _function(data: bytes) -> None:
+    found = read_function(data)
+    require(write_function(found) == data, "another encoding")
+    differences(recognise(found).module(16), found)
 
 
 def _table(data: bytes) -> None:

@@ -100,7 +100,7 @@ SMALLER = {name: array[:4] for name, array in PRIVATE.data.items() if name in ("
 def test_a_key_has_two_circuits_of_one_model(private: Circuit, reason: str) -> None:
     def key(circuit: Circuit) -> VerifyingKey:
         circuits = encode_circuit(GOOD), encode_circuit(circuit)
-        return VerifyingKey("tiny", 1, [], (), bytes(32), *circuits, b"", b"")
+        return VerifyingKey("tiny", 1, [], (), bytes(32), *circuits, b"", b"", b"")
 
     assert key(PRIVATE).private_circuit == PRIVATE
     with pytest.raises(UserError, match=reason):

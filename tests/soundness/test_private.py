@@ -243,7 +243,7 @@ def test_the_two_circuits_of_a_key(tiny: Any) -> None:
 
     def key(first: Circuit, second: Circuit) -> VerifyingKey:
         circuits = encode_circuit(first), encode_circuit(second)
-        return VerifyingKey("tiny", 45, code, (), tiny.key.weight_root, *circuits, b"{}", b"")
+        return VerifyingKey("tiny", 45, code, (), tiny.key.weight_root, *circuits, b"", b"{}", b"")
 
     found = key(first, second)
     assert found.circuit == first and found.private_circuit == second

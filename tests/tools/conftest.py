@@ -77,6 +77,7 @@ def toy_artifact(seed: int = 0, hiding: bool = True, max_tokens: int = 16) -> Ar
         weight_root=weights.root,
         circuit_bytes=encode_circuit(circuit),
         private_circuit_bytes=encode_circuit(private),
+        function_bytes=b"",
         tokenizer_bytes=tokenizer.to_str().encode(),
         range_proof=prove_ranges(circuit, parameters, weights),
     )

@@ -154,12 +154,21 @@ def test_inspect(toy, run, part):
     shown = run("inspect", path)
     assert shown.returncode == 0 and found["kind"] in shown.stdout
     assert found["model_id"] in shown.stdout
+    lines = dict(line.split(maxsplit=1) for line in shown.stdout.splitlines()[1:] if line.strip())
+    marked = [name for name, text in lines.items() if text.endswith("(unchecked)")]
+    assert sorted(marked) == sorted(found["unchecked"])
+    claims = {"proof": {"token_ids", "prompt_tokens"}, "key": {"name", "parameters", "circuits"}}
+    assert set(marked) >= claims.get(part, {"circuits"})
     if part != "proof":
-        assert (
-            found["eos"] == [1]
-            and found["max_tokens"] == 16
-            and found["tables"]["rsqrt"] == 3 << 14
-        )
+        assert found["circuit_sha256"] != found["private_circuit_sha256"]
+        checked = json.loads(run("inspect", path, "--check", "--json").stdout)
+        assert set(found["unchecked"]) - set(checked["unchecked"]) == {
+            "weight_ranges",
+            "links",
+            "ancestors",
+        }
+        assert found["eos"] == [1]
+        assert found["max_tokens"] == 16 and found["tables"]["rsqrt"] == 3 << 14
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,14 @@ def test_shipped_checkpoint(shipped, run, tmp_path):
     assert done.returncode == 0 and said["valid"] and said["model_id"] == compiled["model_id"]
     assert said["prompt"] == demo.PROMPT and said["output"] == made["text"]
 
+    audited = run("audit", key, "--config", CHECKPOINT / "config.json", "--json")
+    found = json.loads(audited.stdout)
+    assert found["valid"] and found["model_id"] == compiled["model_id"], found["problems"]
+    written = json.loads((CHECKPOINT / "config.json").read_text())
+    same = set(found["configuration"]) & set(written) - {"rope_parameters"}
+    assert len(same) >= 10
+    assert all(found["configuration"][name] == written[name] for name in same)
+
     forged = tmp_path / "forged.proof"
     demo.forge(proof, forged)
     assert run("verify", key, forged).returncode == 1

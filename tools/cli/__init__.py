@@ -1,7 +1,7 @@
-"""The ``zklemma`` command: compile, prove, rotate, verify, reveal, inspect.
+"""The ``zklemma`` command: compile, prove, rotate, verify, audit, reveal, inspect.
 
-Exit status: 0 done (for verify: valid), 1 invalid proof, 2 unusable input or a fault of this
-program, 130 interrupted, 141 if what it prints is not read to the end. Errors
+Exit status: 0 done (for verify: valid), 1 invalid proof (for audit: not a model's key), 2 unusable
+input or a fault of this program, 130 interrupted, 141 if what it prints is not read to the end. Errors
 are one line on stderr. A file holds one command, which imports what it needs when it runs, so that
 verifying starts fast and needs neither torch nor the compiler.
 """

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from .audit import audit
 from .bench import bench
 from .compile import compile
 from .export import export
@@ -48,5 +49,17 @@ def _options(
     pass
 
 
-for command in (compile, export, fidelity, prove, reveal, rotate, verify, inspect, security, bench):
+for command in (
+    compile,
+    export,
+    fidelity,
+    prove,
+    reveal,
+    rotate,
+    verify,
+    audit,
+    inspect,
+    security,
+    bench,
+):
     app.command()(guard(command))

@@ -28,4 +28,6 @@ def inspect(
     if as_json:
         return emit(report)
     title = f"{report.pop('file')}: {report.pop('kind')}"
-    console.table(title, {name: console.value(found) for name, found in report.items()})
+    unchecked = report.pop("unchecked")
+    rows = {name: console.value(found) for name, found in report.items()}
+    console.table(title, {n: f"{r} (unchecked)" if n in unchecked else r for n, r in rows.items()})

@@ -1,0 +1,132 @@
+"""Which Gemma-3 an integer function is: its configuration, read off the function.
+
+Constants that were rounded to integers are given as the shortest decimal number that rounds to them. Where
+all norms of the residual stream have the least eps that there is, that of the others tells the
+configuration's up to a power of four, and the shortest number is taken. What is read is no more than a
+reading: whether the function *is* the one of that configuration, `requantise` says.
+
+Errors: `UserError` for a function without what is to be read.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TypeVar
+
+import numpy as np
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Block, BlockArgument, Operation, SSAValue
+
+from ...dialects import quant
+from ...errors import UserError
+from ..gemma3 import FULL, SLIDING, Gemma3
+from ..modules import main_function
+from .equalize import LARGEST
+from .requantise import quantised_eps
+
+OpT = TypeVar("OpT", bound=Operation)
+# What configurations have if they don't say.
+USUAL_EPS = 1e-6
+# No model has more; each is built.
+MOST_LAYERS = 1 << 10
+
+
+def recognise(module: ModuleOp) -> Gemma3:
+    """The configuration of a published function."""
+    block = main_function(module).body.block
+    embedding, argmax = first(block, quant.EmbedOp), first(block, quant.ArgmaxOp)
+    layers = first(block, quant.LayersOp)
+    if layers.layers > MOST_LAYERS:
+        raise UserError(f"the function has {layers.layers} layers, more than any model")
+    body = layers.body.block
+    scores, softmax = first(body, quant.ScoresOp), first(body, quant.SoftmaxOp)
+    rope = first(body, quant.RopeOp)
+    vocabulary, hidden = quant.type_of(embedding.table).shape
+    heads, _, dim = quant.type_of(scores.q).shape
+    kinds = [FULL if window == 0 else SLIDING for window in softmax.windows.get_values()]
+    angles = list(zip(rope.thetas.get_values(), rope.factors.get_values(), strict=True))
+    frequencies: dict[str, tuple[float, float]] = {}
+    for layer_type, kind in zip(kinds, rope.kinds.get_values(), strict=True):
+        frequencies.setdefault(layer_type, angles[kind])
+    return Gemma3(
+        vocab_size=vocabulary,
+        hidden_size=hidden,
+        intermediate_size=quant.type_of(first(body, quant.TableOp).x).shape[-1],
+        num_attention_heads=heads,
+        num_key_value_heads=quant.type_of(scores.k).shape[0],
+        head_dim=dim,
+        rms_norm_eps=_eps([op for op in module.walk() if isinstance(op, quant.RmsNormOp)]),
+        query_pre_attn_scalar=_scalar(layers, scores, dim),
+        layer_types=tuple(kinds),
+        sliding_window=next((w for w in softmax.windows.get_values() if w), None),
+        rope=frequencies,
+        tie_word_embeddings=argmax.table is embedding.table,
+    )
+
+
+def first(block: Block, kind: type[OpT]) -> OpT:
+    """The first operation of a kind in a block."""
+    for op in block.ops:
+        if isinstance(op, kind):
+            return op
+    raise UserError(f"the function has no {kind.name} where a model of the family has one")
+
+
+def _eps(norms: list[quant.RmsNormOp]) -> float:
+    """The configuration's, from the norm that rounded it least."""
+    norm = max((norm for norm in norms if _stream(norm.x)), key=_largest, default=None)
+    if norm is None:
+        raise UserError("the function has no norm of its residual stream")
+    moves = range(1)
+    if _largest(norm) == 1 << quant.MANTISSA_BITS:
+        norm, moves = max(norms, key=_largest), range(-LARGEST, LARGEST + 1)
+    if _largest(norm) == 1 << quant.MANTISSA_BITS:
+        return USUAL_EPS  # Any small one makes this function.
+    eps, type = _largest(norm), quant.type_of(norm.x)
+    exact = eps / (type.shape[-1] * 4.0**type.fraction)
+    found = [
+        _shortest(exact * 4.0**move, lambda v, m=move: quantised_eps(v * 4.0**-m, type) == eps)
+        for move in moves
+    ]
+    return min(found)[-1]
+
+
+def _largest(norm: quant.RmsNormOp) -> int:
+    return max(norm.eps.get_values())
+
+
+def _stream(value: SSAValue) -> bool:
+    """Whether a value is the residual stream, of which nothing is rescaled."""
+    return isinstance(value, BlockArgument) or isinstance(
+        value.owner, quant.EmbedOp | quant.AddOp | quant.SelectOp
+    )
+
+
+def _scalar(layers: quant.LayersOp, scores: quant.ScoresOp, dim: int) -> float:
+    """query_pre_attn_scalar, from the factor of the queries' gain: sqrt(dim) scalar^(-1/2)."""
+    value: SSAValue = scores.q
+    while isinstance(value.owner, quant.RequantizeOp | quant.RopeOp):
+        value = value.owner.operands[0]
+    gain = value.owner.gain if isinstance(value.owner, quant.RmsNormOp) else None
+    if not isinstance(gain, BlockArgument) or gain not in layers.slices:
+        raise UserError("the function has no norm of queries where a model of the family has one")
+    param = layers.params[gain.index - 1].owner
+    if not isinstance(param, quant.ParamOp):
+        raise UserError("the gain of the queries' norm is no weight")
+    factor = param.factor.value.data
+    *_, found = _shortest(
+        dim / factor**2, lambda value: value > 0 and math.sqrt(dim) * value**-0.5 == factor
+    )
+    return int(found) if found.is_integer() else found
+
+
+def _shortest(found: float, makes_it: Callable[[float], bool]) -> tuple[int, str, float]:
+    """The shortest decimal number near one that makes an integer or a factor, or that number in fp32, as
+    GGUF files keep it: its digits, its text and its value."""
+    for digits in range(17):
+        text = f"{found:.{digits}e}"
+        for value in (float(text), float(np.float32(text))):
+            if math.isfinite(value) and makes_it(value):
+                return digits, text, value
+    return 17, "", found

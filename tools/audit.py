@@ -1,0 +1,176 @@
+"""Whether a key's circuits are those of a model: what nobody who only verifies answers looks at.
+
+A proof says something about the circuits of its key. The key says which integer function they stand for; an
+audit lowers that function again and compares both circuits byte for byte, and so every relation, range
+and no-wrap bound; it finds the model of the family whose function it is, and, given a configuration, asks
+PyTorch what that model computes; it checks the proof of the weights' ranges and the links to older keys.
+
+What no audit shows: that the weights under the root are those of some model, that the formats leave enough of
+its predictions, and that name and tokenizer are the model's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.utils.exceptions import VerifyException
+
+from ..compiler.analysis.compare_circuits import circuit_differences
+from ..compiler.analysis.recognise import recognise
+from ..compiler.analysis.requantise import differences, roles, rounded
+from ..compiler.gemma3 import FAMILY
+from ..compiler.modules import main_function
+from ..compiler.pipelines import lower
+from ..compiler.published import read_function
+from ..compiler.transforms.guard import summary
+from ..compiler.weights import parameters
+from ..dialects import quant
+from ..errors import InvalidProof, UserError, ZklemmaError
+from ..runtime.keys import VerifyingKey
+from ..runtime.progress import Clock, Progress, Silent
+from ..runtime.verifier import check_links
+from ..schema.circuit import CircuitError
+from ..schema.encoding import decode_circuit, encode_circuit
+from .inspection import digests
+
+STAGES = ("load", "lower", "ranges", "link")
+CONFIG_STAGE = "import"
+UNCHECKED = (
+    "whose weights they are",
+    "how much of the model's predictions the formats leave",
+    "the name",
+    "whether the tokenizer is the model's",
+)
+"""What the report says that it does not."""
+
+
+def audit(
+    key: VerifyingKey, config: str | Path | None = None, progress: Progress | None = None
+) -> dict[str, Any]:
+    """Plain data: ``valid``, the ``problems`` in words, and what the key's function is.
+
+    ``config``: a configuration that the function must be of, as `without_weights` takes it; this needs PyTorch.
+    `UserError` for a key whose parts can not be read, or a configuration that is none.
+    """
+    clock = Clock(progress or Silent())
+    clock.start("load")
+    try:
+        function = read_function(bytes(key.function_bytes))
+    except UserError as error:
+        raise UserError(f"{key.source}: {error}") from None
+    tokens = _tokens(function)
+    configuration, problems = _family(function, tokens)
+    bounds = 0
+    clock.start("lower")
+    if not problems:  # Only what a model's function is lowered to has a bounded size.
+        bounds, problems = _compare_circuits(key, function)
+    cells = sum(math.prod(quant.type_of(op.result).shape) for op in parameters(function))
+    if cells != key.weights:
+        problems.append(f"the key says {key.weights} parameters, its function has {cells}")
+    clock.start("ranges")
+    problems += _refusal(key.check_ranges)
+    clock.start("link")
+    problems += _refusal(lambda: check_links(key))
+    if config is not None:
+        clock.start(CONFIG_STAGE)
+        lines = _compare_with(config, function, tokens)
+        problems += [f"the function is not that of {config}: {line}" for line in lines]
+    clock.stop()
+    return {
+        "valid": not problems,
+        "problems": problems,
+        "model_id": key.model_id,
+        "name": key.name,
+        "family": configuration and FAMILY,
+        "configuration": configuration,
+        "config": None if config is None else str(config),
+        "max_tokens": tokens,
+        "parameters": cells,
+        "weights": "private" if key.private else "public",
+        "formats": list(_formats(function)),
+        "bounds": bounds,
+        **digests(key),
+        "ancestors": [ancestor.digest.hex() for ancestor in key.ancestors],
+        "unchecked": list(UNCHECKED),
+        "seconds": sum(clock.seconds.values()),
+        "stages": clock.seconds,
+    }
+
+
+def _tokens(function: ModuleOp) -> int:
+    """The positions that a function is for; 0 if it reads no tokens."""
+    ids = [op for op in main_function(function).walk() if isinstance(op, quant.TokensOp)]
+    return quant.type_of(ids[0].result).shape[0] if ids else 0
+
+
+def _family(function: ModuleOp, tokens: int) -> tuple[dict[str, Any] | None, list[str]]:
+    """The configuration of a function, or why it is no model's of the family."""
+    try:
+        found = recognise(function)
+        lines = differences(found.module(tokens), function)
+    except (UserError, VerifyException) as error:
+        return None, [f"the function is no {FAMILY} model's: {summary(error)}"]
+    if lines:
+        return None, [f"the function is no {FAMILY} model's: {line}" for line in lines]
+    return found.fields(), []
+
+
+def _compare_circuits(key: VerifyingKey, function: ModuleOp) -> tuple[int, list[str]]:
+    """How many no-wrap bounds the circuits of a function have, and where the key's are others."""
+    bounds, problems = 0, []
+    for private, noun in ((False, "circuit"), (True, "private circuit")):
+        data = key.private_circuit_bytes if private else key.circuit_bytes
+        try:
+            wanted, _ = lower(function, private)
+        except (ZklemmaError, VerifyException, CircuitError) as error:
+            problems.append(f"the function has no {noun}: {summary(error)}")
+            continue
+        bounds += len(wanted.einsums) + len(wanted.linears)
+        if encode_circuit(wanted) != data:
+            try:
+                found = decode_circuit(bytes(data))
+            except CircuitError as error:
+                raise UserError(f"{key.source}: the {noun} is malformed: {error}") from None
+            lines = circuit_differences(wanted, found) or ["it has other bytes"]
+            problems += [f"the {noun} is not the function's: {line}" for line in lines]
+    return bounds, problems
+
+
+def _refusal(check: Callable[[], None]) -> list[str]:
+    try:
+        check()
+    except (InvalidProof, UserError) as error:
+        return [str(error)]
+    return []
+
+
+def _compare_with(config: str | Path, function: ModuleOp, tokens: int) -> list[str]:
+    """Where the function is not the quantisation of what PyTorch makes of a configuration."""
+    from xdsl.context import Context
+
+    from ..compiler.frontend.checkpoint import without_weights
+    from ..compiler.frontend.importer import import_model
+    from ..compiler.pipelines import run_passes
+    from ..compiler.transforms.raise_to_nn import RaiseToNN
+
+    model = without_weights(config)
+    most = model.config.max_position_embeddings
+    if not 1 <= tokens <= most:
+        return [f"it is for {tokens} positions, the configuration has {most}"]
+    module = import_model(model, tokens)
+    run_passes(Context(), module, (RaiseToNN(),))
+    return differences(module, function)
+
+
+def _formats(function: ModuleOp) -> Iterator[dict[str, Any]]:
+    """The bits of every weight and of every value that is rounded, and how many of them are fraction."""
+    for (path, kind, _), ops in roles(main_function(function).walk()).items():
+        if isinstance(ops[0], quant.SplitHeadsOp | quant.MergeHeadsOp | quant.ArgmaxOp):
+            continue
+        type = rounded(ops[0])
+        place = path.replace("{layer}", "*").replace("layers.0.", "layers.*.")
+        yield {"module": place, "kind": kind, "bits": type.width, "fraction": type.fraction}
