@@ -1,0 +1,126 @@
+"""Gadgets: which witness columns are determined together, and by which relations.
+
+Columns are declared in the order in which values come about. They are collected until no left side and no linear
+relation ties one of them to a later column, and some relation ties them to something known. Products, tables of
+several columns, gathers and sums over an axis read what is known; what is read at earlier layers is known too.
+
+That order is a hint. A column that is wrongly taken for determined, or too early, has a claim that does not hold.
+
+The inputs of a circuit whose prompt and output are columns are the token at each position and the prompt's length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ...schema.circuit import Circuit, Einsum, Expr, Gather, Linear, Lookup, Term
+
+Relation = Einsum | Lookup | Linear | Gather
+
+
+@dataclass(frozen=True)
+class Gadget:
+    """Witness columns and all relations among them and what is known; ``read`` are those that others read."""
+
+    columns: tuple[str, ...]
+    relations: tuple[Relation, ...]
+    read: frozenset[str] = frozenset()
+
+    @property
+    def name(self) -> str:
+        """The module of its columns' longest name, or the column if there is one only."""
+        return self.columns[0] if len(self.columns) == 1 else self.columns[-1].rpartition(".")[0]
+
+
+def relations(circuit: Circuit) -> list[Relation]:
+    return [*circuit.einsums, *circuit.lookups, *circuit.linears, *circuit.gathers]
+
+
+def expressions(relation: Relation) -> Iterator[tuple[Expr, bool]]:
+    """The expressions of a relation, and whether it ties their columns to each other."""
+    if isinstance(relation, Einsum):
+        yield relation.lhs, True
+        for product in relation.products:
+            yield from ((factor, False) for factor in product.factors)
+    elif isinstance(relation, Lookup):
+        yield from ((expr, len(relation.exprs) == 1) for expr in relation.exprs)
+    elif isinstance(relation, Linear):
+        yield relation.expr, True
+    else:
+        yield from ((expr, False) for expr in (relation.index, relation.value, relation.source))
+
+
+def earlier(term: Term) -> bool:
+    """Whether a term reads earlier layers only."""
+    return any(index.kind == "before" for index in term.indices)
+
+
+def summed(term: Term) -> bool:
+    return any(index.kind == "sum" for index in term.indices)
+
+
+def terms(relation: Relation) -> Iterator[tuple[Term, bool]]:
+    """The terms of a relation that do not read earlier layers, and whether each is tied."""
+    for expr, tied in expressions(relation):
+        yield from ((term, tied and not summed(term)) for term in expr.terms if not earlier(term))
+
+
+def inputs(circuit: Circuit) -> tuple[str, ...]:
+    """The witness columns that a proof chooses: none where tokens are the circuit's inputs."""
+    if not circuit.reveals:
+        return ()
+    (output,) = circuit.reveals["output"]
+    ids = [g.source.terms[0].column for g in fed(circuit) if _reads(g.value, output)]
+    return (circuit.reveals["prompt"][0], *ids)
+
+
+def fed(circuit: Circuit) -> list[Gather]:
+    """The gathers that say where the output stands among the inputs: they hold of inputs, and define none."""
+    outputs = circuit.reveals.get("output", ())
+    return [g for g in circuit.gathers if any(_reads(g.value, name) for name in outputs)]
+
+
+def _reads(expr: Expr, column: str) -> bool:
+    return any(term.column == column for term in expr.terms)
+
+
+def gadgets(circuit: Circuit) -> list[Gadget]:
+    """The gadgets of a circuit, in an order in which each reads only earlier ones."""
+    found: list[Gadget] = []
+    witness = [column.name for column in circuit.home("witness")]
+    left = [r for r in relations(circuit) if r not in fed(circuit)]
+    later = {name for name in witness if name not in inputs(circuit)}
+    known = {column.name for column in circuit.columns} - later
+    opened: list[str] = []
+    for name in [name for name in witness if name in later]:
+        opened.append(name)
+        later.discard(name)
+        group = set(opened)
+        complete = [r for r in left if _touches(r, group) and not _touches(r, later)]
+        tied = any(_tied(r, group) and _touches(r, later) for r in left)
+        anchored = any(_touches(r, known) for r in complete)
+        if complete and anchored and not tied:
+            found.append(Gadget(tuple(opened), tuple(complete)))
+            left = [r for r in left if r not in complete]
+            known |= group
+            opened = []
+    if opened:
+        rest = [r for r in left if _touches(r, set(opened))]
+        found.append(Gadget(tuple(opened), tuple(rest)))
+    return [_with_readers(gadget, circuit) for gadget in found]
+
+
+def _with_readers(gadget: Gadget, circuit: Circuit) -> Gadget:
+    others = [r for r in relations(circuit) if r not in gadget.relations]
+    named = {term.column for r in others for expr, _ in expressions(r) for term in expr.terms}
+    named |= {name for names in circuit.reveals.values() for name in names}
+    return Gadget(gadget.columns, gadget.relations, frozenset(gadget.columns) & named)
+
+
+def _touches(relation: Relation, columns: set[str]) -> bool:
+    return any(term.column in columns for term, _ in terms(relation))
+
+
+def _tied(relation: Relation, columns: set[str]) -> bool:
+    return any(term.column in columns for term, tied in terms(relation) if tied)
