@@ -29,7 +29,7 @@ from ...schema.circuit import (
     Term,
 )
 from .gadgets import Relation, earlier, expressions
-from .intervals import Interval, Intervals, magnitude
+from .intervals import Interval, Intervals
 
 ANY = "any"
 HALF = PRIME // 2
@@ -361,11 +361,7 @@ class Cells:
                 return None
             source = self.gathered[term.column].source
             texts.append(self.expr_text(_scaled(source, term), f"at.{copy}"))
-        bound = self.intervals.cells(product, kept)
-        for factor in product.factors:
-            bound *= magnitude(self.intervals.expr(factor))
-        square = len(product.factors) == 2 and product.factors[0] == product.factors[1]
-        return self.variable(" * ".join(sorted(texts)), (0 if square else -bound, bound))
+        return self.variable(" * ".join(sorted(texts)), self.intervals.product(product, kept))
 
     def expr_text(self, expr: Expr, place: str) -> str:
         parts = [f"{t.coefficient} {self.text(t, place)}" for t in expr.terms]

@@ -22,6 +22,11 @@ def magnitude(interval: Interval) -> int:
     return max(abs(interval[0]), abs(interval[1]))
 
 
+def times(a: Interval, b: Interval) -> Interval:
+    ends = [x * y for x in a for y in b]
+    return min(ends), max(ends)
+
+
 def scaled(factor: int, interval: Interval) -> Interval:
     ends = factor * interval[0], factor * interval[1]
     return min(ends), max(ends)
@@ -91,3 +96,13 @@ class Intervals:
         """How many cells a product is summed over."""
         axes = {axis for factor in product.factors for axis in factor.axes} - set(kept)
         return prod(self.size(axis) for axis in axes)
+
+    def product(self, product: Product, kept: tuple[str, ...]) -> Interval:
+        """A product without its coefficient, summed over the axes that are not ``kept``."""
+        factors, found = list(product.factors), (1, 1)
+        if len(factors) == 2 and factors[0] == factors[1]:
+            found = 0, magnitude(self.expr(factors[0])) ** 2
+            factors = []
+        for factor in factors:
+            found = times(found, self.expr(factor))
+        return scaled(self.cells(product, kept), found)
