@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from ...schema.circuit import Circuit, Lookup
 from .cells import ANY, Cells
 from .gadgets import Gadget, Relation, earlier, expressions, gadgets, inputs, relations, terms
+from .honest import witness_exists
 from .intervals import Intervals
 from .script import Script
 from .smt import asserted, equal, name, negated, within
@@ -160,3 +161,21 @@ class Claims:
             script.lines.append(asserted(equal(name(left), name(right))))
         script.differ(differ)
         return Claim(kind, gadget.name, script.text, gadget, cells)
+
+    # Existence
+
+    def exists(self) -> Iterator[Claim]:
+        """One claim a gadget; it is made of ranges and relations as they are declared."""
+        whole = Claims(self.circuit)
+        for gadget in gadgets(self.circuit):
+            cells = Cells(
+                self.circuit,
+                self.intervals,
+                gadget.columns,
+                gadget.relations,
+                whole.ranged,
+                whole.exact,
+                (1,),
+            )
+            for text in witness_exists(cells, gadget):
+                yield Claim("exists", gadget.name, text, gadget, cells)

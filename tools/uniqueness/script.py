@@ -7,7 +7,7 @@ a small table, is written once for each of them, which leaves it linear.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -85,10 +85,12 @@ class Script:
             script.lines.append(asserted(script.equation(equation)))
         return script
 
-    def declare(self) -> None:
+    def declare(self, unbounded: Collection[str] = ()) -> None:
+        """The variables, in their intervals but for those that are ``unbounded``."""
         for variable, (low, high) in self.cells.variables.items():
             self.lines.append(declared(name(variable)))
-            self.lines.append(asserted(within(low, name(variable), high)))
+            if variable not in unbounded:
+                self.lines.append(asserted(within(low, name(variable), high)))
         for row in self.cells.rows:
             data = self.cells.circuit.data[row.table]
             if len(data) > FEW:
