@@ -190,14 +190,13 @@ class Cells:
         last = self.intervals.size(self.axis) - 1
         self.places[ANY] = self.variable(f"index.{ANY}", (0, last))
         kinds = {
-            index.kind
+            "next" if column.kind == "below-next" else index.kind
             for relation in self.relations
             for expr, _ in expressions(relation)
             for term in expr.terms
-            if term.column in self.unknown
-            for index, axis in zip(
-                term.indices, self.circuit.column[term.column].axes, strict=True
-            )
+            if (column := self.circuit.column[term.column])
+            and (term.column in self.unknown or column.kind == "below-next")
+            for index, axis in zip(term.indices, column.axes, strict=True)
             if axis == self.axis
         }
         for copy in self.copies:
@@ -235,6 +234,13 @@ class Cells:
         name = self.variable(f"{column}{'@' if place else ''}{place}#{copy}", limits)
         self.columns[name] = column, copy, place
         return name
+
+    def stands(self, column: str) -> None:
+        """Make sure that a column stands for itself at any cell of each copy, unless it is a gathered row."""
+        if column not in self.gathered:
+            place = ANY if self.axis in self.circuit.column[column].axes else ""
+            for copy in self.copies:
+                self.witness(column, copy, place)
 
     def reads_unknown(self, expr: Expr) -> bool:
         return any(term.column in self.unknown and not earlier(term) for term in expr.terms)

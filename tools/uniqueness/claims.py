@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ...schema.circuit import Circuit, Lookup
@@ -45,6 +45,12 @@ class Claims:
     circuit: Circuit
     unranged: frozenset[str] = frozenset()
     inexact: frozenset[str] = frozenset()
+    given: tuple[Gadget, ...] = ()
+    """Gadgets, where they are not to be made of the circuit."""
+
+    @property
+    def gadgets(self) -> Sequence[Gadget]:
+        return self.given or gadgets(self.circuit)
 
     @property
     def intervals(self) -> Intervals:
@@ -56,19 +62,27 @@ class Claims:
 
     @property
     def exact(self) -> frozenset[str]:
-        return frozenset(relation.name for relation in relations(self.circuit)) - self.inexact
+        """Bounds rest on ranges: a relation that reads a column of unknown range may wrap."""
+        names = (
+            relation.name
+            for relation in relations(self.circuit)
+            if not self.unranged & self.reads(relation, whole=True)
+        )
+        return frozenset(names) - self.inexact
 
     # Ranges
 
-    def ranges(self) -> Iterator[Claim]:
-        """One claim a witness column. Each takes for granted those before it, so that none is circular."""
+    def ranges(self, only: Collection[str] | None = None) -> Iterator[Claim]:
+        """One claim a witness column, or one of those given. Each takes for granted those before it, so that none is
+        circular."""
         known = {c.name for c in self.circuit.columns if c.home != "witness"}
-        made = gadgets(self.circuit)
+        made = self.gadgets
         alone = [c.name for c in self.circuit.home("witness") if self.lookups(c.name)]
         order = [*alone, *inputs(self.circuit), *(n for g in made for n in g.columns)]
         for column in dict.fromkeys(order):
             gadget = next((g for g in made if column in g.columns), None)
-            yield self.range(column, gadget, frozenset(known))
+            if only is None or column in only:
+                yield self.range(column, gadget, frozenset(known))
             if column not in self.unranged:
                 known.add(column)
 
@@ -106,20 +120,22 @@ class Claims:
                     data[f"{table.name}.{i}"] = data[table.name][:, i : i + 1]
         return replace(self.circuit, data=data)
 
-    def reads(self, relation: Relation) -> set[str]:
-        """The witness columns that a relation reads, but for those of earlier layers."""
+    def reads(self, relation: Relation, whole: bool = False) -> set[str]:
+        """The witness columns that a relation reads; those of earlier layers if ``whole``."""
         return {
             term.column
             for expr, _ in expressions(relation)
             for term in expr.terms
-            if not earlier(term) and self.circuit.column[term.column].home == "witness"
+            if (whole or not earlier(term)) and self.circuit.column[term.column].home == "witness"
         }
 
     # Uniqueness
 
-    def unique(self) -> Iterator[Claim]:
-        for gadget in gadgets(self.circuit):
-            yield from self.unique_of(gadget)
+    def unique(self, only: Collection[str] | None = None) -> Iterator[Claim]:
+        """The claims on each gadget, or on those with some of the columns given."""
+        for gadget in self.gadgets:
+            if only is None or set(only) & set(gadget.columns):
+                yield from self.unique_of(gadget)
 
     def unique_of(self, gadget: Gadget) -> Iterator[Claim]:
         """Two witnesses, the same inputs: the same values; and then the same of all else."""
@@ -131,6 +147,9 @@ class Claims:
             self.ranged,
             self.exact,
         )
+        for column in gadget.columns:
+            # One that no relation is about, too.
+            cells.stands(column)
         pairs = {
             (column, place): (variable, f"{variable.rpartition('#')[0]}#2")
             for variable, (column, copy, place) in cells.columns.items()
@@ -167,7 +186,7 @@ class Claims:
     def exists(self) -> Iterator[Claim]:
         """One claim a gadget; it is made of ranges and relations as they are declared."""
         whole = Claims(self.circuit)
-        for gadget in gadgets(self.circuit):
+        for gadget in self.gadgets:
             cells = Cells(
                 self.circuit,
                 self.intervals,

@@ -124,3 +124,24 @@ def _touches(relation: Relation, columns: set[str]) -> bool:
 
 def _tied(relation: Relation, columns: set[str]) -> bool:
     return any(term.column in columns for term, tied in terms(relation) if tied)
+
+
+def primitive(circuit: Circuit, gadget: Gadget) -> str:
+    """What a gadget does, by its relations."""
+    einsums = [r for r in gadget.relations if isinstance(r, Einsum)]
+    lookups = [r for r in gadget.relations if isinstance(r, Lookup)]
+    axes = {circuit.column[name].axes for name in gadget.columns}
+    if any(len({*p.factors}) < len(p.factors) for e in einsums for p in e.products):
+        return "normalise"
+    if any(summed(t) and t.column in gadget.columns for r in gadget.relations for t, _ in terms(r)):
+        return "maximum"
+    if len(axes) > 1:
+        return "argmax"
+    if einsums:
+        inner = {t.column for e in einsums for p in e.products for f in p.factors for t in f.terms}
+        if inner & set(gadget.columns):
+            return "divide"
+        return "round" if lookups else "product"
+    if not lookups:
+        return "gather"
+    return "table" if any(len(lookup.exprs) > 1 for lookup in lookups) else "compare"

@@ -28,6 +28,8 @@ from .smt import (
 )
 
 FEW = 64
+WRAPS = "wraps "
+"""What the names of multiples of the prime begin with."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +48,15 @@ class Function:
 
 def function_of(rows: np.ndarray, table: str) -> Function:
     """A table of many rows; `UserError` if it is not nearly a function of a range of keys."""
-    keys, first = np.unique(rows[:, 0], return_index=True)
-    low, high = int(keys[0]), int(keys[-1])
-    others = np.setdiff1d(np.arange(len(rows)), first)
-    if high - low + 1 != len(keys) or len(others) > FEW:
+    keys, count = rows[:, 0], len(rows)
+    low, high = int(keys.min()), int(keys.max())
+    first = np.full(high - low + 1, count) if high - low < count else np.full(1, count)
+    if len(first) > 1:
+        # The last to be written stays, which is the first row of a key.
+        first[keys[::-1] - low] = np.arange(count)[::-1]
+    if first.max() == count or count - len(first) > FEW:
         raise UserError(f"table {table}: its first column does not determine the others")
+    others = np.setdiff1d(np.arange(count), first, assume_unique=True)
     body, extra = rows[first], rows[others]
     constants = tuple(int(c[0]) if (c == c[0]).all() else None for c in body.T[1:])
     ranges = tuple((int(c.min()), int(c.max())) for c in body.T[1:])
@@ -114,7 +120,7 @@ class Script:
         """A multiple of the prime, 0 where a relation holds over the integers."""
         if exact:
             return "0"
-        symbol = name(f"wraps {label}")
+        symbol = name(f"{WRAPS}{label}")
         self.lines.append(declared(symbol))
         return f"(* {PRIME} {symbol})"
 

@@ -1,4 +1,8 @@
-"""Asking z3 whether a claim holds, and checking without it that a counterexample is one."""
+"""Asking z3 whether a claim holds, and checking without it that a counterexample is one.
+
+Where the solver makes up contents of a table, it is told what the table holds there, and asked again, first about just
+the keys that it chose. Where relations may wrap, an example in which none does is looked for first.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import MissingPackage, ZklemmaError
-from .cells import Cells
+from .cells import Cells, Form, Row
 from .claims import Claim
+from .script import WRAPS
 
-SECONDS = 120
-ROUNDS = 40
+SECONDS = 60
+ROUNDS = 20
 
 
 @dataclass(frozen=True)
@@ -27,48 +32,114 @@ def z3() -> Any:
     try:
         import z3
     except ModuleNotFoundError:
-        raise MissingPackage("z3-solver", "smt") from None
+        raise MissingPackage("z3-solver", "dev") from None
     return z3
 
 
 def decide(claim: Claim, seconds: int = SECONDS) -> Verdict:
-    """The verdict on a claim; `ZklemmaError` where the solver has none in ``seconds``.
+    """The verdict on a claim; `ZklemmaError` where the solver has none in ``seconds``."""
+    search = _Search(claim, seconds)
+    example = search.tame() or search.run()
+    return Verdict(claim, example is None, example or {})
 
-    Where the solver makes up contents of a table, the rows that the table has there are added, and it is asked again.
-    """
-    solver = z3().Solver()
-    solver.set("timeout", 1000 * seconds)
-    solver.from_string(claim.text)
-    for _ in range(ROUNDS):
-        answer = solver.check()
+
+@dataclass
+class _Search:
+    claim: Claim
+    seconds: int
+
+    def __post_init__(self) -> None:
+        self.solver = z3().Solver()
+        self.solver.set("timeout", 1000 * self.seconds)
+        self.solver.from_string(self.claim.text)
+
+    def undecided(self) -> ZklemmaError:
+        claim = self.claim
+        return ZklemmaError(
+            f"{claim.subject} ({claim.kind}): the solver does not decide in {self.seconds} s"
+        )
+
+    def tame(self) -> Mapping[str, int] | None:
+        """An example in which nothing wraps, if that is easily found."""
+        symbols = [f"{WRAPS}{label}" for label in self.claim.text.split(f"(declare-const |{WRAPS}")]
+        names = [symbol.partition("|")[0] for symbol in symbols[1:]]
+        if not names or self.claim.kind == "range":
+            return None
+        self.solver.push()
+        for name in names:
+            self.solver.add(z3().Int(name) == 0)
+        try:
+            return self.run()
+        except ZklemmaError:
+            return None
+        finally:
+            self.solver.pop()
+
+    def run(self) -> Mapping[str, int] | None:
+        """An example that is right about tables; None if there is none."""
+        for _ in range(ROUNDS):
+            example = self.model()
+            wrong = self.wrong(example)
+            if example is None or not wrong:
+                return example
+            self.learn(wrong, example)
+            self.solver.push()
+            for row in wrong:
+                key = row.forms[0]
+                self.solver.add(_sum(key) == key.value(self.complete(example)))
+            try:
+                example = self.model()
+            except ZklemmaError:
+                example = None
+            self.solver.pop()
+            if example is not None:
+                wrong = self.wrong(example)
+                if not wrong:
+                    return example
+                self.learn(wrong, example)
+        raise self.undecided()
+
+    def model(self) -> Mapping[str, int] | None:
+        """The values of an example, None if there is none."""
+        answer = self.solver.check()
         if answer == z3().unsat:
-            return Verdict(claim, True, {})
+            return None
         if answer != z3().sat:
-            break
-        model = solver.model()
-        example = {
+            raise self.undecided()
+        model = self.solver.model()
+        return {
             symbol.name(): model[symbol].as_long()
             for symbol in model.decls()
             if symbol.arity() == 0 and z3().is_int_value(model[symbol])
         }
-        if not claim.cells or not teach(solver, claim.cells, example):
-            return Verdict(claim, False, example)
-    raise ZklemmaError(f"{claim.subject} ({claim.kind}): the solver does not decide in {seconds} s")
+
+    def complete(self, example: Mapping[str, int]) -> dict[str, int]:
+        assert self.claim.cells is not None
+        return complete(self.claim.cells, example)
+
+    def wrong(self, example: Mapping[str, int] | None) -> list[Row]:
+        """Rows that an example takes for those of a table and that are not."""
+        cells = self.claim.cells
+        if cells is None or example is None:
+            return []
+        values = complete(cells, example)
+        return [row for row in cells.rows if not row.holds(values, cells.circuit.data)]
+
+    def learn(self, wrong: list[Row], example: Mapping[str, int]) -> None:
+        """Tell the solver what tables hold at an example's keys."""
+        cells = self.claim.cells
+        assert cells is not None
+        for row in wrong:
+            key = row.forms[0].value(self.complete(example))
+            found = row.candidates(cells.circuit.data, key)
+            for i in range(1, len(row.forms)):
+                function = z3().Function(f"{row.table}.{i}", z3().IntSort(), z3().IntSort())
+                if len(found):
+                    self.solver.add(function(key) == int(found[0][i]))
 
 
-def teach(solver: Any, cells: Cells, example: Mapping[str, int]) -> bool:
-    """Add what tables hold at the keys of an example that got them wrong; whether there were any."""
-    wrong = [row for row in cells.rows if not row.holds(complete(cells, example), cells.circuit.data)]
-    taught = False
-    for row in wrong:
-        key = row.forms[0].value(complete(cells, example))
-        found = row.candidates(cells.circuit.data, key)
-        for i in range(1, len(row.forms)):
-            function = z3().Function(f"{row.table}.{i}", z3().IntSort(), z3().IntSort())
-            if len(found):
-                solver.add(function(key) == int(found[0][i]))
-                taught = True
-    return taught
+def _sum(form: Form) -> Any:
+    return z3().Sum([c * z3().Int(v) for v, c in form.terms]) + form.constant
 
 
 def complete(cells: Cells, example: Mapping[str, int]) -> dict[str, int]:
@@ -84,6 +155,7 @@ def violated(cells: Cells, example: Mapping[str, int]) -> list[str]:
     values = complete(cells, example)
     found = [e.label for e in cells.equations if not e.holds(values)]
     found += [r.label for r in cells.rows if not r.holds(values, cells.circuit.data)]
+    found += [i.label for i in cells.insides if not i.holds(values)]
     found += [f"{f.kind}: {', '.join(f.names)}" for f in cells.facts if not f.holds(values)]
     outside = (v for v, (low, high) in cells.variables.items() if not low <= values[v] <= high)
     return [*found, *outside]
