@@ -16,6 +16,7 @@ from .prove import prove
 from .reveal import reveal
 from .rotate import rotate
 from .security import security
+from .smt import smt
 from .verify import verify
 
 
@@ -48,5 +49,5 @@ def _options(
     pass
 
 
-for command in (compile, export, fidelity, prove, reveal, rotate, verify, inspect, security, bench):
+for command in (compile, export, fidelity, prove, reveal, rotate, verify, inspect, security, smt, bench):
     app.command()(guard(command))

@@ -102,8 +102,10 @@ class Claims:
         used = self.lookups(column) or [g for g in circuit.gathers if column in self.reads(g)]
         tied = {column}
         if not used and gadget:
-            used = [r for r in gadget.relations if self.reads(r) <= known | {column}]
-            tied |= {t.column for r in used for t, tie in terms(r) if tie} & set(gadget.columns)
+            whole = [r for r in gadget.relations if self.reads(r) <= known | {column}]
+            about = [r for r in whole if column in self.reads(r)]
+            tied |= {t.column for r in about for t, tie in terms(r) if tie} & set(gadget.columns)
+            used = [r for r in whole if r in about or self.reads(r) <= tied]
         cells = Cells(circuit, self.intervals, tuple(tied), used, known, frozenset(), (1,))
         own = [v for v, (c, *_) in cells.columns.items() if c == column]
         own = [v for v in own if ANY in v] or own or [cells.witness(column, 1, "")]

@@ -62,10 +62,16 @@ class Examination:
         return [v for v in self.verdicts if not v.holds and v.claim.kind in MUST]
 
     @property
+    def counts(self) -> dict[str, int]:
+        """How many different claims of each kind were decided."""
+        kinds = [verdict.claim.kind for verdict in self.known.values()]
+        return {kind: kinds.count(kind) for kind in KINDS}
+
+    @property
     def free(self) -> list[str]:
         """Columns that no other gadget reads, and that the inputs do not determine."""
-        found = [c for v in self.verdicts if not v.holds and v.claim.kind == "rest" for c in differing(v)]
-        return list(dict.fromkeys(found))
+        open_ = (v for v in self.verdicts if not v.holds and v.claim.kind == "rest")
+        return list(dict.fromkeys(column for v in open_ for column in differing(v)))
 
 
 def differing(verdict: Verdict) -> list[str]:
