@@ -49,5 +49,17 @@ def _options(
     pass
 
 
-for command in (compile, export, fidelity, prove, reveal, rotate, verify, inspect, security, smt, bench):
+for command in (
+    compile,
+    export,
+    fidelity,
+    prove,
+    reveal,
+    rotate,
+    verify,
+    inspect,
+    security,
+    smt,
+    bench,
+):
     app.command()(guard(command))

@@ -21,7 +21,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from math import isqrt
 
-from ...schema.circuit import GENERATED, PRIME, Circuit, Einsum, Expr, Gather, Linear, Lookup, Product
+from ...schema.circuit import (
+    GENERATED,
+    PRIME,
+    Circuit,
+    Einsum,
+    Expr,
+    Gather,
+    Linear,
+    Lookup,
+    Product,
+)
 from .cells import Cells
 from .claims import Claim
 from .gadgets import Gadget, Relation, gadgets, relations
@@ -103,9 +113,7 @@ class _Bounds:
         variables = [query.variable(f"factor {i}", f) for i, f in enumerate(factors)]
         if len(variables) == 1:
             variables *= 2
-        return self.claim(
-            relation, query.text(within(found[0], call("*", variables), found[1]))
-        )
+        return self.claim(relation, query.text(within(found[0], call("*", variables), found[1])))
 
     def sides(self, relation: Einsum | Linear, left: Interval, right: list[Interval]) -> Claim:
         """|left| + |right| is within the bound, which is below the prime."""
@@ -213,8 +221,11 @@ class _Bounds:
             )
             script = Script.of(cells)
             total = next(
-                name(n) for e in cells.equations if e.label == f"{square.name}#1"
-                for n in e.form.names if n not in cells.columns and " * " in n
+                name(n)
+                for e in cells.equations
+                if e.label == f"{square.name}#1"
+                for n in e.form.names
+                if n not in cells.columns and " * " in n
             )
             variables = {c: name(v) for v, (c, *_) in cells.columns.items()}
             cases = []
@@ -246,9 +257,7 @@ class _Bounds:
 
     # sum e v inv
 
-    def averaged(
-        self, einsum: Einsum, product: Product
-    ) -> tuple[Interval, Iterator[Claim]] | None:
+    def averaged(self, einsum: Einsum, product: Product) -> tuple[Interval, Iterator[Claim]] | None:
         """The bound on a weighted sum whose weights' sum times the same factor is known."""
         for other in self.circuit.einsums:
             if other is einsum or len(other.products) != 1:
@@ -310,10 +319,13 @@ class _Bounds:
         left = self.intervals.expr(einsum.lhs)
         cells, constant = self.flat(x, layer)
         largest = magnitude(self.range_of(cells, constant))
-        best, claims = isqrt(n * largest**2) + 1, [
-            self.flat_claim(einsum, cells, constant, largest),
-            self.product(einsum, [(-largest, largest)], (0, largest**2)),
-        ]
+        best, claims = (
+            isqrt(n * largest**2) + 1,
+            [
+                self.flat_claim(einsum, cells, constant, largest),
+                self.product(einsum, [(-largest, largest)], (0, largest**2)),
+            ],
+        )
         total = n * largest**2
         for before, offset, norm, _ in self.norms:
             difference = {k: cells.get(k, 0) - before.get(k, 0) for k in cells | before}
@@ -388,9 +400,7 @@ class _Bounds:
         constant = expr.constant
         for term in expr.terms:
             column = self.circuit.column[term.column]
-            rows = next(
-                (g for g in self.circuit.gathers if _alone(g.value) == term.column), None
-            )
+            rows = next((g for g in self.circuit.gathers if _alone(g.value) == term.column), None)
             if rows and self.circuit.axis[rows.source.axes[0]].size == "tokens":
                 inner, offset = self.flat(rows.source, layer)
                 for cell, coefficient in inner.items():

@@ -274,9 +274,7 @@ class Cells:
                     products.append((-each.coefficient, factors))
             self.equations.append(Equation(label, Form.sum(form), tuple(products), exact))
         elif isinstance(relation, Linear):
-            self.equations.append(
-                Equation(label, self.form(relation.expr, copy, place), (), exact)
-            )
+            self.equations.append(Equation(label, self.form(relation.expr, copy, place), (), exact))
         else:
             forms = tuple(self.form(expr, copy, place) for expr in relation.exprs)
             self.rows.append(Row(label, relation.table, forms, exact))
@@ -334,7 +332,9 @@ class Cells:
         for index, axis in zip(term.indices, axes, strict=True):
             if axis != self.axis:
                 if index.kind != "same":
-                    raise UserError(f"{term.column}: {index.kind} of a column that is not known yet")
+                    raise UserError(
+                        f"{term.column}: {index.kind} of a column that is not known yet"
+                    )
             elif index.kind == "sum":
                 return self.total(term, copy)
             elif index.kind == "next":

@@ -98,11 +98,10 @@ class Claims:
 
     def range(self, column: str, gadget: Gadget | None, known: frozenset[str]) -> Claim:
         """By lookups of the column alone, else by gathers, else by the relations that tie it to what is known."""
-        circuit = self.with_entries()
-        used = self.lookups(column) or [g for g in circuit.gathers if column in self.reads(g)]
-        tied = {column}
+        circuit, tied = self.with_entries(), {column}
+        used = self.lookups(column) or self.gathers(column, known)
         if not used and gadget:
-            whole = [r for r in gadget.relations if self.reads(r) <= known | {column}]
+            whole = [r for r in gadget.relations if self.reads(r, whole=True) <= known | {column}]
             about = [r for r in whole if column in self.reads(r)]
             tied |= {t.column for r in about for t, tie in terms(r) if tie} & set(gadget.columns)
             used = [r for r in whole if r in about or self.reads(r) <= tied]
@@ -112,6 +111,20 @@ class Claims:
         script, found = Script.of(cells), circuit.column[column]
         script.lines.append(asserted(negated(within(found.low, name(own[0]), found.high))))
         return Claim("range", column, script.text, gadget, cells)
+
+    def gathers(self, column: str, known: frozenset[str]) -> list[Relation]:
+        """Gathers with the column as index, or as value from a source that is known."""
+        found: list[Relation] = []
+        for gather in self.circuit.gathers:
+            index, value, source = (
+                {term.column for term in expr.terms}
+                for expr in (gather.index, gather.value, gather.source)
+            )
+            if column in index and index <= known | {column}:
+                found.append(gather)
+            elif column in value and value | source <= known | {column}:
+                found.append(gather)
+        return found
 
     def with_entries(self) -> Circuit:
         """The circuit, its tables' single columns being tables too."""

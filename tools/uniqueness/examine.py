@@ -25,28 +25,23 @@ class Examination:
     verdicts: list[Verdict] = field(default_factory=list)
     known: dict[str, Verdict] = field(default_factory=dict)
 
-    def circuit(self, circuit: Circuit, at: Callable[[float], None] = lambda fraction: None) -> None:
+    def circuit(
+        self, circuit: Circuit, at: Callable[[float], None] = lambda fraction: None
+    ) -> None:
         """Decide all claims about a circuit; ``at`` hears how much is done."""
-        total = len(list(claims(circuit)))
-        done = 0
-
-        def decided(found: Iterator[Claim]) -> set[str]:
-            nonlocal done
-            failed = set()
-            for claim in found:
-                verdict = self.decide(claim)
-                if not verdict.holds:
-                    failed.add(claim.subject)
-                done += 1
-                at(min(1.0, done / total))
-            return failed
-
         whole = Claims(circuit)
-        unranged = decided(whole.ranges())
-        inexact = decided(bounds(circuit))
-        left = Claims(circuit, frozenset(unranged), frozenset(inexact))
-        decided(left.unique())
-        decided(left.exists())
+        first, later = [*whole.ranges(), *bounds(circuit)], [*whole.unique(), *whole.exists()]
+        failed = {kind: set[str]() for kind in KINDS}
+        for i, claim in enumerate(first):
+            if not self.decide(claim).holds:
+                failed[claim.kind].add(claim.subject)
+            at((i + 1) / len([*first, *later]))
+        if failed["range"] or failed["bound"]:
+            left = Claims(circuit, frozenset(failed["range"]), frozenset(failed["bound"]))
+            later = [*left.unique(), *whole.exists()]
+        for i, claim in enumerate(later):
+            self.decide(claim)
+            at((len(first) + i + 1) / len([*first, *later]))
 
     def decide(self, claim: Claim) -> Verdict:
         if claim.text not in self.known:
@@ -102,7 +97,7 @@ def scripts(circuit: Circuit) -> Mapping[str, str]:
     for claim in claims(circuit):
         head = f"; {claim.kind}: {claim.subject}\n(push 1)\n"
         texts[claim.kind].append(f"{head}{claim.text}(check-sat)\n(pop 1)\n")
-    return {kind: "\n".join(parts) for kind, parts in texts.items()}
+    return {kind: "(set-logic ALL)\n" + "\n".join(parts) for kind, parts in texts.items()}
 
 
 @dataclass(frozen=True)

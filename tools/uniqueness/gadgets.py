@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ...errors import UserError
 from ...schema.circuit import Circuit, Einsum, Expr, Gather, Linear, Lookup, Term
 
 Relation = Einsum | Lookup | Linear | Gather
@@ -108,7 +109,42 @@ def gadgets(circuit: Circuit) -> list[Gadget]:
     if opened:
         rest = [r for r in left if _touches(r, set(opened))]
         found.append(Gadget(tuple(opened), tuple(rest)))
+    _check_order(circuit, found)
     return [_with_readers(gadget, circuit) for gadget in found]
+
+
+def _check_order(circuit: Circuit, made: list[Gadget]) -> None:
+    """`UserError` where layers are no order: what is read of all layers at once comes after all that layers read of
+    layers before them."""
+    along = {
+        index.axis
+        for relation in relations(circuit)
+        for expr, _ in expressions(relation)
+        for term in expr.terms
+        for index in term.indices
+        if index.kind == "before"
+    }
+    at_once = False
+    for gadget in made:
+        of_before = any(
+            earlier(term) and term.column in gadget.columns
+            for relation in relations(circuit)
+            for expr, _ in expressions(relation)
+            for term in expr.terms
+        )
+        if at_once and of_before:
+            raise UserError(f"{gadget.name}: layers before it are read, and all layers at once")
+        for relation in gadget.relations:
+            at_once |= any(_all_of(circuit, term, along) for term, _ in terms(relation))
+
+
+def _all_of(circuit: Circuit, term: Term, along: set[str]) -> bool:
+    """Whether a term reads a witness column at more than one place along some axes."""
+    column = circuit.column[term.column]
+    return column.home == "witness" and any(
+        axis in along and index.kind not in ("same", "before")
+        for index, axis in zip(term.indices, column.axes, strict=True)
+    )
 
 
 def _with_readers(gadget: Gadget, circuit: Circuit) -> Gadget:

@@ -260,16 +260,16 @@ class _Honest:
         self.total = total
         row = next(r for r in self.cells.rows if Form(((p, 1),)) in r.forms)
         place = row.forms.index(Form(((p, 1),)))
-        rows = sorted(
-            self.cells.circuit.data[row.table].tolist(), key=lambda found: found[place]
-        )
+        rows = sorted(self.cells.circuit.data[row.table].tolist(), key=lambda found: found[place])
         low, high = self.cells.variables[m]
         self.cases = len(rows)
         self.assume(within(rows[0][place] * low, total, rows[-1][place] * (high + 1) - 1))
         windows = [
             call("and", [f"(<= {number(r[place] * low)} {total})", f"(< {total} {number(above)})"])
             for r, above in zip(
-                rows, [*(r[place] * low for r in rows[1:]), rows[-1][place] * (high + 1)], strict=True
+                rows,
+                [*(r[place] * low for r in rows[1:]), rows[-1][place] * (high + 1)],
+                strict=True,
             )
         ]
         if not self.case:
@@ -306,7 +306,8 @@ class _Honest:
             index = self.index_of(row, summand)
             here = equal(name(self.cells.places[place]), name(self.cells.places[index]))
             (chosen,) = [
-                f.terms[0][0] for f in row.forms[1:]
+                f.terms[0][0]
+                for f in row.forms[1:]
                 if self.cells.columns[f.terms[0][0]][0] == self.cells.columns[summand][0]
             ]
             self.set(chosen, f"(ite {here} 1 0)")
@@ -322,7 +323,8 @@ class _Honest:
     def index_of(self, row: Row, summand: str) -> str:
         """The place of a row's cell."""
         return next(
-            place for place in self.cells.places
+            place
+            for place in self.cells.places
             if any(f"@{place}" in v for form in row.forms for v in form.names)
         )
 

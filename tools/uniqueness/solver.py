@@ -1,7 +1,8 @@
 """Asking z3 whether a claim holds, and checking without it that a counterexample is one.
 
-Where the solver makes up contents of a table, it is told what the table holds there, and asked again, first about just
-the keys that it chose. Where relations may wrap, an example in which none does is looked for first.
+Where the solver makes up contents of a table, it is told what the table holds there, and asked again, first about
+just the keys that it chose. Simple examples are looked for first: in which no relation wraps, and in which a known factor of
+a product of two unknown numbers is one of a few, which leaves linear equations.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from .script import WRAPS
 
 SECONDS = 60
 ROUNDS = 20
+FACTORS = (1 << 15, (1 << 16) + 1, 3 << 15)
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ def z3() -> Any:
 def decide(claim: Claim, seconds: int = SECONDS) -> Verdict:
     """The verdict on a claim; `ZklemmaError` where the solver has none in ``seconds``."""
     search = _Search(claim, seconds)
-    example = search.tame() or search.run()
+    example = search.simple() or search.run()
     return Verdict(claim, example is None, example or {})
 
 
@@ -59,21 +61,25 @@ class _Search:
             f"{claim.subject} ({claim.kind}): the solver does not decide in {self.seconds} s"
         )
 
-    def tame(self) -> Mapping[str, int] | None:
-        """An example in which nothing wraps, if that is easily found."""
-        symbols = [f"{WRAPS}{label}" for label in self.claim.text.split(f"(declare-const |{WRAPS}")]
-        names = [symbol.partition("|")[0] for symbol in symbols[1:]]
-        if not names or self.claim.kind == "range":
+    def simple(self) -> Mapping[str, int] | None:
+        """A simple example, if there is one that is easily found."""
+        if self.claim.cells is None or self.claim.kind == "range":
             return None
-        self.solver.push()
-        for name in names:
-            self.solver.add(z3().Int(name) == 0)
-        try:
-            return self.run()
-        except ZklemmaError:
-            return None
-        finally:
-            self.solver.pop()
+        parts = self.claim.text.split(f"(declare-const |{WRAPS}")[1:]
+        tame = [z3().Int(f"{WRAPS}{part.partition('|')[0]}") == 0 for part in parts]
+        pins = [z3().Int(factor) for factor in known_factors(self.claim.cells)]
+        tries = [[*tame, *(pin == value for pin in pins)] for value in FACTORS if pins]
+        for assumed in tries or ([tame] if tame else []):
+            self.solver.push()
+            self.solver.add(*assumed)
+            try:
+                if example := self.run():
+                    return example
+            except ZklemmaError:
+                pass
+            finally:
+                self.solver.pop()
+        return None
 
     def run(self) -> Mapping[str, int] | None:
         """An example that is right about tables; None if there is none."""
@@ -136,6 +142,13 @@ class _Search:
                 function = z3().Function(f"{row.table}.{i}", z3().IntSort(), z3().IntSort())
                 if len(found):
                     self.solver.add(function(key) == int(found[0][i]))
+
+
+def known_factors(cells: Cells) -> list[str]:
+    """Known variables that are factors of products with unknown numbers."""
+    factors = (f for e in cells.equations for _, product in e.products for f in product)
+    found = (f.terms[0][0] for f in factors if len(f.terms) == 1 and f.constant == 0)
+    return list(dict.fromkeys(name for name in found if name not in cells.columns))
 
 
 def _sum(form: Form) -> Any:
