@@ -3,14 +3,14 @@
 |left| + |right| of an einsum, and |left| of a linear relation, stay within the bound that stands on it, below the
 prime, if all columns are in their ranges; what is looked up and what is in the table differ by less than the prime.
 Intervals of affine forms and of products show most of it. Sums over n cells are bounded by n times what bounds each
-cell, and an inequality that holds at each cell holds of the sums. Three right sides are smaller than their intervals:
+cell, and an inequality that holds at each cell holds of the sums. Three sides are smaller than their intervals:
 
-* x u g, where |x|^2 was shown to be 4^e m + rem, rem < 4^e, m + 1 <= 2^16 and u = 2^(E - e) r: with |x|^2 in units of 4^e,
-  (x u)^2 <= 4^E (m + 1) r^2, which the table bounds;
+* x u g, where |x|^2 was shown to be 4^e m + rem, rem < 4^e and u = 2^(E - e) r: with |x|^2 in units of 4^e,
+  (x u)^2 <= 4^E (m + 1) r^2, which the table of m and r bounds;
 * sum e v inv, where inv sum e = 2^k - rem: |e v| <= e V at each cell;
 * |x|^2, where x differs by a small d from an x' whose |x'|^2 was shown to be small before:
-  (x' + d)^2 <= (1 + B/A) x'^2 + (1 + A/B) d^2 at each cell, so |x|^2 <= (A + B)^2 where A >= |x'| and B >= |d|. That is an
-  induction over the norms of a stream, in the order of layers.
+  (x' + d)^2 <= (1 + B/A) x'^2 + (1 + A/B) d^2 at each cell, so |x|^2 <= (A + B)^2 where A >= |x'| and B >= |d|.
+  That is an induction over the norms of a stream, in the order of layers.
 
 Numbers are real here, which is more than what has to be shown.
 """
@@ -18,16 +18,14 @@ Numbers are real here, which is more than what has to be shown.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import isqrt
 
 from ...schema.circuit import (
-    GENERATED,
     PRIME,
     Circuit,
     Einsum,
     Expr,
-    Gather,
     Linear,
     Lookup,
     Product,
@@ -207,7 +205,7 @@ class _Bounds:
         parts = _norm_parts(self.circuit, gadget, u)
         if parts is None:
             return None
-        p4, p2, m, r, exponents, reciprocals = parts
+        p4, m, r, exponents, reciprocals = parts
         unit = int(exponents[0][0] ** 2 * exponents[0][1])
         most = max((int(a) + 1) * int(b) ** 2 for a, b in reciprocals)
         limit = isqrt(most * unit) + 1
@@ -394,7 +392,7 @@ class _Bounds:
     def flat(self, expr: Expr, layer: int | None) -> tuple[dict[Cell, int], int]:
         """An expression as a sum over cells of columns, each at its layer, and a constant.
 
-        A generated token stands for the position that it is read at; a row that was gathered for the one that it was.
+        A generated token stands for the position that it is read at, a gathered row for the one that it was.
         """
         cells: dict[Cell, int] = {}
         constant = expr.constant
@@ -465,7 +463,7 @@ def _is_sum_of(total: Expr, summand: Expr) -> bool:
 
 
 def _norm_parts(circuit: Circuit, gadget: Gadget, u: str):
-    """The columns 4^e, 2^(E-e), m, r of a norm's gadget, whose u is r 2^(E-e), and its two tables."""
+    """The columns 4^e, m, r of a norm's gadget, whose u is r 2^(E-e), and its tables of (2^(E-e), 4^e) and (m, r)."""
     pairs = {}
     for relation in gadget.relations:
         if isinstance(relation, Lookup) and len(relation.exprs) == 2:
@@ -480,4 +478,4 @@ def _norm_parts(circuit: Circuit, gadget: Gadget, u: str):
     if set(pairs) != {True, False} or len(scales) != 1:
         return None
     (p2, p4, exponents), (m, r, reciprocals) = pairs[True], pairs[False]
-    return (p4, p2, m, r, exponents, reciprocals) if scales[0] == {p2, r} else None
+    return (p4, m, r, exponents, reciprocals) if scales[0] == {p2, r} else None

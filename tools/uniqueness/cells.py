@@ -2,8 +2,8 @@
 
 Cells are independent but for what is summed, and gathered, along an axis. There, relations are taken at a few cells
 that stand for any: one that is arbitrary, and for each copy of the witness one that a sum needs (if every summand
-was zero, so was the sum), or at which a token is read. What is known is one variable for each thing that is read, the
-same in all copies; a contraction of known factors is a single one.
+was zero, so was the sum), or at which a token is read. What is known is one variable for each thing that is read,
+the same in all copies; a contraction of known factors is a single one.
 
 A gathered row of a source that is multiplied with known factors is written as the source at the index.
 """
@@ -205,8 +205,8 @@ class Cells:
                     label = f"{label}.{copy}"
                     self.places[label] = self.variable(f"index.{label}", (0, last))
             for gather in self.gathered.values():
-                ((column, _),) = ((t.column, t) for t in gather.index.terms)
-                self.places[f"at.{copy}"] = self.witness(column, copy, "")
+                (term,) = gather.index.terms
+                self.places[f"at.{copy}"] = self.witness(term.column, copy, "")
 
     def relate_places(self) -> None:
         """Variables of one thing at two places are the same if the places are."""

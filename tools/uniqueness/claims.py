@@ -73,8 +73,8 @@ class Claims:
     # Ranges
 
     def ranges(self, only: Collection[str] | None = None) -> Iterator[Claim]:
-        """One claim a witness column, or one of those given. Each takes for granted those before it, so that none is
-        circular."""
+        """One claim a witness column, or one of those given. Each takes for granted those before it, so that
+        none is circular."""
         known = {c.name for c in self.circuit.columns if c.home != "witness"}
         made = self.gadgets
         alone = [c.name for c in self.circuit.home("witness") if self.lookups(c.name)]
@@ -120,9 +120,8 @@ class Claims:
                 {term.column for term in expr.terms}
                 for expr in (gather.index, gather.value, gather.source)
             )
-            if column in index and index <= known | {column}:
-                found.append(gather)
-            elif column in value and value | source <= known | {column}:
+            of_index = column in index and index <= known | {column}
+            if of_index or (column in value and value | source <= known | {column}):
                 found.append(gather)
         return found
 

@@ -6,13 +6,13 @@ What to do is read off the relations, one rule at a time until every column has 
 * define     a column that is alone unknown in an equation, with coefficient 1 or -1;
 * digits     columns whose sum with coefficients is known: its digits, the coefficients being their places;
 * divide     q E + rest = N with E known: q = N div E, rest = N mod E;
-* normalise  p m + rest = S with p in a small table: the p with which m = S div p is in the range of the table of m;
+* normalise  p m + rest = S with p in a small table: the p with which m = S div p is in the range of m;
 * maximum    where exactly one cell of a row is selected: at an allowed cell where the looked-up distance is 0;
 * choose     a column of two values: the first with which the lookups hold; a token: any.
 
-Inputs are those at which an honest prover does not stop: values that other gadgets read fit their columns, as do the
-gaps of an argmax and the exponent of a norm, and the denominator of a division is not 0. In a softmax the cell that
-is selected is allowed, and no allowed one is above it.
+Inputs are those at which an honest prover does not stop: values that other gadgets read fit their columns, as do
+the gaps of an argmax and the exponent of a norm, and the denominator of a division is not 0. In a softmax the cell
+that is selected is allowed, and no allowed one is above it.
 
 The rules are hints: a rule that does not suit makes a claim that does not hold.
 """
@@ -23,15 +23,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from ...errors import UserError
-from .cells import ANY, Cells, Equation, Form, Row
+from .cells import Cells, Equation, Form, Row
 from .gadgets import Gadget
 from .script import FEW, Script, fact_text, form_text
-from .smt import asserted, call, declared, equal, implies, name, negated, number, within
+from .smt import asserted, call, equal, implies, name, negated, number, within
 
 
 def witness_exists(cells: Cells, gadget: Gadget) -> Iterator[str]:
-    """Texts of claims that ``cells``, one copy of a gadget's, have a witness for all honest inputs; a norm's has one
-    for each exponent, and one that these are all."""
+    """Texts of claims that ``cells``, one copy of a gadget's, have a witness for all honest inputs.
+
+    A norm's has one for each exponent, and one that these are all.
+    """
     first = _Honest(cells, gadget)
     yield first.text()
     for case in range(1, first.cases + 1):
@@ -200,10 +202,10 @@ class _Honest:
             top = order[-1]
             self.assume(within(lows[top], name(top), self.cells.variables[top][1]))
 
-    def divided(self, number_: str, by: int) -> tuple[str, str]:
+    def divided(self, total: str, by: int) -> tuple[str, str]:
         """Quotient and remainder of a number."""
         quotient, rest = self.script.new(), self.script.new()
-        self.assume(equal(number_, f"(+ (* {number(by)} {quotient}) {rest})"))
+        self.assume(equal(total, f"(+ (* {number(by)} {quotient}) {rest})"))
         self.assume(within(0, rest, by - 1))
         return quotient, rest
 
@@ -234,7 +236,7 @@ class _Honest:
     def normalise(self) -> bool:
         """p m + rest = S, p in a small table of rows that also determine other columns."""
         for equation in self.cells.equations:
-            (coefficient, factors) = (equation.products or ((0, ()),))[0]
+            factors = equation.products[0][1] if equation.products else ()
             names = [f.terms[0][0] for f in factors if len(f.terms) == 1]
             if len(names) != 2 or any(v in self.defined for v in names):
                 continue
@@ -249,15 +251,15 @@ class _Honest:
             rest = [v for v in self.missing(other.form) if v != whole]
             if not rest or self.unknown_products(other):
                 continue
-            self.split(self.symbol(f"(* (- 1) {self.value_of(other)})"), p, m, whole)
+            total = self.symbol(f"(* (- 1) {self.value_of(other)})")
+            self.split(total, p, m, whole)
             places = {v: dict(other.form.terms)[v] for v in rest}
-            self.write(self.symbol(f"(- {self.total} {name(whole)})"), places, False)
+            self.write(self.symbol(f"(- {total} {name(whole)})"), places, False)
             return True
         return False
 
     def split(self, total: str, p: str, m: str, whole: str) -> None:
         """p, what stands in its row, m and p m for the row that makes m fit."""
-        self.total = total
         row = next(r for r in self.cells.rows if Form(((p, 1),)) in r.forms)
         place = row.forms.index(Form(((p, 1),)))
         rows = sorted(self.cells.circuit.data[row.table].tolist(), key=lambda found: found[place])

@@ -1,8 +1,8 @@
 """Cells as SMT-LIB text.
 
 Tables of many rows are functions of their first column, uninterpreted but for their ends: what holds for all such
-functions holds for the table. Rows that are no values of it are listed. A product with a variable of few values, from
-a small table, is written once for each of them, which leaves it linear.
+functions holds for the table. Rows that are no values of it are listed. A product with a variable of few values,
+from a small table, is written once for each of them, which leaves it linear.
 """
 
 from __future__ import annotations

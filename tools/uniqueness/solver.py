@@ -1,8 +1,8 @@
 """Asking z3 whether a claim holds, and checking without it that a counterexample is one.
 
 Where the solver makes up contents of a table, it is told what the table holds there, and asked again, first about
-just the keys that it chose. Simple examples are looked for first: in which no relation wraps, and in which a known factor of
-a product of two unknown numbers is one of a few, which leaves linear equations.
+just the keys that it chose. Simple examples are looked for first: in which no relation wraps, and in which a known
+factor of a product with an unknown one is one of a few numbers, which leaves linear equations.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from .script import WRAPS
 
 SECONDS = 60
 ROUNDS = 20
-FACTORS = (1 << 15, (1 << 16) + 1, 3 << 15)
+FACTORS = (1 << 15, 199_605)
+"""Of 2^k, for the k of softmaxes, the second leaves remainders of more than 16 bits, on both sides."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,8 @@ class _Search:
     def wrong(self, example: Mapping[str, int] | None) -> list[Row]:
         """Rows that an example takes for those of a table and that are not."""
         cells = self.claim.cells
-        if cells is None or example is None:
+        if cells is None or example is None or self.claim.kind == "exists":
+            # Where there is no witness the rows are not right.
             return []
         values = complete(cells, example)
         return [row for row in cells.rows if not row.holds(values, cells.circuit.data)]
