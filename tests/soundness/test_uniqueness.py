@@ -186,7 +186,7 @@ def counterexamples(circuit: Circuit, made: list[Gadget], columns: Iterable[str]
     columns, found = set(columns), set()
 
     def refuted(claim: Claim) -> bool:
-        verdict = decide(claim, seconds=20)
+        verdict = decide(claim)
         if verdict.holds:
             return False
         assert claim.cells is not None and violated(claim.cells, verdict.example) == []

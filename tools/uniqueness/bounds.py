@@ -463,7 +463,7 @@ def _is_sum_of(total: Expr, summand: Expr) -> bool:
 
 
 def _norm_parts(circuit: Circuit, gadget: Gadget, u: str):
-    """The columns 4^e, m, r of a norm's gadget, whose u is r 2^(E-e), and its tables of (2^(E-e), 4^e) and (m, r)."""
+    """The columns 4^e, m, r of a norm's gadget, whose u is r 2^(E-e); its tables of (2^(E-e), 4^e) and (m, r)."""
     pairs = {}
     for relation in gadget.relations:
         if isinstance(relation, Lookup) and len(relation.exprs) == 2:

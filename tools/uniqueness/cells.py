@@ -10,7 +10,7 @@ A gathered row of a source that is multiplied with known factors is written as t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -174,6 +174,7 @@ class Cells:
         kept = [self.circuit.column[n].axes for n in self.unknown if n not in self.gathered]
         shared = set(kept[0]).intersection(*kept) if kept else set()
         extra = {axis for axes in kept for axis in axes} - shared
+        extra |= {axis for kind, axis in self.read_along() if kind == "sum"}
         if len(extra) > 1:
             raise UserError(f"{self.unknown[0]}: columns determined together differ in two axes")
         self.axis = next(iter(extra), "")
@@ -189,16 +190,7 @@ class Cells:
     def make_places(self) -> None:
         last = self.intervals.size(self.axis) - 1
         self.places[ANY] = self.variable(f"index.{ANY}", (0, last))
-        kinds = {
-            "next" if column.kind == "below-next" else index.kind
-            for relation in self.relations
-            for expr, _ in expressions(relation)
-            for term in expr.terms
-            if (column := self.circuit.column[term.column])
-            and (term.column in self.unknown or column.kind == "below-next")
-            for index, axis in zip(term.indices, column.axes, strict=True)
-            if axis == self.axis
-        }
+        kinds = {kind for kind, axis in self.read_along() if axis == self.axis}
         for copy in self.copies:
             for kind, label in (("sum", "some"), ("next", "next")):
                 if kind in kinds:
@@ -207,6 +199,17 @@ class Cells:
             for gather in self.gathered.values():
                 (term,) = gather.index.terms
                 self.places[f"at.{copy}"] = self.witness(term.column, copy, "")
+
+    def read_along(self) -> Iterator[tuple[str, str]]:
+        """How unknown columns are read along each of their axes."""
+        for relation in self.relations:
+            for expr, _ in expressions(relation):
+                for term in expr.terms:
+                    column = self.circuit.column[term.column]
+                    of_next = column.kind == "below-next"
+                    if (term.column in self.unknown and not earlier(term)) or of_next:
+                        for index, axis in zip(term.indices, column.axes, strict=True):
+                            yield "next" if of_next else index.kind, axis
 
     def relate_places(self) -> None:
         """Variables of one thing at two places are the same if the places are."""
