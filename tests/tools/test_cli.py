@@ -263,3 +263,17 @@ def test_security_lists_every_term(toy, run):
     assert "masks" in found["hiding"] and found["mask_columns"] > found["columns_opened_per_proof"]
     assert "column queries" in run("security", toy.key).stdout
     refused(run("security", toy.key, "--new-tokens", "100000"), 2, "at most")
+
+
+def test_smt_writes_claims(toy, run, tmp_path):
+    done = run("smt", toy.key, "-o", tmp_path / "claims")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    kinds = ("bound", "exists", "range", "rest", "unique")
+    names = [f"{tokens}-{kind}.smt2" for tokens in ("private", "public") for kind in kinds]
+    assert sorted(path.name for path in (tmp_path / "claims").iterdir()) == names
+    assert "(check-sat)" in (tmp_path / "claims" / "public-unique.smt2").read_text()
+
+
+def test_smt_refuses_what_is_no_key(toy, run, tmp_path):
+    refused(run("smt", toy.proof), 2)
+    refused(run("smt", toy.key, "-o", toy.proof), 2, "cannot write")

@@ -41,6 +41,11 @@ def test_shipped_checkpoint(run, tmp_path):
     assert done.returncode == 0 and said["valid"] and said["model_id"] == compiled["model_id"]
     assert said["prompt"] == demo.PROMPT and said["output"] == made["text"]
 
+    # At the widths that this compilation chose.
+    shown = json.loads(run("smt", key, "--json").stdout)
+    assert shown["holds"] and shown["failed"] == [] and shown["claims"]["unique"] > 30
+    assert shown["not_unique_and_not_read"] == ["self_attn.softmax.select"]
+
     forged = tmp_path / "forged.proof"
     demo.forge(proof, forged)
     assert run("verify", key, forged).returncode == 1
