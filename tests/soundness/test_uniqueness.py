@@ -389,6 +389,17 @@ def test_scripts_hold_all_claims(small: tuple[Circuit, Circuit]) -> None:
     assert sum(row.claims["unique"] for row in found) == counts["unique"] == len(gadgets(circuit))
 
 
+def test_no_claim_holds_for_want_of_inputs(small: tuple[Circuit, Circuit]) -> None:
+    """Without what must not be, which is the last thing asserted, each text has a model."""
+    seen = set()
+    for claim in claims(small[0]):
+        *given, wanted = claim.text.strip().splitlines()
+        if (claim.kind, claim.subject) not in seen:
+            seen.add((claim.kind, claim.subject))
+            assert wanted.startswith("(assert ")
+            assert not decide(Claim(claim.kind, claim.subject, "\n".join(given))).holds
+
+
 def test_what_can_not_be_read_is_refused(small: tuple[Circuit, Circuit]) -> None:
     circuit = small[0]
     exp = next(x.table for x in circuit.lookups if x.name == "self_attn.softmax.exponential")

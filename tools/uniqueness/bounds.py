@@ -69,8 +69,8 @@ class _Query:
 @dataclass
 class _Bounds:
     circuit: Circuit
-    norms: list[tuple[dict[Cell, int], int, int, str]] = field(default_factory=list)
-    """Of squares shown so far: what is squared, its constant, a bound on its norm, and its name."""
+    norms: list[tuple[dict[Cell, int], int, int]] = field(default_factory=list)
+    """Of squares shown so far: what is squared, its constant, and a bound on its norm."""
 
     def __post_init__(self) -> None:
         self.intervals = Intervals(self.circuit)
@@ -325,7 +325,7 @@ class _Bounds:
             ],
         )
         total = n * largest**2
-        for before, offset, norm, _ in self.norms:
+        for before, offset, norm in self.norms:
             difference = {k: cells.get(k, 0) - before.get(k, 0) for k in cells | before}
             difference = {k: c for k, c in difference.items() if c}
             step = magnitude(self.range_of(difference, constant - offset))
@@ -337,7 +337,7 @@ class _Bounds:
         yield from claims
         yield self.sides(einsum, left, [scaled(product.coefficient, (0, total))])
         shown = min(best, isqrt(left[1]) + 1)
-        self.norms.append((cells, constant, shown, einsum.name))
+        self.norms.append((cells, constant, shown))
 
     def near(
         self,

@@ -189,6 +189,8 @@ class _Honest:
     def write(self, total: str, places: dict[str, int], fits: bool) -> None:
         """Digits of a number, each from its column's least value on; ``fits``: only numbers that they hold."""
         order = sorted(places, key=lambda variable: places[variable])
+        if places[order[0]] < 1:
+            raise UserError(f"{order[0]}: a digit with a negative place")
         lows = {v: self.cells.variables[v][0] for v in order}
         offset = sum(places[v] * lows[v] for v in order)
         rest = self.symbol(f"(- {total} {number(offset)})")
