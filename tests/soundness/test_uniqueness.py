@@ -390,14 +390,17 @@ def test_scripts_hold_all_claims(small: tuple[Circuit, Circuit]) -> None:
 
 
 def test_no_claim_holds_for_want_of_inputs(small: tuple[Circuit, Circuit]) -> None:
-    """Without what must not be, which is the last thing asserted, each text has a model."""
-    seen = set()
+    """Without what must not be, which is the last thing asserted, a claim's text has a model. Of the exponents of a
+    norm, some are of inputs that are too small or too large to be."""
+    possible: dict[tuple[str, str, tuple[str, ...]], bool] = {}
     for claim in claims(small[0]):
-        *given, wanted = claim.text.strip().splitlines()
-        if (claim.kind, claim.subject) not in seen:
-            seen.add((claim.kind, claim.subject))
+        key = claim.kind, claim.subject, claim.gadget.columns if claim.gadget else ()
+        if not possible.get(key):
+            *given, wanted = claim.text.strip().splitlines()
             assert wanted.startswith("(assert ")
-            assert not decide(Claim(claim.kind, claim.subject, "\n".join(given))).holds
+            text = "\n".join(given)
+            possible[key] = not decide(Claim(claim.kind, claim.subject, text)).holds
+    assert all(possible.values())
 
 
 def test_what_can_not_be_read_is_refused(small: tuple[Circuit, Circuit]) -> None:

@@ -47,6 +47,8 @@ class _Honest:
     case: int = 0
     cases: int = 0
     """How many rows the small table of a norm has; ``case`` is one of them, counted from 1."""
+    windows: str = ""
+    """That one of them suits."""
     defined: set[str] = field(default_factory=set)
 
     def text(self) -> str:
@@ -69,6 +71,7 @@ class _Honest:
                 raise UserError(f"{self.gadget.name}: no rule finds an honest {left}")
         if self.cases and not self.case:
             # That there is a case for each input.
+            self.assume(negated(self.windows))
             return self.script.text
         goals = [self.inside(variable) for variable in sorted(unknown)]
         relations = [(row.names, self.script.row(row)) for row in cells.rows]
@@ -167,10 +170,10 @@ class _Honest:
 
     def digits(self) -> bool:
         for equation in self.cells.equations:
-            missing = self.missing(equation.form)
-            if missing and not self.unknown_products(equation):
-                coefficients = dict(equation.form.terms)
-                sign = 1 if all(coefficients[v] > 0 for v in missing) else -1
+            missing, coefficients = self.missing(equation.form), dict(equation.form.terms)
+            signs = {coefficients[v] > 0 for v in missing}
+            if len(signs) == 1 and not self.unknown_products(equation):
+                sign = 1 if True in signs else -1
                 places = {v: sign * coefficients[v] for v in missing}
                 total = self.symbol(f"(* {number(-sign)} {self.value_of(equation)})")
                 self.write(total, places, self.stops(missing))
@@ -276,9 +279,8 @@ class _Honest:
                 strict=True,
             )
         ]
-        if not self.case:
-            self.assume(negated(call("or", windows)))
-        else:
+        self.windows = call("or", windows)
+        if self.case:
             found = rows[self.case - 1]
             self.assume(windows[self.case - 1])
             for form, value in zip(row.forms, found, strict=True):
