@@ -45,6 +45,11 @@ def test_shipped_checkpoint(run, tmp_path):
     shown = json.loads(run("smt", key, "--json").stdout)
     assert shown["holds"] and shown["failed"] == [] and shown["claims"]["unique"] > 30
     assert shown["not_unique_and_not_read"] == ["self_attn.softmax.select"]
+    done = run("smt", key, "-o", tmp_path / "claims")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    kinds = ("bound", "exists", "range", "rest", "unique")
+    names = [f"{tokens}-{kind}.smt2" for tokens in ("private", "public") for kind in kinds]
+    assert sorted(path.name for path in (tmp_path / "claims").iterdir()) == names
 
     forged = tmp_path / "forged.proof"
     demo.forge(proof, forged)
