@@ -1,4 +1,5 @@
-"""Writes docs/reference: dialects and passes as their docstrings and lit tests describe them.
+"""Writes docs/reference: dialects and passes as their docstrings and lit tests describe them, and what is claimed
+of the circuit of the real 270M.
 
 Every example is whole: those of docstrings get a function around them whose arguments are the values
 that they only read, the others are the lit tests themselves, so they can not go out of date. Tests
@@ -19,11 +20,25 @@ from xdsl.ir import Dialect, Operation
 from xdsl.irdl import IRDLOperation
 from xdsl.parser import Parser
 from xdsl.universe import XDSL_UNIVERSE
+from zklemma.compiler.pipelines import lower
 from zklemma.compiler.transforms.registry import pass_factories
 from zklemma.dialects.registry import dialect_factories
+from zklemma.schema.circuit import Circuit
+from zklemma.tools import uniqueness
+from zklemma.tools.uniqueness import (
+    bounds,
+    cells,
+    claims,
+    examine,
+    gadgets,
+    honest,
+    script,
+    solver,
+)
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "docs" / "reference"
+REAL = ROOT / "tests" / "soundness" / "gemma3-270m.mlir"
 FENCE = re.compile(r"```mlir\n(.*?)\n```", re.DOTALL)
 
 
@@ -115,10 +130,39 @@ def passes_page() -> str:
     return "\n".join(part for part in page if part)
 
 
+def uniqueness_page() -> str:
+    """What is claimed of the witness, and how much of each primitive at the real 270M's widths."""
+    page = ["# One witness for each input\n", text_of(uniqueness) + "\n"]
+    for module in (gadgets, cells, claims, bounds, honest, script, solver):
+        page.append(f"## `{module.__name__.removeprefix('zklemma.')}`\n\n{text_of(module)}\n")
+    context = Context()
+    for name, factory in (XDSL_UNIVERSE.all_dialects | dialect_factories()).items():
+        context.register_dialect(name, factory)
+    module = Parser(context, REAL.read_text()).parse_module()
+    for private, tokens in enumerate(("Tokens as inputs", "Tokens as columns")):
+        circuit, _ = lower(module, private_tokens=bool(private))
+        page.append(f"## The real 270M, 512 tokens. {tokens}\n\n{claims_table(circuit)}\n")
+    return "\n".join(page)
+
+
+def claims_table(circuit: Circuit) -> str:
+    """A line for each primitive: where it stands, how wide its columns are, how many claims of each kind."""
+    lines = [
+        f"| primitive | gadgets | bits of columns | {' | '.join(examine.KINDS)} |",
+        "|---|---|---|" + "---|" * len(examine.KINDS),
+    ]
+    for row in examine.rows(circuit):
+        low, high = row.widths
+        bits = str(low) if low == high else f"{low} to {high}"
+        counts = " | ".join(str(row.claims[kind]) for kind in examine.KINDS)
+        lines.append(f"| {row.primitive} | {', '.join(row.gadgets)} | {bits} | {counts} |")
+    return "\n".join(lines)
+
+
 def pages() -> dict[str, str]:
     """Every page of the reference by file name."""
     found = {f"{name}.md": dialect_page(name, make()) for name, make in dialect_factories().items()}
-    return found | {"passes.md": passes_page()}
+    return found | {"passes.md": passes_page(), "uniqueness.md": uniqueness_page()}
 
 
 def main() -> None:

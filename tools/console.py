@@ -46,6 +46,8 @@ SHARES = {
     "new weights": 10,
     "ranges": 20,
     "link": 6,
+    "public tokens": 20,
+    "private tokens": 10,
 }
 
 

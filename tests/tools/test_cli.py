@@ -276,3 +276,14 @@ def test_security_lists_every_term(toy, run):
     assert "masks" in found["hiding"] and found["mask_columns"] > found["columns_opened_per_proof"]
     assert "column queries" in run("security", toy.key).stdout
     refused(run("security", toy.key, "--new-tokens", "100000"), 2, "at most")
+
+
+def test_smt_needs_columns_in_order(toy, run, tmp_path):
+    """The circuit of this key declares results before what they are made of."""
+    refused(run("smt", toy.key, "-o", tmp_path / "claims"), 2, "differ in two axes")
+    assert not list((tmp_path / "claims").iterdir())
+
+
+def test_smt_refuses_what_is_no_key(toy, run, tmp_path):
+    refused(run("smt", toy.proof), 2)
+    refused(run("smt", toy.key, "-o", toy.proof), 2, "cannot write")

@@ -46,6 +46,16 @@ def test_shipped_checkpoint(shipped, run, tmp_path):
     assert len(same) >= 10
     assert all(found["configuration"][name] == written[name] for name in same)
 
+    # At the widths that this compilation chose.
+    shown = json.loads(run("smt", key, "--json").stdout)
+    assert shown["holds"] and shown["failed"] == [] and shown["claims"]["unique"] > 30
+    assert shown["not_unique_and_not_read"] == ["self_attn.softmax.select"]
+    done = run("smt", key, "-o", tmp_path / "claims")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    kinds = ("bound", "exists", "range", "rest", "unique")
+    names = [f"{tokens}-{kind}.smt2" for tokens in ("private", "public") for kind in kinds]
+    assert sorted(path.name for path in (tmp_path / "claims").iterdir()) == names
+
     forged = tmp_path / "forged.proof"
     demo.forge(proof, forged)
     assert run("verify", key, forged).returncode == 1

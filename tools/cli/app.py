@@ -17,6 +17,7 @@ from .prove import prove
 from .reveal import reveal
 from .rotate import rotate
 from .security import security
+from .smt import smt
 from .verify import verify
 
 
@@ -60,6 +61,7 @@ for command in (
     audit,
     inspect,
     security,
+    smt,
     bench,
 ):
     app.command()(guard(command))
