@@ -1,7 +1,7 @@
 """The bits of security, counted a second time by a script that shares no code with the package.
 
-``keys`` has reports of `zklemma security --json`: of a key of Gemma-3 270M for 512 tokens, and of the 1B for 128, whose
-circuit is the same over larger axes. `test_end_to_end` counts those of the shipped checkpoint.
+``keys`` has reports of `zklemma security --json`: of a key of Gemma-3 270M for 512 tokens, and of the 1B for 128,
+whose circuit is the same over larger axes. `test_end_to_end` counts those of the shipped checkpoint.
 """
 
 from __future__ import annotations
