@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -54,18 +55,18 @@ def conversations(setting: Setting) -> Iterator[Callable[[], object]]:
     key, params = setting.key, setting.params
     for hiding in (False, True):
         shown = setting.prove(Statement(2, 3, (1, 2, 3, 4, 5), hiding))
-        yield lambda proof=shown: setting.verify(proof)
+        yield partial(setting.verify, shown)
     for items in (("prompt",), ("output",), BOTH):
         case = setting.private_case(items, (1, 5, 2), (4, 3), 4)
-        yield lambda proof=setting.prove_private(*case): setting.verify(proof)
+        yield partial(setting.verify, setting.prove_private(*case))
     old, new = (
         CommittedWeights(key.circuit, key.parameters, params, masks)
         for masks in (WeightMasks.fresh(key.circuit, key.parameters) for _ in range(2))
     )
     about = key.circuit, key.parameters
     ranges, link = prove_ranges(*about, old), prove_link(*about, old, new)
-    yield lambda: verify_ranges(*about, old.root, ranges)
-    yield lambda: verify_link(*about, old.root, new.root, link)
+    yield partial(verify_ranges, *about, old.root, ranges)
+    yield partial(verify_link, *about, old.root, new.root, link)
 
 
 @pytest.fixture(scope="module")
