@@ -272,12 +272,12 @@ def _differ(a: Sample, b: Sample, names: Sequence[str]) -> float:
     for name in names:
         x, y = a.numbers[name], b.numbers[name]
         if np.unique([*x, *y]).size > 1:
-            found += [stats.mannwhitneyu(x, y).pvalue, stats.ks_2samp(x, y).pvalue]
+            found += [stats.mannwhitneyu(x, y)[1], stats.ks_2samp(x, y, method="asymp")[1]]
     return _least(found, len(found))
 
 
-def _least(found: Sequence[float], compared: int) -> float:
-    return float(min([1.0, *(p * compared for p in found)]))
+def _least(found: Sequence[Any], compared: int) -> float:
+    return min([1.0, *(float(p) * compared for p in found)])
 
 
 TESTS: Mapping[str, Callable[[Sample, Sample], float]] = {
