@@ -19,6 +19,7 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 from _pytest.runner import runtestprotocol
@@ -30,13 +31,16 @@ SURVIVED = ""
 
 
 class Killing:
-    """``found``: for each site's name the test that noticed, or `SURVIVED`. ``report`` hears of each."""
+    """``found``: for each site's name the test that noticed, or `SURVIVED`. ``doing`` hears what is being done,
+    with its number and their count; ``told`` what is found."""
 
     def __init__(
-        self, sites: Sequence[Site], report: Callable[[str, int, int], None] | None = None
+        self,
+        sites: Sequence[Site],
+        doing: Callable[[str, int, int], object] = lambda *_: None,
+        told: Callable[[str, str], object] = lambda *_: None,
     ):
-        self.sites = sites
-        self.report = report or (lambda *_: None)
+        self.sites, self.doing, self.told = sites, doing, told
         self.found: dict[str, str] = {}
         self._seconds: dict[str, float] = {}
         self._reach: dict[str, dict[int, bool]] = defaultdict(dict)
@@ -53,16 +57,17 @@ class Killing:
         for number, item in enumerate(items):
             # What the last module has set up stays.
             following = items[min(number + 1, len(items) - 1)]
-            self.report(f"without removing anything: {item.nodeid}", number, len(items))
+            self.doing(f"with all checks: {item.nodeid}", number, len(items))
             start = time.perf_counter()
             self._current = number
             if _fails(item, following):
                 raise pytest.UsageError(f"{item.nodeid} fails with all checks in place")
             self._seconds[item.nodeid] = time.perf_counter() - start
         for number, site in enumerate(self.sites):
-            self.report(site.name, number, len(self.sites))
+            self.doing(site.name, number, len(self.sites))
             killer = self._killer(session, site)
             self.found[site.name] = killer
+            self.told(site.name, killer)
             for kind in (site.kind, site.module, site.name.rpartition(": ")[0]):
                 self._kills[kind, killer] += 1
         return True
@@ -114,24 +119,12 @@ def _fails(item: pytest.Item, following: pytest.Item) -> bool:
     return any(report.failed for report in runtestprotocol(item, log=False, nextitem=following))
 
 
-def kill(
-    sites: Sequence[Site],
-    tests: Sequence[str],
-    report: Callable[[str, int, int], None] | None = None,
-) -> dict[str, str]:
-    """For each site's name the test that noticed that it was gone, or `SURVIVED`."""
-    plugin = Killing(sites, report)
-    options = [
-        "-o",
-        "addopts=",
-        "--capture=no",
-        "--import-mode=importlib",
-        "-p",
-        "no:cacheprovider",
-        "-p",
-        "no:terminal",
-    ]
-    options += [f"--rootdir={ROOT}", "-p", "no:xdist"]
+def kill(sites: Sequence[Site], tests: Sequence[str], **hearing: Any) -> dict[str, str]:
+    """`Killing.found` after these tests; ``hearing`` are its callbacks."""
+    plugin = Killing(sites, **hearing)
+    options = ["-o", "addopts=", "--capture=no", "--import-mode=importlib", f"--rootdir={ROOT}"]
+    for name in ("cacheprovider", "terminal", "xdist"):
+        options += ["-p", f"no:{name}"]
     status = pytest.main([*options, *(str(ROOT / test) for test in tests)], plugins=[plugin])
     if len(plugin.found) != len(sites):
         raise SystemExit(f"the tests did not run (pytest's exit status is {status})")

@@ -37,6 +37,8 @@ LEFT_OUT = {
     "runtime.randomness": "the prover's randomness",
     "runtime.tokenizer": "makes text of tokens that were proved",
 }
+# What absorbs on the prover's side.
+PROVER = "runtime.protocol.prover_channel"
 CHECKING = re.compile(r"_*(check|require|verify|finish|absorb|identify|same)")
 SAYING = {"raw", "clear", "masked", "masked_round", "clear_round", "absorb"}
 # What stands for ``what`` in a label.
@@ -165,27 +167,29 @@ def _walk(node: ast.AST, path: Steps = ()) -> Iterator[tuple[ast.AST, Steps]]:
 
 def _atoms(name: str, function: str, node: ast.FunctionDef) -> list[Site]:
     found: list[Site] = []
-    seen: set[str] = set()
 
-    def add(condition: ast.AST, path: Steps, refuses: bool, reached: Steps) -> None:
+    def add(
+        condition: ast.AST, path: Steps, refuses: bool, reached: Steps, names: frozenset[str]
+    ) -> None:
+        """``names`` of which this is the value, or part of it."""
         for atom, at, polarity in _split(condition, path, refuses):
             held = atom.operand if isinstance(atom, ast.UnaryOp) else atom
             held = held.value if isinstance(held, ast.Subscript) else held
-            if isinstance(held, ast.Name) and held.id in seen:
+            name_of_value = held.id if isinstance(held, ast.Name) else ""
+            if name_of_value in names:
                 continue
             text, targets = ast.unparse(atom), ((name, function),)
             found.append(Site(name, function, "atom", text, targets, at, reached, polarity))
-            if isinstance(held, ast.Name):
-                seen.add(held.id)
-                for value, where in _assigned(node, held.id):
-                    add(value, where, polarity != isinstance(atom, ast.UnaryOp), reached)
+            for value, where in _assigned(node, name_of_value):
+                inner = polarity != isinstance(atom, ast.UnaryOp)
+                add(value, where, inner, reached, names | {name_of_value})
 
     for statement, path in _walk(node):
         if isinstance(statement, ast.If) and _raises(name, statement.body[-1]):
             last = _children(statement).index(statement.body[-1])
-            add(statement.test, (*path, 0), True, (*path, last))
+            add(statement.test, (*path, 0), True, (*path, last), frozenset())
         elif isinstance(statement, ast.IfExp) and _raises(name, statement.orelse):
-            add(statement.test, (*path, 0), False, (*path, 2))
+            add(statement.test, (*path, 0), False, (*path, 2), frozenset())
     return found
 
 
@@ -313,7 +317,7 @@ def _item_of(call: ast.Call) -> bool:
 @cache
 def _speakers() -> tuple[Target, ...]:
     """The functions in which either side absorbs something."""
-    names = [*modules(), "runtime.protocol.prover_channel"]
+    names = dict.fromkeys([*modules(), PROVER])
     return tuple(
         (name, function)
         for name in names

@@ -1,4 +1,4 @@
-"""Each known mistake can still be made; `benchmarks/traps.py` sees that it is noticed."""
+"""Each known mistake can still be made; `benchmarks/mutate_traps.py` sees that it is noticed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Known mistakes of proof systems, each as an edit of the sources; `benchmarks/traps.py` makes them one at a time.
+"""Known mistakes of proof systems, each as an edit of the sources; `benchmarks/mutate_traps.py` makes them.
 
 A mistake still gives a system in which honest proofs verify, wherever that is possible. Checks that are left out,
 and items that are not absorbed, are found in the syntax tree instead (`sites`); these are the mistakes that are not

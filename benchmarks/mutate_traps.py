@@ -1,6 +1,6 @@
 """Puts known mistakes back into the proof system and expects the tests to notice each of them.
 
-Usage: python benchmarks/traps.py [part of a trap's name ...]
+Usage: python benchmarks/mutate_traps.py [part of a trap's name ...]
 
 The mistakes are listed in `tests/mutation/traps.py`. Each is made in a temporary copy of the package, the tests
 that guard against it run there until the first fails, and a line says which one that was, or SURVIVED. The exit
