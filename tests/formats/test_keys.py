@@ -84,9 +84,10 @@ def test_every_part_is_in_the_model_id(change):
         (b"\x92\xa3toy\xcd\x04\xd2", b"w" * 32),
         (b"\x93\xa3toy\xce\x00\x00\x04\xd2\x90", b"w" * 32),
         (b"\x93\x01\x01\x90", b"w" * 32),
+        (b"\x93\xa3toy\x01\x01", b"w" * 32),
         (b"\x93\xa3toy\xc3\x90", b"w" * 32),
     ],
-    ids=["short root", "truncated", "two fields", "not canonical", "name", "weights"],
+    ids=["short root", "truncated", "two fields", "not canonical", "name", "code", "weights"],
 )
 def test_malformed_contents_are_refused(meta, root):
     data = b"".join(files.pack(files.KEY, [[meta], [root], *[[b""]] * 4, [b"\x90"]]))

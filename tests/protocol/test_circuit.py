@@ -151,6 +151,7 @@ MASK = Column("m", ("step", "token", "source"), "public", 0, 1, "", "mask", (0, 
 BELOW = Column("b", ("generated", "vocabulary"), "public", 0, 1, kind="below-next")
 HALF = PRIME // 2
 NOTHING = np.zeros((0, 1), np.int64)
+EMPTY = (replace(GOOD.einsums[0].products[0], factors=()),)
 ONE_AXIS = Expr(("token",), ())
 PICKED = Term(1, "picked", (Index("same", "row"),))
 
@@ -167,6 +168,7 @@ CONDITIONS: list[tuple[str, Callable[[], Circuit]]] = [
     ("factors do not cover", lambda: products(*FACTORS, *FACTORS)),
     ("factors do not cover", lambda: products(FACTORS[0])),
     ("factors do not cover", lambda: without_left_side()),
+    ("factors do not cover", lambda: changed("requantize", lhs=Expr((), ()), products=EMPTY)),
     ("table u4 does not fit", lambda: changed("y.range", exprs=GOOD.lookups[2].exprs)),
     ("different axes", lambda: changed("square", exprs=(GOOD.lookups[2].exprs[0], ONE_AXIS))),
     (
