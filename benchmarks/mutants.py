@@ -12,6 +12,7 @@ each group takes about a minute on one core.
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import tomllib
@@ -148,7 +149,8 @@ def main() -> int:
 def take_out(found: list[Any], group: str, redundant: dict[str, str]) -> int:
     """Print what notices that each site is gone. The number of those that nothing notices, though they are not
     redundant, or that something does, though they are."""
-    console = Console(soft_wrap=True, highlight=False)
+    # pytest keeps what tests print to itself, and takes the standard output for that.
+    console = Console(file=os.fdopen(os.dup(1), "w"), soft_wrap=True, highlight=False)
     problems = 0
 
     def told(name: str, killer: str) -> None:

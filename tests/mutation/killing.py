@@ -122,7 +122,7 @@ def _fails(item: pytest.Item, following: pytest.Item) -> bool:
 def kill(sites: Sequence[Site], tests: Sequence[str], **hearing: Any) -> dict[str, str]:
     """`Killing.found` after these tests; ``hearing`` are its callbacks."""
     plugin = Killing(sites, **hearing)
-    options = ["-o", "addopts=", "--capture=no", "--import-mode=importlib", f"--rootdir={ROOT}"]
+    options = ["-o", "addopts=", "--import-mode=importlib", f"--rootdir={ROOT}"]
     for name in ("cacheprovider", "terminal", "xdist"):
         options += ["-p", f"no:{name}"]
     status = pytest.main([*options, *(str(ROOT / test) for test in tests)], plugins=[plugin])
