@@ -4,7 +4,7 @@ All happens inside one run of pytest (`Killing` is a plugin of it). First each t
 which tells what sites it comes to: no other test can notice that a site is gone. Then a fork of the process takes
 one site out and runs the tests that came to it until the first fails. Tests go first in which the site refused
 something, then those that have noticed a like site, then quick ones. Where no test comes to a site, nothing needs
-to be run: it survives.
+to be run: it survives. A test that fails must pass by itself, in a fork with all checks in place.
 
 Values that were computed before the fork stay in caches, so a site may survive that fresh processes would kill, not
 the other way round.
@@ -13,7 +13,6 @@ the other way round.
 from __future__ import annotations
 
 import os
-import pickle
 import signal
 import sys
 import time
@@ -25,9 +24,10 @@ import pytest
 from _pytest.runner import runtestprotocol
 from sites import ROOT, Site, listen, remove
 
-# Without a check a test may run for ever.
+# Without a check a test may run for ever: seconds of processor time.
 PATIENCE = 60
 SURVIVED = ""
+DONE = "done"
 
 
 class Killing:
@@ -45,6 +45,7 @@ class Killing:
         self._seconds: dict[str, float] = {}
         self._reach: dict[str, dict[int, bool]] = defaultdict(dict)
         self._current = -1
+        self._trusted: set[str] = set()
         self._kills: Counter[tuple[str, str]] = Counter()
         listen(sites, self._listen)
 
@@ -82,37 +83,50 @@ class Killing:
         numbers = sorted(self._reach[site.name], key=order)
         if not numbers:
             return SURVIVED
-        inward, outward = os.pipe()
-        sys.stdout.flush()
-        child = os.fork()
-        if not child:
-            os.close(inward)
-            killer = _in_child(session, site, [session.items[n] for n in numbers], outward)
-            os.write(outward, pickle.dumps(killer))
+        killer = _forked(session, [session.items[n] for n in numbers], site)
+        if killer and killer not in self._trusted:
+            (item,) = (item for item in session.items if item.nodeid == killer)
+            if _forked(session, [item]):
+                raise pytest.UsageError(f"{killer} fails by itself with all checks in place")
+            self._trusted.add(killer)
+        return killer
+
+
+def _forked(session: pytest.Session, items: Sequence[pytest.Item], site: Site | None = None) -> str:
+    """The first of the tests that fails, without the site, in a process of its own."""
+    inward, outward = os.pipe()
+    sys.stdout.flush()
+    child = os.fork()
+    if not child:
+        try:
+            _in_child(session, items, site, outward)
+        finally:
             os._exit(0)
-        os.close(outward)
-        with os.fdopen(inward, "rb") as pipe:
-            said = pipe.read()
-        _, status = os.waitpid(child, 0)
-        if os.WIFSIGNALED(status):
-            return f"{said.decode()} (killed by signal {os.WTERMSIG(status)})"
-        return pickle.loads(said)
+    os.close(outward)
+    with os.fdopen(inward) as pipe:
+        said = pipe.read().splitlines()[-1]
+    os.waitpid(child, 0)
+    # A test that came to no end, or took the process with it, has failed.
+    return SURVIVED if said == DONE else said
 
 
 def _in_child(
-    session: pytest.Session, site: Site, items: Sequence[pytest.Item], outward: int
-) -> str:
-    """The first of the tests that fails without the site, in a process of its own."""
+    session: pytest.Session, items: Sequence[pytest.Item], site: Site | None, outward: int
+) -> None:
+    """Write the name of each test before it is run, and `DONE` if all have passed."""
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 1)
     os.dup2(quiet, 2)
     session._setupstate.teardown_exact(items[0])
-    remove(site)
+    if site:
+        remove(site)
     for number, item in enumerate(items):
-        signal.alarm(PATIENCE)
+        os.write(outward, f"{item.nodeid}\n".encode())
+        # Processor time: others may keep this machine busy.
+        signal.setitimer(signal.ITIMER_PROF, PATIENCE)
         if _fails(item, items[(number + 1) % len(items)]):
-            return item.nodeid
-    return SURVIVED
+            return
+    os.write(outward, f"{DONE}\n".encode())
 
 
 def _fails(item: pytest.Item, following: pytest.Item) -> bool:
