@@ -100,6 +100,24 @@ def test_every_site_of_the_verifier_can_be_taken_out() -> None:
         assert sites.ast.dump(node) != before
 
 
+def test_no_condition_that_refuses_is_overlooked() -> None:
+    """Each `raise` under an ``if`` in the verifier's modules is what some site guards, however it is written."""
+    guarded = {(s.module, s.function, s.reached) for s in sites.sites()}
+    for name in sites.modules():
+        for function, node in sites.module(name).functions.items():
+            above = {path: part for part, path in sites._walk(node)}
+            for path, part in above.items():
+                outer = [above[path[:end]] for end in range(len(path))]
+                if (
+                    isinstance(part, sites.ast.Raise)
+                    and part.exc
+                    and any(isinstance(o, sites.ast.If) for o in outer)
+                    and not any(isinstance(o, sites.ast.ExceptHandler) for o in outer)
+                    and f"{name}:{function}" not in sites.LEFT_OUT
+                ):
+                    assert (name, function, path) in guarded, sites.ast.unparse(part)
+
+
 def test_what_is_listed_as_redundant_exists_and_has_a_reason() -> None:
     redundant = tomllib.loads((ROOT / "tests" / "mutation" / "redundant.toml").read_text())
     assert set(redundant) <= {site.name for site in sites.sites()}
