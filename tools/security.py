@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from ..errors import UserError
 from ..runtime.keys import VerifyingKey
+from ..runtime.protocol.disclosure_verifier import column_sizes
 from ..runtime.protocol.plan import Plan
 from ..runtime.protocol.security import claims_at_most, sum_bits, terms
 from ..schema.circuit import Shape
@@ -47,4 +49,29 @@ def security(
         else "none: the weights are committed without masks",
         "mask_columns": masks if key.private else 0,
         "columns_opened_per_proof": key.parameters.queries,
+        "numbers": numbers(plan),
+    }
+
+
+def numbers(plan: Plan) -> dict[str, Any]:
+    """What the terms are counted from, so that anyone can count them again. A product's are its factors, the
+    distinct ones, those that are not public, and the distinct ones of these."""
+    products = []
+    for instance in plan.instances:
+        hidden = [f for f in instance.product.factors if not plan.is_public(f)]
+        factors = instance.product.factors
+        products.append([len(factors), len(set(factors)), len(hidden), len(set(hidden))])
+    return {
+        "parameters": asdict(plan.parameters),
+        "slab_variables": plan.slab_bits,
+        "lookup_degree": max(map(plan.degree, plan.groups), default=1),
+        "lookup_depth": plan.lookup_depth,
+        "group_variables": plan.group_bits,
+        "point_variables": sum(plan.bits(axis) for axis in plan.point_axes),
+        "einsum_rounds": plan.einsum_rounds,
+        "einsums": len(plan.circuit.einsums),
+        "linears": len(plan.circuit.linears),
+        "products": products,
+        "revealed": len(plan.circuit.reveals),
+        "private": {what: column_sizes(plan, what) for what in plan.private},
     }

@@ -1,6 +1,7 @@
 """Containers and proof frames: exact round trip, and one clear error for every other file."""
 
 import errno
+import hashlib
 import os
 import signal
 import subprocess
@@ -80,6 +81,35 @@ def test_proof_round_trip_and_damage():
         files.decode_proof(PROOF + b"\0", "a.proof")
     with pytest.raises(UserError, match="format version 9"):
         files.decode_proof(PROOF[:4] + b"\x09" + PROOF[5:], "a.proof")
+
+
+HEADER, ENTRY = 8, 16
+FIRST = HEADER + ENTRY * len(SECTIONS)
+
+
+@pytest.mark.parametrize(
+    ("at", "new", "text"),
+    [
+        (HEADER, b"ATEM", "the table of sections is damaged"),
+        (HEADER + 4, b"\1", "the table of sections is damaged"),
+        (6, b"\6", "the table of sections is damaged"),
+        (FIRST, b"\1", "damaged before section META"),
+        (HEADER + 8, b"\xff\xff", "truncated in section META"),
+    ],
+)
+def test_damage_under_a_checksum_that_fits_is_named(at, new, text):
+    """A tag, the zero beside it, the number of sections, padding, lengths."""
+    assert files.padding(FIRST) and KEY[FIRST] == 0
+    damaged = KEY[:at] + new + KEY[at + len(new) : -32]
+    with pytest.raises(UserError, match=f"^x.vk: .*({text})"):
+        files.unpack(files.KEY, damaged + hashlib.sha256(damaged).digest(), "x.vk")
+
+
+def test_headers_that_end_too_early_or_hold_too_much():
+    with pytest.raises(UserError, match="truncated"):
+        files.identify(files.KEY, memoryview(KEY[:6]), "x.vk")
+    with pytest.raises(InvalidProof, match="header of the proof is damaged"):
+        files.decode_proof(PROOF[:6] + b"\1" + PROOF[7:], "a.proof")
 
 
 def test_read_names_the_problem(tmp_path):

@@ -90,6 +90,7 @@ def test_every_part_is_in_the_model_id(change):
         (b"\x93\xa3toy\xcd\x04\xd2\x90", b"w" * 32),
         (b"\x94\xa3toy\xce\x00\x00\x04\xd2\x90\x90", b"w" * 32),
         (b"\x94\x01\x01\x90\x90", b"w" * 32),
+        (b"\x94\xa3toy\x01\x01\x90", b"w" * 32),
         (b"\x94\xa3toy\xc3\x90\x90", b"w" * 32),
         (b"\x94\xa3toy\x01\x90\x01", b"w" * 32),
         (b"\x94\xa3toy\x01\x90\x91\xc3", b"w" * 32),
@@ -98,7 +99,7 @@ def test_every_part_is_in_the_model_id(change):
         (b"\x94\xa3toy\x01\x90\x92\x01\x01", b"w" * 32),
     ],
     ids=[
-        *("short root", "truncated", "three fields", "not canonical", "name", "weights"),
+        *("short root", "truncated", "three fields", "not canonical", "name", "code", "weights"),
         *("no list of ends", "end no id", "negative end", "ends not in order", "end twice"),
     ],
 )

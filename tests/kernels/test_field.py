@@ -78,8 +78,9 @@ def test_roots_of_unity() -> None:
         w = field.root_of_unity(log_n)
         assert pow(w, 1 << (log_n - 1), P) == P - 1
         assert w * w % P == field.root_of_unity(log_n - 1)
-    with pytest.raises(ValueError):
-        field.root_of_unity(33)
+    for log_n in (-1, 33):
+        with pytest.raises(ValueError, match="no root of unity"):
+            field.root_of_unity(log_n)
 
 
 @settings(max_examples=50)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from zklemma.schema import encoding
 from zklemma.schema.circuit import (
+    PRIME,
     Axis,
     Circuit,
     CircuitError,
@@ -185,3 +186,63 @@ def test_program():
     for bad in (raw[:-1], raw + b"\0", encode_circuit(small_circuit())):
         with pytest.raises(CircuitError):
             decode_program(bad)
+
+
+def nested(change: Any) -> bytes:
+    """The small circuit as nested lists, changed: kind, version, fields in order, data."""
+    parts: Any = msgpack.unpackb(encode_circuit(small_circuit()))
+    changed = change(parts)
+    return msgpack.packb(parts if changed is None else changed) or b""
+
+
+AXES, REVEALS, DATA = 2, -2, -1
+
+
+def put(place: int, value: Any) -> Any:
+    def change(parts: list[Any]) -> None:
+        parts[place] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (lambda parts: 5, "something else"),
+        (lambda parts: ["program", *parts[1:]], "something else"),
+        (put(1, 3), "format version"),
+        (lambda parts: [*parts, []], "parts instead of"),
+        (put(AXES, [5]), "malformed"),
+        (put(AXES, [["token"]]), "malformed"),
+        (put(REVEALS, [5]), "malformed"),
+        (put(REVEALS, [["prompt", [], []]]), "malformed"),
+        (put(REVEALS, [[5, ["x"]]]), "malformed"),
+        (put(DATA, [["t", [[4, 2], 5]]]), "malformed"),
+        (put(DATA, [["t", [[4, 2], []]]]), "malformed"),
+        (put(DATA, [["t", [[4, 2], [[0, 1], [0, 1], [0, 1]]]]]), "malformed"),
+        (put(DATA, [["t", [[2, 4], [[0, 1], [0, 1]]]]]), "malformed"),
+        (put(DATA, [["t", [[4], [[1 << 62, 0]]]]]), "too large"),
+        (put(DATA, [["t", [[4], [["|i1", b"123"]]]]]), "another length"),
+        (put(DATA, [["t", [[4], [["|i1", b"12345"]]]]]), "another length"),
+    ],
+)
+def test_each_fault_is_named(change: Any, text: str) -> None:
+    assert decode_circuit(nested(lambda parts: None)) == small_circuit()
+    with pytest.raises(CircuitError, match=text):
+        decode_circuit(nested(change))
+
+
+def test_what_is_decoded_is_checked() -> None:
+    """A circuit in canonical form that may wrap."""
+    linear = replace(small_circuit().linears[0], bound=PRIME)
+    raw = encode_circuit(replace(small_circuit(), linears=(linear,)))
+    with pytest.raises(CircuitError, match="may wrap"):
+        decode_circuit(raw)
+
+
+@pytest.mark.parametrize(
+    "array", [np.zeros(3), np.zeros(3, np.uint8), np.zeros(0, int), np.array(3)]
+)
+def test_arrays_of_other_kinds_are_not_encoded(array: np.ndarray) -> None:
+    with pytest.raises(CircuitError, match="array of type"):
+        encode_circuit(replace(small_circuit(), data={"w": array}))

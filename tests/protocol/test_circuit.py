@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from zklemma.errors import UserError
 from zklemma.runtime.keys import VerifyingKey
 from zklemma.schema.circuit import (
     PRIME,
+    TOKENS,
     Axis,
     Circuit,
     CircuitError,
@@ -19,6 +21,7 @@ from zklemma.schema.circuit import (
     Expr,
     Index,
     Linear,
+    Table,
     Term,
 )
 from zklemma.schema.encoding import encode_circuit
@@ -105,3 +108,186 @@ def test_a_key_has_two_circuits_of_one_model(private: Circuit, reason: str) -> N
     assert key(PRIVATE).private_circuit == PRIVATE
     with pytest.raises(UserError, match=reason):
         _ = key(private).private_circuit
+
+
+def changed(name: str, **change: Any) -> Circuit:
+    """The circuit with one of its columns, tables or relations changed."""
+
+    def each(parts: tuple) -> tuple:
+        fits = (part.name == name and change.keys() <= vars(part).keys() for part in parts)
+        return tuple(replace(p, **change) if fit else p for p, fit in zip(parts, fits, strict=True))
+
+    kinds = ("columns", "tables", "einsums", "lookups", "linears")
+    circuit = replace(GOOD, **{kind: each(getattr(GOOD, kind)) for kind in kinds})
+    assert circuit != GOOD
+    return circuit
+
+
+def products(*factors: Expr) -> Circuit:
+    (product,) = GOOD.einsums[0].products
+    return changed("requantize", products=(replace(product, factors=factors),))
+
+
+def spare(column: Column, array: np.ndarray | None = None) -> Circuit:
+    """With another column, and a second axis of positions and one of three."""
+    circuit = public(column, array)
+    return replace(circuit, axes=(*circuit.axes, STEPS))
+
+
+def index(kind: Any, source: str, target: str, table: tuple[int, ...] = ()) -> Circuit:
+    """With a relation over ``target`` that reads a column over ``source``."""
+    circuit = spare(Column("spare", (source,), "witness", 0, 1))
+    more = (Axis("four", 4), Axis("more", TOKENS))
+    term = Term(1, "spare", (Index(kind, target, table),))
+    return replace(
+        circuit,
+        axes=(*circuit.axes, *more),
+        linears=(Linear("extra", Expr((target,), (term,)), 10),),
+    )
+
+
+FACTORS = GOOD.einsums[0].products[0].factors
+MASK = Column("m", ("step", "token", "source"), "public", 0, 1, "", "mask", (0, 0, 0))
+BELOW = Column("b", ("generated", "vocabulary"), "public", 0, 1, kind="below-next")
+HALF = PRIME // 2
+NOTHING = np.zeros((0, 1), np.int64)
+EMPTY = (replace(GOOD.einsums[0].products[0], factors=()),)
+ONE_AXIS = Expr(("token",), ())
+PICKED = Term(1, "picked", (Index("same", "row"),))
+
+CONDITIONS: list[tuple[str, Callable[[], Circuit]]] = [
+    ("unknown axis nowhere", lambda: changed("rem", axes=("token", "nowhere"))),
+    ("column rem: range", lambda: changed("rem", low=-HALF)),
+    ("column rem: range", lambda: changed("rem", high=HALF)),
+    ("column rem: range", lambda: changed("rem", low=4)),
+    ("table more", lambda: replace(GOOD, tables=(*GOOD.tables, Table("more", 1, 4)))),
+    ("table u4", lambda: replace(changed("u4", rows=0), data={**GOOD.data, "u4": NOTHING})),
+    ("bound 0 may wrap", lambda: changed("requantize", bound=0)),
+    ("bound .* may wrap", lambda: changed("requantize", bound=PRIME)),
+    ("bound 0 may wrap", lambda: changed("total", bound=0)),
+    ("factors do not cover", lambda: products(*FACTORS, *FACTORS)),
+    ("factors do not cover", lambda: products(FACTORS[0])),
+    ("factors do not cover", lambda: without_left_side()),
+    ("factors do not cover", lambda: changed("requantize", lhs=Expr((), ()), products=EMPTY)),
+    ("table u4 does not fit", lambda: changed("y.range", exprs=GOOD.lookups[2].exprs)),
+    ("different axes", lambda: changed("square", exprs=(GOOD.lookups[2].exprs[0], ONE_AXIS))),
+    (
+        "contents missing or",
+        lambda: spare(Column("d", ("step",), "public", 0, 1), np.zeros(4, int)),
+    ),
+    ("mask over other axes", lambda: spare(replace(MASK, axes=("step", "token", "row")))),
+    ("mask over other axes", lambda: spare(replace(MASK, windows=(0, 0)))),
+    ("windows", lambda: spare(replace(MASK, windows=(0, -1, 0)))),
+    ("below-next over", lambda: spare(replace(BELOW, axes=("generated",)))),
+    ("below-next over", lambda: spare(replace(BELOW, axes=("generated", "vocabulary", "row")))),
+    ("below-next over", lambda: spare(replace(BELOW, axes=("row", "vocabulary")))),
+    ("below-next over", lambda: spare(replace(BELOW, axes=("generated", "token")))),
+    ("unknown axis nowhere", lambda: linear("row", "nowhere", term=PICKED)),
+    ("stands twice", lambda: linear("row", "row", term=PICKED)),
+    ("same does not fit", lambda: index("same", "row", "channel")),
+    ("before does not fit", lambda: index("before", "row", "channel")),
+    ("before does not fit", lambda: index("before", "token", "source")),
+    ("rotate does not fit", lambda: index("rotate", "four", "vocabulary")),
+    ("rotate does not fit", lambda: index("rotate", "token", "source")),
+    ("rotate does not fit", lambda: index("rotate", "row", "step")),
+    ("window does not fit", lambda: index("window", "token", "source")),
+    ("window does not fit", lambda: index("window", "row", "generated")),
+    ("token does not fit", lambda: index("token", "vocabulary", "generated")),
+    ("token does not fit", lambda: index("token", "row", "token")),
+    ("previous does not fit", lambda: index("previous", "vocabulary", "token")),
+    ("previous does not fit", lambda: index("previous", "row", "generated")),
+    ("next does not fit", lambda: index("next", "vocabulary", "token")),
+    ("next does not fit", lambda: index("next", "row", "generated")),
+    ("pick does not fit", lambda: index("pick", "token", "row", (0, 0, 0))),
+    ("pick does not fit", lambda: index("pick", "row", "row", (0, 1))),
+    ("pick does not fit", lambda: index("pick", "row", "row", (0, 1, -1))),
+    ("pick does not fit", lambda: index("pick", "row", "row", (0, 1, 3))),
+]
+
+
+def without_left_side() -> Circuit:
+    """The left side has an axis that no factor has."""
+    left = GOOD.einsums[0].lhs
+    return changed("requantize", lhs=replace(left, axes=(*left.axes, "vocabulary")))
+
+
+@pytest.mark.parametrize(
+    ("reason", "circuit"), CONDITIONS, ids=[f"{n} {what}" for n, (what, _) in enumerate(CONDITIONS)]
+)
+def test_each_condition_by_itself(reason: str, circuit: Callable[[], Circuit]) -> None:
+    """Circuits that break one condition and no other."""
+    with pytest.raises(CircuitError, match=reason):
+        circuit().check()
+
+
+@pytest.mark.parametrize(
+    ("kind", "source", "target", "table"),
+    [
+        ("same", "row", "step", ()),
+        ("before", "row", "step", ()),
+        ("rotate", "four", "four", ()),
+        ("window", "token", "generated", ()),
+        ("token", "vocabulary", "token", ()),
+        ("previous", "vocabulary", "generated", ()),
+        ("next", "vocabulary", "generated", ()),
+        ("pick", "row", "four", (2, 0, 1, 2)),
+    ],
+)
+def test_each_index_where_it_fits(
+    kind: str, source: str, target: str, table: tuple[int, ...]
+) -> None:
+    index(kind, source, target, table).check()
+
+
+def gathering(**change: Expr) -> Circuit:
+    first, *others = PRIVATE.gathers
+    return replace(PRIVATE, gathers=(replace(first, **change), *others))
+
+
+def of(name: str, **change: Any) -> Circuit:
+    """The private circuit with one of its columns changed."""
+    columns = tuple(replace(c, **change) if c.name == name else c for c in PRIVATE.columns)
+    return replace(PRIVATE, columns=columns)
+
+
+NUMBER = Expr((), (), 1)
+IDS, ROWS, SOURCE = PRIVATE.gathers[0].index, PRIVATE.gathers[0].value, PRIVATE.gathers[0].source
+WIDE = Expr(("vocabulary", "channel", "row"), ())
+
+PRIVATE_CONDITIONS: list[tuple[str, Callable[[], Circuit]]] = [
+    (
+        "one axis or two",
+        lambda: gathering(source=WIDE, value=Expr(("token", "channel", "row"), ())),
+    ),
+    ("one axis or two", lambda: gathering(source=NUMBER, value=IDS)),
+    ("one axis or two", lambda: gathering(index=NUMBER, value=Expr(("channel",), ()))),
+    ("do not fit", lambda: gathering(value=IDS)),
+    ("or neither", lambda: replace(PRIVATE, reveals={"prompt": PRIVATE.reveals["prompt"]})),
+    ("through columns", lambda: replace(PRIVATE, reveals={**PRIVATE.reveals, "output": ("ids",)})),
+    ("through columns", lambda: replace(PRIVATE, reveals={**PRIVATE.reveals, "output": ("no",)})),
+    ("through columns", lambda: of("output.ids", home="public", kind="data")),
+    ("takes no tokens as inputs", lambda: replace(PRIVATE, linears=(TOKEN_READ,))),
+    ("takes no tokens as inputs", lambda: replace(PRIVATE, columns=(*PRIVATE.columns, BELOW))),
+]
+TOKEN_READ = Linear(
+    "extra",
+    Expr(
+        ("token", "channel"),
+        (Term(1, "embedding", (Index("token", "token"), Index("same", "channel"))),),
+    ),
+    10,
+)
+
+
+@pytest.mark.parametrize(
+    ("reason", "circuit"),
+    PRIVATE_CONDITIONS,
+    ids=[f"{n} {what}" for n, (what, _) in enumerate(PRIVATE_CONDITIONS)],
+)
+def test_each_condition_on_tokens_by_itself(reason: str, circuit: Callable[[], Circuit]) -> None:
+    PRIVATE.check()
+    made = circuit()
+    if made.column["output.ids"].home == "public":
+        made = replace(made, data={**made.data, "output.ids": np.zeros(made.max_tokens, np.int64)})
+    with pytest.raises(CircuitError, match=reason):
+        made.check()

@@ -85,10 +85,12 @@ def with_level(number: int, at: int, value: Any) -> list[Any]:
         changed(5, [[]]),
         changed(5, None),
         changed(6, -1),
+        changed(6, 1 << 20),
         changed(7, 25),
         changed(8, 2.5),
         changed(8, 0),
         changed(9, None),
+        changed(9, 0),
         changed(9, 33),
         changed(10, 2),
         changed(6, GOOD.pads_queries - 1),
@@ -145,6 +147,12 @@ def test_statements_that_can_not_be(statement: Statement, reason: str) -> None:
     Statement(1, 2, (1, 2, 5), False).check(6, 8)
     with pytest.raises(InvalidProof, match=reason):
         statement.check(6, 8)
+
+
+def test_another_version_is_named() -> None:
+    data = bytes([0x98, 2, 1, 1, 0x92, 1, 2, 0xC2, *REST])
+    with pytest.raises(InvalidProof, match="another version"):
+        Statement.decode(data)
 
 
 # Two digests and a nonce, all empty.

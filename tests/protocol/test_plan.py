@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from proving import Setting, parameters
 from zklemma.errors import UserError
+from zklemma.runtime.protocol import plan as plan_module
 from zklemma.runtime.protocol.plan import Leaf, Plan, multiplicity, place
 from zklemma.schema.circuit import Shape
 from zklemma.schema.layout import Piece
@@ -89,6 +90,16 @@ def test_grouping_ends_for_every_key(tiny: Setting, group_bits: int) -> None:
     code = replace(tiny.key.parameters, group_bits=group_bits)
     with pytest.raises(UserError, match=r"more than \d+ parts"):
         _ = Plan(circuit, code, Shape(5, 4)).groups
+
+
+def test_there_are_few_groups(tiny: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each cell in a group of its own, as the table fills more than one."""
+    code = replace(tiny.key.parameters, group_bits=1)
+    count = len(Plan(tiny.circuit, code, Shape(5, 4)).groups)
+    assert count > 60
+    monkeypatch.setattr(plan_module, "PARTS", count - 1)
+    with pytest.raises(UserError, match=f"more than {count - 1} parts"):
+        _ = Plan(tiny.circuit, code, Shape(5, 4)).groups
 
 
 def test_a_vector_without_cells_is_one_row() -> None:

@@ -7,12 +7,14 @@ from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
+import msgpack
 import numpy as np
 import pytest
 from zklemma.errors import InvalidProof, UserError
 from zklemma.runtime import disclosure
 from zklemma.runtime.disclosure import Opened
 from zklemma.runtime.evaluate import Columns
+from zklemma.runtime.files import OPENING, pack
 from zklemma.runtime.keys import VerifyingKey
 from zklemma.runtime.protocol import disclosure_prover
 from zklemma.runtime.protocol.codeword import Codeword
@@ -320,6 +322,28 @@ def test_openings_in_files(tiny: Any) -> None:
     for end in range(0, len(data), 997):
         with pytest.raises(UserError, match="x: "):
             disclosure.decode(data[:end], "x")
+
+
+@pytest.mark.parametrize(
+    "meta",
+    [
+        [["prompt", 0, 256], ["output", 133, 256]],
+        [["prompt", 9, 0], ["output", 9, 0]],
+        [["prompt", 1 << 63, 256]],
+        [["prompt", 9, 1 << 63]],
+        [["output", 9, 4], ["prompt", 9, 4]],
+    ],
+    ids=str,
+)
+def test_openings_of_other_forms(meta: list[list[Any]]) -> None:
+    """As many words as these say, but no cells, no salts, more than memory holds, another order."""
+    words = [sum(width * item[i] for item in meta) for i, width in ((1, 3), (2, 2))]
+    parts = [bytes(8 * count) if count < 1 << 20 else b"" for count in words]
+    data = msgpack.packb(meta)
+    assert data is not None
+    file = b"".join(pack(OPENING, [[data], *([part] for part in parts)]))
+    with pytest.raises(UserError, match=r"^x: the opening is malformed$"):
+        disclosure.decode(file, "x")
 
 
 def test_commitments_to_the_same_tokens_differ(tiny: Any) -> None:

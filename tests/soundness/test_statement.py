@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from zklemma.errors import InvalidProof
+from zklemma.runtime.files import encode_proof
 from zklemma.runtime.protocol.statement import Statement
 from zklemma.runtime.verifier import verify
 
@@ -95,6 +96,15 @@ def test_the_honest_witness_proves_no_other_statement(toy: Any, change: str) -> 
 def test_another_key_digest(tiny: Any, proved: tuple[Statement, bytes]) -> None:
     with pytest.raises(InvalidProof):
         verify(replace(tiny.key, digest=b"\1" * 32), proved[1])
+
+
+def test_a_file_that_says_it_is_of_another_model(
+    tiny: Any, proved: tuple[Statement, bytes]
+) -> None:
+    """The true proof, under another model's id."""
+    assert verify(tiny.key, encode_proof(tiny.key.digest, proved[1])).statement == proved[0]
+    with pytest.raises(InvalidProof, match="the proof is one of model 0101"):
+        verify(tiny.key, encode_proof(b"\1" * 32, proved[1]))
 
 
 def test_another_weight_root(tiny: Any, proved: tuple[Statement, bytes]) -> None:

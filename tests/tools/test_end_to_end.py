@@ -12,7 +12,9 @@ from zklemma.errors import UserError
 from zklemma.runtime.keys import load_artifact, save_artifact
 from zklemma.tools import demo
 
-CHECKPOINT = Path(__file__).parents[2] / "checkpoints" / "tiny-gemma3"
+ROOT = Path(__file__).parents[2]
+CHECKPOINT = ROOT / "checkpoints" / "tiny-gemma3"
+SECURITY_BITS = ROOT / "benchmarks" / "security_bits.py"
 
 
 def test_shipped_checkpoint(shipped, run, tmp_path):
@@ -55,6 +57,12 @@ def test_shipped_checkpoint(shipped, run, tmp_path):
     kinds = ("bound", "exists", "range", "rest", "unique")
     names = [f"{tokens}-{kind}.smt2" for tokens in ("private", "public") for kind in kinds]
     assert sorted(path.name for path in (tmp_path / "claims").iterdir()) == names
+
+    for private in ([], ["--private"]):
+        report = run("security", key, "--json", *private).stdout
+        command = [sys.executable, "-I", "-S", str(SECURITY_BITS)]
+        counted = subprocess.run(command, input=report, capture_output=True, text=True)
+        assert counted.returncode == 0, counted.stdout + counted.stderr
 
     forged = tmp_path / "forged.proof"
     demo.forge(proof, forged)

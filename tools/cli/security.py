@@ -20,7 +20,8 @@ def security(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Print every soundness term of a key's proofs, their sum, and what hiding rests on."""
+    """Print every soundness term of a key's proofs, their sum, and what hiding rests on; with --json also the
+    numbers that they are counted from."""
     from ...runtime.keys import load_key
     from ..security import security as terms
 
@@ -28,6 +29,7 @@ def security(
     if as_json:
         return emit(report)
     bits = report.pop("terms")
+    del report["numbers"]
     console.table(
         "Soundness terms, in bits", {name: f"{value:.2f}" for name, value in bits.items()}
     )
