@@ -15,11 +15,18 @@ from zklemma.tools import demo
 CHECKPOINT = Path(__file__).parents[2] / "checkpoints" / "tiny-gemma3"
 
 
-def test_shipped_checkpoint(run, tmp_path):
-    model, key, proof = (tmp_path / name for name in ("m.zkl", "m.vk", "a.proof"))
-    compiled = json.loads(
-        run("compile", CHECKPOINT, "-o", model, "--max-tokens", "60", "--json").stdout
-    )
+@pytest.fixture(scope="module")
+def shipped(run, tmp_path_factory):
+    """The shipped checkpoint's artifact, its key, and what compiling it said."""
+    folder = tmp_path_factory.mktemp("shipped")
+    model, key = folder / "m.zkl", folder / "m.vk"
+    done = run("compile", CHECKPOINT, "-o", model, "--max-tokens", "60", "--json")
+    return model, key, json.loads(done.stdout)
+
+
+def test_shipped_checkpoint(run, shipped, tmp_path):
+    model, key, compiled = shipped
+    proof = tmp_path / "a.proof"
     assert compiled["max_tokens"] == 64 and compiled["parameters"] > 1_000_000
     assert compiled["fidelity"]["greedy_agreement"] >= 0.99
     assert compiled["fidelity"]["positions"] > 1000
@@ -44,6 +51,25 @@ def test_shipped_checkpoint(run, tmp_path):
     forged = tmp_path / "forged.proof"
     demo.forge(proof, forged)
     assert run("verify", key, forged).returncode == 1
+
+
+NOT_LISTED = """
+import json, sys
+from pathlib import Path
+from zklemma.runtime.kernels.warm import listed
+from zklemma.tools.record_kernels import called, prove_each_kind
+prove_each_kind(Path(sys.argv[1]), 8)
+known = {(name, json.dumps(kinds)) for name, own in listed().items() for _, kinds in own}
+print(json.dumps([len(called({})), sorted(called({}).keys() - known)]))
+"""
+
+
+def test_proofs_call_no_kernels_that_are_not_listed(shipped):
+    """`python -m zklemma.tools.record_kernels` writes the list anew."""
+    command = [sys.executable, "-c", NOT_LISTED, str(shipped[0])]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    count, others = json.loads(done.stdout)
+    assert count > 30 and others == []
 
 
 def test_artifact_round_trip(toy, tmp_path):

@@ -17,6 +17,7 @@ from .reveal import reveal
 from .rotate import rotate
 from .security import security
 from .verify import verify
+from .warm import warm
 
 
 def _version(asked: bool) -> None:
@@ -48,5 +49,7 @@ def _options(
     pass
 
 
-for command in (compile, export, fidelity, prove, reveal, rotate, verify, inspect, security, bench):
+for command in (
+    *(compile, export, fidelity, prove, reveal, rotate, verify, inspect, security, warm, bench),
+):
     app.command()(guard(command))
