@@ -25,6 +25,7 @@ from ..errors import UserError
 from ..runtime.budget import MemoryBudget
 from ..runtime.choose import choose_parameters
 from ..runtime.executor import Executor
+from ..runtime.kernels.warm import warm
 from ..runtime.keys import Artifact, VerifyingKey
 from ..runtime.masks import WeightMasks
 from ..runtime.progress import Clock, Progress, Silent
@@ -36,7 +37,9 @@ from ..schema.encoding import encode_circuit, encode_program
 LEAST_FIDELITY = 0.99
 # Tokens of a window that a report compares: short ones, so that there is time for one of each kind.
 REPORT_TOKENS = 128
-STAGES = ("load", "import", "calibrate", "lower", "weights", "commit", "ranges", "fidelity")
+STAGES = (
+    *("load", "import", "calibrate", "lower", "weights", "kernels", "commit", "ranges", "fidelity"),
+)
 
 
 def compile(
@@ -83,6 +86,8 @@ def compile(
     clock.start("weights")
     params = param_arrays(circuit, quantized_weights(checkpoint, module))
     parameters = choose_parameters([circuit, private_circuit], max_tokens, private)
+    clock.start("kernels")
+    warm(clock.at)
     clock.start("commit")
     weights = CommittedWeights(circuit, parameters, params, WeightMasks.fresh(circuit, parameters))
     clock.start("ranges")

@@ -35,6 +35,7 @@ SHARES = {
     "einsum": 7,
     "open": 25,
     "load": 1,
+    "kernels": 20,
     "import": 36,
     "calibrate": 20,
     "lower": 12,

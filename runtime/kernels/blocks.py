@@ -11,6 +11,8 @@ from numba import njit
 from .goldilocks import LOW, S32, ZERO, add, kdot, kmul, mul, sub
 
 TWO32 = np.uint64(1 << 32)
+# Rows, and other small arguments: numba compiles a function anew for each number that is written out in a call.
+I0, I1, I2 = np.int64(0), np.int64(1), np.int64(2)
 
 
 @njit(nogil=True)

@@ -25,12 +25,13 @@ Ints = NDArray[np.int64]
 AXES = 4
 LEAST_RUN = 5
 
-# What a block of fractions is: all 0/1, all 1/q, any.
-EMPTY, ONES, ANY = 0, 1, 2
+# What a block of fractions is: all 0/1, all 1/q, any. Numbers of numba's types, so that a kernel that is given
+# one is not compiled for each.
+EMPTY, ONES, ANY = np.int64(0), np.int64(1), np.int64(2)
 
 TYPES = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64")
 # Types of at most 16 and of at most 32 bits come first.
-BITS16, BITS32 = 4, 6
+BITS16, BITS32 = np.int64(4), np.int64(6)
 # Pairs of words, elements of K, in place of integers.
 PAIRS = len(TYPES)
 

@@ -25,6 +25,9 @@ from numpy.typing import NDArray
 from ...errors import ZklemmaError
 from .. import field
 from .blocks import (
+    I0,
+    I1,
+    I2,
     add_in,
     add_scaled,
     cross,
@@ -163,8 +166,8 @@ def _node_block(layer, group, start, p, q, scratch):
         first = layer.at[group] + start
         if first >= layer.at[group + 1]:
             return EMPTY
-        load_block(layer.table, 0, first, p)
-        load_block(layer.table, 2, first, q)
+        load_block(layer.table, I0, first, p)
+        load_block(layer.table, I2, first, q)
         return ANY
     if layer.level == 0:
         return leaf_block(layer.leaves, group, start, p, q, scratch.values)
@@ -194,8 +197,8 @@ def _node_block(layer, group, start, p, q, scratch):
             kinds[depth - 1] = _join(kinds[depth - 1], a[0], a[1], kinds[depth], b[0], b[1])
             number >>= 1
     if kinds[0] == ANY:
-        store_block(stack[0, 0], p, 0, 0)
-    store_block(stack[0, 1], q, 0, 0)
+        store_block(stack[0, 0], p, I0, I0)
+    store_block(stack[0, 1], q, I0, I0)
     return kinds[0]
 
 
@@ -232,17 +235,17 @@ def _bound_block(layer, side, bound, group, start, width, p, q, scratch):
             fold_in(low[1], high[1], r0, r1)
             if not ones:
                 fold_in(low[0], high[0], r0, r1)
-    store_block(parts[0, 1], q, 0, 0)
+    store_block(parts[0, 1], q, I0, I0)
     if not ones:
-        store_block(parts[0, 0], p, 0, 0)
+        store_block(parts[0, 0], p, I0, I0)
     return ONES if ones else ANY
 
 
 @njit(cache=True, nogil=True)
 def _keep(layer, blocks, n, table, at, lo, hi):
-    block, scratch = np.empty((2, 2, n), np.uint64), _scratch(layer, 0, n)
+    block, scratch = np.empty((2, 2, n), np.uint64), _scratch(layer, I0, n)
     p, q = block[0], block[1]
-    group = np.searchsorted(blocks, lo, "right") - 1
+    group = 0
     for item in range(lo, hi):
         while blocks[group + 1] <= item:
             group += 1
@@ -250,8 +253,8 @@ def _keep(layer, blocks, n, table, at, lo, hi):
         kind = _node_block(layer, group, start, p, q, scratch)
         _settle(kind, p, q)
         first = at[group] + start
-        store_block(p, table, 0, first)
-        store_block(q, table, 2, first)
+        store_block(p, table, I0, first)
+        store_block(q, table, I2, first)
 
 
 @njit(cache=True, nogil=True)
@@ -259,22 +262,22 @@ def _halve(below, below_at, size, blocks, n, table, at, lo, hi):
     """A kept layer of ``size`` nodes from the kept one below it."""
     parts = np.empty((4, 2, n), np.uint64)
     p, q, p2, q2 = parts[0], parts[1], parts[2], parts[3]
-    group = np.searchsorted(blocks, lo, "right") - 1
+    group = 0
     for item in range(lo, hi):
         while blocks[group + 1] <= item:
             group += 1
         start = (item - blocks[group]) * n
         first = below_at[group] + start
-        load_block(below, 0, first, p)
-        load_block(below, 2, first, q)
+        load_block(below, I0, first, p)
+        load_block(below, I2, first, q)
         first += size
         if first < below_at[group + 1]:
-            load_block(below, 0, first, p2)
-            load_block(below, 2, first, q2)
+            load_block(below, I0, first, p2)
+            load_block(below, I2, first, q2)
             _join(ANY, p, q, ANY, p2, q2)
         first = at[group] + start
-        store_block(p, table, 0, first)
-        store_block(q, table, 2, first)
+        store_block(p, table, I0, first)
+        store_block(q, table, I2, first)
 
 
 # Sumchecks.
@@ -294,7 +297,7 @@ def _grid(layer, bound, variables, lam, weights, blocks, sums, lo, hi):
     small = layer.level == 0 and not layer.kept and bound.r.shape[0] == 0
     limbs = limbs_of(low)
     drawn = np.empty((2, points if small else 0, n), np.int32)
-    group = np.searchsorted(blocks, lo, "right") - 1
+    group = 0
     for item in range(lo, hi):
         while blocks[group + 1] <= item:
             group += 1
@@ -314,10 +317,10 @@ def _grid(layer, bound, variables, lam, weights, blocks, sums, lo, hi):
         some, ones = False, True
         for b in range(runs):
             u, at = ternary(b, variables), b * step + block * n
-            kind = _bound_block(layer, 0, bound, group, at, width, p0[u], q0[u], scratch)
+            kind = _bound_block(layer, I0, bound, group, at, width, p0[u], q0[u], scratch)
             _settle(kind, p0[u], q0[u])
             add_scaled(p0[u], q0[u], lam[0], lam[1])
-            right[b] = _bound_block(layer, 1, bound, group, at, width, p1[u], q1[u], scratch)
+            right[b] = _bound_block(layer, I1, bound, group, at, width, p1[u], q1[u], scratch)
             some = some or right[b] != EMPTY
             ones = ones and right[b] == ONES
         if not some:
@@ -350,7 +353,7 @@ def _folded_rows(table, row, first, start, width, end, r, out, other):
     if start + width < end:
         load_block(table, row, first + start + width, other)
     else:
-        store_block(out, other, 0, 0)
+        store_block(out, other, I0, I0)
     load_block(table, row, first + start, out)
     fold_in(out, other, r[0], r[1])
 
@@ -374,7 +377,7 @@ def _fold_round(layer, bound, fresh, width, lam, halves, weights, blocks, sums, 
     steps = np.empty((4, 2, n), np.uint64)
     product = np.empty((2, n), np.uint64)
     scratch = _scratch(layer, bound.r.shape[0], n)
-    group = np.searchsorted(blocks, lo, "right") - 1
+    group = 0
     for item in range(lo, hi):
         while blocks[group + 1] <= item:
             group += 1
@@ -388,8 +391,8 @@ def _fold_round(layer, bound, fresh, width, lam, halves, weights, blocks, sums, 
             x = work[h]
             _beyond(x, lam)
             if fresh:
-                left = _bound_block(layer, 0, bound, group, start, width, x[0], x[1], scratch)
-                right = _bound_block(layer, 1, bound, group, start, width, x[2], x[3], scratch)
+                left = _bound_block(layer, I0, bound, group, start, width, x[0], x[1], scratch)
+                right = _bound_block(layer, I1, bound, group, start, width, x[2], x[3], scratch)
                 if left != EMPTY:
                     _settle(left, x[0], x[1])
                     add_scaled(x[0], x[1], lam[0], lam[1])
@@ -407,11 +410,11 @@ def _fold_round(layer, bound, fresh, width, lam, halves, weights, blocks, sums, 
                         )
                         right = EMPTY if k < 2 else ANY
             if start < min(left_size, width):
-                store_block(x[0], halves.left, 0, left_at + start)
-                store_block(x[1], halves.left, 2, left_at + start)
+                store_block(x[0], halves.left, I0, left_at + start)
+                store_block(x[1], halves.left, I2, left_at + start)
             if start < min(right_size, width):
-                store_block(x[2], halves.right, 0, right_at + start)
-                store_block(x[3], halves.right, 2, right_at + start)
+                store_block(x[2], halves.right, I0, right_at + start)
+                store_block(x[3], halves.right, I2, right_at + start)
             some = some or right != EMPTY
         if width == 1:
             continue

@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 
 from .. import field
-from .blocks import extend, finite, ternary
+from .blocks import I1, extend, finite, ternary
 from .goldilocks import ONE, ZERO, P, add, kdot, kmul, mul, sub
 from .leaves import ANY, BITS16, BITS32, EMPTY, ONES, find_leaf, integers, lift
 
@@ -119,10 +119,10 @@ def small_pair(leaves, group, start, step, out, scratch):
     """The sum of leaves start.. and those ``step`` after, into ``out`` (p and q), and what it is. `OTHER` if
     they are not lookups of one component of at most 16 bits, or none."""
     n = out.shape[2]
-    leaf, begin = _narrow_lookup(leaves, group, start, n, BITS16, 1)
+    leaf, begin = _narrow_lookup(leaves, group, start, n, BITS16, I1)
     if leaf == -1:
         return EMPTY
-    other, other_begin = _narrow_lookup(leaves, group, start + step, n, BITS16, 1)
+    other, other_begin = _narrow_lookup(leaves, group, start + step, n, BITS16, I1)
     if leaf == -2 or other < 0:
         return OTHER
     left, right = leaves.leaf[leaf], leaves.leaf[other]
@@ -245,7 +245,7 @@ def small_grid(layer, group, start, step, variables, lam, limbs, w0, w1, drawn, 
     for side in range(2):
         for b in range(runs):
             at = side * half + b * step + start
-            leaf, _ = _narrow_lookup(leaves, group, at, n, BITS16, 1)
+            leaf, _ = _narrow_lookup(leaves, group, at, n, BITS16, I1)
             if leaf == -2:
                 return False
     # p, a and the sum of v, by side.

@@ -69,6 +69,25 @@ def test_shipped_checkpoint(shipped, run, tmp_path):
     assert run("verify", key, forged).returncode == 1
 
 
+NOT_LISTED = """
+import json, sys
+from pathlib import Path
+from zklemma.runtime.kernels.warm import listed
+from zklemma.tools.record_kernels import called, prove_each_kind
+prove_each_kind(Path(sys.argv[1]), 8)
+known = {(name, json.dumps(kinds)) for name, own in listed().items() for _, kinds in own}
+print(json.dumps([len(called({})), sorted(called({}).keys() - known)]))
+"""
+
+
+def test_proofs_call_no_kernels_that_are_not_listed(shipped):
+    """`python -m zklemma.tools.record_kernels` writes the list anew."""
+    command = [sys.executable, "-c", NOT_LISTED, str(shipped.model)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    count, others = json.loads(done.stdout)
+    assert count > 30 and others == []
+
+
 def test_artifact_round_trip(toy, tmp_path):
     for path in toy.model.parent.glob("model.zkl*"):
         shutil.copy(path, tmp_path)

@@ -1,5 +1,6 @@
 """What people do with the command and the package: prompts in files, names of outputs, pipes, help."""
 
+import json
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import pytest
 import zklemma
 from zklemma.errors import UserError
 from zklemma.runtime.answer import prove
+from zklemma.runtime.kernels.warm import listed
 from zklemma.runtime.verifier import verify
 from zklemma.tools import console
 from zklemma.tools.cli.outputs import check_outputs
@@ -139,13 +141,39 @@ def test_status_of_a_closed_pipe_and_of_a_crash(toy):
     assert done.returncode == 2 and "ZeroDivisionError" in done.stderr
 
 
-def test_the_first_run_says_what_it_waits_for():
-    code = "from zklemma.tools.cli import kernels\nfrom numba import njit\n"
-    code += "kernels.announce({})\nf = njit(lambda x: x)\nf(1); f(1.0)"
+@pytest.mark.parametrize(
+    ("arguments", "closed"),
+    [(["--help"], "stdout"), (["verify", "-h"], "stdout"), (["nonsense"], "stderr")],
+)
+def test_help_and_usage_that_nobody_reads_are_no_invalid_proof(arguments, closed):
+    read, write = os.pipe()
+    os.close(read)
+    out, err = (write if stream == closed else subprocess.PIPE for stream in ("stdout", "stderr"))
+    done = subprocess.run([*COMMAND, *arguments], stdout=out, stderr=err)
+    os.close(write)
+    assert done.returncode == 141 and not done.stdout and not done.stderr
+
+
+def test_the_first_run_says_what_it_waits_for(tmp_path):
+    """Where no bar is drawn."""
+    kinds = ["uint64:2C", "int64", "uint64:1C", "uint64:1C", "int64", "int64"]
+    code = f"from zklemma.runtime.kernels import warm\nwarm.listed = lambda: {{'tensor._double': [[1, {kinds}]]}}\n"
+    code += "from zklemma.tools.cli.warm import ready; print([ready({quiet}), ready(False)])"
     for quiet, lines in ((False, 1), (True, 0)):
-        command = [sys.executable, "-c", code.format(quiet)]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        assert done.stderr.count("note: kernels are compiled") == lines == done.stderr.count("\n")
+        environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / str(quiet))}
+        command = [sys.executable, "-c", code.replace("{quiet}", str(quiet))]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        assert done.stdout == "[1, 0]\n"
+        assert done.stderr.count("note: compiling kernels") == lines == done.stderr.count("\n")
+
+
+def test_warm_reports(run):
+    first = json.loads(run("warm", "--json", "--quiet").stdout)
+    assert first["kernels"] == sum(map(len, listed().values())) >= first["compiled"]
+    assert list(Path(first["cache"]).glob("*.warm"))
+    done = run("warm", "--json")
+    assert json.loads(done.stdout)["compiled"] == 0 and done.stderr == ""
+    assert run("warm", "-q").stdout == "" and "compiled" in run("warm").stdout
 
 
 def test_version_and_help(run):

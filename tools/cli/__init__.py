@@ -33,6 +33,11 @@ def main() -> None:
     try:
         try:
             app()
+        except SystemExit as end:
+            if isinstance(end.__context__, BrokenPipeError):
+                # typer ends so itself, with a status that here means something else.
+                raise BrokenPipeError from None
+            raise
         finally:
             sys.stdout.flush()
     except BrokenPipeError:

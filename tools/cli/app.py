@@ -19,6 +19,7 @@ from .rotate import rotate
 from .security import security
 from .smt import smt
 from .verify import verify
+from .warm import warm
 
 
 def _version(asked: bool) -> None:
@@ -62,6 +63,7 @@ for command in (
     inspect,
     security,
     smt,
+    warm,
     bench,
 ):
     app.command()(guard(command))

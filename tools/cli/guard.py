@@ -37,7 +37,7 @@ def guard(function: Callable[..., None]) -> Callable[..., None]:
         except ModuleNotFoundError as error:
             if not error.name or error.name.startswith("zklemma"):
                 raise
-            extra = "prove" if function.__name__ in ("prove", "rotate") else "compile"
+            extra = "prove" if function.__name__ in ("prove", "rotate", "warm") else "compile"
             console.fail(MissingPackage(error.name, extra))
             raise typer.Exit(UNUSABLE) from None
         except KeyboardInterrupt:

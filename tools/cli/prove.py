@@ -12,9 +12,9 @@ import typer
 
 from ...errors import UserError
 from .. import console
-from . import kernels
 from .options import AsJson, Quiet, Visibility, emit, hexadecimal, visibilities
 from .outputs import check_outputs
+from .warm import ready
 
 
 def prove(
@@ -88,7 +88,7 @@ def prove(
     from ...runtime.kernels.memory import keep_freed_memory
 
     keep_freed_memory()
-    kernels.announce(quiet)
+    ready(quiet)
     # stdout is for the JSON object alone, so the text moves to stderr then.
     stream = console.Stream(sys.stderr if as_json else sys.stdout)
     if answer.hides(artifact, privacy, hiding) != answer.hides(artifact, privacy):

@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from .. import console
-from . import kernels
 from .options import AsJson, Quiet, emit
 from .outputs import check_model_outputs, save_model
+from .warm import ready
 
 
 def rotate(
@@ -35,7 +35,7 @@ def rotate(
     from ...runtime.kernels.memory import keep_freed_memory
 
     keep_freed_memory()
-    kernels.announce(quiet)
+    ready(quiet)
     start = time.perf_counter()
     old = load_artifact(model)
     with console.Bar(list(rotation.STAGES), not quiet) as bar:
