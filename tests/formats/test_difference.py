@@ -1,21 +1,28 @@
 """Byte strings told by their differences from others."""
 
+from typing import Any
+
 import msgpack
 import pytest
 from zklemma.runtime.difference import LEAST, MOST, difference, restore
 
+
+def packed(value: Any) -> bytes:
+    return msgpack.packb(value) or b""
+
+
 LONG = [bytes([n]) * LEAST for n in range(4)]
-OLD = msgpack.packb([1, LONG[0], "text", [LONG[1], LONG[2]]])
+OLD = packed([1, LONG[0], "text", [LONG[1], LONG[2]]])
 
 
 def test_long_strings_of_the_other_are_not_repeated() -> None:
-    new = msgpack.packb([LONG[1], 2, [LONG[3]], LONG[0], b"short"])
+    new = packed([LONG[1], 2, [LONG[3]], LONG[0], b"short"])
     told = difference(new, OLD)
     assert restore(told, OLD) == new
     assert len(told) < 2 * LEAST  # One of the three long ones is new.
 
 
-@pytest.mark.parametrize("new", [b"", b"no msgpack: \xc1", OLD, msgpack.packb([LONG[3]])])
+@pytest.mark.parametrize("new", [b"", b"no msgpack: \xc1", OLD, packed([LONG[3]])])
 def test_any_bytes_are_told(new: bytes) -> None:
     assert restore(difference(new, OLD), OLD) == new
 
@@ -35,7 +42,7 @@ def test_any_bytes_are_told(new: bytes) -> None:
 )
 def test_what_tells_nothing_is_refused(parts: object) -> None:
     with pytest.raises((ValueError, TypeError)):
-        restore(msgpack.packb(parts), OLD)
+        restore(packed(parts), OLD)
 
 
 def test_damaged_differences_are_refused() -> None:

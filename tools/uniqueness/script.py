@@ -50,14 +50,14 @@ def function_of(rows: np.ndarray, table: str) -> Function:
     """A table of many rows; `UserError` if it is not nearly a function of a range of keys."""
     keys, count = rows[:, 0], len(rows)
     low, high = int(keys.min()), int(keys.max())
-    first = np.full(high - low + 1, count) if high - low < count else np.full(1, count)
-    if len(first) > 1:
-        # The last to be written stays, which is the first row of a key.
-        first[keys[::-1] - low] = np.arange(count)[::-1]
-    if first.max() == count or count - len(first) > FEW:
+    last = np.full(high - low + 1, count) if high - low < count else np.full(1, count)
+    if len(last) > 1:
+        # The last to be written stays, which is the last row of a key.
+        last[keys - low] = np.arange(count)
+    if last.max() == count or count - len(last) > FEW:
         raise UserError(f"table {table}: its first column does not determine the others")
-    others = np.setdiff1d(np.arange(count), first, assume_unique=True)
-    body, extra = rows[first], rows[others]
+    others = np.setdiff1d(np.arange(count), last, assume_unique=True)
+    body, extra = rows[last], rows[others]
     constants = tuple(int(c[0]) if (c == c[0]).all() else None for c in body.T[1:])
     ranges = tuple((int(c.min()), int(c.max())) for c in body.T[1:])
     found = [tuple(map(int, row)) for row in extra]
