@@ -1,8 +1,8 @@
 """One byte string told as what it shares with another: a key's two circuits have nearly the same tables.
 
 A difference is a msgpack list of parts, which are put one after another: bytes as they are, or
-[start, length], so many bytes of the other string from ``start`` on. The same string could be told in
-several ways; the model id is a digest of what is told.
+[start, length], so many bytes of the other string from ``start`` on. Told in this way are the long byte
+strings in the msgpack value that it is, in order, where the other one, a msgpack value too, has them.
 """
 
 from __future__ import annotations
@@ -22,17 +22,12 @@ MOST, MOST_PARTS = 1 << 26, 1 << 12
 
 
 def difference(new: bytes, old: bytes) -> bytes:
-    """``new`` told by ``old``: the byte strings in it, if it is a msgpack value, that ``old`` has too."""
+    """``new`` told by ``old``; what is no msgpack value has no strings."""
     parts: list[Any] = []
-    done = 0
-    try:
-        value = msgpack.unpackb(new)
-    except (ValueError, msgpack.UnpackException):
-        value = None
-    for run in _strings(value):
-        start, at = old.find(run), new.find(run, done)
-        if start >= 0 and at >= 0:
-            parts += [new[done:at], [start, len(run)]]
+    done, known = 0, {run: at for at, run in _strings(old)}
+    for at, run in _strings(new):
+        if run in known:
+            parts += [new[done:at], [known[run], len(run)]]
             done = at + len(run)
     return _pack([*parts, new[done:]])
 
@@ -58,13 +53,25 @@ def _part(part: Any, old: bytes) -> memoryview:
     return memoryview(old)[start : start + length]
 
 
-def _strings(value: Any) -> Iterator[bytes]:
-    """The long byte strings of a msgpack value, in order."""
+def _strings(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """The long byte strings of a msgpack value, in order, and where each begins."""
+    try:
+        value = msgpack.unpackb(data)
+    except (ValueError, msgpack.UnpackException):
+        return
+    done = 0
+    for run in _long(value):
+        at = data.index(run, done)
+        done = at + len(run)
+        yield at, run
+
+
+def _long(value: Any) -> Iterator[bytes]:
     if isinstance(value, bytes) and len(value) >= LEAST:
         yield value
     elif isinstance(value, list):
         for each in value:
-            yield from _strings(each)
+            yield from _long(each)
 
 
 def _pack(value: Any) -> bytes:

@@ -112,7 +112,9 @@ class VerifyingKey:
             fits = fits and _encode_links(links) == sections[b"LINK"]
             fits = fits and all(type(part) is bytes for link in links for part in link)
             fits = fits and all(len(root) == ROOT_BYTES for root, _ in links)
-            private = restore(sections[b"CIRP"], bytes(sections[b"CIRC"]))
+            first = bytes(sections[b"CIRC"])
+            private = restore(sections[b"CIRP"], first)
+            fits = fits and difference(private, first) == sections[b"CIRP"]
         except (ValueError, TypeError):
             fits = False
         fits = fits and len(sections[b"FUNC"]) <= MOST_FUNCTION

@@ -23,7 +23,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from ...dialects import nn, quant
 from ...dialects.quant import FormatAttr, QuantTensorType
-from ...errors import ZklemmaError
+from ...errors import ZklemmaError, expect
 from ..modules import main_function
 from ..published import publish
 from ..transforms.batch_decode import BatchDecode
@@ -201,9 +201,7 @@ class _Comparison:
         return self.lines
 
     def blocks(self, wanted: Block, found: Block) -> None:
-        end, other = wanted.last_op, found.last_op
-        assert end is not None and other is not None
-        self.operation(end, other)
+        self.operation(expect(wanted.last_op, Operation), expect(found.last_op, Operation))
 
     def value(self, wanted: SSAValue, found: SSAValue, reader: str) -> None:
         wanted, found = _through(wanted), _through(found)
@@ -261,8 +259,7 @@ class _Comparison:
 def _through(value: SSAValue) -> SSAValue:
     """The stacked weights, for an argument of the layers' body that is a slice of them; others as they are."""
     if isinstance(value, BlockArgument) and value.index:
-        stack = value.block.parent_op()
-        assert isinstance(stack, quant.LayersOp)
+        stack = expect(value.block.parent_op(), quant.LayersOp)
         return stack.params[value.index - 1]
     return value
 

@@ -104,7 +104,7 @@ def test_every_part_is_in_the_model_id(change):
     ],
 )
 def test_malformed_contents_are_refused(meta, root):
-    parts = [[b""], [b"\x90"], [b""], [b""], [b""], [b"\x90"]]
+    parts = [[b""], [b"\x91\xc4\x00"], [b""], [b""], [b""], [b"\x90"]]
     data = b"".join(files.pack(files.KEY, [[meta], [root], *parts]))
     with pytest.raises(UserError, match="malformed"):
         VerifyingKey.decode(data)
@@ -121,7 +121,8 @@ def test_names_that_can_not_be_seen_are_refused(name):
     meta = msgpack.packb([name, 1, CODE, []]) or b""
     data = b"".join(
         files.pack(
-            files.KEY, [[meta], [b"w" * 32], [b""], [b"\x90"], [b""], [b""], [b""], [b"\x90"]]
+            files.KEY,
+            [[meta], [b"w" * 32], [b""], [b"\x91\xc4\x00"], [b""], [b""], [b""], [b"\x90"]],
         )
     )
     with pytest.raises(

@@ -97,7 +97,7 @@ def test_there_are_few_groups(tiny: Setting, monkeypatch: pytest.MonkeyPatch) ->
     code = replace(tiny.key.parameters, group_bits=1)
     count = len(Plan(tiny.circuit, code, Shape(5, 4)).groups)
     assert count > 60
-    monkeypatch.setattr(plan_module, "PARTS", count - 1)
+    monkeypatch.setattr(plan_module, "GROUPS", count - 1)
     with pytest.raises(UserError, match=f"more than {count - 1} parts"):
         _ = Plan(tiny.circuit, code, Shape(5, 4)).groups
 

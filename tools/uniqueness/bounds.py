@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import isqrt
 
+from ...errors import expect
 from ...schema.circuit import (
     PRIME,
     Circuit,
@@ -187,8 +188,8 @@ class _Bounds:
         self, einsum: Einsum, product: Product
     ) -> tuple[Interval, Iterator[Claim]] | None:
         """The bound on a normalised value times a gain, and the claims that show it."""
-        for square in filter(is_square, self.circuit.einsums):
-            assert isinstance(square, Einsum)
+        for found in filter(is_square, self.circuit.einsums):
+            square = expect(found, Einsum)
             x = square.products[0].factors[0]
             others = [f for f in product.factors if f != x]
             gadget = next(g for g in self.gadgets if square in g.relations)
@@ -424,8 +425,8 @@ class _Bounds:
     def layers_read(self, kind: str, layer: int | None) -> range:
         if kind == "sum":
             return range(self.intervals.size(LAYER))
-        assert layer is not None
-        return range(layer) if kind == "before" else range(layer, layer + 1)
+        own = expect(layer, int)
+        return range(own) if kind == "before" else range(own, own + 1)
 
     def reading(self, kind: str, axis: str) -> str:
         """How an axis is read, with the position that a generated token is read at called by its own name."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from ...errors import expect
 from ...schema.circuit import Circuit
 from .bounds import bounds
 from .claims import MUST, Claim, Claims
@@ -116,12 +117,12 @@ def rows(circuit: Circuit) -> list[Row]:
     counts: dict[str, dict[str, int]] = {}
     place: dict[str, str] = {}
     for claim in Claims(circuit).exists():
-        assert claim.gadget is not None
-        kind = primitive(circuit, claim.gadget)
-        if claim.gadget not in found.setdefault(kind, []):
-            found[kind].append(claim.gadget)
-            place |= {name: kind for name in claim.gadget.columns}
-            place |= {relation.name: kind for relation in claim.gadget.relations}
+        gadget = expect(claim.gadget, Gadget)
+        kind = primitive(circuit, gadget)
+        if gadget not in found.setdefault(kind, []):
+            found[kind].append(gadget)
+            place |= {name: kind for name in gadget.columns}
+            place |= {relation.name: kind for relation in gadget.relations}
     for claim in claims(circuit):
         kind = place.get(claim.subject, "")
         if claim.gadget is not None and claim.kind != "bound":

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...errors import MissingPackage, ZklemmaError
+from ...errors import MissingPackage, ZklemmaError, expect
 from .cells import Cells, Form, Row
 from .claims import Claim
 from .script import WRAPS
@@ -125,8 +125,7 @@ class _Search:
         }
 
     def complete(self, example: Mapping[str, int]) -> dict[str, int]:
-        assert self.claim.cells is not None
-        return complete(self.claim.cells, example)
+        return complete(expect(self.claim.cells, Cells), example)
 
     def wrong(self, example: Mapping[str, int] | None) -> list[Row]:
         """Rows that an example takes for those of a table and that are not."""
@@ -139,8 +138,7 @@ class _Search:
 
     def learn(self, wrong: list[Row], example: Mapping[str, int]) -> None:
         """Tell the solver what tables hold at an example's keys."""
-        cells = self.claim.cells
-        assert cells is not None
+        cells = expect(self.claim.cells, Cells)
         for row in wrong:
             key = row.forms[0].value(self.complete(example))
             found = row.candidates(cells.circuit.data, key)
