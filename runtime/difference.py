@@ -12,6 +12,7 @@ from typing import Any
 
 import msgpack
 
+from ..schema.encoding import MOST_ITEMS
 from ..schema.packed import unpack
 from .files import Buffer
 
@@ -56,8 +57,8 @@ def _part(part: Any, old: bytes) -> memoryview:
 def _strings(data: bytes) -> Iterator[tuple[int, bytes]]:
     """The long byte strings of a msgpack value, in order, and where each begins."""
     try:
-        value = msgpack.unpackb(data)
-    except (ValueError, msgpack.UnpackException):
+        value = unpack(data, MOST_ITEMS)
+    except ValueError:
         return
     done = 0
     for run in _long(value):

@@ -52,7 +52,7 @@ class Model:
         outputs = [axis for axis in axes if axis not in contracted]
         order = [axes.index(axis) for axis in (*outputs, *contracted)]
         inner = int(np.prod([array.shape[axes.index(axis)] for axis in contracted]))
-        if self.magnitude(name) > 1 << 23:
+        if self.magnitude(name) >= 1 << 23:
             raise ZklemmaError(f"weight {name}: products take 24 bits at most")
         narrow = np.can_cast(self.circuit.column[name].storage, np.int16)
         matrix = array.transpose(order).reshape(-1, inner)

@@ -48,3 +48,9 @@ def test_what_tells_nothing_is_refused(parts: object) -> None:
 def test_damaged_differences_are_refused() -> None:
     with pytest.raises(ValueError):
         restore(difference(OLD, OLD)[:-1], OLD)
+
+
+def test_values_of_too_many_parts_have_no_strings() -> None:
+    """A short file can make a long list by repeating a part of the other circuit."""
+    many = b"\xdd" + (1 << 20).to_bytes(4, "big") + b"\x90" * (1 << 20)
+    assert difference(many, OLD) == packed([many])

@@ -51,7 +51,7 @@ ALWAYS = {
     "wider input_layernorm.remainder2.range",
     "wider input_layernorm.slack2.range",
     "wider self_attn.softmax.top0.range",
-    "wider self_attn.softmax.inv1.range",
+    "wider self_attn.softmax.inv0.range",
     "wider self_attn.softmax.remainder1.range",
     "wider self_attn.softmax.slack1.range",
     "wider prompt.before.range",

@@ -50,19 +50,30 @@ def function_of(rows: np.ndarray, table: str) -> Function:
     """A table of many rows; `UserError` if it is not nearly a function of a range of keys."""
     keys, count = rows[:, 0], len(rows)
     low, high = int(keys.min()), int(keys.max())
-    last = np.full(high - low + 1, count) if high - low < count else np.full(1, count)
-    if len(last) > 1:
-        # The last to be written stays, which is the last row of a key.
-        last[keys - low] = np.arange(count)
-    if last.max() == count or count - len(last) > FEW:
+    first = np.full(high - low + 1, count) if high - low < count else np.full(1, count)
+    if len(first) > 1:
+        # The last to be written stays, which is the first row of a key, but for rows that are unlike all others.
+        order = np.argsort(_unlike(rows), kind="stable")[::-1]
+        first[keys[order] - low] = order
+    if first.max() == count or count - len(first) > FEW:
         raise UserError(f"table {table}: its first column does not determine the others")
-    others = np.setdiff1d(np.arange(count), last, assume_unique=True)
-    body, extra = rows[last], rows[others]
+    others = np.setdiff1d(np.arange(count), first, assume_unique=True)
+    body, extra = rows[first], rows[others]
     constants = tuple(int(c[0]) if (c == c[0]).all() else None for c in body.T[1:])
     ranges = tuple((int(c.min()), int(c.max())) for c in body.T[1:])
     found = [tuple(map(int, row)) for row in extra]
     at_extra = [tuple(map(int, body[row[0] - low])) for row in found]
     return Function(low, high, constants, ranges, tuple(found), tuple(at_extra))
+
+
+def _unlike(rows: np.ndarray) -> np.ndarray:
+    """Which rows hold something else where nearly all hold the same."""
+    found = np.zeros(len(rows), bool)
+    for column in rows.T[1:]:
+        values, counts = np.unique(column, return_counts=True)
+        if counts.max() >= len(rows) - FEW:
+            found |= column != values[counts.argmax()]
+    return found
 
 
 @dataclass
