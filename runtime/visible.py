@@ -2,8 +2,10 @@
 
 Prompts, answers, names and paths come from strangers. They are written as JSON writes strings, and beyond that
 everything is escaped that has no shape of its own or changes how its neighbours are shown: control, formatting,
-private, unassigned and separating characters, by their Unicode category; fillers, joiners, blanks and selectors
-of other categories, by their Unicode name; and marks, unless few of them stand on a letter.
+private, unassigned, enclosing and separating characters, by their Unicode category; fillers, joiners, blanks,
+selectors, overlays and letters without a width of their own, by their Unicode name; and marks, unless few of them
+stand on a letter. Of texts that Unicode calls equivalent, which look alike, only the composed one (NFC) is
+written as it is.
 """
 
 from __future__ import annotations
@@ -16,20 +18,27 @@ from ..errors import UserError
 MOST_NAME = 96
 # Real scripts put up to three on a letter; more would reach into other lines.
 MOST_MARKS = 3
-_SHAPELESS = re.compile(r"\b(BLANK|FILLER|INHERENT|INVISIBLE|JOINER|NULL|SELECTOR)\b")
+_SHAPELESS = re.compile(
+    r"\b(BLANK|FILLER|FITZPATRICK|INHERENT|INVISIBLE|JOINER|JONGSEONG|JUNGSEONG|NULL|OBJECT REPLACEMENT|OVERLAY"
+    r"|SELECTOR)\b"
+)
 _SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
 
 def written(text: str, encoding: str = "utf-8") -> list[str]:
     """How each character of ``text`` is written: as it is, or escaped. ``encoding`` is of where it goes: what it
     has not is escaped too."""
-    found, marks = [], MOST_MARKS
+    found, marks, cluster = [], MOST_MARKS, ""
     for c in text:
         category = unicodedata.category(c)
         marks = marks + 1 if category[0] == "M" else MOST_MARKS * (category[0] != "L")
-        shown = c == " " or (category[0] not in "CZ" and marks <= MOST_MARKS)
+        shown = c == " " or (category[0] not in "CZ" and category != "Me" and marks <= MOST_MARKS)
         if shown and not c.isascii():
             shown = not _SHAPELESS.search(unicodedata.name(c, "")) and _has(encoding, c)
+            shown = shown and unicodedata.is_normalized("NFC", cluster + c)
+        # A letter and the marks on it so far; what is escaped gets none.
+        cluster = (cluster if category[0] == "M" else "") + c if shown else ""
+        marks = marks if shown else MOST_MARKS
         found.append(c if shown else _SHORT.get(c) or _escaped(c))
     return found
 

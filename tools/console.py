@@ -92,8 +92,9 @@ def lines(text: str) -> list[str]:
     room, used, before = _width() - len('""'), 0, ""
     for c, written in zip(text, visible.inside(text, _encoding()), strict=True):
         columns, chunk = _columns(written), chunks[-1]
-        # A mark must not come to stand on something else.
-        full = used and used + columns > room and unicodedata.category(c)[0] != "M"
+        # A mark that is shown must not come to stand on something else.
+        mark = written == c and unicodedata.category(c)[0] == "M"
+        full = used and used + columns > room and not mark
         if full or before == "\n":
             tail = chunk[len(chunk) - chunk[::-1].index(" ") :] if " " in chunk else chunk
             used = sum(map(_columns, tail))
