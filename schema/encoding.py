@@ -30,6 +30,8 @@ VERSION = 3
 WIDTHS = ("|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8")
 # Of all arrays together: a progression of any length takes a few bytes.
 MOST_CELLS = 1 << 24
+# Magnitudes below which arrays are told by their steps.
+LARGEST_TOLD = 1 << 60
 # Lists and what they hold, ten times what a real circuit has.
 MOST_ITEMS = 1 << 17
 
@@ -209,7 +211,8 @@ def _pack_array(array: np.ndarray, table: bool) -> list[Any]:
 
 def _pack_part(values: np.ndarray) -> list[Any]:
     low, high = int(values.min()), int(values.max())
-    if values.size > 1 and high - low < 2**62:
+    # Steps of what may be larger could exceed what is read.
+    if values.size > 1 and low > -LARGEST_TOLD and high < LARGEST_TOLD:
         step = int(values[1] - values[0])
         # What spans the range in as many steps, without the differences of all that does not.
         if high - low == abs(step) * (values.size - 1) and np.all(np.diff(values) == step):

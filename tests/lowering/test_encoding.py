@@ -79,6 +79,17 @@ def test_smooth_contents_are_told_by_their_differences():
     assert np.array_equal(decode_circuit(raw).data["t"], smooth)
 
 
+@pytest.mark.parametrize("edge", [1 << 60, 1 << 62, (1 << 63) - 1])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_what_is_encoded_is_decoded_whatever_its_size(edge: int, sign: int):
+    for steps in ([0, 5, 6, 9], [0, 3, 6, 9], [0, edge, 0, 1]):
+        values = [sign * (edge - step) for step in steps]
+        circuit = small_circuit()
+        table = np.stack([np.arange(4), np.array(values)], axis=1)
+        circuit = replace(circuit, data={**circuit.data, "t": table})
+        assert np.array_equal(decode_circuit(encode_circuit(circuit)).data["t"][:, 1], values)
+
+
 def test_every_field_changes_the_digest():
     circuit = small_circuit()
     renamed = replace(circuit.columns[0], origin="model.y")
