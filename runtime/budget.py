@@ -16,11 +16,11 @@ from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from threading import Lock
-from typing import Any
 
 import msgpack
 
 from ..errors import UserError
+from ..schema.packed import pack
 from .files import atomic_write
 from .verifier import Key
 
@@ -234,5 +234,5 @@ class FileBudget(Budget):
             file.write(self._encoded(spent))
 
     def _encoded(self, spent: int) -> bytes:
-        data: Any = msgpack.packb([VERSION, self.root, spent])
+        data = pack([VERSION, self.root, spent])
         return data + hashlib.sha256(data).digest()

@@ -10,10 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import msgpack
-
 from ..schema.encoding import MOST_ITEMS
-from ..schema.packed import unpack
+from ..schema.packed import pack, unpack
 from .files import Buffer
 
 # Shorter runs are not worth naming.
@@ -30,7 +28,7 @@ def difference(new: bytes, old: bytes) -> bytes:
         if run in known:
             parts += [new[done:at], [known[run], len(run)]]
             done = at + len(run)
-    return _pack([*parts, new[done:]])
+    return pack([*parts, new[done:]])
 
 
 def restore(told: Buffer, old: bytes) -> bytes:
@@ -73,8 +71,3 @@ def _long(value: Any) -> Iterator[bytes]:
     elif isinstance(value, list):
         for each in value:
             yield from _long(each)
-
-
-def _pack(value: Any) -> bytes:
-    packed: Any = msgpack.packb(value, use_bin_type=True)
-    return packed

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
-import msgpack
 import numpy as np
 
 from ..errors import InvalidProof, UserError
+from ..schema.packed import pack as pack_values
 from ..schema.packed import unpack as unpack_values
 from . import field
 from .files import OPENING, Buffer, pack, unpack
@@ -39,7 +39,7 @@ def encode(opened: Mapping[str, Opened]) -> bytes:
     """The contents of an opening's file."""
     items = [what for what in ITEMS if what in opened]
     meta = [[what, opened[what].rows.shape[1], opened[what].salts.shape[1]] for what in items]
-    data: Any = msgpack.packb(meta)
+    data = pack_values(meta)
     rows = [np.ascontiguousarray(opened[what].rows, "<u8").tobytes() for what in items]
     salts = [np.ascontiguousarray(opened[what].salts, "<u8").tobytes() for what in items]
     return b"".join(pack(OPENING, [[data], rows, salts]))

@@ -20,12 +20,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgpack
 import numpy as np
 
 from ..errors import UserError
 from ..schema.circuit import Circuit, CircuitError, Shape
 from ..schema.encoding import decode_circuit, decode_program
+from ..schema.packed import pack as pack_values
 from ..schema.packed import unpack as unpack_values
 from ..schema.program import Program
 from .budget import Budget, FileBudget
@@ -95,7 +95,7 @@ class VerifyingKey:
 
     @property
     def _meta(self) -> bytes:
-        return _encode([self.name, self.weights, self.code, list(self.eos)])
+        return pack_values([self.name, self.weights, self.code, list(self.eos)])
 
     @staticmethod
     def decode(data: Buffer, source: str = "verifying key") -> VerifyingKey:
@@ -339,7 +339,7 @@ def save_artifact(path: str | Path, artifact: Artifact) -> int:
         [artifact.key.encode()],
         [artifact.program_bytes],
         [artifact.private_program_bytes],
-        [_encode(dict(artifact.meta))],
+        [pack_values(dict(artifact.meta))],
         weights,
         masks,
         _tree(artifact),
@@ -423,7 +423,7 @@ def _load_tree(key: VerifyingKey, view: memoryview, source: str) -> list[np.ndar
 
 
 def _encode_links(links: Sequence[tuple[bytes, bytes]]) -> bytes:
-    return _encode([list(link) for link in links])
+    return pack_values([list(link) for link in links])
 
 
 def _plain_facts(meta: Any) -> dict[str, Any]:
@@ -437,14 +437,9 @@ def _plain_facts(meta: Any) -> dict[str, Any]:
     return meta
 
 
-def _encode(value: Any) -> bytes:
-    data: Any = msgpack.packb(value)
-    return data
-
-
 def _decode(data: Buffer) -> Any:
-    """Decode, refusing with `ValueError` what `_encode` would not have written."""
+    """Decode, refusing with `ValueError` what `pack_values` would not have written."""
     value = unpack_values(data, MOST_FACTS)
-    if _encode(value) != data:
+    if pack_values(value) != data:
         raise ValueError("not canonical")
     return value

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from typing import Any
-
-import msgpack
 
 from ..schema.circuit import Circuit, Column, Expr, Index, Linear, Shape, Term
 from ..schema.encoding import encode_circuit
+from ..schema.packed import pack
 from .protocol.channel import Reader
 from .protocol.parameters import Parameters
 from .protocol.subject import Subject
@@ -62,10 +60,9 @@ def _same(column: Column) -> Linear:
 def link_subject(circuit: Circuit, parameters: Parameters, old: bytes, new: bytes) -> Subject:
     """What the proof about two roots is about; it hides the weights if the parameters say so."""
     link = link_circuit(circuit)
-    code: Any = msgpack.packb(parameters.to_list())
     identity = (
         ("link", hashlib.sha256(encode_circuit(link)).digest()),
-        ("parameters", code),
+        ("parameters", pack(parameters.to_list())),
         ("old weights", old),
         ("new weights", new),
     )

@@ -8,14 +8,13 @@ the table of its range. The verifying key carries it.
 from __future__ import annotations
 
 import hashlib
-from typing import Any
 
-import msgpack
 import numpy as np
 
 from ..errors import InvalidProof
 from ..schema.circuit import Circuit, Column, Expr, Index, Lookup, Shape, Table, Term
 from ..schema.encoding import MOST_CELLS, encode_circuit
+from ..schema.packed import pack
 from .protocol.channel import Reader
 from .protocol.parameters import Parameters
 from .protocol.subject import Subject
@@ -57,10 +56,9 @@ def _lookup(column: Column) -> Lookup:
 def range_subject(circuit: Circuit, parameters: Parameters, weight_root: bytes) -> Subject:
     """What the proof is about; it hides the weights if the parameters say that they are hidden."""
     ranges = range_circuit(circuit)
-    code: Any = msgpack.packb(parameters.to_list())
     identity = (
         ("ranges", hashlib.sha256(encode_circuit(ranges)).digest()),
-        ("parameters", code),
+        ("parameters", pack(parameters.to_list())),
         ("weights", weight_root),
     )
     hiding = bool(parameters.hiding)

@@ -1,4 +1,4 @@
-"""msgpack of foreign bytes as plain values, of which there may only be so many.
+"""msgpack of plain values, and of foreign bytes as plain values, of which there may only be so many.
 
 A byte of msgpack can become an object of seventy, and a header of five bytes a list of a billion cells: what lists
 and maps hold is counted while they are read, and none is made that announces too much.
@@ -12,6 +12,12 @@ import msgpack
 
 # Longer than any list of a real file.
 LONGEST_LIST = 1 << 16
+
+
+def pack(value: Any) -> bytes:
+    """msgpack of plain values."""
+    data: Any = msgpack.packb(value)
+    return data
 
 
 def unpack(data: bytes | memoryview, most: int) -> Any:

@@ -40,7 +40,7 @@ softmax        inputs: s; output e[kv, group, token, source]; attributes bits b,
                E - 1 - (2^k - inv*E)), both of ``width`` bits. The value inv is named output + ".inv".
 attend         inputs: e, inv, v[kv, token, dim]; y = requantize(sum_source e * inv * v[kv, source, dim]) over
                (kv, group, token, dim); attributes shift, bits. witness limbs, rem
-table          y = table[x]; attribute table (rows (x + 2^15, y)); witness y
+table          y = table[x]; attribute table (rows (x less its least, y)); witness y
 mul            y = requantize(a * b); attributes shift, bits; witness limbs, rem
 add            y = a + b, exact; nothing is committed
 select         y[generated, channel] = x[prompt - 1 + generated, channel]. witness rows (y)

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, fields
-from typing import Any
-
-import msgpack
 
 from ...errors import InvalidProof
 from ...schema.circuit import LONGEST_TEXT, Shape
-from ...schema.packed import unpack
+from ...schema.packed import pack, unpack
 from .channel import Reader
 from .merkle import DIGEST
 
@@ -63,8 +60,7 @@ class Statement:
 
     def encode(self) -> bytes:
         items = [getattr(self, field.name) for field in fields(self)]
-        data: Any = msgpack.packb([VERSION, *items])
-        return data
+        return pack([VERSION, *items])
 
     @staticmethod
     def decode(data: bytes) -> Statement:
