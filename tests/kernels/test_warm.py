@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from inspect import signature
 from pathlib import Path
 
 import psutil
@@ -58,6 +59,7 @@ def test_the_list_is_of_kernels_that_there_are() -> None:
         for seconds, kinds in own:
             assert seconds >= 0
             assert [to_data(from_data(kind)) for kind in kinds] == kinds
+            assert len(kinds) == len(signature(named(name).py_func).parameters), name
 
 
 def test_what_was_compiled_once_is_not_again(tmp_path: Path) -> None:
