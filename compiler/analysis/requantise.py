@@ -33,6 +33,7 @@ from ..transforms.plan_scales import EPS, EXPONENTS, FACTOR, FORMAT, ROOT, WIDTH
 from ..transforms.stack_layers import PER_LAYER, StackLayers, layer_number
 from .equalize import LARGEST
 from .roles import role_path
+from .scales import integer_eps
 
 Role = tuple[str, str, int]
 """Module path, kind of operation, and place among those of the same path and kind."""
@@ -113,9 +114,8 @@ def roles(ops: Iterable[Operation]) -> dict[Role, list[Operation]]:
 
 
 def quantised_eps(eps: float, type: QuantTensorType) -> int:
-    """eps of a norm in squared units of its input's integers; 2^14 at least, as `quant.rms_norm` needs."""
-    wanted = eps * type.shape[-1] * 4.0**type.fraction
-    return max(1 << quant.MANTISSA_BITS, round(wanted))
+    """`integer_eps` of a norm whose input is of a type."""
+    return integer_eps(eps, type.shape[-1], type.fraction)
 
 
 def rounded(op: Operation) -> QuantTensorType:

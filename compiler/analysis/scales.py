@@ -88,6 +88,11 @@ def exponent_of(square: float) -> int:
     return max(0, (int(square).bit_length() - quant.MANTISSA_BITS - 1) // 2)
 
 
+def integer_eps(eps: float, channels: int, frac: int) -> int:
+    """eps of a norm in units of its input's squared integers; at least 2^14, so that every row has a mantissa."""
+    return max(1 << quant.MANTISSA_BITS, round(eps * channels * 4.0**frac))
+
+
 def delta_bits(channels: int) -> int:
     """The widest deltas of a residual stream that its norms can square.
 
@@ -423,10 +428,8 @@ class Scales:
         return 0, emax
 
     def eps(self, op: nn.RMSNormOp, fracs: Fracs) -> int:
-        """eps in units of squared integers; at least 2^14, so that every row has a mantissa."""
-        unit = 4.0 ** fracs[self.scale[op.x]]
-        wanted = op.eps.value.data * nn.shape_of(op.x)[-1] * unit
-        return max(1 << quant.MANTISSA_BITS, round(wanted))
+        """`integer_eps` of a norm."""
+        return integer_eps(op.eps.value.data, nn.shape_of(op.x)[-1], fracs[self.scale[op.x]])
 
     def logits_width(self, fracs: Fracs) -> int:
         """Bits of any best - logit that is proved: what the calibrated spread asks for, several times,
