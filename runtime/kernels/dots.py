@@ -2,10 +2,13 @@
 
 x is cut into digits so short that what they make with the matrix adds up in 32 bits; the digits' sums are put
 together in 64. A matrix of wider numbers is cut in two as well, on its way into a panel. Processors have an
-instruction for just this (in each lane, two products of 16 bits and their sum), which yields a few times the
+instruction for just this (in each lane, two products of 16 bits and their sum), which yields twice the
 rate of float64 BLAS and needs no copy of the matrix as floats. LLVM does not find it in a loop over numbers, so
 the inner loop is written over vectors; these are no particular processor's, and one without the instruction
 gets what LLVM makes of them.
+
+Numbers of 18 bits on both sides are six products of digits. There BLAS is faster, where x has rows enough to be
+worth a copy of the matrix: floats of 53 bits hold all sums of such numbers exactly, in whatever order it adds.
 """
 
 from __future__ import annotations
@@ -33,6 +36,11 @@ HALF = 1 << DIGIT - 1
 TERMS = 4 * 511 // VECTOR * VECTOR
 # Rows of the matrix that stay in cache while all of x passes.
 PANEL = 64
+# What float64 holds all integers of, and the products of digits that take the time of one by BLAS.
+EXACT = 53
+FLOATS = 2
+# Rows of x from which on a copy of the matrix pays.
+MANY = 32
 # Multiply-accumulates, and numbers to cut, that make a chunk worth a thread.
 GRAIN = 1 << 19
 CUT = 1 << 14
@@ -139,12 +147,28 @@ def _dots(x, digits, matrix, low, mask, out, lo, hi):
                         target[c] += sums[r, c] << shift
 
 
-def _length(x: NDArray[np.int64]) -> int:
-    """How many digits all numbers have room in: each at most HALF in magnitude."""
-    least, most, count = int(x.min(initial=0)), int(x.max(initial=0)), 1
-    while least < -HALF or most > HALF:
-        least, most, count = least + HALF >> DIGIT, most + HALF >> DIGIT, count + 1
+def _length(x: NDArray[np.int64], bits: int = DIGIT) -> int:
+    """How many digits all numbers have room in: each at most 2^(bits - 1) in magnitude."""
+    least, most, count, half = int(x.min(initial=0)), int(x.max(initial=0)), 1, 1 << bits - 1
+    while least < -half or most > half:
+        least, most, count = least + half >> bits, most + half >> bits, count + 1
     return count
+
+
+def _float_digit(matrix: NDArray[Any]) -> int:
+    """Bits of a digit whose products with a row of the matrix add up exactly in float64."""
+    most = max(-int(matrix.min(initial=0)), int(matrix.max(initial=0)))
+    return EXACT + 1 - (most * matrix.shape[1]).bit_length()
+
+
+def _by_floats(x: NDArray[np.int64], matrix: NDArray[Any], bits: int, digits: int) -> NDArray[np.int64]:
+    """x @ matrix.T, of digits of x that float64 has room for."""
+    columns, out = matrix.T.astype(np.float64), np.zeros((len(x), len(matrix)), np.int64)
+    for d in range(digits):
+        above = (x + (1 << bits - 1)) >> bits if d < digits - 1 else np.zeros_like(x)
+        out += ((x - (above << bits)).astype(np.float64) @ columns).astype(np.int64) << bits * d
+        x = above
+    return out
 
 
 def dots(x: NDArray[np.int64], matrix: NDArray[np.int16] | NDArray[np.int32]) -> NDArray[np.int64]:
@@ -157,14 +181,19 @@ def dots(x: NDArray[np.int64], matrix: NDArray[np.int16] | NDArray[np.int32]) ->
     if x.dtype != np.int64 or not fits:
         raise ValueError(f"cannot multiply {x.dtype} {x.shape} with {matrix.dtype} {matrix.shape}")
     x, matrix = operand(x, np.int64), operand(matrix, matrix.dtype)
-    (rows, length), digits = x.shape, _length(x)
+    (rows, length), digits, whole = x.shape, _length(x), matrix.dtype == np.int16
+    products = digits if whole else 2 * digits
+    if rows >= MANY and products > FLOATS:
+        bits = _float_digit(matrix)
+        floats = _length(x, bits)
+        if products > FLOATS * floats:
+            return _by_floats(x, matrix, bits, floats)
     cut = np.zeros((-(-rows * digits // SIDE) * SIDE, -(-length // VECTOR) * VECTOR), np.int16)
     split = cut[: rows * digits].reshape(rows, digits, cut.shape[1])
     chunks(lambda lo, hi: _digits(x, split, lo, hi), rows, max(1, CUT // max(1, length)))
     cut.flags.writeable = False
     out = np.zeros((rows, len(matrix)), np.int64)
     grain = max(SIDE, GRAIN // max(1, cut.size))
-    whole = matrix.dtype == np.int16
     for low, mask in ((0, -1),) if whole else ((0, (1 << DIGIT) - 1), (DIGIT, -1)):
         chunks(
             lambda lo, hi, low=low, mask=mask: _dots(cut, digits, matrix, low, mask, out, lo, hi),
