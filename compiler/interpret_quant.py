@@ -2,7 +2,7 @@
 
 It defines what a quantised module computes, before and after `stack-layers` and `batch-decode`,
 and is the oracle for the executor. It is written for clarity: int64 throughout, which is exact
-because no type of the dialect is wider than 63 bits; nothing is cached.
+because no type of the dialect is wider than 64 bits; nothing is cached.
 
 Errors: `RangeError` where a value leaves the range of its type, naming the module path.
 """
@@ -108,9 +108,9 @@ class QuantFunctions(InterpreterFunctions):
     def requantize(
         self, _: Interpreter, op: quant.RequantizeOp, args: PythonValues
     ) -> PythonValues:
-        shift = op.shift.value.data
-        half = 1 << (shift - 1) if shift else 0
-        return (self.fit(op, (args[0] + half) >> shift),)
+        (acc,), shift = args, op.shift.value.data
+        up = acc >> (shift - 1) & 1 if shift else 0  # Half of 2^shift, added where it can not overflow.
+        return (self.fit(op, (acc >> shift) + up),)
 
     @impl(quant.RmsNormOp)
     def rms_norm(self, _: Interpreter, op: quant.RmsNormOp, args: PythonValues) -> PythonValues:

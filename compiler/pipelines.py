@@ -28,6 +28,7 @@ from .transforms.bound_relations import BoundRelations
 from .transforms.choose_bits import ChooseBits
 from .transforms.convert_nn_to_quant import ConvertNNToQuant
 from .transforms.dedup_lookups import DedupLookups
+from .transforms.delay_requantize import DelayRequantize
 from .transforms.equalize_layers import EqualizeLayers
 from .transforms.guard import guarded, summary
 from .transforms.lower_zk_to_circuit import LowerZkToCircuit
@@ -48,6 +49,7 @@ TO_QUANT: tuple[ModulePass, ...] = (
     VerifyLegality("nn"),
     EqualizeLayers(),
     PlanScales(),
+    DelayRequantize(),
     ChooseBits(),
     ConvertNNToQuant(),
     StackLayers(),

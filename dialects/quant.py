@@ -82,6 +82,8 @@ Ints: TypeAlias = DenseArrayBase[I64]
 Floats: TypeAlias = DenseArrayBase[Float64Type]
 
 MAX_BITS = 63
+WIDEST = 64
+"""An accumulator of products of three numbers may have a bit more: values are computed in int64."""
 MAX_FRAC = 256
 """Fraction bits are in -256 .. 256, which holds any accumulator of numbers in the range of f32."""
 MOST_DOUBLINGS = 126
@@ -157,7 +159,7 @@ class QuantTensorType(ParametrizedAttribute, TypeAttribute):
             all(n > 0 for n in self.shape), f"a dimension of {list(self.shape)} is not positive"
         )
         require(math.prod(self.shape) <= MOST_ELEMENTS, "a tensor has more than 2^62 elements")
-        require(1 <= self.width <= MAX_BITS, f"{self.width} bits are not in 1 .. {MAX_BITS}")
+        require(1 <= self.width <= WIDEST, f"{self.width} bits are not in 1 .. {WIDEST}")
         require(
             abs(self.fraction) <= MAX_FRAC,
             f"frac {self.fraction} is not in -{MAX_FRAC} .. {MAX_FRAC}",

@@ -348,7 +348,7 @@ def table(run: Pass, step: Step) -> np.ndarray:
 
 def mul(run: Pass, step: Step) -> np.ndarray:
     a, b = run.inputs(step)
-    return requantize(run, step, a * b)
+    return requantize(run, step, a * b) if "shift" in step.attributes else a * b
 
 
 def add(run: Pass, step: Step) -> np.ndarray:

@@ -17,7 +17,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import DenseArrayBase, FloatAttr, IntegerAttr, ModuleOp, f64, i64
+from xdsl.dialects.builtin import DenseArrayBase, FloatAttr, IntegerAttr, ModuleOp, UnitAttr, f64, i64
 from xdsl.ir import Attribute, Block, BlockArgument, Operation, OpResult, SSAValue
 from xdsl.utils.exceptions import VerifyException
 
@@ -33,7 +33,7 @@ from ..transforms.plan_scales import EPS, EXPONENTS, FACTOR, FORMAT, ROOT, WIDTH
 from ..transforms.stack_layers import PER_LAYER, StackLayers, layer_number
 from .equalize import LARGEST
 from .roles import role_path
-from .scales import integer_eps
+from .scales import UNROUNDED, integer_eps
 
 Role = tuple[str, str, int]
 """Module path, kind of operation, and place among those of the same path and kind."""
@@ -120,10 +120,14 @@ def quantised_eps(eps: float, type: QuantTensorType) -> int:
 
 def rounded(op: Operation) -> QuantTensorType:
     """The type of an operation's result, after it was rounded."""
-    for use in op.results[0].uses:
-        if isinstance(use.operation, quant.RequantizeOp):
-            return quant.type_of(use.operation.result)
-    return quant.type_of(op.results[0])
+    found = _requantize(op)
+    return quant.type_of(op.results[0] if found is None else found.result)
+
+
+def _requantize(op: Operation) -> quant.RequantizeOp | None:
+    """What rounds an operation's result."""
+    readers = (use.operation for use in op.results[0].uses)
+    return next((each for each in readers if isinstance(each, quant.RequantizeOp)), None)
 
 
 def _absent(role: Role, what: str) -> str:
@@ -140,6 +144,9 @@ def _path(op: Operation) -> str:
 
 def _adopt(op: Operation, found: Operation) -> None:
     """Gives an operation of `nn` the choices of its counterpart."""
+    if isinstance(found, quant.MulOp) and _requantize(found) is None:
+        op.attributes[UNROUNDED] = UnitAttr()
+        return
     type = rounded(found)
     op.attributes[FORMAT] = FormatAttr.of(type.width, type.fraction)
     if isinstance(op, nn.ParamOp):

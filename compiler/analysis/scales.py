@@ -9,6 +9,8 @@ m 2^f fits its widest type:
 * 18 bits, the widest limb, for queries, keys and values, or where one limb is all that it is worth;
 * 19 bits where it is looked up in a table, which holds its range: it has one cell and no limbs;
 * two limbs, 32 bits, for other values;
+* where a product is not rounded (`delay-requantize`), its factors and the weights that it meets have as
+  many bits together as their sums leave below 2^63;
 * what only a norm reads, and the deltas: as many as sums of squares below the prime leave.
 
 Rounding to f fraction bits adds noise of variance 4^-f / 12, and so 1/2 sensitivity 4^-f / 12 nats of
@@ -36,6 +38,9 @@ from ...schema.program import LAST_LIMB_BITS, LIMB_BITS, limb_widths
 from .calibrate import GAIN, RANGE, ROW_NORM, range_of, squares_of
 from .roles import Roles, path_of
 from .sensitivity import RADIAL, sensitivity_of
+
+UNROUNDED = "quant.unrounded"
+"""On an `nn.mul` whose integers are kept as they are."""
 
 LIMB, WIDE_LIMB = LIMB_BITS, LAST_LIMB_BITS
 SCORE_BITS = 17
@@ -120,6 +125,8 @@ class Scale:
     exact: bool = False
     """Whether its type has the bits that it needs and no more, as a table has all its values: a gain,
     or what is looked up."""
+    shared: list[nn.LinearOp] = field(default_factory=list)
+    """Layers of a product that is not rounded, which it is a factor of: they leave no bit to headroom."""
 
     @property
     def most(self) -> int:
@@ -131,7 +138,8 @@ class Scale:
 
     def bits(self, frac: int) -> int:
         """The bits of its type: whole limbs, as what they do not need is headroom, or as few as it takes."""
-        widths = range(LIMB, self.most_bits) if self.exact else (LIMB, WIDE_LIMB)
+        every = self.exact or self.shared
+        widths = range(LIMB, self.most_bits) if every else (LIMB, WIDE_LIMB)
         fitting = (b for b in widths if most_frac(self.magnitude, b) >= frac)
         return min(next(fitting, self.most_bits), self.most_bits)
 
@@ -162,6 +170,10 @@ class Scales:
         """The norm of a norm's role whose eps is largest."""
         for peers in self.roles:
             self._visit(peers)
+        for op in self.ops:
+            if isinstance(op, nn.LinearOp) and len(self.factors(op.x)) > 1:
+                for scale in (*self.factors(op.x), self.scale[op.w]):
+                    scale.shared.append(op)
         self.all = list(dict.fromkeys([*self.scale.values(), *self.root.values()]))
         cells = self.tokens * sum(count for _, _, count in self.rounded)
         self.wide = WIDE_CELL + 2.0**WIDE_LIMB / max(1.0, cells)
@@ -214,6 +226,8 @@ class Scales:
         if isinstance(op, nn.ParamOp):
             return self._weights(peers)
         if isinstance(op, nn.TokensOp | nn.MaskedSoftmaxOp) or op is self.output:
+            return
+        if UNROUNDED in op.attributes:
             return
         if isinstance(op, VIEW):
             for peer in peers:
@@ -351,6 +365,13 @@ class Scales:
         gain = max(range_of(peer, GAIN) for peer in self.roles.peers(op))
         return math.sqrt(nn.shape_of(norm)[-1]) * gain * self.query.get(norm, 1.0)
 
+    def factors(self, value: SSAValue) -> list[Scale]:
+        """The scales whose fraction bits a value has: its own, or those of a product's factors."""
+        op = expect(value.owner, Operation)
+        if UNROUNDED in op.attributes:
+            return [scale for each in op.operands for scale in self.factors(each)]
+        return [self.scale[value]] if value in self.scale else []
+
     # What a choice of fraction bits makes
 
     def limit(self, scale: Scale, fracs: Fracs) -> int:
@@ -371,7 +392,19 @@ class Scales:
                 most = min(most, fracs[self.scale[op.v]] + MOST_RECIPROCAL)
             elif isinstance(op, nn.LinearOp | nn.MulOp | nn.RopeOp | nn.ScoresOp | nn.RMSNormOp):
                 most = min(most, self.accumulator(op, fracs))
+        for op in scale.shared:
+            others = [other for other in self.together(op) if other is not scale]
+            left = self.room(op) - sum(other.bits(fracs[other]) for other in others)
+            most = min(most, most_frac(scale.magnitude, left))
         return most
+
+    def together(self, op: nn.LinearOp) -> list[Scale]:
+        """The factors of an unrounded product, and of the weights that a layer multiplies it with."""
+        return [*self.factors(op.x), self.scale[op.w]]
+
+    def room(self, op: nn.LinearOp) -> int:
+        """How many bits they may have together: the sums of products are numbers of 64 bits."""
+        return (((1 << quant.WIDEST - 1) - 1) // nn.shape_of(op.x)[-1]).bit_length() + 1
 
     def least(self, scale: Scale) -> int:
         """The fewest fraction bits of a scale: a reciprocal root is no number with fewer than 8."""
@@ -385,7 +418,7 @@ class Scales:
         if isinstance(op, nn.RopeOp):
             return fracs[self.scale[op.x]] + quant.ROPE_FRAC
         if isinstance(op, nn.LinearOp | nn.ScoresOp | nn.MulOp):
-            return sum(fracs[self.scale[operand]] for operand in op.operands)
+            return sum(fracs[scale] for each in op.operands for scale in self.factors(each))
         attend = expect(op, nn.AttendOp)
         return self.reciprocal(attend, fracs) + fracs[self.scale[attend.v]]
 
@@ -478,7 +511,7 @@ class Scales:
         self._bounded[self.scale[self.embedding.result]].append(table)
         for each in self.rounded:
             op, result, _ = each
-            read = [self.scale[operand] for operand in op.operands if operand in self.scale]
+            read = [scale for operand in op.operands for scale in self.factors(operand)]
             if op in self.root:
                 read.append(self.root[op])
                 for operand in op.operands:
@@ -486,6 +519,9 @@ class Scales:
             for scale in {*read, result}:
                 self._touched[scale].append(each)
                 self._bounded[scale].append(result)
+        for scale in self.all:
+            for layer in scale.shared:
+                self._bounded[scale] += self.together(layer)
 
     def _cells(self, op: Operation, scale: Scale, count: float, fracs: Fracs) -> float:
         frac = fracs[scale]

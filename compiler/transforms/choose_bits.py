@@ -8,7 +8,9 @@ of magnitude between values (`analysis.sensitivity`).
 
 This pass minimises the limbs of a token, plus lambda times the nats a position that rounding costs, by
 coordinate descent over the fraction bits of all scales, and searches the least lambda for which the
-nats are within `nats`, or as close as they come. It is a form of the mixed-precision search of Dong et
+nats are within `nats`, or as close as they come. Scales that share the bits of an accumulator
+(`delay-requantize`) exchange them; where these are too few for `nats`, the product is rounded after all.
+It is a form of the mixed-precision search of Dong et
 al. (HAWQ-V2, 2020), with the Fisher information in place of the Hessian's trace. Without sensitivities
 it leaves the module as it is.
 """
@@ -17,12 +19,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import permutations
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import ModuleOp, UnitAttr
 from xdsl.passes import ModulePass
 
-from ..analysis.scales import Scale, Scales
+from ..analysis.scales import UNROUNDED, Scale, Scales
 from ..modules import main_function
 from .options import check_options
 from .plan_scales import default_fracs, scales_of, write
@@ -30,7 +33,7 @@ from .plan_scales import default_fracs, scales_of, write
 # Fraction bits below the most that are tried, and sweeps over all scales at most.
 DEPTH = 24
 SWEEPS = 8
-# Where the widest formats cost more than is asked for, what others may cost in comparison.
+# Where the widest formats lose more than is asked for, what others may lose in comparison.
 SLACK = 1.1
 # Binary logarithm of the price of a nat, in limbs, from which on a limb buys less than 4e-12 nats.
 DEAREST = 38.0
@@ -47,9 +50,22 @@ class ChooseBits(ModulePass):
         check_options(self, nats=(0.0, 1.0))
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        scales = scales_of(main_function(op))
-        if any(scale.sensitivity for scale in scales.all):
-            write(scales, choose(scales, self.nats))
+        function = main_function(op)
+        scales = scales_of(function)
+        if not any(scale.sensitivity for scale in scales.all):
+            return
+        found = choose(scales, self.nats)
+        unrounded = [op for op in function.walk() if UNROUNDED in op.attributes]
+        if unrounded and scales.error(found) > self.nats:
+            for product in unrounded:
+                del product.attributes[UNROUNDED]
+            rounding = scales_of(function)
+            rounded = choose(rounding, self.nats)
+            if SLACK * rounding.error(rounded) < scales.error(found):
+                return write(rounding, rounded)
+            for product in unrounded:
+                product.attributes[UNROUNDED] = UnitAttr()
+        write(scales, found)
 
 
 def choose(scales: Scales, nats: float) -> dict[Scale, int]:
@@ -78,9 +94,37 @@ def _descend(scales: Scales, price: float) -> dict[Scale, int]:
         for scale in scales.all:
             if scale not in fixed:
                 _improve(scales, scale, fracs, price)
+        for scale in scales.all:
+            for op in scale.shared:
+                for giver, taker in permutations(scales.together(op), 2):
+                    while _exchange(scales, giver, taker, fracs, price):
+                        pass
         if fracs == before:
             break
     return fracs
+
+
+def _exchange(
+    scales: Scales, giver: Scale, taker: Scale, fracs: dict[Scale, int], price: float
+) -> bool:
+    """Moves a bit between scales that share an accumulator's, if that costs less."""
+
+    def cost() -> float:
+        nats = giver.error(fracs[giver]) + taker.error(fracs[taker])
+        return scales.cells_of(giver, fracs) + scales.cells_of(taker, fracs) + price * nats
+
+    before = cost()
+    fracs[giver] -= 1
+    fracs[taker] += 1
+    bounded = {*scales.bounded_by(giver), *scales.bounded_by(taker)}
+    fits = all(
+        scales.least(other) <= fracs[other] <= scales.limit(other, fracs) for other in bounded
+    )
+    if fits and cost() < before:
+        return True
+    fracs[giver] += 1
+    fracs[taker] -= 1
+    return False
 
 
 def _improve(scales: Scales, scale: Scale, fracs: dict[Scale, int], price: float) -> None:

@@ -7,6 +7,7 @@ norms, factors of weights, k of a softmax, the width of logits.
 
 * The table is scaled by the embedding's constant, a norm's gain is (1 + w) sqrt(n), for queries times
   the attention scale.
+* A product that `delay-requantize` marked is not rounded: the linear layer multiplies the accumulator.
 * GELU is a table of the format of its result. The softmax is converted with the attention that reads
   its probabilities, as they are not values of their own: e and inv are.
 
@@ -42,6 +43,7 @@ from ...dialects import nn, quant
 from ...dialects.quant import FormatAttr, QuantTensorType, TableAttr
 from ...errors import UserError
 from ..analysis.roles import path_of
+from ..analysis.scales import UNROUNDED
 from ..modules import main_function
 from .plan_scales import EPS, EXPONENTS, FACTOR, FORMAT, HEADROOM, ROOT, SPARE, WIDTH, K
 
@@ -255,7 +257,11 @@ class Gelu(RewritePattern):
 class Mul(RewritePattern):
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: nn.MulOp, rewriter: PatternRewriter) -> None:
-        round_to_format(rewriter, op, quant.MulOp(op.lhs, op.rhs))
+        product = quant.MulOp(op.lhs, op.rhs)
+        if UNROUNDED in op.attributes:
+            replace(rewriter, op, product)
+        else:
+            round_to_format(rewriter, op, product)
 
 
 class Add(RewritePattern):

@@ -6,6 +6,7 @@ becomes a step that computes and the relations that check it (never by computing
 * requantize  2^s y + rem - half(s) = products, y = sum 2^16i limb_i - 2^(b-1), limbs and remainder
   in ranges of their exact widths, so that y and rem are unique; where y is looked up in a table of
   its whole range, it is a column of its own without limbs;
+* mul         where only linear layers read the product, as it is, they multiply its factors;
 * rms_norm    p4 m + rem = S with m and rem < p4 = 4^e (rem and p4 - 1 - rem in range) and (m, r),
   (p2, p4) in tables fix e, m, r; then x u gain with u = r p2 is requantised;
 * softmax     (d, e, select) in the table of exponentials for d = top - s, raised by 2^(b+1) where
@@ -87,13 +88,15 @@ class Preprocess(ModulePass):
 
 @dataclass(frozen=True)
 class Value:
-    """What stands for an SSA value: a column over (layer and) ``axes``, and its range."""
+    """What stands for an SSA value: a column over (layer and) ``axes``, and its range; or a product of it
+    and ``others`` that no column holds."""
 
     name: str
     axes: Axes
     low: int
     high: int
     expr: Expr
+    others: tuple[Expr, ...] = ()
 
 
 @dataclass
@@ -167,7 +170,9 @@ class _Builder:
             return
         if isinstance(op, ACCUMULATORS):
             users = [use.operation for use in op.results[0].uses]
-            if len(users) != 1 or not isinstance(users[0], quant.RequantizeOp):
+            if isinstance(op, quant.MulOp) and users and _linear(users):
+                self.product(op)
+            elif len(users) != 1 or not isinstance(users[0], quant.RequantizeOp):
                 raise UserError(f"{self.where}: {op.name} must be followed by one requantize")
             return
         target = op.acc.owner if isinstance(op, quant.RequantizeOp) else op
@@ -329,7 +334,8 @@ class _Builder:
         x, name = self.values[op.x], self.name(op)
         axes = self.axes[op.result]
         w = self.parameter(op.w, op.w)
-        self.rounded("matmul", op, result, (x.name, w.name), axes, [(x.expr, w.expr)], name=name)
+        factors = x.expr, *x.others, w.expr
+        self.rounded("matmul", op, result, (x.name, w.name), axes, [factors], name=name)
 
     def rope(self, op: quant.RopeOp, result: Operation) -> None:
         x = self.values[op.x]
@@ -455,6 +461,13 @@ class _Builder:
         limits = self.columns[name].range
         self.values[op.result] = Value(name, axes, *limits, y)
         self.step("table", (x.name,), name, axes, {"table": table}, {"y": [name]})
+
+    def product(self, op: quant.MulOp) -> None:
+        """A product that no column holds: who reads it multiplies its factors."""
+        a, b = self.values[op.lhs], self.values[op.rhs]
+        name, axes, bound = self.name(op), self.axes[op.result], quant.type_of(op.result).bound
+        self.values[op.result] = Value(name, axes, -bound, bound - 1, a.expr, (b.expr,))
+        self.step("mul", (a.name, b.name), name, axes, {}, {})
 
     def mul(self, op: quant.MulOp, result: Operation) -> None:
         a, b = self.values[op.lhs], self.values[op.rhs]
@@ -731,6 +744,10 @@ class _Builder:
 
 def _constant(value: int) -> Expr:
     return affine((), (), value)
+
+
+def _linear(users: Sequence[Operation]) -> bool:
+    return all(isinstance(user, quant.MatmulOp) for user in users)
 
 
 def _decimal(value: float) -> str:

@@ -25,6 +25,7 @@ PASSES = {
     "raise-to-nn": ".raise_to_nn:RaiseToNN",
     "equalize-layers": ".equalize_layers:EqualizeLayers",
     "plan-scales": ".plan_scales:PlanScales",
+    "delay-requantize": ".delay_requantize:DelayRequantize",
     "choose-bits": ".choose_bits:ChooseBits",
     "convert-nn-to-quant": ".convert_nn_to_quant:ConvertNNToQuant",
     "stack-layers": ".stack_layers:StackLayers",

@@ -7,8 +7,8 @@ func.func @f(%x : !quant.tensor<[4, 0], bits = 16, frac = 0>) { func.return }
 
 // -----
 
-// CHECK: 64 bits are not in 1 .. 63
-func.func @f(%x : !quant.tensor<[4], bits = 64, frac = 0>) { func.return }
+// CHECK: 65 bits are not in 1 .. 64
+func.func @f(%x : !quant.tensor<[4], bits = 65, frac = 0>) { func.return }
 
 // -----
 

@@ -30,7 +30,7 @@ CHANGES = [
     ("self_attn.attend.rem0", 1, "self_attn.attend"),
     ("mlp.gate_proj.rem0", 1, "mlp.gate_proj"),
     ("mlp.act_fn", 1, "mlp.act_fn"),
-    ("mlp.mul.limb0", 1, "mlp.mul"),
+    ("mlp.up_proj.limb0", 1, "mlp.up_proj"),
     ("post_feedforward_layernorm.limb0", 1, "post_feedforward_layernorm"),
     ("norm.limb0", 1, "norm"),
     ("lm_head.best", 1, "lm_head"),

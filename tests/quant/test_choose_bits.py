@@ -9,16 +9,17 @@ import pytest
 from xdsl.context import Context
 from zklemma.compiler.analysis.calibrate import calibrate
 from zklemma.compiler.analysis.fidelity import logits_scale
-from zklemma.compiler.analysis.scales import Scales
+from zklemma.compiler.analysis.scales import UNROUNDED, Scales
 from zklemma.compiler.analysis.sensitivity import sensitivities, sensitivity_of
 from zklemma.compiler.frontend.evaluate import evaluate
 from zklemma.compiler.interpret_quant import interpret
 from zklemma.compiler.modules import main_function
 from zklemma.compiler.transforms.choose_bits import ChooseBits, choose
 from zklemma.compiler.transforms.convert_nn_to_quant import ConvertNNToQuant
-from zklemma.compiler.transforms.plan_scales import PlanScales, default_fracs
+from zklemma.compiler.transforms.delay_requantize import DelayRequantize
+from zklemma.compiler.transforms.plan_scales import PlanScales, default_fracs, scales_of
 from zklemma.compiler.weights import quantized_weights
-from zklemma.dialects import nn
+from zklemma.dialects import nn, quant
 
 
 def log_softmax(x: np.ndarray) -> np.ndarray:
@@ -117,6 +118,41 @@ def test_chosen_formats_lose_no_more_than_they_may(annotated) -> None:
             ]
         )
         assert 0 < found < nats
+
+
+def test_a_product_that_is_not_rounded_costs_less_and_loses_no_more(annotated) -> None:
+    model, module = annotated
+    PlanScales().apply(Context(), module)
+    rounding = scales_of(main_function(module))
+    DelayRequantize().apply(Context(), module)
+    delayed = scales_of(main_function(module))
+    assert delayed.cells(choose(delayed, 1e-5)) < rounding.cells(choose(rounding, 1e-5))
+    ChooseBits(1e-5).apply(Context(), module)
+    ConvertNNToQuant().apply(Context(), module)
+    module.verify()
+    products = [op for op in module.walk() if isinstance(op, quant.MulOp)]
+    readers = [use.operation for op in products for use in op.result.uses]
+    assert readers and all(isinstance(op, quant.MatmulOp) for op in readers)
+    weights = quantized_weights(model, module)
+    ids = model.sequences(1)[0]
+    expected = evaluate(model.module, np.array(ids), model.tensor, np.float64)
+    found = interpret(module, weights, ids) * logits_scale(module)
+    assert 0 < divergence(expected, found) < 1e-5
+
+
+def test_a_product_is_rounded_again_where_its_factors_have_too_few_bits(
+    annotated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, module = annotated
+    for each in (PlanScales(), DelayRequantize()):
+        each.apply(Context(), module)
+    marked = [op for op in module.walk() if UNROUNDED in op.attributes]
+    assert marked and all(isinstance(op, nn.MulOp) for op in marked)
+    monkeypatch.setattr(Scales, "room", lambda *_: 40)
+    ChooseBits(1e-5).apply(Context(), module)
+    assert not any(UNROUNDED in op.attributes for op in marked)
+    ConvertNNToQuant().apply(Context(), module)
+    module.verify()
 
 
 @pytest.mark.parametrize("gain", [0.01, 51.0])
