@@ -175,12 +175,7 @@ def _compare_with(
     from ..compiler.transforms.raise_to_nn import RaiseToNN
 
     model = without_weights(config)
-    problems = []
-    if key.eos != model.end_tokens:
-        ends, wanted = (_named(key, ids) for ids in (key.eos, model.end_tokens))
-        problems.append(
-            f"the tokens that end an answer are {ends}, not {wanted} as {model.end_file} has it"
-        )
+    problems = other_ends(key, model.end_tokens, model.end_file)
     most = model.config.max_position_embeddings
     if 1 <= tokens <= most:
         module = import_model(model, tokens)
@@ -189,6 +184,14 @@ def _compare_with(
     else:
         lines = [f"it is for {tokens} positions, the configuration has {most}"]
     return problems + [f"the function is not that of {config}: {line}" for line in lines]
+
+
+def other_ends(key: VerifyingKey, wanted: tuple[int, ...], file: Path) -> list[str]:
+    """Whether other tokens end an answer than those that a file says, in a line."""
+    if key.eos == wanted:
+        return []
+    ends = f"{_named(key, key.eos)}, not {_named(key, wanted)}"
+    return [f"the tokens that end an answer are {ends} as {file} has it"]
 
 
 def _named(key: VerifyingKey, ids: Sequence[int]) -> str:

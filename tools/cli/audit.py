@@ -45,7 +45,7 @@ def audit(
     elif not report["valid"]:
         _print_problems(report["problems"])
     elif not quiet:
-        _print_findings(report)
+        print_findings(report)
     if not report["valid"]:
         raise typer.Exit(INVALID)
 
@@ -58,7 +58,7 @@ def _print_problems(problems: list[str]) -> None:
         print(f"  and {len(problems) - LISTED} more, which --json lists")
 
 
-def _print_findings(report: dict[str, Any]) -> None:
+def print_findings(report: dict[str, Any]) -> None:
     print("PASSED")
     console.grid(
         "Formats",
