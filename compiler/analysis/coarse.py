@@ -1,8 +1,9 @@
 """The formats of an integer function, and which of them are coarser than compiling writes.
 
 A function may be the quantisation of a model (`requantise`) and yet have nothing of its predictions left. How much
-is left only whoever has the weights can measure; that a format is absurd is seen without them. The floors are those
-that no compile with default options goes below:
+is left only whoever has the weights can measure; that a format is absurd is seen without them. No compile with
+default options goes below these floors, as its passes are written for types and reciprocals, with much room for
+what depends on a model's numbers:
 
 * Types have `LEAST_BITS`: one limb, to which `Scale.bits` rounds up. (Only the deltas of a residual stream
   whose norm is 2^14 times as large as any of them could be given less.)

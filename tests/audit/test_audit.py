@@ -15,6 +15,7 @@ import pytest
 from small import TOKENS, function_of, honest_key, rekeyed
 from typer.testing import CliRunner
 from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
+from xdsl.ir import Operation
 from xdsl.rewriter import Rewriter
 from zklemma.compiler.analysis.coarse import formats
 from zklemma.compiler.analysis.requantise import differences, requantise
@@ -23,6 +24,7 @@ from zklemma.compiler.gemma3 import FULL, SLIDING, Gemma3
 from zklemma.compiler.module_text import parse_module
 from zklemma.compiler.published import SECRET, publish, read_function, write_function
 from zklemma.dialects import quant
+from zklemma.dialects.nn import module_path
 from zklemma.dialects.quant import TableAttr
 from zklemma.errors import UserError
 from zklemma.runtime.keys import MOST_FUNCTION, VerifyingKey, save_key
@@ -358,18 +360,16 @@ def test_a_key_whose_tokenizer_can_not_be_read_is_bad_input(honest):
 # Formats.
 
 
+def path_of(op: Operation) -> str:
+    return op.param_names[0] if isinstance(op, quant.ParamOp) else module_path(op)
+
+
 def coarser(
     config: Gemma3, function: ModuleOp, path: str, kind: type, bits: int, lost: int
 ) -> ModuleOp:
     """The function with other bits at a path, of which so many fewer are fraction."""
     function = function.clone()
-    (op,) = (
-        op
-        for op in function.walk()
-        if isinstance(op, kind)
-        and (op.param_names[0] if isinstance(op, quant.ParamOp) else op.attributes["module"].data)
-        == path
-    )
+    (op,) = (op for op in function.walk() if isinstance(op, kind) and path_of(op) == path)
     for use in op.results[0].uses:
         op = use.operation if isinstance(use.operation, quant.RequantizeOp) else op
     found = quant.type_of(op.results[0])

@@ -207,7 +207,7 @@ def moving(text: str) -> bool:
 def test_right_to_left_text_is_alone_in_its_lines(word):
     """So that nothing of the verdict changes its place, whatever the terminal makes of such text."""
     text = f'{word}" 7 {word}\nid 12, {word}'
-    pieces = [[5, word], [6, "a"], [7, f"{word} "]]
+    pieces = [(5, word), (6, "a"), (7, f"{word} ")]
     for change in (
         {},
         {"turns": [["user", text, True], ["model", word, False]]},
