@@ -499,7 +499,7 @@ def test_what_is_printed_of_ends_and_eps(passed, capsys):
         ({"end_tokens": []}, "compares them\n    (none)\n"),
         (
             {"rms_norm_eps_range": [0.0, 3e-5]},
-            "1e-06 (integers tell no more than that it is at most 3e-05",
+            "1e-06 (any up to 3e-05 makes the least integer that there is",
         ),
     ):
         print_findings(passed | change)

@@ -99,12 +99,12 @@ def print_findings(report: dict[str, Any]) -> None:
 
 
 def _eps_note(low: float, high: float) -> str:
-    """What integers tell of the configuration's eps, which they round: no more than this."""
+    """What integers tell of the configuration's eps, which they round."""
     if low:
         return f" (integers tell it to be from {low:.7g} to {high:.7g})"
     return (
-        f" (integers tell no more than that it is at most {high:.2g}: "
-        "they have a least one, which any smaller eps gives too)"
+        f" (any up to {high:.2g} makes the least integer that there is, as the norms of the residual stream "
+        "have it; the others tell it up to a power of four at most)"
     )
 
 
