@@ -1,8 +1,10 @@
-"""Which models' range proofs this user has checked before, so that `zklemma verify` does it once a model.
+"""Which range proofs this user has checked before and found valid, so that `zklemma verify` does it once a key.
 
-That all weights under a model's root are in range is a fact about the model, whose id covers circuit, parameters
-and root. The ids are in one file of the user's state directory, the latest last, replaced as a whole. A file that
-can not be read or written is as good as none: then ranges are checked each time.
+They are known by a digest of all that the check looks at, the proof itself included (`VerifyingKey.ranges_digest`):
+whether a key is valid so does not depend on which other keys were seen. The digests are in one file of the user's
+state directory, the latest last, replaced as a whole. An entry that is damaged is no digest of anything, and a file
+that can not be read, has another length than whole entries, or can not be written, is as good as none: then ranges
+are checked again.
 """
 
 from __future__ import annotations
@@ -16,24 +18,24 @@ from ..errors import UserError
 from .files import atomic_write
 
 # The number in its name is raised with each change to what the check demands.
-NAME = "ranges-1"
+NAME = "ranges-2"
 MOST = 256
-_ID_BYTES = 32
+_BYTES = 32
 
 
-def known(model_id: bytes) -> bool:
-    """Whether `remember` was told of this model."""
-    return model_id in _read(_path())
+def known(digest: bytes) -> bool:
+    """Whether `remember` was told of this range proof."""
+    return digest in _read(_path())
 
 
-def remember(model_id: bytes) -> None:
-    """Note that the model's range proof is valid."""
+def remember(digest: bytes) -> None:
+    """Note that the range proof with this digest is valid."""
     path = _path()
-    kept = [other for other in _read(path) if other != model_id][1 - MOST :]
+    kept = [other for other in _read(path) if other != digest][1 - MOST :]
     with contextlib.suppress(OSError, UserError):
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path, secret=True) as file:
-            file.write(b"".join([*kept, model_id]))
+            file.write(b"".join([*kept, digest]))
 
 
 def _path() -> Path:
@@ -42,6 +44,8 @@ def _path() -> Path:
 
 def _read(path: Path) -> list[bytes]:
     with contextlib.suppress(OSError):
-        data = path.read_bytes()[: MOST * _ID_BYTES]
-        return [data[at : at + _ID_BYTES] for at in range(0, len(data), _ID_BYTES)]
+        with path.open("rb") as file:
+            data = file.read(MOST * _BYTES + 1)
+        if len(data) <= MOST * _BYTES and len(data) % _BYTES == 0:
+            return [data[at : at + _BYTES] for at in range(0, len(data), _BYTES)]
     return []

@@ -202,6 +202,12 @@ class VerifyingKey:
         except ValueError as error:
             raise UserError(f"{self.source}: the code parameters are malformed: {error}") from error
 
+    @cached_property
+    def ranges_digest(self) -> bytes:
+        """SHA-256 over all that `check_ranges` looks at: circuit, parameters and root, which the model id covers,
+        and the proof, which it does not."""
+        return hashlib.sha256(self.digest + bytes(self.range_proof)).digest()
+
     def check_ranges(self) -> None:
         """Raise `InvalidProof` unless the key proves that all weights lie in their ranges."""
         from .ranges import verify_ranges

@@ -134,7 +134,8 @@ class WholeTokenizer:
         return self._tokenizer.decode(list(tokens), skip_special_tokens=False)
 
     def __contains__(self, number: int) -> bool:
-        return self._tokenizer.id_to_token(number) is not None
+        # The library takes ids of 32 bits.
+        return 0 <= number < 1 << 32 and self._tokenizer.id_to_token(number) is not None
 
     @property
     def frame(self) -> tuple[list[int], list[int]]:

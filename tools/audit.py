@@ -3,7 +3,8 @@
 A proof says something about the circuits of its key. The key says which integer function they stand for; an
 audit lowers that function again and compares both circuits byte for byte, and so every relation, range
 and no-wrap bound; it finds the model of the family whose function it is, and, given a configuration, asks
-PyTorch what that model computes; it checks the proof of the weights' ranges and the links to older keys.
+PyTorch what that model computes, and compares the tokens that end an answer; it checks the proof of the weights'
+ranges and the links to older keys. Formats that are coarser than compiling writes are no problem but a warning.
 
 What no audit shows: that the weights under the root are those of some model, that the formats leave enough of
 its predictions, and that name and tokenizer are the model's.
@@ -12,16 +13,18 @@ its predictions, and that name and tokenizer are the model's.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.utils.exceptions import VerifyException
 
+from ..compiler.analysis.coarse import formats
 from ..compiler.analysis.compare_circuits import circuit_differences
-from ..compiler.analysis.recognise import recognise
-from ..compiler.analysis.requantise import differences, roles, rounded
+from ..compiler.analysis.recognise import eps_range, recognise
+from ..compiler.analysis.requantise import differences
 from ..compiler.gemma3 import FAMILY
 from ..compiler.modules import main_function
 from ..compiler.pipelines import lower
@@ -33,6 +36,7 @@ from ..errors import InvalidProof, UserError, ZklemmaError
 from ..runtime.keys import VerifyingKey
 from ..runtime.progress import Clock, Progress, Silent
 from ..runtime.verifier import check_links
+from ..runtime.visible import quote
 from ..schema.circuit import CircuitError
 from ..schema.encoding import decode_circuit, encode_circuit
 from .inspection import digests
@@ -46,6 +50,10 @@ UNCHECKED = (
     "whether the tokenizer is the model's",
 )
 """What the report says that it does not."""
+ENDS = "which tokens end an answer (--config compares them)"
+"""What it does not say without a configuration."""
+# Tokens that a problem names.
+NAMED = 8
 
 
 def audit(
@@ -53,7 +61,10 @@ def audit(
 ) -> dict[str, Any]:
     """Plain data: ``valid``, the ``problems`` in words, and what the key's function is.
 
-    ``config``: a configuration that the function must be of, as `without_weights` takes it; this needs PyTorch.
+    ``config``: a configuration that the function and the ends of answers must be of, as `without_weights` takes it;
+    this needs PyTorch. ``end_tokens``: the latter, ids with their texts. ``coarse``: in words, which formats are
+    coarser than compiling writes, which makes a key no less valid. ``rms_norm_eps_range``: between which numbers
+    the configuration's eps may lie, as integers tell.
     `UserError` for a key whose parts can not be read, or a configuration that is none.
     """
     clock = Clock(progress or Silent())
@@ -77,9 +88,9 @@ def audit(
     problems += _refusal(lambda: check_links(key))
     if config is not None:
         clock.start(CONFIG_STAGE)
-        lines = _compare_with(config, function, tokens)
-        problems += [f"the function is not that of {config}: {line}" for line in lines]
+        problems += _compare_with(config, key, function, tokens)
     clock.stop()
+    found = formats(function)
     return {
         "valid": not problems,
         "problems": problems,
@@ -87,15 +98,18 @@ def audit(
         "name": key.name,
         "family": configuration and FAMILY,
         "configuration": configuration,
+        "rms_norm_eps_range": configuration and list(eps_range(function)),
         "config": None if config is None else str(config),
         "max_tokens": tokens,
         "parameters": cells,
         "weights": "private" if key.private else "public",
-        "formats": list(_formats(function)),
+        "end_tokens": [list(piece) for piece in key.pieces(key.eos)],
+        "formats": [asdict(each) for each in found],
+        "coarse": [f"{each.module}: {what}" for each in found for what in each.coarse],
         "bounds": bounds,
         **digests(key),
         "ancestors": [ancestor.digest.hex() for ancestor in key.ancestors],
-        "unchecked": list(UNCHECKED),
+        "unchecked": [*UNCHECKED, *([ENDS] if config is None else [])],
         "seconds": sum(clock.seconds.values()),
         "stages": clock.seconds,
     }
@@ -148,8 +162,11 @@ def _refusal(check: Callable[[], None]) -> list[str]:
     return []
 
 
-def _compare_with(config: str | Path, function: ModuleOp, tokens: int) -> list[str]:
-    """Where the function is not the quantisation of what PyTorch makes of a configuration."""
+def _compare_with(
+    config: str | Path, key: VerifyingKey, function: ModuleOp, tokens: int
+) -> list[str]:
+    """Where the function is not the quantisation of what PyTorch makes of a configuration, or answers do not end as
+    the model's do."""
     from xdsl.context import Context
 
     from ..compiler.frontend.checkpoint import without_weights
@@ -158,19 +175,26 @@ def _compare_with(config: str | Path, function: ModuleOp, tokens: int) -> list[s
     from ..compiler.transforms.raise_to_nn import RaiseToNN
 
     model = without_weights(config)
+    problems = other_ends(key, model.end_tokens, model.end_file)
     most = model.config.max_position_embeddings
-    if not 1 <= tokens <= most:
-        return [f"it is for {tokens} positions, the configuration has {most}"]
-    module = import_model(model, tokens)
-    run_passes(Context(), module, (RaiseToNN(),))
-    return differences(module, function)
+    if 1 <= tokens <= most:
+        module = import_model(model, tokens)
+        run_passes(Context(), module, (RaiseToNN(),))
+        lines = differences(module, function)
+    else:
+        lines = [f"it is for {tokens} positions, the configuration has {most}"]
+    return problems + [f"the function is not that of {config}: {line}" for line in lines]
 
 
-def _formats(function: ModuleOp) -> Iterator[dict[str, Any]]:
-    """The bits of every weight and of every value that is rounded, and how many of them are fraction."""
-    for (path, kind, _), ops in roles(main_function(function).walk()).items():
-        if isinstance(ops[0], quant.SplitHeadsOp | quant.MergeHeadsOp | quant.ArgmaxOp):
-            continue
-        type = rounded(ops[0])
-        place = path.replace("{layer}", "*").replace("layers.0.", "layers.*.")
-        yield {"module": place, "kind": kind, "bits": type.width, "fraction": type.fraction}
+def other_ends(key: VerifyingKey, wanted: tuple[int, ...], file: Path) -> list[str]:
+    """Whether other tokens end an answer than those that a file says, in a line."""
+    if key.eos == wanted:
+        return []
+    ends = f"{_named(key, key.eos)}, not {_named(key, wanted)}"
+    return [f"the tokens that end an answer are {ends} as {file} has it"]
+
+
+def _named(key: VerifyingKey, ids: Sequence[int]) -> str:
+    """Tokens with their texts; of many some."""
+    words = [f"{x} {'(no token)' if t is None else quote(t)}" for x, t in key.pieces(ids[:NAMED])]
+    return ", ".join(words + [f"{len(ids) - NAMED} more"] * (len(ids) > NAMED)) or "none"

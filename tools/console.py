@@ -1,7 +1,9 @@
 """What the commands print: errors in one line, verdicts, tables, a progress bar.
 
 Whatever comes from elsewhere is printed by way of `visible`: text as JSON strings that end with their line, all
-else in one line with what can not be seen escaped, and what is too long with a count of what is left out.
+else in one line with what can not be seen escaped, and what is too long with a count of what is left out. Text
+that is alone in its lines (`lines`, `sentence`, `token_lines`, `Stream`) keeps its right-to-left letters; beside
+words of ours, and in JSON, they are escaped, as they would move these about.
 """
 
 from __future__ import annotations
@@ -21,11 +23,17 @@ from typing import Any, TextIO
 
 from ..runtime import visible
 
-# Characters of a message or of a cell of a table that are shown; of a name; and lines of a text.
-MOST, MOST_OF_NAME, MOST_LINES = 2000, 48, 100
-# Lines of text are not wider, nor narrower, whatever the terminal says.
-WIDEST, NARROWEST = 100, 40
+# Characters of a message or of a cell of a table that are shown, and lines of a text.
+MOST, MOST_LINES = 2000, 100
+# Lines of text are not wider, nor narrower, whatever the terminal says; nor wider than the second where there is no
+# terminal, as what reads them then is most often one of 80 columns.
+WIDEST, WIDEST_PIPED, NARROWEST = 100, 80, 40
 _INDENT = "    "
+# What a verdict says of the key's proof that all weights are in range.
+RANGES = {
+    "checked": "Ranges of the weights: proved by the key, checked now.",
+    "remembered": "Ranges of the weights: proved by the key, remembered from an earlier check.",
+}
 # How long each stage of a command takes, relative to the others: only the estimate of the remaining
 # time depends on it.
 SHARES = {
@@ -75,7 +83,7 @@ def _left_out(count: int) -> str:
 
 
 def one_object(values: Mapping[str, Any]) -> str:
-    """``values`` as JSON in one line, without a character that can not be seen."""
+    """``values`` as JSON in one line, without a character that can not be seen or moves others about."""
     # All that is not ASCII is inside strings, where it may be escaped.
     return visible.visible(json.dumps(values, ensure_ascii=False, allow_nan=False), _encoding())
 
@@ -90,20 +98,35 @@ def lines(text: str) -> list[str]:
     middle is left out."""
     chunks: list[list[str]] = [[]]
     room, used, before = _width() - len('""'), 0, ""
-    for c, written in zip(text, visible.inside(text, _encoding()), strict=True):
-        columns, chunk = _columns(written), chunks[-1]
+    for c, written in zip(text, visible.inside(text, _encoding(), alone=True), strict=True):
+        columns, chunk = visible.columns(written), chunks[-1]
         # A mark that is shown must not come to stand on something else.
         mark = written == c and unicodedata.category(c)[0] == "M"
         full = used and used + columns > room and not mark
         if full or before == "\n":
             tail = chunk[len(chunk) - chunk[::-1].index(" ") :] if " " in chunk else chunk
-            used = sum(map(_columns, tail))
+            used = sum(map(visible.columns, tail))
             if before == "\n" or used + columns > room:
                 tail, used = [], 0
             chunks[-1:] = [chunk[: len(chunk) - len(tail)], tail]
         chunks[-1].append(written)
         used, before = used + columns, c
     return _middle_out([(f'"{"".join(chunk)}"', len(chunk)) for chunk in chunks], "characters")
+
+
+def sentence(start: str, text: str, end: str) -> list[str]:
+    """``start``, ``text`` as a JSON string and ``end``: in one line, but where ``text`` would not fit into it or
+    has right-to-left letters, it has lines of its own."""
+    line = f"{start} {quote(text)}"
+    if _must_be_alone(text, line):
+        return [start, *[f"{_INDENT}{each}" for each in lines(text)], end.lstrip(" ,")]
+    return [line + end]
+
+
+def _must_be_alone(text: str, line: str) -> bool:
+    """Whether it says less in ``line``, among other words, or does not fit."""
+    letters = len(text) <= MOST and quote(text) != visible.quote(text, _encoding(), alone=True)
+    return letters or visible.columns(line) > _width()
 
 
 class Stream:
@@ -114,7 +137,7 @@ class Stream:
 
     def add(self, text: str) -> None:
         out = ""
-        for c, written in zip(text, visible.inside(text, _encoding()), strict=True):
+        for c, written in zip(text, visible.inside(text, _encoding(), alone=True), strict=True):
             out += {"": '"', "\n": '"\n"'}.get(self._before, "") + written
             self._before = c
         print(out, end="", flush=True, file=self._file)
@@ -124,40 +147,53 @@ class Stream:
 
 
 def token_lines(pieces: Iterable[tuple[int, str | None]]) -> list[str]:
-    """Tokens with their ids, as many in a line as fit; an id that no token has is shown as such."""
+    """Tokens with their ids, as many in a line as fit; an id that no token has is shown as such. The text of one
+    that is too long for a line, or has right-to-left letters, follows its id in lines of its own."""
     found: list[tuple[str, int]] = []
+    open_line = False
     for number, text in pieces:
         item = f"{number} {'(no token)' if text is None else quote(text)}"
-        if found and _columns(f"{found[-1][0]}, {item}") < _width():
+        if text is not None and _must_be_alone(text, item):
+            found += [(f"{number}:", 1), *((line, 0) for line in lines(text))]
+            open_line = False
+        elif open_line and visible.columns(f"{found[-1][0]}, {item}") < _width():
             found[-1] = (f"{found[-1][0]}, {item}", found[-1][1] + 1)
         else:
             found.append((item, 1))
+            open_line = True
     return _middle_out(found, "tokens")
 
 
 def _middle_out(found: Sequence[tuple[str, int]], what: str) -> list[str]:
-    """Lines, each with how much it shows; of very many those in the middle are counted."""
-    shown, half = [line for line, _ in found], MOST_LINES // 2
-    if len(shown) > MOST_LINES:
-        count = sum(part for _, part in found[half:-half])
-        shown[half:-half] = [f"({count:,} {what} are left out here, --json shows them)"]
+    """Lines, each with how much it shows, 0 if it goes on with what the one before began; of very many those in the
+    middle are counted."""
+    shown, start, end = [line for line, _ in found], MOST_LINES // 2, len(found) - MOST_LINES // 2
+    if start >= end:
+        return shown
+    while start and not found[start][1]:
+        start -= 1
+    while end < len(found) and not found[end][1]:
+        end += 1
+    count = sum(part for _, part in found[start:end])
+    shown[start:end] = [f"({count:,} {what} are left out here, --json shows them)"]
     return shown
 
 
 def _width() -> int:
     """Columns of the terminal behind the indentation of texts."""
-    columns = shutil.get_terminal_size((WIDEST, 1)).columns
-    return min(max(columns, NARROWEST), WIDEST) - len(_INDENT)
-
-
-def _columns(written: str) -> int:
-    return sum(1 + (unicodedata.east_asian_width(c) in "FW") for c in written)
+    columns = shutil.get_terminal_size((WIDEST_PIPED, 1)).columns
+    widest = WIDEST if sys.stdout.isatty() else WIDEST_PIPED
+    return min(max(columns, NARROWEST), widest) - len(_INDENT)
 
 
 def table(title: str, rows: Mapping[str, str]) -> None:
     """Print a title and rows of a name and a text, one line each."""
-    width = max(map(len, rows))
     print(printable(title))
+    print_rows(rows)
+
+
+def print_rows(rows: Mapping[str, str]) -> None:
+    width = max(map(len, rows))
     for name, text in rows.items():
         print(f"  {name:<{width}}  {printable(text)}")
 
@@ -198,7 +234,7 @@ def statement(name: str, report: Mapping[str, Any]) -> str:
         )
     most = "at most " * ("prompt" in report["digests"])
     said = [
-        f"The model {quote(name, MOST_OF_NAME)}, id {report['model_id']},",
+        *sentence("The model", name, f", id {report['model_id']},"),
         *([f"rotated from {report['rotated_from']},"] if report["rotated_from"] else []),
         f"given the prompt, {most}{tokens(report['prompt_tokens'])} long,",
         *prompt_lines(report),
@@ -207,6 +243,7 @@ def statement(name: str, report: Mapping[str, Any]) -> str:
         *([f"Nonce: {report['nonce']}"] if report["nonce"] else []),
         f"Security: {report['security_bits']} bits. {secrecy}",
         f"Proof: {size(report['proof_bytes'])}, checked in {report['seconds']:.2f} s.",
+        RANGES[report["ranges"]],
     ]
     return "\n".join(said)
 
@@ -231,9 +268,14 @@ def answer_lines(report: Mapping[str, Any]) -> list[str]:
     if report["output"] is None:
         found = [f"private, digest {report['digests']['output']}"]
     elif report["ended"]:
-        (end,), rest = token_lines([report["end"]]), report["after_end"]
+        end, rest = token_lines([report["end"]]), report["after_end"]
         after = f"; what follows, {tokens(rest)}, is no part of the answer" if rest else ""
-        found = [*_text_and_tokens("output", report), f"(ended by {end}{after})"]
+        note = f"(ended by {end[0]}{after})"
+        if len(end) > 1 or visible.columns(note) > _width():
+            end = ["(ended by this token:)", *end, *([f"({after[2:]})"] if rest else [])]
+        else:
+            end = [note]
+        found = [*_text_and_tokens("output", report), *end]
     else:
         inside = ", inside a character" * report["inside_character"]
         limit = f"(cut by the limit of {tokens(report['generated'])}{inside})"

@@ -65,6 +65,20 @@ def recognise(module: ModuleOp) -> Gemma3:
     )
 
 
+def eps_range(module: ModuleOp) -> tuple[float, float]:
+    """Between which numbers the configuration's eps lies, as the norms of the residual stream tell: each rounds
+    it to an integer, of which there is a least, so that the first number is 0 where all have that one."""
+    low, high = 0.0, math.inf
+    for norm in module.walk():
+        if isinstance(norm, quant.RmsNormOp) and _stream(norm.x):
+            type = quant.type_of(norm.x)
+            unit = type.shape[-1] * 4.0**type.fraction
+            for eps in norm.eps.get_values():
+                high = min(high, (eps + 0.5) / unit)
+                low = max(low, (eps - 0.5) / unit if eps > 1 << quant.MANTISSA_BITS else 0.0)
+    return low, high
+
+
 def first(block: Block, kind: type[OpT]) -> OpT:
     """The first operation of a kind in a block."""
     for op in block.ops:

@@ -58,6 +58,8 @@ NORM_BITS = 61
 ROUNDED_BITS = 63
 """Bits of a result and its remainder together: the number that they make is below 2^62."""
 MOST_RECIPROCAL, LEAST_ROOT = 46, 8
+RECIPROCAL_BITS = 9
+"""The fewest bits of a reciprocal of `quant.softmax`, that of a row of equal scores."""
 WIDE_CELL = 1.05
 """What a cell of more than 16 bits costs beside one of at most 16: lookups of it take 4 % longer."""
 GELU_BITS = 4
@@ -441,7 +443,7 @@ class Scales:
         reciprocals of 9 bits stay even over a row of equal scores."""
         terms = (nn.shape_of(op.p)[-1] - 1).bit_length()
         wanted = LIMB + WIDE_LIMB + fracs[self.scale[op.result]] - fracs[self.scale[op.v]]
-        return max(quant.EXP_FRAC + terms + 9, min(wanted, MOST_RECIPROCAL))
+        return max(quant.EXP_FRAC + terms + RECIPROCAL_BITS, min(wanted, MOST_RECIPROCAL))
 
     def exponents(self, op: nn.RMSNormOp, fracs: Fracs) -> tuple[int, int]:
         """eps is apart (`eps`); the exponents [emin, emax] of a norm. A low emin costs nothing."""

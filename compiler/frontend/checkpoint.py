@@ -17,7 +17,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from transformers import Gemma3TextConfig
@@ -29,6 +29,9 @@ from .files import read_json
 from .locate import locate
 from .safetensors_files import SafetensorsFiles
 from .tokenizer import directory_tokenizer, gguf_tokenizer
+
+if TYPE_CHECKING:
+    from .gguf_file import GgufFile
 
 EMBEDDING = "model.embed_tokens.weight"
 LM_HEAD = "lm_head.weight"
@@ -56,6 +59,8 @@ class Checkpoint:
     tokenizer_json: bytes
     end_tokens: tuple[int, ...]
     """The ids that end a text, in ascending order."""
+    end_file: Path
+    """The file that says so."""
     shapes: dict[str, tuple[int, ...]]
     """Shape of every weight, by canonical name, in the model's order."""
     _tensors: Tensors = field(repr=False)
@@ -124,9 +129,7 @@ def _open_directory(path: Path, name: str) -> Checkpoint:
         raise UserError(f"{path} is not a Hugging Face checkpoint: it has no config.json{hint}")
     config = text_config(file, read_json(file))
     tokenizer = directory_tokenizer(path, config)
-    return _checked(
-        path, name, config, tokenizer, _end_tokens(path, config), SafetensorsFiles(path)
-    )
+    return _checked(path, name, config, tokenizer, _ends(file, config), SafetensorsFiles(path))
 
 
 def _open_gguf(path: Path, name: str) -> Checkpoint:
@@ -134,16 +137,20 @@ def _open_gguf(path: Path, name: str) -> Checkpoint:
 
     tensors = GgufFile(path)
     config = text_config(path, tensors.fields)
-    ends = token_ids(path, "the tokens that end a text", tensors.end_tokens)
-    return _checked(path, name, config, gguf_tokenizer(path), ends, tensors)
+    return _checked(path, name, config, gguf_tokenizer(path), _gguf_ends(tensors), tensors)
 
 
-def _end_tokens(directory: Path, config: Gemma3TextConfig) -> tuple[int, ...]:
-    """As in transformers: generation_config.json says all, where there is one."""
-    path = directory / "generation_config.json"
+def _ends(file: Path, config: Gemma3TextConfig) -> tuple[tuple[int, ...], Path]:
+    """The ids that end a text of the model with this configuration file, and which file says so. As in
+    transformers: a generation_config.json beside it says all, where there is one."""
+    path = file.with_name("generation_config.json")
     if path.is_file():
-        return token_ids(path, "eos_token_id", read_json(path).get("eos_token_id"))
-    return token_ids(directory / "config.json", "eos_token_id", config.eos_token_id)
+        return token_ids(path, "eos_token_id", read_json(path).get("eos_token_id")), path
+    return token_ids(file, "eos_token_id", config.eos_token_id), file
+
+
+def _gguf_ends(file: GgufFile) -> tuple[tuple[int, ...], Path]:
+    return token_ids(file.path, "the tokens that end a text", file.end_tokens), file.path
 
 
 def _checked(
@@ -151,7 +158,7 @@ def _checked(
     name: str,
     config: Gemma3TextConfig,
     tokenizer: bytes,
-    end_tokens: tuple[int, ...],
+    ends: tuple[tuple[int, ...], Path],
     tensors: Tensors,
 ) -> Checkpoint:
     """The checkpoint, if the tensors are those that the configuration asks for."""
@@ -175,7 +182,7 @@ def _checked(
     for weight in stored:
         if weight not in shapes and not weight.endswith("inv_freq"):
             raise UserError(f"{path}: weight {weight} has no place in the model")
-    return Checkpoint(path, name, config, tokenizer, end_tokens, shapes, tensors, stored)
+    return Checkpoint(path, name, config, tokenizer, *ends, shapes, tensors, stored)
 
 
 def _shapes(config: Gemma3TextConfig) -> dict[str, tuple[int, ...]]:
@@ -223,10 +230,12 @@ def without_weights(source: str | Path) -> Checkpoint:
         path = path / "config.json"
     if path.suffix == ".json":
         config = text_config(path, read_json(path))
+        ends = _ends(path, config)
     else:
         from .gguf_file import GgufFile  # Needs a package that directories do not.
 
-        config = text_config(path, GgufFile(path).fields)
+        file = GgufFile(path)
+        config, ends = text_config(path, file.fields), _gguf_ends(file)
     shapes = _shapes(config)
     digests = dict.fromkeys(shapes, "0" * 64)
-    return Checkpoint(path, name, config, b"", (), shapes, _NoTensors(), {}, digests)
+    return Checkpoint(path, name, config, b"", *ends, shapes, _NoTensors(), {}, digests)

@@ -12,20 +12,27 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small import TOKENS, function_of, rekeyed
+from small import TOKENS, function_of, honest_key, rekeyed
 from typer.testing import CliRunner
-from xdsl.dialects.builtin import ModuleOp
-from zklemma.compiler.analysis.requantise import requantise
+from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
+from xdsl.ir import Operation
+from xdsl.rewriter import Rewriter
+from zklemma.compiler.analysis.coarse import formats
+from zklemma.compiler.analysis.requantise import differences, requantise
+from zklemma.compiler.frontend.checkpoint import without_weights
 from zklemma.compiler.gemma3 import FULL, SLIDING, Gemma3
+from zklemma.compiler.module_text import parse_module
 from zklemma.compiler.published import SECRET, publish, read_function, write_function
 from zklemma.dialects import quant
+from zklemma.dialects.nn import module_path
 from zklemma.dialects.quant import TableAttr
 from zklemma.errors import UserError
 from zklemma.runtime.keys import MOST_FUNCTION, VerifyingKey, save_key
 from zklemma.schema.circuit import Circuit
 from zklemma.schema.encoding import decode_circuit, encode_circuit
-from zklemma.tools.audit import audit
+from zklemma.tools.audit import audit, other_ends
 from zklemma.tools.cli.app import app
+from zklemma.tools.cli.audit import print_findings
 
 CIRCUITS = {"circuit": "circuit_bytes", "private circuit": "private_circuit_bytes"}
 
@@ -271,6 +278,184 @@ def test_a_function_has_a_largest_size(honest):
         VerifyingKey.decode(key.encode())
 
 
+# How answers end.
+
+
+@pytest.fixture(scope="module")
+def passed(honest) -> dict[str, Any]:
+    return audit(honest)
+
+
+def test_the_tokens_that_end_an_answer_are_shown(honest, passed):
+    assert passed["end_tokens"] == [[1, "<eos>"]]
+    report = audit(replace(honest, eos=(1, 2, 39, 1 << 40)))
+    assert report["end_tokens"] == [[1, "<eos>"], [2, " the"], [39, None], [1 << 40, None]]
+    assert report["valid"] and any("end an answer" in each for each in report["unchecked"])
+
+
+@pytest.fixture
+def write_ends(write_config, tmp_path) -> Callable[..., Path]:
+    """A config.json in a directory of its own, and a generation_config.json beside it if there is to be one."""
+
+    def write(config: object = ..., generation: dict[str, object] | None = None) -> Path:
+        path = tmp_path / "config.json"
+        fields = {} if config is ... else {"eos_token_id": config}
+        path.write_text(write_config(**fields).read_text())
+        if generation is not None:
+            (tmp_path / "generation_config.json").write_text(json.dumps(generation))
+        return path
+
+    return write
+
+
+ENDS: list[tuple[object, dict[str, object] | None, tuple[int, ...]]] = [
+    (1, None, (1,)),
+    ([2, 1], None, (1, 2)),
+    (None, None, ()),
+    (..., None, (1,)),  # The default of transformers, which compiling takes too.
+    (1, {"eos_token_id": [2, 7]}, (2, 7)),
+    (1, {}, ()),
+]
+TEXTS = {1: '"<eos>"', 2: '" the"', 7: "(no token)"}
+
+
+@pytest.mark.parametrize(("field", "generation", "eos"), ENDS)
+def test_answers_end_as_the_configurations_do(honest, write_ends, field, generation, eos):
+    path = write_ends(field, generation)
+    model = without_weights(path)
+    assert other_ends(replace(honest, eos=eos), model.end_tokens, model.end_file) == []
+    wanted = ", ".join(f"{x} {TEXTS[x]}" for x in eos) or "none"
+    file = path if generation is None else path.with_name("generation_config.json")
+    (problem,) = other_ends(replace(honest, eos=(5,)), model.end_tokens, model.end_file)
+    said = f"the tokens that end an answer are 5 (no token), not {wanted} as {file} has it"
+    assert problem == said
+
+
+def test_of_many_ends_some_are_named(honest):
+    (problem,) = other_ends(replace(honest, eos=tuple(range(1, 40))), (1,), Path("c.json"))
+    assert '2 " the", ' in problem and "8 (no token), 31 more, not 1 " in problem
+
+
+def test_another_end_fails_the_audit(honest, write_ends):
+    path = write_ends(2, {"eos_token_id": 1})
+    said = path.with_name("generation_config.json")
+    report = audit(replace(honest, eos=(2,)), path)
+    assert report["problems"] == [
+        f'the tokens that end an answer are 2 " the", not 1 "<eos>" as {said} has it'
+    ]
+    assert not report["valid"] and not any("end an answer" in each for each in report["unchecked"])
+
+
+def test_ends_that_are_no_ids_are_bad_input(write_ends):
+    for config, generation in (("end", None), (1, {"eos_token_id": [-1]})):
+        with pytest.raises(UserError, match="eos_token_id"):
+            without_weights(write_ends(config, generation))
+
+
+def test_a_key_whose_tokenizer_can_not_be_read_is_bad_input(honest):
+    with pytest.raises(UserError, match=r"^small\.vk: .*tokenizer"):
+        audit(replace(honest, tokenizer_bytes=b"{}"))
+
+
+# Formats.
+
+
+def path_of(op: Operation) -> str:
+    return op.param_names[0] if isinstance(op, quant.ParamOp) else module_path(op)
+
+
+def coarser(
+    config: Gemma3, function: ModuleOp, path: str, kind: type, bits: int, lost: int
+) -> ModuleOp:
+    """The function with other bits at a path, of which so many fewer are fraction."""
+    function = function.clone()
+    (op,) = (op for op in function.walk() if isinstance(op, kind) and path_of(op) == path)
+    for use in op.results[0].uses:
+        op = use.operation if isinstance(use.operation, quant.RequantizeOp) else op
+    found = quant.type_of(op.results[0])
+    type = quant.QuantTensorType.of(found.shape, bits, found.fraction - lost)
+    Rewriter.replace_value_with_new_type(op.results[0], type)
+    return requantise(config.module(TOKENS), function)
+
+
+LAYER = "model.layers.{layer}"
+COARSE: dict[str, tuple[str, type, int, int, str]] = {
+    "final norm": (
+        "model.norm",
+        quant.RmsNormOp,
+        1,
+        14,
+        "model.norm: this norm has 1 bit, fewer than 16",
+    ),
+    "weights": (
+        *("model.layers.0.self_attn.q_proj.weight", quant.ParamOp, 2, 14),
+        "model.layers.*.self_attn.q_proj.weight: this weight has 2 bits, fewer than 16",
+    ),
+    "linear": (
+        *(f"{LAYER}.self_attn.q_proj", quant.MatmulOp, 16, 18),
+        "model.layers.*.self_attn.q_proj: this linear layer can use only 2 of its 16 bits",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", COARSE)
+def test_coarse_formats_are_warned_of(config, function, name):
+    path, kind, bits, lost, line = COARSE[name]
+    made = coarser(config, function, path, kind, bits, lost)
+    assert differences(config.module(TOKENS), made) == []
+    assert line in [f"{each.module}: {what}" for each in formats(made) for what in each.coarse]
+
+
+def test_no_format_of_an_honest_key_is_coarse(passed):
+    assert passed["coarse"] == [] and all(each["used"] >= 16 for each in passed["formats"])
+
+
+def test_the_real_models_formats_are_not_coarse():
+    path = Path(__file__).parents[1] / "soundness" / "gemma3-270m.mlir"
+    found = formats(parse_module(path.read_text()))
+    assert len(found) > 30 and not any(each.coarse for each in found)
+    assert min(each.used for each in found) == 16
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "value", "line"),
+    [
+        (quant.RmsNormOp, "root", 8, "its reciprocal root has 8 bits of fraction, fewer than 12"),
+        (
+            quant.SoftmaxOp,
+            "scores",
+            1,
+            "exp is taken of numbers with 1 bit of fraction, fewer than 2",
+        ),
+        (quant.SoftmaxOp, "inv", 12, "reciprocals have 12 bits of fraction, fewer than 13"),
+        (quant.TableOp, "x", -3, "GELU is taken of numbers with -3 bits of fraction, fewer than 2"),
+    ],
+)
+def test_what_else_is_coarse(function, kind, name, value, line):
+    made = function.clone()
+    op = next(op for op in made.walk() if isinstance(op, kind))
+    if name == "root":
+        op.properties["root"] = IntegerAttr(value, i64)
+    else:
+        found = quant.type_of(getattr(op, name))
+        type = quant.QuantTensorType.of(found.shape, found.width, value)
+        Rewriter.replace_value_with_new_type(getattr(op, name), type)
+    assert [what for each in formats(made) for what in each.coarse] == [line]
+
+
+def test_eps_is_known_between_two_numbers(passed, config, function):
+    low, high = passed["rms_norm_eps_range"]
+    assert low < 1e-6 < high < 1.0001e-6
+    width = high - low
+    for eps, inside in (
+        (low + width / 3, True),
+        (low - width / 3, False),
+        (high + width / 3, False),
+    ):
+        other = replace(config, rms_norm_eps=eps)
+        assert (differences(other.module(TOKENS), function) == []) == inside
+
+
 # The command.
 
 
@@ -297,9 +482,57 @@ def test_the_command_says_which_function_it_is(keys, honest, write_config):
         "num_hidden_layers",
         "sliding_window",
         "not shown",
+        '    1 "<eos>"\n',
+        'The key of "small" holds its circuits\n',
+        "rms_norm_eps           1e-06 (integers tell it to be from ",
+        "coarsest formats  16 bits: ",
     ):
         assert text in done.stdout
     assert run("audit", keys / "good.vk", "--quiet").stdout == ""
+
+
+def test_what_is_printed_of_ends_and_eps(passed, capsys):
+    text = "An answer ends with one of these tokens, "
+    for change, said in (
+        ({}, f"{text}unchecked: --config config.json compares them\n"),
+        ({"config": "a.json"}, f"{text}as a.json has them\n"),
+        ({"end_tokens": []}, "compares them\n    (none)\n"),
+        (
+            {"rms_norm_eps_range": [0.0, 3e-5]},
+            "1e-06 (any up to 3e-05 makes the least integer that there is",
+        ),
+    ):
+        print_findings(passed | change)
+        assert said in capsys.readouterr().out
+
+
+def test_the_command_warns_of_coarse_formats(config, function, tmp_path):
+    path, kind, bits, lost, line = COARSE["final norm"]
+    save_key(tmp_path / "k.vk", honest_key(coarser(config, function, path, kind, bits, lost)))
+    done = run("audit", tmp_path / "k.vk")
+    assert done.exit_code == 0 and f"warning: coarse: {line}; " in done.stderr
+    assert "coarsest formats  1 bit: model.norm (norm)\n" in done.stdout
+    (row,) = (each for each in done.stdout.splitlines() if each.endswith("  coarse"))
+    assert row.split()[0] == "model.norm"
+    done = run("audit", tmp_path / "k.vk", "--json")
+    assert line in json.loads(done.stdout)["coarse"] and not done.stderr
+
+
+NAMES = {
+    'x" holds': r'The key of "x\" holds" holds its circuits',
+    "x" * 95: f'The key of\n    "{"x" * 74}"\n    "{"x" * 21}"\nholds its circuits',
+    "\u05e9\u05dc": 'The key of\n    "\u05e9\u05dc"\nholds its circuits',
+}
+
+
+@pytest.mark.parametrize("name", NAMES, ids=ascii)
+def test_names_are_quoted(honest, passed, tmp_path, capsys, name):
+    print_findings(passed | {"name": name})
+    assert f"\n{NAMES[name]}\n" in capsys.readouterr().out
+    save_key(tmp_path / "k.vk", replace(honest, name=name))
+    printed = run("inspect", tmp_path / "k.vk").stdout.splitlines()
+    (row,) = (each.split(None, 1)[1] for each in printed if each.startswith("  name "))
+    assert json.loads(row.removesuffix(" (unchecked)")) == name and row.isascii()
 
 
 def test_the_command_lists_problems(keys):

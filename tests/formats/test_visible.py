@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from zklemma.errors import UserError
-from zklemma.runtime.visible import MOST_MARKS, quote, require_name, visible
+from zklemma.runtime.visible import MOST_MARKS, columns, quote, require_name, visible
 
 # What Unicode calls ignorable by default, beside the categories of control and format characters.
 IGNORABLE = "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u3164\ufe00\ufe0f\uffa0\U000e0100\U000e01ef"
@@ -54,11 +54,30 @@ def test_what_is_not_escaped_is_composed(text):
     "text",
     [
         *("plain text, 100%", "caf\u00e9", "q\u0301", "\u6f22\u5b57", "\U0001f98a"),
-        *("\u0939\u093f\u0928\u094d\u0926\u0940", "\u05e9\u05b8\u05c1\u05dc\u05d5\u05b9\u05dd"),
+        "\u0939\u093f\u0928\u094d\u0926\u0940",
     ],
 )
 def test_what_can_be_seen_stays(text):
     assert visible(text) == text and quote(text) == f'"{text}"'
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["\u05e9\u05b8\u05dc\u05d5\u05b9\u05dd", "\u0634 1", "\u0661\u0662", "\U0001e900", "\u07c1"],
+    ids=ascii,
+)
+def test_right_to_left_letters_stay_where_they_are_alone(text):
+    """Beside other words they would move digits and quotes."""
+    assert visible(text, alone=True) == text and quote(text, alone=True) == f'"{text}"'
+    assert visible(text).isascii() and json.loads(quote(text)) == text
+
+
+@given(st.text())
+def test_what_is_written_beside_other_words_moves_nothing(text):
+    classes = {unicodedata.bidirectional(c) for c in quote(text)}
+    assert not classes & {"R", "AL", "AN"} and not any(
+        x.endswith(("E", "I", "O", "F")) for x in classes
+    )
 
 
 def test_marks_stand_on_letters_and_are_few():
@@ -82,8 +101,15 @@ def test_messages_keep_quotes_and_backslashes():
     assert visible(visible("a\nb\x1b")) == visible("a\nb\x1b")
 
 
+def test_columns():
+    assert [
+        columns(x) for x in ("", "ab", "\u6f22", "\uff21", "\uff71", "\U0001f98a", "\u05e9")
+    ] == [*(0, 2, 2, 2, 1, 2, 1)]
+
+
 def test_names_of_models():
-    require_name("a" * 96, "x")
-    for name in ("", "a" * 97, "a\nb", "a\u202eb"):
+    for name in ("a" * 96, "\u6f22" * 48, "\u05e9\u05dc\u05d5\u05dd"):
+        require_name(name, "x")
+    for name in ("", "a" * 97, "\u6f22" * 49, "\U0001f98a" * 96, "a\nb", "a\u202eb", "a" * 10**6):
         with pytest.raises(UserError, match=r"^x: a model's name has 1 to 96 printable characters"):
             require_name(name, "x")

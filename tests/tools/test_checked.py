@@ -1,4 +1,4 @@
-"""`verify` checks that a model's weights are in range, once a model unless it is told otherwise."""
+"""`verify` checks that a model's weights are in range, once a key unless it is told otherwise."""
 
 import json
 import subprocess
@@ -23,7 +23,7 @@ def state(tmp_path, monkeypatch):
 
 @pytest.fixture
 def unproved(toy, tmp_path):
-    """The key with the range proof of nothing; its id is the same."""
+    """The key with a range proof that does not hold; its id is the same."""
     key = load_key(toy.key)
     path = tmp_path / "unproved.vk"
     save_key(path, replace(key, range_proof=bytes(key.range_proof)[:-16] + bytes(16)))
@@ -45,21 +45,95 @@ def stages(done: subprocess.CompletedProcess) -> set[str]:
     return set(json.loads(done.stdout)["stages"])
 
 
-def test_ranges_are_checked_once_a_model(toy, other_toy, run, unproved, state):
-    assert "ranges" in stages(run("verify", toy.key, toy.proof, "--json"))
-    assert "ranges" not in stages(run("verify", toy.key, toy.proof, "--json"))
-    # The fact is about the model, whichever file says it.
-    assert "ranges" not in stages(run("verify", unproved, toy.proof, "--json"))
-    assert run("verify", unproved, toy.proof, "--no-cache").returncode == 1
-    assert "ranges" in stages(run("verify", other_toy.key, other_toy.proof, "--json"))
-    ids = [load_key(model.key).digest for model in (toy, other_toy)]
-    assert state.read_bytes() == b"".join(ids)
+def ranges(done: subprocess.CompletedProcess) -> str:
+    """What a verdict says of the ranges, which its stages must bear out."""
+    said = json.loads(done.stdout)["ranges"]
+    assert ("ranges" in stages(done)) == (said == "checked")
+    return said
+
+
+def test_ranges_are_checked_once_a_key(toy, other_toy, run, state):
+    assert ranges(run("verify", toy.key, toy.proof, "--json")) == "checked"
+    assert ranges(run("verify", toy.key, toy.proof, "--json")) == "remembered"
+    assert ranges(run("verify", toy.key, toy.proof, "--json", "--no-cache")) == "checked"
+    assert ranges(run("verify", other_toy.key, other_toy.proof, "--json")) == "checked"
+    digests = [load_key(model.key).ranges_digest for model in (toy, other_toy)]
+    assert state.read_bytes() == b"".join(digests)
     assert state.stat().st_mode & 0o077 == 0
 
 
+def test_the_verdict_says_which(toy, run):
+    for words in ("checked now.", "remembered from an earlier check."):
+        assert f"Ranges of the weights: proved by the key, {words}\n" in (
+            run("verify", toy.key, toy.proof).stdout
+        )
+
+
+def test_a_bad_range_proof_is_invalid_whatever_is_remembered(toy, run, unproved, state):
+    assert ranges(run("verify", toy.key, toy.proof, "--json")) == "checked"
+    kept = state.read_bytes()
+    done = run("verify", unproved, toy.proof, "--json")
+    found = json.loads(done.stdout)
+    assert done.returncode == 1 and found["reason"].startswith("the ranges of the weights: ")
+    assert found["ranges"] is None and state.read_bytes() == kept
+
+
+def test_the_digest_is_of_all_that_the_check_reads(toy):
+    key = load_key(toy.key)
+    changes = {
+        "range_proof": bytes(key.range_proof) + b"\0",
+        "weight_root": bytes(32),
+        "circuit_bytes": bytes(key.private_circuit_bytes),
+        "code": [*key.code[:-1], 1 - key.code[-1]],
+    }
+    others = {replace(key, **{name: value}).ranges_digest for name, value in changes.items()}
+    assert len(others | {key.ranges_digest}) == 5
+
+
+def test_a_proof_that_is_invalid_says_of_the_ranges_what_was_done(toy, run, tmp_path):
+    cut = tmp_path / "cut.proof"
+    data = bytearray(toy.proof.read_bytes())
+    data[-1] ^= 1
+    cut.write_bytes(data)
+    done = run("verify", toy.key, cut, "--json")
+    assert done.returncode == 1 and json.loads(done.stdout)["ranges"] == "checked"
+
+
 def test_without_the_cache_nothing_is_read_or_written(toy, run, state):
-    assert "ranges" in stages(run("verify", toy.key, toy.proof, "--no-cache", "--json"))
+    assert ranges(run("verify", toy.key, toy.proof, "--no-cache", "--json")) == "checked"
     assert not state.exists()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: data[:-1],
+        lambda data: data[1:],
+        lambda data: data + b"x",
+        lambda data: b"nonsense" + data,
+        lambda data: bytes([data[0] ^ 1]) + data[1:],
+        lambda data: data[:-1] + bytes([data[-1] ^ 0x80]),
+        lambda data: bytes(len(data)),
+        lambda data: b"",
+        lambda data: data * (checked.MOST + 1),
+    ],
+    ids=[
+        "cut",
+        "cut before",
+        "longer",
+        "longer before",
+        "bit",
+        "last bit",
+        "zeros",
+        "empty",
+        "large",
+    ],
+)
+def test_a_damaged_entry_is_checked_again_and_made_anew(toy, run, state, damage):
+    assert ranges(run("verify", toy.key, toy.proof, "--json")) == "checked"
+    state.write_bytes(damage(state.read_bytes()))
+    assert ranges(run("verify", toy.key, toy.proof, "--json")) == "checked"
+    assert ranges(run("verify", toy.key, toy.proof, "--json")) == "remembered"
 
 
 def test_the_latest_are_kept():

@@ -5,12 +5,14 @@ import os
 import pty
 import subprocess
 import sys
+import unicodedata
 from typing import Any
 from unittest.mock import patch
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from zklemma.runtime.visible import columns
 from zklemma.tools import console
 
 
@@ -27,7 +29,7 @@ def test_lines_fit_and_say_all(text):
         lines = console.lines(text)
     assert read_back(lines) == text
     for line in lines:
-        assert console._columns(line) <= 36 + line.count("\u0301") and r"\n" not in line[:-3]
+        assert columns(line) <= 36 + line.count("\u0301") and r"\n" not in line[:-3]
         assert line != '""' or text == ""
 
 
@@ -40,7 +42,7 @@ def test_lines_end_with_those_of_the_text_and_with_the_terminal(monkeypatch):
     text = 'a\n\n"b"\n' + "x" * 50 + "\u6f22" * 30 + "q\u0301" * 40 + "\x1b" * 9
     lines = console.lines(text)
     assert read_back(lines) == text and lines[:3] == [r'"a\n"', r'"\n"', r'"\"b\"\n"']
-    assert all(console._columns(line) <= 36 + line.count("\u0301") for line in lines)
+    assert all(columns(line) <= 36 + line.count("\u0301") for line in lines)
     assert not any(line.startswith('"\\u0301') for line in lines)
     assert console.lines("") == ['""'] and console.lines("a\n") == [r'"a\n"']
     words = "word " * 20 + "\x1b" * 9 + " \x1b\n"
@@ -53,10 +55,26 @@ def test_lines_end_with_those_of_the_text_and_with_the_terminal(monkeypatch):
     assert console.lines("a\\nb") == [r'"a\\nb"']
 
 
-@pytest.mark.parametrize(("columns", "most"), [("1", 40), ("90", 90), ("5000", 100)])
-def test_lines_are_never_too_narrow_or_wide(monkeypatch, columns, most):
-    monkeypatch.setenv("COLUMNS", columns)
+@pytest.mark.parametrize(
+    ("terminal", "wide", "most"),
+    [
+        *((True, "1", 40), (True, "90", 90), (True, "5000", 100)),
+        *((False, "1", 40), (False, "60", 60), (False, "90", 80), (False, None, 80)),
+    ],
+)
+def test_lines_are_never_too_narrow_or_wide(monkeypatch, terminal, wide, most):
+    if wide is None:
+        monkeypatch.delenv("COLUMNS", raising=False)
+    else:
+        monkeypatch.setenv("COLUMNS", wide)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal, raising=False)
     assert max(map(len, console.lines("x" * 500))) == most - 4
+
+
+def test_a_pipe_is_no_wider_than_most_terminals():
+    code = "from zklemma.tools import console; print(*console.lines('x' * 500), sep='\\n')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert max(map(len, done.stdout.splitlines())) == 76
 
 
 def test_what_is_left_out_is_counted():
@@ -78,6 +96,36 @@ def test_tokens_are_shown_with_their_ids():
     ]
 
 
+@pytest.mark.parametrize("wide", ["40", "80"])
+def test_a_token_that_is_too_long_is_broken(monkeypatch, wide):
+    monkeypatch.setenv("COLUMNS", wide)
+    most = int(wide) - 4
+    texts = ["a", "x" * 200, "b", "\u6f22" * 60, "c\n\n", "y" * 30 + " " * 60 + "VALID", None, "d"]
+    shown = console.token_lines(enumerate(texts))
+    assert all(columns(line) <= most for line in shown)
+    # Each line begins with an id or a quote, and all texts can be read back.
+    found: dict[int, str | None] = {}
+    for line in shown:
+        if line[0] == '"':
+            found[max(found)] = (found[max(found)] or "") + json.loads(line)
+        elif line.endswith(":"):
+            found[int(line[:-1])] = ""
+        else:
+            for item in line.split(", "):
+                number, text = item.split(" ", 1)
+                found[int(number)] = None if text == "(no token)" else json.loads(text)
+    assert [found[i] for i in range(len(texts))] == texts
+
+
+def test_a_token_that_is_broken_is_left_out_as_a_whole(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    shown = console.token_lines((i, "x" * 90) for i in range(100))
+    at = next(i for i, line in enumerate(shown) if line.startswith("("))
+    # Four lines each: twelve tokens before, twelve behind.
+    assert len(shown) == 97 and at == 48 and shown[at + 1] == "88:"
+    assert shown[at] == "(76 tokens are left out here, --json shows them)"
+
+
 def test_a_stream_is_what_lines_are(capsys):
     for texts in (["a\n", "b\x1b", '"', "\n"], ["\n\n", "a"], ["", "a", ""], [""], []):
         stream = console.Stream(sys.stdout)
@@ -91,6 +139,7 @@ def test_a_stream_is_what_lines_are(capsys):
 
 REPORT: dict[str, Any] = {
     "visibility": {"weights": "private", "prompt": "public", "output": "public"},
+    "ranges": "checked",
     **{"hiding": True, "digests": {}, "rotated_from": None, "model_id": "ab" * 32, "nonce": ""},
     **{"prompt_tokens": 3, "generated": 2, "security_bits": 101, "proof_bytes": 1, "seconds": 1.0},
     **{"prompt": "so", "output": " it", "turns": None, "ended": False, "end": None},
@@ -113,6 +162,83 @@ REPORT: dict[str, Any] = {
 def test_a_verdict_says_how_the_answer_ends(change, said):
     printed = console.statement("m", {**REPORT, **change}).splitlines()
     assert printed[printed.index('    " it"') + 1] == f"    {said}"
+
+
+def test_a_verdict_says_when_ranges_were_checked():
+    for how, said in (("checked", "checked now."), ("remembered", "from an earlier check.")):
+        last = console.statement("m", {**REPORT, "ranges": how}).splitlines()[-1]
+        assert last.startswith("Ranges of the weights: ") and last.endswith(said)
+
+
+def test_an_end_that_is_too_long_is_broken(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    change = {"ended": True, "end": [1, "x" * 55 + "INVALID"], "after_end": 3}
+    printed = console.statement("m", {**REPORT, **change}).splitlines()
+    at = printed.index("    (ended by this token:)")
+    assert printed[at + 1] == f'    1 "{"x" * 55}INVALID"'
+    assert printed[at + 2] == "    (what follows, 3 tokens, is no part of the answer)"
+    assert all(len(line) <= 80 for line in printed[1:])
+
+
+@pytest.mark.parametrize("name", ["x" * 60 + "VALID" + "x" * 31, "\u6f22" * 48, 'a" b' * 20])
+def test_a_name_that_does_not_fit_has_lines_of_its_own(monkeypatch, name):
+    monkeypatch.setenv("COLUMNS", "80")
+    printed = console.statement(name, REPORT).splitlines()
+    at = printed.index(f"id {REPORT['model_id']},")
+    assert printed[0] == "The model" and read_back(printed[1:at]) == name
+    assert all(columns(line) <= 80 and line.startswith('    "') for line in printed[1:at])
+
+
+HEBREW, ARABIC, DIGITS = (
+    "\u05e9\u05dc\u05d5\u05dd",
+    "\u0645\u0631\u062d\u0628\u0627",
+    "\u0661\u0662\u0663",
+)
+
+
+def moving(text: str) -> bool:
+    """Whether there is something in it that moves other parts of its line."""
+    return any(unicodedata.bidirectional(c) in ("R", "AL", "AN") for c in text)
+
+
+@pytest.mark.parametrize(
+    "word", [HEBREW, ARABIC, DIGITS, "\U0001e900", f"a 1{HEBREW}2, 3"], ids=ascii
+)
+def test_right_to_left_text_is_alone_in_its_lines(word):
+    """So that nothing of the verdict changes its place, whatever the terminal makes of such text."""
+    text = f'{word}" 7 {word}\nid 12, {word}'
+    pieces = [(5, word), (6, "a"), (7, f"{word} ")]
+    for change in (
+        {},
+        {"turns": [["user", text, True], ["model", word, False]]},
+        {"ended": True, "end": [1, word], "after_end": 3},
+        {"pieces": {"prompt": pieces, "output": pieces}},
+    ):
+        report = {**REPORT, "prompt": text, "output": text, **change}
+        printed = console.statement(word, report).splitlines()
+        alone = [line for line in printed if moving(line)]
+        assert all(line.startswith('    "') and json.loads(line) for line in alone)
+        texts = [json.loads(line) for line in alone]
+        assert word in texts[0] and "".join(texts).count(word) == "".join(
+            json.loads(line) for line in printed if line.startswith('    "')
+        ).count(word)
+        # The letters stay: nothing of them is escaped where they may be seen.
+        assert "\\u" not in "\n".join(printed)
+    assert console.token_lines(pieces) == ["5:", f'"{word}"', '6 "a"', "7:", f'"{word} "']
+
+
+@given(st.text(st.sampled_from(f'a1", \n{HEBREW}{DIGITS}\u0301\u05b8\u200f'), max_size=200))
+def test_text_is_alone_or_moves_nothing(text):
+    for shown in (
+        console.quote(text),
+        console.printable(text),
+        console.one_object({"a": [1, text]}),
+    ):
+        assert not moving(shown)
+    assert json.loads(console.one_object({"a": [1, text]})) == {"a": [1, text]}
+    assert read_back(console.lines(text)) == text
+    for line in (*console.sentence("a", text, ", b"), *console.token_lines([(1, text), (2, text)])):
+        assert not moving(line) or line.strip()[0] == line.strip()[-1] == '"'
 
 
 def test_turns_are_shown_as_turns():

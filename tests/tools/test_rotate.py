@@ -73,7 +73,7 @@ def test_reports(model, run):
 def test_speaks(model, run, tmp_path):
     vk = tmp_path / "other.key"
     done = run("rotate", model, "-o", tmp_path / "fresh.zkl", "--vk", vk)
-    assert done.returncode == 0 and done.stdout.startswith("Rotated toy\n")
+    assert done.returncode == 0 and done.stdout.startswith('Rotated "toy"\n')
     for text in (load_key(vk).model_id, load_artifact(model).key.model_id, "proofs left"):
         assert text in done.stdout
     assert not (tmp_path / "fresh.vk").exists()

@@ -212,7 +212,7 @@ def test_a_verdict_in_a_prompt_stays_in_its_text(shipped, run, tmp_path):
     assert done.returncode == 0 and quoted(done.stdout)[0] == FORGED
     rest = [line for line in done.stdout.splitlines() if not line.startswith('    "')]
     assert [line.split()[0] for line in rest] == [
-        *("VALID", "The", "given", "answers", "(cut", "Security:", "Proof:")
+        *("VALID", "The", "given", "answers", "(cut", "Security:", "Proof:", "Ranges")
     ]
     assert done.stdout.replace("\n", "").isprintable()
 
@@ -251,6 +251,22 @@ def test_json_hides_no_characters(shipped, run, tmp_path):
         done = run("verify", shipped.key, proof, *more)
         assert done.stdout.replace("\n", "").isascii()
         assert (json.loads(done.stdout)["prompt"] if more else quoted(done.stdout)[0]) == text
+
+
+def test_right_to_left_text_is_alone_in_its_lines(shipped, run, tmp_path):
+    proof, text = tmp_path / "a.proof", "\u05e9\u05dc\u05d5\u05dd 12, \u0634\u0661 7"
+    done = run("prove", shipped.model, "--prompt", text, "--max-new-tokens", 1, "-o", proof, "-q")
+    assert done.returncode == 0
+    found = run("verify", shipped.key, proof, "--json").stdout
+    assert found.isascii() and json.loads(found)["prompt"] == text
+    printed = run("verify", shipped.key, proof).stdout
+    assert quoted(printed)[0] == text
+    for line in printed.splitlines():
+        assert line.isascii() or isinstance(json.loads(line), str)
+    folder = tmp_path / text
+    folder.mkdir()
+    for arguments in (("verify", folder / "no.vk", proof), ("inspect", folder)):
+        assert run(*arguments).stderr.isascii()
 
 
 def test_names_and_paths_stay_in_their_line(toy, run, tmp_path):

@@ -12,8 +12,9 @@ from .. import console
 from .guard import INVALID
 from .options import AsJson, Quiet, emit
 
-# Problems that are printed; --json has them all.
-LISTED = 20
+# Problems, and formats, that are printed; --json has them all.
+LISTED, COARSEST = 20, 3
+NUMBERS = ("bits", "fraction", "used")
 
 
 def audit(
@@ -37,12 +38,14 @@ def audit(
     stages = [*auditing.STAGES, *([auditing.CONFIG_STAGE] if config else [])]
     with console.Bar(stages, not quiet) as bar:
         report = auditing.audit(found, config, bar)
+    for line in [] if as_json else report["coarse"][:LISTED]:
+        console.warn(f"coarse: {line}; compiling with default options writes no such format")
     if as_json:
         emit(report)
     elif not report["valid"]:
         _print_problems(report["problems"])
     elif not quiet:
-        _print_findings(report)
+        print_findings(report)
     if not report["valid"]:
         raise typer.Exit(INVALID)
 
@@ -55,22 +58,29 @@ def _print_problems(problems: list[str]) -> None:
         print(f"  and {len(problems) - LISTED} more, which --json lists")
 
 
-def _print_findings(report: dict[str, Any]) -> None:
+def print_findings(report: dict[str, Any]) -> None:
     print("PASSED")
     console.grid(
         "Formats",
-        ["value", "kind", "bits", "of them fraction"],
-        [[f["module"], f["kind"], str(f["bits"]), str(f["fraction"])] for f in report["formats"]],
+        ["value", "kind", "bits", "of them fraction", "used at most", ""],
+        [
+            [*(str(f[x]) for x in ("module", "kind", *NUMBERS)), "coarse" * bool(f["coarse"])]
+            for f in report["formats"]
+        ],
     )
-    console.table(
-        f"The function is that of a {report['family']} model",
-        {name: json.dumps(value) for name, value in report["configuration"].items()},
-    )
+    found = {name: json.dumps(value) for name, value in report["configuration"].items()}
+    found["rms_norm_eps"] += _eps_note(*report["rms_norm_eps_range"])
+    console.table(f"The function is that of a {report['family']} model", found)
     config = report["config"]
-    console.table(
-        f"The key of {report['name']} holds its circuits",
+    whose = f"as {config} has them" if config else "unchecked: --config config.json compares them"
+    print(console.printable(f"An answer ends with one of these tokens, {whose}"))
+    for line in console.token_lines(report["end_tokens"]) or ["(none)"]:
+        print(f"    {line}")
+    print(*console.sentence("The key of", report["name"], " holds its circuits"), sep="\n")
+    console.print_rows(
         {
             "model id": report["model_id"],
+            "coarsest formats": _coarsest(report["formats"]),
             "tokens": f"at most {report['max_tokens']} in one proof",
             "parameters": f"{report['parameters']:,}, {report['weights']}, proved to be in their ranges",
             "circuits": f"both lowered again, {report['bounds']:,} no-wrap bounds, equal byte for byte",
@@ -86,3 +96,20 @@ def _print_findings(report: dict[str, Any]) -> None:
             "time": f"{report['seconds']:.1f} s",
         },
     )
+
+
+def _eps_note(low: float, high: float) -> str:
+    """What integers tell of the configuration's eps, which they round."""
+    if low:
+        return f" (integers tell it to be from {low:.7g} to {high:.7g})"
+    return (
+        f" (any up to {high:.2g} makes the least integer that there is, as the norms of the residual stream "
+        "have it; the others tell it up to a power of four at most)"
+    )
+
+
+def _coarsest(formats: list[dict[str, Any]]) -> str:
+    least = min(found["used"] for found in formats)
+    places = [f"{found['module']} ({found['kind']})" for found in formats if found["used"] == least]
+    more = [f"{len(places) - COARSEST} more"] * (len(places) > COARSEST)
+    return f"{least} bit{'s' * (least != 1)}: {', '.join(places[:COARSEST] + more)}"

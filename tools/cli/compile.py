@@ -97,7 +97,7 @@ def compile(
     if quiet:
         return None
     console.table(
-        f"Compiled {report['name']}",
+        f"Compiled {console.quote(report['name'])}",
         {
             "model id": report["model_id"],
             "parameters": f"{report['parameters']:,}",

@@ -53,7 +53,7 @@ def print_report(report: dict[str, Any]) -> None:
 
     whole = report["fidelity"]
     console.grid(
-        f"{report['name']} against fp32 PyTorch",
+        f"{console.quote(report['name'])} against fp32 PyTorch",
         [
             "text",
             "same token",

@@ -30,4 +30,6 @@ def inspect(
     title = f"{report.pop('file')}: {report.pop('kind')}"
     unchecked = report.pop("unchecked")
     rows = {name: console.value(found) for name, found in report.items()}
+    if "name" in rows:
+        rows["name"] = console.quote(rows["name"])
     console.table(title, {n: f"{r} (unchecked)" if n in unchecked else r for n, r in rows.items()})

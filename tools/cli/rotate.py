@@ -56,7 +56,7 @@ def rotate(
     if quiet:
         return None
     console.table(
-        f"Rotated {report['name']}",
+        f"Rotated {console.quote(report['name'])}",
         {
             "model id": report["model_id"],
             "rotated from": report["rotated_from"],

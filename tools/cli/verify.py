@@ -33,7 +33,7 @@ def verify(
         bool,
         typer.Option(
             "--no-cache",
-            help="Check the weights' ranges even if it was done for this model before.",
+            help="Check the weights' ranges even if it was done for this key before.",
         ),
     ] = False,
     max_seconds: Annotated[
@@ -73,6 +73,7 @@ def verify(
         "model_id": model.model_id,
         "pinned": None if model_id is None else False,
         "rotated_from": None,
+        "ranges": None,
         "prompt": None,
         "output": None,
         "tokens": None,
@@ -90,11 +91,14 @@ def verify(
             report["rotated_from"] = pinned if pinned != model.model_id else None
         files.identify(files.PROOF, data, str(proof))
         content = read_proof(model, data, str(proof))
-        if no_cache or not checked.known(model.digest):
+        if not no_cache and checked.known(model.ranges_digest):
+            report["ranges"] = "remembered"
+        else:
             clock.start("ranges")
             model.check_ranges()
+            report["ranges"] = "checked"
             if not no_cache:
-                checked.remember(model.digest)
+                checked.remember(model.ranges_digest)
             clock.start("check")
         verified = check(model, content, None, allow_noncanonical_prompt, check_ranges=False)
         statement = verified.statement

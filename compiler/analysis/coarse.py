@@ -1,0 +1,99 @@
+"""The formats of an integer function, and which of them are coarser than compiling writes.
+
+A function may be the quantisation of a model (`requantise`) and yet have nothing of its predictions left. How much
+is left only whoever has the weights can measure; that a format is absurd is seen without them. No compile with
+default options goes below these floors, as its passes are written for types and reciprocals, with much room for
+what depends on a model's numbers:
+
+* Types have `LEAST_BITS`: one limb, to which `Scale.bits` rounds up. (Only the deltas of a residual stream
+  whose norm is 2^14 times as large as any of them could be given less.)
+* A result's type may be wide and its rounding shift so large that only a few of its bits are ever used, at most
+  those of the accumulator less the shift. Under `LEAST_USED` of them are a loss that no budget of `choose-bits`
+  has room for; the shipped model's results reach 16 at least, the real 270M's 20.
+* What exp and GELU read counts by itself, not in proportion: `LEAST_FRACTION`, with which scores and arguments
+  reach to 2^13 and beyond, farther than any model's.
+* Reciprocals have `RECIPROCAL_BITS` for a row of equal scores (`Scales.reciprocal`); and the norms' reciprocal
+  roots, to which `Scales.limit` leaves 17 fraction bits beside the widest gain and exponent, have
+  `LEAST_ROOT`, with which they are at least 2^4.
+
+Errors: none for a module that verifies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation
+
+from ...dialects import quant
+from ..modules import main_function
+from .requantise import roles, rounded
+from .scales import LIMB, RECIPROCAL_BITS
+
+LEAST_BITS = LIMB
+LEAST_USED = LIMB // 2
+LEAST_FRACTION = 2
+LEAST_ROOT = 12
+
+
+@dataclass(frozen=True)
+class Format:
+    """The bits of a weight or of a value that is rounded, how many of them are fraction, and how many its
+    numbers can use; and what is coarse about it, in words."""
+
+    module: str
+    kind: str
+    bits: int
+    fraction: int
+    used: int
+    coarse: tuple[str, ...]
+
+
+def formats(function: ModuleOp) -> list[Format]:
+    """Those of every role of a published function, in its order."""
+    found: list[Format] = []
+    for (path, kind, _), ops in roles(main_function(function).walk()).items():
+        if isinstance(ops[0], quant.SplitHeadsOp | quant.MergeHeadsOp | quant.ArgmaxOp):
+            continue
+        place = path.replace("{layer}", "*").replace("layers.0.", "layers.*.")
+        type, used = rounded(ops[0]), _used(ops[0])
+        coarse = tuple(_coarse(ops[0], kind, type.width, used))
+        found.append(Format(place, kind, type.width, type.fraction, used, coarse))
+    return found
+
+
+def _used(op: Operation) -> int:
+    """The bits that a result can have, as its accumulator bounds it."""
+    width = rounded(op).width
+    for use in op.results[0].uses:
+        if isinstance(use.operation, quant.RequantizeOp):
+            acc = quant.type_of(use.operation.acc).width
+            return max(0, min(width, acc - use.operation.shift.value.data))
+    return width
+
+
+def _coarse(op: Operation, kind: str, bits: int, used: int) -> Iterator[str]:
+    if bits < LEAST_BITS:
+        yield f"this {kind} has {_bits(bits)}, fewer than {LEAST_BITS}"
+    elif used < LEAST_USED:
+        yield f"this {kind} can use only {used} of its {bits} bits"
+    if isinstance(op, quant.SoftmaxOp):
+        fraction, reciprocal = quant.type_of(op.scores).fraction, quant.type_of(op.inv)
+        if fraction < LEAST_FRACTION:
+            yield f"exp is taken of numbers with {_bits(fraction)} of fraction, fewer than {LEAST_FRACTION}"
+        least = (reciprocal.shape[-1] - 1).bit_length() + RECIPROCAL_BITS
+        if reciprocal.fraction < least:
+            fraction = _bits(reciprocal.fraction)
+            yield f"reciprocals have {fraction} of fraction, fewer than {least}"
+    elif isinstance(op, quant.TableOp):
+        fraction = quant.type_of(op.x).fraction
+        if fraction < LEAST_FRACTION:
+            yield f"GELU is taken of numbers with {_bits(fraction)} of fraction, fewer than {LEAST_FRACTION}"
+    elif isinstance(op, quant.RmsNormOp) and (root := op.root.value.data) < LEAST_ROOT:
+        yield f"its reciprocal root has {_bits(root)} of fraction, fewer than {LEAST_ROOT}"
+
+
+def _bits(count: int) -> str:
+    return f"{count} bit{'s' * (count != 1)}"
