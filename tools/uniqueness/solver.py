@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import MissingPackage, ZklemmaError, expect
-from .cells import Cells, Form, Row
+from .cells import Cells, Row
 from .claims import Claim
 from .script import WRAPS
 
@@ -56,8 +56,13 @@ class _Search:
     claim: Claim
 
     def __post_init__(self) -> None:
-        self.solver = z3().Solver()
+        # What the solver finds must not depend on what it was asked before.
+        self.context = z3().Context()
+        self.solver = z3().Solver(ctx=self.context)
         self.solver.from_string(self.claim.text)
+
+    def integer(self, name: str) -> Any:
+        return z3().Int(name, self.context)
 
     def undecided(self) -> ZklemmaError:
         return ZklemmaError(
@@ -70,8 +75,8 @@ class _Search:
         if self.claim.cells is None or self.claim.kind == "range":
             return None
         parts = self.claim.text.split(f"(declare-const |{WRAPS}")[1:]
-        tame = [z3().Int(f"{WRAPS}{part.partition('|')[0]}") == 0 for part in parts]
-        pins = [z3().Int(factor) for factor in known_factors(self.claim.cells)]
+        tame = [self.integer(f"{WRAPS}{part.partition('|')[0]}") == 0 for part in parts]
+        pins = [self.integer(factor) for factor in known_factors(self.claim.cells)]
         tries = [[*tame, *(pin == value for pin in pins)] for value in FACTORS if pins]
         self.solver.set("rlimit", LITTLE)
         for assumed in tries or ([tame] if tame else []):
@@ -97,7 +102,8 @@ class _Search:
             self.solver.push()
             for row in wrong:
                 key = row.forms[0]
-                self.solver.add(_sum(key) == key.value(self.complete(example)))
+                total = z3().Sum([c * self.integer(v) for v, c in key.terms]) + key.constant
+                self.solver.add(total == key.value(self.complete(example)))
             try:
                 example = self.model()
             except ZklemmaError:
@@ -143,7 +149,8 @@ class _Search:
             key = row.forms[0].value(self.complete(example))
             found = row.candidates(cells.circuit.data, key)
             for i in range(1, len(row.forms)):
-                function = z3().Function(f"{row.table}.{i}", z3().IntSort(), z3().IntSort())
+                integers = z3().IntSort(self.context)
+                function = z3().Function(f"{row.table}.{i}", integers, integers)
                 if len(found):
                     self.solver.add(function(key) == int(found[0][i]))
 
@@ -153,10 +160,6 @@ def known_factors(cells: Cells) -> list[str]:
     factors = (f for e in cells.equations for _, product in e.products for f in product)
     found = (f.terms[0][0] for f in factors if len(f.terms) == 1 and f.constant == 0)
     return list(dict.fromkeys(name for name in found if name not in cells.columns))
-
-
-def _sum(form: Form) -> Any:
-    return z3().Sum([c * z3().Int(v) for v, c in form.terms]) + form.constant
 
 
 def complete(cells: Cells, example: Mapping[str, int]) -> dict[str, int]:
