@@ -109,7 +109,9 @@ class QuantFunctions(InterpreterFunctions):
         self, _: Interpreter, op: quant.RequantizeOp, args: PythonValues
     ) -> PythonValues:
         (acc,), shift = args, op.shift.value.data
-        up = acc >> (shift - 1) & 1 if shift else 0  # Half of 2^shift, added where it can not overflow.
+        up = (
+            acc >> (shift - 1) & 1 if shift else 0
+        )  # Half of 2^shift, added where it can not overflow.
         return (self.fit(op, (acc >> shift) + up),)
 
     @impl(quant.RmsNormOp)

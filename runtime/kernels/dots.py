@@ -161,7 +161,9 @@ def _float_digit(matrix: NDArray[Any]) -> int:
     return EXACT + 1 - (most * matrix.shape[1]).bit_length()
 
 
-def _by_floats(x: NDArray[np.int64], matrix: NDArray[Any], bits: int, digits: int) -> NDArray[np.int64]:
+def _by_floats(
+    x: NDArray[np.int64], matrix: NDArray[Any], bits: int, digits: int
+) -> NDArray[np.int64]:
     """x @ matrix.T, of digits of x that float64 has room for."""
     columns, out = matrix.T.astype(np.float64), np.zeros((len(x), len(matrix)), np.int64)
     for d in range(digits):
