@@ -1,8 +1,8 @@
 """Whether the integers take any text at all, and whether they say what PyTorch says.
 
 Prompts are cut at random places from held-out texts of every kind; others are pieces joined, arbitrary
-tokens, one token over and over, or arbitrary characters. Each goes through the exact integers: a value
-outside its calibrated range stops them, as it would stop a proof.
+tokens, one token over and over, or arbitrary characters. Of each, and the token after it, the witness of a
+proof is made: a value outside its calibrated range stops it.
 
 With ``--generate N`` the first prompts are continued greedily by N tokens as well, by the integers and by
 PyTorch in fp32, and neither stops at the end of a text. Each goes on from its own words, so what counts of
@@ -95,6 +95,11 @@ def prompts_of(
     return prompts
 
 
+def witness(executor: Executor, ids: Ids) -> object:
+    """What a proof of a prompt and one more token commits to."""
+    return executor.witness([*ids, *executor.generate(ids, 1)], len(ids), 1)
+
+
 def stops_of(
     run: Callable[[Ids], object], prompts: Sequence[Prompt], step: Callable[[str], None]
 ) -> list[dict[str, Any]]:
@@ -178,7 +183,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     executor = Executor(artifact.key.circuit, artifact.program, artifact.params)
     tokenize, most = artifact.key.tokenize, executor.max_tokens
     check(options, len(tokenize("")), most)
-    longest = min(options.longest, most)
+    longest = min(options.longest, most - 1)
     prompts = prompts_of(tokenize, executor.vocabulary, options.prompts, longest, options.seed)
     continued = []
     if options.generate:
@@ -191,7 +196,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             bar.update(task, description=what, advance=1)
 
         start = time.perf_counter()
-        stops = stops_of(executor.logits, prompts, step)
+        stops = stops_of(lambda ids: witness(executor, ids), prompts, step)
         seconds = time.perf_counter() - start
         generation = None
         if options.generate:

@@ -127,8 +127,8 @@ class Scale:
     exact: bool = False
     """Whether its type has the bits that it needs and no more, as a table has all its values: a gain,
     or what is looked up."""
-    shared: list[nn.LinearOp] = field(default_factory=list)
-    """Layers of a product that is not rounded, which it is a factor of: they leave no bit to headroom."""
+    shared: bool = False
+    """Whether others have what bits it leaves, so that none are headroom."""
 
     @property
     def most(self) -> int:
@@ -172,10 +172,14 @@ class Scales:
         """The norm of a norm's role whose eps is largest."""
         for peers in self.roles:
             self._visit(peers)
-        for op in self.ops:
-            if isinstance(op, nn.LinearOp) and len(self.factors(op.x)) > 1:
-                for scale in (*self.factors(op.x), self.scale[op.w]):
-                    scale.shared.append(op)
+        self.together: list[tuple[nn.LinearOp, list[Scale]]] = []
+        """Layers that read a product that is not rounded, one of each role; the scales that share its bits."""
+        for op, *_ in self.roles:
+            if isinstance(op, nn.LinearOp) and len(factors := self.factors(op.x)) > 1:
+                self.together.append((op, [*factors, self.scale[op.w]]))
+        for _, scales in self.together:
+            for scale in scales:
+                scale.shared = True
         self.all = list(dict.fromkeys([*self.scale.values(), *self.root.values()]))
         cells = self.tokens * sum(count for _, _, count in self.rounded)
         self.wide = WIDE_CELL + 2.0**WIDE_LIMB / max(1.0, cells)
@@ -394,15 +398,11 @@ class Scales:
                 most = min(most, fracs[self.scale[op.v]] + MOST_RECIPROCAL)
             elif isinstance(op, nn.LinearOp | nn.MulOp | nn.RopeOp | nn.ScoresOp | nn.RMSNormOp):
                 most = min(most, self.accumulator(op, fracs))
-        for op in scale.shared:
-            others = [other for other in self.together(op) if other is not scale]
-            left = self.room(op) - sum(other.bits(fracs[other]) for other in others)
-            most = min(most, most_frac(scale.magnitude, left))
+        for op, scales in self.together:
+            if scale in scales:
+                others = sum(other.bits(fracs[other]) for other in scales if other is not scale)
+                most = min(most, most_frac(scale.magnitude, self.room(op) - others))
         return most
-
-    def together(self, op: nn.LinearOp) -> list[Scale]:
-        """The factors of an unrounded product, and of the weights that a layer multiplies it with."""
-        return [*self.factors(op.x), self.scale[op.w]]
 
     def room(self, op: nn.LinearOp) -> int:
         """How many bits they may have together: the sums of products are numbers of 64 bits."""
@@ -521,9 +521,9 @@ class Scales:
             for scale in {*read, result}:
                 self._touched[scale].append(each)
                 self._bounded[scale].append(result)
-        for scale in self.all:
-            for layer in scale.shared:
-                self._bounded[scale] += self.together(layer)
+        for _, scales in self.together:
+            for scale in scales:
+                self._bounded[scale] += scales
 
     def _cells(self, op: Operation, scale: Scale, count: float, fracs: Fracs) -> float:
         frac = fracs[scale]

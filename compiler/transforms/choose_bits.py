@@ -94,11 +94,10 @@ def _descend(scales: Scales, price: float) -> dict[Scale, int]:
         for scale in scales.all:
             if scale not in fixed:
                 _improve(scales, scale, fracs, price)
-        for scale in scales.all:
-            for op in scale.shared:
-                for giver, taker in permutations(scales.together(op), 2):
-                    while _exchange(scales, giver, taker, fracs, price):
-                        pass
+        for _, shared in scales.together:
+            for giver, taker in permutations(shared, 2):
+                while _exchange(scales, giver, taker, fracs, price):
+                    pass
         if fracs == before:
             break
     return fracs
