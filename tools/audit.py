@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.utils.exceptions import VerifyException
 
@@ -24,9 +25,11 @@ from ..compiler.analysis.recognise import recognise
 from ..compiler.analysis.requantise import differences, roles, rounded
 from ..compiler.gemma3 import FAMILY
 from ..compiler.modules import main_function
-from ..compiler.pipelines import lower
+from ..compiler.pipelines import level_of, lower, to_circuit
 from ..compiler.published import read_function
+from ..compiler.running import pipeline_text
 from ..compiler.transforms.guard import summary
+from ..compiler.transforms.stack_layers import StackLayers
 from ..compiler.weights import parameters
 from ..dialects import quant
 from ..errors import InvalidProof, UserError, ZklemmaError
@@ -60,10 +63,14 @@ def audit(
     clock.start("load")
     try:
         function = read_function(bytes(key.function_bytes))
+        pipeline = pipeline_text(to_circuit(False, level_of(function)))
     except UserError as error:
         raise UserError(f"{key.source}: {error}") from None
     tokens = _tokens(function)
-    configuration, problems = _family(function, tokens)
+    stacked, problems = _stacked(function)
+    configuration = None
+    if not problems:
+        configuration, problems = _family(stacked, tokens)
     bounds = 0
     clock.start("lower")
     if not problems:  # Only what a model's function is lowered to has a bounded size.
@@ -77,7 +84,7 @@ def audit(
     problems += _refusal(lambda: check_links(key))
     if config is not None:
         clock.start(CONFIG_STAGE)
-        lines = _compare_with(config, function, tokens)
+        lines = _compare_with(config, stacked, tokens)
         problems += [f"the function is not that of {config}: {line}" for line in lines]
     clock.stop()
     return {
@@ -91,7 +98,8 @@ def audit(
         "max_tokens": tokens,
         "parameters": cells,
         "weights": "private" if key.private else "public",
-        "formats": list(_formats(function)),
+        "formats": list(_formats(stacked)),
+        "pipeline": pipeline,
         "bounds": bounds,
         **digests(key),
         "ancestors": [ancestor.digest.hex() for ancestor in key.ancestors],
@@ -105,6 +113,19 @@ def _tokens(function: ModuleOp) -> int:
     """The positions that a function is for; 0 if it reads no tokens."""
     ids = [op for op in main_function(function).walk() if isinstance(op, quant.TokensOp)]
     return quant.type_of(ids[0].result).shape[0] if ids else 0
+
+
+def _stacked(function: ModuleOp) -> tuple[ModuleOp, list[str]]:
+    """A function with its layers in one stack, as that of a model is told; or why they are no layers."""
+    if any(isinstance(op, quant.LayersOp) for op in function.walk()):
+        return function, []
+    stacked = function.clone()
+    try:
+        StackLayers().apply(Context(), stacked)
+        stacked.verify()
+    except (UserError, VerifyException) as error:
+        return function, [f"the function is no {FAMILY} model's: {summary(error)}"]
+    return stacked, []
 
 
 def _family(function: ModuleOp, tokens: int) -> tuple[dict[str, Any] | None, list[str]]:
@@ -150,11 +171,9 @@ def _refusal(check: Callable[[], None]) -> list[str]:
 
 def _compare_with(config: str | Path, function: ModuleOp, tokens: int) -> list[str]:
     """Where the function is not the quantisation of what PyTorch makes of a configuration."""
-    from xdsl.context import Context
-
     from ..compiler.frontend.checkpoint import without_weights
     from ..compiler.frontend.importer import import_model
-    from ..compiler.pipelines import run_passes
+    from ..compiler.running import run_passes
     from ..compiler.transforms.raise_to_nn import RaiseToNN
 
     model = without_weights(config)

@@ -17,7 +17,8 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from zklemma.compiler.module_text import print_module
 from zklemma.compiler.modules import systems
-from zklemma.compiler.pipelines import run_passes, to_circuit
+from zklemma.compiler.pipelines import to_circuit
+from zklemma.compiler.running import run_passes
 from zklemma.compiler.published import read_function
 from zklemma.compiler.transforms.circuit_stats import statistics
 from zklemma.compiler.transforms.pack_columns import largest_shape
