@@ -108,6 +108,11 @@ def to_circuit(private_tokens: bool, level: Level = EVERYTHING) -> tuple[ModuleP
     )
 
 
+def compile_passes(level: Level, private_tokens: bool = False) -> tuple[ModulePass, ...]:
+    """All passes, from an import to `circuit`."""
+    return (*level.of(TO_QUANT), *to_circuit(private_tokens, level))
+
+
 @dataclass(frozen=True)
 class Pipeline(ModulePass):
     """A named pipeline: ``parts`` are its passes."""
@@ -146,8 +151,7 @@ class CompileToCircuit(Pipeline):
     name = "compile-to-circuit"
 
     def parts(self) -> tuple[ModulePass, ...]:
-        level = self.chosen()
-        return (*level.of(TO_QUANT), *to_circuit(self.private_tokens, level))
+        return compile_passes(self.chosen(), self.private_tokens)
 
 
 def lower(

@@ -32,7 +32,7 @@ from xdsl.printer import Printer
 from xdsl.utils.exceptions import VerifyException
 
 from ..errors import UserError
-from .transforms.guard import refusal, summary
+from .transforms.guard import did_you_mean, refusal, summary
 
 WORD = re.compile(r'"([A-Za-z][A-Za-z0-9_-]*)"')
 CONFIGURATION = re.compile(r"// configuration: -p '([^'\n]*)'\n")
@@ -49,23 +49,39 @@ def pipeline_of(text: str) -> str | None:
     return found[1] if found else None
 
 
+def check_running(names: Iterable[str], passes: Iterable[ModulePass]) -> None:
+    """Refuses names of passes that do not run."""
+    running = [each.name for each in passes]
+    for name in names:
+        if name not in running:
+            raise UserError(f"no pass {name} runs{did_you_mean(name, running)}")
+
+
 @dataclass
 class Watch:
     """What is to be seen of passes.
 
     ``after``: those whose result is printed to ``stream``. ``tree``: a folder for one file before the first
-    pass and one after each, under the name of each part of a compile. ``timed``: whether `report` says how
-    long each took. ``reproducers``: the folder for the file that a failure leaves behind, None for none.
+    pass and one after each, under the name of each part of a compile. ``reproducers``: the folder for the file
+    that a failure leaves behind, None for none.
     """
 
     after: Collection[str] = ()
     tree: Path | None = None
-    timed: bool = False
     reproducers: Path | None = None
     stream: IO[str] = field(default_factory=lambda: sys.stderr)
     seconds: list[tuple[str, str, float]] = field(default_factory=list)
     """By part and pass, in order."""
-    _files: Counter[str] = field(default_factory=Counter)
+    passes: tuple[ModulePass, ...] = ()
+    """Those that run now, of which ``done`` have run; they make a ``part``, and ``then`` others go on."""
+    then: tuple[ModulePass, ...] = ()
+    part: str = ""
+    done: int = 0
+    entered: bool = False
+    start: ModuleOp | None = None
+    """The module as it was before the first of them, where a reproducer may have to be made."""
+    clock: float = 0.0
+    files: Counter[str] = field(default_factory=Counter)
     """Written so far, by part."""
 
     def begin(
@@ -76,39 +92,43 @@ class Watch:
         then: tuple[ModulePass, ...] = (),
     ) -> None:
         """Passes are about to run over a module, and then others."""
-        self._passes, self._part, self._done, self._then = passes, part, 0, then
-        self._start = module.clone() if self.reproducers else None
-        if not self._files[part]:
+        self.passes, self.part, self.done, self.then = passes, part, 0, then
+        self.entered = False
+        self.start = module.clone() if self.reproducers else None
+        if not self.files[part]:
             self._write(module, "input")
-        self._clock = time.perf_counter()
 
     @property
     def current(self) -> str:
-        """The pass that is running, or has just run and left a module that was not verified yet."""
-        return self._passes[self._done].name if self._done < len(self._passes) else ""
+        """The pass that is running, or has just run and left a module that was not verified yet; empty while
+        the module that is given to the first one was not."""
+        return self.passes[self.done].name if self.entered and self.done < len(self.passes) else ""
 
-    def passed(self, module: ModuleOp) -> None:
-        """The next of the passes has run, and the module is in order."""
-        name = self._passes[self._done].name
-        self.seconds.append((self._part, name, time.perf_counter() - self._clock))
-        self._done += 1
+    def passed(self, before: ModulePass | None, module: ModuleOp) -> None:
+        """The module is in order after a pass, or as it is before the first."""
+        if before is None:
+            self.entered = True
+            self.clock = time.perf_counter()
+            return
+        name = before.name
+        self.seconds.append((self.part, name, time.perf_counter() - self.clock))
+        self.done += 1
         if name in self.after:
-            where = f" of the {self._part}" if self._part else ""
+            where = f" of the {self.part}" if self.part else ""
             print(f"// IR after {name}{where}", file=self.stream)
             Printer(stream=self.stream).print_op(module)
             print(file=self.stream)
         self._write(module, name)
-        self._clock = time.perf_counter()
+        self.clock = time.perf_counter()
 
     def failed(self, ctx: Context) -> str:
         """The next of the passes has failed: writes the reproducer, and returns the end of a message."""
-        if self._start is None or self.reproducers is None or self._done == len(self._passes):
+        if self.start is None or not self.reproducers:
             return ""
-        PassPipeline(self._passes[: self._done]).apply(ctx, self._start)
-        name = self._passes[self._done].name
-        handle, path = tempfile.mkstemp(".mlir", f"before-{name}-", self.reproducers)
+        PassPipeline(self.passes[: self.done]).apply(ctx, self.start)
+        handle, path = tempfile.mkstemp(".mlir", f"before-{self.current}-", self.reproducers)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(self._text(self._start))
+            file.write(self._text(self.start))
         return f" (to reproduce: zk-opt {path} --run-reproducer)"
 
     def report(self) -> str:
@@ -118,17 +138,17 @@ class Watch:
 
     def _write(self, module: ModuleOp, name: str) -> None:
         if self.tree:
-            folder = self.tree / self._part.replace(" ", "-")
+            folder = self.tree / self.part.replace(" ", "-")
             folder.mkdir(parents=True, exist_ok=True)
-            path = folder / f"{self._files[self._part]:02}-{name}.mlir"
-            self._files[self._part] += 1
+            path = folder / f"{self.files[self.part]:02}-{name}.mlir"
+            self.files[self.part] += 1
             part = path.with_name(f".{path.name}.{os.getpid()}")
             part.write_text(self._text(module), encoding="utf-8")
             part.replace(path)
 
     def _text(self, module: ModuleOp) -> str:
         text = StringIO()
-        rest = pipeline_text((*self._passes[self._done :], *self._then))
+        rest = pipeline_text((*self.passes[self.done :], *self.then))
         text.write(f"// configuration: -p '{rest}'\n")
         Printer(stream=text).print_op(module)
         text.write("\n")
@@ -146,18 +166,16 @@ def run_passes(
     """Runs passes and verifies the module after each. ``watch`` sees them, as the ``part`` of a compile that
     they are, which others go on with ``then``."""
     watch = watch or Watch()
-    current = ""
 
     def checked(before: ModulePass | None, op: ModuleOp, after: ModulePass | None) -> None:
-        nonlocal current
         try:
             op.verify()
         except VerifyException as error:
-            broken = f"{before.name} left a malformed module" if before else "the module is malformed"
+            broken = (
+                f"{before.name} left a malformed module" if before else "the module is malformed"
+            )
             raise UserError(f"{broken}: {summary(error)}") from None
-        if before:
-            watch.passed(op)
-        current = after.name if after else ""
+        watch.passed(before, op)
 
     watch.begin(module, passes, part, then)
     try:
@@ -165,6 +183,6 @@ def run_passes(
     except (ImportError, MemoryError):
         raise
     except Exception as error:
-        if not current:
+        if not watch.current:
             raise
-        raise UserError(refusal(current, error) + watch.failed(ctx)) from None
+        raise UserError(refusal(watch.current, error) + watch.failed(ctx)) from None

@@ -54,7 +54,7 @@ from xdsl.xdsl_opt_main import xDSLOptMain
 
 from ..compiler.levels import HIGHEST, check_optional
 from ..compiler.pipelines import CompileToCircuit, Pipeline
-from ..compiler.running import Watch, pipeline_of, pipeline_text
+from ..compiler.running import Watch, check_running, pipeline_of, pipeline_text
 from ..compiler.transforms.guard import did_you_mean, operation_of, refusal, summary
 from ..compiler.transforms.registry import UNIVERSE
 from ..dialects.nn import module_path
@@ -138,7 +138,12 @@ class ZkOpt(xDSLOptMain):
         add("--disable-pass", action="append", default=[], metavar="NAME", help="leave a pass out")
         add("--print-pipeline", action="store_true", help="print the passes of -p, and run nothing")
         add("--print-ir-after", action="append", default=[], metavar="NAME", help="on stderr")
-        add("--print-ir-tree", type=Path, metavar="DIR", help="a file for the module after each pass")
+        add(
+            "--print-ir-tree",
+            type=Path,
+            metavar="DIR",
+            help="a file for the module after each pass",
+        )
         add(
             "--run-reproducer",
             action="store_true",
@@ -150,12 +155,12 @@ class ZkOpt(xDSLOptMain):
             self.args.passes = self._reproduced()
         elif self.args.level is not None and not self.args.passes:
             self.args.passes = CompileToCircuit.name
-        timed, self.args.time_passes = self.args.time_passes, False  # Not among the module.
+        self.timed, self.args.time_passes = self.args.time_passes, False  # Not among the module.
         try:
             super().setup_pipeline()
             passes = self._expanded(self.pipeline.passes)
             check_optional(self.args.disable_pass)
-            self._check_names([each.name for each in passes])
+            check_running(self.args.print_ir_after, passes)
         except ValueError as error:  # a pass, or an option of xDSL's, that does not exist
             raise DiagnosticException(self._unknown_pass() or str(error)) from error
         except UserError as error:
@@ -164,7 +169,6 @@ class ZkOpt(xDSLOptMain):
         self.watch = Watch(
             self.args.print_ir_after,
             self.args.print_ir_tree,
-            timed,
             None if quiet else Path(gettempdir()),
         )
         callback = self.pipeline.callback
@@ -175,8 +179,7 @@ class ZkOpt(xDSLOptMain):
                     callback(before, module, after)
             except VerifyException as error:
                 raise self.located(module, error, before) from None
-            if before:
-                self.watch.passed(module)
+            self.watch.passed(before, module)
 
         self.pipeline = PassPipeline(passes, checked)
 
@@ -203,13 +206,6 @@ class ZkOpt(xDSLOptMain):
             else:
                 found.append(each)
         return tuple(each for each in found if each.name not in self.args.disable_pass)
-
-    def _check_names(self, running: list[str]) -> None:
-        """Refuses to print after passes that do not run."""
-        for name in self.args.print_ir_after:
-            if name not in running:
-                near = did_you_mean(name, running)
-                raise UserError(f"--print-ir-after {name}: the pipeline has no such pass{near}")
 
     def _unknown_pass(self) -> str:
         for name in (part.partition("{")[0].strip() for part in _passes(self.args.passes)):
@@ -263,13 +259,13 @@ class ZkOpt(xDSLOptMain):
                 raise
             where = self.get_input_name()
             op = operation_of(error)
-            if op in self.spans:
+            if op and op in self.spans:
                 where = self.position(self.spans[op])
             located = isinstance(error, VerifyException) and str(error).startswith(where)
             text = summary(error) if located else f"{where}: {refusal(name, error)}"
             raise PassFailedException(text + self.watch.failed(self.ctx)) from None
         finally:
-            if self.watch.timed:
+            if self.timed:
                 print(self.watch.report(), file=sys.stderr)
 
     def run(self) -> None:

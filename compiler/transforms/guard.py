@@ -97,7 +97,8 @@ def _of_type(where: str, given: ParameterListType, type_: Any) -> ParameterListT
     except (ValueError, OverflowError):
         pass  # refused below
     one = len(given) == 1 and isa(given[0], type_)
-    if one or isa(given, type_) or (not given and isa(None, type_)):
+    several = isinstance(given, tuple) and isa(given, type_)
+    if one or several or (not given and isa(None, type_)):
         return given
     text = ", ".join(map(str, given)) or "nothing"
     wanted = type_.__name__ if isinstance(type_, type) else type_

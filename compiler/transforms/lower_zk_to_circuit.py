@@ -25,8 +25,8 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
 
 from ...dialects import circuit, zk
-from ...dialects.nn import module_path
 from ...dialects.affine_expr import affine
+from ...dialects.nn import module_path
 from ...errors import UserError
 from ...schema.circuit import REVEALS, Index, Term
 from ..analysis.ranges import SystemRanges

@@ -1,7 +1,8 @@
 """`preprocess`: from integer operations (`quant`) to a witness program and relations (`zk`).
 
 Input: a function of `quant` operations after `batch-decode`, its layers stacked or one after the
-other; then the axis `layer` has one index, and names say the layer. Every operation becomes a step that computes and the relations that check it (never by computing again):
+other; then the axis `layer` has one index, and names say the layer. Every operation becomes a step
+that computes and the relations that check it (never by computing again):
 
 * requantize  2^s y + rem - half(s) = products, y = sum 2^16i limb_i - 2^(b-1), limbs and remainder
   in ranges of their exact widths, so that y and rem are unique; where y is looked up in a table of
@@ -577,10 +578,8 @@ class _Builder:
             y = self.virtual(result.result, name, offset, limits, axes=axes)
         rest, rem = self.limbs(f"{name}.rem", axes, shift)
         half = 1 << shift >> 1
-        lhs = added(self.over(axes), scaled(1 << shift, y.expr), rest, _constant(-half))
-        low, high = (limits[0] << shift) - half, ((limits[1] + 1) << shift) - 1 - half
-        total = self.virtual(acc, f"{name}.acc", lhs, (low, high), axes=axes)
-        self.einsum(f"{name}.requantize", total.expr, products, limit)
+        total = added(self.over(axes), scaled(1 << shift, y.expr), rest, _constant(-half))
+        self.einsum(f"{name}.requantize", total, products, limit)
         return shift, bits, {**kept, **({"rem": rem} if rem else {})}
 
     def limbs(self, name: str, axes: Axes, bits: int) -> tuple[Expr, list[str]]:
@@ -728,7 +727,7 @@ class _Builder:
         return self.unique(f"{base}.{kind}" if base else kind)
 
     def unique(self, name: str) -> str:
-        used = {column.removesuffix(".acc") for column in self.columns}
+        used = set(self.columns)
         used |= {step.output.data for step in self.steps}
         found, n = name, 1
         while found in used:

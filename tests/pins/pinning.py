@@ -13,13 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.passes import ModulePass
 from zklemma.compiler.module_text import print_module
 from zklemma.compiler.modules import systems
-from zklemma.compiler.pipelines import to_circuit
-from zklemma.compiler.running import run_passes
-from zklemma.compiler.published import read_function
+from zklemma.compiler.running import Watch
 from zklemma.compiler.transforms.circuit_stats import statistics
 from zklemma.compiler.transforms.pack_columns import largest_shape
 from zklemma.compiler.transforms.verify_legality import VerifyLegality
@@ -70,35 +68,43 @@ def changes(wanted: Pins, found: Pins) -> list[str]:
     return lines
 
 
+class Stages(Watch):
+    """Digests of the texts of both levels of circuits, and the final circuits' counts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pins: dict[str, Any] = {}
+
+    def passed(self, before: ModulePass | None, module: ModuleOp) -> None:
+        kind = {"circuit": "public", "private circuit": "private"}.get(self.part)
+        stage = before.stage if isinstance(before, VerifyLegality) else ""
+        if kind and stage in ("zk", "circuit"):
+            self.pins[f"{kind} {stage}"] = _digest(print_module(module).encode())
+        if kind and stage == "circuit":
+            (system,) = systems(module, circuit.SystemOp)
+            counts = statistics(system, largest_shape(TOKENS, None))
+            self.pins |= {f"{kind} {name}": count for name, count in counts.items()}
+        super().passed(before, module)
+
+
 def _of(source: Path) -> dict[str, Any]:
-    artifact, _ = compile(source, TOKENS, private=False, least_fidelity=None)
+    stages = Stages()
+    artifact, _ = compile(source, TOKENS, private=False, least_fidelity=None, watch=stages)
     key = artifact.key
     pins: dict[str, Any] = {"model id": key.model_id, "quant": _digest(key.function_bytes)}
     pins["weights"] = _digest(
         b"".join(np.asarray(a, "<i4").tobytes() for _, a in sorted(artifact.params.items()))
     )
+    pins |= stages.pins
     encoded = {
         "public": (key.circuit_bytes, artifact.program_bytes),
         "private": (key.private_circuit_bytes, artifact.private_program_bytes),
     }
     for kind, items in KINDS.items():
-        module = read_function(bytes(key.function_bytes))
-        pins |= {f"{kind} {name}": pin for name, pin in _stages(module, bool(items)).items()}
         for name, data in zip(("circuit", "program"), encoded[kind], strict=True):
             pins[f"{kind} {name} bytes"] = _digest(data)
         pins[f"{kind} proof"] = _digest(_prove(artifact, items))
     return pins
-
-
-def _stages(module: ModuleOp, private_tokens: bool) -> dict[str, Any]:
-    """Digests of the texts of both levels of circuits, and the circuit's counts."""
-    found: dict[str, Any] = {}
-    for each in to_circuit(private_tokens):
-        run_passes(Context(), module, (each,))
-        if isinstance(each, VerifyLegality) and each.stage in ("zk", "circuit"):
-            found[each.stage] = _digest(print_module(module).encode())
-    (system,) = systems(module, circuit.SystemOp)
-    return found | statistics(system, largest_shape(TOKENS, None))
 
 
 def _prove(artifact: Artifact, private: tuple[str, ...]) -> bytes:
