@@ -352,11 +352,6 @@ def _warn(text: str) -> None:
     print(f"zk-opt: warning: {console.printable(text)}", file=sys.stderr)
 
 
-def _fail(text: str, status: int = 1) -> NoReturn:
-    print(f"zk-opt: {console.printable(text)}", file=sys.stderr)
-    sys.exit(status)
-
-
 def _internal(error: Exception) -> str:
     """A fault of this program or of xDSL, which bad input should not be able to cause."""
     where = traceback.extract_tb(error.__traceback__)[-1]
@@ -364,30 +359,35 @@ def _internal(error: Exception) -> str:
     return f"internal error, please report it: {type(error).__name__}: {summary(error)} ({place})"
 
 
-def main() -> None:
+def main(driver: type[ZkOpt] = ZkOpt, program: str = "zk-opt") -> None:
     """The console script."""
+
+    def fail(text: str, status: int = 1) -> NoReturn:
+        print(f"{program}: {console.printable(text)}", file=sys.stderr)
+        sys.exit(status)
+
     try:
-        ZkOpt(description="zklemma modular optimizer driver").run()
+        driver(description=f"zklemma modular driver {program}").run()
     except ParseError as error:
-        _fail(f"{error.span.get_location()}: {' '.join(error.msg.split())}")
-    except DiagnosticException as error:
-        _fail(summary(error))
+        fail(f"{error.span.get_location()}: {' '.join(error.msg.split())}")
+    except (DiagnosticException, UserError) as error:
+        fail(summary(error))
     except ArgSpecParseError as error:
         # Its lines are a heading, a place, the pipeline, and under it a mark and what is wrong.
         lines = str(error).strip().splitlines()
-        _fail(f"pass pipeline: {lines[-1].strip(' ^')}: {' '.join(lines[2:-1])}")
+        fail(f"pass pipeline: {lines[-1].strip(' ^')}: {' '.join(lines[2:-1])}")
     except BrokenPipeError:
         # The reader has seen enough; nothing is left to flush at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        _fail(f"{where}{error.strerror or error}")
+        fail(f"{where}{error.strerror or error}")
     except RecursionError:
-        _fail("the input is nested too deeply")
+        fail("the input is nested too deeply")
     except MemoryError:
-        _fail("out of memory")
+        fail("out of memory")
     except KeyboardInterrupt:
-        _fail("interrupted", INTERRUPTED)
+        fail("interrupted", INTERRUPTED)
     except Exception as error:
-        _fail(_internal(error))
+        fail(_internal(error))
