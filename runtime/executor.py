@@ -131,11 +131,12 @@ class Executor:
         )
         run.targets, run.record = tokens[prompt:], record
         self._run(run, progress)
-        inputs = tokens[:0] if self.circuit.reveals else tokens
-        made = Columns(self.circuit, shape, {**self.model.params, **columns}, inputs)
-        for step in self.definitions:
-            (name,) = step.witness["x"]
-            record(name, None, step.axes, made.expr(self._definition(step, name)))
+        if self.definitions:
+            inputs = tokens[:0] if self.circuit.reveals else tokens
+            made = Columns(self.circuit, shape, {**self.model.params, **columns}, inputs)
+            for step in self.definitions:
+                (name,) = step.witness["x"]
+                record(name, None, step.axes, made.expr(self._definition(step, name)))
         if missing:
             raise ZklemmaError(f"no step of the witness program makes {min(missing)}")
         return columns
