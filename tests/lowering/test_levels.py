@@ -97,33 +97,37 @@ def test_a_table_of_its_own_holds_a_range(model) -> None:
 
 
 @pytest.fixture(scope="module")
-def single_layers(model) -> tuple[ModuleOp, dict[str, np.ndarray]]:
-    """The same function without a stack, and the weights of each layer."""
+def single_layers(model) -> tuple[ModuleOp, ModuleOp, dict[str, np.ndarray]]:
+    """A function with a stack and the same without one, and weights for both."""
     module, weights = model
     raised = recognise(publish(module)).module(16)
+    stacked = requantise(raised, module)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(StackLayers, "apply", lambda *arguments: None)
-        function = requantise(raised, module)
+        single = requantise(raised, module)
     found = dict(weights)
     for op in module.walk():
         if isinstance(op, ParamOp) and op.stacked:
             found |= zip(op.param_names, weights[op.param_names[0]], strict=True)
-    return function, found
+    return stacked, single, found
 
 
 @pytest.mark.parametrize("level", [Level(1), Level(disabled=("virtualize",))], ids=str)
-def test_single_layers_are_the_stack(model, usual, single_layers, level: Level) -> None:
-    circuit, shape, columns, tokens = witness_at(*single_layers, level)
-    assert tokens == usual and circuit.axis["layer"].size == 1
+def test_single_layers_are_the_stack(model, single_layers, level: Level) -> None:
+    function, single, weights = single_layers
+    circuit, shape, columns, tokens = witness_at(single, weights, level)
+    assert circuit.axis["layer"].size == 1
     assert check(circuit, shape, columns, tokens) == []
-    stack, _, stacked, _ = witness_at(*model, level)
+    stack, _, stacked, same = witness_at(function, model[1], level)
+    assert same == tokens
     for name in ("self_attn.softmax.e", "mlp.down_proj.limb0", "self_attn.k_norm.rope.limb0"):
         for layer in range(stack.axis["layer"].size):
             assert np.array_equal(columns[f"layers.{layer}.{name}"], stacked[name][layer])
 
 
 def test_single_layers_have_weights_of_their_own(single_layers) -> None:
-    circuit, shape, columns, tokens = witness_at(*single_layers, Level())
+    _, single, weights = single_layers
+    circuit, shape, columns, tokens = witness_at(single, weights, Level())
     name = "layers.1.self_attn.q_proj.weight"
     array = columns[name].astype(np.int64)
     array[(0,) * array.ndim] += 1
