@@ -80,6 +80,8 @@ def compile(
     planning, converting = to_quant(chosen, level)
     module = None
     if model is not None:
+        if own:
+            raise UserError(f"{model}: its ranges are calibrated already; leave --calibration out")
         module, planning, converting = read_model(Path(model), chosen, level)
         max_tokens = positions(module)
     clock = Clock(progress or Silent())
