@@ -28,7 +28,8 @@ from zklemma.compiler.frontend.checkpoint import (
     Tensors,
     load_checkpoint,
 )
-from zklemma.compiler.pipelines import lower, run_passes, to_quant
+from zklemma.compiler.pipelines import lower, to_quant
+from zklemma.compiler.running import run_passes
 from zklemma.compiler.texts import HELD_OUT
 from zklemma.compiler.weights import quantized_weights
 from zklemma.runtime.executor import Executor

@@ -20,7 +20,7 @@ from .analysis.fidelity import Window
 from .analysis.sensitivity import sensitivities
 from .frontend.checkpoint import Checkpoint
 from .frontend.importer import import_model
-from .pipelines import run_passes
+from .running import Watch, run_passes
 from .texts import CALIBRATION, kinds
 from .transforms.raise_to_nn import RaiseToNN
 
@@ -108,14 +108,15 @@ def calibrated_model(
     tokens: int,
     stage: Callable[[str], None] = lambda name: None,
     own: Iterable[str] = (),
+    watch: Watch | None = None,
 ) -> ModuleOp:
     """Import, raise and calibrate for sequences of ``tokens`` positions; ``stage`` hears of each.
 
-    ``own``: texts of the user's to calibrate on as well.
+    ``own``: texts of the user's to calibrate on as well. ``watch`` sees the passes.
     """
     stage("import")
     module = import_model(checkpoint, tokens)
-    run_passes(Context(), module, (RaiseToNN(),))
+    run_passes(Context(), module, (RaiseToNN(),), watch, "import")
     stage("calibrate")
     texts = Texts(checkpoint)
     sequences = calibration_sequences(

@@ -4,8 +4,8 @@ Tables and public data columns are evaluated here from their expressions. A `par
 its origin the checkpoint's name of the weight, with "{layer}" for the layer number; `param_arrays`
 gives quantised weights the shapes of their columns (query heads are cut into (kv, group, dim)).
 
-Errors: `UserError` for a module without a circuit, contents outside a column's range, and weights
-that are missing or of another size.
+Errors: `UserError` for a module without a circuit, one beyond the limits of keys, contents outside a
+column's range, and weights that are missing or of another size.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from ..errors import UserError
 from ..schema.circuit import (
     Axis,
     Circuit,
+    CircuitError,
     Column,
     Einsum,
     Gather,
@@ -46,7 +47,10 @@ def emit(module: ModuleOp) -> tuple[Circuit, Program]:
         raise UserError("the module holds no circuit; lower it first")
     system = systems[0]
     circuit = _circuit(system)
-    circuit.check()
+    try:
+        circuit.check()
+    except CircuitError as error:
+        raise UserError(str(error)) from None
     return circuit, _program(system)
 
 
@@ -71,6 +75,12 @@ def param_arrays(circuit: Circuit, quantized: Mapping[str, np.ndarray]) -> dict[
 def _circuit(system: ir.SystemOp) -> Circuit:
     axes, columns, tables = system.axes, system.columns, system.tables
     relations = system.relations
+    cells = sum(table.arity * part.count for table in tables.values() for part in table.rows)
+    if cells > MOST_CELLS:
+        raise UserError(
+            f"the tables have {cells:,} cells, more than the {MOST_CELLS:,} of a key: do not leave "
+            "merge-tables out, or stack-layers"
+        )
     data = {name: _rows(table) for name, table in tables.items()}
     for name, column in columns.items():
         if column.texts:

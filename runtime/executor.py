@@ -8,13 +8,14 @@ values and the one batched pass that makes the witness agree bit for bit.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from ..errors import RangeError, UserError, ZklemmaError
-from ..schema.circuit import Circuit, Shape
-from ..schema.program import Program
-from .evaluate import position_ids
+from ..schema.circuit import Circuit, Expr, Index, Shape, Term
+from ..schema.program import DEFINE, Program, Step
+from .evaluate import Columns, position_ids
 from .steps import OPERATIONS, Axes, Model, Observe, Pass
 
 
@@ -28,12 +29,16 @@ class Executor:
         params: Mapping[str, np.ndarray],
         max_tokens: int | None = None,
     ) -> None:
-        self.circuit, self.program = circuit, program
+        self.circuit = circuit
+        self.definitions = [step for step in program.epilogue if step.op == DEFINE]
+        self.program = replace(
+            program, epilogue=tuple(step for step in program.epilogue if step.op != DEFINE)
+        )
         self.max_tokens = min(max_tokens or circuit.max_tokens, circuit.max_tokens)
         self._check_params(params)
         self.model = Model(circuit, params)
         self.axes: dict[str, Axes] = {"residual": program.prologue[-1].axes}
-        for step in (*program.prologue, *program.body, *program.epilogue):
+        for step in (*program.prologue, *program.body, *self.program.epilogue):
             if step.op not in OPERATIONS:
                 raise ZklemmaError(f"{step.origin}: unknown operation {step.op}")
             self.axes[step.output] = step.axes
@@ -114,7 +119,7 @@ class Executor:
                     f"{where}: the committed value {name} is {seen}, outside its range "
                     f"[{column.low}, {column.high}]; compile with more headroom"
                 )
-            own = [axis for axis in column.axes if axis != "layer"]
+            own = [axis for axis in column.axes if layer is None or axis != "layer"]
             target = columns[name] if layer is None else columns[name][layer]
             target[...] = array.transpose([axes.index(axis) for axis in own])
             missing.discard(name)
@@ -126,9 +131,24 @@ class Executor:
         )
         run.targets, run.record = tokens[prompt:], record
         self._run(run, progress)
+        if self.definitions:
+            inputs = tokens[:0] if self.circuit.reveals else tokens
+            made = Columns(self.circuit, shape, {**self.model.params, **columns}, inputs)
+            for step in self.definitions:
+                (name,) = step.witness["x"]
+                record(name, None, step.axes, made.expr(self._definition(step, name)))
         if missing:
             raise ZklemmaError(f"no step of the witness program makes {min(missing)}")
         return columns
+
+    def _definition(self, step: Step, name: str) -> Expr:
+        """What a linear relation says that a column is."""
+        relations = {linear.name: linear.expr for linear in self.circuit.linears}
+        expr = relations.get(str(step.attributes["relation"]))
+        own = Term(-1, name, tuple(Index("same", axis) for axis in step.axes))
+        if expr is None or own not in expr.terms:
+            raise ZklemmaError(f"{step.origin}: no relation says what {name} is")
+        return replace(expr, terms=tuple(term for term in expr.terms if term != own))
 
     def _pass(self, ids: np.ndarray, chosen: slice, start: int = 0, capacity: int = 0) -> Pass:
         return Pass(self.model, self.axes, ids, chosen, start, capacity)

@@ -49,6 +49,9 @@ argmax         inputs: x[generated, channel], table[vocabulary, channel]; logits
                witness best, limbs (of best - logits[j] - [j < token], ``width`` bits).
                With attribute scale, the size V of the vocabulary: limbs of V * (best - logits[j]) + j - token,
                ids (token), rows (table[token, channel])
+define         x = the other terms of a linear relation in which x has the coefficient -1, over all layers at
+               once; no inputs. These steps come last in the epilogue, and only make witnesses;
+               attribute relation (its name); witness x
 =============  ==========================================================================================
 
 The value that the body takes and gives is ``residual``: the prologue's last output enters layer 0, the body's
@@ -60,6 +63,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+DEFINE = "define"
 LIMB_BITS = 16
 LAST_LIMB_BITS = 18
 """A table of 2^18 rows costs little beside what is looked up in it; a limb saved, all its lookups."""

@@ -18,6 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.utils.exceptions import VerifyException
 
@@ -27,9 +28,11 @@ from ..compiler.analysis.recognise import eps_range, recognise
 from ..compiler.analysis.requantise import differences
 from ..compiler.gemma3 import FAMILY
 from ..compiler.modules import main_function
-from ..compiler.pipelines import lower
+from ..compiler.pipelines import level_of, lower, to_circuit
 from ..compiler.published import read_function
+from ..compiler.running import pipeline_text
 from ..compiler.transforms.guard import summary
+from ..compiler.transforms.stack_layers import StackLayers
 from ..compiler.weights import parameters
 from ..dialects import quant
 from ..errors import InvalidProof, UserError, ZklemmaError
@@ -71,10 +74,14 @@ def audit(
     clock.start("load")
     try:
         function = read_function(bytes(key.function_bytes))
+        pipeline = pipeline_text(to_circuit(False, level_of(function)))
     except UserError as error:
         raise UserError(f"{key.source}: {error}") from None
     tokens = _tokens(function)
-    configuration, problems = _family(function, tokens)
+    stacked, problems = _stacked(function)
+    configuration = None
+    if not problems:
+        configuration, problems = _family(stacked, tokens)
     bounds = 0
     clock.start("lower")
     if not problems:  # Only what a model's function is lowered to has a bounded size.
@@ -88,9 +95,9 @@ def audit(
     problems += _refusal(lambda: check_links(key))
     if config is not None:
         clock.start(CONFIG_STAGE)
-        problems += _compare_with(config, key, function, tokens)
+        problems += _compare_with(config, key, stacked, tokens)
     clock.stop()
-    found = formats(function)
+    found = formats(stacked)
     return {
         "valid": not problems,
         "problems": problems,
@@ -98,7 +105,7 @@ def audit(
         "name": key.name,
         "family": configuration and FAMILY,
         "configuration": configuration,
-        "rms_norm_eps_range": configuration and list(eps_range(function)),
+        "rms_norm_eps_range": configuration and list(eps_range(stacked)),
         "config": None if config is None else str(config),
         "max_tokens": tokens,
         "parameters": cells,
@@ -106,6 +113,7 @@ def audit(
         "end_tokens": [list(piece) for piece in key.pieces(key.eos)],
         "formats": [asdict(each) for each in found],
         "coarse": [f"{each.module}: {what}" for each in found for what in each.coarse],
+        "pipeline": pipeline,
         "bounds": bounds,
         **digests(key),
         "ancestors": [ancestor.digest.hex() for ancestor in key.ancestors],
@@ -119,6 +127,19 @@ def _tokens(function: ModuleOp) -> int:
     """The positions that a function is for; 0 if it reads no tokens."""
     ids = [op for op in main_function(function).walk() if isinstance(op, quant.TokensOp)]
     return quant.type_of(ids[0].result).shape[0] if ids else 0
+
+
+def _stacked(function: ModuleOp) -> tuple[ModuleOp, list[str]]:
+    """A function with its layers in one stack, as that of a model is told; or why they are no layers."""
+    if any(isinstance(op, quant.LayersOp) for op in function.walk()):
+        return function, []
+    stacked = function.clone()
+    try:
+        StackLayers().apply(Context(), stacked)
+        stacked.verify()
+    except (UserError, VerifyException) as error:
+        return function, [f"the function is no {FAMILY} model's: {summary(error)}"]
+    return stacked, []
 
 
 def _family(function: ModuleOp, tokens: int) -> tuple[dict[str, Any] | None, list[str]]:
@@ -167,11 +188,9 @@ def _compare_with(
 ) -> list[str]:
     """Where the function is not the quantisation of what PyTorch makes of a configuration, or answers do not end as
     the model's do."""
-    from xdsl.context import Context
-
     from ..compiler.frontend.checkpoint import without_weights
     from ..compiler.frontend.importer import import_model
-    from ..compiler.pipelines import run_passes
+    from ..compiler.running import run_passes
     from ..compiler.transforms.raise_to_nn import RaiseToNN
 
     model = without_weights(config)

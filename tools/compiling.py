@@ -16,11 +16,15 @@ from ..compiler.analysis.fidelity import affordable, compare, logits_scale, pyto
 from ..compiler.calibrated import Texts, calibrated_model, padded_length, supported_length
 from ..compiler.emit import param_arrays
 from ..compiler.frontend.checkpoint import Checkpoint, load_checkpoint
-from ..compiler.pipelines import Settings, lower, run_passes, to_quant
+from ..compiler.levels import EVERYTHING, Level
+from ..compiler.pipelines import Settings, lower, set_level, to_quant
 from ..compiler.plan_text import write_plan
 from ..compiler.published import publish, write_function
+from ..compiler.resumed import positions, read_model
+from ..compiler.running import Watch, run_passes
 from ..compiler.texts import HELD_OUT, read_text
 from ..compiler.weights import quantized_weights
+from ..dialects import nn
 from ..errors import UserError
 from ..runtime.budget import MemoryBudget
 from ..runtime.choose import choose_parameters
@@ -51,6 +55,9 @@ def compile(
     headroom: float | None = None,
     settings: Settings | None = None,
     least_fidelity: float | None = LEAST_FIDELITY,
+    level: Level = EVERYTHING,
+    watch: Watch | None = None,
+    model: str | Path | None = None,
 ) -> tuple[Artifact, dict[str, Any]]:
     """The artifact of a checkpoint, and a report: plain data that says what was made.
 
@@ -61,28 +68,39 @@ def compile(
 
     ``calibration`` are text files to calibrate ranges on beside the shipped texts; a value may become
     ``headroom`` times as large as there; ``settings`` are options of passes, by "pass.option".
+    ``level`` says which optimisations run; ``watch`` sees the passes. ``model`` is a text that `resumed` reads:
+    it takes the place of what would be imported and calibrated, and says for how many tokens.
     `UserError` if fewer of the next tokens than ``least_fidelity`` are PyTorch's on held-out text; with
     None that is not measured.
     """
     padded_length(max_tokens)  # Refuses nonsense before any work.
     own = [read_text(Path(path)) for path in calibration]
     scaling = {} if headroom is None else {"plan-scales.headroom": str(headroom)}
-    planning, converting = to_quant(scaling | dict(settings or {}))
+    chosen = scaling | dict(settings or {})
+    planning, converting = to_quant(chosen, level)
+    module = None
+    if model is not None:
+        if own:
+            raise UserError(f"{model}: its ranges are calibrated already; leave --calibration out")
+        module, planning, converting = read_model(Path(model), chosen, level)
+        max_tokens = positions(module)
     clock = Clock(progress or Silent())
     clock.start("load")
     checkpoint = load_checkpoint(source)
     require_name(checkpoint.name, str(source))  # Before long work.
     tokenizer = _tokenizer(checkpoint)
     max_tokens = supported_length(checkpoint, max_tokens)
-    module = calibrated_model(checkpoint, max_tokens, clock.start, own)
+    module = module or calibrated_model(checkpoint, max_tokens, clock.start, own, watch)
     clock.start("lower")
-    run_passes(Context(), module, planning)
-    plan = write_plan(module)
-    run_passes(Context(), module, converting)
+    run_passes(Context(), module, planning, watch, "model", converting)
+    floats = any(isinstance(op, nn.TokensOp) for op in module.walk())
+    plan = write_plan(module) if floats else None
+    run_passes(Context(), module, converting, watch, "model")
+    set_level(module, level)
     scale = logits_scale(module)
     function = publish(module)
-    circuit, program = lower(function)
-    private_circuit, private_program = lower(function, private_tokens=True)
+    circuit, program = lower(function, watch=watch)
+    private_circuit, private_program = lower(function, private_tokens=True, watch=watch)
     clock.start("weights")
     params = param_arrays(circuit, quantized_weights(checkpoint, module))
     parameters = choose_parameters([circuit, private_circuit], max_tokens, private)

@@ -45,7 +45,12 @@ def report(
     clock.start("load")
     source = checkpoint or artifact.meta["source"]
     loaded = load_checkpoint(source)
-    module = read_plan(artifact.meta["plan"])
+    plan = artifact.meta["plan"]
+    if plan is None:
+        raise UserError(
+            "the artifact was compiled from integers (--from-ir): nothing says their scales"
+        )
+    module = read_plan(plan)
     _require_same(loaded, module, str(source))
     key = artifact.key
     executor = Executor(key.circuit, artifact.program, artifact.params)

@@ -6,6 +6,15 @@ It is `xdsl-opt` with more dialects and passes, plug-ins of the entry-point grou
 included; one that can not be loaded is left out with a warning. The input is a file, or standard
 input without one or with "-".
 
+A pipeline of ours stands for its passes, which are timed, printed and verified one by one:
+
+    zk-opt -O1 --print-pipeline                   # what compile-to-circuit is at that level
+    zk-opt file.mlir -O2 --disable-pass cse       # all the way down, but for one pass
+    zk-opt file.mlir -O0 -p lower-to-circuit --print-ir-after virtualize --time-passes
+
+Where a pass fails, the module as it was before it and the rest of the pipeline are left in a file, with
+which `--run-reproducer` goes on; but not where messages are tested (--verify-diagnostics).
+
 Bad input ends in one line, with file, line and column where they are known, and exit status 1, and
 nothing of the output is written. With --verify-diagnostics or --parsing-diagnostics the line goes to
 standard output instead and the status is 0.
@@ -16,6 +25,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import redirect_stdout
 from dataclasses import replace
@@ -23,6 +33,7 @@ from functools import cached_property
 from importlib.metadata import entry_points
 from io import StringIO
 from pathlib import Path
+from tempfile import gettempdir
 from typing import IO, NoReturn, TypeVar
 
 from xdsl.dialects.builtin import ModuleOp
@@ -35,14 +46,19 @@ from xdsl.utils.exceptions import (
     DiagnosticException,
     ParseError,
     PassFailedException,
+    ShrinkException,
     VerifyException,
 )
 from xdsl.utils.lexer import Span
 from xdsl.xdsl_opt_main import xDSLOptMain
 
-from ..compiler.transforms.guard import did_you_mean, summary
+from ..compiler.levels import HIGHEST, check_optional
+from ..compiler.pipelines import CompileToCircuit, Pipeline
+from ..compiler.running import Watch, check_running, pipeline_of, pipeline_text
+from ..compiler.transforms.guard import did_you_mean, operation_of, refusal, summary
 from ..compiler.transforms.registry import UNIVERSE
 from ..dialects.nn import module_path
+from ..errors import UserError
 from . import console
 
 GROUP = "xdsl.universe"
@@ -110,11 +126,51 @@ class ZkOpt(xDSLOptMain):
             self.args.input_file = None
         return super().get_input_stream()
 
+    def register_all_arguments(self, arg_parser: ArgumentParser) -> None:
+        super().register_all_arguments(arg_parser)
+        add = arg_parser.add_argument
+        add(
+            *("-O", "--level"),
+            type=int,
+            choices=range(HIGHEST + 1),
+            help="level of the pipelines of -p, which is compile-to-circuit without it",
+        )
+        add("--disable-pass", action="append", default=[], metavar="NAME", help="leave a pass out")
+        add("--print-pipeline", action="store_true", help="print the passes of -p, and run nothing")
+        add("--print-ir-after", action="append", default=[], metavar="NAME", help="on stderr")
+        add(
+            "--print-ir-tree",
+            type=Path,
+            metavar="DIR",
+            help="a file for the module after each pass",
+        )
+        add(
+            "--run-reproducer",
+            action="store_true",
+            help="run the pipeline that the first line of the file names",
+        )
+
     def setup_pipeline(self) -> None:
+        if self.args.run_reproducer:
+            self.args.passes = self._reproduced()
+        elif self.args.level is not None and not self.args.passes:
+            self.args.passes = CompileToCircuit.name
+        self.timed, self.args.time_passes = self.args.time_passes, False  # Not among the module.
         try:
             super().setup_pipeline()
+            passes = self._expanded(self.pipeline.passes)
+            check_optional(self.args.disable_pass)
+            check_running(self.args.print_ir_after, passes)
         except ValueError as error:  # a pass, or an option of xDSL's, that does not exist
             raise DiagnosticException(self._unknown_pass() or str(error)) from error
+        except UserError as error:
+            raise DiagnosticException(str(error)) from None
+        quiet = self.args.verify_diagnostics or self.args.shrink
+        self.watch = Watch(
+            self.args.print_ir_after,
+            self.args.print_ir_tree,
+            None if quiet else Path(gettempdir()),
+        )
         callback = self.pipeline.callback
 
         def checked(before: ModulePass | None, module: ModuleOp, after: ModulePass | None) -> None:
@@ -123,8 +179,33 @@ class ZkOpt(xDSLOptMain):
                     callback(before, module, after)
             except VerifyException as error:
                 raise self.located(module, error, before) from None
+            self.watch.passed(before, module)
 
-        self.pipeline = PassPipeline(self.pipeline.passes, checked)
+        self.pipeline = PassPipeline(passes, checked)
+
+    def _reproduced(self) -> str:
+        """The pipeline that the first line of the input file names."""
+        path = self.args.input_file
+        if path in (None, "-"):
+            raise DiagnosticException("--run-reproducer needs a file")
+        with open(path, encoding="utf-8", errors="replace") as file:
+            found = pipeline_of(file.readline())
+        if found is None:
+            raise DiagnosticException(f"{path}: the first line is no // configuration: -p '...'")
+        return found
+
+    def _expanded(self, passes: tuple[ModulePass, ...]) -> tuple[ModulePass, ...]:
+        """The passes with pipelines of ours in their parts, and without those that are left out."""
+        found: list[ModulePass] = []
+        for each in passes:
+            if isinstance(each, Pipeline):
+                if self.args.level is not None:
+                    each = replace(each, level=self.args.level)
+                text = pipeline_text(each.parts())
+                found += PassPipeline.parse_spec(self.available_passes, text).passes
+            else:
+                found.append(each)
+        return tuple(each for each in found if each.name not in self.args.disable_pass)
 
     def _unknown_pass(self) -> str:
         for name in (part.partition("{")[0].strip() for part in _passes(self.args.passes)):
@@ -167,14 +248,31 @@ class ZkOpt(xDSLOptMain):
         return sys.stdout
 
     def apply_passes(self, prog: ModuleOp) -> None:
+        self.watch.begin(prog, self.pipeline.passes)
         try:
             super().apply_passes(prog)
-        except PassFailedException as error:
-            text = f"{self.get_input_name()}: {summary(error)}"
-            raise PassFailedException(text) from None
+        except (ShrinkException, ImportError, MemoryError):
+            raise
+        except Exception as error:
+            name = self.watch.current
+            if not name:  # The module is malformed as it was read.
+                raise
+            where = self.get_input_name()
+            op = operation_of(error)
+            if op and op in self.spans:
+                where = self.position(self.spans[op])
+            located = isinstance(error, VerifyException) and str(error).startswith(where)
+            text = summary(error) if located else f"{where}: {refusal(name, error)}"
+            raise PassFailedException(text + self.watch.failed(self.ctx)) from None
+        finally:
+            if self.timed:
+                print(self.watch.report(), file=sys.stderr)
 
     def run(self) -> None:
         """All steps; output appears, or the output file is replaced, once all have succeeded."""
+        if self.args.print_pipeline:
+            print(pipeline_text(self.pipeline.passes))
+            return
         if self.args.shrink or self.args.print_between_passes:
             super().run()  # what it prints on the way to a failure is what is wanted
             return
@@ -254,11 +352,6 @@ def _warn(text: str) -> None:
     print(f"zk-opt: warning: {console.printable(text)}", file=sys.stderr)
 
 
-def _fail(text: str, status: int = 1) -> NoReturn:
-    print(f"zk-opt: {console.printable(text)}", file=sys.stderr)
-    sys.exit(status)
-
-
 def _internal(error: Exception) -> str:
     """A fault of this program or of xDSL, which bad input should not be able to cause."""
     where = traceback.extract_tb(error.__traceback__)[-1]
@@ -266,30 +359,35 @@ def _internal(error: Exception) -> str:
     return f"internal error, please report it: {type(error).__name__}: {summary(error)} ({place})"
 
 
-def main() -> None:
+def main(driver: type[ZkOpt] = ZkOpt, program: str = "zk-opt") -> None:
     """The console script."""
+
+    def fail(text: str, status: int = 1) -> NoReturn:
+        print(f"{program}: {console.printable(text)}", file=sys.stderr)
+        sys.exit(status)
+
     try:
-        ZkOpt(description="zklemma modular optimizer driver").run()
+        driver(description=f"zklemma modular driver {program}").run()
     except ParseError as error:
-        _fail(f"{error.span.get_location()}: {' '.join(error.msg.split())}")
-    except DiagnosticException as error:
-        _fail(summary(error))
+        fail(f"{error.span.get_location()}: {' '.join(error.msg.split())}")
+    except (DiagnosticException, UserError) as error:
+        fail(summary(error))
     except ArgSpecParseError as error:
         # Its lines are a heading, a place, the pipeline, and under it a mark and what is wrong.
         lines = str(error).strip().splitlines()
-        _fail(f"pass pipeline: {lines[-1].strip(' ^')}: {' '.join(lines[2:-1])}")
+        fail(f"pass pipeline: {lines[-1].strip(' ^')}: {' '.join(lines[2:-1])}")
     except BrokenPipeError:
         # The reader has seen enough; nothing is left to flush at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        _fail(f"{where}{error.strerror or error}")
+        fail(f"{where}{error.strerror or error}")
     except RecursionError:
-        _fail("the input is nested too deeply")
+        fail("the input is nested too deeply")
     except MemoryError:
-        _fail("out of memory")
+        fail("out of memory")
     except KeyboardInterrupt:
-        _fail("interrupted", INTERRUPTED)
+        fail("interrupted", INTERRUPTED)
     except Exception as error:
-        _fail(_internal(error))
+        fail(_internal(error))

@@ -4,8 +4,8 @@ The registry hands out guarded passes, so that `zk-opt` and plain `xdsl-opt` tre
 alike and no pass needs code for it:
 
 * a module whose values are used before they are defined is refused;
-* what a pass raises on purpose, and what an operation it builds refuses, becomes a
-  `PassFailedException` that names the pass, without the whole module that xDSL attaches;
+* whatever a pass raises becomes a `PassFailedException` that names the pass, and the operation that it was
+  at where that is known, without the whole module that xDSL attaches; `operation_of` gives that operation;
 * an integer is accepted for an option that is a float, and an option that a pass does not have is
   answered with those that it has.
 
@@ -15,16 +15,20 @@ Errors: `PassFailedException` of one line.
 from __future__ import annotations
 
 import dataclasses
+import traceback
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, get_type_hints
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation
 from xdsl.passes import ModulePass
 from xdsl.utils.arg_spec import ArgSpec, ParameterListType
-from xdsl.utils.exceptions import PassFailedException, VerifyException
+from xdsl.utils.exceptions import DiagnosticException, PassFailedException, ShrinkException
 from xdsl.utils.hints import isa
 
+from ...dialects.nn import module_path
 from ...errors import ZklemmaError
 from ..modules import check_order
 
@@ -60,8 +64,11 @@ class _Guard:
         try:
             check_order(op)
             super().apply(ctx, op)  # type: ignore[misc]
-        except (ZklemmaError, VerifyException) as error:
-            raise PassFailedException(_refusal(self.name, error)) from None
+        except (PassFailedException, ShrinkException, ImportError, MemoryError):
+            raise
+        except Exception as error:
+            failure = PassFailedException(refusal(self.name, error))
+            raise failure.with_traceback(error.__traceback__) from None
 
     @classmethod
     def from_spec(cls, spec: ArgSpec) -> Any:
@@ -79,7 +86,7 @@ class _Guard:
         try:
             return super().from_spec(ArgSpec(spec.name, values))  # type: ignore[misc]
         except (ZklemmaError, ValueError) as error:
-            raise PassFailedException(_refusal(cls.name, error)) from None
+            raise PassFailedException(refusal(cls.name, error)) from None
 
 
 def _of_type(where: str, given: ParameterListType, type_: Any) -> ParameterListType:
@@ -89,14 +96,34 @@ def _of_type(where: str, given: ParameterListType, type_: Any) -> ParameterListT
             given = tuple(map(float, given))
     except (ValueError, OverflowError):
         pass  # refused below
-    if (len(given) == 1 and isa(given[0], type_)) or (not given and isa(None, type_)):
+    values: Any = given
+    one = len(values) == 1 and isa(values[0], type_)
+    several = isinstance(values, tuple) and isa(values, type_)
+    if one or several or (not given and isa(None, type_)):
         return given
     text = ", ".join(map(str, given)) or "nothing"
     wanted = type_.__name__ if isinstance(type_, type) else type_
     raise PassFailedException(f"{where} takes a value of type {wanted}, got {text}")
 
 
-def _refusal(name: str, error: Exception) -> str:
-    """An error in one line that begins with the pass's name."""
-    text = summary(error)
+def refusal(name: str, error: BaseException) -> str:
+    """An error of a pass in one line that begins with the pass's name; a fault of the pass says where."""
+    text = summary(error) or type(error).__name__
+    if not isinstance(error, ZklemmaError | DiagnosticException):
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{Path(where.filename).name}:{where.lineno}"
+        text = f"internal error, please report it: {type(error).__name__}: {text} ({place})"
+    op = operation_of(error)
+    path = module_path(op).replace("{layer}", "*") or op.name if op else ""
+    if path and path not in text:
+        text = f"{path}: {text}"
     return text if text.startswith((f"{name}:", f"{name} ")) else f"{name}: {text}"
+
+
+def operation_of(error: BaseException) -> Operation | None:
+    """The operation that a rewrite pattern was at when it raised an error; None outside of patterns."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        op = frame.f_locals.get("op")
+        if frame.f_code.co_name == "match_and_rewrite" and isinstance(op, Operation):
+            return op
+    return None

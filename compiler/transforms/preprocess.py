@@ -1,7 +1,8 @@
 """`preprocess`: from integer operations (`quant`) to a witness program and relations (`zk`).
 
-Input: a function of `quant` operations after `stack-layers` and `batch-decode`. Every operation
-becomes a step that computes and the relations that check it (never by computing again):
+Input: a function of `quant` operations after `batch-decode`, its layers stacked or one after the
+other; then the axis `layer` has one index, and names say the layer. Every operation becomes a step
+that computes and the relations that check it (never by computing again):
 
 * requantize  2^s y + rem - half(s) = products, y = sum 2^16i limb_i - 2^(b-1), limbs and remainder
   in ranges of their exact widths, so that y and rem are unique; where y is looked up in a table of
@@ -65,7 +66,7 @@ from ..analysis.ranges import SystemRanges, attend_limit, rms_norm_limit
 from ..analysis.stream_bounds import square_limits
 from ..modules import main_function
 
-LAYER_PREFIX = re.compile(r"^(model(\.|$))?(layers\.(\{layer\}|\d+)(\.|$))?")
+LAYER_PREFIX = re.compile(r"^(model(\.|$))?(layers\.\{layer\}(\.|$))?")
 LAYER_NUMBER = re.compile(r"\blayers\.\d+\.")
 # The columns of prompt and output, where they are columns.
 IDS, LENGTH, BEFORE = "ids", "prompt.length", "prompt.before"
@@ -117,10 +118,10 @@ class _Builder:
         ops = list(self.block.walk())
         tokens = [op for op in ops if isinstance(op, quant.TokensOp)]
         stacks = [op for op in ops if isinstance(op, quant.LayersOp)]
-        if len(tokens) != 1 or len(stacks) != 1:
+        embeds = [op for op in ops if isinstance(op, quant.EmbedOp)]
+        if len(tokens) != 1 or len(embeds) != 1 or len(stacks) > 1:
             raise UserError(
-                "preprocess needs one quant.tokens and one quant.layers; run stack-layers and "
-                "batch-decode first"
+                "preprocess needs one quant.tokens, one quant.embed and at most one quant.layers"
             )
         self.max_tokens = quant.type_of(tokens[0].result).shape[0]
         if Shape(self.max_tokens, 1).rows != self.max_tokens:
@@ -128,7 +129,7 @@ class _Builder:
                 f"at most {self.max_tokens} tokens: lengths are padded to three binary digits and "
                 f"zeros, so use {Shape(self.max_tokens, 1).rows}"
             )
-        self.layers = stacks[0].layers
+        self.layers = stacks[0].layers if stacks else 1
         self.axes = infer_axes(self.block, self.sizes)
         self.squares = square_limits(self.block)
         for axis, size in {
@@ -150,6 +151,9 @@ class _Builder:
                 self.steps = parts[2]
             else:
                 self.convert(op)
+        if not stacks:  # All that follows the embedding stands behind layers of no steps.
+            first = 1 + next(i for i, step in enumerate(self.steps) if step.kind.data == "embed")
+            parts = [self.steps[:first], [], self.steps[first:]]
         prompt, output = ((LENGTH, PROMPT), (OUTPUT,)) if self.private_tokens else ((), ())
         reveals = [zk.RevealOp("prompt", prompt), zk.RevealOp("output", output)]
         before, body, after = parts
@@ -339,27 +343,29 @@ class _Builder:
 
     def rope(self, op: quant.RopeOp, result: Operation) -> None:
         x = self.values[op.x]
-        kinds = tuple(op.kinds.get_values())
+        kinds, every = tuple(op.kinds.get_values()), range(len(op.thetas))
         axes = self.axes[op.result]
-        names = self.angles(op, self.size_of(axes[-1]))
         pick = Index("pick", "layer", kinds)
+        if not self.stacked:  # Columns of the one kind, read along an axis of one index.
+            kinds, every, pick = (0,), kinds, Index("sum")
+        names = self.angles(op, self.size_of(axes[-1]), every)
         cos, sin = (read(column, ("kind", "token", "dim"), kind=pick) for column in names)
         rotated = read(x.name, self.over(x.axes), dim=Index("rotate", "dim"))
         products = [(x.expr, cos), (rotated, sin)]
         name = self.unique(f"{x.name}.rope")
         self.rounded("rope", op, result, (x.name, *names), axes, products, {"kinds": kinds}, name)
 
-    def angles(self, op: quant.RopeOp, dim: int) -> tuple[str, str]:
-        """The public columns of cosines and sines over (kind, token, dim)."""
+    def angles(self, op: quant.RopeOp, dim: int, kinds: Sequence[int]) -> tuple[str, str]:
+        """The public columns of cosines and sines of some kinds, over (kind, token, dim)."""
         one, names = 1 << quant.ROPE_FRAC, []
-        thetas, factors = op.thetas.get_values(), op.factors.get_values()
+        angles = list(zip(op.thetas.get_values(), op.factors.get_values(), strict=True))
         half = f"(dim - {dim // 2} * floor(dim / {dim // 2}))"
-        self.sizes["kind"] = len(thetas)
+        self.sizes["kind"] = len(kinds)
         for function in ("cos", "sin"):
             contents = [
                 f"round({one} * {function}(token * {_decimal(theta)}^(-2 * {half} / {dim})"
                 f" / {_decimal(factor)}))"
-                for theta, factor in zip(thetas, factors, strict=True)
+                for theta, factor in (angles[kind] for kind in kinds)
             ]
             axes = ("kind", "token", "dim")
             names.append(self.public(f"rope.{function}", axes, -one, one, contents=contents))
@@ -396,7 +402,8 @@ class _Builder:
         inv, invs = self.limbs(f"{name}.inv", rows, k - 14)
         rest, remainder = self.limbs(f"{name}.remainder", rows, width)
         gap, slack = self.limbs(f"{name}.slack", rows, width)
-        mask = read(self.mask(windows), ("layer", "token", "source"))
+        layer = Index("same", "layer") if self.stacked else Index("sum")
+        mask = read(self.mask(windows), ("layer", "token", "source"), layer=layer)
         distance = added(
             cells,
             top,
@@ -584,10 +591,8 @@ class _Builder:
             y = self.virtual(result.result, name, offset, limits, axes=axes)
         rest, rem = self.limbs(f"{name}.rem", axes, shift)
         half = 1 << shift >> 1
-        lhs = added(self.over(axes), scaled(1 << shift, y.expr), rest, _constant(-half))
-        low, high = (limits[0] << shift) - half, ((limits[1] + 1) << shift) - 1 - half
-        total = self.virtual(acc, f"{name}.acc", lhs, (low, high), axes=axes)
-        self.einsum(f"{name}.requantize", total.expr, products, limit)
+        total = added(self.over(axes), scaled(1 << shift, y.expr), rest, _constant(-half))
+        self.einsum(f"{name}.requantize", total, products, limit)
         return shift, bits, {**kept, **({"rem": rem} if rem else {})}
 
     def limbs(self, name: str, axes: Axes, bits: int) -> tuple[Expr, list[str]]:
@@ -608,7 +613,9 @@ class _Builder:
         if not isinstance(op, quant.ParamOp):
             raise UserError(f"{self.where}: weights must be parameters")
         type = quant.type_of(source)
-        origin = LAYER_NUMBER.sub("layers.{layer}.", op.param_names[0])
+        origin = op.param_names[0]
+        if stacked:
+            origin = LAYER_NUMBER.sub("layers.{layer}.", origin)
         name = LAYER_PREFIX.sub("", origin)
         axes = self.axes[value]
         full = ("layer", *axes) if stacked else axes
@@ -733,7 +740,7 @@ class _Builder:
         return self.unique(f"{base}.{kind}" if base else kind)
 
     def unique(self, name: str) -> str:
-        used = {column.removesuffix(".acc") for column in self.columns}
+        used = set(self.columns)
         used |= {step.output.data for step in self.steps}
         found, n = name, 1
         while found in used:

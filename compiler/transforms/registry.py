@@ -1,7 +1,7 @@
-"""The table of this package's passes, resolved only when one is used, and its xDSL universe.
+"""The tables of this package's passes and targets, resolved only when one is used, and its xDSL universe.
 
 `UNIVERSE` is the entry point of the group `xdsl.universe`: with the package installed, plain
-`xdsl-opt` knows its dialects and passes.
+`xdsl-opt` knows its dialects, passes and targets.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from functools import partial
 
 from xdsl.passes import ModulePass
 from xdsl.universe import Universe
+from xdsl.utils.target import Target
 
 from ...dialects.registry import dialect_factories, resolve
 
@@ -43,11 +44,21 @@ PASSES = {
     "compile-to-circuit": "..pipelines:CompileToCircuit",
 }
 """Pass name to "module:class", the module relative to this package."""
+TARGETS = {
+    "circuit-json": "..targets.circuit_json:CircuitJson",
+    "circuit-dot": "..targets.circuit_dot:CircuitDot",
+}
+"""Forms of output, likewise."""
 
 
 def pass_factories() -> dict[str, Callable[[], type[ModulePass]]]:
     """What xDSL registers: for each name, a function that imports the pass and guards it."""
     return {name: partial(_guarded, target) for name, target in PASSES.items()}
+
+
+def target_factories() -> dict[str, Callable[[], type[Target]]]:
+    """What xDSL registers: for each name, a function that imports the target."""
+    return {name: partial(resolve, target, PACKAGE) for name, target in TARGETS.items()}
 
 
 def _guarded(target: str) -> type[ModulePass]:
@@ -56,4 +67,8 @@ def _guarded(target: str) -> type[ModulePass]:
     return guarded(resolve(target, PACKAGE))
 
 
-UNIVERSE = Universe(all_dialects=dialect_factories(), all_passes=pass_factories())
+UNIVERSE = Universe(
+    all_dialects=dialect_factories(),
+    all_passes=pass_factories(),
+    all_targets=target_factories(),
+)

@@ -46,3 +46,42 @@ zk.system max_tokens 16 {
     zk.reveal "output" through ["out"]
   }
 }
+
+// What no pass made smaller: a virtual column is committed, in the interval of its definition, and solved
+// for after all steps, each after what it reads; a range has a table of its own.
+
+// CHECK:        circuit.column @x witness [token] in 0 to 255
+// CHECK-NEXT:   circuit.column @b witness [layer, token] in -3 to 1527 {module = "model.b"}
+// CHECK-NEXT:   circuit.column @a witness [token] in 0 to 765
+// CHECK-NEXT:   circuit.table @x.range.table [#zk.rows<["x"], 0 to 256>]
+// CHECK-NEXT:   circuit.table @y.range.table [#zk.rows<["x"], 0 to 256>]
+// CHECK-NEXT:   circuit.linear @zero <"token: a[token]"> bound <765>
+// CHECK-NEXT:   circuit.lookup @x.range in @x.range.table [#zk.expr<"token: x[token]">] {module = "model.x"}
+// CHECK-NEXT:   circuit.lookup @y.range in @y.range.table
+// CHECK-NEXT:   circuit.linear @a.define <"token: 3*x[token] - a[token]"> bound <765>
+// CHECK-NEXT:   circuit.linear @b.define <"layer, token: 2*a[token] - b[layer, token] - 3"> bound <1530> {module = "model.b"}
+// CHECK-NEXT:   zk.compute {
+// CHECK-NEXT:     zk.layers {
+// CHECK-NEXT:     }
+// CHECK-NEXT:     zk.step "define" [] to "a.define" ["token"] attributes {relation = "a.define"} witness {x = ["a"]}
+// CHECK-NEXT:     zk.step "define" [] to "b.define" ["layer", "token"] attributes {relation = "b.define"} witness {x = ["b"]}
+zk.system max_tokens 16 {
+  zk.axis @layer 2
+  zk.axis @token tokens
+  zk.column @x witness [token] in 0 to 255
+  zk.column @b virtual [layer, token] in 0 to 1 {module = "model.b"}
+  zk.column @a virtual [token] in 0 to 1
+  zk.compute {
+    zk.layers {
+    }
+  }
+  zk.constrain {
+    zk.define @b <"layer, token: 2*a[token] - 3">
+    zk.define @a <"token: 3*x[token]">
+    zk.linear @zero <"token: a[token]"> bound <765>
+    zk.range @x.range bits 8 <"token: x[token]"> {module = "model.x"}
+    zk.range @y.range bits 8 <"token: x[token]">
+    zk.reveal "prompt"
+    zk.reveal "output"
+  }
+}

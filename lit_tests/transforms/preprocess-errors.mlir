@@ -2,8 +2,8 @@
 
 // What preprocess refuses, in words.
 
-// CHECK: preprocess needs one quant.tokens and one quant.layers; run stack-layers and batch-decode first
-func.func @unstacked() {
+// CHECK: preprocess needs one quant.tokens, one quant.embed and at most one quant.layers
+func.func @no_embedding() {
   %ids = quant.tokens : !quant.tensor<[16], bits = 32, frac = 0>
   func.return
 }

@@ -25,7 +25,7 @@ from zklemma.compiler.analysis.requantise import differences, requantise
 from zklemma.compiler.frontend.checkpoint import without_weights
 from zklemma.compiler.frontend.importer import import_model
 from zklemma.compiler.gemma3 import FULL, SLIDING
-from zklemma.compiler.pipelines import run_passes
+from zklemma.compiler.running import run_passes
 from zklemma.compiler.transforms.raise_to_nn import RaiseToNN
 from zklemma.dialects import quant
 from zklemma.dialects.quant import TableAttr

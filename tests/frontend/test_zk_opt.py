@@ -7,11 +7,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass, PassPipeline
+from xdsl.pattern_rewriter import (
+    PatternRewriter,
+    PatternRewriteWalker,
+    RewritePattern,
+    op_type_rewrite_pattern,
+)
 from xdsl.utils.exceptions import PassFailedException
+from zklemma.compiler.levels import Level
+from zklemma.compiler.pipelines import compile_passes
+from zklemma.compiler.running import pipeline_text
 from zklemma.compiler.transforms.guard import guarded
 from zklemma.compiler.transforms.options import check_options
 from zklemma.compiler.transforms.registry import UNIVERSE, pass_factories
+from zklemma.dialects import nn
 from zklemma.tools import zk_opt
 
 
@@ -246,3 +258,134 @@ def test_options_out_of_range(option: str) -> None:
     name, _, value = option.partition("=")
     with pytest.raises(PassFailedException, match=rf"^sized: {name} must be in .*, got {value}$"):
         PassPipeline.parse_spec({"sized": lambda: guarded(_Sized)}, f"sized{{{option}}}")
+
+
+@dataclass(frozen=True)
+class _Broken(ModulePass):
+    """A pass with a fault: in a pattern, by itself, or in what it leaves."""
+
+    name = "broken"
+    how: str
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        if self.how == "pattern":
+            PatternRewriteWalker(_Faulty()).rewrite_module(op)
+        elif self.how == "itself":
+            raise KeyError("no such thing")
+        else:
+            for inner in op.walk():
+                if isinstance(inner, nn.ConstantOp):
+                    inner.properties.clear()
+
+
+class _Faulty(RewritePattern):
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: nn.ConstantOp, rewriter: PatternRewriter) -> None:
+        raise TypeError("what a pity")
+
+
+@pytest.fixture
+def broken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A file; `broken` is a pass, and reproducers are left beside it."""
+    monkeypatch.setitem(UNIVERSE.all_passes, "broken", lambda: guarded(_Broken))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    path = tmp_path / "a.mlir"
+    path.write_text(NOT_RAISED.replace("1.0 :", '1.0 {module = "model.x"} :'))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        (
+            "pattern",
+            "a.mlir:3:3: broken: model.x: internal error, please report it: TypeError: what",
+        ),
+        ("itself", "a.mlir: broken: internal error, please report it: KeyError: 'no such thing' ("),
+        ("result", "a.mlir:3:3: after pass broken: model.x: nn.constant: "),
+    ],
+)
+def test_a_failing_pass_leaves_a_reproducer(
+    broken: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    how: str,
+    message: str,
+) -> None:
+    """The module before the pass and the rest of the pipeline, with which the failure comes again."""
+    pipeline = f"canonicalize,broken{{how={how}}},cse"
+    error = refusal(monkeypatch, capsys, str(broken), "-p", pipeline)
+    assert message in error
+    (made,) = broken.parent.glob("before-broken-*.mlir")
+    assert error.endswith(f" (to reproduce: zk-opt {made} --run-reproducer)\n")
+    first, _, module = made.read_text().partition("\n")
+    assert first == f"// configuration: -p '{pipeline.partition(',')[2]}'"
+    run(monkeypatch, str(broken), "-p", "canonicalize")
+    assert capsys.readouterr().out.strip() == module.strip()
+    again = refusal(monkeypatch, capsys, str(made), "--run-reproducer")
+    assert message.partition(": ")[2].split(": ")[-1] in again
+
+
+def test_reproducers_are_for_failing_passes_only(
+    broken: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(monkeypatch, str(broken), "-p", "broken{how=pattern}", "--verify-diagnostics")
+    assert "model.x" in capsys.readouterr().out
+    broken.write_text("%0 = nn.tokens : tensor<2x3xi64>")
+    refusal(monkeypatch, capsys, str(broken), "-p", "cse")
+    assert [path.name for path in broken.parent.iterdir()] == ["a.mlir"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--run-reproducer"], "the first line is no // configuration: -p"),
+        (["-p", "cse", "--print-ir-after", "csf"], "no pass csf runs; did you mean cse?"),
+        (["-p", "cse", "--disable-pass", "csf"], "no pass csf; did you mean cse?"),
+        (
+            ["-O1", "--disable-pass", "preprocess"],
+            "preprocess can not be left out: it is needed by",
+        ),
+        (
+            ["-O1", "--disable-pass", "bound-relations"],
+            "bound-relations can not be left out: it is a",
+        ),
+        (["-p", "lower-to-circuit{level=3}"], "lower-to-circuit: -O3: the levels are -O0 to -O2"),
+    ],
+)
+def test_wrong_pipelines(
+    broken: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    message: str,
+) -> None:
+    assert message in refusal(monkeypatch, capsys, str(broken), *arguments)
+
+
+@pytest.mark.parametrize("level", range(3))
+def test_a_printed_pipeline_is_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], level: int
+) -> None:
+    run(monkeypatch, f"-O{level}", "--print-pipeline")
+    text = capsys.readouterr().out
+    assert text == pipeline_text(compile_passes(Level(level))) + "\n"
+    run(monkeypatch, "-p", text.strip(), "--print-pipeline")
+    assert capsys.readouterr().out == text
+    run(monkeypatch, "-p", f"compile-to-circuit{{level={level} disable=cse}}", "--print-pipeline")
+    assert capsys.readouterr().out == text.replace(",cse,", ",")
+
+
+def test_looking_into_a_pipeline(
+    broken: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree = broken.parent / "tree"
+    looks = ["--print-ir-after", "cse", "--time-passes", "--print-ir-tree", str(tree)]
+    run(monkeypatch, str(broken), "-p", "cse,canonicalize", *looks)
+    out, error = capsys.readouterr()
+    assert out.startswith("builtin.module {") and "// IR after cse\nbuiltin.module {" in error
+    assert [line.split()[2] for line in error.splitlines()[-2:]] == ["cse", "canonicalize"]
+    files = sorted(path.name for path in tree.iterdir())
+    assert files == ["00-input.mlir", "01-cse.mlir", "02-canonicalize.mlir"]
+    run(monkeypatch, str(tree / "01-cse.mlir"), "--run-reproducer")
+    assert capsys.readouterr().out == out

@@ -85,3 +85,10 @@ def run() -> Run:
 def private_run() -> Run:
     """With prompt and output as columns, in a proof of three prompt tokens more."""
     return execute(VARIED, Shape(len(VARIED) + 4, GENERATED), private_tokens=True)
+
+
+@pytest.fixture(scope="session")
+def model() -> tuple[ModuleOp, dict[str, np.ndarray]]:
+    """The small model and its weights."""
+    _, module = tiny_module()
+    return module, random_weights(module)

@@ -82,7 +82,7 @@ print([name for name in sys.modules if name.startswith("zklemma.compiler")])
     assert light_python(code, wheel, tmp_path).strip() == "[]"
 
 
-@pytest.mark.parametrize("command", ["main", "zk_opt"])
+@pytest.mark.parametrize("command", ["main", "zk_opt", "zk_translate"])
 def test_commands_say_what_a_light_install_lacks(wheel, tmp_path, command):
     code = f"""
 sys.argv = ["zklemma", "compile", "checkpoint", "-o", "model.zkl"]

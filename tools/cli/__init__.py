@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import traceback
+from importlib import import_module
 from io import TextIOWrapper
 from types import FrameType
 
@@ -52,8 +53,17 @@ def main() -> None:
 
 def zk_opt() -> None:
     """The `zk-opt` command, which a light install has too and can not run."""
+    _with_compiler("zk_opt")
+
+
+def zk_translate() -> None:
+    """The `zk-translate` command, likewise."""
+    _with_compiler("zk_translate")
+
+
+def _with_compiler(tool: str) -> None:
     try:
-        from ..zk_opt import main as run
+        run = import_module(f"..{tool}", __package__).main
     except ModuleNotFoundError as error:
         from ...errors import MissingPackage
         from .. import console

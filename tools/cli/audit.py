@@ -86,6 +86,7 @@ def print_findings(report: dict[str, Any]) -> None:
             "circuits": f"both lowered again, {report['bounds']:,} no-wrap bounds, equal byte for byte",
             "circuit": report["circuit_sha256"],
             "private circuit": report["private_circuit_sha256"],
+            "pipeline": report["pipeline"],
             "function": report["function_sha256"],
             "tokenizer": report["tokenizer_sha256"],
             "rotated from": ", ".join(report["ancestors"]) or "none",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import tempfile
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -67,18 +69,51 @@ def compile(
     fidelity: Annotated[
         bool, typer.Option("--fidelity/--no-fidelity", help="Whether to compare with PyTorch.")
     ] = True,
+    from_ir: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Go on from a model's text (export, --print-ir-tree), with the checkpoint's weights.",
+        ),
+    ] = None,
+    level: Annotated[
+        int, typer.Option("-O", metavar="LEVEL", help="How much is optimised: 0, 1 or 2.")
+    ] = 2,
+    disable_pass: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PASS", help="Leave an optimisation out; repeatable."),
+    ] = None,
+    print_ir_after: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PASS", help="Print the module after a pass on stderr; repeatable."),
+    ] = None,
+    print_ir_tree: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write the module after each pass to a file there."),
+    ] = None,
+    time_passes: Annotated[
+        bool, typer.Option("--time-passes", help="Say on stderr how long each pass took.")
+    ] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Compile a checkpoint into an artifact for proving and a key for verifying."""
     chosen = assignments(settings or ())
     vk = vk or output.with_suffix(".vk")
-    check_model_outputs(output, vk, [*checkpoint_files(checkpoint), *(calibration or ())])
+    used = [*checkpoint_files(checkpoint), *(calibration or ()), *([from_ir] if from_ir else [])]
+    check_model_outputs(output, vk, used)
 
+    from ...compiler.levels import Level
+    from ...compiler.pipelines import compile_passes
+    from ...compiler.running import Watch, check_running
     from .. import compiling
 
     start = time.perf_counter()
-    with console.Bar(list(compiling.STAGES), not quiet) as bar:
+    optimised = Level(level, tuple(disable_pass or ()))
+    printed = print_ir_after or ()
+    check_running(printed, compile_passes(optimised))
+    watch = Watch(printed, print_ir_tree, Path(tempfile.gettempdir()))
+    with console.Bar(list(compiling.STAGES), not quiet and not printed) as bar:
         artifact, report = compiling.compile(
             checkpoint,
             max_tokens,
@@ -88,7 +123,12 @@ def compile(
             headroom,
             chosen,
             least_fidelity if fidelity else None,
+            optimised,
+            watch,
+            from_ir,
         )
+    if time_passes:
+        print(watch.report(), file=sys.stderr)
     report |= save_model(artifact, output, vk)
     report["seconds"] = time.perf_counter() - start
     report["peak_rss_bytes"] = console.peak_rss_bytes()
