@@ -122,7 +122,7 @@ def test_a_failing_compile_leaves_a_reproducer(
     assert done.returncode == 2 and done.stdout == "" and done.stderr.count("\n") == 1
     (made,) = tmp_path.glob("before-*.mlir")
     assert (
-        "convert-nn-to-quant: table: nn.param has no quant.factor; run plan-scales" in done.stderr
+        "convert-nn-to-quant: table: nn.param has no quant.format; run plan-scales" in done.stderr
     )
     assert f"(to reproduce: zk-opt {made} --run-reproducer)" in done.stderr
     assert "convert-nn-to-quant,batch-decode" in made.read_text().partition("\n")[0]
