@@ -100,7 +100,7 @@ def refusal(
             [],
             "a.mlir:2:2: nn.tokens: tokens have shape (T) or (1, T), got (2, 3)",
         ),
-        ("a.mlir", "%0 = quant.tokens : !quant.tensor<[4], bits = 64, frac = 0>", [], "mlir:1:"),
+        ("a.mlir", "%0 = quant.tokens : !quant.tensor<[4], bits = 65, frac = 0>", [], "mlir:1:"),
         ("a.mlir", "circuit.axis @a !field.pf<4>", [], "a.mlir:1:"),
         (
             "a.mlir",
