@@ -41,7 +41,8 @@ softmax        inputs: s; output e[kv, group, token, source]; attributes bits b,
 attend         inputs: e, inv, v[kv, token, dim]; y = requantize(sum_source e * inv * v[kv, source, dim]) over
                (kv, group, token, dim); attributes shift, bits. witness limbs, rem
 table          y = table[x]; attribute table (rows (x less its least, y)); witness y
-mul            y = requantize(a * b); attributes shift, bits; witness limbs, rem
+mul            y = requantize(a * b); attributes shift, bits; witness limbs, rem.
+               Without them y = a * b, and nothing is committed: a matmul's relation has both as factors
 add            y = a + b, exact; nothing is committed
 select         y[generated, channel] = x[prompt - 1 + generated, channel]. witness rows (y)
 argmax         inputs: x[generated, channel], table[vocabulary, channel]; logits = sum_channel x * table;
