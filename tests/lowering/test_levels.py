@@ -122,7 +122,7 @@ def test_single_layers_are_the_stack(model, single_layers, level: Level) -> None
     circuit, shape, columns, tokens = witness_at(single, weights, level)
     assert circuit.axis["layer"].size == 1
     assert check(circuit, shape, columns, tokens) == []
-    stack, _, stacked, same = witness_at(function, model[1], level)
+    _, _, stacked, same = witness_at(function, model[1], level)
     assert same == tokens
     for name in ("self_attn.softmax.e", "mlp.down_proj.limb0", "self_attn.k_norm.rope.limb0"):
         for layer in range(len(stacked[name])):
