@@ -102,6 +102,8 @@ GROUPS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
                 "a_key_that_hides_no_weights_lets_nothing_hide",
             ),
             *within("soundness/test_private", "a_key_without_columns_for_tokens"),
+            *within("formats/test_reading", "other_tokens_of_a_text_are_not_canonical"),
+            *within("tools/test_checked", "a_key_without_a_valid_range_proof_is_invalid"),
         ),
     ),
     "conversation": (

@@ -32,7 +32,7 @@ def difference(new: bytes, old: bytes) -> bytes:
 
 
 def restore(told: Buffer, old: bytes) -> bytes:
-    """The byte string that a difference from ``old`` tells; `ValueError` if it tells none."""
+    """The byte string that a difference from ``old`` tells; `ValueError` or `TypeError` if it tells none."""
     parts = unpack(told, MOST_PARTS)
     if not isinstance(parts, list):
         raise ValueError("a difference is a list")

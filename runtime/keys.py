@@ -107,7 +107,8 @@ class VerifyingKey:
             if len(links) > MOST_LINKS:
                 raise UserError(f"{source}: the key has more than {MOST_LINKS} links to older ones")
             fits = isinstance(name, str) and type(weights) is int and isinstance(code, list)
-            fits = fits and type(eos) is list and all(type(token) is int for token in eos)
+            fits = fits and all(type(token) is int for token in eos)
+            # Nothing but a list equals a sorted one.
             fits = fits and eos == sorted({*eos}) and min(eos, default=0) >= 0
             fits = fits and _encode_links(links) == sections[b"LINK"]
             fits = fits and all(type(part) is bytes for link in links for part in link)

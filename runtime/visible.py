@@ -75,8 +75,9 @@ def columns(text: str) -> int:
 
 def require_name(name: str, where: str) -> None:
     """`UserError`, about ``where``, unless a model can be called so: by few characters, each of which is seen."""
-    shown, few = visible(name[:MOST_NAME], alone=True), len(name) <= MOST_NAME
-    if not name or not few or columns(name) > MOST_NAME or shown != name:
+    # A longer name is not what is shown of it, so that no more of it is looked at.
+    shown = visible(name[:MOST_NAME], alone=True)
+    if not name or shown != name or columns(name) > MOST_NAME:
         raise UserError(
             f"{where}: a model's name has 1 to {MOST_NAME} printable characters, of which wide ones count twice, "
             f"unlike {quote(name[:MOST_NAME])}"

@@ -35,14 +35,23 @@ def test_any_bytes_are_told(new: bytes) -> None:
         [[-1, 1]],
         [[1]],
         [[0, True]],
+        [[True, 1]],
+        [[1, -1]],
+        b"",
+        {b"text": 1},
         ["text"],
         [None],
-        [[0, len(OLD)]] * (MOST // len(OLD) + 1),
     ],
 )
 def test_what_tells_nothing_is_refused(parts: object) -> None:
     with pytest.raises((ValueError, TypeError)):
         restore(packed(parts), OLD)
+
+
+def test_no_more_is_made_than_a_circuit_can_be() -> None:
+    old = bytes(MOST >> 9)
+    with pytest.raises(ValueError, match="too much"):
+        restore(packed([[0, len(old)]] * ((1 << 9) + 1)), old)
 
 
 def test_damaged_differences_are_refused() -> None:

@@ -4,6 +4,7 @@ import errno
 import hashlib
 import os
 import signal
+import struct
 import subprocess
 import sys
 import textwrap
@@ -110,6 +111,17 @@ def test_headers_that_end_too_early_or_hold_too_much():
         files.identify(files.KEY, memoryview(KEY[:6]), "x.vk")
     with pytest.raises(InvalidProof, match="header of the proof is damaged"):
         files.decode_proof(PROOF[:6] + b"\1" + PROOF[7:], "a.proof")
+
+
+@pytest.mark.parametrize("kind", [files.KEY, files.PROOF, files.OPENING], ids=lambda k: k.noun)
+def test_files_that_are_too_large_are_told_by_their_start(tmp_path, kind):
+    path = tmp_path / "x"
+    path.write_bytes(kind.magic + struct.pack("<HH", kind.version, len(kind.tags)))
+    os.truncate(path, kind.most)
+    assert files.identify(kind, files.read(path), "x") is kind
+    os.truncate(path, kind.most + 1)
+    with pytest.raises(UserError, match=f"^x: an? {kind.noun} of more than {kind.most >> 20} MiB"):
+        files.identify(kind, files.read(path), "x")
 
 
 def test_read_names_the_problem(tmp_path):

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import os
 import struct
 
 import msgpack
@@ -10,7 +11,8 @@ import pytest
 from tokenizers import Tokenizer, models, processors
 from zklemma.errors import UserError
 from zklemma.runtime import files
-from zklemma.runtime.keys import VerifyingKey, load_key, save_key
+from zklemma.runtime.difference import restore
+from zklemma.runtime.keys import MOST_FUNCTION, MOST_LINKS, VerifyingKey, load_key, save_key
 
 CODE = [5, 12, [[1, 2], [3, 4]]]
 PARTS = b"circuit", b"private", b"function", b"{}"
@@ -162,6 +164,41 @@ def test_malformed_links_are_refused(links):
     parts = {**files.unpack(files.KEY, KEY.encode(), ""), b"LINK": links}
     with pytest.raises(UserError, match="malformed"):
         VerifyingKey.decode(b"".join(files.pack(files.KEY, [[part] for part in parts.values()])))
+
+
+def test_links_are_few():
+    link = b"u" * 32, b"proof"
+    key = dataclasses.replace(KEY, links=(link,) * MOST_LINKS)
+    assert VerifyingKey.decode(key.encode()) == key
+    key = dataclasses.replace(KEY, links=(link,) * (MOST_LINKS + 1))
+    with pytest.raises(UserError, match=f"more than {MOST_LINKS} links"):
+        VerifyingKey.decode(key.encode())
+
+
+def test_functions_are_short():
+    key = dataclasses.replace(KEY, function_bytes=bytes(MOST_FUNCTION))
+    assert VerifyingKey.decode(key.encode()) == key
+    key = dataclasses.replace(KEY, function_bytes=bytes(MOST_FUNCTION + 1))
+    with pytest.raises(UserError, match="malformed"):
+        VerifyingKey.decode(key.encode())
+
+
+@pytest.mark.parametrize("told", [[b"pri", b"vate"], [b"private", b""]])
+def test_a_circuit_is_told_in_one_way(told):
+    data = msgpack.packb(told) or b""
+    assert restore(data, PARTS[0]) == PARTS[1]
+    parts = {**files.unpack(files.KEY, KEY.encode(), ""), b"CIRP": data}
+    with pytest.raises(UserError, match="malformed"):
+        VerifyingKey.decode(b"".join(files.pack(files.KEY, [[part] for part in parts.values()])))
+
+
+def test_a_file_that_is_too_large_is_not_copied(tmp_path, monkeypatch):
+    path = tmp_path / "model.vk"
+    save_key(path, KEY)
+    os.truncate(path, files.KEY.most + 1)
+    monkeypatch.setattr(VerifyingKey, "decode", lambda *_: pytest.fail("it was copied"))
+    with pytest.raises(UserError, match="verifying key of more than 128 MiB"):
+        load_key(path)
 
 
 def test_malformed_parts_are_user_errors():

@@ -12,6 +12,7 @@ from zklemma.runtime.masks import WeightMasks
 from zklemma.runtime.progress import Clock, Silent
 from zklemma.runtime.prover import CommittedWeights, prove_ranges, prove_subject
 from zklemma.runtime.ranges import range_circuit, range_subject, verify_ranges
+from zklemma.schema.encoding import MOST_CELLS
 
 proving = import_module("proving")
 CODE = proving.parameters(11, [3], pads=700)
@@ -69,6 +70,16 @@ def test_a_weight_outside_its_range_is_not_provable(model, code, by):
         proof = prove_subject(subject, [weights], {}, Clock(Silent()), strict=False)
         with pytest.raises(InvalidProof, match="ranges of the weights"):
             verify_ranges(circuit, code, weights.root, proof)
+
+
+def test_ranges_that_are_too_wide_for_tables(model):
+    """Together: each of them would do."""
+    circuit, _ = model
+    first, second = circuit.home("param")[:2]
+    spans = {first: MOST_CELLS // 2, second: MOST_CELLS // 2 + 1}
+    columns = [replace(c, low=1, high=spans[c]) if c in spans else c for c in circuit.columns]
+    with pytest.raises(InvalidProof, match="ranges of the weights: they are wider than tables"):
+        verify_ranges(replace(circuit, columns=tuple(columns)), CODE, bytes(32), b"")
 
 
 def test_other_ranges_or_parameters_are_another_statement(model):

@@ -56,8 +56,8 @@ class Killing:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         items = session.items
         for number, item in enumerate(items):
-            # What the last module has set up stays.
-            following = items[min(number + 1, len(items) - 1)]
+            # What the last module has set up stays; the last test is over, so that forks can run it again.
+            following: Any = items[number + 1] if number + 1 < len(items) else item.parent
             self.doing(f"with all checks: {item.nodeid}", number, len(items))
             start = time.perf_counter()
             self._current = number

@@ -12,6 +12,10 @@ from tiny import tiny_circuit, tiny_private_circuit
 from zklemma.errors import UserError
 from zklemma.runtime.keys import VerifyingKey
 from zklemma.schema.circuit import (
+    GENERATED,
+    MOST_AXES,
+    MOST_DIMENSIONS,
+    MOST_PARTS,
     PRIME,
     TOKENS,
     Axis,
@@ -21,6 +25,8 @@ from zklemma.schema.circuit import (
     Expr,
     Index,
     Linear,
+    Product,
+    Shape,
     Table,
     Term,
 )
@@ -146,6 +152,25 @@ def index(kind: Any, source: str, target: str, table: tuple[int, ...] = ()) -> C
     )
 
 
+def enlarged(**parts: Any) -> Circuit:
+    """With further parts of a kind, which need not mean anything."""
+    return replace(GOOD, **{kind: (*getattr(GOOD, kind), *added) for kind, added in parts.items()})
+
+
+def sums(name: str, axes: tuple[str, ...], *terms: Term) -> Linear:
+    return Linear(name, Expr(axes, terms), 10)
+
+
+def over(number: int, *axes: str) -> Linear:
+    """A relation over as many axes as there may be, and more."""
+    return sums(f"s{number}", (*(axis.name for axis in LINES), *axes))
+
+
+# One more than there may be.
+MANY = range(MOST_PARTS + 1)
+LINES = [Axis(f"line{i}", 1) for i in range(MOST_DIMENSIONS)]
+SPARE = Column("", ("row",), "witness", 0, 1)
+CONSTANT = Product(1, (Expr(GOOD.einsums[0].lhs.axes, (), 1),))
 FACTORS = GOOD.einsums[0].products[0].factors
 MASK = Column("m", ("step", "token", "source"), "public", 0, 1, "", "mask", (0, 0, 0))
 BELOW = Column("b", ("generated", "vocabulary"), "public", 0, 1, kind="below-next")
@@ -156,6 +181,18 @@ ONE_AXIS = Expr(("token",), ())
 PICKED = Term(1, "picked", (Index("same", "row"),))
 
 CONDITIONS: list[tuple[str, Callable[[], Circuit]]] = [
+    ("kind axis, more than", lambda: enlarged(axes=[Axis(f"a{i}", 1) for i in range(MOST_AXES)])),
+    (
+        "kind column, more than",
+        lambda: enlarged(columns=[replace(SPARE, name=f"c{i}") for i in MANY]),
+    ),
+    ("kind product, more than", lambda: changed("requantize", products=(CONSTANT,) * len(MANY))),
+    (
+        "kind term, more than",
+        lambda: enlarged(linears=[sums("s", ("row",), *[PICKED] * len(MANY))]),
+    ),
+    ("kind axis of an expression", lambda: enlarged(axes=LINES, linears=[*map(over, MANY[::4])])),
+    ("17 parts of kind axis of one part", lambda: enlarged(axes=LINES, linears=[over(0, "row")])),
     ("unknown axis nowhere", lambda: changed("rem", axes=("token", "nowhere"))),
     ("column rem: range", lambda: changed("rem", low=-HALF)),
     ("column rem: range", lambda: changed("rem", high=HALF)),
@@ -237,6 +274,13 @@ def test_each_index_where_it_fits(
     kind: str, source: str, target: str, table: tuple[int, ...]
 ) -> None:
     index(kind, source, target, table).check()
+
+
+def test_sizes_of_axes() -> None:
+    shape, sizes = Shape(3, 2), (TOKENS, GENERATED, 7)
+    assert [shape.size(Axis("a", size)) for size in sizes] == [4, 2, 7]
+    with pytest.raises(CircuitError, match="axis a: size other"):
+        shape.size(Axis("a", "other"))
 
 
 def gathering(**change: Expr) -> Circuit:

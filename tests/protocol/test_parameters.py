@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from proving import parameters
 from zklemma.errors import InvalidProof
-from zklemma.runtime.protocol.parameters import Parameters, options, queries
+from zklemma.runtime.protocol.parameters import MOST_LAST, Level, Parameters, options, queries
 from zklemma.runtime.protocol.statement import Statement
 
 GOOD = parameters(13, [3, 2], pads=1500)
@@ -119,6 +119,16 @@ def with_level(number: int, at: int, value: Any) -> list[Any]:
 def test_nonsense_is_refused(items: list[Any]) -> None:
     with pytest.raises(ValueError, match="malformed"):
         Parameters.from_list(items)
+
+
+def test_the_vector_sent_last_is_short() -> None:
+    def folded(by: int) -> Parameters:
+        return replace(GOOD, log_columns=14, log_code=16, levels=(Level(14, by, 16, 80, 16),))
+
+    longest = folded(14 - MOST_LAST)
+    assert Parameters.from_list(longest.to_list()) == longest
+    with pytest.raises(ValueError, match="malformed"):
+        Parameters.from_list(folded(13 - MOST_LAST).to_list())
 
 
 def test_lists_nested_deeply_are_refused() -> None:
