@@ -810,7 +810,7 @@ RELATION = [
         (
             (
                 PREPROCESS,
-                '        self.einsum(f"{name}.requantize", total.expr, products, limit)\n',
+                '        self.einsum(f"{name}.requantize", total, products, limit)\n',
                 "",
             ),
         ),
