@@ -50,6 +50,7 @@ LARGE = 1 << 25
 # Values in a section of plain facts, and models that one was rotated from.
 MOST_FACTS = 1 << 16
 MOST_LINKS = 1 << 8
+MOST_ENDS = 1 << 8
 IDENTITY = b"zklemma model 1"
 # Far beyond the text of any model's function.
 MOST_FUNCTION = 1 << 20
@@ -107,7 +108,7 @@ class VerifyingKey:
             if len(links) > MOST_LINKS:
                 raise UserError(f"{source}: the key has more than {MOST_LINKS} links to older ones")
             fits = isinstance(name, str) and type(weights) is int and isinstance(code, list)
-            fits = fits and all(type(token) is int for token in eos)
+            fits = fits and len(eos) <= MOST_ENDS and all(type(token) is int for token in eos)
             # Nothing but a list equals a sorted one.
             fits = fits and eos == sorted({*eos}) and min(eos, default=0) >= 0
             fits = fits and _encode_links(links) == sections[b"LINK"]
@@ -263,7 +264,8 @@ class VerifyingKey:
 
     def pieces(self, tokens: Sequence[int]) -> list[tuple[int, str | None]]:
         """Each id with the text that it has by itself, None if no token has the id."""
-        return [(x, self._text([x]) if x in self._tokenizer else None) for x in tokens]
+        found = {x: self._text([x]) if x in self._tokenizer else None for x in {*tokens}}
+        return [(x, found[x]) for x in tokens]
 
     def continuation(self, prompt: Sequence[int], output: Sequence[int]) -> str:
         """The text that ``output`` adds to the text of ``prompt``, which is empty if it is not known."""

@@ -30,7 +30,7 @@ from ..compiler.gemma3 import FAMILY
 from ..compiler.modules import main_function
 from ..compiler.pipelines import level_of, lower, to_circuit
 from ..compiler.published import read_function
-from ..compiler.running import pipeline_text
+from ..compiler.running import pipeline_text, run_passes
 from ..compiler.transforms.guard import summary
 from ..compiler.transforms.stack_layers import StackLayers
 from ..compiler.weights import parameters
@@ -135,9 +135,8 @@ def _stacked(function: ModuleOp) -> tuple[ModuleOp, list[str]]:
         return function, []
     stacked = function.clone()
     try:
-        StackLayers().apply(Context(), stacked)
-        stacked.verify()
-    except (UserError, VerifyException) as error:
+        run_passes(Context(), stacked, (StackLayers(),))
+    except UserError as error:
         return function, [f"the function is no {FAMILY} model's: {summary(error)}"]
     return stacked, []
 
@@ -190,7 +189,6 @@ def _compare_with(
     the model's do."""
     from ..compiler.frontend.checkpoint import without_weights
     from ..compiler.frontend.importer import import_model
-    from ..compiler.running import run_passes
     from ..compiler.transforms.raise_to_nn import RaiseToNN
 
     model = without_weights(config)

@@ -9,9 +9,11 @@ what depends on a model's numbers:
   whose norm is 2^14 times as large as any of them could be given less.)
 * A result's type may be wide and its rounding shift so large that only a few of its bits are ever used, at most
   those of the accumulator less the shift. Under `LEAST_USED` of them are a loss that no budget of `choose-bits`
-  has room for; the shipped model's results reach 16 at least, the real 270M's 20.
+  has room for; the shipped model's results reach 16 at least, the real 270M's 20. A table's result uses what
+  its largest entry does.
 * What exp and GELU read counts by itself, not in proportion: `LEAST_FRACTION`, with which scores and arguments
-  reach to 2^13 and beyond, farther than any model's.
+  reach to 2^13 and beyond, farther than any model's. So do matrices of weights, which have as much, and a gain
+  has no less than the `LEAST_GAIN` with which one of size 1, times the root of a norm's size, is a number.
 * Reciprocals have `RECIPROCAL_BITS` for a row of equal scores (`Scales.reciprocal`); and the norms' reciprocal
   roots, to which `Scales.limit` leaves 17 fraction bits beside the widest gain and exponent, have
   `LEAST_ROOT`, with which they are at least 2^4.
@@ -28,6 +30,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation
 
 from ...dialects import quant
+from ...dialects.table_expr import evaluate
 from ..modules import main_function
 from .requantise import roles, rounded
 from .scales import LIMB, RECIPROCAL_BITS
@@ -35,6 +38,7 @@ from .scales import LIMB, RECIPROCAL_BITS
 LEAST_BITS = LIMB
 LEAST_USED = LIMB // 2
 LEAST_FRACTION = 2
+LEAST_GAIN = 0
 LEAST_ROOT = 12
 
 
@@ -67,6 +71,9 @@ def formats(function: ModuleOp) -> list[Format]:
 def _used(op: Operation) -> int:
     """The bits that a result can have, as its accumulator bounds it."""
     width = rounded(op).width
+    if isinstance(op, quant.TableOp):
+        entries = evaluate(op.table.expression.data, *op.table.domain)
+        return min(width, quant.signed_bits(max(-int(entries.min()), int(entries.max()))))
     for use in op.results[0].uses:
         if isinstance(use.operation, quant.RequantizeOp):
             acc = quant.type_of(use.operation.acc).width
@@ -87,6 +94,12 @@ def _coarse(op: Operation, kind: str, bits: int, used: int) -> Iterator[str]:
         if reciprocal.fraction < least:
             fraction = _bits(reciprocal.fraction)
             yield f"reciprocals have {fraction} of fraction, fewer than {least}"
+    elif isinstance(op, quant.ParamOp):
+        type = quant.type_of(op.result)
+        gain = len(type.shape) - bool(op.stacked) == 1
+        least = LEAST_GAIN if gain else LEAST_FRACTION
+        if type.fraction < least:
+            yield f"its unit is 2^{-type.fraction}, larger than 2^{-least}"
     elif isinstance(op, quant.TableOp):
         fraction = quant.type_of(op.x).fraction
         if fraction < LEAST_FRACTION:

@@ -14,7 +14,7 @@ from xdsl.ir import Operation
 
 from ...dialects import nn
 
-LAYER = re.compile(r"\blayers\.(\d+)\b")
+LAYER = re.compile(r"\blayers\.(\d{1,6})\b")
 
 Role = tuple[str, str, int]
 

@@ -429,6 +429,8 @@ def test_the_real_models_formats_are_not_coarse():
         ),
         (quant.SoftmaxOp, "inv", 12, "reciprocals have 12 bits of fraction, fewer than 13"),
         (quant.TableOp, "x", -3, "GELU is taken of numbers with -3 bits of fraction, fewer than 2"),
+        (quant.TableOp, "table", 40, "this activation can use only 1 of its 16 bits"),
+        (quant.ParamOp, "result", -20, "its unit is 2^20, larger than 2^-2"),
     ],
 )
 def test_what_else_is_coarse(function, kind, name, value, line):
@@ -436,6 +438,8 @@ def test_what_else_is_coarse(function, kind, name, value, line):
     op = next(op for op in made.walk() if isinstance(op, kind))
     if name == "root":
         op.properties["root"] = IntegerAttr(value, i64)
+    elif name == "table":
+        op.properties["table"] = TableAttr.of(f"round(x / 2^{value})", *op.table.domain)
     else:
         found = quant.type_of(getattr(op, name))
         type = quant.QuantTensorType.of(found.shape, found.width, value)

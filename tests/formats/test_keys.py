@@ -12,7 +12,14 @@ from tokenizers import Tokenizer, models, processors
 from zklemma.errors import UserError
 from zklemma.runtime import files
 from zklemma.runtime.difference import restore
-from zklemma.runtime.keys import MOST_FUNCTION, MOST_LINKS, VerifyingKey, load_key, save_key
+from zklemma.runtime.keys import (
+    MOST_ENDS,
+    MOST_FUNCTION,
+    MOST_LINKS,
+    VerifyingKey,
+    load_key,
+    save_key,
+)
 
 CODE = [5, 12, [[1, 2], [3, 4]]]
 PARTS = b"circuit", b"private", b"function", b"{}"
@@ -164,6 +171,13 @@ def test_malformed_links_are_refused(links):
     parts = {**files.unpack(files.KEY, KEY.encode(), ""), b"LINK": links}
     with pytest.raises(UserError, match="malformed"):
         VerifyingKey.decode(b"".join(files.pack(files.KEY, [[part] for part in parts.values()])))
+
+
+def test_tokens_that_end_a_text_are_few():
+    key = dataclasses.replace(KEY, eos=tuple(range(MOST_ENDS)))
+    assert VerifyingKey.decode(key.encode()).eos == key.eos
+    with pytest.raises(UserError, match="malformed"):
+        VerifyingKey.decode(dataclasses.replace(KEY, eos=tuple(range(MOST_ENDS + 1))).encode())
 
 
 def test_links_are_few():

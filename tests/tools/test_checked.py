@@ -1,9 +1,11 @@
 """`verify` checks that a model's weights are in range, once a key unless it is told otherwise."""
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import zklemma
@@ -180,3 +182,28 @@ def test_within_its_limits_it_ends_as_without(toy, other_toy):
         done = subprocess.run(limited, capture_output=True, text=True)
         assert done.returncode == status, done.stderr
         assert json.loads(done.stdout)["valid"] is not bool(status)
+
+
+def test_what_others_could_have_written_is_not_believed(state):
+    for spoil in (
+        lambda: state.chmod(0o660),
+        lambda: state.parent.chmod(0o777),
+        lambda: state.rename(state.with_name("moved")) and state.symlink_to("moved"),
+        lambda: state.unlink() or os.mkfifo(state, 0o600),
+    ):
+        checked.remember(IDS[0])
+        assert checked.known(IDS[0])
+        spoil()
+        assert not checked.known(IDS[0])
+        state.parent.chmod(0o700)
+        state.unlink(missing_ok=True)
+
+
+def test_without_a_directory_of_ones_own_nothing_is_remembered(monkeypatch):
+    def homeless(*_: object, **__: object) -> Path:
+        raise RuntimeError("could not determine the home directory")
+
+    for found in (homeless, lambda *_, **__: Path("~/.local/state/zklemma")):
+        monkeypatch.setattr("platformdirs.user_state_path", found)
+        checked.remember(IDS[0])
+        assert not checked.known(IDS[0])
