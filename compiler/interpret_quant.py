@@ -109,9 +109,8 @@ class QuantFunctions(InterpreterFunctions):
         self, _: Interpreter, op: quant.RequantizeOp, args: PythonValues
     ) -> PythonValues:
         (acc,), shift = args, op.shift.value.data
-        up = (
-            acc >> (shift - 1) & 1 if shift else 0
-        )  # Half of 2^shift, added where it can not overflow.
+        # Half of 2^shift added to acc could overflow.
+        up = acc >> (shift - 1) & 1 if shift else 0
         return (self.fit(op, (acc >> shift) + up),)
 
     @impl(quant.RmsNormOp)

@@ -24,7 +24,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import redirect_stdout
@@ -55,7 +54,7 @@ from xdsl.xdsl_opt_main import xDSLOptMain
 from ..compiler.levels import HIGHEST, check_optional
 from ..compiler.pipelines import CompileToCircuit, Pipeline
 from ..compiler.running import Watch, check_running, pipeline_of, pipeline_text
-from ..compiler.transforms.guard import did_you_mean, operation_of, refusal, summary
+from ..compiler.transforms.guard import did_you_mean, internal, operation_of, refusal, summary
 from ..compiler.transforms.registry import UNIVERSE
 from ..dialects.nn import module_path
 from ..errors import UserError
@@ -352,13 +351,6 @@ def _warn(text: str) -> None:
     print(f"zk-opt: warning: {console.printable(text)}", file=sys.stderr)
 
 
-def _internal(error: Exception) -> str:
-    """A fault of this program or of xDSL, which bad input should not be able to cause."""
-    where = traceback.extract_tb(error.__traceback__)[-1]
-    place = f"{Path(where.filename).name}:{where.lineno}"
-    return f"internal error, please report it: {type(error).__name__}: {summary(error)} ({place})"
-
-
 def main(driver: type[ZkOpt] = ZkOpt, program: str = "zk-opt") -> None:
     """The console script."""
 
@@ -390,4 +382,4 @@ def main(driver: type[ZkOpt] = ZkOpt, program: str = "zk-opt") -> None:
     except KeyboardInterrupt:
         fail("interrupted", INTERRUPTED)
     except Exception as error:
-        fail(_internal(error))
+        fail(internal(error))

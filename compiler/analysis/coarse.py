@@ -32,7 +32,7 @@ from xdsl.ir import Operation
 from ...dialects import quant
 from ...dialects.table_expr import evaluate
 from ..modules import main_function
-from .requantise import roles, rounded
+from .requantise import roles, rounded, rounding
 from .scales import LIMB, RECIPROCAL_BITS
 
 LEAST_BITS = LIMB
@@ -74,11 +74,9 @@ def _used(op: Operation) -> int:
     if isinstance(op, quant.TableOp):
         entries = evaluate(op.table.expression.data, *op.table.domain)
         return min(width, quant.signed_bits(max(-int(entries.min()), int(entries.max()))))
-    for use in op.results[0].uses:
-        if isinstance(use.operation, quant.RequantizeOp):
-            acc = quant.type_of(use.operation.acc).width
-            return max(0, min(width, acc - use.operation.shift.value.data))
-    return width
+    if (found := rounding(op)) is None:
+        return width
+    return max(0, min(width, quant.type_of(found.acc).width - found.shift.value.data))
 
 
 def _coarse(op: Operation, kind: str, bits: int, used: int) -> Iterator[str]:

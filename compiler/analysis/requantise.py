@@ -128,11 +128,11 @@ def quantised_eps(eps: float, type: QuantTensorType) -> int:
 
 def rounded(op: Operation) -> QuantTensorType:
     """The type of an operation's result, after it was rounded."""
-    found = _requantize(op)
+    found = rounding(op)
     return quant.type_of(op.results[0] if found is None else found.result)
 
 
-def _requantize(op: Operation) -> quant.RequantizeOp | None:
+def rounding(op: Operation) -> quant.RequantizeOp | None:
     """What rounds an operation's result."""
     readers = (use.operation for use in op.results[0].uses)
     return next((each for each in readers if isinstance(each, quant.RequantizeOp)), None)
@@ -152,7 +152,7 @@ def _path(op: Operation) -> str:
 
 def _adopt(op: Operation, found: Operation) -> None:
     """Gives an operation of `nn` the choices of its counterpart."""
-    if isinstance(found, quant.MulOp) and _requantize(found) is None:
+    if isinstance(found, quant.MulOp) and rounding(found) is None:
         op.attributes[UNROUNDED] = UnitAttr()
         return
     type = rounded(found)

@@ -177,9 +177,8 @@ class Scales:
         for op, *_ in self.roles:
             if isinstance(op, nn.LinearOp) and len(factors := self.factors(op.x)) > 1:
                 self.together.append((op, [*factors, self.scale[op.w]]))
-        for _, scales in self.together:
-            for scale in scales:
-                scale.shared = True
+                for scale in self.together[-1][1]:
+                    scale.shared = True
         self.all = list(dict.fromkeys([*self.scale.values(), *self.root.values()]))
         cells = self.tokens * sum(count for _, _, count in self.rounded)
         self.wide = WIDE_CELL + 2.0**WIDE_LIMB / max(1.0, cells)

@@ -110,14 +110,20 @@ def refusal(name: str, error: BaseException) -> str:
     """An error of a pass in one line that begins with the pass's name; a fault of the pass says where."""
     text = summary(error) or type(error).__name__
     if not isinstance(error, ZklemmaError | DiagnosticException):
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        place = f"{Path(where.filename).name}:{where.lineno}"
-        text = f"internal error, please report it: {type(error).__name__}: {text} ({place})"
+        text = internal(error)
     op = operation_of(error)
     path = module_path(op).replace("{layer}", "*") or op.name if op else ""
     if path and path not in text:
         text = f"{path}: {text}"
     return text if text.startswith((f"{name}:", f"{name} ")) else f"{name}: {text}"
+
+
+def internal(error: BaseException) -> str:
+    """A fault of this program or of xDSL, which bad input should not be able to cause, in one line."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{Path(where.filename).name}:{where.lineno}"
+    text = summary(error) or type(error).__name__
+    return f"internal error, please report it: {type(error).__name__}: {text} ({place})"
 
 
 def operation_of(error: BaseException) -> Operation | None:

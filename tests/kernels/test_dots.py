@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from zklemma.runtime.kernels.dots import PANEL, TERMS, dots
+from zklemma.runtime.kernels.dots import MANY, PANEL, TERMS, dots
 
 LEAST, MOST = -(1 << 15), (1 << 15) - 1
 
@@ -45,6 +45,19 @@ def test_wider_matrices() -> None:
     x = np.random.default_rng(1).integers(-(1 << 17), 1 << 17, (5, TERMS + 3))
     w = np.random.default_rng(2).integers(-(1 << 23), 1 << 23, (PANEL + 3, TERMS + 3), np.int32)
     w[0], w[1] = (1 << 23) - 1, -(1 << 23)
+    assert np.array_equal(dots(x, w), x @ w.T.astype(np.int64))
+
+
+@pytest.mark.parametrize("bits", [17, 18, 26, 40])
+@pytest.mark.parametrize("width", [15, 17, 23])
+@pytest.mark.parametrize("rows", [MANY - 1, MANY, MANY + 7])
+def test_wide_numbers_in_many_rows(bits: int, width: int, rows: int) -> None:
+    """By digits and by floats, of one digit or more: at random, and where all terms are the largest."""
+    x = np.random.default_rng(1).integers(-(1 << bits), 1 << bits, (rows, 700))
+    x[0], x[1] = (1 << bits) - 1, -(1 << bits)
+    kind = np.int16 if width <= 15 else np.int32
+    w = np.random.default_rng(2).integers(-(1 << width), 1 << width, (PANEL + 3, 700), kind)
+    w[0], w[1] = (1 << width) - 1, -(1 << width)
     assert np.array_equal(dots(x, w), x @ w.T.astype(np.int64))
 
 
