@@ -99,6 +99,7 @@ def _circuit(system: ir.SystemOp) -> Circuit:
                 tuple(product.data for product in op.products),
                 op.bound.data,
                 module_path(op),
+                op.defined,
             )
             for op in relations
             if isinstance(op, ir.EinsumOp)

@@ -43,6 +43,7 @@ from .transforms.raise_to_nn import RaiseToNN
 from .transforms.stack_layers import StackLayers
 from .transforms.verify_legality import VerifyLegality
 from .transforms.virtualize import Virtualize
+from .transforms.virtualize_remainders import VirtualizeRemainders
 
 PIPELINE = "quant.pipeline"
 """Attribute of a `quant` module: the text of the pipeline that its circuits are made with."""
@@ -104,6 +105,7 @@ def to_circuit(private_tokens: bool, level: Level = EVERYTHING) -> tuple[ModuleP
             DedupLookups(),
             MergeTables(),
             LowerZkToCircuit(),
+            VirtualizeRemainders(),
             PackColumns(),
             VerifyLegality("circuit"),
         )

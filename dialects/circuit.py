@@ -15,11 +15,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from xdsl.dialects.builtin import I64, ArrayAttr, DenseArrayBase, IntegerAttr, i64
+from xdsl.dialects.builtin import (
+    I64,
+    ArrayAttr,
+    DenseArrayBase,
+    FlatSymbolRefAttrConstr,
+    IntegerAttr,
+    i64,
+)
 from xdsl.ir import Block, Dialect, Operation, Region
 from xdsl.irdl import (
     IRDLOperation,
     irdl_op_definition,
+    opt_prop_def,
     prop_def,
     region_def,
     traits_def,
@@ -102,6 +110,8 @@ class TableOp(TableLike):
 class EinsumOp(Relation):
     """The left side is the sum of products; |left| + |right| <= bound < p.
 
+    One that `defines` a column of its left side takes the place of a commitment to it.
+
     ```mlir
     circuit.einsum @y.matmul <"token, out: y[token, out]"> =
       [#zk.product<"1 * (token, in: x[token, in]) * (out, in: w[out, in])">] bound <1073741824>
@@ -112,8 +122,9 @@ class EinsumOp(Relation):
     lhs = prop_def(ExprAttr)
     products = prop_def(ArrayAttr[ProductAttr])
     bound = prop_def(MagnitudeAttr)
+    defines = opt_prop_def(FlatSymbolRefAttrConstr)
     traits = traits_def(SymbolOpInterface())
-    assembly_format = "$sym_name $lhs `=` $products `bound` $bound attr-dict"
+    assembly_format = "$sym_name $lhs `=` $products `bound` $bound (`defines` $defines^)? attr-dict"
 
     def __init__(
         self, name: str, lhs: Expr, products: Sequence[Product], bound: int, module: str = ""
@@ -127,6 +138,11 @@ class EinsumOp(Relation):
                 bound=MagnitudeAttr(bound),
             )
         )
+
+    @property
+    def defined(self) -> str:
+        """The name of the column that it defines, or none."""
+        return self.defines.string_value() if self.defines else ""
 
     def expressions(self) -> Iterator[Expr]:
         yield self.lhs.data
@@ -263,6 +279,11 @@ class SystemOp(IRDLOperation):
         return [op for op in self.body.block.ops if isinstance(op, RevealOp)]
 
     @property
+    def defined(self) -> dict[str, EinsumOp]:
+        """The columns that are not committed, with what defines them."""
+        return {op.defined: op for op in self.relations if isinstance(op, EinsumOp) and op.defines}
+
+    @property
     def compute(self) -> ComputeOp:
         return next(op for op in self.body.block.ops if isinstance(op, ComputeOp))
 
@@ -289,6 +310,12 @@ class SystemOp(IRDLOperation):
                     0 < op.bound.data < modulus,
                     f"relation {op.label}: bound {op.bound.data} may wrap",
                 )
+        columns = self.columns
+        for name, op in self.defined.items():
+            require(
+                name in columns and columns[name].home.data == "witness",
+                f"relation {op.label}: {name} is no column to be defined",
+            )
 
 
 def blocks_attr(blocks: Sequence[tuple[int, int]]) -> DenseArrayBase[I64]:

@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 
 from ..errors import UserError
-from ..schema.circuit import Circuit, Shape
+from ..schema.circuit import Circuit, Home, Shape
 from .links import link_circuit
 from .protocol.parameters import Parameters, options, with_columns
 from .protocol.plan import Plan
@@ -45,8 +45,8 @@ def choose_parameters(circuits: Sequence[Circuit], max_tokens: int, hiding: bool
     )
 
 
-def _cells(circuit: Circuit, home: str, shape: Shape) -> int:
-    columns = (column for column in circuit.columns if column.home == home)
+def _cells(circuit: Circuit, home: Home, shape: Shape) -> int:
+    columns = circuit.committed if home == "witness" else circuit.home(home)
     return sum(math.prod(circuit.sizes(column, shape)) for column in columns)
 
 

@@ -101,10 +101,11 @@ def _column_bytes(plan: Plan, home: Home) -> int:
 
 
 def _laid_out_bytes(plan: Plan, home: Home) -> int:
-    """The same cells once more, in the order of their slabs (`cells.gathered`)."""
+    """Those cells that are committed once more, in the order of their slabs (`cells.gathered`)."""
     return sum(
         run_type(column.storage).itemsize * math.prod(plan.sizes(column.axes))
         for column in plan.circuit.home(home)
+        if column.name not in plan.circuit.defined
     )
 
 

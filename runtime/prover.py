@@ -27,6 +27,7 @@ from .protocol import (
 )
 from .protocol.channel import Channel, Reader
 from .protocol.codeword import LeanCodeword, commit
+from .protocol.deferred import deferred_weights
 from .protocol.disclosure_prover import Sealed
 from .protocol.merkle import SALT_WORDS
 from .protocol.parameters import Parameters
@@ -148,7 +149,7 @@ def prove_subject(
 
     clock.start("commit")
     counts = count_uses(plan, columns, strict)
-    committed = {c.name: witness[c.name] for c in subject.circuit.home("witness")} | counts
+    committed = {c.name: witness[c.name] for c in subject.circuit.committed} | counts
     *others, own = plan.slabs
     cells = lay_out(plan.placed, committed, sum(map(len, others)), own)
     masks = randomness.elements(plan.rows[-1], p.mask_columns)
@@ -162,9 +163,9 @@ def prove_subject(
     channel.raw("pads root", pads.code.root)
 
     clock.start("lookup")
-    logup_prover.prove(channel, plan, columns, counts)
+    deferred = deferred_weights(plan, *logup_prover.prove(channel, plan, columns, counts))
     clock.start("einsum")
-    einsum_prover.prove(channel, plan, subject.expander, columns)
+    einsum_prover.prove(channel, plan, subject.expander, columns, deferred)
     disclosure_prover.prove(channel, plan, columns, sealed or {})
 
     clock.start("open")

@@ -3,7 +3,8 @@
 A *column* is an integer tensor over named axes. Its home says who holds it: ``param`` (committed once,
 with the verifying key), ``witness`` (committed in each proof) or ``public`` (the verifier computes it).
 The home ``renewed``, a second commitment to weights, stands only in what links two keys (`runtime/links.py`).
-Virtual columns are not stored: they are `Expr`, affine forms in columns, written where they are used.
+Virtual columns are not stored: they are `Expr`, affine forms in columns, written where they are used. Nor is a
+witness column committed that a relation `Einsum.defines`: what the relation says of it is all there is.
 
 Relations, all over the integers (each carries a ``bound`` with |lhs - rhs| <= bound < p, so that the
 identity in the field is the identity in the integers):
@@ -128,6 +129,12 @@ class Expr:
     constant: int = 0
 
 
+def whole(term: Term, expr: Expr) -> bool:
+    """Whether a term reads each cell of its column once, at the cell of the expression with the same indices."""
+    axes = [index.axis for index in term.indices if index.kind == "same"]
+    return sorted(axes) == sorted(expr.axes) and len(axes) == len(term.indices)
+
+
 PublicKind = Literal["data", "mask", "below-next"]
 
 
@@ -184,11 +191,26 @@ class Product:
 
 @dataclass(frozen=True)
 class Einsum:
+    """lhs = the sum of the products. ``defines`` may name a witness column of the left side that is not
+    committed: its cells are what makes the relation hold, and only lookups read it besides."""
+
     name: str
     lhs: Expr
     products: tuple[Product, ...]
     bound: int
     origin: str = ""
+    defines: str = ""
+
+    @property
+    def defined(self) -> Term:
+        """The term of the left side that reads the column that the relation defines."""
+        return next(term for term in self.lhs.terms if term.column == self.defines)
+
+    @property
+    def rest(self) -> Expr:
+        """The left side without it."""
+        terms = tuple(term for term in self.lhs.terms if term.column != self.defines)
+        return Expr(self.lhs.axes, terms, self.lhs.constant)
 
 
 @dataclass(frozen=True)
@@ -269,6 +291,16 @@ class Circuit:
     def home(self, home: Home) -> list[Column]:
         return [column for column in self.columns if column.home == home]
 
+    @cached_property
+    def defined(self) -> dict[str, Einsum]:
+        """Witness columns that are not committed, with the relations that define them."""
+        return {einsum.defines: einsum for einsum in self.einsums if einsum.defines}
+
+    @property
+    def committed(self) -> list[Column]:
+        """The witness columns that a proof commits to."""
+        return [column for column in self.home("witness") if column.name not in self.defined]
+
     def sizes(self, column: Column, shape: Shape) -> tuple[int, ...]:
         return tuple(shape.size(self.axis[name]) for name in column.axes)
 
@@ -332,6 +364,7 @@ class Circuit:
                     raise CircuitError(
                         f"relation {einsum.name}: factors do not cover the left side"
                     )
+        self._check_defined()
         for lookup in self.lookups:
             table = self.table.get(lookup.table)
             if table is None or len(lookup.exprs) != table.arity:
@@ -364,6 +397,36 @@ class Circuit:
         _require_few(sum(map(len, named)), MOST_NAMED, "axis of an expression")
         named += [column.axes for column in self.columns]
         _require_few(max(map(len, named), default=0), MOST_DIMENSIONS, "axis of one part")
+
+    def _check_defined(self) -> None:
+        """That a relation gives the column that it defines at each of its cells, from what is committed."""
+        names = [einsum.defines for einsum in self.einsums if einsum.defines]
+        if len(set(names)) != len(names):
+            raise CircuitError("two relations define one column")
+        revealed = {name for columns in self.reveals.values() for name in columns}
+        for name, einsum in self.defined.items():
+            column = self.column.get(name)
+            terms = [term for term in einsum.lhs.terms if term.column == name]
+            fits = (
+                len(terms) == 1 and abs(terms[0].coefficient) == 1 and whole(terms[0], einsum.lhs)
+            )
+            if column is None or column.home != "witness" or name in revealed or not column.axes:
+                raise CircuitError(f"relation {einsum.name}: {name} is no column to be defined")
+            if not fits:
+                raise CircuitError(
+                    f"relation {einsum.name}: the left side is not {name} and a rest"
+                )
+        looked_up = {lookup.name for lookup in self.lookups} if self.defined else set()
+        for relation, expr in self.expressions() if self.defined else ():
+            for term in expr.terms:
+                einsum = self.defined.get(term.column)
+                if einsum is None or expr is einsum.lhs:
+                    continue
+                if relation not in looked_up or not whole(term, expr):
+                    raise CircuitError(
+                        f"relation {relation}: {term.column} is defined by relation {einsum.name}, and so only "
+                        "lookups read it, cell by cell"
+                    )
 
     def _check_reveals(self) -> None:
         """The columns that `Circuit.reveals` names, each over the axes that its meaning needs."""

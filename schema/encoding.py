@@ -26,7 +26,7 @@ from .circuit import MOST_DIMENSIONS, Circuit, CircuitError
 from .packed import unpack
 from .program import Program
 
-VERSION = 3
+VERSION = 4
 WIDTHS = ("|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8")
 # Of all arrays together: a progression of any length takes a few bytes.
 MOST_CELLS = 1 << 24

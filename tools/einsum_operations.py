@@ -47,12 +47,15 @@ def instance_counts(plan: Plan, instance: Instance) -> Counts:
     counts = Counts()
     axes = {axis for factor in instance.factors for axis in factor.axes}
     size = {axis: plan.sizes([axis])[0] for axis in axes}
+    size |= {axis: 1 << bits for axis, (_, bits) in instance.box.items() if axis in axes}
     tables = []
     for factor in instance.factors:
         bound = [axis for axis in factor.axes if axis not in instance.variables]
         whole = Shadow(factor.axes, True, largest(plan, factor))
         tables.append(_bind(whole, bound, size, counts))
     uses = [instance.factors.index(factor) for factor in instance.product.factors]
+    uses += range(len(tables), len(tables) + len(instance.weighted))
+    tables += [Shadow((axis,), False) for axis in instance.weighted]
     _Rounds(instance, tables, uses, size, counts).run()
     return counts
 
@@ -133,7 +136,7 @@ class _Rounds:
     ):
         self.size, self.counts, self.uses = size, counts, uses
         self.left = [axis for axis in instance.variables if size[axis] > 1]
-        self.eq = set(instance.shared)
+        self.eq = {axis for axis in instance.shared if axis not in instance.weighted}
         self.tables = {
             i: replace(table, axes=tuple(a for a in table.axes if size[a] > 1))
             for i, table in enumerate(tables)

@@ -107,7 +107,7 @@ def _circuit(circuit: Circuit) -> dict[str, Any]:
     def cells(axes: tuple[str, ...]) -> int:
         return math.prod(shape.size(circuit.axis[name]) for name in axes)
 
-    witness = sum(cells(column.axes) for column in circuit.home("witness"))
+    witness = sum(cells(column.axes) for column in circuit.committed)
     lookups = sum(cells(lookup.exprs[0].axes) for lookup in circuit.lookups)
     lookups += sum(cells(gather.index.axes) for gather in circuit.gathers)
     return {
@@ -116,6 +116,7 @@ def _circuit(circuit: Circuit) -> dict[str, Any]:
             axis.name: axis.size for axis in circuit.axes if axis.size not in (TOKENS, GENERATED)
         },
         "columns": {home: len(circuit.home(home)) for home in ("param", "witness", "public")},
+        "defined_columns": len(circuit.defined),
         "einsums": len(circuit.einsums),
         "lookup_relations": len(circuit.lookups),
         "linears": len(circuit.linears),

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from ..runtime.field import Ext
 from ..runtime.kernels.positions import log_split
-from ..runtime.protocol import disclosure_verifier, einsum_verifier, logup_verifier
+from ..runtime.protocol import disclosure_verifier
 from ..runtime.protocol.channel import Affine, Channel, Reader
 from ..runtime.protocol.codeword import is_kept
 from ..runtime.protocol.einsum_verifier import draw_point
@@ -31,6 +31,7 @@ from ..runtime.protocol.pads_verifier import cells as pad_cells
 from ..runtime.protocol.plan import Plan
 from ..runtime.protocol.subject import Subject
 from ..runtime.protocol.transcript import Transcript
+from ..runtime.protocol.verification import verify_circuit
 from ..runtime.protocol.weights import eq
 from ..schema.program import Program, Step
 from .ceilings import butterflies
@@ -140,8 +141,7 @@ def claims_of(subject: Subject) -> list[Claim]:
     """What the relations come down to, for messages of zeros: which cells, not which values."""
     channel = _Zeros(Transcript("operations"), Reader(b""), True)
     plan, expander = subject.plan, subject.expander
-    claims = logup_verifier.verify(channel, plan, expander)
-    claims += einsum_verifier.verify(channel, plan, expander)
+    claims = verify_circuit(channel, plan, expander)
     for what in disclosure_verifier.revealed(plan.circuit):
         _, reads = disclosure_verifier.draw(plan, what, channel.challenges)
         claims.append(Claim(Affine(Ext.ZERO), reads))
@@ -227,7 +227,7 @@ def _einsum(subject: Subject, kind: Callable[[str], str], sums: _Sums) -> None:
     transcript = Transcript("operations")
     point = {axis: eq(z) for axis, z in draw_point(plan, transcript.challenges).items()}
     found = [(i.einsum.name, instance_counts(plan, i)) for i in plan.instances]
-    sides = [(e.name, e.lhs) for e in circuit.einsums]
+    sides = [(e.name, e.lhs) for e in plan.relations]
     sides += [(linear.name, linear.expr) for linear in circuit.linears]
     found += [(name, claim_counts(subject.expander, expr, point)) for name, expr in sides]
     for name, counts in found:

@@ -69,7 +69,7 @@ def numbers(plan: Plan) -> dict[str, Any]:
         "group_variables": plan.group_bits,
         "point_variables": sum(plan.bits(axis) for axis in plan.point_axes),
         "einsum_rounds": plan.einsum_rounds,
-        "einsums": len(plan.circuit.einsums),
+        "einsums": len(plan.relations),
         "linears": len(plan.circuit.linears),
         "products": products,
         "revealed": len(plan.circuit.reveals),

@@ -103,7 +103,9 @@ def _column(name: str, column: circuit.ColumnOp) -> dict[str, Any]:
 def _relation(op: Relation) -> dict[str, Any]:
     if isinstance(op, circuit.EinsumOp):
         products = [asdict(product.data) for product in op.products]
-        return {"left": asdict(op.lhs.data), "products": products, "bound": op.bound.data}
+        return {"left": asdict(op.lhs.data), "products": products, "bound": op.bound.data} | (
+            {"defines": op.defined} if op.defined else {}
+        )
     if isinstance(op, circuit.LinearOp):
         return {"expression": asdict(op.expr.data), "bound": op.bound.data}
     expressions = [asdict(expr) for expr in op.expressions()]

@@ -5,6 +5,7 @@ as committed, so that the effect of a pass is the difference of two runs. All nu
 largest shape:
 
     param_cells, witness_cells   committed cells, without padding
+    defined_cells                cells of the witness that relations define and nobody commits to
     lookups                      cells looked up, over all lookups, ranges and gathers (one a row)
     einsums, linears, ...        relations of each kind
     table_rows                   rows over all tables and all sources of gathers
@@ -60,9 +61,10 @@ def statistics(system: circuit.SystemOp | zk.SystemOp, shape: Shape) -> dict[str
         return prod(shape.size(axes[name]) for name in names)
 
     committed: Counter[str] = Counter()
-    for column in system.columns.values():
+    defined = system.defined if isinstance(system, circuit.SystemOp) else {}
+    for name, column in system.columns.items():
         home = "witness" if column.home.data == "virtual" else column.home.data
-        committed[home] += cells(column.axis_names)
+        committed["defined" if name in defined else home] += cells(column.axis_names)
     counts: Counter[str] = Counter()
     sources: set[Expr] = set()
     variables = 0
@@ -91,6 +93,7 @@ def statistics(system: circuit.SystemOp | zk.SystemOp, shape: Shape) -> dict[str
         "columns": len(system.columns),
         "param_cells": committed["param"],
         "witness_cells": committed["witness"],
+        "defined_cells": committed["defined"],
         "lookups": counts["lookups"],
         "lookup_relations": counts["lookup_relations"],
         "einsums": counts["einsums"],

@@ -55,7 +55,7 @@ class PackColumns(ModulePass):
             tensors = [
                 (name, tuple(shape.size(axes[axis]) for axis in column.axis_names))
                 for name, column in columns.items()
-                if column.home.data == home
+                if column.home.data == home and name not in system.defined
             ]
             blocks, total = pack(tensors, self.least)
             totals.append(total)

@@ -37,6 +37,7 @@ PASSES = {
     "dedup-lookups": ".dedup_lookups:DedupLookups",
     "merge-tables": ".merge_tables:MergeTables",
     "lower-zk-to-circuit": ".lower_zk_to_circuit:LowerZkToCircuit",
+    "virtualize-remainders": ".virtualize_remainders:VirtualizeRemainders",
     "pack-columns": ".pack_columns:PackColumns",
     "verify-legality": ".verify_legality:VerifyLegality",
     "circuit-stats": ".circuit_stats:CircuitStats",

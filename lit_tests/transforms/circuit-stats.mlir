@@ -9,8 +9,8 @@
 // and for each of 8 steps of what it reads, of its token and of that token's place, from 40 + 16 + 16
 // rows of three sources.
 
-// ALL:     witness_cells = 87272 : i64, lookups = 58624 : i64, {{.*}} tables = 16 : i64, table_rows = 606308 : i64
-// PRIVATE: witness_cells = 88033 : i64, lookups = 59016 : i64, {{.*}} gathers = 4 : i64, {{.*}} tables = 16 : i64, table_rows = 606380 : i64
-// VIRTUAL: witness_cells = 64808 : i64, lookups = 58624 : i64
-// DEDUP:   witness_cells = 64808 : i64, lookups = 58624 : i64, {{.*}} table_rows = 606308 : i64
-// MERGE:   witness_cells = 64808 : i64, lookups = 58624 : i64, {{.*}} tables = 16 : i64, table_rows = 692033 : i64
+// ALL:     witness_cells = 87272 : i64, defined_cells = 0 : i64, lookups = 58624 : i64, {{.*}} tables = 16 : i64, table_rows = 606308 : i64
+// PRIVATE: witness_cells = 88033 : i64, defined_cells = 0 : i64, lookups = 59016 : i64, {{.*}} gathers = 4 : i64, {{.*}} tables = 16 : i64, table_rows = 606380 : i64
+// VIRTUAL: witness_cells = 64808 : i64, defined_cells = 0 : i64, lookups = 58624 : i64
+// DEDUP:   witness_cells = 64808 : i64, defined_cells = 0 : i64, lookups = 58624 : i64, {{.*}} table_rows = 606308 : i64
+// MERGE:   witness_cells = 64808 : i64, defined_cells = 0 : i64, lookups = 58624 : i64, {{.*}} tables = 16 : i64, table_rows = 692033 : i64

@@ -29,7 +29,7 @@ Integers = NDArray[np.int32]
 BLOCK = 256
 GRAIN = 1 << 13
 # Tables of a product; kernels are compiled for that many and told how many there are.
-MOST = 3
+MOST = 4
 T32 = np.uint64(1 << 32)
 
 

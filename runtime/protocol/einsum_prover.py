@@ -6,33 +6,46 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from ...errors import expect
 from ...schema.circuit import Expr
 from ..evaluate import Columns
 from ..field import Ext
 from .contraction import Table, bind
-from .einsum_verifier import draw_point, factor_weights
+from .deferred import Weights
+from .einsum_verifier import draw_point, factor_weights, points
 from .plan import EINSUM_DEGREE, Instance, Plan
 from .product_sum import ProductSum, extended
 from .prover_channel import ProverChannel, as_array
 from .public import as_ext, evaluate
 from .tables import vector
-from .weights import Expander, Read, Sparse, Weight, eq
+from .weights import Expander, Read, Sparse, Tensor, Weight, eq
 
 
-def prove(channel: ProverChannel, plan: Plan, expander: Expander, columns: Columns) -> None:
+def prove(
+    channel: ProverChannel,
+    plan: Plan,
+    expander: Expander,
+    columns: Columns,
+    deferred: Sequence[Weights],
+) -> None:
     point = draw_point(plan, channel.challenges)
-    at_point = {axis: eq(z) for axis, z in point.items()}
-    arrays: dict[Expr, np.ndarray] = {}
-    running = [_start(plan, instance, point, columns, arrays) for instance in plan.instances]
+    at_point: Weights = {axis: eq(z) for axis, z in point.items()}
+    arrays: dict[tuple, np.ndarray] = {}
+    running = [
+        _start(plan, instance, at, columns, arrays)
+        for instance, at in zip(plan.instances, points(plan, at_point, deferred), strict=True)
+    ]
     arrays.clear()
     order = iter(running)
-    for einsum in plan.circuit.einsums:
+    for einsum in plan.relations:
         sums = [next(order).total for _ in einsum.products]
         value = claim_value(expander, columns, einsum.lhs, at_point)
         channel.masked("einsum values", [value, *sums])
     for linear in plan.circuit.linears:
         value = claim_value(expander, columns, linear.expr, at_point)
         channel.masked("linear value", [value])
+    for claim in plan.deferred:
+        channel.masked("deferred values", [next(order).total for _ in claim.einsum.products])
     gammas = channel.challenges(len(plan.instances))
     for round_ in range(plan.einsum_rounds):
         left = plan.einsum_rounds - round_
@@ -62,7 +75,7 @@ def _combined(rounds: Iterable[tuple[Ext, list[Ext]]]) -> list[Ext]:
 
 def _final(channel: ProverChannel, plan: Plan, instance: Instance, found: Sequence[Ext]) -> None:
     """The factors' values, a square's once, and partial products, as `einsum_verifier` reads them."""
-    values = dict(zip(instance.factors, found, strict=True))
+    values = dict(zip(instance.factors, found, strict=False))
     for factor in instance.factors:
         if not plan.is_public(factor):
             channel.masked("factor", [values[factor]])
@@ -80,34 +93,37 @@ def _final(channel: ProverChannel, plan: Plan, instance: Instance, found: Sequen
 def _start(
     plan: Plan,
     instance: Instance,
-    point: Mapping[str, list[Ext]],
+    at: Weights,
     columns: Columns,
-    arrays: dict[Expr, np.ndarray],
+    arrays: dict[tuple, np.ndarray],
 ) -> ProductSum:
     """An instance's sumcheck; ``arrays`` keeps factors that several instances have."""
-    weights = factor_weights(plan, instance, _everything(instance), dict(point), [Ext.ZERO] * 64)
+    box = {axis: slice(start, start + (1 << bits)) for axis, (start, bits) in instance.box.items()}
     tables = []
     for factor in instance.factors:
-        if factor not in arrays:
-            arrays[factor] = columns.expr(factor)
+        own = {axis: cut for axis, cut in box.items() if axis in factor.axes}
+        key = factor, *((axis, cut.start, cut.stop) for axis, cut in own.items())
+        if key not in arrays:
+            arrays[key] = columns.expr(factor, own)
+        weights = factor_weights(plan, instance, factor, at, [Ext.ZERO] * 64)
         bound = {
-            axis: vector(weights[axis], columns.size(axis))
+            axis: vector(weights[axis], columns.size(axis))[:, own.get(axis, slice(None))]
             for axis in factor.axes
             if axis not in instance.variables
         }
-        tables.append(bind(Table(factor.axes, arrays[factor]), bound))
-    return ProductSum(
-        {axis: columns.size(axis) for axis in instance.variables},
-        tables,
-        [instance.factors.index(factor) for factor in instance.product.factors],
-        {axis: point[axis] for axis in instance.shared},
-    )
-
-
-def _everything(instance: Instance) -> Expr:
-    """An expression over all axes of the instance's factors, to ask for all their weights at once."""
-    axes = dict.fromkeys(axis for factor in instance.factors for axis in factor.axes)
-    return Expr(tuple(axes), ())
+        tables.append(bind(Table(factor.axes, arrays[key]), bound))
+    uses = [instance.factors.index(factor) for factor in instance.product.factors]
+    sizes = {axis: columns.size(axis) for axis in instance.variables}
+    sizes |= {axis: cut.stop - cut.start for axis, cut in box.items() if axis in sizes}
+    for axis in instance.weighted:
+        uses.append(len(tables))
+        tables.append(Table((axis,), vector(at[axis], sizes[axis])))
+    point = {}
+    for axis, bits in zip(instance.variables, instance.bits, strict=True):
+        if axis in instance.shared and axis not in instance.weighted:
+            pairs = expect(at[axis], Tensor).pairs
+            point[axis] = [as_ext(z) for _, z in pairs[len(pairs) - bits :]]
+    return ProductSum(sizes, tables, uses, point)
 
 
 def claim_value(

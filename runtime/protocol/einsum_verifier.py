@@ -5,29 +5,41 @@ factors is a sum over its variables, and the sums run in one batched sumcheck: a
 joins for the last m rounds, so that all share those challenges. What is left is one value for each factor,
 a linear claim on committed columns, and their products.
 
+An einsum that defines a column is not claimed at that point. Its products are summed with the weights that
+lookups gave the column's cells (`deferred`), in the same sumcheck.
+
 Source: matrix products by sumcheck, Thaler 2013 (ePrint 2013/351, section 4.4); an axis of the left side that
 only one factor has is bound to the point before the sumcheck, as in zkCNN (ePrint 2021/673).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ...schema.circuit import Expr
 from ..field import Ext
 from .channel import Affine, Channel
+from .deferred import Weights
 from .logup_verifier import Claim, split_public
 from .plan import EINSUM_DEGREE, Instance, Plan
-from .sumcheck import eq_at, masked_round
-from .weights import Expander, Tensor, Weight, eq
+from .sumcheck import masked_round
+from .weights import Expander, Read, Tensor, Weight, eq, inner, within
 
 
-def verify(channel: Channel, plan: Plan, expander: Expander) -> list[Claim]:
+def verify(
+    channel: Channel,
+    plan: Plan,
+    expander: Expander,
+    lookups: Claim,
+    deferred: Sequence[Weights],
+) -> list[Claim]:
+    """The claims that remain. The first of them is ``lookups``, the claim that the lookups left, with what
+    they ``deferred``."""
     point = draw_point(plan, channel.challenges)
-    at_point: dict[str, Weight] = {axis: eq(z) for axis, z in point.items()}
+    at_point: Weights = {axis: eq(z) for axis, z in point.items()}
     claims: list[Claim] = []
     sums: list[Affine] = []
-    for einsum in plan.circuit.einsums:
+    for einsum in plan.relations:
         value, *parts = channel.masked("einsum values", 1 + len(einsum.products))
         terms = [(-p.coefficient, part) for p, part in zip(einsum.products, parts, strict=True)]
         channel.require_zero(einsum.name, channel.combine((1, value), *terms))
@@ -37,6 +49,22 @@ def verify(channel: Channel, plan: Plan, expander: Expander) -> list[Claim]:
         (value,) = channel.masked("linear value", 1)
         channel.require_zero(linear.name, value)
         claims.append(claim_on(channel, expander, linear.expr, at_point, value))
+    for claim, weights in zip(plan.deferred, deferred, strict=True):
+        # What lookups weigh: sign * (products - rest), cell by cell.
+        sign = claim.einsum.defined.coefficient
+        parts = channel.masked("deferred values", len(claim.einsum.products))
+        products = zip(claim.einsum.products, parts, strict=True)
+        constant, reads = expander.expand(claim.einsum.rest, weights)
+        public, reads = split_public(expander, reads)
+        value = channel.combine(
+            (1, lookups.value),
+            *((-sign * p.coefficient, part) for p, part in products),
+            (sign, Affine(public + constant)),
+        )
+        scaled = [Read(r.coefficient * -sign, r.column, r.weights) for r in reads]
+        lookups = Claim(value, [*lookups.reads, *scaled])
+        sums += parts
+    claims = [lookups, *claims]
     gammas = channel.challenges(len(plan.instances))
     claim, r = Affine(Ext.ZERO), []
     for round_ in range(plan.einsum_rounds):
@@ -45,8 +73,10 @@ def verify(channel: Channel, plan: Plan, expander: Expander) -> list[Claim]:
         r.append(challenge)
     claim = channel.combine((1, claim), *_joining(plan, gammas, sums, plan.einsum_rounds))
     finals = [(Ext.ONE, claim)]
-    for instance, gamma in zip(plan.instances, gammas, strict=True):
-        weight, value = _final(channel, plan, expander, instance, point, r, claims)
+    for instance, gamma, at in zip(
+        plan.instances, gammas, points(plan, at_point, deferred), strict=True
+    ):
+        weight, value = _final(channel, plan, expander, instance, at, r, claims)
         finals.append((-gamma * weight, value))
     channel.require_zero("einsum sumcheck", channel.combine(*finals))
     return claims
@@ -56,29 +86,40 @@ def draw_point(plan: Plan, challenges) -> dict[str, list[Ext]]:
     return {axis: challenges(plan.bits(axis)) for axis in plan.point_axes}
 
 
+def points(plan: Plan, at_point: Weights, deferred: Sequence[Weights]) -> list[Weights]:
+    """Where each instance's left side is claimed: the weights of its axes."""
+    own = [
+        weights
+        for claim, weights in zip(plan.deferred, deferred, strict=True)
+        for _ in claim.einsum.products
+    ]
+    return [at_point] * (len(plan.instances) - len(own)) + own
+
+
 def factor_weights(
-    plan: Plan, instance: Instance, factor: Expr, point: dict[str, list[Ext]], r: Sequence[Ext]
-) -> dict[str, Weight]:
+    plan: Plan, instance: Instance, factor: Expr, at: Mapping[str, Weight], r: Sequence[Ext]
+) -> Weights:
     """Where a factor is evaluated in the end: variables at the sumcheck's challenges, other axes at the
     point if the left side has them, summed if not."""
     segments = split(plan, instance, r)
-    weights: dict[str, Weight] = {}
+    weights: Weights = {}
     for axis in factor.axes:
         if axis in segments:
-            weights[axis] = eq(segments[axis])
+            weights[axis] = segments[axis]
         elif axis in instance.einsum.lhs.axes:
-            weights[axis] = eq(point[axis])
+            weights[axis] = at[axis]
         else:
             weights[axis] = Tensor(((1, 1),) * plan.bits(axis))
     return weights
 
 
-def split(plan: Plan, instance: Instance, r: Sequence[Ext]) -> dict[str, Sequence[Ext]]:
-    """The instance's challenges, the last of r, by axis."""
+def split(plan: Plan, instance: Instance, r: Sequence[Ext]) -> dict[str, Tensor]:
+    """The instance's challenges, the last of r, by axis: eq there, on the part of the axis that it is about."""
     at, out = len(r) - instance.rounds, {}
-    for axis in instance.variables:
-        out[axis] = r[at : at + plan.bits(axis)]
-        at += plan.bits(axis)
+    for axis, bits in zip(instance.variables, instance.bits, strict=True):
+        offset = instance.box.get(axis, (0, 0))[0]
+        out[axis] = within(offset, eq(r[at : at + bits]), plan.bits(axis))
+        at += bits
     return out
 
 
@@ -96,18 +137,18 @@ def _final(
     plan: Plan,
     expander: Expander,
     instance: Instance,
-    point: dict[str, list[Ext]],
+    at: Mapping[str, Weight],
     r: list[Ext],
     claims: list[Claim],
 ) -> tuple[Ext, Affine]:
-    """eq and public factors as a scalar, and the product of the hidden factors."""
+    """The point's weights and public factors as a scalar, and the product of the hidden factors."""
     segments = split(plan, instance, r)
     weight = Ext.ONE
     for axis in instance.shared:
-        weight = weight * eq_at(point[axis], segments[axis])
+        weight = weight * inner(at[axis], segments[axis])
     values: dict[Expr, Affine] = {}
     for factor in instance.factors:
-        weights = factor_weights(plan, instance, factor, point, r)
+        weights = factor_weights(plan, instance, factor, at, r)
         if plan.is_public(factor):
             constant, reads = expander.expand(factor, weights)
             public, _ = split_public(expander, reads)

@@ -21,7 +21,7 @@ from ..field import Ext
 from ..kernels.logup import Folding, Layer, grid, halve, keep, kept_bytes, room_bytes
 from ..kernels.sumcheck import eq_table, fold_many, logup_round
 from .leaves import fraction_leaves
-from .logup_verifier import draw
+from .logup_verifier import LookupChallenges, draw
 from .plan import Plan
 from .prover_channel import ProverChannel, as_array, as_pair
 
@@ -31,7 +31,10 @@ MEMORY = 7 << 28
 ROUNDS = 2
 
 
-def prove(channel: ProverChannel, plan: Plan, columns: Columns, counts: dict[str, np.ndarray]):
+def prove(
+    channel: ProverChannel, plan: Plan, columns: Columns, counts: dict[str, np.ndarray]
+) -> tuple[LookupChallenges, list[Ext]]:
+    """Returns the challenges and the leaves' point."""
     challenges = draw(plan, channel.challenges)
     point = channel.challenges(plan.group_bits)
     # The second holds what the leaves point to.
@@ -55,6 +58,7 @@ def prove(channel: ProverChannel, plan: Plan, columns: Columns, counts: dict[str
         if not layer.kept and layer.level and 1.5 * sizes[layer.level] <= free:
             layer = keep(layer, filled)
         point, p, q = _Sumcheck(channel, plan.group_bits, point, p, q).run(layer, filled, free)
+    return challenges, point
 
 
 def _root(channel: ProverChannel, point: list[Ext], top: Layer) -> tuple[Ext, Ext]:

@@ -58,8 +58,11 @@ def draw(plan: Plan, channel_challenges) -> LookupChallenges:
     return LookupChallenges(alpha, [1, *rest[: arity - 1]], tag, rest[arity - 1 :])
 
 
-def verify(channel: Channel, plan: Plan, expander: Expander) -> list[Claim]:
-    """Run the whole tree; the two claims on leaf numerators and denominators remain."""
+def verify(
+    channel: Channel, plan: Plan, expander: Expander
+) -> tuple[list[Claim], LookupChallenges, list[Ext]]:
+    """Run the whole tree; the two claims on leaf numerators and denominators remain, the second without what
+    is deferred; and the challenges and the leaves' point, which say what that is."""
     challenges = draw(plan, channel.challenges)
     point = channel.challenges(plan.group_bits)
     p, q = channel.masked("lookup root", 2)
@@ -87,7 +90,7 @@ def verify(channel: Channel, plan: Plan, expander: Expander) -> list[Claim]:
         p = channel.combine((1 - c, p0), (c, p1))
         q = channel.combine((1 - c, q0), (c, q1))
         point = [c, *bound]
-    return leaf_claims(channel, plan, expander, challenges, point, p, q)
+    return leaf_claims(channel, plan, expander, challenges, point, p, q), challenges, point
 
 
 def leaf_claims(
@@ -99,7 +102,7 @@ def leaf_claims(
     p: Affine,
     q: Affine,
 ) -> list[Claim]:
-    """p and q at the leaves, as linear claims on committed columns.
+    """p and q at the leaves, as linear claims on committed columns; defined ones are left out.
 
     A leaf of a lookup is 1/(alpha - fingerprint), of a table -multiplicity/(alpha - fingerprint); a leaf
     that does not exist is 0/1.
@@ -111,31 +114,32 @@ def leaf_claims(
     q_reads: list[Read] = []
     # Groups share the point in their leaves, and most hold the same tables at the same places.
     known: dict[tuple[str, Piece], list[Ext]] = {}
-    place = cache(lambda index, bits: _select(index, node[:bits]))
+    place = cache(lambda index, bits: select(index, node[:bits]))
+    committed = cache(plan.without_defined)
     for number, group in enumerate(plan.groups):
-        of_group = _select(number, group_point)
+        of_group = select(number, group_point)
         for leaf in group.leaves:
             low = node[len(node) - leaf.piece.log_size :]
-            select = of_group * place(leaf.start >> leaf.piece.log_size, len(node) - len(low))
+            chosen = of_group * place(leaf.start >> leaf.piece.log_size, len(node) - len(low))
             source = plan.sources[leaf.table]
             tag = source.tag
-            q_public = q_public + select * (challenges.alpha - challenges.tag * tag - 1)
+            q_public = q_public + chosen * (challenges.alpha - challenges.tag * tag - 1)
             weights = piece_weights(plan, expander, leaf, on_node[len(node) - len(low) :])
             if leaf.lookup < 0:
-                p_reads.append(Read(-select, multiplicity(number, leaf.table), weights))
+                p_reads.append(Read(-chosen, multiplicity(number, leaf.table), weights))
             else:
-                p_public = p_public + select
+                p_public = p_public + chosen
             if leaf.lookup < 0 and source.entries is None:
                 if (leaf.table, leaf.piece) not in known:
                     rows = plan.circuit.data[leaf.table][leaf.piece.slices[0]]
                     known[leaf.table, leaf.piece] = table_values(rows, low)
                 values = known[leaf.table, leaf.piece]
                 for beta, value in zip(challenges.betas, values, strict=False):
-                    q_public = q_public - select * value * beta
+                    q_public = q_public - chosen * value * beta
                 continue
             components: list[tuple[Scalar, Expr]] = []
             if source.entries is not None and leaf.lookup < 0:
-                q_public = q_public - select * _index_value(leaf.piece.offsets[0], low)
+                q_public = q_public - chosen * _index_value(leaf.piece.offsets[0], low)
                 components.append((challenges.betas[1], source.entries))
                 axes = {source.entries.axes[0]: weights[0]}
             else:
@@ -144,8 +148,8 @@ def leaf_claims(
                 axes = dict(zip(exprs[0].axes, weights, strict=True))
             axes |= challenges.carried(plan, leaf)
             for beta, expr in components:
-                factor = -select * beta
-                constant, reads = expander.expand(expr, axes)
+                factor = -chosen * beta
+                constant, reads = expander.expand(committed(expr), axes)
                 public, reads = split_public(expander, reads)
                 q_public = q_public + factor * (public + constant)
                 q_reads += [Read(factor * r.coefficient, r.column, r.weights) for r in reads]
@@ -190,7 +194,7 @@ def _index_value(offset: int, low: list[Ext]) -> Ext:
     return value + offset
 
 
-def _select(index: int, point: list[Ext]) -> Ext:
+def select(index: int, point: list[Ext]) -> Ext:
     out = Ext.ONE
     for (a, _), z in zip(one_hot(index, len(point)).pairs, point, strict=True):
         out = out * (1 - z if a else z)

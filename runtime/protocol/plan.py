@@ -3,6 +3,10 @@
 The `Plan` places every committed column's blocks in slabs, every lookup's blocks in the leaves of the LogUp
 trees, and names the sumcheck instances of the einsums. Prover and verifier derive the same plan. A gather is a
 lookup too, of (index, value) among the rows (i, source[i]).
+
+A column that an einsum defines is in no slab. Lookups read it, so claims on it come from the leaves of the
+trees; those of its pieces that differ along the first axis only are one claim, a `Deferred` one, which is left
+to the einsums' sumcheck.
 """
 
 from __future__ import annotations
@@ -66,19 +70,59 @@ class Group:
 
 
 @dataclass(frozen=True)
+class Deferred:
+    """A claim on the column that ``einsum`` defines, from the leaves of one lookup.
+
+    Each of ``leaves`` is (group, leaf, place of the expression in the tuple that is looked up, coefficient of
+    the column in it). Their pieces agree on all of ``axes``, those of the lookup's domain, but the first,
+    along which weights of the pieces add up.
+    """
+
+    einsum: Einsum
+    axes: tuple[str, ...]
+    leaves: tuple[tuple[int, Leaf, int, int], ...]
+
+    @property
+    def box(self) -> dict[str, tuple[int, int]]:
+        """The offset and the log2 of the length of the pieces, along all axes but the first."""
+        piece = self.leaves[0][1].piece
+        return dict(
+            zip(self.axes[1:], zip(piece.offsets[1:], piece.bits[1:], strict=True), strict=True)
+        )
+
+
+@dataclass(frozen=True)
 class Instance:
     """The sumcheck of one product of an einsum.
 
     ``variables`` are the axes summed over by the sumcheck, in circuit order; an axis of the left side that
     two or more factors share is in ``shared`` and brings an eq factor; the other axes of a factor are bound
-    at once, to the point (axes of the left side) or summed.
+    at once, to the point (axes of the left side) or summed. The point is that of all einsums or, of a
+    ``deferred`` claim, that of the leaves.
     """
 
     einsum: Einsum
     product: Product
     variables: tuple[str, ...]
     shared: tuple[str, ...]
-    rounds: int
+    bits: tuple[int, ...]
+    deferred: Deferred | None = None
+
+    @property
+    def rounds(self) -> int:
+        return sum(self.bits)
+
+    @property
+    def box(self) -> dict[str, tuple[int, int]]:
+        """The offset and log2 of the length of what it is about, of axes where that is not all."""
+        return self.deferred.box if self.deferred else {}
+
+    @property
+    def weighted(self) -> tuple[str, ...]:
+        """A shared axis whose weights are no eq: they are one more factor."""
+        return tuple(
+            axis for axis in self.shared if self.deferred and axis == self.deferred.axes[0]
+        )
 
     @property
     def factors(self) -> list[Expr]:
@@ -284,7 +328,7 @@ class Plan:
     @cached_property
     def witness_sizes(self) -> list[tuple[str, tuple[int, ...]]]:
         """Committed witness columns with their sizes: the circuit's, then the multiplicities."""
-        own = [(c.name, self.sizes(c.axes)) for c in self.circuit.home("witness")]
+        own = [(c.name, self.sizes(c.axes)) for c in self.circuit.committed]
         counts = [
             (multiplicity(g, table), (self.sources[table].rows,))
             for g, group in enumerate(self.groups)
@@ -347,14 +391,49 @@ class Plan:
         )
 
     @cached_property
+    def deferred(self) -> list[Deferred]:
+        """The claims on defined columns, in the order of the leaves that begin them."""
+        found: dict[tuple, list[tuple[int, Leaf, int, int]]] = {}
+        for number, group in enumerate(self.groups):
+            for leaf in group.leaves if self.circuit.defined else ():
+                exprs = self.lookups[leaf.lookup].exprs if leaf.lookup >= 0 else ()
+                for place, expr in enumerate(exprs):
+                    for term in expr.terms:
+                        if term.column in self.circuit.defined:
+                            box = leaf.piece.offsets[1:], leaf.piece.bits[1:]
+                            key = leaf.lookup, place, term.column, box
+                            part = number, leaf, place, term.coefficient
+                            found.setdefault(key, []).append(part)
+        return [
+            Deferred(
+                self.circuit.defined[column], self.lookups[lookup].exprs[0].axes, tuple(leaves)
+            )
+            for (lookup, _, column, _), leaves in found.items()
+        ]
+
+    def without_defined(self, expr: Expr) -> Expr:
+        """An expression without the columns that einsums define."""
+        kept = tuple(term for term in expr.terms if term.column not in self.circuit.defined)
+        return Expr(expr.axes, kept, expr.constant)
+
+    @cached_property
+    def relations(self) -> list[Einsum]:
+        """The einsums that are claimed at a point of their own: those that define no column."""
+        return [einsum for einsum in self.circuit.einsums if not einsum.defines]
+
+    @cached_property
     def instances(self) -> list[Instance]:
-        found = []
-        for einsum in self.circuit.einsums:
-            for product in einsum.products:
-                found.append(self._instance(einsum, product))
+        """Of the relations, then of the deferred claims."""
+        found = [self._instance(e, product) for e in self.relations for product in e.products]
+        for claim in self.deferred:
+            found += [
+                self._instance(claim.einsum, product, claim) for product in claim.einsum.products
+            ]
         return found
 
-    def _instance(self, einsum: Einsum, product: Product) -> Instance:
+    def _instance(
+        self, einsum: Einsum, product: Product, deferred: Deferred | None = None
+    ) -> Instance:
         left = einsum.lhs.axes
         uses = {
             axis.name: sum(axis.name in factor.axes for factor in product.factors)
@@ -362,9 +441,9 @@ class Plan:
         }
         shared = tuple(axis for axis in uses if axis in left and uses[axis] > 1)
         variables = tuple(axis for axis in uses if uses[axis] > 1)
-        return Instance(
-            einsum, product, variables, shared, sum(self.bits(axis) for axis in variables)
-        )
+        box = deferred.box if deferred else {}
+        bits = tuple(box[axis][1] if axis in box else self.bits(axis) for axis in variables)
+        return Instance(einsum, product, variables, shared, bits, deferred)
 
     def is_public(self, expr: Expr) -> bool:
         """Whether the verifier can evaluate ``expr`` alone."""
@@ -373,7 +452,7 @@ class Plan:
     @cached_property
     def point_axes(self) -> list[str]:
         """The axes that the random point of einsums and linear relations runs over."""
-        used = {a for e in self.circuit.einsums for a in e.lhs.axes}
+        used = {a for e in self.relations for a in e.lhs.axes}
         used |= {a for r in self.circuit.linears for a in r.expr.axes}
         return [axis.name for axis in self.circuit.axes if axis.name in used]
 
@@ -385,7 +464,7 @@ class Plan:
             p0, p1, q0, q1 = range(used + 3 * k, used + 3 * k + 4)
             triples += [(p0, q1, q1 + 1), (p1, q0, q1 + 2), (q0, q1, q1 + 3)]
             used += 3 * k + 7
-        used += len(self.circuit.einsums) + len(self.circuit.linears) + len(self.instances)
+        used += len(self.relations) + len(self.circuit.linears) + len(self.instances)
         used += EINSUM_DEGREE * self.einsum_rounds
         for instance in self.instances:
             pad = {}

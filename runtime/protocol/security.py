@@ -27,7 +27,7 @@ def terms(plan: Plan, claims: int) -> dict[str, float]:
     layers = range(plan.group_bits, plan.group_bits + plan.lookup_depth)
     point = sum(plan.bits(axis) for axis in plan.point_axes)
     folded = p.row_bits + plan.slab_bits
-    constraints = len(plan.circuit.einsums) + len(plan.circuit.linears) + plan.lookup_depth
+    constraints = len(plan.relations) + len(plan.circuit.linears) + plan.lookup_depth
     constraints += (
         3
         + len(plan.private)
@@ -75,7 +75,7 @@ def sum_bits(bits: dict[str, float]) -> float:
 def claims_at_most(plan: Plan) -> int:
     """The number of linear claims: two of the lookups, one a relation, a hidden factor, a revealed item."""
     factors = sum(len(instance.factors) for instance in plan.instances)
-    relations = len(plan.circuit.einsums) + len(plan.circuit.linears)
+    relations = len(plan.relations) + len(plan.circuit.linears)
     return 2 + relations + factors + len(plan.circuit.reveals)
 
 

@@ -13,10 +13,13 @@ from . import (
     pads_verifier,
 )
 from .channel import Channel, Reader
+from .deferred import deferred_weights
 from .logup_verifier import Claim
 from .merkle import DIGEST
+from .plan import Plan
 from .security import LEAST_BITS, security_bits
 from .subject import Subject
+from .weights import Expander
 
 
 @dataclass(frozen=True)
@@ -32,10 +35,16 @@ def verify_relations(channel: Channel, subject: Subject) -> Reduced:
     """Replay the commitments and the relations."""
     witness_root = channel.raw("witness root", DIGEST)
     pads_root = channel.raw("pads root", DIGEST)
-    claims = logup_verifier.verify(channel, subject.plan, subject.expander)
-    claims += einsum_verifier.verify(channel, subject.plan, subject.expander)
+    claims = verify_circuit(channel, subject.plan, subject.expander)
     claims += disclosure_verifier.verify(channel, subject.plan, subject.shown, subject.digests)
     return Reduced(claims, witness_root, pads_root)
+
+
+def verify_circuit(channel: Channel, plan: Plan, expander: Expander) -> list[Claim]:
+    """Replay the circuit's lookups, and then its einsums with what lookups deferred to them."""
+    (numerators, denominators), challenges, point = logup_verifier.verify(channel, plan, expander)
+    deferred = deferred_weights(plan, challenges, point)
+    return [numerators, *einsum_verifier.verify(channel, plan, expander, denominators, deferred)]
 
 
 def verify_subject(subject: Subject, reader: Reader) -> int:

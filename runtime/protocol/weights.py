@@ -68,6 +68,16 @@ def dense(weight: Weight, size: int) -> list[Scalar]:
     return table[:size]
 
 
+def inner(weight: Weight, other: Tensor) -> Scalar:
+    """The sum of weight[i] * other[i], over all i of the tensor."""
+    if isinstance(weight, Tensor):
+        return _total(
+            [(a * c, b * d) for (a, b), (c, d) in zip(weight.pairs, other.pairs, strict=True)]
+        )
+    values = dense(other, 1 << len(other.pairs))
+    return sum((w * values[i] for i, w in weight.entries), 0)
+
+
 def prefix(weight: Weight, end: int) -> Scalar:
     """The sum of weight[i] for i < end, in as many steps as there are bits."""
     if isinstance(weight, Sparse):

@@ -221,7 +221,7 @@ def put(place: int, value: Any) -> Any:
     [
         (lambda parts: 5, "something else"),
         (lambda parts: ["program", *parts[1:]], "something else"),
-        (put(1, 4), "format version"),
+        (put(1, 5), "format version"),
         (lambda parts: [*parts, []], "parts instead of"),
         (put(AXES, [5]), "malformed"),
         (put(AXES, [["token"]]), "malformed"),

@@ -20,23 +20,24 @@ from tiny import (
 from zklemma.runtime import field
 from zklemma.runtime.evaluate import Columns
 from zklemma.runtime.executor import Executor
+from zklemma.runtime.field import Ext
 from zklemma.runtime.links import Ancestor
 from zklemma.runtime.masks import WeightMasks
 from zklemma.runtime.progress import Clock, Silent
 from zklemma.runtime.protocol import (
     einsum_prover,
-    einsum_verifier,
     logup_prover,
-    logup_verifier,
     pads_verifier,
 )
 from zklemma.runtime.protocol.channel import Channel, Reader
+from zklemma.runtime.protocol.deferred import deferred_weights
 from zklemma.runtime.protocol.disclosure_prover import Sealed
 from zklemma.runtime.protocol.parameters import GRIND_BITS, Level, Parameters, queries
 from zklemma.runtime.protocol.plan import Plan
 from zklemma.runtime.protocol.prover_channel import ProverChannel
 from zklemma.runtime.protocol.statement import Statement
 from zklemma.runtime.protocol.transcript import Transcript
+from zklemma.runtime.protocol.verification import verify_circuit
 from zklemma.runtime.protocol.weights import Expander, Tokens
 from zklemma.runtime.protocol.witness import Rows, count_uses
 from zklemma.runtime.prover import CommittedWeights, Prover
@@ -204,14 +205,18 @@ class Setting:
         channel = ProverChannel(
             Transcript("test"), np.zeros((2, pads_verifier.cells(plan)), np.uint64)
         )
-        logup_prover.prove(channel, plan, columns, counts)
-        einsum_prover.prove(channel, plan, expander, columns)
+        deferred = deferred_weights(plan, *logup_prover.prove(channel, plan, columns, counts))
+        einsum_prover.prove(channel, plan, expander, columns, deferred)
         # A channel that hides collects the constraints; the pads are zero, so constants are values.
         replay = Channel(Transcript("test"), Reader(channel.out), hiding=True)
-        logup_verifier.verify(replay, plan, expander)
-        einsum_verifier.verify(replay, plan, expander)
+        claims = verify_circuit(replay, plan, expander)
         replay.reader.finish()
-        return {name for name, value in replay.constraints if value.constant}
+        # Where a column is not committed, what lookups say of it is a claim on what defines it.
+        reads = [
+            einsum_prover.read_value(expander, columns, r) * r.coefficient for r in claims[1].reads
+        ]
+        lookups = {"deferred claims"} if sum(reads, Ext.ZERO) != claims[1].value.constant else set()
+        return lookups | {name for name, value in replay.constraints if value.constant}
 
     def lost(
         self, statement: Statement, witness: Witness, circuit: Circuit | None = None

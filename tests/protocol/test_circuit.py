@@ -25,6 +25,7 @@ from zklemma.schema.circuit import (
     Expr,
     Index,
     Linear,
+    Lookup,
     Product,
     Shape,
     Table,
@@ -172,6 +173,10 @@ LINES = [Axis(f"line{i}", 1) for i in range(MOST_DIMENSIONS)]
 SPARE = Column("", ("row",), "witness", 0, 1)
 CONSTANT = Product(1, (Expr(GOOD.einsums[0].lhs.axes, (), 1),))
 FACTORS = GOOD.einsums[0].products[0].factors
+WHERE = GOOD.einsums[0].lhs.axes
+REMAINDER = GOOD.einsums[0].defined
+SUMMED = replace(REMAINDER, indices=(Index("same", "token"), Index("sum")))
+LEFT_TWICE = replace(GOOD.einsums[0].lhs, terms=(*GOOD.einsums[0].lhs.terms, REMAINDER))
 MASK = Column("m", ("step", "token", "source"), "public", 0, 1, "", "mask", (0, 0, 0))
 BELOW = Column("b", ("generated", "vocabulary"), "public", 0, 1, kind="below-next")
 HALF = PRIME // 2
@@ -181,6 +186,20 @@ ONE_AXIS = Expr(("token",), ())
 PICKED = Term(1, "picked", (Index("same", "row"),))
 
 CONDITIONS: list[tuple[str, Callable[[], Circuit]]] = [
+    ("nowhere is no column to be defined", lambda: changed("requantize", defines="nowhere")),
+    ("weights is no column to be defined", lambda: changed("requantize", defines="weights")),
+    ("the left side is not rem and a rest", lambda: changed("requantize", lhs=LEFT_TWICE)),
+    ("the left side is not y and a rest", lambda: changed("requantize", defines="y")),
+    ("the left side is not total and", lambda: changed("requantize", defines="total")),
+    ("two relations define one column", lambda: changed("cube", defines="rem")),
+    (
+        "relation more: rem is defined by relation requantize, and so only lookups read it",
+        lambda: enlarged(linears=[Linear("more", Expr(WHERE, (REMAINDER,)), 9)]),
+    ),
+    (
+        "relation more: rem is defined by relation requantize, and so only lookups read it",
+        lambda: enlarged(lookups=[Lookup("more", "u2", (Expr(("token",), (SUMMED,)),))]),
+    ),
     ("kind axis, more than", lambda: enlarged(axes=[Axis(f"a{i}", 1) for i in range(MOST_AXES)])),
     (
         "kind column, more than",

@@ -1,8 +1,8 @@
 """A circuit of a few relations, one of each kind, with small tables: proved and verified in no time.
 
-y = requantize(embedding[token] @ weights, 2) at each token and row; square = y^2, and z = y where the
-row is picked, by lookups; total adds the squares up; cube is a product of three hidden factors over
-the generated tokens. Nothing in it predicts the next token.
+y = requantize(embedding[token] @ weights, 2) at each token and row, the remainder of which is not
+committed; square = y^2, and z = y where the row is picked, by lookups; total adds the squares up; cube is
+a product of three hidden factors over the generated tokens. Nothing in it predicts the next token.
 
 `tiny_private_circuit` has the same weights, with prompt and output in columns: rows of the embedding are
 gathered at the tokens, twice the last rows plus one are gathered before each generated token, and those
@@ -93,7 +93,7 @@ def tiny_circuit() -> Circuit:
             Table("picks", 3, 32),
         ),
         einsums=(
-            Einsum("requantize", scaled, (Product(1, (embedded, weights)),), 200),
+            Einsum("requantize", scaled, (Product(1, (embedded, weights)),), 200, defines="rem"),
             Einsum(
                 "cube",
                 Expr(chosen, (read("cube", *chosen),)),

@@ -18,6 +18,8 @@ from zklemma.runtime.protocol import (
     opening_prover,
     product_sum,
 )
+from zklemma.runtime.protocol.deferred import deferred_weights
+from zklemma.runtime.protocol.logup_verifier import draw
 from zklemma.runtime.protocol.prover_channel import ProverChannel
 from zklemma.runtime.protocol.statement import Statement
 from zklemma.runtime.protocol.transcript import Transcript
@@ -138,9 +140,12 @@ def test_einsums(artifact, subject, statement, witness, works, counted):
     counted(product_sum, "fold_axis", made)
     values = {**artifact.params, **witness}
     columns = Columns(subject.circuit, subject.shape, values, np.array(statement.tokens))
-    channel = ProverChannel(Transcript("test"), np.zeros((2, 4096), np.uint64))
+    channel, plan = ProverChannel(Transcript("test"), np.zeros((2, 4096), np.uint64)), subject.plan
+    challenges = draw(plan, channel.challenges)
+    point = channel.challenges(plan.lookup_depth + plan.group_bits)
     try:
-        einsum_prover.prove(channel, subject.plan, subject.expander, columns)
+        deferred = deferred_weights(plan, challenges, point)
+        einsum_prover.prove(channel, plan, subject.expander, columns, deferred)
     finally:
         contraction.product = product_sum.product = real
     assert counted.sums["macs"] == total(works, "small MACs", "einsum")

@@ -1,0 +1,60 @@
+"""A column that a relation defines: nobody commits to it, and it is what the relation says all the same."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import pytest
+from zklemma.errors import InvalidProof
+from zklemma.runtime.protocol.plan import Plan
+from zklemma.runtime.protocol.statement import Statement
+
+LOOKUP = import_module("proving").LOOKUP
+CLAIM = "deferred claims"
+STATEMENT = Statement(2, 3, (1, 2, 3, 4, 5), False)
+
+
+def test_it_is_in_no_commitment(tiny: Any) -> None:
+    plan = Plan(tiny.circuit, tiny.key.parameters, STATEMENT.shape)
+    assert tiny.circuit.defined.keys() == {"rem"} and "rem" not in plan.placed
+    assert plan.placed.keys() >= {column.name for column in tiny.circuit.committed}
+    kept = tuple(replace(einsum, defines="") for einsum in tiny.circuit.einsums)
+    every = Plan(replace(tiny.circuit, einsums=kept), tiny.key.parameters, STATEMENT.shape)
+    token, row = every.sizes(("token", "row"))
+    assert every.committed_cells - plan.committed_cells == token * row
+
+
+def test_the_honest_one_proves(tiny: Any) -> None:
+    assert tiny.verify(tiny.prove(STATEMENT)).statement == STATEMENT
+    assert not tiny.failing(STATEMENT, tiny.witness(STATEMENT))
+
+
+@pytest.mark.parametrize("cell", [(0, 0), (3, 1), (5, 2)])
+def test_another_value_in_range(tiny: Any, cell: tuple[int, int]) -> None:
+    """The lookups hold; what they leave is a claim that the relation's products contradict."""
+    witness = dict(tiny.witness(STATEMENT))
+    witness["rem"] = witness["rem"].astype(np.int64)
+    witness["rem"][cell] = (witness["rem"][cell] + 1) % 4
+    assert not tiny.lost(STATEMENT, witness)
+    assert tiny.failing(STATEMENT, witness) == {CLAIM}
+    with pytest.raises(InvalidProof, match="the masked claim does not hold"):
+        tiny.verify(tiny.prove(STATEMENT, witness))
+
+
+def test_another_quotient(tiny: Any) -> None:
+    """The relation holds with the quotient one less and the remainder a divisor more, which no table has; and
+    with the quotient less and the remainder as it was the claim on it is false."""
+    honest = dict(tiny.witness(STATEMENT))
+    cell = tuple(np.argwhere(honest["y"] > 0)[0])
+    y, rem = (honest[name].astype(np.int64) for name in ("y", "rem"))
+    y[cell] -= 1
+    assert CLAIM in tiny.failing(STATEMENT, {**honest, "y": y})
+    rem[cell] += 4
+    found = tiny.failing(STATEMENT, {**honest, "y": y, "rem": rem})
+    assert LOOKUP in found and CLAIM not in found
+    with pytest.raises(InvalidProof, match=re.escape(f"{LOOKUP} does not hold")):
+        tiny.verify(tiny.prove(STATEMENT, {**honest, "y": y, "rem": rem}))
