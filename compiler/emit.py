@@ -22,10 +22,11 @@ from ..dialects import zk
 from ..dialects.nn import module_path
 from ..dialects.table_expr import evaluate, evaluate_grid
 from ..errors import UserError
-from ..schema.circuit import (
-    Axis,
+from ..runtime.circuit.encoding import MOST_CELLS
+from ..runtime.circuit.extents import Axis, CircuitError
+from ..runtime.circuit.program import Program, Step
+from ..runtime.circuit.relations import (
     Circuit,
-    CircuitError,
     Column,
     Einsum,
     Gather,
@@ -35,8 +36,6 @@ from ..schema.circuit import (
     PublicKind,
     Table,
 )
-from ..schema.encoding import MOST_CELLS
-from ..schema.program import Program, Step
 from .analysis.ranges import axis_size
 
 

@@ -37,7 +37,8 @@ from ...dialects.zk import (
     SystemOp,
 )
 from ...errors import UserError, expect
-from ...schema.circuit import Expr, Index, Product, Term
+from ...runtime.circuit.index_maps import Index
+from ...runtime.circuit.relations import Expr, Product, Term
 from ..modules import systems
 
 

@@ -30,7 +30,8 @@ from xdsl.pattern_rewriter import (
 )
 
 from ...dialects.circuit import EinsumOp, LookupOp, SystemOp
-from ...schema.circuit import Axis, whole
+from ...runtime.circuit.extents import Axis
+from ...runtime.circuit.relations import whole
 from ..modules import systems
 from .options import check_options
 from .pack_columns import largest_shape

@@ -8,9 +8,10 @@ one on the products, weighted as the cells were, and one on columns that are com
 from __future__ import annotations
 
 from ..field import Ext
-from .logup_verifier import LookupChallenges, select
+from .axis_weights import Scalar, Sparse, Weight, dense, eq, within
+from .lookup.shared import LookupChallenges
+from .lookup.verifier import select
 from .plan import Deferred, Plan
-from .weights import Scalar, Sparse, Weight, dense, eq, within
 
 Weights = dict[str, Weight]
 """Of the cells of a defined column, by axis."""

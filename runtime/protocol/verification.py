@@ -5,21 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...errors import InvalidProof
-from . import (
-    disclosure_verifier,
-    einsum_verifier,
-    logup_verifier,
-    opening_verifier,
-    pads_verifier,
-)
+from .axis_weights import Expander
 from .channel import Channel, Reader
+from .claims import Claim
+from .commitment.merkle import DIGEST
 from .deferred import deferred_weights
-from .logup_verifier import Claim
-from .merkle import DIGEST
+from .disclosure import verifier as disclosure_verifier
+from .einsum import verifier as einsum_verifier
+from .lookup import verifier as logup_verifier
+from .opening import verifier as opening_verifier
+from .pads import verifier as pads_verifier
 from .plan import Plan
-from .security import LEAST_BITS, security_bits
+from .soundness import LEAST_BITS, security_bits
 from .subject import Subject
-from .weights import Expander
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 from check import CellwiseCheck
 from toy import toy_model
-from zklemma.runtime.evaluate import Columns, position_ids
-from zklemma.runtime.executor import Executor
-from zklemma.schema.circuit import Expr, Index, Shape, Term
+from zklemma.runtime.circuit.extents import Shape
+from zklemma.runtime.circuit.index_maps import Index
+from zklemma.runtime.circuit.relations import Expr, Term
+from zklemma.runtime.circuit.tokens import position_ids
+from zklemma.runtime.witness.columns import Columns
+from zklemma.runtime.witness.executor import Executor
 
 SHAPE = Shape(5, 6)
 

@@ -20,24 +20,15 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
-from zklemma.runtime import files, tokenizer
-from zklemma.runtime.keys import VerifyingKey
+from zklemma.runtime.circuit import encoding
+from zklemma.runtime.circuit.encoding import encode_circuit
+from zklemma.runtime.circuit.extents import TOKENS, Axis
+from zklemma.runtime.circuit.index_maps import Index
+from zklemma.runtime.circuit.relations import Circuit, Column, Expr, Linear, Lookup, Table, Term
+from zklemma.runtime.model import files, tokenizer
+from zklemma.runtime.model.keys import VerifyingKey
 from zklemma.runtime.protocol.parameters import MOST_QUERIES, Level, Parameters, queries
 from zklemma.runtime.protocol.statement import Statement
-from zklemma.schema import encoding
-from zklemma.schema.circuit import (
-    TOKENS,
-    Axis,
-    Circuit,
-    Column,
-    Expr,
-    Index,
-    Linear,
-    Lookup,
-    Table,
-    Term,
-)
-from zklemma.schema.encoding import encode_circuit
 
 for folder in ("executor", "protocol"):
     path = str(Path(__file__).parents[1] / folder)

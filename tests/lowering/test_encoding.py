@@ -6,30 +6,29 @@ from typing import Any
 import msgpack
 import numpy as np
 import pytest
-from zklemma.schema import encoding
-from zklemma.schema.circuit import (
-    PRIME,
-    Axis,
-    Circuit,
-    CircuitError,
-    Column,
-    Einsum,
-    Expr,
-    Index,
-    Linear,
-    Lookup,
-    Product,
-    Table,
-    Term,
-)
-from zklemma.schema.encoding import (
+from zklemma.runtime.circuit import encoding
+from zklemma.runtime.circuit.encoding import (
     decode_circuit,
     decode_program,
     digest,
     encode_circuit,
     encode_program,
 )
-from zklemma.schema.program import Program, Step
+from zklemma.runtime.circuit.extents import Axis, CircuitError
+from zklemma.runtime.circuit.index_maps import Index
+from zklemma.runtime.circuit.program import Program, Step
+from zklemma.runtime.circuit.relations import (
+    PRIME,
+    Circuit,
+    Column,
+    Einsum,
+    Expr,
+    Linear,
+    Lookup,
+    Product,
+    Table,
+    Term,
+)
 
 
 def small_circuit() -> Circuit:

@@ -10,28 +10,24 @@ import numpy as np
 import pytest
 from tiny import tiny_circuit, tiny_private_circuit
 from zklemma.errors import UserError
-from zklemma.runtime.keys import VerifyingKey
-from zklemma.schema.circuit import (
-    GENERATED,
+from zklemma.runtime.circuit.encoding import encode_circuit
+from zklemma.runtime.circuit.extents import GENERATED, TOKENS, Axis, CircuitError, Shape
+from zklemma.runtime.circuit.index_maps import Index
+from zklemma.runtime.circuit.relations import (
     MOST_AXES,
     MOST_DIMENSIONS,
     MOST_PARTS,
     PRIME,
-    TOKENS,
-    Axis,
     Circuit,
-    CircuitError,
     Column,
     Expr,
-    Index,
     Linear,
     Lookup,
     Product,
-    Shape,
     Table,
     Term,
 )
-from zklemma.schema.encoding import encode_circuit
+from zklemma.runtime.model.keys import VerifyingKey
 
 GOOD = tiny_circuit()
 STEPS = Axis("step", 3)

@@ -12,32 +12,22 @@ from math import prod
 import numpy as np
 import pytest
 from zklemma.errors import UserError
+from zklemma.runtime.circuit.extents import GENERATED, TOKENS, Axis, Shape
+from zklemma.runtime.circuit.index_maps import Index
+from zklemma.runtime.circuit.relations import Circuit, Column, Einsum, Expr, Product, Term
+from zklemma.runtime.circuit.tokens import Tokens
 from zklemma.runtime.field import Ext, P
-from zklemma.runtime.protocol import weights as weights_module
-from zklemma.runtime.protocol.weights import (
+from zklemma.runtime.protocol import axis_weights as weights_module
+from zklemma.runtime.protocol.axis_weights import (
     Expander,
     Sparse,
     Tensor,
-    Tokens,
     Weight,
     dense,
     eq,
     one_hot,
     prefix,
     within,
-)
-from zklemma.schema.circuit import (
-    GENERATED,
-    TOKENS,
-    Axis,
-    Circuit,
-    Column,
-    Einsum,
-    Expr,
-    Index,
-    Product,
-    Shape,
-    Term,
 )
 
 CellwiseCheck = import_module("check").CellwiseCheck

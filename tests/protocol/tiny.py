@@ -14,24 +14,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from zklemma.schema.circuit import (
-    GENERATED,
-    TOKENS,
-    Axis,
+from zklemma.runtime.circuit.extents import GENERATED, TOKENS, Axis, Shape
+from zklemma.runtime.circuit.index_maps import Index
+from zklemma.runtime.circuit.program import Program, Step
+from zklemma.runtime.circuit.relations import (
     Circuit,
     Column,
     Einsum,
     Expr,
     Gather,
-    Index,
     Linear,
     Lookup,
     Product,
-    Shape,
     Table,
     Term,
 )
-from zklemma.schema.program import Program, Step
 
 ROWS, CHANNELS, VOCABULARY = 3, 5, 6
 MAX_TOKENS = 8
