@@ -14,9 +14,9 @@ from typing import Any
 
 from ..runtime.model import files
 from ..runtime.model.keys import load_artifact
+from ..runtime.model.subjects import subject_of
 from ..runtime.protocol.channel import Reader
 from ..runtime.protocol.statement import read_statement
-from ..runtime.verifying.verifier import subject_of
 from .operations import Work, operations
 
 MEMORY = "bytes moved"

@@ -21,17 +21,17 @@ from ..runtime.field import Ext
 from ..runtime.kernels.positions import log_split
 from ..runtime.protocol.axis_weights import eq
 from ..runtime.protocol.channel import Affine, Channel, Reader
+from ..runtime.protocol.claims import Claim
 from ..runtime.protocol.commitment.codeword import is_kept
 from ..runtime.protocol.commitment.merkle import SALT_WORDS
-from ..runtime.protocol.disclosure import verifier as disclosure_verifier
+from ..runtime.protocol.disclosure.shared import draw, revealed
 from ..runtime.protocol.einsum import verifier as einsum_verifier
-from ..runtime.protocol.einsum.verifier import draw_point
+from ..runtime.protocol.einsum.shared import draw_point
 from ..runtime.protocol.lookup import verifier as logup_verifier
-from ..runtime.protocol.lookup.verifier import Claim
 from ..runtime.protocol.opening.forms import forms_of
 from ..runtime.protocol.opening.prover import SIDE
-from ..runtime.protocol.opening.verifier import combined_reads
-from ..runtime.protocol.pads.verifier import cells as pad_cells
+from ..runtime.protocol.opening.shared import combined_reads
+from ..runtime.protocol.pads.shared import cells as pad_cells
 from ..runtime.protocol.plan import Plan
 from ..runtime.protocol.subject import Subject
 from ..runtime.protocol.transcript import Transcript
@@ -144,8 +144,8 @@ def claims_of(subject: Subject) -> list[Claim]:
     plan, expander = subject.plan, subject.expander
     claims = logup_verifier.verify(channel, plan, expander)
     claims += einsum_verifier.verify(channel, plan, expander)
-    for what in disclosure_verifier.revealed(plan.circuit):
-        _, reads = disclosure_verifier.draw(plan, what, channel.challenges)
+    for what in revealed(plan.circuit):
+        _, reads = draw(plan, what, channel.challenges)
         claims.append(Claim(Affine(Ext.ZERO), reads))
     return claims
 

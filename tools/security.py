@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import UserError
 from ..runtime.circuit.relations import Shape
 from ..runtime.model.keys import VerifyingKey
-from ..runtime.protocol.disclosure.verifier import column_sizes
+from ..runtime.protocol.disclosure.shared import column_sizes
 from ..runtime.protocol.plan import Plan
 from ..runtime.protocol.soundness import claims_at_most, sum_bits, terms
 

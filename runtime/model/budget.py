@@ -21,8 +21,8 @@ import msgpack
 
 from ...errors import UserError
 from ..circuit.packed import pack
-from ..verifying.verifier import Key
 from .files import atomic_write
+from .subjects import Key
 
 VERSION = 1
 LOW = 0.1

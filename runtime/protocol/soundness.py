@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 
 from .axis_weights import bits_of
-from .disclosure.verifier import Code, column_sizes
+from .disclosure.shared import Code, column_sizes
 from .parameters import Parameters, query_bits
 from .plan import EINSUM_DEGREE, Plan
 

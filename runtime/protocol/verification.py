@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from ...errors import InvalidProof
 from .channel import Channel, Reader
+from .claims import Claim
 from .commitment.merkle import DIGEST
 from .disclosure import verifier as disclosure_verifier
 from .einsum import verifier as einsum_verifier
 from .lookup import verifier as logup_verifier
-from .lookup.verifier import Claim
 from .opening import verifier as opening_verifier
 from .pads import verifier as pads_verifier
 from .soundness import LEAST_BITS, security_bits

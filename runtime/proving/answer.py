@@ -196,8 +196,8 @@ def prove_tokens(
 
 def security_bits(artifact: Artifact, statement: Statement) -> int:
     """The provable security, in bits, of a proof of the statement."""
+    from ..model.subjects import subject_of
     from ..protocol.soundness import security_bits
-    from ..verifying.verifier import subject_of
 
     return security_bits(subject_of(artifact.key, statement).plan)
 

@@ -13,9 +13,11 @@ from ..circuit.program import Program
 from ..circuit.relations import Circuit, Shape
 from ..model.links import NEW, OLD, link_subject
 from ..model.masks import WeightMasks
+from ..model.subjects import Key, subject_of
 from ..model.weight_ranges import range_subject
 from ..progress import Clock, Progress, Silent
 from ..protocol.channel import Channel, Reader
+from ..protocol.commitment.cells import lay_out
 from ..protocol.commitment.codeword import LeanCodeword, commit
 from ..protocol.commitment.merkle import SALT_WORDS
 from ..protocol.commitment.slabs import Slabs
@@ -23,7 +25,7 @@ from ..protocol.disclosure import prover as disclosure_prover
 from ..protocol.disclosure.prover import Sealed
 from ..protocol.einsum import prover as einsum_prover
 from ..protocol.lookup import prover as logup_prover
-from ..protocol.lookup.multiplicities import count_uses, lay_out
+from ..protocol.lookup.multiplicities import count_uses
 from ..protocol.opening import prover as opening_prover
 from ..protocol.opening import verifier as opening_verifier
 from ..protocol.pads import prover as pads_prover
@@ -34,7 +36,6 @@ from ..protocol.statement import Statement, frame
 from ..protocol.subject import Subject
 from ..protocol.verification import verify_relations
 from ..randomness import Randomness
-from ..verifying.verifier import Key, subject_of
 from ..witness.columns import Columns
 from ..witness.executor import Executor
 from .footprint import prove_bytes

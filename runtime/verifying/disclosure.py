@@ -19,7 +19,7 @@ from ..circuit.packed import pack as pack_values
 from ..circuit.packed import unpack as unpack_values
 from ..model.files import OPENING, Buffer, pack, unpack
 from ..protocol.commitment.merkle import DIGEST, NODE, SALT_WORDS, leaf_digest
-from ..protocol.disclosure.verifier import MASKS, ROWS, Code
+from ..protocol.disclosure.shared import MASKS, ROWS, Code
 from ..protocol.parameters import Parameters
 from ..protocol.statement import Statement
 

@@ -26,7 +26,7 @@ from zklemma.runtime.field import P
 from zklemma.runtime.model.masks import WeightMasks
 from zklemma.runtime.protocol.commitment.codeword import Committed
 from zklemma.runtime.protocol.commitment.merkle import SALT_WORDS
-from zklemma.runtime.protocol.pads.verifier import cells
+from zklemma.runtime.protocol.pads.shared import cells
 from zklemma.runtime.protocol.plan import Plan
 from zklemma.runtime.protocol.prover_channel import ProverChannel
 from zklemma.runtime.protocol.statement import Statement

@@ -16,7 +16,7 @@ from zklemma.runtime.protocol import transcript
 from zklemma.runtime.protocol.commitment import merkle
 from zklemma.runtime.protocol.commitment.merkle import DIGEST, LEAF, NODE
 from zklemma.runtime.protocol.disclosure.prover import Sealed
-from zklemma.runtime.protocol.disclosure.verifier import Code
+from zklemma.runtime.protocol.disclosure.shared import Code
 from zklemma.runtime.protocol.opening import prover as opening_prover
 from zklemma.runtime.protocol.pads.prover import Pads
 from zklemma.runtime.protocol.statement import Statement

@@ -24,7 +24,7 @@ from zklemma.runtime.field import Ext
 from zklemma.runtime.kernels import logup as kernels
 from zklemma.runtime.protocol.lookup import prover as logup_prover
 from zklemma.runtime.protocol.lookup.multiplicities import count_uses
-from zklemma.runtime.protocol.lookup.verifier import draw
+from zklemma.runtime.protocol.lookup.shared import draw
 from zklemma.runtime.protocol.plan import Plan, multiplicity
 from zklemma.runtime.protocol.prover_channel import ProverChannel, as_array, as_pair
 from zklemma.runtime.protocol.transcript import Transcript

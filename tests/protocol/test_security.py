@@ -10,6 +10,7 @@ from proving import Setting, parameters
 from tiny import tiny_circuit, tiny_private_circuit
 from zklemma.runtime.circuit.relations import Shape
 from zklemma.runtime.model.choose_parameters import choose_parameters
+from zklemma.runtime.model.subjects import subject_of
 from zklemma.runtime.protocol.channel import Channel, Reader
 from zklemma.runtime.protocol.parameters import Level, Parameters
 from zklemma.runtime.protocol.plan import Plan
@@ -22,7 +23,6 @@ from zklemma.runtime.protocol.soundness import (
 )
 from zklemma.runtime.protocol.statement import Statement
 from zklemma.runtime.protocol.verification import verify_relations
-from zklemma.runtime.verifying.verifier import subject_of
 
 SHAPE = Shape(3, 4)
 GOOD = parameters(13, [3, 2], pads=1500)

@@ -18,7 +18,7 @@ from zklemma.runtime.model.keys import VerifyingKey
 from zklemma.runtime.protocol.commitment.codeword import Codeword
 from zklemma.runtime.protocol.disclosure import prover as disclosure_prover
 from zklemma.runtime.protocol.disclosure.prover import Sealed
-from zklemma.runtime.protocol.disclosure.verifier import MASKS, Code
+from zklemma.runtime.protocol.disclosure.shared import MASKS, Code
 from zklemma.runtime.protocol.statement import Statement, private_bound
 from zklemma.runtime.randomness import Randomness
 from zklemma.runtime.verifying import disclosure

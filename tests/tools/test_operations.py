@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from zklemma.runtime import randomness
 from zklemma.runtime.kernels.products import half_of
+from zklemma.runtime.model.subjects import subject_of
 from zklemma.runtime.progress import Clock, Silent
 from zklemma.runtime.protocol.commitment import codeword
 from zklemma.runtime.protocol.einsum import contraction, product_sum
@@ -17,7 +18,6 @@ from zklemma.runtime.protocol.prover_channel import ProverChannel
 from zklemma.runtime.protocol.statement import Statement
 from zklemma.runtime.protocol.transcript import Transcript
 from zklemma.runtime.proving.prover import Prover
-from zklemma.runtime.verifying.verifier import subject_of
 from zklemma.runtime.witness.columns import Columns
 from zklemma.runtime.witness.executor import Executor
 from zklemma.tools import lookup_operations

@@ -1,4 +1,4 @@
-"""Einsums and linear relations, the prover's side; the protocol is described in `einsum.verifier`."""
+"""Einsums and linear relations, the prover's side; the protocol is described in `einsum`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..public import as_ext, evaluate
 from ..weight_tables import vector
 from .contraction import Table, bind
 from .product_sum import ProductSum, extended
-from .verifier import draw_point, factor_weights
+from .shared import draw_point, factor_weights
 
 
 def prove(channel: ProverChannel, plan: Plan, expander: Expander, columns: Columns) -> None:

@@ -1,25 +1,15 @@
-"""Einsums and linear relations, the verifier's side.
-
-All left sides are claimed at one random point (one challenge vector for each axis); each product of
-factors is a sum over its variables, and the sums run in one batched sumcheck: an instance with m variables
-joins for the last m rounds, so that all share those challenges. What is left is one value for each factor,
-a linear claim on committed columns, and their products.
-
-Source: matrix products by sumcheck, Thaler 2013 (ePrint 2013/351, section 4.4); an axis of the left side that
-only one factor has is bound to the point before the sumcheck, as in zkCNN (ePrint 2021/673).
-"""
+"""Einsums and linear relations, the verifier's side; the protocol is described in `einsum`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from ...circuit.relations import Expr
 from ...field import Ext
-from ..axis_weights import Expander, Tensor, Weight, eq
+from ..axis_weights import Expander, Weight, eq
 from ..channel import Affine, Channel
-from ..lookup.verifier import Claim, split_public
+from ..claims import Claim, claim_on, split_public
 from ..plan import EINSUM_DEGREE, Instance, Plan
 from ..rounds import eq_at, masked_round
+from .shared import draw_point, factor_weights, split
 
 
 def verify(channel: Channel, plan: Plan, expander: Expander) -> list[Claim]:
@@ -50,36 +40,6 @@ def verify(channel: Channel, plan: Plan, expander: Expander) -> list[Claim]:
         finals.append((-gamma * weight, value))
     channel.require_zero("einsum sumcheck", channel.combine(*finals))
     return claims
-
-
-def draw_point(plan: Plan, challenges) -> dict[str, list[Ext]]:
-    return {axis: challenges(plan.bits(axis)) for axis in plan.point_axes}
-
-
-def factor_weights(
-    plan: Plan, instance: Instance, factor: Expr, point: dict[str, list[Ext]], r: Sequence[Ext]
-) -> dict[str, Weight]:
-    """Where a factor is evaluated in the end: variables at the sumcheck's challenges, other axes at the
-    point if the left side has them, summed if not."""
-    segments = split(plan, instance, r)
-    weights: dict[str, Weight] = {}
-    for axis in factor.axes:
-        if axis in segments:
-            weights[axis] = eq(segments[axis])
-        elif axis in instance.einsum.lhs.axes:
-            weights[axis] = eq(point[axis])
-        else:
-            weights[axis] = Tensor(((1, 1),) * plan.bits(axis))
-    return weights
-
-
-def split(plan: Plan, instance: Instance, r: Sequence[Ext]) -> dict[str, Sequence[Ext]]:
-    """The instance's challenges, the last of r, by axis."""
-    at, out = len(r) - instance.rounds, {}
-    for axis in instance.variables:
-        out[axis] = r[at : at + plan.bits(axis)]
-        at += plan.bits(axis)
-    return out
 
 
 def _joining(plan: Plan, gammas: list[Ext], sums: list[Affine], round_: int):
@@ -131,12 +91,3 @@ def _final(
             product = sent
         product = channel.product(product, value)
     return weight, product
-
-
-def claim_on(
-    channel: Channel, expander: Expander, expr: Expr, weights: dict[str, Weight], value: Affine
-) -> Claim:
-    """``expr`` at ``weights`` equals ``value``, as a claim on committed columns."""
-    constant, reads = expander.expand(expr, weights)
-    public, reads = split_public(expander, reads)
-    return Claim(channel.combine((1, value), (-1, Affine(public + constant))), reads)

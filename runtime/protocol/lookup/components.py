@@ -14,7 +14,7 @@ from ...witness.columns import Columns
 from ..plan import Leaf, Plan, multiplicity
 from ..prover_channel import as_pair
 from ..weight_tables import vector
-from .verifier import LookupChallenges
+from .shared import LookupChallenges
 
 _ZERO = np.zeros(2, np.uint64)
 

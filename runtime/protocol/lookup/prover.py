@@ -1,4 +1,4 @@
-"""LogUp-GKR, the prover's side; the protocol is described in `lookup.verifier`.
+"""LogUp-GKR, the prover's side; the protocol is described in `lookup`.
 
 The sumcheck of a layer keeps eq factored out: g(X) = s * eq(w, X) * G(X) with G of degree two
 (Gruen, ePrint 2024/108, section 3). Of G a pass over the tables gives the value at 0 and the square's
@@ -23,7 +23,7 @@ from ...witness.columns import Columns
 from ..plan import Plan
 from ..prover_channel import ProverChannel, as_array, as_pair
 from .components import fraction_leaves
-from .verifier import draw
+from .shared import draw
 
 # Bytes of tables at any time.
 MEMORY = 7 << 28
