@@ -20,17 +20,9 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 from rich.table import Table as Printed
-from zklemma.runtime.circuit.relations import (
-    Axis,
-    Circuit,
-    Column,
-    Expr,
-    Index,
-    Lookup,
-    Shape,
-    Table,
-    Term,
-)
+from zklemma.runtime.circuit.extents import Axis, Shape
+from zklemma.runtime.circuit.index_maps import Index
+from zklemma.runtime.circuit.relations import Circuit, Column, Expr, Lookup, Table, Term
 from zklemma.runtime.kernels import sumcheck
 from zklemma.runtime.kernels.memory import keep_freed_memory
 from zklemma.runtime.kernels.pool import cores

@@ -23,11 +23,10 @@ from ..dialects.nn import module_path
 from ..dialects.table_expr import evaluate, evaluate_grid
 from ..errors import UserError
 from ..runtime.circuit.encoding import MOST_CELLS
+from ..runtime.circuit.extents import Axis, CircuitError
 from ..runtime.circuit.program import Program, Step
 from ..runtime.circuit.relations import (
-    Axis,
     Circuit,
-    CircuitError,
     Column,
     Einsum,
     Gather,

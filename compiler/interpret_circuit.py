@@ -15,7 +15,9 @@ from math import prod
 
 import numpy as np
 
-from ..runtime.circuit.relations import Circuit, Column, Einsum, Expr, Gather, Index, Product, Shape
+from ..runtime.circuit.extents import Shape
+from ..runtime.circuit.index_maps import Index
+from ..runtime.circuit.relations import Circuit, Column, Einsum, Expr, Gather, Product
 
 SAFE = 1 << 62
 LETTERS = "abcdefghijklmnopqrstuvwxyz"

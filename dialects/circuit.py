@@ -28,7 +28,8 @@ from xdsl.traits import IsolatedFromAbove, NoTerminator, SymbolOpInterface, Symb
 from xdsl.utils.exceptions import VerifyException
 
 from ..errors import expect
-from ..runtime.circuit.relations import Axis, Expr, Product
+from ..runtime.circuit.extents import Axis
+from ..runtime.circuit.relations import Expr, Product
 from .field import GOLDILOCKS, PrimeFieldType
 from .nn import require
 from .zk import (

@@ -60,15 +60,12 @@ from xdsl.traits import (
 from xdsl.utils.exceptions import VerifyException
 
 from ..errors import UserError, expect
+from ..runtime.circuit.extents import GENERATED, TOKENS, Axis, CircuitError
 from ..runtime.circuit.program import LAST_LIMB_BITS
 from ..runtime.circuit.relations import (
-    GENERATED,
     PRIME,
     REVEALS,
-    TOKENS,
-    Axis,
     Circuit,
-    CircuitError,
     Column,
     Expr,
     Home,

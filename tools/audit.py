@@ -37,7 +37,7 @@ from ..compiler.weights import parameters
 from ..dialects import quant
 from ..errors import InvalidProof, UserError, ZklemmaError
 from ..runtime.circuit.encoding import decode_circuit, encode_circuit
-from ..runtime.circuit.relations import CircuitError
+from ..runtime.circuit.extents import CircuitError
 from ..runtime.model.keys import VerifyingKey
 from ..runtime.progress import Clock, Progress, Silent
 from ..runtime.verifying.verifier import check_links

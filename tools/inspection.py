@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
-from ..runtime.circuit.relations import GENERATED, TOKENS, Circuit, Shape
+from ..runtime.circuit.extents import GENERATED, TOKENS, Shape
+from ..runtime.circuit.relations import Circuit
 from ..runtime.model import files
 from ..runtime.model.keys import VerifyingKey, load_artifact
 from ..runtime.protocol.channel import Reader

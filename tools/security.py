@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ..errors import UserError
-from ..runtime.circuit.relations import Shape
+from ..runtime.circuit.extents import Shape
 from ..runtime.model.keys import VerifyingKey
 from ..runtime.protocol.disclosure.shared import column_sizes
 from ..runtime.protocol.plan import Plan

@@ -26,7 +26,8 @@ from xdsl.dialects.builtin import DictionaryAttr, IntegerAttr, ModuleOp, i64
 from xdsl.passes import ModulePass
 
 from ...dialects import circuit, zk
-from ...runtime.circuit.relations import Expr, Shape
+from ...runtime.circuit.extents import Shape
+from ...runtime.circuit.relations import Expr
 from ..modules import systems
 from .options import check_options
 from .pack_columns import largest_shape

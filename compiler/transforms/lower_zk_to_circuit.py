@@ -28,7 +28,8 @@ from ...dialects import circuit, zk
 from ...dialects.affine_expr import affine
 from ...dialects.nn import module_path
 from ...errors import UserError
-from ...runtime.circuit.relations import REVEALS, Index, Term
+from ...runtime.circuit.index_maps import Index
+from ...runtime.circuit.relations import REVEALS, Term
 from ..analysis.ranges import SystemRanges
 from ..modules import systems
 

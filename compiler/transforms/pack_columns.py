@@ -18,8 +18,8 @@ from xdsl.passes import ModulePass
 from ...dialects.circuit import BLOCKS, CELLS, SystemOp, blocks_attr
 from ...dialects.zk import MOST_TOKENS
 from ...errors import UserError
+from ...runtime.circuit.extents import Shape
 from ...runtime.circuit.layout import pack
-from ...runtime.circuit.relations import Shape
 from ..modules import systems
 from .options import check_options
 

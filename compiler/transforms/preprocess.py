@@ -59,8 +59,10 @@ from ...dialects.affine_expr import added, affine, read, scaled
 from ...dialects.nn import module_path
 from ...dialects.table_expr import evaluate
 from ...errors import UserError, expect
+from ...runtime.circuit.extents import GENERATED, TOKENS, Axis, Shape
+from ...runtime.circuit.index_maps import Index
 from ...runtime.circuit.program import LIMB_BITS, limb_widths
-from ...runtime.circuit.relations import GENERATED, TOKENS, Axis, Expr, Index, Product, Shape, Term
+from ...runtime.circuit.relations import Expr, Product, Term
 from ..analysis.head_axes import Axes, OfValues, infer_axes
 from ..analysis.ranges import SystemRanges, attend_limit, rms_norm_limit
 from ..analysis.stream_bounds import square_limits

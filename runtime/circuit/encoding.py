@@ -22,9 +22,10 @@ from typing import Any, Literal, NoReturn, Union, get_args, get_origin, get_type
 import msgpack
 import numpy as np
 
+from .extents import CircuitError
 from .packed import unpack
 from .program import Program
-from .relations import MOST_DIMENSIONS, Circuit, CircuitError
+from .relations import MOST_DIMENSIONS, Circuit
 
 VERSION = 3
 WIDTHS = ("|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8")

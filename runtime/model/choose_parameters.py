@@ -10,7 +10,8 @@ import math
 from collections.abc import Sequence
 
 from ...errors import UserError
-from ..circuit.relations import Circuit, Shape
+from ..circuit.extents import Shape
+from ..circuit.relations import Circuit
 from ..protocol.axis_weights import bits_of
 from ..protocol.parameters import Parameters, options, with_columns
 from ..protocol.plan import Plan

@@ -24,10 +24,11 @@ import numpy as np
 
 from ...errors import UserError
 from ..circuit.encoding import decode_circuit, decode_program
+from ..circuit.extents import CircuitError, Shape
 from ..circuit.packed import pack as pack_values
 from ..circuit.packed import unpack as unpack_values
 from ..circuit.program import Program
-from ..circuit.relations import Circuit, CircuitError, Shape
+from ..circuit.relations import Circuit
 from ..field import P
 from ..visible import require_name
 from .budget import Budget, FileBudget

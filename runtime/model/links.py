@@ -11,8 +11,10 @@ import hashlib
 from dataclasses import dataclass, replace
 
 from ..circuit.encoding import encode_circuit
+from ..circuit.extents import Shape
+from ..circuit.index_maps import Index
 from ..circuit.packed import pack
-from ..circuit.relations import Circuit, Column, Expr, Index, Linear, Shape, Term
+from ..circuit.relations import Circuit, Column, Expr, Linear, Term
 from ..protocol.channel import Reader
 from ..protocol.parameters import Parameters
 from ..protocol.subject import Subject

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..circuit.relations import Circuit, Shape
+from ..circuit.extents import Shape
+from ..circuit.relations import Circuit
 from ..protocol.commitment.merkle import SALT_WORDS
 from ..protocol.parameters import Parameters
 from ..protocol.plan import Plan

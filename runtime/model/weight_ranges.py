@@ -13,8 +13,10 @@ import numpy as np
 
 from ...errors import InvalidProof
 from ..circuit.encoding import MOST_CELLS, encode_circuit
+from ..circuit.extents import Shape
+from ..circuit.index_maps import Index
 from ..circuit.packed import pack
-from ..circuit.relations import Circuit, Column, Expr, Index, Lookup, Shape, Table, Term
+from ..circuit.relations import Circuit, Column, Expr, Lookup, Table, Term
 from ..protocol.channel import Reader
 from ..protocol.parameters import Parameters
 from ..protocol.subject import Subject

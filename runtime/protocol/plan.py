@@ -12,8 +12,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
+from ..circuit.extents import Shape
 from ..circuit.layout import Piece, pieces
-from ..circuit.relations import Circuit, Einsum, Expr, Home, Lookup, Product, Shape
+from ..circuit.relations import Circuit, Einsum, Expr, Home, Lookup, Product
 from .axis_weights import bits_of
 from .parameters import Parameters
 from .work_limits import BLOCKS, GROUPS, ROWS, SEARCHES, require_few

@@ -6,8 +6,9 @@ import struct
 from dataclasses import dataclass, fields
 
 from ...errors import InvalidProof
+from ..circuit.extents import Shape
 from ..circuit.packed import pack, unpack
-from ..circuit.relations import LONGEST_TEXT, Shape
+from ..circuit.relations import LONGEST_TEXT
 from .channel import Reader
 from .commitment.merkle import DIGEST
 

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from ..circuit.relations import Circuit, Shape
-from .axis_weights import Expander, Tokens
+from ..circuit.extents import Shape
+from ..circuit.relations import Circuit
+from ..circuit.tokens import Tokens
+from .axis_weights import Expander
 from .parameters import Parameters
 from .plan import Plan
 from .transcript import Transcript

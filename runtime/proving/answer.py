@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import UserError
-from ..circuit.relations import Shape
+from ..circuit.extents import Shape
 from ..model import files
 from ..model.keys import Artifact, VerifyingKey
 from ..progress import Progress, Silent

@@ -12,7 +12,8 @@ from pathlib import Path
 import psutil
 
 from ...errors import UserError
-from ..circuit.relations import Home, Shape
+from ..circuit.extents import Shape
+from ..circuit.relations import Home
 from ..protocol.commitment.cells import run_type
 from ..protocol.commitment.codeword import BLOCK, is_kept
 from ..protocol.commitment.merkle import SALT_WORDS

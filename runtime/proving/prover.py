@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...errors import UserError
+from ..circuit.extents import Shape
 from ..circuit.program import Program
-from ..circuit.relations import Circuit, Shape
+from ..circuit.relations import Circuit
 from ..model.links import NEW, OLD, link_subject
 from ..model.masks import WeightMasks
 from ..model.subjects import Key, subject_of

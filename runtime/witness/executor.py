@@ -13,9 +13,12 @@ from dataclasses import replace
 import numpy as np
 
 from ...errors import RangeError, UserError, ZklemmaError
+from ..circuit.extents import Shape
+from ..circuit.index_maps import Index
 from ..circuit.program import DEFINE, Program, Step
-from ..circuit.relations import Circuit, Expr, Index, Shape, Term
-from .columns import Columns, position_ids
+from ..circuit.relations import Circuit, Expr, Term
+from ..circuit.tokens import position_ids
+from .columns import Columns
 from .steps import OPERATIONS, Axes, Model, Observe, Pass
 
 

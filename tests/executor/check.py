@@ -11,7 +11,8 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-from zklemma.runtime.circuit.relations import Circuit, Column, Expr, Gather, Shape
+from zklemma.runtime.circuit.extents import Shape
+from zklemma.runtime.circuit.relations import Circuit, Column, Expr, Gather
 
 Cell = dict[str, int]
 

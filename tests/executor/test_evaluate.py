@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 from check import CellwiseCheck
 from toy import toy_model
-from zklemma.runtime.circuit.relations import Expr, Index, Shape, Term
-from zklemma.runtime.witness.columns import Columns, position_ids
+from zklemma.runtime.circuit.extents import Shape
+from zklemma.runtime.circuit.index_maps import Index
+from zklemma.runtime.circuit.relations import Expr, Term
+from zklemma.runtime.circuit.tokens import position_ids
+from zklemma.runtime.witness.columns import Columns
 from zklemma.runtime.witness.executor import Executor
 
 SHAPE = Shape(5, 6)
@@ -23,7 +26,7 @@ def columns() -> Columns:
 
 @pytest.fixture(scope="module")
 def cellwise(columns: Columns) -> CellwiseCheck:
-    return CellwiseCheck(columns.circuit, SHAPE, columns.values, columns.tokens.tolist())
+    return CellwiseCheck(columns.circuit, SHAPE, columns.values, columns.tokens.ids.tolist())
 
 
 def expected(cellwise: CellwiseCheck, expr: Expr) -> np.ndarray:

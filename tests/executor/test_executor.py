@@ -7,8 +7,8 @@ import pytest
 from check import CellwiseCheck, violations
 from toy import Sizes, toy_model
 from zklemma.errors import RangeError, UserError, ZklemmaError
+from zklemma.runtime.circuit.extents import Shape
 from zklemma.runtime.circuit.program import Program, Step
-from zklemma.runtime.circuit.relations import Shape
 from zklemma.runtime.witness.executor import Executor
 from zklemma.runtime.witness.steps import bit_length
 

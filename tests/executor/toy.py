@@ -15,17 +15,15 @@ from dataclasses import dataclass, field, replace
 from math import ceil, log2
 
 import numpy as np
+from zklemma.runtime.circuit.extents import GENERATED, TOKENS, Axis
+from zklemma.runtime.circuit.index_maps import Index
 from zklemma.runtime.circuit.program import Program, Step, limb_widths
 from zklemma.runtime.circuit.relations import (
-    GENERATED,
-    TOKENS,
-    Axis,
     Circuit,
     Column,
     Einsum,
     Expr,
     Gather,
-    Index,
     Linear,
     Lookup,
     Product,

@@ -20,18 +20,10 @@ from unittest.mock import patch
 import numpy as np
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from zklemma.runtime.circuit.encoding import encode_circuit, encode_program
+from zklemma.runtime.circuit.extents import TOKENS, Axis, Shape
+from zklemma.runtime.circuit.index_maps import Index
 from zklemma.runtime.circuit.program import Program
-from zklemma.runtime.circuit.relations import (
-    TOKENS,
-    Axis,
-    Circuit,
-    Column,
-    Expr,
-    Index,
-    Linear,
-    Shape,
-    Term,
-)
+from zklemma.runtime.circuit.relations import Circuit, Column, Expr, Linear, Term
 from zklemma.runtime.model.budget import MemoryBudget
 from zklemma.runtime.model.keys import Artifact, VerifyingKey
 from zklemma.runtime.model.masks import WeightMasks

@@ -50,7 +50,7 @@ from zklemma.runtime.circuit.encoding import (
     encode_circuit,
     encode_program,
 )
-from zklemma.runtime.circuit.relations import CircuitError
+from zklemma.runtime.circuit.extents import CircuitError
 from zklemma.runtime.model import files
 from zklemma.runtime.model.budget import FileBudget, MemoryBudget
 from zklemma.runtime.model.keys import VerifyingKey, load_artifact, save_artifact

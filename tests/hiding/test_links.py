@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from zklemma.errors import InvalidProof
 from zklemma.runtime.circuit.encoding import decode_circuit, encode_circuit
-from zklemma.runtime.circuit.relations import CircuitError
+from zklemma.runtime.circuit.extents import CircuitError
 from zklemma.runtime.model.links import link_circuit, link_subject, verify_link
 from zklemma.runtime.model.masks import WeightMasks
 from zklemma.runtime.model.weight_ranges import verify_ranges

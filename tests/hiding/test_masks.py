@@ -10,7 +10,7 @@ import msgpack
 import numpy as np
 import pytest
 from zklemma.errors import UserError
-from zklemma.runtime.circuit.relations import Shape
+from zklemma.runtime.circuit.extents import Shape
 from zklemma.runtime.field import P
 from zklemma.runtime.model import files, keys
 from zklemma.runtime.model.budget import MemoryBudget

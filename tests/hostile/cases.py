@@ -22,18 +22,9 @@ from unittest.mock import patch
 import numpy as np
 from zklemma.runtime.circuit import encoding
 from zklemma.runtime.circuit.encoding import encode_circuit
-from zklemma.runtime.circuit.relations import (
-    TOKENS,
-    Axis,
-    Circuit,
-    Column,
-    Expr,
-    Index,
-    Linear,
-    Lookup,
-    Table,
-    Term,
-)
+from zklemma.runtime.circuit.extents import TOKENS, Axis
+from zklemma.runtime.circuit.index_maps import Index
+from zklemma.runtime.circuit.relations import Circuit, Column, Expr, Linear, Lookup, Table, Term
 from zklemma.runtime.model import files, tokenizer
 from zklemma.runtime.model.keys import VerifyingKey
 from zklemma.runtime.protocol.parameters import MOST_QUERIES, Level, Parameters, queries

@@ -9,7 +9,8 @@ from zklemma.dialects.affine_expr import (
     parse_product,
 )
 from zklemma.errors import UserError
-from zklemma.runtime.circuit.relations import Expr, Index, Product, Term
+from zklemma.runtime.circuit.index_maps import Index
+from zklemma.runtime.circuit.relations import Expr, Product, Term
 
 
 @pytest.mark.parametrize(

@@ -14,16 +14,15 @@ from zklemma.runtime.circuit.encoding import (
     encode_circuit,
     encode_program,
 )
+from zklemma.runtime.circuit.extents import Axis, CircuitError
+from zklemma.runtime.circuit.index_maps import Index
 from zklemma.runtime.circuit.program import Program, Step
 from zklemma.runtime.circuit.relations import (
     PRIME,
-    Axis,
     Circuit,
-    CircuitError,
     Column,
     Einsum,
     Expr,
-    Index,
     Linear,
     Lookup,
     Product,

@@ -26,7 +26,8 @@ from zklemma.compiler.transforms.registry import PASSES
 from zklemma.compiler.transforms.stack_layers import StackLayers
 from zklemma.dialects.quant import ParamOp
 from zklemma.errors import UserError
-from zklemma.runtime.circuit.relations import Circuit, Shape
+from zklemma.runtime.circuit.extents import Shape
+from zklemma.runtime.circuit.relations import Circuit
 from zklemma.runtime.witness.executor import Executor
 
 GENERATED = 4

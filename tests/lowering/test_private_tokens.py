@@ -19,15 +19,9 @@ from zklemma.runtime.circuit.encoding import (
     encode_circuit,
     encode_program,
 )
-from zklemma.runtime.circuit.relations import (
-    Circuit,
-    CircuitError,
-    Expr,
-    Index,
-    Linear,
-    Shape,
-    Term,
-)
+from zklemma.runtime.circuit.extents import CircuitError, Shape
+from zklemma.runtime.circuit.index_maps import Index
+from zklemma.runtime.circuit.relations import Circuit, Expr, Linear, Term
 from zklemma.runtime.witness import executor as executor_module
 from zklemma.runtime.witness.columns import Columns
 from zklemma.runtime.witness.executor import Executor

@@ -19,12 +19,14 @@ from tiny import (
 )
 from zklemma.runtime import field
 from zklemma.runtime.circuit.encoding import encode_circuit
+from zklemma.runtime.circuit.extents import Shape
 from zklemma.runtime.circuit.program import Program
-from zklemma.runtime.circuit.relations import Circuit, Shape
+from zklemma.runtime.circuit.relations import Circuit
+from zklemma.runtime.circuit.tokens import Tokens
 from zklemma.runtime.model.links import Ancestor
 from zklemma.runtime.model.masks import WeightMasks
 from zklemma.runtime.progress import Clock, Silent
-from zklemma.runtime.protocol.axis_weights import Expander, Tokens
+from zklemma.runtime.protocol.axis_weights import Expander
 from zklemma.runtime.protocol.channel import Channel, Reader
 from zklemma.runtime.protocol.disclosure.prover import Sealed
 from zklemma.runtime.protocol.einsum import prover as einsum_prover

@@ -11,22 +11,18 @@ import pytest
 from tiny import tiny_circuit, tiny_private_circuit
 from zklemma.errors import UserError
 from zklemma.runtime.circuit.encoding import encode_circuit
+from zklemma.runtime.circuit.extents import GENERATED, TOKENS, Axis, CircuitError, Shape
+from zklemma.runtime.circuit.index_maps import Index
 from zklemma.runtime.circuit.relations import (
-    GENERATED,
     MOST_AXES,
     MOST_DIMENSIONS,
     MOST_PARTS,
     PRIME,
-    TOKENS,
-    Axis,
     Circuit,
-    CircuitError,
     Column,
     Expr,
-    Index,
     Linear,
     Product,
-    Shape,
     Table,
     Term,
 )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from proving import Setting, parameters, tiny_setting, toy_setting
 from zklemma.errors import InvalidProof, RangeError, UserError
-from zklemma.runtime.circuit.relations import Shape
+from zklemma.runtime.circuit.extents import Shape
 from zklemma.runtime.progress import Clock, Silent
 from zklemma.runtime.protocol.commitment import codeword
 from zklemma.runtime.protocol.commitment.cells import Cells, Run

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from proving import Setting
 from zklemma.errors import UserError
-from zklemma.runtime.circuit.relations import Shape
+from zklemma.runtime.circuit.extents import Shape
 from zklemma.runtime.field import Ext, P
 from zklemma.runtime.protocol.axis_weights import Read, Sparse, Tensor, Weight, bits_of, dense, eq
 from zklemma.runtime.protocol.channel import Affine

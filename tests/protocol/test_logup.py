@@ -9,17 +9,9 @@ import numpy as np
 import pytest
 from zklemma.errors import RangeError
 from zklemma.runtime import field
-from zklemma.runtime.circuit.relations import (
-    Axis,
-    Circuit,
-    Column,
-    Expr,
-    Index,
-    Lookup,
-    Shape,
-    Table,
-    Term,
-)
+from zklemma.runtime.circuit.extents import Axis, Shape
+from zklemma.runtime.circuit.index_maps import Index
+from zklemma.runtime.circuit.relations import Circuit, Column, Expr, Lookup, Table, Term
 from zklemma.runtime.field import Ext
 from zklemma.runtime.kernels import logup as kernels
 from zklemma.runtime.protocol.lookup import prover as logup_prover

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from proving import Setting, parameters
 from zklemma.errors import UserError
+from zklemma.runtime.circuit.extents import Shape
 from zklemma.runtime.circuit.layout import Piece
-from zklemma.runtime.circuit.relations import Shape
 from zklemma.runtime.protocol import plan as plan_module
 from zklemma.runtime.protocol.plan import Leaf, Plan, multiplicity, place
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from zklemma.runtime.circuit.relations import GENERATED, TOKENS, Axis, Circuit, Column, Shape
+from zklemma.runtime.circuit.extents import GENERATED, TOKENS, Axis, Shape
+from zklemma.runtime.circuit.relations import Circuit, Column
+from zklemma.runtime.circuit.tokens import Tokens
 from zklemma.runtime.field import Ext, P
 from zklemma.runtime.protocol import weight_tables as tables
 from zklemma.runtime.protocol.axis_weights import (
     Expander,
     Sparse,
     Tensor,
-    Tokens,
     Weight,
     bits_of,
     dense,

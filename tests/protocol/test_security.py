@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from proving import Setting, parameters
 from tiny import tiny_circuit, tiny_private_circuit
-from zklemma.runtime.circuit.relations import Shape
+from zklemma.runtime.circuit.extents import Shape
 from zklemma.runtime.model.choose_parameters import choose_parameters
 from zklemma.runtime.model.subjects import subject_of
 from zklemma.runtime.protocol.channel import Channel, Reader

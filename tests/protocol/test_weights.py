@@ -12,26 +12,16 @@ from math import prod
 import numpy as np
 import pytest
 from zklemma.errors import UserError
-from zklemma.runtime.circuit.relations import (
-    GENERATED,
-    TOKENS,
-    Axis,
-    Circuit,
-    Column,
-    Einsum,
-    Expr,
-    Index,
-    Product,
-    Shape,
-    Term,
-)
+from zklemma.runtime.circuit.extents import GENERATED, TOKENS, Axis, Shape
+from zklemma.runtime.circuit.index_maps import Index
+from zklemma.runtime.circuit.relations import Circuit, Column, Einsum, Expr, Product, Term
+from zklemma.runtime.circuit.tokens import Tokens
 from zklemma.runtime.field import Ext, P
 from zklemma.runtime.protocol import axis_weights as weights_module
 from zklemma.runtime.protocol.axis_weights import (
     Expander,
     Sparse,
     Tensor,
-    Tokens,
     Weight,
     dense,
     eq,
@@ -236,9 +226,11 @@ def test_weights_of_an_axis(bits: int) -> None:
 
 
 def test_tokens_beyond_the_sequence_are_padding() -> None:
+    assert Tokens(range(1, 20), Shape(11, 8)).at.tolist() == [*range(1, 20), 0]
     tokens = Tokens([5, 6, 7, 8], Shape(2, 2))
-    assert [tokens.at(i) for i in range(6)] == [5, 6, 7, 8, 0, 0]
-    assert [tokens.next(i) for i in range(2)] == [7, 8]
+    assert tokens.at.tolist() == [5, 6, 7]
+    assert tokens.previous.tolist() == [6, 7]
+    assert tokens.next.tolist() == [7, 8]
 
 
 def ones(size: int) -> Sparse:

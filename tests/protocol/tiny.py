@@ -14,21 +14,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from zklemma.runtime.circuit.extents import GENERATED, TOKENS, Axis, Shape
+from zklemma.runtime.circuit.index_maps import Index
 from zklemma.runtime.circuit.program import Program, Step
 from zklemma.runtime.circuit.relations import (
-    GENERATED,
-    TOKENS,
-    Axis,
     Circuit,
     Column,
     Einsum,
     Expr,
     Gather,
-    Index,
     Linear,
     Lookup,
     Product,
-    Shape,
     Table,
     Term,
 )

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 from zklemma.errors import InvalidProof
+from zklemma.runtime.circuit.tokens import Tokens
 from zklemma.runtime.field import Ext, P
 from zklemma.runtime.model.subjects import subject_of
 from zklemma.runtime.protocol import verification
-from zklemma.runtime.protocol.axis_weights import Expander, Tokens
+from zklemma.runtime.protocol.axis_weights import Expander
 from zklemma.runtime.protocol.channel import Affine, Channel, Reader
 from zklemma.runtime.protocol.commitment import codeword
 from zklemma.runtime.protocol.commitment import prover as commitment_prover

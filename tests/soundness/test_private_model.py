@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from zklemma.compiler.interpret_circuit import check
 from zklemma.errors import InvalidProof
-from zklemma.runtime.circuit.relations import Shape
+from zklemma.runtime.circuit.extents import Shape
 from zklemma.runtime.protocol.statement import Statement
 from zklemma.runtime.verifying import disclosure
 from zklemma.runtime.verifying.disclosure import Opened

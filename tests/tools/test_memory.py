@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from zklemma.errors import UserError
-from zklemma.runtime.circuit.relations import Shape
+from zklemma.runtime.circuit.extents import Shape
 from zklemma.runtime.model.keys import Artifact
 from zklemma.runtime.protocol.plan import Plan
 from zklemma.runtime.proving import answer

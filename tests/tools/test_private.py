@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from zklemma.errors import UserError
-from zklemma.runtime.circuit.relations import Shape
+from zklemma.runtime.circuit.extents import Shape
 from zklemma.runtime.model import files
 from zklemma.runtime.model.keys import Artifact, save_artifact, save_key
 from zklemma.runtime.protocol.statement import private_bound

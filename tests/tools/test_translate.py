@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from zklemma.compiler.emit import emit
-from zklemma.runtime.circuit.relations import Circuit, Expr, Index, Term
+from zklemma.runtime.circuit.index_maps import Index
+from zklemma.runtime.circuit.relations import Circuit, Expr, Term
 from zklemma.tools import zk_opt, zk_translate
 
 TINY = Path(__file__).parents[1] / "lowering" / "tiny.mlir"

@@ -16,13 +16,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ...errors import UserError
+from ...runtime.circuit.index_maps import Index
 from ...runtime.circuit.relations import (
     PRIME,
     Circuit,
     Einsum,
     Expr,
     Gather,
-    Index,
     Linear,
     Lookup,
     Product,
