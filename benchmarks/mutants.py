@@ -75,7 +75,7 @@ GROUPS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "runtime.protocol.plan",
             "runtime.protocol.opening.forms",
             "runtime.protocol.axis_weights",
-            "runtime.protocol.opening.verifier:combined_forms",
+            "runtime.protocol.opening.shared",
         ),
         (
             *of("protocol", "parameters", "plan", "forms", "weights"),
@@ -86,6 +86,7 @@ GROUPS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "verifier": (
         (
             "runtime.verifying.verifier",
+            "runtime.model.subjects",
             "runtime.model.links",
             "runtime.model.weight_ranges",
             "runtime.model.keys:VerifyingKey.check_ranges",

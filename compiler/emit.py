@@ -1,4 +1,4 @@
-"""From the circuit dialect to plain data: `schema.Circuit` and `schema.Program`.
+"""From the circuit dialect to plain data: `relations.Circuit` and `program.Program`.
 
 Tables and public data columns are evaluated here from their expressions. A `param` column keeps as
 its origin the checkpoint's name of the weight, with "{layer}" for the layer number; `param_arrays`

@@ -1,7 +1,7 @@
 """The text of affine forms: ``layer, token: 65536*a1[layer, token] + a0[layer, token] - 8388608``.
 
 Before the colon stand the axes of the expression, after it terms and a constant; in brackets an
-index for each axis of the column (`runtime.circuit.relations.Index`):
+index for each axis of the column (`runtime.circuit.index_maps`):
 
     layer            the same index          rot(dim)           half-split rotation
     <layer           summed over all before  window(generated)  the position that generates
@@ -22,7 +22,7 @@ from lark import Lark, Token, Transformer
 from lark.exceptions import LarkError, VisitError
 
 from ..errors import UserError
-from ..runtime.circuit.index_maps import Index, IndexKind
+from ..runtime.circuit.index_maps import MAPS, Index, IndexKind
 from ..runtime.circuit.relations import Expr, Product, Term
 
 GRAMMAR = r"""
@@ -42,14 +42,7 @@ NAME: /[A-Za-z_][A-Za-z0-9_.]*/
 INT: /[0-9]+/
 %ignore " "
 """
-FUNCTIONS: dict[str, IndexKind] = {
-    "rot": "rotate",
-    "window": "window",
-    "token": "token",
-    "previous": "previous",
-    "next": "next",
-    "pick": "pick",
-}
+FUNCTIONS: dict[str, IndexKind] = {m.function: kind for kind, m in MAPS.items() if m.function}
 
 
 def affine(axes: Iterable[str], terms: Iterable[Term], constant: int = 0) -> Expr:
@@ -84,7 +77,7 @@ def format_expr(expr: Expr) -> str:
     """The text of an expression."""
     text = ""
     for term in expr.terms:
-        indices = ", ".join(map(_format_index, term.indices))
+        indices = ", ".join(MAPS[index.kind].text(index) for index in term.indices)
         size = "" if abs(term.coefficient) == 1 else f"{abs(term.coefficient)}*"
         text += _signed(text, term.coefficient, f"{size}{term.column}[{indices}]")
     if expr.constant or not text:
@@ -112,19 +105,6 @@ def _signed(before: str, sign: int, text: str) -> str:
     if before:
         return f" {'-' if sign < 0 else '+'} {text}"
     return f"-{text}" if sign < 0 else text
-
-
-def _format_index(index: Index) -> str:
-    if index.kind == "same":
-        return index.axis
-    if index.kind == "sum":
-        return "*"
-    if index.kind == "before":
-        return f"<{index.axis}"
-    if index.kind == "pick":
-        return f"pick({index.axis}; {' '.join(map(str, index.table))})"
-    name = next(name for name, kind in FUNCTIONS.items() if kind == index.kind)
-    return f"{name}({index.axis})"
 
 
 @lru_cache(maxsize=4096)

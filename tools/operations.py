@@ -24,7 +24,7 @@ from ..runtime.protocol.channel import Affine, Channel, Reader
 from ..runtime.protocol.claims import Claim
 from ..runtime.protocol.commitment.codeword import is_kept
 from ..runtime.protocol.commitment.merkle import SALT_WORDS
-from ..runtime.protocol.disclosure import verifier as disclosure_verifier
+from ..runtime.protocol.disclosure.shared import draw, revealed
 from ..runtime.protocol.einsum.shared import draw_point
 from ..runtime.protocol.opening.forms import forms_of
 from ..runtime.protocol.opening.prover import SIDE
@@ -142,8 +142,8 @@ def claims_of(subject: Subject) -> list[Claim]:
     channel = _Zeros(Transcript("operations"), Reader(b""), True)
     plan, expander = subject.plan, subject.expander
     claims = verify_circuit(channel, plan, expander)
-    for what in disclosure_verifier.revealed(plan.circuit):
-        _, reads = disclosure_verifier.draw(plan, what, channel.challenges)
+    for what in revealed(plan.circuit):
+        _, reads = draw(plan, what, channel.challenges)
         claims.append(Claim(Affine(Ext.ZERO), reads))
     return claims
 

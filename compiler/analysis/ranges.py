@@ -35,6 +35,7 @@ from ...dialects.nn import module_path
 from ...dialects.zk import ColumnOp, DefineOp, EinsumOp, GatherOp, LinearOp, Relation, SystemOp
 from ...errors import UserError
 from ...runtime.circuit.extents import Axis
+from ...runtime.circuit.index_maps import MAPS
 from ...runtime.circuit.relations import PRIME, Expr, Product
 
 Interval = tuple[int, int]
@@ -73,13 +74,7 @@ class Ranges:
         for term in expr.terms:
             axes, (least, most) = self.column(term.column)
             for index, axis in zip(term.indices, axes, strict=True):
-                n = self.size(axis)
-                if index.kind == "sum":
-                    least, most = min(least, n * least), max(most, n * most)
-                elif index.kind == "before":
-                    least, most = min(0, (n - 1) * least), max(0, (n - 1) * most)
-                elif index.kind == "rotate":
-                    least, most = min(least, -most), max(most, -least)
+                least, most = MAPS[index.kind].interval(least, most, self.size(axis))
             ends = (term.coefficient * least, term.coefficient * most)
             low, high = low + min(ends), high + max(ends)
         return low, high

@@ -37,7 +37,7 @@ from ...dialects.zk import (
     SystemOp,
 )
 from ...errors import UserError, expect
-from ...runtime.circuit.index_maps import Index
+from ...runtime.circuit.index_maps import MAPS, Index, composed
 from ...runtime.circuit.relations import Expr, Product, Term
 from ..modules import systems
 
@@ -128,21 +128,18 @@ class _Substitution:
         for axis in unread:
             if outer[axis].kind == "sum":
                 coefficient *= self.size(term, axis)
-            elif outer[axis].kind in ("before", "rotate"):
+            elif MAPS[outer[axis].kind].ones:
                 raise UserError(f"{term.column}: a term without axis {axis} is read along it")
         return Term(coefficient, part.column, indices)
 
     def compose(self, term: Term, inner: Index, outer: Mapping[str, Index]) -> Index:
-        if inner.kind == "sum":
+        if not inner.axis:
             return inner
         through = outer[inner.axis]
-        if inner.kind == "same":
-            return through
-        if through.kind == "same":
-            return replace(inner, axis=through.axis)
-        if (inner.kind, through.kind) == ("token", "window"):
-            return Index("previous", through.axis)
-        raise UserError(f"{term.column}: index {inner.kind} can not be read by {through.kind}")
+        found = composed(inner, through)
+        if found is None:
+            raise UserError(f"{term.column}: index {inner.kind} can not be read by {through.kind}")
+        return found
 
     def read_constant(self, term: Term, constant: int, outer: Mapping[str, Index]) -> Term | int:
         value = term.coefficient * constant
@@ -150,20 +147,20 @@ class _Substitution:
         for axis, index in outer.items():
             if index.kind == "sum":
                 value *= self.size(term, axis)
-            elif index.kind in ("before", "rotate"):
+            elif MAPS[index.kind].ones:
                 if column is not None:
                     raise UserError(f"{term.column}: a constant is read by two such indices")
-                column = self.public(index.kind, axis), index.axis
+                column = self.public(index, axis), index.axis
         if column is None:
             return value
         return Term(value, column[0], (Index("same", column[1]),))
 
-    def public(self, kind: str, axis: str) -> str:
-        """The column of what a constant 1 becomes when read by an index of this kind."""
+    def public(self, index: Index, axis: str) -> str:
+        """The column of what a constant 1 becomes when read by such an index."""
         size = expect(self.axes[axis].size, int)
-        name = f"{axis}_index" if kind == "before" else f"{axis}_sign"
-        low, high = (0, size - 1) if kind == "before" else (-1, 1)
-        text = axis if kind == "before" else f"2 * floor({axis} / {size // 2}) - 1"
+        suffix, text = expect(MAPS[index.kind].ones, tuple)
+        name, text = f"{axis}_{suffix}", text.format(axis=axis, half=size // 2)
+        low, high = MAPS[index.kind].interval(1, 1, size)
         if name not in self.added:
             self.added[name] = ColumnOp(
                 name, "public", (axis,), low, high, kind="data", contents=[text]

@@ -3,8 +3,7 @@
 A *column* is an integer tensor over named axes. Its home says who holds it: ``param`` (committed once,
 with the verifying key), ``witness`` (committed in each proof) or ``public`` (the verifier computes it).
 The home ``renewed``, a second commitment to weights, stands only in what links two keys (`runtime/model/links.py`).
-Virtual columns are not stored: they are `Expr`, affine forms in columns, written where they are used. Nor is a
-witness column committed that a relation `Einsum.defines`: what the relation says of it is all there is.
+Virtual columns are not stored: they are `Expr`, affine forms in columns, written where they are used.
 
 Relations, all over the integers (each carries a ``bound`` with |lhs - rhs| <= bound < p, so that the
 identity in the field is the identity in the integers):
@@ -31,6 +30,9 @@ from typing import Literal
 
 import numpy as np
 
+from .extents import GENERATED, TOKENS, Axis, CircuitError, Shape
+from .index_maps import MAPS, Index
+
 PRIME = 2**64 - 2**32 + 1
 # Longer than any axis of a real model; some steps take time and memory in proportion.
 LONGEST_AXIS = 1 << 20
@@ -42,73 +44,8 @@ MOST_PARTS = 1 << 12
 MOST_NAMED = 1 << 14
 # Of one column, expression or array.
 MOST_DIMENSIONS = 16
-TOKENS = "tokens"
-GENERATED = "generated"
 
 Home = Literal["param", "renewed", "witness", "public"]
-IndexKind = Literal[
-    "same", "sum", "before", "rotate", "window", "token", "previous", "next", "pick"
-]
-
-
-class CircuitError(ValueError):
-    """The circuit is malformed; the text names the part."""
-
-
-@dataclass(frozen=True)
-class Shape:
-    """What a proof's sizes depend on: ``prompt`` >= 1 tokens given, ``generated`` >= 1 tokens produced.
-
-    ``rows`` is the number of positions that the causal pass computes: the prompt and all generated
-    tokens but the last, rounded up (with padding tokens at the end, which cannot influence what comes
-    before them) so that its binary expansion has at most three ones and blocks stay few.
-    """
-
-    prompt: int
-    generated: int
-
-    @property
-    def rows(self) -> int:
-        exact = self.prompt + self.generated - 1
-        unit = 1 << max(0, exact.bit_length() - 3)
-        return -(-exact // unit) * unit
-
-    def size(self, axis: Axis) -> int:
-        if axis.size == TOKENS:
-            return self.rows
-        if axis.size == GENERATED:
-            return self.generated
-        if isinstance(axis.size, str):
-            raise CircuitError(f"axis {axis.name}: size {axis.size}")
-        return axis.size
-
-
-@dataclass(frozen=True)
-class Axis:
-    """A named axis; ``size`` is a number, `TOKENS` or `GENERATED`."""
-
-    name: str
-    size: int | str
-
-
-@dataclass(frozen=True)
-class Index:
-    """How one axis of a column is read, given the index i of the expression along ``axis``.
-
-    ``same``    j = i
-    ``sum``     every j, summed (``axis`` is empty)
-    ``before``  every j < i, summed (the residual stream over layers)
-    ``rotate``  the half-split rotation: -column[i + n/2] if i < n/2 else column[i - n/2]
-    ``window``  j = i + prompt - 1 (generated index to position)
-    ``token``   j = the token id at position i
-    ``previous`` j = the id of the token before the i-th generated one, at position i + prompt - 1
-    ``next``    j = the id of the i-th generated token
-    ``pick``    j = table[i], a fixed table
-    """
-
-    kind: IndexKind
-    axis: str = ""
-    table: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -439,8 +376,7 @@ class Circuit:
             if found != wanted[what] or any(c is None or c.home != "witness" for c in columns):
                 raise CircuitError(f"the {what} is revealed through columns of another form")
         for relation, expr in self.expressions():
-            kinds = {index.kind for term in expr.terms for index in term.indices}
-            if kinds & {"window", "token", "previous", "next"}:
+            if any(MAPS[index.kind].of_tokens for term in expr.terms for index in term.indices):
                 raise CircuitError(f"relation {relation}: the circuit takes no tokens as inputs")
         if any(column.kind == "below-next" for column in self.columns):
             raise CircuitError("the circuit takes no tokens as inputs")
@@ -484,7 +420,9 @@ class Circuit:
             for index, source in zip(term.indices, column.axes, strict=True):
                 self._check_index(relation, expr, term, index, source)
             read = [index.axis for index in term.indices]
-            if any(i.kind in ("before", "rotate") and read.count(i.axis) > 1 for i in term.indices):
+            if any(
+                i.axis and not MAPS[i.kind].picks and read.count(i.axis) > 1 for i in term.indices
+            ):
                 raise CircuitError(
                     f"relation {relation}: {term.column} reads an axis by {read} at once, one of them "
                     "not index by index"
@@ -501,19 +439,7 @@ class Circuit:
         if index.axis not in expr.axes:
             raise CircuitError(f"{where} reads axis {index.axis}, which the expression lacks")
         target, size = self.axis[index.axis].size, self.axis[source].size
-        fits = {
-            "same": target == size,
-            "before": target == size and isinstance(size, int),
-            "rotate": target == size and isinstance(size, int) and size % 2 == 0,
-            "window": target == GENERATED and size == TOKENS,
-            "token": target == TOKENS and size == self.vocabulary,
-            "previous": target == GENERATED and size == self.vocabulary,
-            "next": target == GENERATED and size == self.vocabulary,
-            "pick": isinstance(size, int)
-            and len(index.table) == target
-            and all(0 <= j < size for j in index.table),
-        }
-        if not fits[index.kind]:
+        if not MAPS[index.kind].fits(index, target, size, self.vocabulary):
             raise CircuitError(f"{where}: index {index.kind} does not fit the sizes")
 
 

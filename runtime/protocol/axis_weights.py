@@ -2,7 +2,7 @@
 
 A linear claim on an expression is sum_cells (prod_axis w_axis[i]) * expr[cell]. Each axis carries a weight
 vector, either a `Tensor` (a product over the index bits, as eq(z, .) is) or a `Sparse` list. The index maps
-of `circuit.relations.Index` act on weight vectors by their transposes, so the claim becomes a sum of claims of
+(`circuit.index_maps`) act on weight vectors by their transposes, so the claim becomes a sum of claims of
 the same kind on the columns that the expression reads: virtual columns cost nothing.
 """
 
@@ -13,9 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from ..circuit.extents import CircuitError, Shape
-from ..circuit.index_maps import Index
+from ..circuit.extents import Shape
+from ..circuit.index_maps import MAPS, Index
 from ..circuit.relations import Circuit, Expr, Term
+from ..circuit.tokens import Tokens
 from ..field import Ext
 from .work_limits import STEPS, require_few
 
@@ -37,6 +38,8 @@ class Sparse:
 
 
 Weight = Tensor | Sparse
+Weights = dict[str, Weight]
+"""By axis."""
 
 
 def bits_of(size: int) -> int:
@@ -123,20 +126,6 @@ def dense_steps(weight: Weight, size: int) -> int:
     return size // 16 + 2 * math.prod(bool(a) + bool(b) for a, b in weight.pairs)
 
 
-class Tokens:
-    """The public token ids of a proof: ``at`` a position (padding is id 0), ``next`` generated."""
-
-    def __init__(self, ids: Sequence[int], shape: Shape):
-        self.ids = list(ids)
-        self.shape = shape
-
-    def at(self, position: int) -> int:
-        return self.ids[position] if position < len(self.ids) else 0
-
-    def next(self, generated: int) -> int:
-        return self.ids[self.shape.prompt + generated]
-
-
 class Expander:
     """Turns claims on expressions into claims on columns, for one circuit, shape and token sequence."""
 
@@ -184,9 +173,9 @@ class Expander:
             if index.axis:
                 readers.setdefault(index.axis, []).append(k)
         mapped: dict[int, Weight] = {
-            k: Tensor(((1, 1),) * self.bits[sources[k]])
+            k: self._map(index, Tensor(()), "", sources[k])
             for k, index in enumerate(term.indices)
-            if index.kind == "sum"
+            if not index.axis
         }
         joint = []
         for axis, places in readers.items():
@@ -205,63 +194,33 @@ class Expander:
         ]
         if joint:
             self.spend(math.prod(map(len, choices)) * 8 * len(sources))
+        picked = {
+            k: MAPS[index.kind].sources(index, range(self.size[axis]), self.tokens).tolist()
+            for axis, places in joint
+            for k, index in ((k, term.indices[k]) for k in places)
+        }
         for choice in product(*choices):
             total, chosen = coefficient, dict(mapped)
             for (_, places), (i, w) in zip(joint, choice, strict=True):
                 total = total * w
                 for k in places:
-                    j, sign = self._source(term.indices[k], i, self.size[sources[k]])
-                    total = total * sign
-                    chosen[k] = Sparse(((j, 1),))
+                    chosen[k] = Sparse(((picked[k][i], 1),))
             reads.append(Read(total, term.column, tuple(chosen[k] for k in range(len(sources)))))
         return reads
 
     def _map(self, index: Index, weight: Weight, axis: str, source: str) -> Weight:
-        if index.kind == "same":
+        kind, size = MAPS[index.kind], self.size[source]
+        if isinstance(weight, Tensor):
+            pairs = kind.transpose_pairs(weight.pairs, size)
+            if pairs is not None:
+                return Tensor(pairs)
+        elif index.kind == "same":
             return weight
-        size = self.size[source]
-        if index.kind == "rotate" and isinstance(weight, Tensor) and size == 1 << self.bits[source]:
-            (a, b), *rest = weight.pairs
-            return Tensor(((b, -a), *rest))
         self.spend(length(weight) + len(index.table) // 16)
         key = index, weight, source
         if key not in self._mapped:
-            self._mapped[key] = self._gather(index, weight, axis, size)
+            self.spend(dense_steps(weight, self.size[axis]))
+            values = dense(weight, self.size[axis])
+            found = kind.transpose(index, values, size, self.tokens)
+            self._mapped[key] = Sparse(tuple(found.items()))
         return self._mapped[key]
-
-    def _gather(self, index: Index, weight: Weight, axis: str, size: int) -> Sparse:
-        """The mapped weights of a source of that size, from those of all of the axis."""
-        self.spend(dense_steps(weight, self.size[axis]))
-        values = dense(weight, self.size[axis])
-        if index.kind == "before":
-            entries, tail = [], 0
-            for j in range(size - 1, 0, -1):
-                tail = tail + values[j]
-                if tail:
-                    entries.append((j - 1, tail))
-            return Sparse(tuple(reversed(entries)))
-        gathered: dict[int, Scalar] = {}
-        for i, w in enumerate(values):
-            if w:
-                j, sign = self._source(index, i, size)
-                gathered[j] = gathered.get(j, 0) + w * sign
-        return Sparse(tuple(sorted(gathered.items())))
-
-    def _source(self, index: Index, i: int, size: int) -> tuple[int, int]:
-        """Which source index, with which sign, the index map reads at i."""
-        match index.kind:
-            case "same":
-                return i, 1
-            case "window":
-                return i + self.shape.prompt - 1, 1
-            case "token":
-                return self.tokens.at(i), 1
-            case "previous":
-                return self.tokens.at(i + self.shape.prompt - 1), 1
-            case "next":
-                return self.tokens.next(i), 1
-            case "pick":
-                return index.table[i], 1
-            case "rotate":
-                return (i + size // 2, -1) if i < size // 2 else (i - size // 2, 1)
-        raise CircuitError(f"an index of kind {index.kind} has no single source")

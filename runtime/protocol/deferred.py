@@ -8,13 +8,9 @@ one on the products, weighted as the cells were, and one on columns that are com
 from __future__ import annotations
 
 from ..field import Ext
-from .axis_weights import Scalar, Sparse, Weight, dense, eq, within
-from .lookup.shared import LookupChallenges
-from .lookup.verifier import select
+from .axis_weights import Scalar, Sparse, Weights, dense, eq, within
+from .lookup.shared import LookupChallenges, select
 from .plan import Deferred, Plan
-
-Weights = dict[str, Weight]
-"""Of the cells of a defined column, by axis."""
 
 
 def deferred_weights(plan: Plan, challenges: LookupChallenges, point: list[Ext]) -> list[Weights]:

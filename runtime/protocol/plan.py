@@ -193,7 +193,7 @@ def _halved(piece: Piece, limit: int) -> list[Piece]:
 
 class Plan:
     """The static side of one proof: see the module's docstring for its parts. ``private`` names what of
-    `Circuit.reveals` is committed to by a digest of its own (`disclosure.verifier`)."""
+    `Circuit.reveals` is committed to by a digest of its own (`disclosure`)."""
 
     def __init__(
         self,

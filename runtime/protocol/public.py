@@ -142,7 +142,7 @@ def evaluate(expander: Expander, name: str, weights: tuple[Weight, ...]) -> Ext:
         for g, w in enumerate(rows):
             if w:
                 expander.spend(4 * expander.bits[column.axes[1]])
-                total = total + prefix(weights[1], expander.tokens.next(g)) * w
+                total = total + prefix(weights[1], int(expander.tokens.next[g])) * w
         return as_ext(total)
     of_window: dict[int, Scalar] = {}
     for layer, w in enumerate(dense(weights[0], sizes[0])):

@@ -8,30 +8,18 @@ large domains can be walked in pieces. Everything is exact.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
 
 import numpy as np
 
 from ...errors import ZklemmaError
 from ..circuit.extents import Shape
-from ..circuit.index_maps import Index
+from ..circuit.index_maps import MAPS
 from ..circuit.relations import Circuit, Column, Expr, Term
+from ..circuit.tokens import Tokens
 
 Box = Mapping[str, slice]
 
 INT64 = 1 << 63
-
-
-def position_ids(shape: Shape, tokens: np.ndarray) -> np.ndarray:
-    """The token id at each of ``shape.rows`` positions: the sequence, then the padding token 0.
-
-    Position prompt + generated - 1, where padding makes room for it, holds the last generated
-    token.
-    """
-    ids = np.zeros(shape.rows, np.int64)
-    kept = min(shape.rows, len(tokens))
-    ids[:kept] = tokens[:kept]
-    return ids
 
 
 class Columns:
@@ -53,17 +41,9 @@ class Columns:
         self.circuit = circuit
         self.shape = shape
         self.values = values
-        self.tokens = np.asarray(tokens, np.int64)
+        self.tokens = Tokens(tokens, shape)
         self._publics: dict[str, np.ndarray] = {}
         self._fitting: dict[int, Expr] = {}
-
-    @cached_property
-    def ids(self) -> np.ndarray:
-        return position_ids(self.shape, self.tokens)
-
-    @property
-    def next(self) -> np.ndarray:
-        return self.tokens[self.shape.prompt :]
 
     def size(self, axis: str) -> int:
         return self.shape.size(self.circuit.axis[axis])
@@ -86,7 +66,7 @@ class Columns:
             return np.stack(masks).view(np.uint8)
         if column.kind == "below-next":
             vocabulary = self.size(column.axes[1])
-            return (np.arange(vocabulary) < self.next[:, None]).view(np.uint8)
+            return (np.arange(vocabulary) < self.tokens.next[:, None]).view(np.uint8)
         cut = tuple(slice(self.size(axis)) for axis in column.axes)
         return self.circuit.data[column.name][cut]
 
@@ -123,18 +103,17 @@ class Columns:
         low = high = expr.constant
         for term in expr.terms:
             column = self.circuit.column[term.column]
-            limits = self._limits(column)
-            ends = [term.coefficient * limit for limit in limits]
-            for index, axis in zip(term.indices, column.axes, strict=True):
-                if index.kind in ("sum", "before"):
-                    ends = [x * self.size(axis) for x in ends]
-                if index.kind == "before":
-                    ends.append(0)
-                if index.kind == "rotate":
-                    ends += [-x for x in ends]
-            low, high = low + min(ends), high + max(ends)
+            ends = self._interval(term, *self._limits(column))
+            low, high = low + ends[0], high + ends[1]
         fitting = (np.dtype(t) for t in (np.int16, np.int32) if _holds(t, low, high))
         return next(fitting, np.dtype(np.int64))
+
+    def _interval(self, term: Term, low: int, high: int) -> tuple[int, int]:
+        """Of a term, if its column's cells are in [low, high]."""
+        for index, axis in zip(term.indices, self.circuit.column[term.column].axes, strict=True):
+            low, high = MAPS[index.kind].interval(low, high, self.size(axis))
+        ends = term.coefficient * low, term.coefficient * high
+        return min(ends), max(ends)
 
     def _limits(self, column: Column) -> tuple[int, int]:
         """Of a public column its range; of another, whose cells may lie, its type's."""
@@ -150,7 +129,6 @@ class Columns:
         cells are in ``dtype``."""
         array = self.column(term.column)
         names = [index.axis for index in term.indices]
-        summed = tuple(i for i, index in enumerate(term.indices) if index.kind == "sum")
         readers: dict[str, list[int]] = {}
         for position, axis in enumerate(names):
             if axis:
@@ -159,70 +137,28 @@ class Columns:
         for axis, positions in readers.items():
             if len(positions) == 1:
                 index = term.indices[positions[0]]
-                array = self._read(array, positions[0], index, spans[axis], dtype)
+                kind, place = MAPS[index.kind], positions[0]
+                array = kind.read(array, place, index, spans[axis], self.tokens, dtype)
         for axis, positions in readers.items():
             if len(positions) > 1:
                 # One gather along all of them at once; the first keeps the result.
-                sources = tuple(self._source(term.indices[i], spans[axis]) for i in positions)
+                indices = (term.indices[i] for i in positions)
+                sources = tuple(MAPS[i.kind].sources(i, spans[axis], self.tokens) for i in indices)
                 taken = np.moveaxis(array, positions, range(len(positions)))[sources]
                 array = np.moveaxis(taken, 0, positions[0])
                 array = np.expand_dims(array, positions[1:])
                 for i in positions[1:]:
                     names[i] = ""
-        if summed:
-            array = array.sum(axis=summed, dtype=dtype, keepdims=True)
+        for position, index in enumerate(term.indices):
+            if not index.axis:
+                kind = MAPS[index.kind]
+                array = kind.read(array, position, index, range(1), self.tokens, dtype)
         kept = [i for i, name in enumerate(names) if name]
         array = array.reshape([array.shape[i] for i in kept])
         read = [names[i] for i in kept]
         array = array.transpose([read.index(axis) for axis in axes if axis in read])
         shape = iter(array.shape)
         return array.reshape([next(shape) if axis in read else 1 for axis in axes])
-
-    def _read(
-        self, array: np.ndarray, position: int, index: Index, span: range, dtype: np.dtype
-    ) -> np.ndarray:
-        """``array`` with one axis read by an index over a range of its target axis."""
-        before = (slice(None),) * position
-        if index.kind == "same":
-            return array[(*before, slice(span.start, span.stop))]
-        if index.kind == "window":
-            shift = self.shape.prompt - 1
-            return array[(*before, slice(span.start + shift, span.stop + shift))]
-        if index.kind == "before":
-            # Exclusive cumulative sums of [0, stop), of which the span is kept.
-            sums = np.zeros(
-                (*array.shape[:position], span.stop, *array.shape[position + 1 :]), dtype
-            )
-            if span.stop > 1:
-                used = array[(*before, slice(span.stop - 1))]
-                np.cumsum(used, axis=position, dtype=dtype, out=sums[(*before, slice(1, None))])
-            return sums[(*before, slice(span.start, span.stop))]
-        if index.kind == "rotate":
-            half = array.shape[position] // 2
-            i = np.arange(span.start, span.stop)
-            sign = np.where(i < half, -1, 1).astype(dtype)
-            sign = sign.reshape(-1, *(1,) * (array.ndim - position - 1))
-            taken = np.take(array, (i + half) % (2 * half), axis=position)
-            return np.multiply(taken, sign, dtype=dtype, casting="unsafe")
-        return np.take(array, self._source(index, span), axis=position)
-
-    def _source(self, index: Index, span: range) -> np.ndarray:
-        """Which entries of its axis an index reads."""
-        cut = slice(span.start, span.stop)
-        match index.kind:
-            case "same":
-                return np.arange(span.start, span.stop)
-            case "window":
-                return np.arange(span.start, span.stop) + self.shape.prompt - 1
-            case "token":
-                return self.ids[cut]
-            case "previous":
-                return self.tokens[self.shape.prompt - 1 : -1][cut]
-            case "next":
-                return self.next[cut]
-            case "pick":
-                return np.asarray(index.table, np.int64)[cut]
-        raise ZklemmaError(f"an index of kind {index.kind} has no single source")
 
     def _check_fits(self, expr: Expr) -> None:
         """All partial sums fit int64, by the ranges of the columns."""
@@ -231,10 +167,7 @@ class Columns:
         total = abs(expr.constant)
         for term in expr.terms:
             column = self.circuit.column[term.column]
-            size = abs(term.coefficient) * max(abs(column.low), abs(column.high))
-            for index, axis in zip(term.indices, column.axes, strict=True):
-                size *= self.size(axis) if index.kind in ("sum", "before") else 1
-            total += size
+            total += max(map(abs, self._interval(term, column.low, column.high)))
         if total >= INT64:
             raise ZklemmaError(f"an expression in {expr.terms[0].column} may leave 64 bits")
         self._fitting[id(expr)] = expr

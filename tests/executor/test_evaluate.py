@@ -26,7 +26,7 @@ def columns() -> Columns:
 
 @pytest.fixture(scope="module")
 def cellwise(columns: Columns) -> CellwiseCheck:
-    return CellwiseCheck(columns.circuit, SHAPE, columns.values, columns.tokens.tolist())
+    return CellwiseCheck(columns.circuit, SHAPE, columns.values, columns.tokens.ids.tolist())
 
 
 def expected(cellwise: CellwiseCheck, expr: Expr) -> np.ndarray:

@@ -37,11 +37,12 @@ from zklemma.runtime.field import Ext, domain_points
 from zklemma.runtime.model.subjects import Key, subject_of
 from zklemma.runtime.protocol.channel import Channel, Reader
 from zklemma.runtime.protocol.commitment.merkle import DIGEST, LEAF, NODE, SALT_WORDS, siblings
+from zklemma.runtime.protocol.commitment.verifier import evaluate
 from zklemma.runtime.protocol.disclosure.shared import Code, column_sizes
 from zklemma.runtime.protocol.opening import prover as opening_prover
 from zklemma.runtime.protocol.opening import verifier as opening_verifier
 from zklemma.runtime.protocol.opening.verifier import Folded
-from zklemma.runtime.protocol.pads import verifier as pads_verifier
+from zklemma.runtime.protocol.pads.shared import cells
 from zklemma.runtime.protocol.plan import Plan
 from zklemma.runtime.protocol.prover_channel import ProverChannel, as_array
 from zklemma.runtime.protocol.statement import Statement, frame
@@ -206,7 +207,7 @@ class SimulatedChannel(Channel):
 
         def columns(new: list[int]) -> np.ndarray:
             own = UNIFORM.elements(1, len(new))
-            values = pads_verifier.evaluate(star, domain_points(new, depth))
+            values = evaluate(star, domain_points(new, depth))
             scaled = field.kmul_base(np.asarray(eta)[:, None], own[0])
             return np.concatenate([own, field.ksub(values, scaled)])
 
@@ -268,7 +269,7 @@ class Simulator:
             eq = field.eq_table(as_array(folded.slab + folded.row))[:, rows]
             folds = [field.kdot(eq, np.stack([c, np.zeros_like(c)])) for c in cells.T]
             fold = field.kmul(np.array(folds, np.uint64).T, np.asarray(folded.eta)[:, None])
-            values = pads_verifier.evaluate(f, domain_points(new, p.log_code))
+            values = evaluate(f, domain_points(new, p.log_code))
             return np.concatenate([witness, field.ksub(values, fold)])
 
         trees: list[Any] = [*weights, Tree(self._oracle, root, p.log_code, columns)]
@@ -280,7 +281,7 @@ class Simulator:
         psi = channel.challenge()
         block = random_bytes(64)
         eta = Ext(*[word for word in struct.unpack("<8Q", block) if word < field.P][:2])
-        star = UNIFORM.elements(2, pads_verifier.cells(plan))
+        star = UNIFORM.elements(2, cells(plan))
         value = [Ext.of(pair) for pair in star.T]
         tau = sum((w * x for w, x in zip(form, value, strict=False)), Ext.ZERO) - eta * sigma
         total, power = value[plan.pads], Ext.ONE
@@ -299,7 +300,7 @@ class Simulator:
         def columns(new: list[int]) -> np.ndarray:
             """P uniform, and P' = P* - eta * P."""
             pads = UNIFORM.elements(2, len(new))
-            values = pads_verifier.evaluate(star, domain_points(new, p.pads_log_code))
+            values = evaluate(star, domain_points(new, p.pads_log_code))
             scaled = field.kmul(pads, np.asarray(eta)[:, None])
             return np.concatenate([pads, field.ksub(values, scaled)])
 

@@ -391,15 +391,15 @@ ZERO_KNOWLEDGE = [
             (
                 f"{PROTOCOL}/opening/prover.py",
                 '    channel.raw("folded root", code.root)\n'
-                "    positions = _positions(channel, p.queries, p.grind, p.log_code)\n",
-                "    positions = _positions(channel, p.queries, p.grind, p.log_code)\n"
+                "    positions = draw_positions(channel, p.queries, p.grind, p.log_code)\n",
+                "    positions = draw_positions(channel, p.queries, p.grind, p.log_code)\n"
                 '    channel.raw("folded root", code.root)\n',
             ),
             (
                 f"{PROTOCOL}/opening/verifier.py",
                 '    root = channel.raw("folded root", DIGEST)\n'
-                "    positions = _positions(channel, p.queries, p.grind, p.log_code)\n",
-                "    positions = _positions(channel, p.queries, p.grind, p.log_code)\n"
+                "    positions = draw_positions(channel, p.queries, p.grind, p.log_code)\n",
+                "    positions = draw_positions(channel, p.queries, p.grind, p.log_code)\n"
                 '    root = channel.raw("folded root", DIGEST)\n',
             ),
         ),
@@ -439,21 +439,21 @@ ZERO_KNOWLEDGE = [
             (
                 PADS,
                 '    channel.clear("pads", [Ext(int(a), int(b)) for a, b in star.T])\n'
-                "    open_columns(channel, pads.code, p.pads_queries, p.grind, p.pads_log_code)\n",
-                "    from .opening_prover import _open, _positions\n\n"
-                "    positions = _positions(channel, p.pads_queries, p.grind, p.pads_log_code)\n"
+                "    query(channel, pads.code, p.pads_queries, p.grind, p.pads_log_code)\n",
+                "    from ..commitment.prover import draw_positions, open_columns\n\n"
+                "    positions = draw_positions(channel, p.pads_queries, p.grind, p.pads_log_code)\n"
                 '    channel.clear("pads", [Ext(int(a), int(b)) for a, b in star.T])\n'
-                "    _open(channel, pads.code, positions)\n",
+                "    open_columns(channel, pads.code, positions)\n",
             ),
             (
                 f"{PROTOCOL}/pads/verifier.py",
                 "    star = np.array([(x.a, x.b)",
-                "    positions = _positions(channel, p.pads_queries, p.grind, p.pads_log_code)\n"
+                "    positions = draw_positions(channel, p.pads_queries, p.grind, p.pads_log_code)\n"
                 "    star = np.array([(x.a, x.b)",
             ),
             (
                 f"{PROTOCOL}/pads/verifier.py",
-                "    positions = _positions(channel, p.pads_queries, p.grind, p.pads_log_code)\n"
+                "    positions = draw_positions(channel, p.pads_queries, p.grind, p.pads_log_code)\n"
                 "    opened =",
                 "    opened =",
             ),
@@ -607,7 +607,7 @@ RELATION = [
         "fingerprints by one component",
         (
             (
-                f"{PROTOCOL}/lookup/verifier.py",
+                f"{PROTOCOL}/lookup/shared.py",
                 "LookupChallenges(alpha, [1, *rest[: arity - 1]], tag",
                 "LookupChallenges(alpha, [1] + [Ext.ZERO] * (arity - 1), tag",
             ),
@@ -618,7 +618,7 @@ RELATION = [
         "all components weigh the same",
         (
             (
-                f"{PROTOCOL}/lookup/verifier.py",
+                f"{PROTOCOL}/lookup/shared.py",
                 "LookupChallenges(alpha, [1, *rest[: arity - 1]], tag",
                 "LookupChallenges(alpha, [1] + [Ext.ONE] * (arity - 1), tag",
             ),
@@ -1037,6 +1037,7 @@ ROTATION = [
 ]
 
 DISCLOSURE = f"{PROTOCOL}/disclosure/verifier.py"
+DISCLOSURE_SHARED = f"{PROTOCOL}/disclosure/shared.py"
 DISCLOSURE_PROVER = f"{PROTOCOL}/disclosure/prover.py"
 GATHERS = ("tests/hiding/traps/test_gathers.py",)
 PRIVATE_RELATIONS = ("tests/lowering/test_private_tokens.py",)
@@ -1096,7 +1097,7 @@ PRIVATE_TOKENS = [
         "all cells of a gathered row weigh the same",
         (
             (
-                f"{PROTOCOL}/lookup/verifier.py",
+                f"{PROTOCOL}/lookup/shared.py",
                 ROW_POINT,
                 "tag, [Ext.ONE / Ext(2) for _ in rest[arity - 1 :]])",
             ),
@@ -1107,7 +1108,7 @@ PRIVATE_TOKENS = [
         "the first cell of a gathered row is compared",
         (
             (
-                f"{PROTOCOL}/lookup/verifier.py",
+                f"{PROTOCOL}/lookup/shared.py",
                 ROW_POINT,
                 "tag, [Ext.ZERO for _ in rest[arity - 1 :]])",
             ),
@@ -1188,7 +1189,7 @@ PRIVATE_TOKENS = [
         "the length of a shown prompt is free",
         (
             (
-                DISCLOSURE,
+                DISCLOSURE_SHARED,
                 "        parts.append(field.kmul(over, np.asarray(power)[:, None]))\n"
                 "        reads.append(Read(power, name, weights))\n",
                 "        factor = power if axes else Ext.ZERO\n"
@@ -1202,7 +1203,7 @@ PRIVATE_TOKENS = [
         "the cells of a column weigh the same",
         (
             (
-                DISCLOSURE,
+                DISCLOSURE_SHARED,
                 "kappa, *point = challenges(1 + max(map(bits_of, sizes)))",
                 "kappa, *point = challenges(1 + max(map(bits_of, sizes)))\n"
                 "    point = [Ext.ONE / Ext(2) for _ in point]",
@@ -1258,12 +1259,12 @@ PRIVATE_TOKENS = [
             (
                 DISCLOSURE,
                 '    sent = channel.clear(f"{what} masked", code.dimension)\n',
-                "    positions = _positions(channel, code.queries, plan.parameters.grind, code.log_code)\n"
+                "    positions = draw_positions(channel, code.queries, plan.parameters.grind, code.log_code)\n"
                 '    sent = channel.clear(f"{what} masked", code.dimension)\n',
             ),
             (
                 DISCLOSURE,
-                "    positions = _positions(channel, code.queries, plan.parameters.grind, code.log_code)\n"
+                "    positions = draw_positions(channel, code.queries, plan.parameters.grind, code.log_code)\n"
                 "    opened =",
                 "    opened =",
             ),
@@ -1272,12 +1273,12 @@ PRIVATE_TOKENS = [
                 '        channel.clear(f"{what} masked", [Ext(int(a), int(b)) for a, b in star.T])\n'
                 "        code = Code.of(form.shape[1], plan.parameters)\n"
                 "        p = plan.parameters\n"
-                "        open_columns(channel, sealed[what].code, code.queries, p.grind, code.log_code)\n",
-                "        from .opening_prover import _open, _positions\n\n"
+                "        query(channel, sealed[what].code, code.queries, p.grind, code.log_code)\n",
+                "        from ..commitment.prover import draw_positions, open_columns\n\n"
                 "        code = Code.of(form.shape[1], plan.parameters)\n"
-                "        drawn = _positions(channel, code.queries, plan.parameters.grind, code.log_code)\n"
+                "        drawn = draw_positions(channel, code.queries, plan.parameters.grind, code.log_code)\n"
                 '        channel.clear(f"{what} masked", [Ext(int(a), int(b)) for a, b in star.T])\n'
-                "        _open(channel, sealed[what].code, drawn)\n",
+                "        open_columns(channel, sealed[what].code, drawn)\n",
             ),
         ),
         SCRIPT,
@@ -1287,12 +1288,12 @@ PRIVATE_TOKENS = [
             f"not absorbed: {what}",
             (
                 (
-                    "runtime/verifying/verifier.py",
-                    "from dataclasses import dataclass\n",
-                    "from dataclasses import dataclass, replace\n",
+                    "runtime/model/subjects.py",
+                    "from typing import Protocol\n",
+                    "from dataclasses import replace\nfrom typing import Protocol\n",
                 ),
                 (
-                    "runtime/verifying/verifier.py",
+                    "runtime/model/subjects.py",
                     '("statement", statement.encode())',
                     f'("statement", replace(statement, {field}=b"").encode())',
                 ),
@@ -1362,9 +1363,9 @@ PRIVATE_TOKENS = [
     Trap(
         "fewer masks of a digest than positions",
         (
-            (DISCLOSURE, "MASKS = 128", "MASKS = 64"),
+            (DISCLOSURE_SHARED, "MASKS = 128", "MASKS = 64"),
             (
-                DISCLOSURE,
+                DISCLOSURE_SHARED,
                 "min(MASKS, queries(rate, TARGET_BITS - p.grind))",
                 "queries(rate, TARGET_BITS - p.grind)",
             ),

@@ -34,7 +34,7 @@ from zklemma.runtime.protocol.disclosure.prover import Sealed
 from zklemma.runtime.protocol.einsum import prover as einsum_prover
 from zklemma.runtime.protocol.lookup import prover as logup_prover
 from zklemma.runtime.protocol.lookup.multiplicities import Rows, count_uses
-from zklemma.runtime.protocol.pads import verifier as pads_verifier
+from zklemma.runtime.protocol.pads.shared import cells
 from zklemma.runtime.protocol.parameters import GRIND_BITS, Level, Parameters, queries
 from zklemma.runtime.protocol.plan import Plan
 from zklemma.runtime.protocol.prover_channel import ProverChannel
@@ -202,9 +202,7 @@ class Setting:
         columns = Columns(circuit, shape, {**self.params, **witness}, np.array(statement.tokens))
         expander = Expander(circuit, shape, Tokens(statement.tokens, shape))
         counts = counts or count_uses(plan, columns, strict=False)
-        channel = ProverChannel(
-            Transcript("test"), np.zeros((2, pads_verifier.cells(plan)), np.uint64)
-        )
+        channel = ProverChannel(Transcript("test"), np.zeros((2, cells(plan)), np.uint64))
         deferred = deferred_weights(plan, *logup_prover.prove(channel, plan, columns, counts))
         einsum_prover.prove(channel, plan, expander, columns, deferred)
         # A channel that hides collects the constraints; the pads are zero, so constants are values.

@@ -12,7 +12,7 @@ from zklemma.runtime.protocol.axis_weights import Read, Sparse, Tensor, Weight, 
 from zklemma.runtime.protocol.channel import Affine
 from zklemma.runtime.protocol.claims import Claim
 from zklemma.runtime.protocol.opening import forms as forms_module
-from zklemma.runtime.protocol.opening import verifier as opening_verifier
+from zklemma.runtime.protocol.opening import shared as opening
 from zklemma.runtime.protocol.opening.forms import Form, FormTable, forms_of
 from zklemma.runtime.protocol.opening.shared import combined_forms
 from zklemma.runtime.protocol.plan import Plan
@@ -149,7 +149,7 @@ def test_forms_are_counted(tiny: Setting, monkeypatch: pytest.MonkeyPatch) -> No
     reads = [Read(1, "weights", at) for at in weights]
     claims = [Claim(Affine(Ext.ZERO), reads[:3]), Claim(Affine(Ext.ZERO), reads[3:])]
     assert len(combined_forms(plan, claims, Ext(3))[1]) == 24
-    monkeypatch.setattr(opening_verifier, "FORMS", 23)
+    monkeypatch.setattr(opening, "FORMS", 23)
     with pytest.raises(UserError, match="more than 23 parts"):
         combined_forms(plan, claims, Ext(3))
 

@@ -226,9 +226,11 @@ def test_weights_of_an_axis(bits: int) -> None:
 
 
 def test_tokens_beyond_the_sequence_are_padding() -> None:
+    assert Tokens(range(1, 20), Shape(11, 8)).at.tolist() == [*range(1, 20), 0]
     tokens = Tokens([5, 6, 7, 8], Shape(2, 2))
-    assert [tokens.at(i) for i in range(6)] == [5, 6, 7, 8, 0, 0]
-    assert [tokens.next(i) for i in range(2)] == [7, 8]
+    assert tokens.at.tolist() == [5, 6, 7]
+    assert tokens.previous.tolist() == [6, 7]
+    assert tokens.next.tolist() == [7, 8]
 
 
 def ones(size: int) -> Sparse:

@@ -21,6 +21,7 @@ from zklemma.runtime.protocol import verification
 from zklemma.runtime.protocol.axis_weights import Expander
 from zklemma.runtime.protocol.channel import Affine, Channel, Reader
 from zklemma.runtime.protocol.commitment import codeword
+from zklemma.runtime.protocol.commitment import prover as commitment_prover
 from zklemma.runtime.protocol.einsum.prover import read_value
 from zklemma.runtime.protocol.opening import prover as opening_prover
 from zklemma.runtime.protocol.opening import verifier as opening_verifier
@@ -226,7 +227,7 @@ def test_another_vector_is_committed_than_is_folded(
 def test_work_that_was_not_done(
     setting: Any, hiding: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(opening_prover, "grind", lambda seed, bits: 5)
+    monkeypatch.setattr(commitment_prover, "grind", lambda seed, bits: 5)
     with pytest.raises(InvalidProof, match="proof of work is missing"):
         setting.verify(setting.prove(statement(hiding)))
 

@@ -5,13 +5,14 @@ A run begins at a multiple of the slab's rows; a block of a column lies in one r
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ....errors import ZklemmaError
 from ...kernels.pool import chunks
+from ..plan import Placed
 
 # The types of runs; each that is used makes its own version of a kernel.
 SMALL = (np.dtype(np.int16), np.dtype(np.uint16), np.dtype(np.int32))
@@ -92,3 +93,17 @@ def run_type(dtype: np.dtype) -> np.dtype:
     if dtype in SMALL:
         return dtype
     return SMALL[0] if dtype.itemsize == 1 else LARGE
+
+
+def lay_out(
+    placed: Mapping[str, list[Placed]],
+    columns: Mapping[str, np.ndarray],
+    first_slab: int,
+    slabs: Sequence[int],
+) -> list[Cells]:
+    """Columns in their places, the cells of each slab; ``slabs`` are the log2 of their rows."""
+    pieces: list[list[tuple[int, np.ndarray]]] = [[] for _ in slabs]
+    for name, array in columns.items():
+        for block in placed[name]:
+            pieces[block.slab - first_slab].append((block.start, array[block.piece.slices]))
+    return [gathered(found, 1 << bits) for found, bits in zip(pieces, slabs, strict=True)]

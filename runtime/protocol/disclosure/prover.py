@@ -1,4 +1,4 @@
-"""Prompt and output behind digests, the prover's side; the protocol is described in `disclosure.verifier`."""
+"""Prompt and output behind digests, the prover's side; the protocol is described in `disclosure`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ...randomness import Randomness
 from ...witness.columns import Columns
 from ..commitment.codeword import Codeword
 from ..commitment.merkle import SALT_WORDS
-from ..opening.prover import open_columns
+from ..commitment.prover import query
 from ..parameters import Parameters
 from ..plan import Plan
 from ..prover_channel import ProverChannel, as_pair
@@ -53,4 +53,4 @@ def prove(
         channel.clear(f"{what} masked", [Ext(int(a), int(b)) for a, b in star.T])
         code = Code.of(form.shape[1], plan.parameters)
         p = plan.parameters
-        open_columns(channel, sealed[what].code, code.queries, p.grind, code.log_code)
+        query(channel, sealed[what].code, code.queries, p.grind, code.log_code)

@@ -1,4 +1,4 @@
-"""Einsums and linear relations, the prover's side; the protocol is described in `einsum.verifier`."""
+"""Einsums and linear relations, the prover's side; the protocol is described in `einsum`."""
 
 from __future__ import annotations
 
@@ -10,16 +10,14 @@ from ....errors import expect
 from ...circuit.relations import Expr
 from ...field import Ext
 from ...witness.columns import Columns
-from ..axis_weights import Expander, Read, Sparse, Tensor, Weight, eq
-from ..deferred import Weights
+from ..axis_weights import Expander, Read, Sparse, Tensor, Weight, Weights, eq
 from ..plan import EINSUM_DEGREE, Instance, Plan
 from ..prover_channel import ProverChannel, as_array
 from ..public import as_ext, evaluate
 from ..weight_tables import vector
 from .contraction import Table, bind
 from .product_sum import ProductSum, extended
-from .shared import draw_point, factor_weights
-from .verifier import points
+from .shared import draw_point, factor_weights, places
 
 
 def prove(
@@ -34,7 +32,7 @@ def prove(
     arrays: dict[tuple, np.ndarray] = {}
     running = [
         _start(plan, instance, at, columns, arrays)
-        for instance, at in zip(plan.instances, points(plan, at_point, deferred), strict=True)
+        for instance, at in zip(plan.instances, places(plan, at_point, deferred), strict=True)
     ]
     arrays.clear()
     order = iter(running)

@@ -1,29 +1,17 @@
-"""Einsums and linear relations, the verifier's side.
-
-All left sides are claimed at one random point (one challenge vector for each axis); each product of
-factors is a sum over its variables, and the sums run in one batched sumcheck: an instance with m variables
-joins for the last m rounds, so that all share those challenges. What is left is one value for each factor,
-a linear claim on committed columns, and their products.
-
-An einsum that defines a column is not claimed at that point. Its products are summed with the weights that
-lookups gave the column's cells (`deferred`), in the same sumcheck.
-
-Source: matrix products by sumcheck, Thaler 2013 (ePrint 2013/351, section 4.4); an axis of the left side that
-only one factor has is bound to the point before the sumcheck, as in zkCNN (ePrint 2021/673).
-"""
+"""Einsums and linear relations, the verifier's side; the protocol is described in `einsum`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from ...circuit.relations import Expr
 from ...field import Ext
-from ..axis_weights import Expander, Read, Tensor, Weight, eq, inner, within
+from ..axis_weights import Expander, Read, Weights, eq, inner
 from ..channel import Affine, Channel
-from ..claims import Claim, split_public
-from ..deferred import Weights
+from ..claims import Claim, claim_on, split_public
 from ..plan import EINSUM_DEGREE, Instance, Plan
 from ..rounds import masked_round
+from .shared import draw_point, factor_weights, places, split
 
 
 def verify(
@@ -74,53 +62,12 @@ def verify(
     claim = channel.combine((1, claim), *_joining(plan, gammas, sums, plan.einsum_rounds))
     finals = [(Ext.ONE, claim)]
     for instance, gamma, at in zip(
-        plan.instances, gammas, points(plan, at_point, deferred), strict=True
+        plan.instances, gammas, places(plan, at_point, deferred), strict=True
     ):
         weight, value = _final(channel, plan, expander, instance, at, r, claims)
         finals.append((-gamma * weight, value))
     channel.require_zero("einsum sumcheck", channel.combine(*finals))
     return claims
-
-
-def draw_point(plan: Plan, challenges) -> dict[str, list[Ext]]:
-    return {axis: challenges(plan.bits(axis)) for axis in plan.point_axes}
-
-
-def points(plan: Plan, at_point: Weights, deferred: Sequence[Weights]) -> list[Weights]:
-    """Where each instance's left side is claimed: the weights of its axes."""
-    own = [
-        weights
-        for claim, weights in zip(plan.deferred, deferred, strict=True)
-        for _ in claim.einsum.products
-    ]
-    return [at_point] * (len(plan.instances) - len(own)) + own
-
-
-def factor_weights(
-    plan: Plan, instance: Instance, factor: Expr, at: Mapping[str, Weight], r: Sequence[Ext]
-) -> Weights:
-    """Where a factor is evaluated in the end: variables at the sumcheck's challenges, other axes at the
-    point if the left side has them, summed if not."""
-    segments = split(plan, instance, r)
-    weights: Weights = {}
-    for axis in factor.axes:
-        if axis in segments:
-            weights[axis] = segments[axis]
-        elif axis in instance.einsum.lhs.axes:
-            weights[axis] = at[axis]
-        else:
-            weights[axis] = Tensor(((1, 1),) * plan.bits(axis))
-    return weights
-
-
-def split(plan: Plan, instance: Instance, r: Sequence[Ext]) -> dict[str, Tensor]:
-    """The instance's challenges, the last of r, by axis: eq there, on the part of the axis that it is about."""
-    at, out = len(r) - instance.rounds, {}
-    for axis, bits in zip(instance.variables, instance.bits, strict=True):
-        offset = instance.box.get(axis, (0, 0))[0]
-        out[axis] = within(offset, eq(r[at : at + bits]), plan.bits(axis))
-        at += bits
-    return out
 
 
 def _joining(plan: Plan, gammas: list[Ext], sums: list[Affine], round_: int):
@@ -137,7 +84,7 @@ def _final(
     plan: Plan,
     expander: Expander,
     instance: Instance,
-    at: Mapping[str, Weight],
+    at: Weights,
     r: list[Ext],
     claims: list[Claim],
 ) -> tuple[Ext, Affine]:
@@ -172,12 +119,3 @@ def _final(
             product = sent
         product = channel.product(product, value)
     return weight, product
-
-
-def claim_on(
-    channel: Channel, expander: Expander, expr: Expr, weights: dict[str, Weight], value: Affine
-) -> Claim:
-    """``expr`` at ``weights`` equals ``value``, as a claim on committed columns."""
-    constant, reads = expander.expand(expr, weights)
-    public, reads = split_public(expander, reads)
-    return Claim(channel.combine((1, value), (-1, Affine(public + constant))), reads)

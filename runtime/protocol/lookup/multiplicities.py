@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from functools import cache, partial
 
 import numpy as np
@@ -13,8 +12,7 @@ from ...kernels.leaves import count_rows
 from ...kernels.operand import operand
 from ...kernels.pool import chunks
 from ...witness.columns import Columns
-from ..commitment.cells import Cells, gathered
-from ..plan import Placed, Plan, multiplicity
+from ..plan import Plan, multiplicity
 from .components import cells, lookup_leaves
 
 _MIX = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], np.uint64)
@@ -118,17 +116,3 @@ def count_uses(plan: Plan, columns: Columns, strict: bool = True) -> dict[str, n
     # A group's counts are its own, so that groups may be counted at once.
     chunks(lambda lo, hi: [count(number) for number in range(lo, hi)], len(plan.groups), 1)
     return counts
-
-
-def lay_out(
-    placed: Mapping[str, list[Placed]],
-    columns: Mapping[str, np.ndarray],
-    first_slab: int,
-    slabs: Sequence[int],
-) -> list[Cells]:
-    """Columns in their places, the cells of each slab; ``slabs`` are the log2 of their rows."""
-    pieces: list[list[tuple[int, np.ndarray]]] = [[] for _ in slabs]
-    for name, array in columns.items():
-        for block in placed[name]:
-            pieces[block.slab - first_slab].append((block.start, array[block.piece.slices]))
-    return [gathered(found, 1 << bits) for found, bits in zip(pieces, slabs, strict=True)]

@@ -1,4 +1,4 @@
-"""LogUp-GKR, the prover's side; the protocol is described in `lookup.verifier`.
+"""LogUp-GKR, the prover's side; the protocol is described in `lookup`.
 
 The sumcheck of a layer keeps eq factored out: g(X) = s * eq(w, X) * G(X) with G of degree two
 (Gruen, ePrint 2024/108, section 3). Of G a pass over the tables gives the value at 0 and the square's

@@ -1,61 +1,19 @@
-"""LogUp-GKR, the verifier's side: every looked-up cell lies in its table.
-
-For each group, sum over cells of 1/(alpha - fingerprint) equals the sum over table rows of
-multiplicity/(alpha - fingerprint), with fingerprint = sum_i beta_i value_i + beta_tag * tag, if and only if
-the cells are rows of their tables (Haboeck ePrint 2022/1530; the sum of fractions by GKR, Papini and
-Haboeck ePrint 2023/1284). Every layer of the tree of fractions maps (p0/q0, p1/q1) to
-(p0 q1 + p1 q0)/(q0 q1). The root's numerator is a polynomial in alpha and the betas that vanishes
-identically exactly when the identity holds, so no denominator needs to be checked.
-
-A gathered row stands in its fingerprint as its multilinear extension at a random point, so a row of m cells counts
-log2(m) times towards the degree; its index is the fingerprint's first component, on both sides.
-
-The index of a node is (node bits, group bits), top bit first; the two children differ in the top node bit.
-"""
+"""The lookups, the verifier's side; the protocol is described in `lookup`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 
 from ...circuit.layout import Piece
 from ...circuit.relations import Expr
 from ...field import Ext
-from ..axis_weights import Expander, Read, Scalar, Tensor, Weight, bits_of, eq, one_hot, within
+from ..axis_weights import Expander, Read, Scalar, Tensor, Weight, bits_of, eq, within
 from ..channel import Affine, Channel
+from ..claims import Claim, split_public
 from ..plan import Leaf, Plan, multiplicity
-from ..public import as_ext, evaluate, table_values
+from ..public import table_values
 from ..rounds import eq_at, masked_round
-
-
-@dataclass(frozen=True)
-class Claim:
-    """The committed columns' reads sum to ``value``."""
-
-    value: Affine
-    reads: list[Read]
-
-
-@dataclass(frozen=True)
-class LookupChallenges:
-    """alpha, one beta for each component of a tuple (the first is 1), the tag's beta, and the point that
-    gathered rows are evaluated at (the last of it, where a row is shorter)."""
-
-    alpha: Ext
-    betas: list[Scalar]
-    tag: Ext
-    row: list[Ext]
-
-    def carried(self, plan: Plan, leaf: Leaf) -> dict[str, Weight]:
-        """The weights of the axis that the rows of a leaf's source are over."""
-        axes = plan.sources[leaf.table].carried
-        return {axis: eq(self.row[len(self.row) - plan.bits(axis) :]) for axis in axes}
-
-
-def draw(plan: Plan, channel_challenges) -> LookupChallenges:
-    arity = max((len(lookup.exprs) for lookup in plan.lookups), default=1)
-    alpha, tag, *rest = channel_challenges(arity + 1 + plan.carried_bits)
-    return LookupChallenges(alpha, [1, *rest[: arity - 1]], tag, rest[arity - 1 :])
+from .shared import LookupChallenges, draw, select
 
 
 def verify(
@@ -175,27 +133,9 @@ def piece_weights(
     return tuple(weights)
 
 
-def split_public(expander: Expander, reads: list[Read]) -> tuple[Ext, list[Read]]:
-    """Evaluate the reads of public columns; return their sum and the others."""
-    total, rest = Ext.ZERO, []
-    for read in reads:
-        if expander.circuit.column[read.column].home == "public":
-            total = total + evaluate(expander, read.column, read.weights) * as_ext(read.coefficient)
-        else:
-            rest.append(read)
-    return total, rest
-
-
 def _index_value(offset: int, low: list[Ext]) -> Ext:
     """The multilinear extension of offset, offset + 1, .. at the point ``low``, top bit first."""
     value = Ext.ZERO
     for z in low:
         value = 2 * value + z
     return value + offset
-
-
-def select(index: int, point: list[Ext]) -> Ext:
-    out = Ext.ONE
-    for (a, _), z in zip(one_hot(index, len(point)).pairs, point, strict=True):
-        out = out * (1 - z if a else z)
-    return out

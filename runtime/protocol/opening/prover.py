@@ -1,4 +1,4 @@
-"""The opening, the prover's side; the protocol is described in `opening.verifier`.
+"""The opening, the prover's side; the protocol is described in `opening`.
 
 The first folds never touch a form on all cells: for each form one pass of small integers times K over the
 cells that it covers gives its inner products with every row, and the row rounds run on those.
@@ -12,7 +12,6 @@ import numpy as np
 
 from ... import field
 from ...field import Ext
-from ...kernels.blake2b import grind
 from ...kernels.contract import contract, fold_rows
 from ...kernels.extension import contract_extension, fold_into, inner, inner_beyond, scale
 from ...kernels.positions import add_positions
@@ -22,6 +21,7 @@ from ..claims import Claim
 from ..commitment.cells import Cells
 from ..commitment.codeword import Codeword, Committed
 from ..commitment.merkle import SALT_WORDS
+from ..commitment.prover import draw_positions, open_columns
 from ..commitment.slabs import Slabs
 from ..plan import Plan
 from ..prover_channel import ProverChannel, as_array, as_pair
@@ -96,9 +96,9 @@ def prove_clear(
     p = plan.parameters
     code = _commit(f, p.levels[0].fold, p.levels[0].log_code)
     channel.raw("folded root", code.root)
-    positions = _positions(channel, p.queries, p.grind, p.log_code)
+    positions = draw_positions(channel, p.queries, p.grind, p.log_code)
     for tree in trees:
-        _open(channel, tree, positions)
+        open_columns(channel, tree, positions)
     _add_queries(channel, positions, p.log_code, g)
     for number, level in enumerate(p.levels, 1):
         for _ in range(level.fold):
@@ -111,18 +111,11 @@ def prove_clear(
             below = p.levels[number]
             code = _commit(f, below.fold, below.log_code)
             channel.raw("folded root", code.root)
-        positions = _positions(channel, level.queries, level.grind, level.log_code)
-        _open(channel, above, positions)
+        positions = draw_positions(channel, level.queries, level.grind, level.log_code)
+        open_columns(channel, above, positions)
         _add_queries(channel, positions, level.log_code, g)
     while f.shape[1] > 1:
         f, g, _ = _round(channel, "final round", f, g, channel.clear)
-
-
-def open_columns(
-    channel: ProverChannel, code: Codeword, queries: int, bits: int, log_code: int
-) -> None:
-    """Work, positions, columns: for a commitment opened at one place only."""
-    _open(channel, code, _positions(channel, queries, bits, log_code))
 
 
 def _alike(forms: Sequence[Form]) -> list[list[int]]:
@@ -206,17 +199,6 @@ def _round(channel: ProverChannel, label: str, f: np.ndarray, g: np.ndarray, sen
 def _commit(f: np.ndarray, fold_bits: int, log_code: int) -> Codeword:
     salts = np.zeros((SALT_WORDS, 1 << log_code), np.uint64)
     return Codeword(np.ascontiguousarray(f.reshape(2 << fold_bits, -1)), log_code, salts)
-
-
-def _positions(channel: ProverChannel, count: int, bits: int, log_code: int) -> list[int]:
-    """The distinct positions of ``count`` draws, in rising order."""
-    nonce = grind(channel.transcript.seed(), bits)
-    channel.raw("work", nonce.to_bytes(8, "little"))
-    return sorted(set(channel.transcript.positions(count, 1 << log_code)))
-
-
-def _open(channel: ProverChannel, code: Committed, positions: list[int]) -> None:
-    channel.raw("columns", code.open(positions))
 
 
 def _add_queries(

@@ -1,14 +1,4 @@
-"""The opening, the verifier's side: all claims on all committed cells become one, and that one is opened.
-
-1. A random combination of the claims is a linear form on the cells; sumcheck folds the row bits, then the
-   slab bits, and leaves <f, l> = sigma on one vector f with a cell for each codeword column, sigma affine in pads.
-2. The uniform row R was committed beside the witness: rho = <R, l> is sent masked, then eta is drawn and
-   f' = R + eta f, which is uniform where R is, is opened in clear with <f', l> = rho + eta sigma.
-3. Opening f': commit it as a matrix in a code of lower rate, draw positions, open those columns of the level
-   above. Each fold of an opened column is an evaluation of f', one more claim. Sumcheck folds the rows of f'
-   and the same step serves the next vector, until it is short enough to send (Ligerito, ePrint 2025/1187;
-   WHIR, ePrint 2024/1586; tensor folds in the unique-decoding regime, Diamond and Gruen).
-"""
+"""The opening, the verifier's side; the protocol is described in `opening`."""
 
 from __future__ import annotations
 
@@ -19,43 +9,16 @@ import numpy as np
 from ....errors import InvalidProof
 from ... import field
 from ...field import Ext, domain_points
-from ..axis_weights import Read, Weight, length
 from ..channel import Affine, Channel
 from ..claims import Claim
-from ..commitment.merkle import DIGEST, SALT_WORDS, read_opening
+from ..commitment.merkle import DIGEST
+from ..commitment.verifier import draw_positions, open_columns
 from ..plan import Plan
 from ..rounds import clear_round, masked_round
-from ..transcript import check_grind
-from ..work_limits import FORMS, NUMBERS, require_few
-from .forms import Form, FormTable, forms_of
+from .forms import FormTable
+from .shared import combined_forms
 
 FOLD_DEGREE = 2
-
-
-def combined_reads(claims: list[Claim], gamma: Ext) -> tuple[list[Ext], list[Read]]:
-    """Powers of gamma, one for each claim, and the reads of the claims so combined: those of a column with
-    the same weights, by whichever claims, are one."""
-    scales, power = [], Ext.ONE
-    alike: dict[tuple[str, tuple[Weight, ...]], list[Ext]] = {}
-    for claim in claims:
-        scales.append(power)
-        for read in claim.reads:
-            terms = alike.setdefault((read.column, read.weights), [])
-            terms.append(power * read.coefficient)
-        power = power * gamma
-    return scales, [Read(sum(terms, Ext.ZERO), *what) for what, terms in alike.items()]
-
-
-def combined_forms(plan: Plan, claims: list[Claim], gamma: Ext) -> tuple[list[Ext], list[Form]]:
-    """Powers of gamma, one for each claim, and the forms of the claims so combined."""
-    scales, reads = combined_reads(claims, gamma)
-    forms, searched = [], 0
-    for read in reads:
-        searched += len(plan.placed[read.column]) * (8 + sum(map(length, read.weights)))
-        require_few(searched, NUMBERS)
-        forms += forms_of(plan, read)
-        require_few(len(forms), FORMS)
-    return scales, forms
 
 
 class Folded:
@@ -100,7 +63,7 @@ def verify_clear(channel: Channel, plan: Plan, folded: Folded, roots: Sequence[b
     p = plan.parameters
     claim, table = folded.y, folded.table
     root = channel.raw("folded root", DIGEST)
-    positions = _positions(channel, p.queries, p.grind, p.log_code)
+    positions = draw_positions(channel, p.queries, p.grind, p.log_code)
     columns = _columns(channel, plan, folded, roots, positions)
     claim, table = _add_queries(
         channel, claim, table, columns, positions, p.log_code, p.log_columns
@@ -121,8 +84,8 @@ def verify_clear(channel: Channel, plan: Plan, folded: Folded, roots: Sequence[b
         else:
             final = np.empty((0, 2), np.uint64)
             next_root = channel.raw("folded root", DIGEST)
-        positions = _positions(channel, level.queries, level.grind, level.log_code)
-        opened = _open(channel, root, positions, level.log_code, 2 << level.fold)
+        positions = draw_positions(channel, level.queries, level.grind, level.log_code)
+        opened = open_columns(channel, root, positions, level.log_code, 2 << level.fold)
         weights = field.eq_table(np.array([(x.a, x.b) for x in row], np.uint64).T)
         folds = field.matmul(_inner(weights), opened.T)
         claim, table = _add_queries(channel, claim, table, folds, positions, level.log_code, left)
@@ -144,27 +107,6 @@ def _finish(channel: Channel, claim: Ext, table: FormTable, final: np.ndarray) -
         raise InvalidProof("opening: the folded vector does not satisfy the claims")
 
 
-def _positions(channel: Channel, count: int, bits: int, log_code: int) -> list[int]:
-    """The distinct positions of ``count`` draws, in rising order."""
-    seed = channel.transcript.seed()
-    nonce = channel.raw("work", 8)
-    if not check_grind(seed, int.from_bytes(nonce, "little"), bits):
-        raise InvalidProof("opening: the proof of work is missing")
-    return sorted(set(channel.transcript.positions(count, 1 << log_code)))
-
-
-def _open(
-    channel: Channel, root: bytes, positions: list[int], depth: int, words: int
-) -> np.ndarray:
-    """Open columns of ``words`` words and a salt; (positions, words), canonical values only."""
-    columns, data = read_opening(channel.reader, root, positions, depth, words + SALT_WORDS)
-    channel.transcript.absorb("columns", data)
-    out = columns[:, :words].astype(np.uint64)
-    if (out >= np.uint64(field.P)).any():
-        raise InvalidProof("non-canonical field element")
-    return out
-
-
 def _columns(
     channel: Channel,
     plan: Plan,
@@ -176,7 +118,7 @@ def _columns(
     p = plan.parameters
     words = [*plan.rows[:-1], plan.rows[-1] + 2]  # R lies below the witness.
     opened = [
-        _open(channel, root, positions, p.log_code, count)
+        open_columns(channel, root, positions, p.log_code, count)
         for root, count in zip(roots, words, strict=True)
     ]
     point = [(x.a, x.b) for x in folded.slab + folded.row]

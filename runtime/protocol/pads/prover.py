@@ -1,4 +1,4 @@
-"""The pads, the prover's side; the protocol is described in `pads.verifier`."""
+"""The pads, the prover's side; the protocol is described in `pads`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ...randomness import Randomness
 from ..channel import Channel
 from ..commitment.codeword import Codeword
 from ..commitment.merkle import SALT_WORDS
-from ..opening.prover import open_columns
+from ..commitment.prover import query
 from ..plan import Plan
 from ..prover_channel import ProverChannel
 from .shared import cells
@@ -54,4 +54,4 @@ def prove(channel: ProverChannel, plan: Plan, pads: Pads, replay: Channel) -> No
     scaled = field.kmul(pads.pads, np.array([[eta.a], [eta.b]], np.uint64))
     star = field.kadd(pads.other, scaled)
     channel.clear("pads", [Ext(int(a), int(b)) for a, b in star.T])
-    open_columns(channel, pads.code, p.pads_queries, p.grind, p.pads_log_code)
+    query(channel, pads.code, p.pads_queries, p.grind, p.pads_log_code)

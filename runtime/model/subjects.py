@@ -1,0 +1,51 @@
+"""What a proof under a key is about, and what it takes to say so of the key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from ..circuit.relations import Circuit
+from ..protocol.parameters import Parameters
+from ..protocol.statement import Statement
+from ..protocol.subject import Subject
+from .links import Ancestor
+
+
+class Key(Protocol):
+    """What the verifier needs of a verifying key; its digest is the model id."""
+
+    @property
+    def circuit(self) -> Circuit: ...
+    @property
+    def private_circuit(self) -> Circuit: ...
+    @property
+    def parameters(self) -> Parameters: ...
+    @property
+    def weight_root(self) -> bytes: ...
+    @property
+    def digest(self) -> bytes: ...
+    @property
+    def ancestors(self) -> Sequence[Ancestor]: ...
+    def check_ranges(self) -> None: ...
+    def tokenize(self, text: str) -> list[int]: ...
+    def text(self, tokens: Sequence[int]) -> str: ...
+
+
+def subject_of(key: Key, statement: Statement) -> Subject:
+    """What a proof of the statement under the key is about."""
+    identity = (
+        ("key", key.digest),
+        ("weights", key.weight_root),
+        ("statement", statement.encode()),
+    )
+    known = key.parameters, (key.weight_root,), statement.shape
+    if not statement.digests:
+        return Subject(key.circuit, *known, statement.tokens, statement.hiding, identity)
+    shown: dict[str, list[int]] = {}
+    if (prompt := statement.prompt_tokens) is not None:
+        shown["prompt"] = [len(prompt), *prompt] + [0] * (statement.shape.rows - len(prompt))
+    if (output := statement.output_tokens) is not None:
+        shown["output"] = list(output)
+    private = key.private_circuit
+    return Subject(private, *known, (), statement.hiding, identity, shown, statement.digests)

@@ -1,0 +1,10 @@
+"""The sizes of the pads' commitment."""
+
+from __future__ import annotations
+
+from ..plan import Plan
+
+
+def cells(plan: Plan) -> int:
+    """Cells of each pad vector: the pads, one spare, and the masks."""
+    return plan.pads + 1 + plan.parameters.pads_masks

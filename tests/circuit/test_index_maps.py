@@ -1,0 +1,135 @@
+"""Each kind of index against its definition, as a matrix written down from it."""
+
+import numpy as np
+import pytest
+from zklemma.runtime.circuit.extents import GENERATED, TOKENS, CircuitError, Shape
+from zklemma.runtime.circuit.index_maps import MAPS, Index, composed
+from zklemma.runtime.circuit.tokens import Tokens
+
+SHAPE = Shape(3, 2)
+IDS = [4, 1, 0, 5, 1]
+KNOWN = Tokens(IDS, SHAPE)
+ROWS = SHAPE.rows
+TABLE = (2, 0, 2)
+# kind: (entries, values of i, which entries i reads, with which sign, the sizes of target and source)
+SIZES = {
+    "same": (5, 5, lambda i: [i], 5, 5),
+    "before": (5, 5, range, 5, 5),
+    "rotate": (6, 6, lambda i: [i + 3 if i < 3 else i - 3], 6, 6),
+    "window": (ROWS, 2, lambda i: [i + 2], GENERATED, TOKENS),
+    "token": (6, ROWS, lambda i: [IDS[i]], TOKENS, 6),
+    "previous": (6, 2, lambda i: [IDS[i + 2]], GENERATED, 6),
+    "next": (6, 2, lambda i: [IDS[i + 3]], GENERATED, 6),
+    "pick": (4, 3, lambda i: [TABLE[i]], 3, 4),
+}
+
+
+def matrix(kind: str) -> np.ndarray:
+    """M with out = M @ column."""
+    entries, count, reads, *_ = SIZES[kind]
+    found = np.zeros((count, entries), np.int64)
+    for i in range(count):
+        found[i, list(reads(i))] = -1 if kind == "rotate" and i < 3 else 1
+    return found
+
+
+def index_of(kind) -> Index:
+    return Index(kind, "axis", TABLE if kind == "pick" else ())
+
+
+@pytest.mark.parametrize("kind", SIZES)
+def test_arrays_are_read_by_definition(kind):
+    rng = np.random.default_rng(3)
+    wanted = matrix(kind)
+    array = rng.integers(-9, 9, (3, wanted.shape[1], 2))
+    for start in range(len(wanted)):
+        for stop in range(start + 1, len(wanted) + 1):
+            span = range(start, stop)
+            found = MAPS[kind].read(array, 1, index_of(kind), span, KNOWN, np.dtype(np.int64))
+            assert (found == np.einsum("ij,ajb->aib", wanted[start:stop], array)).all()
+
+
+def test_a_sum_reads_everything():
+    array = np.arange(24).reshape(2, 3, 4)
+    found = MAPS["sum"].read(array, 1, Index("sum"), range(1), KNOWN, np.dtype(np.int64))
+    assert (found == array.sum(1, keepdims=True)).all()
+    assert MAPS["sum"].transpose_pairs((), 5) == ((1, 1),) * 3
+
+
+@pytest.mark.parametrize("kind", SIZES)
+def test_the_transpose_is_that_of_the_matrix(kind):
+    wanted = matrix(kind)
+    weights = np.random.default_rng(4).integers(-9, 9, len(wanted)).tolist()
+    found = MAPS[kind].transpose(index_of(kind), weights, wanted.shape[1], KNOWN)
+    assert [*found] == sorted(found)
+    assert (weights @ wanted).tolist() == [found.get(j, 0) for j in range(wanted.shape[1])]
+
+
+@pytest.mark.parametrize("kind", ["same", "rotate"])
+def test_the_transpose_of_a_product_over_bits(kind):
+    pairs = ((2, 3), (5, 7), (11, 13))
+    dense = [a * b * c for a in pairs[0] for b in pairs[1] for c in pairs[2]]
+    found = MAPS[kind].transpose_pairs(pairs, 8)
+    values = [a * b * c for a in found[0] for b in found[1] for c in found[2]]
+    wanted = MAPS[kind].transpose(Index(kind, "axis"), dense, 8, KNOWN)
+    assert dict(enumerate(values)) == wanted
+
+
+def test_a_rotation_of_another_size_is_no_product():
+    assert MAPS["rotate"].transpose_pairs(((2, 3), (5, 7), (11, 13)), 6) is None
+
+
+@pytest.mark.parametrize("kind", SIZES)
+@pytest.mark.parametrize(("low", "high"), [(-3, 5), (2, 5), (-4, -1)])
+def test_intervals_are_reached(kind, low, high):
+    """By the extreme entries; a sum may be one of no entries, and smaller axes count as well."""
+    wanted = matrix(kind)
+    least = np.minimum(wanted * low, wanted * high).sum(1).min()
+    most = np.maximum(wanted * low, wanted * high).sum(1).max()
+    assert MAPS[kind].interval(low, high, wanted.shape[1]) == (least, most)
+
+
+def test_intervals_of_sums():
+    assert MAPS["sum"].interval(-3, 5, 4) == (-12, 20)
+    assert MAPS["sum"].interval(2, 5, 4) == (2, 20)
+
+
+@pytest.mark.parametrize("kind", SIZES)
+def test_what_an_index_fits(kind):
+    *_, target, size = SIZES[kind]
+    index = index_of(kind)
+    vocabulary = size if isinstance(size, int) else 9
+    assert MAPS[kind].fits(index, target, size, vocabulary)
+    assert not MAPS[kind].fits(index, 7, size, vocabulary)
+    assert not MAPS[kind].fits(index, target, 2, vocabulary)
+
+
+def test_picks_are_entries_one_by_one():
+    assert {kind for kind, found in MAPS.items() if not found.picks} == {"sum", "before", "rotate"}
+    for kind in ("sum", "before", "rotate"):
+        with pytest.raises(CircuitError, match="no single source"):
+            MAPS[kind].sources(Index(kind, "axis"), range(2), KNOWN)
+
+
+@pytest.mark.parametrize(("inner", "outer", "found"), [
+    ("same", "before", "before"),
+    ("pick", "same", "pick"),
+    ("token", "window", "previous"),
+    ("token", "pick", None),
+])  # fmt: skip
+def test_reading_what_is_read(inner, outer, found):
+    index = composed(index_of(inner), index_of(outer))
+    assert (index and index.kind) == found
+
+
+def test_the_previous_token_is_the_token_where_the_window_reads():
+    assert (matrix("window") @ matrix("token") == matrix("previous")).all()
+
+
+@pytest.mark.parametrize("kind", ["before", "rotate"])
+def test_ones_that_do_not_stay_ones(kind):
+    _, text = MAPS[kind].ones
+    scope = {"floor": np.floor, "axis": np.arange(6)}
+    found = eval(text.format(axis="axis", half=3), scope)
+    read = MAPS[kind].read(np.ones(6, int), 0, Index(kind, "axis"), range(6), KNOWN, np.dtype(int))
+    assert (found == read).all()
