@@ -37,7 +37,14 @@ proving: Any = import_module("proving")
 
 FAMILIES = {
     "lookups": ("lookup root", "lookup round", "lookup children"),
-    "relations": ("einsum values", "linear value", "einsum round", "factor", "partial product"),
+    "relations": (
+        "einsum values",
+        "linear value",
+        "deferred values",
+        "einsum round",
+        "factor",
+        "partial product",
+    ),
     "opening": ("row round", "slab round", "mask", "opened value", "fold round", "final", "final round"),
     "pads": ("pad sums", "pads"),
     "digests": ("prompt values", "prompt masked", "output values", "output masked"),

@@ -24,12 +24,12 @@ Regions = dict[str, list[range]]
 LABELS = {
     "length", "statement", "witness root", "pads root", "lookup root", "lookup round",
     "lookup children", "einsum values", "linear value", "einsum round", "factor",
-    "partial product", "row round", "slab round", "mask", "opened value", "folded root", "work",
+    "deferred values", "partial product", "row round", "slab round", "mask", "opened value", "folded root", "work",
     "columns of weights", "columns of witness", "columns of level 0", "columns of level 1",
     "columns of pads", "path", "fold round", "final", "final round", "pad sums", "pads",
 }  # fmt: skip
 # The circuit with tokens in columns has no linear relations and no products of three.
-PRIVATE_LABELS = LABELS - {"linear value", "partial product"} | {
+PRIVATE_LABELS = LABELS - {"linear value", "deferred values", "partial product"} | {
     "prompt values", "prompt masked", "columns of prompt",
     "output values", "output masked", "columns of output",
 }  # fmt: skip
