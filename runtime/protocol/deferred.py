@@ -8,13 +8,17 @@ one on the products, weighted as the cells were, and one on columns that are com
 from __future__ import annotations
 
 from ..field import Ext
-from .axis_weights import Scalar, Sparse, Weights, dense, eq, within
+from .axis_weights import Expander, Scalar, Sparse, Weights, dense, eq, within
 from .lookup.shared import LookupChallenges, select
 from .plan import Deferred, Plan
 
 
-def deferred_weights(plan: Plan, challenges: LookupChallenges, point: list[Ext]) -> list[Weights]:
+def deferred_weights(
+    plan: Plan, expander: Expander, challenges: LookupChallenges, point: list[Ext]
+) -> list[Weights]:
     """The weights of each of the plan's deferred claims, at the point in the trees' leaves."""
+    for claim in plan.deferred:
+        expander.spend(sum(8 + (4 << leaf.piece.bits[0]) for _, leaf, _, _ in claim.leaves))
     return [_weights(plan, claim, challenges, point) for claim in plan.deferred]
 
 

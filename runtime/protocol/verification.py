@@ -41,7 +41,7 @@ def verify_relations(channel: Channel, subject: Subject) -> Reduced:
 def verify_circuit(channel: Channel, plan: Plan, expander: Expander) -> list[Claim]:
     """Replay the circuit's lookups, and then its einsums with what lookups deferred to them."""
     (numerators, denominators), challenges, point = logup_verifier.verify(channel, plan, expander)
-    deferred = deferred_weights(plan, challenges, point)
+    deferred = deferred_weights(plan, expander, challenges, point)
     return [numerators, *einsum_verifier.verify(channel, plan, expander, denominators, deferred)]
 
 

@@ -163,7 +163,8 @@ def prove_subject(
     channel.raw("pads root", pads.code.root)
 
     clock.start("lookup")
-    deferred = deferred_weights(plan, *logup_prover.prove(channel, plan, columns, counts))
+    left = logup_prover.prove(channel, plan, columns, counts)
+    deferred = deferred_weights(plan, subject.expander, *left)
     clock.start("einsum")
     einsum_prover.prove(channel, plan, subject.expander, columns, deferred)
     disclosure_prover.prove(channel, plan, columns, sealed or {})

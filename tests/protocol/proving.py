@@ -203,7 +203,8 @@ class Setting:
         expander = Expander(circuit, shape, Tokens(statement.tokens, shape))
         counts = counts or count_uses(plan, columns, strict=False)
         channel = ProverChannel(Transcript("test"), np.zeros((2, cells(plan)), np.uint64))
-        deferred = deferred_weights(plan, *logup_prover.prove(channel, plan, columns, counts))
+        left = logup_prover.prove(channel, plan, columns, counts)
+        deferred = deferred_weights(plan, expander, *left)
         einsum_prover.prove(channel, plan, expander, columns, deferred)
         # A channel that hides collects the constraints; the pads are zero, so constants are values.
         replay = Channel(Transcript("test"), Reader(channel.out), hiding=True)

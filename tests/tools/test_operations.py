@@ -141,7 +141,7 @@ def test_einsums(artifact, subject, statement, witness, works, counted):
     challenges = draw(plan, channel.challenges)
     point = channel.challenges(plan.lookup_depth + plan.group_bits)
     try:
-        deferred = deferred_weights(plan, challenges, point)
+        deferred = deferred_weights(plan, subject.expander, challenges, point)
         einsum_prover.prove(channel, plan, subject.expander, columns, deferred)
     finally:
         contraction.product = product_sum.product = real

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ...circuit.relations import Expr
 from ...field import Ext
-from ..axis_weights import Expander, Read, Weights, eq, inner
+from ..axis_weights import Expander, Read, Weights, eq, inner, length
 from ..channel import Affine, Channel
 from ..claims import Claim, claim_on, split_public
 from ..plan import EINSUM_DEGREE, Instance, Plan
@@ -92,6 +92,7 @@ def _final(
     segments = split(plan, instance, r)
     weight = Ext.ONE
     for axis in instance.shared:
+        expander.spend(2 * length(at[axis]))
         weight = weight * inner(at[axis], segments[axis])
     values: dict[Expr, Affine] = {}
     for factor in instance.factors:
