@@ -2,38 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ...errors import InvalidProof
 from .channel import Channel, Reader
-from .claims import Claim
-from .commitment.merkle import DIGEST
-from .disclosure import verifier as disclosure_verifier
-from .einsum import verifier as einsum_verifier
-from .lookup import verifier as logup_verifier
+from .conversation import verify_relations
 from .opening import verifier as opening_verifier
 from .pads import verifier as pads_verifier
 from .soundness import LEAST_BITS, security_bits
 from .subject import Subject
-
-
-@dataclass(frozen=True)
-class Reduced:
-    """The relations reduced to linear claims on the committed cells."""
-
-    claims: list[Claim]
-    witness_root: bytes
-    pads_root: bytes
-
-
-def verify_relations(channel: Channel, subject: Subject) -> Reduced:
-    """Replay the commitments and the relations."""
-    witness_root = channel.raw("witness root", DIGEST)
-    pads_root = channel.raw("pads root", DIGEST)
-    claims = logup_verifier.verify(channel, subject.plan, subject.expander)
-    claims += einsum_verifier.verify(channel, subject.plan, subject.expander)
-    claims += disclosure_verifier.verify(channel, subject.plan, subject.shown, subject.digests)
-    return Reduced(claims, witness_root, pads_root)
 
 
 def verify_subject(subject: Subject, reader: Reader) -> int:

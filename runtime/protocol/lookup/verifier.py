@@ -18,6 +18,11 @@ from .shared import LookupChallenges, draw
 
 def verify(channel: Channel, plan: Plan, expander: Expander) -> list[Claim]:
     """Run the whole tree; the two claims on leaf numerators and denominators remain."""
+    return leaf_claims(channel, plan, expander, *reduce(channel, plan))
+
+
+def reduce(channel: Channel, plan: Plan) -> tuple[LookupChallenges, list[Ext], Affine, Affine]:
+    """The challenges of fingerprints, a point, and the leaves' numerators and denominators at that point."""
     challenges = draw(plan, channel.challenges)
     point = channel.challenges(plan.group_bits)
     p, q = channel.masked("lookup root", 2)
@@ -45,7 +50,7 @@ def verify(channel: Channel, plan: Plan, expander: Expander) -> list[Claim]:
         p = channel.combine((1 - c, p0), (c, p1))
         q = channel.combine((1 - c, q0), (c, q1))
         point = [c, *bound]
-    return leaf_claims(channel, plan, expander, challenges, point, p, q)
+    return challenges, point, p, q
 
 
 def leaf_claims(

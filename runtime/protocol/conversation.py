@@ -1,0 +1,95 @@
+"""What is said up to the opening in clear, the verifier's side, and the pads that it takes.
+
+The order of messages is written in the verifier's functions alone. A run of them that reads nothing counts the pads
+that masked messages take, before anything is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+from ..circuit.relations import Expr
+from ..field import Ext
+from .axis_weights import Read, Weight
+from .channel import Affine, Channel, Reader
+from .claims import Claim
+from .commitment.merkle import DIGEST
+from .disclosure import verifier as disclosure_verifier
+from .einsum import verifier as einsum_verifier
+from .lookup import verifier as logup_verifier
+from .opening import verifier as opening_verifier
+from .plan import Plan
+from .subject import Subject
+from .transcript import Transcript
+
+
+@dataclass(frozen=True)
+class Reduced:
+    """The relations reduced to linear claims on the committed cells."""
+
+    claims: list[Claim]
+    witness_root: bytes
+    pads_root: bytes
+
+
+@dataclass(frozen=True)
+class Needed:
+    """``pads``: how many, one a masked value and one a product of two; and the ``triples`` (x, y, z) of which pad z
+    must be the product of pads x and y."""
+
+    pads: int
+    triples: list[tuple[int, int, int]]
+
+
+def verify_relations(channel: Channel, subject: Subject) -> Reduced:
+    """Replay the commitments and the relations."""
+    witness_root = channel.raw("witness root", DIGEST)
+    pads_root = channel.raw("pads root", DIGEST)
+    claims = logup_verifier.verify(channel, subject.plan, subject.expander)
+    claims += einsum_verifier.verify(channel, subject.plan, subject.expander)
+    claims += disclosure_verifier.verify(channel, subject.plan, subject.shown, subject.digests)
+    return Reduced(claims, witness_root, pads_root)
+
+
+def needed(plan: Plan) -> Needed:
+    """The pads of the conversation, without a subject: numbers that are read, and weights, are of no concern."""
+    if plan not in _NEEDED:
+        channel = _Counting()
+        logup_verifier.reduce(channel, plan)
+        einsum_verifier.verify(channel, plan, _Nothing())
+        for what in plan.private:
+            disclosure_verifier.receive(channel, what)
+        opening_verifier.verify_masked(channel, plan, [])
+        _NEEDED[plan] = Needed(channel.pads, channel.triples)
+    return _NEEDED[plan]
+
+
+_NEEDED: WeakKeyDictionary[Plan, Needed] = WeakKeyDictionary()
+
+
+class _Counting(Channel):
+    """Every message and every challenge is zero."""
+
+    def __init__(self):
+        super().__init__(Transcript(""), Reader(b""), hiding=True)
+
+    def clear(self, label: str, count: int = 1) -> list[Ext]:
+        return [Ext.ZERO] * count
+
+    def challenge(self) -> Ext:
+        return Ext.ZERO
+
+    def challenges(self, count: int) -> list[Ext]:
+        return [Ext.ZERO] * count
+
+    def combine(self, *terms: tuple[Ext | int, Affine]) -> Affine:
+        return Affine(Ext.ZERO)
+
+
+class _Nothing:
+    """In the place of an `Expander`: no expression reads a column."""
+
+    def expand(self, expr: Expr, weights: Mapping[str, Weight]) -> tuple[int, list[Read]]:
+        return 0, []
