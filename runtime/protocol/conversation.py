@@ -70,22 +70,29 @@ _NEEDED: WeakKeyDictionary[Plan, Needed] = WeakKeyDictionary()
 
 
 class _Counting(Channel):
-    """Every message and every challenge is zero."""
+    """Every message is zero."""
 
     def __init__(self):
-        super().__init__(Transcript(""), Reader(b""), hiding=True)
+        super().__init__(_Silence(), Reader(b""), hiding=True)
 
     def clear(self, label: str, count: int = 1) -> list[Ext]:
         return [Ext.ZERO] * count
+
+    def combine(self, *terms: tuple[Ext | int, Affine]) -> Affine:
+        return Affine(Ext.ZERO)
+
+
+class _Silence(Transcript):
+    """Every challenge is zero."""
+
+    def __init__(self):
+        """Nothing is absorbed."""
 
     def challenge(self) -> Ext:
         return Ext.ZERO
 
     def challenges(self, count: int) -> list[Ext]:
         return [Ext.ZERO] * count
-
-    def combine(self, *terms: tuple[Ext | int, Affine]) -> Affine:
-        return Affine(Ext.ZERO)
 
 
 class _Nothing:
