@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 from ..circuit.relations import Expr
 from ..field import Ext
-from .axis_weights import Read, Weight
+from .axis_weights import Expander, Read, Weight
 from .channel import Affine, Channel, Reader
 from .claims import Claim
 from .commitment.merkle import DIGEST
@@ -95,8 +95,11 @@ class _Silence(Transcript):
         return [Ext.ZERO] * count
 
 
-class _Nothing:
-    """In the place of an `Expander`: no expression reads a column."""
+class _Nothing(Expander):
+    """No expression reads a column."""
+
+    def __init__(self):
+        """There is no circuit."""
 
     def expand(self, expr: Expr, weights: Mapping[str, Weight]) -> tuple[int, list[Read]]:
         return 0, []
