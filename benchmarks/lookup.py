@@ -26,6 +26,7 @@ from zklemma.runtime.circuit.relations import Circuit, Column, Expr, Lookup, Tab
 from zklemma.runtime.kernels import sumcheck
 from zklemma.runtime.kernels.memory import keep_freed_memory
 from zklemma.runtime.kernels.pool import cores
+from zklemma.runtime.protocol.conversation import needed
 from zklemma.runtime.protocol.lookup import prover as logup_prover
 from zklemma.runtime.protocol.lookup.multiplicities import count_uses
 from zklemma.runtime.protocol.parameters import with_columns
@@ -111,7 +112,7 @@ def product_nanoseconds() -> float:
 
 def measure(log_leaves: int) -> dict[str, Any]:
     plan, columns = plan_of(log_leaves)
-    pads = np.zeros((2, plan.pads), np.uint64)
+    pads = np.zeros((2, needed(plan).pads), np.uint64)
     counts, count, count_user, _ = timed(lambda: count_uses(plan, columns))
 
     def prove() -> None:

@@ -90,6 +90,7 @@ GROUPS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "runtime.model.links",
             "runtime.model.weight_ranges",
             "runtime.model.keys:VerifyingKey.check_ranges",
+            "runtime.protocol.conversation",
             "runtime.protocol.verification",
         ),
         (

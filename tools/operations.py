@@ -24,6 +24,7 @@ from ..runtime.protocol.channel import Affine, Channel, Reader
 from ..runtime.protocol.claims import Claim
 from ..runtime.protocol.commitment.codeword import is_kept
 from ..runtime.protocol.commitment.merkle import SALT_WORDS
+from ..runtime.protocol.conversation import verify_circuit
 from ..runtime.protocol.disclosure.shared import draw, revealed
 from ..runtime.protocol.einsum.shared import draw_point
 from ..runtime.protocol.opening.forms import forms_of
@@ -33,7 +34,6 @@ from ..runtime.protocol.pads.shared import cells as pad_cells
 from ..runtime.protocol.plan import Plan
 from ..runtime.protocol.subject import Subject
 from ..runtime.protocol.transcript import Transcript
-from ..runtime.protocol.verification import verify_circuit
 from .ceilings import butterflies
 from .einsum_operations import claim_counts, instance_counts
 from .lookup_operations import lookup_counts

@@ -13,6 +13,7 @@ from ...errors import UserError
 from ..circuit.extents import Shape
 from ..circuit.relations import Circuit, Home
 from ..protocol.axis_weights import bits_of
+from ..protocol.conversation import needed
 from ..protocol.parameters import Parameters, options, with_columns
 from ..protocol.plan import Plan
 from ..protocol.soundness import LEAST_BITS, security_bits
@@ -36,7 +37,7 @@ def choose_parameters(circuits: Sequence[Circuit], max_tokens: int, hiding: bool
     trial = [Plan(c, with_columns(columns, 0), shape, tuple(c.reveals)) for c in circuits]
     # The first circuit is the one to be quick with.
     witness = sum(math.prod(sizes) for _, sizes in trial[0].witness_sizes)
-    pads = max(plan.pads for plan in trial) + SPARE_PADS
+    pads = max(needed(plan).pads for plan in trial) + SPARE_PADS
     for found in options(weights, witness, pads, hiding):
         if all(security_bits(plan) >= LEAST_BITS for plan in _plans(circuits, found, max_tokens)):
             return found

@@ -458,41 +458,5 @@ class Plan:
         return [axis.name for axis in self.circuit.axes if axis.name in used]
 
     @cached_property
-    def _pads(self) -> tuple[int, list[tuple[int, int, int]]]:
-        """The conversation, as far as it takes pads: how many, and which are products of which."""
-        used, triples = 2, []
-        for k in range(self.group_bits, self.group_bits + self.lookup_depth):
-            p0, p1, q0, q1 = range(used + 3 * k, used + 3 * k + 4)
-            triples += [(p0, q1, q1 + 1), (p1, q0, q1 + 2), (q0, q1, q1 + 3)]
-            used += 3 * k + 7
-        used += len(self.relations) + len(self.circuit.linears) + len(self.instances)
-        used += EINSUM_DEGREE * self.einsum_rounds
-        for instance in self.instances:
-            pad = {}
-            for factor in instance.factors:
-                if not self.is_public(factor):
-                    pad[factor] = used
-                    used += 1
-            hidden = [pad[factor] for factor in instance.product.factors if factor in pad]
-            for i in range(1, len(hidden)):
-                left = hidden[0] if i == 1 else used
-                used += i > 1
-                triples.append((left, hidden[i], used))
-                used += 1
-        used += 2 * len(self.private)
-        used += 2 * (self.parameters.row_bits + self.slab_bits) + 1
-        return used, triples
-
-    @property
-    def pads(self) -> int:
-        """How many pads a proof uses: one a masked value, one a product of two."""
-        return self._pads[0]
-
-    @property
-    def triples(self) -> list[tuple[int, int, int]]:
-        """(x, y, z): pad z must be the product of pads x and y."""
-        return self._pads[1]
-
-    @cached_property
     def einsum_rounds(self) -> int:
         return max((instance.rounds for instance in self.instances), default=0)

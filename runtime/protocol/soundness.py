@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 
 from .axis_weights import bits_of
+from .conversation import needed
 from .disclosure.shared import Code, column_sizes
 from .parameters import Parameters, query_bits
 from .plan import EINSUM_DEGREE, Plan
@@ -33,7 +34,7 @@ def terms(plan: Plan, claims: int) -> dict[str, float]:
         + len(plan.private)
         + sum(len(instance.product.factors) > 2 for instance in plan.instances)
     )
-    pad_cells = plan.pads + 1 + p.pads_masks
+    pad_cells = needed(plan).pads + 1 + p.pads_masks
     found = {
         # The root's numerator has at most the degree of all leaves in alpha, the betas and the row's point.
         "lookup identity": _field(max(map(plan.degree, plan.groups), default=1)),
@@ -45,7 +46,7 @@ def terms(plan: Plan, claims: int) -> dict[str, float]:
         "row and slab rounds": _field(2 * folded),
         "row and slab folds": _field((folded + 1) << p.log_code),
         "column queries": p.grind + query_bits(p.queries, 2.0 ** (p.log_columns - p.log_code)),
-        "pads constraints": _field(constraints + len(plan.triples) + 2),
+        "pads constraints": _field(constraints + len(needed(plan).triples) + 2),
         "pads folds": _field(1 << p.pads_log_code),
         "pads queries": p.grind + query_bits(p.pads_queries, pad_cells / 2.0**p.pads_log_code),
     }

@@ -2,47 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ...errors import InvalidProof
-from .axis_weights import Expander
 from .channel import Channel, Reader
-from .claims import Claim
-from .commitment.merkle import DIGEST
-from .deferred import deferred_weights
-from .disclosure import verifier as disclosure_verifier
-from .einsum import verifier as einsum_verifier
-from .lookup import verifier as logup_verifier
+from .conversation import verify_relations
 from .opening import verifier as opening_verifier
 from .pads import verifier as pads_verifier
-from .plan import Plan
 from .soundness import LEAST_BITS, security_bits
 from .subject import Subject
-
-
-@dataclass(frozen=True)
-class Reduced:
-    """The relations reduced to linear claims on the committed cells."""
-
-    claims: list[Claim]
-    witness_root: bytes
-    pads_root: bytes
-
-
-def verify_relations(channel: Channel, subject: Subject) -> Reduced:
-    """Replay the commitments and the relations."""
-    witness_root = channel.raw("witness root", DIGEST)
-    pads_root = channel.raw("pads root", DIGEST)
-    claims = verify_circuit(channel, subject.plan, subject.expander)
-    claims += disclosure_verifier.verify(channel, subject.plan, subject.shown, subject.digests)
-    return Reduced(claims, witness_root, pads_root)
-
-
-def verify_circuit(channel: Channel, plan: Plan, expander: Expander) -> list[Claim]:
-    """Replay the circuit's lookups, and then its einsums with what lookups deferred to them."""
-    (numerators, denominators), challenges, point = logup_verifier.verify(channel, plan, expander)
-    deferred = deferred_weights(plan, expander, challenges, point)
-    return [numerators, *einsum_verifier.verify(channel, plan, expander, denominators, deferred)]
 
 
 def verify_subject(subject: Subject, reader: Reader) -> int:

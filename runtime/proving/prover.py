@@ -22,6 +22,7 @@ from ..protocol.commitment.cells import lay_out
 from ..protocol.commitment.codeword import LeanCodeword, commit
 from ..protocol.commitment.merkle import SALT_WORDS
 from ..protocol.commitment.slabs import Slabs
+from ..protocol.conversation import verify_relations
 from ..protocol.deferred import deferred_weights
 from ..protocol.disclosure import prover as disclosure_prover
 from ..protocol.disclosure.prover import Sealed
@@ -36,7 +37,6 @@ from ..protocol.plan import place
 from ..protocol.prover_channel import ProverChannel
 from ..protocol.statement import Statement, frame
 from ..protocol.subject import Subject
-from ..protocol.verification import verify_relations
 from ..randomness import Randomness
 from ..witness.columns import Columns
 from ..witness.executor import Executor

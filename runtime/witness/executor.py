@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...errors import RangeError, UserError, ZklemmaError
+from ...errors import RangeError, UserError, ZklemmaError, expect
 from ..circuit.extents import Shape
 from ..circuit.index_maps import Index
 from ..circuit.program import DEFINE, Program, Step
@@ -41,10 +41,13 @@ class Executor:
         self._check_params(params)
         self.model = Model(circuit, params)
         self.axes: dict[str, Axes] = {"residual": program.prologue[-1].axes}
+        self.bits: dict[str, int] = {}
         for step in (*program.prologue, *program.body, *self.program.epilogue):
             if step.op not in OPERATIONS:
                 raise ZklemmaError(f"{step.origin}: unknown operation {step.op}")
             self.axes[step.output] = step.axes
+            if "shift" in step.attributes and "bits" in step.attributes:
+                self.bits[step.output] = expect(step.attributes["bits"], int)
             if step.op == "softmax":
                 self.axes[f"{step.output}.inv"] = step.axes[:-1]
         embed = next(step for step in program.prologue if step.op == "embed")
@@ -154,7 +157,7 @@ class Executor:
         return replace(expr, terms=tuple(term for term in expr.terms if term != own))
 
     def _pass(self, ids: np.ndarray, chosen: slice, start: int = 0, capacity: int = 0) -> Pass:
-        return Pass(self.model, self.axes, ids, chosen, start, capacity)
+        return Pass(self.model, self.axes, self.bits, ids, chosen, start, capacity)
 
     def _run(self, run: Pass, progress: Callable[[float], None] | None = None) -> None:
         program = self.program

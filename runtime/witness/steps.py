@@ -77,6 +77,7 @@ class Model:
 class Pass:
     """One run over the positions [start, start + count) with token ids ``ids``.
 
+    ``axes`` has the axes of each value, ``bits`` the width of each that is rounded.
     ``cache`` holds, for each step that attends, the keys or values of all positions so far,
     with room for ``capacity`` of them. ``chosen`` are the rows that ``select`` takes. ``targets``, where
     given, are the tokens that must come out, and then ``argmax`` records what it commits.
@@ -84,6 +85,7 @@ class Pass:
 
     model: Model
     axes: Mapping[str, Axes]
+    bits: Mapping[str, int]
     ids: np.ndarray
     chosen: slice
     start: int = 0
@@ -281,15 +283,16 @@ def rope(run: Pass, step: Step) -> np.ndarray:
 
 
 def history(run: Pass, step: Step, x: np.ndarray) -> np.ndarray:
-    """x[kv, token, dim] appended to those of earlier positions, in 16 bits while they all fit."""
+    """The step's last input x[kv, token, dim] appended to that of earlier positions; in 16 bits, if it was rounded
+    to as many."""
     run.require(step, "cached value", x, -(1 << 23), (1 << 23) - 1)
-    kept = run.cache.get((step.output, run.layer))
-    if kept is None:
-        kept = np.empty((x.shape[0], run.capacity, x.shape[2]), np.int16)
-    if kept.dtype == np.int16 and peak(x) >= 1 << 15:
-        kept = kept.astype(np.int32)
+    key = step.output, run.layer
+    if key not in run.cache:
+        narrow = run.bits.get(step.inputs[-1], 24) <= 16
+        shape = (x.shape[0], run.capacity, x.shape[2])
+        run.cache[key] = np.empty(shape, np.int16 if narrow else np.int32)
+    kept = run.cache[key]
     kept[:, run.start : run.stop] = x
-    run.cache[step.output, run.layer] = kept
     return kept[:, : run.stop]
 
 

@@ -164,6 +164,24 @@ def test_generation_and_the_batched_pass_agree_bit_for_bit() -> None:
     assert witness["head.best"].tolist() == logits.max(-1)[2:-1].tolist()
 
 
+def test_what_is_cached_is_as_wide_as_declared() -> None:
+    circuit, program, params = toy_model(2, 0)
+    cached = {s.inputs[-1] for s in program.body if s.op in ("scores", "attend")}
+    kept = []
+    for bits in (16, 17):
+        body = tuple(
+            replace(s, attributes={**s.attributes, "bits": bits}) if s.output in cached else s
+            for s in program.body
+        )
+        run = Executor(circuit, replace(program, body=body), params)
+        found = run._pass(np.array(PROMPT), slice(None), capacity=3)
+        run._run(found)
+        kept.append(found)
+    assert {array.dtype for array in kept[0].cache.values()} == {np.dtype(np.int16)}
+    assert {array.dtype for array in kept[1].cache.values()} == {np.dtype(np.int32)}
+    assert np.array_equal(*(found.values["tokens.logits"] for found in kept))
+
+
 def test_a_prefix_does_not_see_what_follows() -> None:
     run = executor(2, 5)
     ids = [1, 2, 3, 4, 5, 6, 7, 8]

@@ -38,6 +38,7 @@ from zklemma.runtime.model.subjects import Key, subject_of
 from zklemma.runtime.protocol.channel import Channel, Reader
 from zklemma.runtime.protocol.commitment.merkle import DIGEST, LEAF, NODE, SALT_WORDS, siblings
 from zklemma.runtime.protocol.commitment.verifier import evaluate
+from zklemma.runtime.protocol.conversation import needed, verify_relations
 from zklemma.runtime.protocol.disclosure.shared import Code, column_sizes
 from zklemma.runtime.protocol.opening import prover as opening_prover
 from zklemma.runtime.protocol.opening import verifier as opening_verifier
@@ -48,7 +49,6 @@ from zklemma.runtime.protocol.prover_channel import ProverChannel, as_array
 from zklemma.runtime.protocol.statement import Statement, frame
 from zklemma.runtime.protocol.subject import Subject
 from zklemma.runtime.protocol.transcript import Transcript, check_grind
-from zklemma.runtime.protocol.verification import verify_relations
 from zklemma.runtime.randomness import Randomness
 
 UNIFORM = Randomness(True)
@@ -284,7 +284,7 @@ class Simulator:
         star = UNIFORM.elements(2, cells(plan))
         value = [Ext.of(pair) for pair in star.T]
         tau = sum((w * x for w, x in zip(form, value, strict=False)), Ext.ZERO) - eta * sigma
-        total, power = value[plan.pads], Ext.ONE
+        total, power = value[needed(plan).pads], Ext.ONE
         for x, y, z in heard.triples:
             total = total + power * (value[x] * value[y] - eta * value[z])
             power = power * psi

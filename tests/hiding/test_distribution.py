@@ -22,6 +22,7 @@ from zklemma.runtime.model.subjects import subject_of
 from zklemma.runtime.protocol.commitment import codeword
 from zklemma.runtime.protocol.commitment.codeword import Codeword
 from zklemma.runtime.protocol.commitment.merkle import SALT_WORDS
+from zklemma.runtime.protocol.conversation import needed
 from zklemma.runtime.protocol.disclosure.prover import Sealed
 from zklemma.runtime.protocol.disclosure.shared import MASKS, Code
 from zklemma.runtime.protocol.pads import prover as pads_prover
@@ -98,7 +99,7 @@ def test_masks_and_opened_columns_of_a_row_are_one_to_one(log_columns: int, log_
 def test_masks_and_opened_columns_of_the_pads_are_one_to_one(hidden: Any) -> None:
     """The dimension of the pads' code is no power of two."""
     plan, code = Plan(hidden.circuit, hidden.key.parameters, STATEMENT.shape), hidden.key.parameters
-    matrix = shown(range(plan.pads + 1, cells(plan)), cells(plan), code.pads_log_code)
+    matrix = shown(range(needed(plan).pads + 1, cells(plan)), cells(plan), code.pads_log_code)
     assert len(matrix) == code.pads_masks >= code.pads_queries
     for positions in position_sets(code.pads_queries, 1 << code.pads_log_code)[::3]:
         assert rank(matrix[:, positions].T) == code.pads_queries
@@ -203,11 +204,11 @@ def test_each_message_has_a_pad_of_its_own(hidden: Any, items: tuple[str, ...]) 
     heard = Heard(hidden, items)
     plan = heard.plan
     pads = elements(heard.pads.pads)
-    products = {z for _, _, z in plan.triples}
-    own = [pad for i, pad in enumerate(pads[: plan.pads]) if i not in products]
+    products = {z for _, _, z in needed(plan).triples}
+    own = [pad for i, pad in enumerate(pads[: needed(plan).pads]) if i not in products]
     assert [t - s for t, s in zip(heard.true, heard.sent, strict=True)] == own
-    assert len(products) == len(plan.triples)
-    for x, y, z in plan.triples:
+    assert len(products) == len(needed(plan).triples)
+    for x, y, z in needed(plan).triples:
         assert pads[z] == pads[x] * pads[y] and not {x, y} & products
     assert len(set(pads)) == len(pads)
 

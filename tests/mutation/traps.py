@@ -113,7 +113,6 @@ ZERO_KNOWLEDGE = [
                 '(p,) = channel.masked("lookup root", 1)\n'
                 '    q = Affine(channel.clear("lookup root")[0])',
             ),
-            (f"{PROTOCOL}/plan.py", "used, triples = 2, []", "used, triples = 1, []"),
         ),
         HIDING,
     ),
@@ -139,7 +138,7 @@ ZERO_KNOWLEDGE = [
             (
                 PADS,
                 "salts = randomness.elements(SALT_WORDS, 1 << p.pads_log_code)",
-                "self.pads[:, plan.triples[0][2] + 3] = self.pads[:, plan.triples[0][2]]\n"
+                "self.pads[:, needed(plan).triples[0][2] + 3] = self.pads[:, needed(plan).triples[0][2]]\n"
                 "        salts = randomness.elements(SALT_WORDS, 1 << p.pads_log_code)",
             ),
         ),
@@ -309,7 +308,7 @@ ZERO_KNOWLEDGE = [
     ),
     Trap(
         "pad vectors without masks",
-        (after(PADS, PADS_DRAWN, "self.pads[:, plan.pads + 1 :] = 0"),),
+        (after(PADS, PADS_DRAWN, "self.pads[:, needed(plan).pads + 1 :] = 0"),),
         HIDING,
     ),
     Trap(
@@ -330,11 +329,11 @@ ZERO_KNOWLEDGE = [
     Trap(
         "no spare cell in V",
         (
-            (PADS, "v = v + pads.value(pads.pads, plan.pads)", "pass"),
-            (PADS, "u = u + pads.value(pads.other, plan.pads)", "pass"),
+            (PADS, "v = v + pads.value(pads.pads, spare)", "pass"),
+            (PADS, "u = u + pads.value(pads.other, spare)", "pass"),
             (
                 f"{PROTOCOL}/pads/verifier.py",
-                "Ext(int(star[0, plan.pads]), int(star[1, plan.pads])), Ext.ONE",
+                "Ext(int(star[0, wanted.pads]), int(star[1, wanted.pads])), Ext.ONE",
                 "Ext.ZERO, Ext.ONE",
             ),
         ),
@@ -539,7 +538,7 @@ FIAT_SHAMIR = [
         "pads committed after the lookups' challenges",
         (
             (
-                f"{PROTOCOL}/verification.py",
+                f"{PROTOCOL}/conversation.py",
                 '    pads_root = channel.raw("pads root", DIGEST)\n'
                 "    claims = logup_verifier.verify(channel, subject.plan, subject.expander)\n",
                 "    claims = logup_verifier.verify(channel, subject.plan, subject.expander)\n"
@@ -559,7 +558,7 @@ FIAT_SHAMIR = [
         "the witness committed after its relations' point",
         (
             (
-                f"{PROTOCOL}/verification.py",
+                f"{PROTOCOL}/conversation.py",
                 '    witness_root = channel.raw("witness root", DIGEST)\n',
                 '    channel.challenge()\n    witness_root = channel.raw("witness root", DIGEST)\n',
             ),
@@ -1240,8 +1239,11 @@ PRIVATE_TOKENS = [
         (
             (
                 DISCLOSURE,
-                '    y, tau = channel.masked(f"{what} values", 2)\n    eta = channel.challenge()\n',
-                '    eta = channel.challenge()\n    y, tau = channel.masked(f"{what} values", 2)\n',
+                '    y, tau = channel.masked(f"{what} values", 2)\n'
+                "    return y, tau, channel.challenge()\n",
+                "    eta = channel.challenge()\n"
+                '    y, tau = channel.masked(f"{what} values", 2)\n'
+                "    return y, tau, eta\n",
             ),
             (
                 DISCLOSURE_PROVER,

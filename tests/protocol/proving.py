@@ -29,6 +29,7 @@ from zklemma.runtime.model.masks import WeightMasks
 from zklemma.runtime.progress import Clock, Silent
 from zklemma.runtime.protocol.axis_weights import Expander
 from zklemma.runtime.protocol.channel import Channel, Reader
+from zklemma.runtime.protocol.conversation import verify_circuit
 from zklemma.runtime.protocol.deferred import deferred_weights
 from zklemma.runtime.protocol.disclosure.prover import Sealed
 from zklemma.runtime.protocol.einsum import prover as einsum_prover
@@ -40,7 +41,6 @@ from zklemma.runtime.protocol.plan import Plan
 from zklemma.runtime.protocol.prover_channel import ProverChannel
 from zklemma.runtime.protocol.statement import Statement
 from zklemma.runtime.protocol.transcript import Transcript
-from zklemma.runtime.protocol.verification import verify_circuit
 from zklemma.runtime.proving.prover import CommittedWeights, Prover
 from zklemma.runtime.randomness import Randomness
 from zklemma.runtime.verifying.verifier import Verified, verify

@@ -14,6 +14,7 @@ from zklemma.runtime.circuit.index_maps import Index
 from zklemma.runtime.circuit.relations import Circuit, Column, Expr, Lookup, Table, Term
 from zklemma.runtime.field import Ext
 from zklemma.runtime.kernels import logup as kernels
+from zklemma.runtime.protocol.conversation import needed
 from zklemma.runtime.protocol.lookup import prover as logup_prover
 from zklemma.runtime.protocol.lookup.multiplicities import count_uses
 from zklemma.runtime.protocol.lookup.shared import draw
@@ -31,7 +32,7 @@ HUGE = 1 << 62
 
 
 def channel(plan: Plan) -> ProverChannel:
-    return ProverChannel(Transcript("test"), np.zeros((2, plan.pads), np.uint64))
+    return ProverChannel(Transcript("test"), np.zeros((2, needed(plan).pads), np.uint64))
 
 
 def read(column: str, axes: tuple[str, ...], coefficient: int = 1) -> Term:

@@ -12,6 +12,7 @@ from zklemma.errors import UserError
 from zklemma.runtime.circuit.extents import Shape
 from zklemma.runtime.circuit.layout import Piece
 from zklemma.runtime.protocol import plan as plan_module
+from zklemma.runtime.protocol.conversation import needed
 from zklemma.runtime.protocol.plan import Leaf, Plan, multiplicity, place
 
 
@@ -199,7 +200,10 @@ def test_pads_are_counted_before_they_are_used(
     """The verifier asserts that the conversation used just these."""
     code = replace(parameters(9, [2], pads=600), group_bits=group_bits)
     plan = Plan(tiny.circuit, code, shape)
-    outputs = {z for _, _, z in plan.triples}
-    assert len(outputs) == len(plan.triples)
-    assert all(z < plan.pads and x < plan.pads and y < plan.pads for x, y, z in plan.triples)
-    assert not any(x in outputs or y in outputs for x, y, _ in plan.triples)
+    outputs = {z for _, _, z in needed(plan).triples}
+    assert len(outputs) == len(needed(plan).triples)
+    assert all(
+        z < needed(plan).pads and x < needed(plan).pads and y < needed(plan).pads
+        for x, y, z in needed(plan).triples
+    )
+    assert not any(x in outputs or y in outputs for x, y, _ in needed(plan).triples)

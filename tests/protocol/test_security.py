@@ -12,6 +12,7 @@ from zklemma.runtime.circuit.extents import Shape
 from zklemma.runtime.model.choose_parameters import choose_parameters
 from zklemma.runtime.model.subjects import subject_of
 from zklemma.runtime.protocol.channel import Channel, Reader
+from zklemma.runtime.protocol.conversation import needed, verify_relations
 from zklemma.runtime.protocol.parameters import Level, Parameters
 from zklemma.runtime.protocol.plan import Plan
 from zklemma.runtime.protocol.soundness import (
@@ -22,7 +23,6 @@ from zklemma.runtime.protocol.soundness import (
     terms,
 )
 from zklemma.runtime.protocol.statement import Statement
-from zklemma.runtime.protocol.verification import verify_relations
 
 SHAPE = Shape(3, 4)
 GOOD = parameters(13, [3, 2], pads=1500)
@@ -40,7 +40,7 @@ def test_terms_by_hand(tiny: Setting) -> None:
     assert bits["batching of claims"] == pytest.approx(128 - math.log2(1000))
     assert bits["row and slab folds"] == pytest.approx(128 - 15 - math.log2(folded + 1))
     assert bits["column queries"] == pytest.approx(16 + 100 * math.log2(8 / 5))
-    rate = (plan.pads + 129) / 2**15
+    rate = (needed(plan).pads + 129) / 2**15
     assert bits["pads queries"] == pytest.approx(16 - 90 * math.log2((1 + rate) / 2))
     assert bits["level 1 folds"] == pytest.approx(128 - 13 - math.log2(3))
     assert bits["level 1 queries"] == pytest.approx(10 + 80 * math.log2(16 / 9))

@@ -22,6 +22,7 @@ from zklemma.runtime.protocol.axis_weights import Expander
 from zklemma.runtime.protocol.channel import Affine, Channel, Reader
 from zklemma.runtime.protocol.commitment import codeword
 from zklemma.runtime.protocol.commitment import prover as commitment_prover
+from zklemma.runtime.protocol.conversation import needed, verify_relations
 from zklemma.runtime.protocol.einsum.prover import read_value
 from zklemma.runtime.protocol.opening import prover as opening_prover
 from zklemma.runtime.protocol.opening import verifier as opening_verifier
@@ -29,7 +30,6 @@ from zklemma.runtime.protocol.pads import prover as pads_prover
 from zklemma.runtime.protocol.plan import Plan
 from zklemma.runtime.protocol.prover_channel import ProverChannel, as_pair
 from zklemma.runtime.protocol.statement import Statement
-from zklemma.runtime.protocol.verification import verify_relations
 from zklemma.runtime.proving import prover
 from zklemma.runtime.randomness import Randomness
 
@@ -276,10 +276,10 @@ def test_pads_of_products_that_are_not_products(
     init = pads_prover.Pads.__init__
 
     def without(self: Any, plan: Plan, randomness: Randomness) -> None:
-        triples = plan.triples[:]
-        plan.triples.clear()
+        triples = needed(plan).triples[:]
+        needed(plan).triples.clear()
         init(self, plan, randomness)
-        plan.triples.extend(triples)
+        needed(plan).triples.extend(triples)
 
     monkeypatch.setattr(pads_prover.Pads, "__init__", without)
     with pytest.raises(InvalidProof, match=IN_PADS):

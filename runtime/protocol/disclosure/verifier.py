@@ -35,12 +35,17 @@ def verify(
     return claims
 
 
+def receive(channel: Channel, what: str) -> tuple[Affine, Affine, Ext]:
+    """y, tau and eta."""
+    y, tau = channel.masked(f"{what} values", 2)
+    return y, tau, channel.challenge()
+
+
 def _verify_private(
     channel: Channel, plan: Plan, what: str, form: np.ndarray, digest: bytes
 ) -> Affine:
     code = Code.of(form.shape[1], plan.parameters)
-    y, tau = channel.masked(f"{what} values", 2)
-    eta = channel.challenge()
+    y, tau, eta = receive(channel, what)
     sent = channel.clear(f"{what} masked", code.dimension)
     star = np.array([(x.a, x.b) for x in sent], np.uint64).T
     value = Ext(*field.kdot(form, star[:, : code.cells]))

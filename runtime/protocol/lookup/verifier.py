@@ -21,6 +21,12 @@ def verify(
 ) -> tuple[list[Claim], LookupChallenges, list[Ext]]:
     """Run the whole tree; the two claims on leaf numerators and denominators remain, the second without what
     is deferred; and the challenges and the leaves' point, which say what that is."""
+    challenges, point, p, q = reduce(channel, plan)
+    return leaf_claims(channel, plan, expander, challenges, point, p, q), challenges, point
+
+
+def reduce(channel: Channel, plan: Plan) -> tuple[LookupChallenges, list[Ext], Affine, Affine]:
+    """The challenges of fingerprints, a point, and the leaves' numerators and denominators at that point."""
     challenges = draw(plan, channel.challenges)
     point = channel.challenges(plan.group_bits)
     p, q = channel.masked("lookup root", 2)
@@ -48,7 +54,7 @@ def verify(
         p = channel.combine((1 - c, p0), (c, p1))
         q = channel.combine((1 - c, q0), (c, q1))
         point = [c, *bound]
-    return leaf_claims(channel, plan, expander, challenges, point, p, q), challenges, point
+    return challenges, point, p, q
 
 
 def leaf_claims(

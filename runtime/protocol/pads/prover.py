@@ -11,6 +11,7 @@ from ..channel import Channel
 from ..commitment.codeword import Codeword
 from ..commitment.merkle import SALT_WORDS
 from ..commitment.prover import query
+from ..conversation import needed
 from ..plan import Plan
 from ..prover_channel import ProverChannel
 from .shared import cells
@@ -23,7 +24,7 @@ class Pads:
         p = plan.parameters
         self.pads = randomness.elements(2, cells(plan))
         self.other = randomness.elements(2, cells(plan))
-        for x, y, z in plan.triples if randomness.hiding else ():
+        for x, y, z in needed(plan).triples if randomness.hiding else ():
             self.pads[:, z] = field.kmul(self.pads[:, x], self.pads[:, y])
         salts = randomness.elements(SALT_WORDS, 1 << p.pads_log_code)
         self.code = Codeword(np.concatenate([self.pads, self.other]), p.pads_log_code, salts)
@@ -47,8 +48,9 @@ def prove(channel: ProverChannel, plan: Plan, pads: Pads, replay: Channel) -> No
         u = u + power * (a2 * b2)
         v = v + power * (a2 * b + a * b2 - c2)
         power = power * psi
-    u = u + pads.value(pads.other, plan.pads)
-    v = v + pads.value(pads.pads, plan.pads)
+    spare = needed(plan).pads
+    u = u + pads.value(pads.other, spare)
+    v = v + pads.value(pads.pads, spare)
     channel.clear("pad sums", [tau, u, v])
     eta = channel.challenge()
     scaled = field.kmul(pads.pads, np.array([[eta.a], [eta.b]], np.uint64))

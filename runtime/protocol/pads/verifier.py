@@ -9,6 +9,7 @@ from ... import field
 from ...field import Ext, domain_points
 from ..channel import Channel
 from ..commitment.verifier import draw_positions, evaluate, open_columns
+from ..conversation import needed
 from ..plan import Plan
 from .shared import cells
 
@@ -17,7 +18,8 @@ ROWS = 4
 
 def verify(channel: Channel, plan: Plan, root: bytes) -> None:
     p = plan.parameters
-    if channel.pads != plan.pads or channel.triples != plan.triples:
+    wanted = needed(plan)
+    if channel.pads != wanted.pads or channel.triples != wanted.triples:
         raise InvalidProof("the conversation took other pads than were committed")
     form, sigma = channel.linear_form(channel.challenge())
     psi = channel.challenge()
@@ -25,10 +27,10 @@ def verify(channel: Channel, plan: Plan, root: bytes) -> None:
     eta = channel.challenge()
     star = np.array([(x.a, x.b) for x in channel.clear("pads", cells(plan))], np.uint64).T
     coefficients = np.array([(x.a, x.b) for x in form], np.uint64).reshape(-1, 2).T
-    if Ext(*field.kdot(coefficients, star[:, : plan.pads])) != tau + eta * sigma:
+    if Ext(*field.kdot(coefficients, star[:, : wanted.pads])) != tau + eta * sigma:
         raise InvalidProof("the relations do not hold for the committed pads")
-    total, power = Ext(int(star[0, plan.pads]), int(star[1, plan.pads])), Ext.ONE
-    value = [Ext(int(a), int(b)) for a, b in star[:, : plan.pads].T]
+    total, power = Ext(int(star[0, wanted.pads]), int(star[1, wanted.pads])), Ext.ONE
+    value = [Ext(int(a), int(b)) for a, b in star[:, : wanted.pads].T]
     for x, y, z in channel.triples:
         total = total + power * (value[x] * value[y] - eta * value[z])
         power = power * psi

@@ -12,6 +12,7 @@ from zklemma.runtime.model.subjects import subject_of
 from zklemma.runtime.protocol.channel import Channel, Reader
 from zklemma.runtime.protocol.commitment.codeword import Codeword
 from zklemma.runtime.protocol.commitment.merkle import SALT_WORDS
+from zklemma.runtime.protocol.conversation import needed, verify_relations
 from zklemma.runtime.protocol.opening import verifier as opening_verifier
 from zklemma.runtime.protocol.pads import prover as pads_prover
 from zklemma.runtime.protocol.pads.prover import Pads
@@ -20,7 +21,6 @@ from zklemma.runtime.protocol.plan import Plan
 from zklemma.runtime.protocol.prover_channel import ProverChannel
 from zklemma.runtime.protocol.statement import Statement
 from zklemma.runtime.protocol.transcript import Transcript
-from zklemma.runtime.protocol.verification import verify_relations
 from zklemma.runtime.randomness import Randomness
 
 STATEMENT = Statement(3, 2, (1, 2, 3, 4, 5), True)
@@ -52,7 +52,7 @@ def test_the_products_sums_are_masked_by_the_spare_cells(
     monkeypatch.setattr(
         hidden, "conversation", hidden.prove(STATEMENT)[4 + len(statement) :], raising=False
     )
-    spare = Plan(hidden.circuit, hidden.key.parameters, STATEMENT.shape).pads
+    spare = needed(Plan(hidden.circuit, hidden.key.parameters, STATEMENT.shape)).pads
     tau, u, v = pad_sums(hidden, None)
     assert pad_sums(hidden, ("pads", spare)) == [tau, u, v + 1]
     assert pad_sums(hidden, ("other", spare)) == [tau, u + 1, v]
@@ -104,4 +104,4 @@ def test_mask_cells_are_the_top_coefficients_of_every_row(
     assert len(np.unique(masks)) == masks.size
     plan = Plan(hidden.circuit, hidden.key.parameters, STATEMENT.shape)
     vector = committed[1]
-    assert vector.shape == (4, cells(plan)) and vector[:, plan.pads :].all()
+    assert vector.shape == (4, cells(plan)) and vector[:, needed(plan).pads :].all()
