@@ -27,7 +27,8 @@ from zklemma.compiler.analysis.calibrate import (
     calibration_sequences,
 )
 from zklemma.compiler.analysis.fidelity import fidelity, logits_scale
-from zklemma.compiler.analysis.scales import delta_bits, exponent_of, most_frac
+from zklemma.compiler.analysis.scale import most_frac
+from zklemma.compiler.analysis.scales import delta_bits, exponent_of
 from zklemma.compiler.analysis.stream_bounds import square_limits
 from zklemma.compiler.frontend.evaluate import evaluate
 from zklemma.compiler.interpret_quant import interpret
