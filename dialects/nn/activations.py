@@ -3,8 +3,7 @@
 An activation is one class. `FUNCTION` is the function in the language of tables (`table_expr`), of a
 number that is written "{z}"; it becomes the table of `quant.table`. `function` and `derivative` are the
 same in numpy, for evaluating and for the sensitivities of values before it. `bound` says how
-large results get; by default none is larger than its argument, as for all that are named here. `ATEN` is the
-operation of PyTorch that is imported as it, `KEYWORDS` are the arguments that this has besides.
+large results get; by default none is larger than its argument, as for all that are named here.
 
 The table has two sides: with arguments of f and results of g fraction bits its entry at the integer x is
 round(2^g FUNCTION(x 2^-f)).
@@ -14,8 +13,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from xdsl.irdl import irdl_op_definition
@@ -37,8 +35,6 @@ class ActivationOp(UnaryOp, Rounded, Differentiable, Named):
     SPARE_FRAC: ClassVar[int] = 4
     """Fraction bits that a result may have beyond its argument's: they cost nothing."""
     FUNCTION: ClassVar[str]
-    ATEN: ClassVar[str]
-    KEYWORDS: ClassVar[Mapping[str, Any]] = {}
 
     @staticmethod
     @abstractmethod
@@ -83,8 +79,6 @@ class GeluTanhOp(ActivationOp):
 
     name = "nn.gelu_tanh"
     FUNCTION: ClassVar[str] = "{z} * (1 + tanh(sqrt(2 / pi) * ({z} + 0.044715 * {z}^3))) / 2"
-    ATEN: ClassVar[str] = "aten.gelu.default"
-    KEYWORDS: ClassVar[Mapping[str, Any]] = {"approximate": "tanh"}
 
     @staticmethod
     def function(x: Array) -> Array:
@@ -111,7 +105,6 @@ class GeluOp(ActivationOp):
 
     name = "nn.gelu"
     FUNCTION: ClassVar[str] = "{z} * (1 + erf({z} / sqrt(2))) / 2"
-    ATEN: ClassVar[str] = "aten.gelu.default"
 
     @staticmethod
     def function(x: Array) -> Array:
@@ -135,7 +128,6 @@ class SiluOp(ActivationOp):
 
     name = "nn.silu"
     FUNCTION: ClassVar[str] = "{z} * (1 + tanh({z} / 2)) / 2"
-    ATEN: ClassVar[str] = "aten.silu.default"
 
     @staticmethod
     def function(x: Array) -> Array:
@@ -158,7 +150,6 @@ class ReluOp(ActivationOp):
 
     name = "nn.relu"
     FUNCTION: ClassVar[str] = "max({z}, 0)"
-    ATEN: ClassVar[str] = "aten.relu.default"
 
     @staticmethod
     def function(x: Array) -> Array:

@@ -23,6 +23,7 @@ from zklemma.compiler.transforms.delay_requantize import DelayRequantize
 from zklemma.compiler.transforms.plan_scales import PlanScales, default_fracs, limits_of
 from zklemma.compiler.weights import quantized_weights
 from zklemma.dialects import nn, quant
+from zklemma.dialects.interfaces import Rounded
 
 
 def log_softmax(x: np.ndarray) -> np.ndarray:
@@ -46,7 +47,9 @@ def annotated(make_model: Callable):
     return model, module
 
 
-NOISY = [nn.RMSNormOp, nn.LinearOp, nn.RopeOp, nn.ScoresOp, nn.AttendOp, nn.GeluTanhOp, nn.MulOp]
+OTHERS = [op for op in nn.ACTIVATIONS if op is not nn.GeluTanhOp]
+"""That the model has not."""
+NOISY = [op for op in nn.RAISED if issubclass(op, Rounded) and op not in OTHERS]
 
 
 @pytest.mark.parametrize("kind", NOISY)
@@ -152,7 +155,7 @@ def test_a_product_is_rounded_again_where_its_factors_have_too_few_bits(
         each.apply(Context(), module)
     marked = [op for op in module.walk() if UNROUNDED in op.attributes]
     assert marked and all(isinstance(op, nn.MulOp) for op in marked)
-    monkeypatch.setattr(Scales, "room", lambda *_: 40)
+    monkeypatch.setattr(Limits, "room", lambda *_: 40)
     ChooseBits(1e-5).apply(Context(), module)
     assert not any(UNROUNDED in op.attributes for op in marked)
     ConvertNNToQuant().apply(Context(), module)
