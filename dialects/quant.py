@@ -196,6 +196,10 @@ class FormatAttr(ParametrizedAttribute):
         require(
             1 <= self.bits.data <= MAX_BITS, f"{self.bits.data} bits are not in 1 .. {MAX_BITS}"
         )
+        require(
+            abs(self.frac.data) <= MAX_FRAC,
+            f"frac {self.frac.data} is not in -{MAX_FRAC} .. {MAX_FRAC}",
+        )
 
 
 def _parse_format(parser: AttrParser) -> tuple[int, int]:

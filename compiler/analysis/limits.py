@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 
-from xdsl.dialects.builtin import FloatAttr
 from xdsl.ir import Operation
 
 from ...dialects import nn, quant
@@ -164,9 +163,8 @@ class Limits:
         longest = range_of(weight, ROW_NORM) * abs(weight_factor(weight))
         rows = scales.row_norm(x) * 1.001 * unit[0] + rounding
         bound = math.ceil(2 * rows * (longest * unit[1] + rounding))
-        spread = output.attributes.get(RANGE)
-        if isinstance(spread, FloatAttr):
-            seen = spread.value.data * abs(weight_factor(weight))
+        if RANGE in output.attributes:
+            seen = range_of(output) * abs(weight_factor(weight))
             bound = min(bound, math.ceil(SPREAD * seen * unit[0] * unit[1]))
         return min(bound, channels << (2 * LIMB - 1)).bit_length()
 

@@ -23,7 +23,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from xdsl.dialects.builtin import FloatAttr
 from xdsl.dialects.func import ReturnOp
 from xdsl.ir import Block, Operation, SSAValue
 
@@ -174,10 +173,7 @@ class Scales:
         """r = 2^root / sqrt(m) is rounded: noise of variance m 4^-root / 12 on a row's scale, with m
         about 2^15. It is of at most 16 bits, so that root is at most 23."""
         scale = Scale(f"{where(peers[0])} root", 0.9 * 2.0**-8, LIMB)
-        found = [peer.attributes.get(RADIAL) for peer in peers]
-        scale.sensitivity = 2.0**15 * sum(
-            each.value.data for each in found if isinstance(each, FloatAttr)
-        )
+        scale.sensitivity = 2.0**15 * sum(sensitivity_of(peer, RADIAL) for peer in peers)
         self.root |= dict.fromkeys(peers, scale)
         self.norm[scale] = peers[0]
         self.squares[peers[0]] = max(squares_of(peer)[1] for peer in peers)

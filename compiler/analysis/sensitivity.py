@@ -23,6 +23,7 @@ Errors: `UserError` for an operation that passes no gradients back.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable
 
@@ -114,10 +115,17 @@ def _accumulate(
             gradients[operand] = gradients[operand] + part if operand in gradients else part
 
 
-def sensitivity_of(op: Operation) -> float:
-    """The recorded sensitivity; 0 where there is none."""
-    found = op.attributes.get(SENSITIVITY)
-    return found.value.data if isinstance(found, FloatAttr) else 0.0
+def sensitivity_of(op: Operation, name: str = SENSITIVITY) -> float:
+    """The recorded sensitivity, or that of a norm's rows; 0 where there is none, `UserError` where it is no
+    finite number of at least 0."""
+    found = op.attributes.get(name)
+    if found is None:
+        return 0.0
+    value = found.value.data if isinstance(found, FloatAttr) else math.nan
+    if not 0 <= value < math.inf:
+        where = nn.module_path(op) or "the model"
+        raise UserError(f"{where}: {op.name}: {name} is {value}, not a finite number of at least 0")
+    return value
 
 
 def _output(op: nn.LinearOp, values: Values, total: Totals, random: np.random.Generator) -> Array:

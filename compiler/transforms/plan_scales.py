@@ -67,7 +67,8 @@ def limits_of(function: FuncOp) -> Limits:
     headroom, spare = function.attributes.get(HEADROOM), function.attributes.get(SPARE)
     if not isinstance(headroom, FloatAttr) or not isinstance(spare, IntegerAttr):
         raise UserError("the function has no formats; run plan-scales first")
-    return Limits(Scales(function.body.block, headroom.value.data, spare.value.data))
+    options = PlanScales(headroom.value.data, spare.value.data)  # In their ranges, or it says so.
+    return Limits(Scales(function.body.block, options.headroom, options.spare_exponents))
 
 
 def default_fracs(limits: Limits) -> dict[Scale, int]:
