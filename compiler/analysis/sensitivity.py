@@ -100,10 +100,7 @@ def _accumulate(
         if isinstance(op, Normalises):
             along = np.sum(gradient * values[result], axis=-1, dtype=np.float64)
             total[result, RADIAL] += float(np.sum(along * along))
-        if isinstance(op, nn.EmbeddingOp):
-            total[op.table, SENSITIVITY] += squares * op.scale.value.data**2
-            continue
-        if isinstance(op, nn.ParamOp | nn.TokensOp):
+        if not op.operands:
             continue
         if not isinstance(op, Differentiable):
             where = nn.module_path(op) or "the model"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import numpy as np
 from xdsl.dialects.builtin import (
     FlatSymbolRefAttrConstr,
     FloatAttr,
@@ -26,7 +27,16 @@ from xdsl.irdl import (
 from xdsl.traits import Pure
 
 from ...errors import expect
-from ..interfaces import LeadingAxes, Named, Quantised, TokenSource
+from ..interfaces import (
+    Array,
+    Differentiable,
+    LeadingAxes,
+    Named,
+    Parts,
+    Quantised,
+    TokenSource,
+    Values,
+)
 from .base import (
     FUNCTIONAL,
     HUGE,
@@ -117,7 +127,7 @@ class ParamOp(LeafOp, Quantised, Named):
 
 
 @irdl_op_definition
-class EmbeddingOp(NNOp, Quantised, LeadingAxes, Named):
+class EmbeddingOp(NNOp, Quantised, LeadingAxes, Differentiable, Named):
     """Rows of a table times a constant: y[t, :] = scale * table[tokens[t], :].
 
     ```mlir
@@ -140,6 +150,14 @@ class EmbeddingOp(NNOp, Quantised, LeadingAxes, Named):
         require(len(table) == 2, f"the table must be (vocab, h), got {text(table)}")
         require_normal("scale", scale)
         return (*tokens, table[1])
+
+    def gradients(self, gradient: Array, values: Values) -> Parts:
+        return []
+
+    def weight_squares(self, gradient: Array, values: Values) -> tuple[SSAValue, float]:
+        """Summed by positions, as if each token stood at one."""
+        squares = float(np.sum(np.square(gradient), dtype=np.float64))
+        return self.table, squares * self.scale.value.data**2
 
 
 @irdl_op_definition
