@@ -17,7 +17,7 @@ from xdsl.ir import Operation
 from ...dialects import nn, quant
 from ...dialects.interfaces import Normalises, Rounded
 from ...errors import UserError, expect
-from .calibrate import RANGE, ROW_NORM, range_of
+from .calibrate import RANGE, ROW_NORM, range_of, squares_of
 from .plan import weight_factor
 from .scale import LIMB, WIDE_LIMB, Fracs, Scale, most_frac
 from .scales import MAX_EXPONENT, Scales, exponent_of, integer_eps, where
@@ -29,6 +29,11 @@ ROUNDED_BITS = 63
 MOST_RECIPROCAL, LEAST_ROOT = 46, 8
 RECIPROCAL_BITS = 9
 """The fewest bits of a reciprocal of `quant.softmax`, that of a row of equal scores."""
+FEWEST = -64
+"""The fewest fraction bits of any scale."""
+SMALL_BITS = 6
+"""A norm's constant that was rounded up is at most 2^-6 of the least sum of squares that was calibrated: its row
+is then off by a part in 128, of which few rows come near."""
 SPREAD = 4
 """How much further logits may lie apart than calibrated."""
 
@@ -47,6 +52,12 @@ class Limits:
             if op in scales.root:
                 for operand in op.operands:
                     self._bounded[scales.scale[operand]].append(scales.root[op])
+        self._squared = dict.fromkeys(scales.all, FEWEST)
+        for op in scales.ops:
+            if isinstance(op, Normalises):
+                scale, (least, _) = scales.scale[op.operands[0]], squares_of(op)
+                squares = SMALL_BITS + quant.MANTISSA_BITS - math.log2(least)
+                self._squared[scale] = max(self._squared[scale], math.ceil(squares / 2))
         for _, shared in scales.together:
             for scale in shared:
                 self._bounded[scale] += shared
@@ -79,8 +90,9 @@ class Limits:
         return most
 
     def least(self, scale: Scale) -> int:
-        """The fewest fraction bits of a scale: a reciprocal root is no number with fewer than 8."""
-        return LEAST_ROOT if scale in self.scales.norm else -64
+        """The fewest fraction bits of a scale: a reciprocal root is no number with fewer than 8, and beside
+        the squares of a norm's input its constant, which is 2^14 at least (`integer_eps`), must be small."""
+        return LEAST_ROOT if scale in self.scales.norm else min(self._squared[scale], scale.most)
 
     def _result(self, op: Rounded, fracs: Fracs) -> int:
         if isinstance(op, nn.ActivationOp):
