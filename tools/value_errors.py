@@ -27,8 +27,8 @@ from ..compiler.frontend.evaluate import evaluate
 from ..dialects import nn
 from ..dialects.interfaces import Quantised
 from ..dialects.quant import FormatAttr
-from ..runtime.executor import Executor
-from ..schema.program import Step
+from ..runtime.circuit.program import Step
+from ..runtime.witness.executor import Executor
 
 
 class Error(NamedTuple):

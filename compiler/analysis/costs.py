@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from ...dialects import nn
 from ...dialects.interfaces import Rounded
-from ...schema.program import limb_widths
+from ...runtime.circuit.program import limb_widths
 from .limits import Limits
 from .scale import LIMB, WIDE_LIMB, Fracs, Scale
 

@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from xdsl.ir import Operation
 
-from ...schema.program import LAST_LIMB_BITS, LIMB_BITS
+from ...runtime.circuit.program import LAST_LIMB_BITS, LIMB_BITS
 
 LIMB, WIDE_LIMB = LIMB_BITS, LAST_LIMB_BITS
 

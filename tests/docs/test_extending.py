@@ -24,7 +24,7 @@ from zklemma.compiler.pipelines import lower, to_quant
 from zklemma.compiler.running import run_passes
 from zklemma.compiler.weights import quantized_weights
 from zklemma.dialects import nn
-from zklemma.runtime.executor import Executor
+from zklemma.runtime.witness.executor import Executor
 
 PAGE = Path(__file__).parents[2] / "docs" / "extending.md"
 TOKENS = 8

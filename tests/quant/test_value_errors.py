@@ -17,7 +17,7 @@ from zklemma.compiler.running import run_passes
 from zklemma.compiler.weights import quantized_weights
 from zklemma.dialects import nn
 from zklemma.dialects.interfaces import Quantised
-from zklemma.runtime.executor import Executor
+from zklemma.runtime.witness.executor import Executor
 from zklemma.tools.value_errors import value_errors
 
 

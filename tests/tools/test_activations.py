@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from zklemma.compiler.gemma3 import ACTIVATIONS
 from zklemma.runtime.progress import Clock, Silent
-from zklemma.runtime.prover import Prover, Request
-from zklemma.runtime.verifier import verify
+from zklemma.runtime.proving.prover import Prover, Request
+from zklemma.runtime.verifying.verifier import verify
 from zklemma.tools import compiling
 from zklemma.tools.audit import audit
 from zklemma.tools.random_checkpoint import random_checkpoint
