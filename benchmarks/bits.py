@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import sys
 
-from zklemma.compiler.analysis.scales import Scales
+from zklemma.compiler.analysis.costs import Costs
 from zklemma.compiler.modules import main_function
 from zklemma.compiler.plan_text import read_plan
 from zklemma.compiler.transforms.choose_bits import ChooseBits, choose
-from zklemma.compiler.transforms.plan_scales import default_fracs, scales_of
+from zklemma.compiler.transforms.plan_scales import default_fracs, limits_of
 from zklemma.runtime.model.keys import load_artifact
 from zklemma.tools import bench, console
 
@@ -22,20 +22,20 @@ NATS = (1e-7, 5e-6, 1.2e-5, 2e-5, 4e-5, 1e-4, 1e-3)
 LISTED = 10
 
 
-def rows(scales: Scales, allowed: list[float]) -> list[list[str]]:
+def rows(costs: Costs, allowed: list[float]) -> list[list[str]]:
     """A row for 16 bits everywhere but before norms, and for each loss that is allowed."""
-    found = [("plan-scales alone", default_fracs(scales))]
-    found += [(f"{nats:.0e}", choose(scales, nats)) for nats in allowed]
-    return [[n, f"{scales.cells(f):.0f}", f"{scales.error(f):.1e}"] for n, f in found]
+    found = [("plan-scales alone", default_fracs(costs.limits))]
+    found += [(f"{nats:.0e}", choose(costs, nats)) for nats in allowed]
+    return [[n, f"{costs.cells(f):.0f}", f"{costs.error(f):.1e}"] for n, f in found]
 
 
 def main() -> None:
     model, *allowed = sys.argv[1:]
-    scales = scales_of(main_function(read_plan(load_artifact(model).meta["plan"])))
-    table = rows(scales, [float(nats) for nats in allowed] or list(NATS))
+    costs = Costs(limits_of(main_function(read_plan(load_artifact(model).meta["plan"]))))
+    table = rows(costs, [float(nats) for nats in allowed] or list(NATS))
     console.grid("Formats by what they may lose", ["nats", "limbs a token", "predicted"], table)
-    chosen = choose(scales, ChooseBits().nats)
-    worst = sorted(scales.all, key=lambda scale: -scale.error(chosen[scale]))[:LISTED]
+    chosen = choose(costs, ChooseBits().nats)
+    worst = sorted(costs.scales.all, key=lambda scale: -scale.error(chosen[scale]))[:LISTED]
     console.grid(
         "What loses most with the formats of least cost for the default",
         ["nats", "bits", "of which fraction", "value or weight"],

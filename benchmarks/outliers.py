@@ -130,7 +130,7 @@ def one_layer(place: str) -> dict[str, Change]:
 def variant(checkpoint: Checkpoint, name: str) -> Checkpoint:
     """The checkpoint in other weights."""
     changes: dict[str, Change] = {}
-    stored, shapes, config, elsewhere = checkpoint._stored, checkpoint.shapes, checkpoint.config, {}
+    stored, shapes, config, elsewhere = checkpoint.stored, checkpoint.shapes, checkpoint.config, {}
     if name.startswith("channels"):
         changes = channels(float(name.removeprefix("channels")), config.num_hidden_layers)
     elif name in PLACES:
@@ -143,9 +143,9 @@ def variant(checkpoint: Checkpoint, name: str) -> Checkpoint:
         elsewhere = {LM_HEAD: stored[EMBEDDING]}
         changes = {EMBEDDING: one_row(config.vocab_size // 2, 1000.0)}
     named = {stored[each]: change for each, change in changes.items()}
-    tensors = Changed(checkpoint._tensors, named, elsewhere)
+    tensors = Changed(checkpoint.tensors, named, elsewhere)
     return replace(
-        checkpoint, config=config, shapes=shapes, _tensors=tensors, _stored=stored, _digests={}
+        checkpoint, config=config, shapes=shapes, tensors=tensors, stored=stored, digests={}
     )
 
 

@@ -23,6 +23,13 @@ from ..dialects import nn
 
 FAMILY = "gemma3_text"
 FULL, SLIDING = "full_attention", "sliding_attention"
+ACTIVATIONS: dict[str, type[nn.ActivationOp]] = {
+    "gelu_pytorch_tanh": nn.GeluTanhOp,
+    "gelu": nn.GeluOp,
+    "silu": nn.SiluOp,
+    "relu": nn.ReluOp,
+}
+"""What configurations call them."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,7 @@ class Gemma3:
     num_attention_heads: int
     num_key_value_heads: int
     head_dim: int
+    hidden_activation: str
     rms_norm_eps: float
     query_pre_attn_scalar: float
     layer_types: tuple[str, ...]
@@ -61,7 +69,7 @@ class Gemma3:
             "num_attention_heads": self.num_attention_heads,
             "num_key_value_heads": self.num_key_value_heads,
             "head_dim": self.head_dim,
-            "hidden_activation": "gelu_pytorch_tanh",
+            "hidden_activation": self.hidden_activation,
             "rms_norm_eps": self.rms_norm_eps,
             "query_pre_attn_scalar": self.query_pre_attn_scalar,
             "layer_types": list(self.layer_types),
@@ -128,7 +136,7 @@ class _Builder:
 
     def mlp(self, x: SSAValue, path: str) -> SSAValue:
         gate = self.linear(x, f"{path}.gate_proj", self.config.intermediate_size)
-        gate = self.add(nn.GeluTanhOp(gate), f"{path}.act_fn")
+        gate = self.add(ACTIVATIONS[self.config.hidden_activation](gate), f"{path}.act_fn")
         up = self.linear(x, f"{path}.up_proj", self.config.intermediate_size)
         product = self.add(nn.MulOp(gate, up), path)
         return self.linear(product, f"{path}.down_proj", self.config.hidden_size)

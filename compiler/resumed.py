@@ -14,7 +14,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass, PassPipeline
 from xdsl.utils.exceptions import ArgSpecParseError, PassFailedException
 
-from ..dialects import nn, quant
+from ..dialects.interfaces import TokenSource
 from ..errors import UserError
 from .levels import Level
 from .module_text import parse_module
@@ -55,13 +55,7 @@ def read_model(path: Path, settings: Settings, level: Level) -> tuple[ModuleOp, 
 
 def positions(module: ModuleOp) -> int:
     """The tokens that a function is for; `UserError` if it reads none."""
-    ids = [
-        op for op in main_function(module).walk() if isinstance(op, nn.TokensOp | quant.TokensOp)
-    ]
+    ids = [op for op in main_function(module).walk() if isinstance(op, TokenSource)]
     if len(ids) != 1:
         raise UserError(f"the function reads tokens {len(ids)} times, not once")
-    (op,) = ids
-    shape = (
-        nn.shape_of(op.result) if isinstance(op, nn.TokensOp) else quant.type_of(op.result).shape
-    )
-    return shape[-1]
+    return ids[0].positions

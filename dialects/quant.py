@@ -23,7 +23,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from xdsl.dialects.builtin import (
     I64,
@@ -72,7 +72,8 @@ from xdsl.traits import (
 from xdsl.utils.exceptions import VerifyException
 
 from ..errors import UserError
-from .nn import HUGE, MOST_ELEMENTS, require, require_normal, require_positive
+from .interfaces import Named, RowWise, TokenSource, View
+from .nn import HUGE, MOST_ELEMENTS, ROPE_FRAC, require, require_normal, require_positive
 from .table_expr import parse as parse_table
 
 Shape: TypeAlias = tuple[int, ...]
@@ -93,8 +94,6 @@ MANTISSA_BITS = 14
 """The mantissa m of `quant.rms_norm` is in [2^14, 2^16)."""
 EXP_FRAC = 15
 """e = table[d] of `quant.softmax` is 2^15 * exp(-d * 2^-frac)."""
-ROPE_FRAC = 16
-"""Cosines and sines of `quant.rope` are integers over 2^16."""
 
 FUNCTIONAL = " attr-dict `:` functional-type(operands, results)"
 
@@ -197,6 +196,10 @@ class FormatAttr(ParametrizedAttribute):
         require(
             1 <= self.bits.data <= MAX_BITS, f"{self.bits.data} bits are not in 1 .. {MAX_BITS}"
         )
+        require(
+            abs(self.frac.data) <= MAX_FRAC,
+            f"frac {self.frac.data} is not in -{MAX_FRAC} .. {MAX_FRAC}",
+        )
 
 
 def _parse_format(parser: AttrParser) -> tuple[int, int]:
@@ -290,10 +293,15 @@ def _attribute(value: Any) -> Attribute:
     return DenseArrayBase.from_list(i64, value)
 
 
+def numbers(attribute: Attribute | None) -> tuple[Any, ...]:
+    """Those of a dense array; none of another attribute."""
+    return tuple(attribute.get_values()) if isinstance(attribute, DenseArrayBase) else ()
+
+
 def _plain(attribute: Attribute) -> Any:
     if isinstance(attribute, FloatAttr | IntegerAttr):
         return attribute.value.data
-    return tuple(attribute.get_values()) if isinstance(attribute, DenseArrayBase) else attribute
+    return numbers(attribute) if isinstance(attribute, DenseArrayBase) else attribute
 
 
 class QuantOp(IRDLOperation):
@@ -302,7 +310,12 @@ class QuantOp(IRDLOperation):
     `infer` takes the operands' types and the properties as plain Python values and raises
     `VerifyException` where they do not fit. The constructor takes the results' types where the
     operation leaves a choice, by default what `infer` says; wider results are valid too.
+
+    The list `PER_LAYER`, if there is one, has an entry for each layer in the body of `quant.layers`, and
+    elsewhere a single one.
     """
+
+    PER_LAYER: ClassVar[str | None] = None
 
     @staticmethod
     def infer(*operands: QuantTensorType, **properties: Any) -> Sequence[Inferred]:
@@ -345,6 +358,16 @@ class QuantOp(IRDLOperation):
                 actual.width >= need.bits,
                 f"the result has {actual.width} bits, the operands need {need.bits}",
             )
+        if self.PER_LAYER:
+            parent = self.parent_op()
+            layers = parent.layers if isinstance(parent, LayersOp) else 1
+            entries = len(self.per_layer)
+            require(entries == layers, f"{entries} {self.PER_LAYER} for {layers} layers")
+
+    @property
+    def per_layer(self) -> tuple[int, ...]:
+        """The entries of the list `PER_LAYER`."""
+        return numbers(self.properties[self.PER_LAYER]) if self.PER_LAYER else ()
 
 
 class LeafOp(IRDLOperation):
@@ -355,7 +378,7 @@ class LeafOp(IRDLOperation):
 
 
 @irdl_op_definition
-class TokensOp(LeafOp):
+class TokensOp(LeafOp, TokenSource):
     """The token ids that enter the model, T of them.
 
     ```mlir
@@ -373,9 +396,13 @@ class TokensOp(LeafOp):
         require(len(type.shape) == 1, f"tokens have shape [T], got {list(type.shape)}")
         require(type.fraction == 0, "tokens are whole numbers, frac = 0")
 
+    @property
+    def positions(self) -> int:
+        return type_of(self.result).shape[0]
+
 
 @irdl_op_definition
-class ParamOp(LeafOp):
+class ParamOp(LeafOp, Named):
     """Weights of the checkpoint: round((offset + w) * factor * 2^frac), ties upwards.
 
     `rows` and `columns` are exponents that equalise channels: element [i, j] of a matrix is also
@@ -393,6 +420,7 @@ class ParamOp(LeafOp):
     """
 
     name = "quant.param"
+    KIND: ClassVar[str] = "weight"
     names = prop_def(ArrayAttr[StringAttr])
     sha256 = opt_prop_def(ArrayAttr[StringAttr])
     offset = prop_def(Float)
@@ -443,7 +471,7 @@ class ParamOp(LeafOp):
 
 
 @irdl_op_definition
-class EmbedOp(QuantOp):
+class EmbedOp(QuantOp, Named):
     """Rows of a table: x[t, :] = table[ids[t], :] << shift.
 
     ```mlir
@@ -454,6 +482,7 @@ class EmbedOp(QuantOp):
     """
 
     name = "quant.embed"
+    KIND: ClassVar[str] = "embedding"
     ids = operand_def(QuantTensorType)
     table = operand_def(QuantTensorType)
     shift = prop_def(Int)
@@ -473,7 +502,7 @@ class EmbedOp(QuantOp):
 
 
 @irdl_op_definition
-class RequantizeOp(QuantOp):
+class RequantizeOp(QuantOp, RowWise):
     """Rounds an accumulator to fewer fraction bits: y = (acc + 2^(shift-1)) >> shift.
 
     `shift` 0 means y = acc. Where y leaves the range of the result's type, execution stops.
@@ -498,7 +527,7 @@ class RequantizeOp(QuantOp):
 
 
 @irdl_op_definition
-class RmsNormOp(QuantOp):
+class RmsNormOp(QuantOp, RowWise, Named):
     """Root-mean-square norm over the last axis, as an accumulator.
 
     S = sum x^2 + eps with eps = eps[0], in the body of `quant.layers` eps[layer]; e in [emin, emax]
@@ -516,6 +545,8 @@ class RmsNormOp(QuantOp):
     """
 
     name = "quant.rms_norm"
+    KIND: ClassVar[str] = "norm"
+    PER_LAYER: ClassVar[str | None] = "eps"
     x = operand_def(QuantTensorType)
     gain = operand_def(QuantTensorType)
     eps = prop_def(Ints)
@@ -564,13 +595,9 @@ class RmsNormOp(QuantOp):
         require(bits <= MAX_BITS, f"emax {emax} makes accumulators of {bits} bits")
         return [Inferred(x.shape, bits, root + emax + gain.fraction)]
 
-    def verify_(self) -> None:
-        super().verify_()
-        _verify_per_layer(self, "eps", len(self.eps))
-
 
 @irdl_op_definition
-class MatmulOp(QuantOp):
+class MatmulOp(QuantOp, RowWise, Named):
     """A linear layer, as an accumulator: x [T, k], w [n, k] -> acc[t, n] = sum_k x[t, k] w[n, k].
 
     ```mlir
@@ -581,6 +608,7 @@ class MatmulOp(QuantOp):
     """
 
     name = "quant.matmul"
+    KIND: ClassVar[str] = "linear layer"
     x = operand_def(QuantTensorType)
     w = operand_def(QuantTensorType)
     result = result_def(QuantTensorType)
@@ -596,7 +624,7 @@ class MatmulOp(QuantOp):
 
 
 @irdl_op_definition
-class SplitHeadsOp(QuantOp):
+class SplitHeadsOp(QuantOp, View, Named):
     """Cuts the channels into heads: [T, H*D] -> [H, T, D], y[h, t, d] = x[t, h*D + d]; a view.
 
     ```mlir
@@ -606,6 +634,7 @@ class SplitHeadsOp(QuantOp):
     """
 
     name = "quant.split_heads"
+    KIND: ClassVar[str] = "split into heads"
     x = operand_def(QuantTensorType)
     heads = prop_def(Int)
     result = result_def(QuantTensorType)
@@ -621,7 +650,7 @@ class SplitHeadsOp(QuantOp):
 
 
 @irdl_op_definition
-class MergeHeadsOp(QuantOp):
+class MergeHeadsOp(QuantOp, View, Named):
     """The inverse of `quant.split_heads`: [H, T, D] -> [T, H*D]; a view.
 
     ```mlir
@@ -631,6 +660,7 @@ class MergeHeadsOp(QuantOp):
     """
 
     name = "quant.merge_heads"
+    KIND: ClassVar[str] = "merge of heads"
     x = operand_def(QuantTensorType)
     result = result_def(QuantTensorType)
     traits = traits_def(Pure())
@@ -644,7 +674,7 @@ class MergeHeadsOp(QuantOp):
 
 
 @irdl_op_definition
-class RopeOp(QuantOp):
+class RopeOp(QuantOp, Named):
     """Rotary position embedding of [H, T, D], as an accumulator: x * cos + rotate(x) * sin.
 
     rotate(x)[i] = -x[i + D/2] for i < D/2, else x[i - D/2]. cos and sin are the integers of
@@ -659,6 +689,8 @@ class RopeOp(QuantOp):
     """
 
     name = "quant.rope"
+    KIND: ClassVar[str] = "rotation"
+    PER_LAYER: ClassVar[str | None] = "kinds"
     x = operand_def(QuantTensorType)
     thetas = prop_def(Floats)
     factors = prop_def(Floats)
@@ -687,13 +719,9 @@ class RopeOp(QuantOp):
             require(0 <= kind < len(thetas), f"kind {kind} of {len(thetas)}")
         return [Inferred(x.shape, signed_bits(2 * x.bound << ROPE_FRAC), x.fraction + ROPE_FRAC)]
 
-    def verify_(self) -> None:
-        super().verify_()
-        _verify_per_layer(self, "kinds", len(self.kinds))
-
 
 @irdl_op_definition
-class ScoresOp(QuantOp):
+class ScoresOp(QuantOp, Named):
     """Attention scores, as an accumulator: q [H, T, D], k [KV, T, D] -> [H, T, T].
 
     acc[h, i, j] = sum_d q[h, i, d] k[h', j, d], h' = h // (H / KV).
@@ -706,6 +734,7 @@ class ScoresOp(QuantOp):
     """
 
     name = "quant.scores"
+    KIND: ClassVar[str] = "scores"
     q = operand_def(QuantTensorType)
     k = operand_def(QuantTensorType)
     result = result_def(QuantTensorType)
@@ -721,7 +750,7 @@ class ScoresOp(QuantOp):
 
 
 @irdl_op_definition
-class SoftmaxOp(QuantOp):
+class SoftmaxOp(QuantOp, Named):
     """Causal softmax of scores [H, T, T] as exponentials e [H, T, T] and reciprocals inv [H, T].
 
     Query i sees key j if 0 <= i - j and (window = 0 or i - j < window); window = windows[0], in the
@@ -739,6 +768,8 @@ class SoftmaxOp(QuantOp):
     """
 
     name = "quant.softmax"
+    KIND: ClassVar[str] = "softmax"
+    PER_LAYER: ClassVar[str | None] = "windows"
     scores = operand_def(QuantTensorType)
     windows = prop_def(Ints)
     k = prop_def(Int)
@@ -777,13 +808,9 @@ class SoftmaxOp(QuantOp):
             Inferred(shape[:2], k - EXP_FRAC + 2, k - EXP_FRAC),
         ]
 
-    def verify_(self) -> None:
-        super().verify_()
-        _verify_per_layer(self, "windows", len(self.windows))
-
 
 @irdl_op_definition
-class AttendOp(QuantOp):
+class AttendOp(QuantOp, Named):
     """Mixes values, as an accumulator: e [H, T, T], inv [H, T], v [KV, T, D] -> [H, T, D].
 
     acc[h, i, d] = sum_j e[h, i, j] inv[h, i] v[h', j, d], h' = h // (H / KV). As
@@ -798,6 +825,7 @@ class AttendOp(QuantOp):
     """
 
     name = "quant.attend"
+    KIND: ClassVar[str] = "attention"
     e = operand_def(QuantTensorType)
     inv = operand_def(QuantTensorType)
     v = operand_def(QuantTensorType)
@@ -819,7 +847,7 @@ class AttendOp(QuantOp):
 
 
 @irdl_op_definition
-class TableOp(QuantOp):
+class TableOp(QuantOp, RowWise, Named):
     """Looks every element up: y = table[x].
 
     The table's domain is the range of x; its expression includes the scales of both sides.
@@ -832,6 +860,7 @@ class TableOp(QuantOp):
     """
 
     name = "quant.table"
+    KIND: ClassVar[str] = "activation"
     x = operand_def(QuantTensorType)
     table = prop_def(TableAttr)
     result = result_def(QuantTensorType)
@@ -848,7 +877,7 @@ class TableOp(QuantOp):
 
 
 @irdl_op_definition
-class MulOp(QuantOp):
+class MulOp(QuantOp, Named):
     """Element-wise product, as an accumulator.
 
     ```mlir
@@ -859,6 +888,7 @@ class MulOp(QuantOp):
     """
 
     name = "quant.mul"
+    KIND: ClassVar[str] = "product"
     lhs = operand_def(QuantTensorType)
     rhs = operand_def(QuantTensorType)
     result = result_def(QuantTensorType)
@@ -874,7 +904,7 @@ class MulOp(QuantOp):
 
 
 @irdl_op_definition
-class AddOp(QuantOp):
+class AddOp(QuantOp, Named):
     """Exact sum of two values of one scale.
 
     The result declares the range that the residual stream keeps, which is at least that of each
@@ -888,6 +918,7 @@ class AddOp(QuantOp):
     """
 
     name = "quant.add"
+    KIND: ClassVar[str] = "sum"
     lhs = operand_def(QuantTensorType)
     rhs = operand_def(QuantTensorType)
     result = result_def(QuantTensorType)
@@ -932,7 +963,7 @@ class SelectOp(QuantOp):
 
 
 @irdl_op_definition
-class ArgmaxOp(QuantOp):
+class ArgmaxOp(QuantOp, Named):
     """The lowest index that attains max_j sum_c x[g, c] table[j, c]: [G, h], [V, h] -> [G].
 
     `width` is the number of bits that hold every best - logit; where one is larger, execution
@@ -946,6 +977,7 @@ class ArgmaxOp(QuantOp):
     """
 
     name = "quant.argmax"
+    KIND: ClassVar[str] = "linear layer"
     x = operand_def(QuantTensorType)
     table = operand_def(QuantTensorType)
     width = prop_def(Int)
@@ -1106,12 +1138,6 @@ def _grouped(heads: QuantTensorType, kv: QuantTensorType) -> None:
         heads.shape[0] % kv.shape[0] == 0,
         f"{heads.shape[0]} heads can not share {kv.shape[0]} key/value heads",
     )
-
-
-def _verify_per_layer(op: IRDLOperation, what: str, entries: int) -> None:
-    parent = op.parent_op()
-    layers = parent.layers if isinstance(parent, LayersOp) else 1
-    require(entries == layers, f"{entries} {what} for {layers} layers")
 
 
 QUANT = Dialect(

@@ -199,11 +199,12 @@ class _Floats(Transformer[Token, Ball]):
         if name == "exp":
             value = np.exp(a)
             return value, value * np.expm1(np.minimum(da, 700)) * 2 + LIBRARY * value + TINY
+        near = np.maximum(np.abs(a) - da, 0)  # No argument within the error is nearer to 0.
         function, slope = {
-            "tanh": (np.tanh, 1.0),
+            "tanh": (np.tanh, np.minimum(1, 4 * np.exp(-2 * near))),
             "sin": (np.sin, 1.0),
             "cos": (np.cos, 1.0),
-            "erf": (np.vectorize(math.erf, otypes=[np.float64]), 1.2),
+            "erf": (np.vectorize(math.erf, otypes=[np.float64]), 1.2 * np.exp(-near * near)),
         }[str(name)]
         value = function(a)
         return value, slope * da + LIBRARY * np.abs(value) + TINY

@@ -12,6 +12,7 @@ from __future__ import annotations
 import inspect
 import re
 import sys
+from importlib import import_module
 from pathlib import Path
 from textwrap import indent
 
@@ -20,9 +21,10 @@ from xdsl.ir import Dialect, Operation
 from xdsl.irdl import IRDLOperation
 from xdsl.parser import Parser
 from xdsl.universe import XDSL_UNIVERSE
+from zklemma import dialects
 from zklemma.compiler.pipelines import lower
 from zklemma.compiler.transforms.registry import pass_factories
-from zklemma.dialects.registry import dialect_factories
+from zklemma.dialects.registry import DIALECTS, dialect_factories
 from zklemma.runtime.circuit.relations import Circuit
 from zklemma.tools import uniqueness
 from zklemma.tools.uniqueness import (
@@ -110,8 +112,8 @@ def operation(op: type[Operation]) -> str:
 def dialect_page(name: str, dialect: Dialect) -> str:
     operations = sorted(dialect.operations, key=lambda op: op.name)
     attributes = sorted(dialect.attributes, key=lambda attribute: attribute.name)
-    first = [*operations, *attributes][0]
-    page = [f"# Dialect `{name}`\n", module_text(first) + "\n"]
+    home = import_module(f"{dialects.__name__}{DIALECTS[name].partition(':')[0]}")
+    page = [f"# Dialect `{name}`\n", text_of(home) + "\n"]
     if attributes:
         page.append("## Types and attributes\n")
         page += [f"### `{found.name}`\n\n{text_of(found)}\n" for found in attributes]

@@ -24,7 +24,7 @@ from ..compiler.resumed import positions, read_model
 from ..compiler.running import Watch, run_passes
 from ..compiler.texts import HELD_OUT, read_text
 from ..compiler.weights import quantized_weights
-from ..dialects import nn
+from ..dialects.interfaces import Quantised
 from ..errors import UserError
 from ..runtime.circuit.encoding import encode_circuit, encode_program
 from ..runtime.kernels.warm import warm
@@ -77,9 +77,9 @@ def compile(
     own = [read_text(Path(path)) for path in calibration]
     scaling = {} if headroom is None else {"plan-scales.headroom": str(headroom)}
     chosen = scaling | dict(settings or {})
-    planning, converting = to_quant(chosen, level)
-    module = None
-    if model is not None:
+    if model is None:
+        module, (planning, converting) = None, to_quant(chosen, level)
+    else:
         if own:
             raise UserError(f"{model}: its ranges are calibrated already; leave --calibration out")
         module, planning, converting = read_model(Path(model), chosen, level)
@@ -93,7 +93,7 @@ def compile(
     module = module or calibrated_model(checkpoint, max_tokens, clock.start, own, watch)
     clock.start("lower")
     run_passes(Context(), module, planning, watch, "model", converting)
-    floats = any(isinstance(op, nn.TokensOp) for op in module.walk())
+    floats = any(isinstance(op, Quantised) for op in module.walk())
     plan = write_plan(module) if floats else None
     run_passes(Context(), module, converting, watch, "model")
     set_level(module, level)

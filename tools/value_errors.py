@@ -3,7 +3,8 @@
 The planned `nn` module, with all the powers of two that equalisation moved, is evaluated in fp32 beside
 the integer witness program on the same tokens. Its operations and the program's steps stand in the same
 order under the same module paths, so that every rounded value meets its integers: they stand for
-v 2^-frac with the format that was planned. The error of a value is
+v 2^-frac with the format that was planned, or as products of such numbers that nobody rounded. The error
+of a value is
 
     |v 2^-frac - x| / |x|
 
@@ -20,24 +21,14 @@ import numpy as np
 from xdsl.dialects.builtin import FloatAttr, ModuleOp
 from xdsl.ir import Operation
 
+from ..compiler.analysis.plan import FACTOR, FORMAT, UNROUNDED
 from ..compiler.analysis.roles import LAYER, role_path
 from ..compiler.frontend.evaluate import evaluate
-from ..compiler.transforms.plan_scales import FACTOR, FORMAT
 from ..dialects import nn
+from ..dialects.interfaces import Quantised
 from ..dialects.quant import FormatAttr
 from ..runtime.circuit.program import Step
 from ..runtime.witness.executor import Executor
-
-KINDS = {
-    "nn.rms_norm": "rms_norm",
-    "nn.linear": "matmul",
-    "nn.rope": "rope",
-    "nn.scores": "scores",
-    "nn.attend": "attend",
-    "nn.gelu_tanh": "table",
-    "nn.mul": "mul",
-    "nn.add": "add",
-}
 
 
 class Error(NamedTuple):
@@ -60,9 +51,9 @@ def value_errors(
     errors: list[Error] = []
 
     def observe(op: Operation, value: np.ndarray) -> None:
-        kind, path = KINDS.get(op.name), nn.module_path(op)
-        found = op.attributes.get(FORMAT)
-        if kind is None or not isinstance(found, FormatAttr):
+        kind, path = op.STEP if isinstance(op, Quantised) else None, nn.module_path(op)
+        fraction = _fraction(op)
+        if kind is None or fraction is None:
             return
         place = order[path, kind]
         order[path, kind] += 1
@@ -75,7 +66,7 @@ def value_errors(
         if x.ndim == 2 and integers.ndim > 2:  # The program cuts into heads at once.
             integers = integers.reshape(-1, *integers.shape[-2:]).swapaxes(0, 1)
         x *= _factor(op)
-        actual = integers.reshape(x.shape) * 2.0**-found.frac.data
+        actual = integers.reshape(x.shape) * 2.0**-fraction
         size = np.linalg.norm(x) or 1.0
         match = LAYER.search(path)
         layer = int(match[1]) if match else None
@@ -84,6 +75,19 @@ def value_errors(
     padded = np.array([*ids, *[0] * (length - len(ids))])
     evaluate(module, padded, tensor, observe=observe)
     return errors
+
+
+def _fraction(op: Operation) -> int | None:
+    """Fraction bits of an operation's integers: those of the planned format; of a product that is not rounded
+    those of both factors."""
+    found = op.attributes.get(FORMAT)
+    if isinstance(found, FormatAttr):
+        return found.frac.data
+    if UNROUNDED not in op.attributes:
+        return None
+    owners = [operand.owner for operand in op.operands]
+    parts = [_fraction(owner) for owner in owners if isinstance(owner, Operation)]
+    return sum(part for part in parts if part is not None) if None not in parts else None
 
 
 def _factor(op: Operation) -> float:

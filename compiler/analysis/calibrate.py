@@ -26,6 +26,7 @@ from xdsl.dialects.builtin import DenseArrayBase, FloatAttr, ModuleOp, f64
 from xdsl.ir import Operation
 
 from ...dialects import nn
+from ...dialects.interfaces import Normalises
 from ...errors import UserError, expect
 from ..frontend.evaluate import evaluate
 from ..modules import main_function
@@ -76,9 +77,9 @@ def calibrate(
         elif op in record.largest:
             scale = 2.0 ** -divided[op] if op in divided else 1.0
             _write(op, RANGE, np.max(record.largest[op] * scale))
-        if isinstance(op, nn.RMSNormOp):
-            gain = 1 + weights[expect(op.w.owner, nn.ParamOp).param_name].astype(np.float64)
-            _write(op, GAIN, np.max(np.abs(gain * _powers(op.exponents))))
+        if isinstance(op, Normalises):
+            weight = weights[expect(op.operands[1].owner, nn.ParamOp).param_name]
+            _write(op, GAIN, np.max(np.abs(op.gains(weight))))
             op.attributes[SQUARES] = DenseArrayBase.from_list(f64, record.squares[op])
 
 
@@ -161,10 +162,10 @@ class _Record:
 
     def __init__(self) -> None:
         self.largest: dict[Operation, np.ndarray] = {}
-        self.squares: dict[nn.RMSNormOp, tuple[float, float]] = {}
+        self.squares: dict[Operation, tuple[float, float]] = {}
 
     def observe(self, op: Operation, value: np.ndarray) -> None:
-        if isinstance(op, nn.TokensOp | nn.ParamOp):
+        if not op.operands:
             return
         largest = np.abs(value).max(axis=tuple(range(value.ndim - 1))).astype(np.float64)
         if not np.all(np.isfinite(largest)):
@@ -172,9 +173,9 @@ class _Record:
         self.largest[op] = np.maximum(largest, self.largest.get(op, 0.0))
         norms = {use.operation for use in op.results[0].uses if use.index == 0}
         for norm in norms:
-            if isinstance(norm, nn.RMSNormOp):
+            if isinstance(norm, Normalises):
                 x = value.astype(np.float64)
-                sums = np.sum(x * x, axis=-1) + norm.eps.value.data * x.shape[-1]
+                sums = np.sum(x * x, axis=-1) + norm.constant * x.shape[-1]
                 least, most = self.squares.get(norm, (math.inf, 0.0))
                 self.squares[norm] = min(least, float(sums.min())), max(most, float(sums.max()))
 

@@ -11,11 +11,12 @@ what depends on a model's numbers:
   those of the accumulator less the shift. Under `LEAST_USED` of them are a loss that no budget of `choose-bits`
   has room for; the shipped model's results reach 16 at least, the real 270M's 20. A table's result uses what
   its largest entry does.
-* What exp and GELU read counts by itself, not in proportion: `LEAST_FRACTION`, with which scores and arguments
-  reach to 2^13 and beyond, farther than any model's. So do matrices of weights, which have as much, and a gain
-  has no less than the `LEAST_GAIN` with which one of size 1, times the root of a norm's size, is a number.
-* Reciprocals have `RECIPROCAL_BITS` for a row of equal scores (`Scales.reciprocal`); and the norms' reciprocal
-  roots, to which `Scales.limit` leaves 17 fraction bits beside the widest gain and exponent, have
+* What exp and an activation read counts by itself, not in proportion: `LEAST_FRACTION`, with which scores and
+  arguments reach to 2^13 and beyond, farther than any model's. So do matrices of weights, which have as much,
+  and a gain has no less than the `LEAST_GAIN` with which one of size 1, times the root of a norm's size, is a
+  number.
+* Reciprocals have `RECIPROCAL_BITS` for a row of equal scores (`Limits.reciprocal`); and the norms' reciprocal
+  roots, to which `Limits.most` leaves 17 fraction bits beside the widest gain and exponent, have
   `LEAST_ROOT`, with which they are at least 2^4.
 
 Errors: none for a module that verifies.
@@ -30,10 +31,12 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation
 
 from ...dialects import quant
+from ...dialects.interfaces import View
 from ...dialects.table_expr import evaluate
 from ..modules import main_function
+from .limits import RECIPROCAL_BITS
 from .requantise import roles, rounded, rounding
-from .scales import LIMB, RECIPROCAL_BITS
+from .scale import LIMB
 
 LEAST_BITS = LIMB
 LEAST_USED = LIMB // 2
@@ -59,7 +62,7 @@ def formats(function: ModuleOp) -> list[Format]:
     """Those of every role of a published function, in its order."""
     found: list[Format] = []
     for (path, kind, _), ops in roles(main_function(function).walk()).items():
-        if isinstance(ops[0], quant.SplitHeadsOp | quant.MergeHeadsOp | quant.ArgmaxOp):
+        if isinstance(ops[0], View | quant.ArgmaxOp):
             continue
         place = path.replace("{layer}", "*").replace("layers.0.", "layers.*.")
         type, used = rounded(ops[0]), _used(ops[0])
@@ -101,7 +104,8 @@ def _coarse(op: Operation, kind: str, bits: int, used: int) -> Iterator[str]:
     elif isinstance(op, quant.TableOp):
         fraction = quant.type_of(op.x).fraction
         if fraction < LEAST_FRACTION:
-            yield f"GELU is taken of numbers with {_bits(fraction)} of fraction, fewer than {LEAST_FRACTION}"
+            seen = _bits(fraction)
+            yield f"an activation is taken of numbers with {seen} of fraction, fewer than {LEAST_FRACTION}"
     elif isinstance(op, quant.RmsNormOp) and (root := op.root.value.data) < LEAST_ROOT:
         yield f"its reciprocal root has {_bits(root)} of fraction, fewer than {LEAST_ROOT}"
 

@@ -2,10 +2,9 @@
 
 Large language models have channels hundreds of times larger than the rest, which a scale per tensor
 quantises badly. Where channel c of a value can be multiplied by 2^-j while column c of every weight
-that reads it is multiplied by 2^j, the function stays exactly the same. This holds for
-
-* a norm read by linear layers only: the factor goes into the norm's exponents;
-* the product gate * up read by a linear layer: the factor goes into the rows of up's weight.
+that reads it is multiplied by 2^j, the function stays exactly the same. This holds for a value that only
+linear layers read (`interfaces.Scaling.RETURNED`) and whose operation has a place for the factor
+(`interfaces.TakesFactor`): a norm, in its exponents; the product gate * up, in the rows of up's weight.
 
 With a_c the largest activation of the channel and w_c the largest weight in its column, the balance
 of SmoothQuant (Xiao et al. 2022, section 4.2, alpha = 1/2) is 2^j = sqrt(a_c / w_c), up to a factor
@@ -20,14 +19,15 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 from xdsl.dialects.builtin import DenseArrayBase, i64
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import Operation
 
 from ...dialects import nn
+from ...dialects.interfaces import Rescales, Scaling, TakesFactor
 from ...errors import expect
 
 TOLERANCE = 2.0
 LARGEST = 20
-ROWS, COLUMNS, EXPONENTS = "rows", "columns", "exponents"
+COLUMNS = "columns"
 
 
 def rescale(op: Operation, name: str, exponents: np.ndarray) -> None:
@@ -56,44 +56,26 @@ def equalize_channels(
         consumers = linear_consumers(op)
         if not consumers:
             continue
-        if isinstance(op, nn.RMSNormOp):
-            exponents = _balance(largest[op], consumers, weights)
-            rescale(op, EXPONENTS, -exponents)
-        elif isinstance(op, nn.MulOp) and (up := _linear_factor(op)):
-            exponents = _balance(largest[op], consumers, weights)
-            rescale(expect(up.w.owner, nn.ParamOp), ROWS, -exponents)
-            divided[up] = exponents
-        else:
+        home = op.factor_home() if isinstance(op, TakesFactor) else None
+        if home is None:
             continue
-        divided[op] = exponents
+        exponents = _balance(largest[op], consumers, weights)
+        rescale(home.op, home.property, -exponents)
+        divided |= {expect(value.owner, Operation): exponents for value in home.values}
         for param in consumers:
             rescale(param, COLUMNS, exponents)
     return divided
 
 
-def private(weight: SSAValue) -> bool:
-    """Whether a weight is a parameter that is read in one place."""
-    return isinstance(weight.owner, nn.ParamOp) and len({*weight.uses}) == 1
-
-
 def linear_consumers(op: Operation) -> list[nn.ParamOp]:
-    """The weights of the linear layers that read a result; none where anything else reads it."""
+    """The weights of the operations that read a result, if all of them can take back a factor on it."""
     params: list[nn.ParamOp] = []
     for use in op.results[0].uses if op.results else ():
         user = use.operation
-        if not isinstance(user, nn.LinearOp) or use.index != 0 or not private(user.w):
+        if not isinstance(user, Rescales) or user.scaling(use.index) is not Scaling.RETURNED:
             return []
-        params.append(expect(user.w.owner, nn.ParamOp))
+        params.append(expect(user.operands[1].owner, nn.ParamOp))
     return params
-
-
-def _linear_factor(op: nn.MulOp) -> nn.LinearOp | None:
-    """The factor of a product that is a linear layer's output and used nowhere else."""
-    for value in op.operands:
-        linear = value.owner
-        if isinstance(linear, nn.LinearOp) and len({*value.uses}) == 1 and private(linear.w):
-            return linear
-    return None
 
 
 def _balance(

@@ -20,7 +20,7 @@ from xdsl.ir import Block, BlockArgument, Operation, SSAValue
 
 from ...dialects import quant
 from ...errors import UserError
-from ..gemma3 import FULL, SLIDING, Gemma3
+from ..gemma3 import ACTIVATIONS, FULL, SLIDING, Gemma3
 from ..modules import main_function
 from .equalize import LARGEST
 from .requantise import quantised_eps
@@ -28,6 +28,7 @@ from .requantise import quantised_eps
 OpT = TypeVar("OpT", bound=Operation)
 # What configurations have if they don't say.
 USUAL_EPS = 1e-6
+USUAL_ACTIVATION = "gelu_pytorch_tanh"
 # No model has more; each is built.
 MOST_LAYERS = 1 << 10
 
@@ -56,6 +57,7 @@ def recognise(module: ModuleOp) -> Gemma3:
         num_attention_heads=heads,
         num_key_value_heads=quant.type_of(scores.k).shape[0],
         head_dim=dim,
+        hidden_activation=_activation(first(body, quant.TableOp)),
         rms_norm_eps=_eps([op for op in module.walk() if isinstance(op, quant.RmsNormOp)]),
         query_pre_attn_scalar=_scalar(layers, scores, dim),
         layer_types=tuple(kinds),
@@ -85,6 +87,14 @@ def first(block: Block, kind: type[OpT]) -> OpT:
         if isinstance(op, kind):
             return op
     raise UserError(f"the function has no {kind.name} where a model of the family has one")
+
+
+def _activation(op: quant.TableOp) -> str:
+    """The configuration's name of the function whose table it is; the usual one if it is none's."""
+    sides = quant.type_of(op.x).fraction, quant.type_of(op.result).fraction
+    tables = {name: activation.table(*sides) for name, activation in ACTIVATIONS.items()}
+    found = (name for name, text in tables.items() if text == op.table.expression.data)
+    return next(found, USUAL_ACTIVATION)
 
 
 def _eps(norms: list[quant.RmsNormOp]) -> float:

@@ -12,7 +12,6 @@ That the choices are good ones, so that the integers predict what the floats do,
 
 from __future__ import annotations
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
@@ -30,6 +29,7 @@ from xdsl.ir import Attribute, Block, BlockArgument, Operation, OpResult, SSAVal
 from xdsl.utils.exceptions import VerifyException
 
 from ...dialects import nn, quant
+from ...dialects.interfaces import Named
 from ...dialects.quant import FormatAttr, QuantTensorType
 from ...errors import ZklemmaError, expect
 from ..modules import main_function
@@ -37,45 +37,14 @@ from ..published import publish
 from ..transforms.batch_decode import BatchDecode
 from ..transforms.convert_nn_to_quant import ConvertNNToQuant
 from ..transforms.guard import summary
-from ..transforms.plan_scales import EPS, EXPONENTS, FACTOR, FORMAT, ROOT, WIDTH, K
-from ..transforms.stack_layers import PER_LAYER, StackLayers, layer_number
+from ..transforms.stack_layers import StackLayers, layer_number, per_layer
 from .equalize import LARGEST
+from .plan import EPS, EXPONENTS, FACTOR, FORMAT, ROOT, UNROUNDED, WIDTH, K, weight_factor
 from .roles import role_path
-from .scales import UNROUNDED, integer_eps
+from .scales import integer_eps
 
 Role = tuple[str, str, int]
 """Module path, kind of operation, and place among those of the same path and kind."""
-
-# What an operation of either dialect is called here.
-KINDS: dict[type[Operation], str] = {
-    nn.ParamOp: "weight",
-    quant.ParamOp: "weight",
-    nn.EmbeddingOp: "embedding",
-    quant.EmbedOp: "embedding",
-    nn.RMSNormOp: "norm",
-    quant.RmsNormOp: "norm",
-    nn.LinearOp: "linear layer",
-    quant.MatmulOp: "linear layer",
-    quant.ArgmaxOp: "linear layer",
-    nn.SplitHeadsOp: "split into heads",
-    quant.SplitHeadsOp: "split into heads",
-    nn.MergeHeadsOp: "merge of heads",
-    quant.MergeHeadsOp: "merge of heads",
-    nn.RopeOp: "rotation",
-    quant.RopeOp: "rotation",
-    nn.ScoresOp: "scores",
-    quant.ScoresOp: "scores",
-    nn.MaskedSoftmaxOp: "softmax",
-    quant.SoftmaxOp: "softmax",
-    nn.AttendOp: "attention",
-    quant.AttendOp: "attention",
-    nn.GeluTanhOp: "activation",
-    quant.TableOp: "activation",
-    nn.MulOp: "product",
-    quant.MulOp: "product",
-    nn.AddOp: "sum",
-    quant.AddOp: "sum",
-}
 
 
 def differences(model: ModuleOp, function: ModuleOp) -> list[str]:
@@ -114,8 +83,8 @@ def roles(ops: Iterable[Operation]) -> dict[Role, list[Operation]]:
     found: dict[Role, list[Operation]] = defaultdict(list)
     places: Counter[tuple[str, str]] = Counter()
     for op in ops:
-        if kind := KINDS.get(type(op)):
-            path = _path(op)
+        if isinstance(op, Named):
+            path, kind = _path(op), op.KIND
             found[role_path(path), kind, places[path, kind]].append(op)
             places[path, kind] += 1
     return found
@@ -158,7 +127,7 @@ def _adopt(op: Operation, found: Operation) -> None:
     type = rounded(found)
     op.attributes[FORMAT] = FormatAttr.of(type.width, type.fraction)
     if isinstance(op, nn.ParamOp):
-        op.attributes[FACTOR] = FloatAttr(_factor(op), f64)
+        op.attributes[FACTOR] = FloatAttr(weight_factor(op), f64)
     elif isinstance(op, nn.RMSNormOp) and isinstance(found, quant.RmsNormOp):
         op.attributes[EPS] = IntegerAttr(_eps(op, found), i64)
         op.attributes[ROOT] = found.root
@@ -168,23 +137,6 @@ def _adopt(op: Operation, found: Operation) -> None:
         op.attributes[K] = IntegerAttr(k, i64)
     elif isinstance(op, nn.LinearOp) and isinstance(found, quant.ArgmaxOp):
         op.attributes[WIDTH] = found.width
-
-
-def _factor(op: nn.ParamOp) -> float:
-    """What a weight is multiplied by before it is rounded, as in `Scales.factor`."""
-    for use in op.result.uses:
-        user = use.operation
-        if isinstance(user, nn.EmbeddingOp):
-            return user.scale.value.data
-        if isinstance(user, nn.RMSNormOp):
-            scales = [
-                scores.operation.scale.value.data
-                for rope in user.result.uses
-                for scores in rope.operation.results[0].uses
-                if isinstance(scores.operation, nn.ScoresOp) and scores.index == 0
-            ]
-            return math.sqrt(nn.shape_of(op.result)[0]) * (scales[0] if scales else 1.0)
-    return 1.0
 
 
 def _eps(op: nn.RMSNormOp, found: quant.RmsNormOp) -> int:
@@ -261,7 +213,7 @@ class _Comparison:
         if one == other:
             return
         lists = isinstance(one, DenseArrayBase) and isinstance(other, DenseArrayBase)
-        if not lists or name != PER_LAYER.get(type(wanted)):
+        if not lists or name != per_layer(wanted):
             self.lines.append(f"{where}: {name} is {_shown(other)}, not {_shown(one)}")
             return
         pairs = zip(one.get_values(), other.get_values(), strict=False)  # type: ignore

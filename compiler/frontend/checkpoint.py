@@ -63,10 +63,10 @@ class Checkpoint:
     """The file that says so."""
     shapes: dict[str, tuple[int, ...]]
     """Shape of every weight, by canonical name, in the model's order."""
-    _tensors: Tensors = field(repr=False)
-    _stored: dict[str, str] = field(repr=False)
+    tensors: Tensors = field(repr=False)
+    stored: dict[str, str] = field(repr=False)
     """The name that the files have for a canonical name."""
-    _digests: dict[str, str] = field(default_factory=dict, repr=False)
+    digests: dict[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -98,18 +98,18 @@ class Checkpoint:
     def sha256(self, name: str) -> str:
         """The SHA-256 of the weight's fp32 little-endian row-major bytes, as hexadecimal digits."""
         name = self.canonical(name)
-        if name not in self._digests:
+        if name not in self.digests:
             digest = hashlib.sha256()
             for chunk in self._chunks(name):
                 digest.update(np.ascontiguousarray(chunk, "<f4").data.cast("B"))
-            self._digests[name] = digest.hexdigest()
-        return self._digests[name]
+            self.digests[name] = digest.hexdigest()
+        return self.digests[name]
 
     def _chunks(self, name: str) -> Iterator[np.ndarray]:
         """The weight as fp32, a bounded number of rows at a time."""
-        stored = self._stored[name]
+        stored = self.stored[name]
         count = max(1, CHUNK_BYTES // (4 * math.prod(self.shapes[name][1:])))
-        for chunk in self._tensors.rows(stored, count):
+        for chunk in self.tensors.rows(stored, count):
             if not np.isfinite(chunk).all():
                 raise UserError(f"{self.path}: weight {stored} holds NaN or infinity")
             yield chunk

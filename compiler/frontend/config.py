@@ -18,6 +18,7 @@ from typing import Any
 from transformers import Gemma3TextConfig
 
 from ...errors import UserError
+from ..gemma3 import ACTIVATIONS
 from .export import LAYER_TYPES
 
 # Integers from 1 to a largest value, which is far beyond any model and keeps nonsense from taking
@@ -41,8 +42,8 @@ NUMBERS = ("rms_norm_eps", "query_pre_attn_scalar", "rope_theta", "rope_local_ba
 FIXED: dict[str, tuple[Any, ...]] = {
     "model_type": ("gemma3_text",),
     "architectures": (None, [], ["Gemma3ForCausalLM"]),
-    "hidden_activation": ("gelu_pytorch_tanh",),
-    "hidden_act": (None, "gelu_pytorch_tanh"),
+    "hidden_activation": tuple(ACTIVATIONS),
+    "hidden_act": (None, *ACTIVATIONS),
     "attention_bias": (False,),
     "attn_logit_softcapping": (None,),
     "final_logit_softcapping": (None,),
@@ -129,6 +130,11 @@ def text_config(where: Path, fields: dict[str, Any]) -> Gemma3TextConfig:
         reason = shorten(str(error), 160)
         raise UserError(f"{where} is not a valid Gemma-3 configuration: {reason}") from error
     _require_consistent(where, config)
+    if fields.get("hidden_act") not in (None, config.hidden_activation):
+        raise UserError(
+            f"{where}: hidden_act = {shown(fields['hidden_act'])} is not what the model uses, "
+            f"hidden_activation = {config.hidden_activation!r}: remove it"
+        )
     if fields.get("layer_types") is None:
         _require_one_pattern(where, fields)
     return config

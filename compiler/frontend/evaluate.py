@@ -56,7 +56,11 @@ def evaluate(
             left[operand] -= 1
             if not left[operand]:
                 del values[operand]
-        for result, value in zip(op.results, interpreter.run_op(op, inputs), strict=True):
+        if isinstance(op, nn.ActivationOp):
+            results: PythonValues = (op.function(inputs[0]),)
+        else:
+            results = interpreter.run_op(op, inputs)
+        for result, value in zip(op.results, results, strict=True):
             values[result] = value
             if observe:
                 observe(op, value)
@@ -69,18 +73,6 @@ def visible(tokens: int, window: int | None) -> Array:
     """(T, T) booleans: whether query i sees key j, 0 <= i - j (< window)."""
     distance = np.subtract.outer(np.arange(tokens), np.arange(tokens))
     return (distance >= 0) & (distance < (window or tokens))
-
-
-def rope_frequencies(count: int, theta: float, factor: float) -> Array:
-    """theta^(-2i/D) / factor for i < D/2 = count, as float64."""
-    return theta ** (-np.arange(count) / count) / factor
-
-
-def rope_angles(op: nn.RopeOp, tokens: int, half: int) -> tuple[Array, Array]:
-    """Cosines and sines of (T, D/2), as float64."""
-    frequencies = rope_frequencies(half, op.theta.value.data, op.factor.value.data)
-    angles = np.outer(np.arange(tokens), frequencies)
-    return np.cos(angles), np.sin(angles)
 
 
 def softmax(x: Array) -> Array:
@@ -154,12 +146,6 @@ class NNFunctions(InterpreterFunctions):
     def mul(self, _: Interpreter, op: nn.MulOp, args: PythonValues) -> PythonValues:
         return (args[0] * args[1],)
 
-    @impl(nn.GeluTanhOp)
-    def gelu_tanh(self, _: Interpreter, op: nn.GeluTanhOp, args: PythonValues) -> PythonValues:
-        (x,) = args
-        inner = self.real(math.sqrt(2 / math.pi)) * (x + self.real(0.044715) * x * x * x)
-        return (x / 2 * (1 + np.tanh(inner)),)
-
     @impl(nn.RMSNormOp)
     def rms_norm(self, _: Interpreter, op: nn.RMSNormOp, args: PythonValues) -> PythonValues:
         x, w = args
@@ -182,7 +168,7 @@ class NNFunctions(InterpreterFunctions):
     def rope(self, _: Interpreter, op: nn.RopeOp, args: PythonValues) -> PythonValues:
         (x,) = args
         half = x.shape[-1] // 2
-        cos, sin = map(self.real, rope_angles(op, x.shape[-2], half))
+        cos, sin = map(self.real, op.angles(x.shape[-2], half))
         low, high = x[..., :half], x[..., half:]
         return (np.concatenate([low * cos - high * sin, high * cos + low * sin], axis=-1),)
 
@@ -218,7 +204,7 @@ class NNFunctions(InterpreterFunctions):
         self, _: Interpreter, op: nn.RopeFrequenciesOp, args: PythonValues
     ) -> PythonValues:
         (count,) = nn.shape_of(op.result)
-        return (self.real(rope_frequencies(count, op.theta.value.data, op.factor.value.data)),)
+        return (self.real(nn.rope_frequencies(count, op.theta.value.data, op.factor.value.data)),)
 
     @impl(nn.CausalMaskOp)
     def causal_mask(self, _: Interpreter, op: nn.CausalMaskOp, args: PythonValues) -> PythonValues:

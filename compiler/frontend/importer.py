@@ -241,8 +241,8 @@ def _softmax(importer: _Importer, node: Node) -> SSAValue:
 
 def _gelu(importer: _Importer, node: Node) -> SSAValue:
     approximate = node.kwargs.get("approximate", "none")
-    _only(approximate == "tanh", f"approximate = {approximate!r}")
-    return importer.add(nn.GeluTanhOp(importer.operand(node.args[0])))
+    _only(approximate in GELUS, f"approximate = {approximate!r}")
+    return importer.add(GELUS[approximate](importer.operand(node.args[0])))  # type: ignore[index]
 
 
 def _view(importer: _Importer, node: Node) -> SSAValue:
@@ -279,6 +279,8 @@ def _cat(importer: _Importer, node: Node) -> SSAValue:
     return importer.add(nn.ConcatOp(lhs, rhs))
 
 
+GELUS = {"none": nn.GeluOp, "tanh": nn.GeluTanhOp}
+
 HANDLERS: dict[str, Handler] = {
     "aten.alias.default": _identity,
     "aten.clone.default": _identity,
@@ -300,6 +302,8 @@ HANDLERS: dict[str, Handler] = {
     "aten.sin.default": _unary(nn.SinOp),
     "aten.softmax.int": _softmax,
     "aten.gelu.default": _gelu,
+    "aten.silu.default": _unary(nn.SiluOp),
+    "aten.relu.default": _unary(nn.ReluOp),
     "aten.view.default": _view,
     "aten.reshape.default": _view,
     "aten.unsqueeze.default": _view,

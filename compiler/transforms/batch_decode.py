@@ -19,13 +19,12 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from ...dialects import nn, quant, zk
+from ...dialects.interfaces import RowWise
 from ...dialects.quant import QuantTensorType
 from ...errors import UserError
+from ..analysis.plan import WIDTH
 from ..modules import main_function
 from .options import check_options
-from .plan_scales import WIDTH
-
-ROW_WISE = (quant.RequantizeOp, quant.RmsNormOp)
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class BatchDecode(ModulePass):
 
         chain: list[Operation] = []
         source: SSAValue = logits.x
-        while isinstance(source.owner, ROW_WISE):
+        while isinstance(source.owner, RowWise):
             chain.append(source.owner)
             source = source.owner.operands[0]
         tokens = quant.type_of(source).shape[0]

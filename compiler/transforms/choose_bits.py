@@ -18,6 +18,7 @@ it leaves the module as it is.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import permutations
 
@@ -25,10 +26,12 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp, UnitAttr
 from xdsl.passes import ModulePass
 
-from ..analysis.scales import UNROUNDED, Scale, Scales
+from ..analysis.costs import Costs
+from ..analysis.plan import UNROUNDED
+from ..analysis.scale import Scale
 from ..modules import main_function
 from .options import check_options
-from .plan_scales import default_fracs, scales_of, write
+from .plan_scales import default_fracs, limits_of, write
 
 # Fraction bits below the most that are tried, and sweeps over all scales at most.
 DEPTH = 24
@@ -51,41 +54,41 @@ class ChooseBits(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         function = main_function(op)
-        scales = scales_of(function)
-        if not any(scale.sensitivity for scale in scales.all):
+        costs = Costs(limits_of(function))
+        if not any(scale.sensitivity for scale in costs.scales.all):
             return
-        found = choose(scales, self.nats)
+        found = choose(costs, self.nats)
         unrounded = [op for op in function.walk() if UNROUNDED in op.attributes]
-        if unrounded and scales.error(found) > self.nats:
+        if unrounded and costs.error(found) > self.nats:
             for product in unrounded:
                 del product.attributes[UNROUNDED]
-            rounding = scales_of(function)
+            rounding = Costs(limits_of(function))
             rounded = choose(rounding, self.nats)
-            if SLACK * rounding.error(rounded) < scales.error(found):
-                return write(rounding, rounded)
+            if SLACK * rounding.error(rounded) < costs.error(found):
+                return write(rounding.limits, rounded)
             for product in unrounded:
                 product.attributes[UNROUNDED] = UnitAttr()
-        write(scales, found)
+        write(costs.limits, found)
 
 
-def choose(scales: Scales, nats: float) -> dict[Scale, int]:
+def choose(costs: Costs, nats: float) -> dict[Scale, int]:
     """Fraction bits of least cost whose errors add up to at most ``nats``, or to little more than the
     widest formats' where that is not to be had."""
     low, high = 0.0, DEAREST
-    best = _descend(scales, 2.0**high)
-    nats = max(nats, SLACK * scales.error(best))
+    best = _descend(costs, 2.0**high)
+    nats = max(nats, SLACK * costs.error(best))
     while high - low > 0.5:
         middle = (low + high) / 2
-        found = _descend(scales, 2.0**middle)
-        if scales.error(found) <= nats:
+        found = _descend(costs, 2.0**middle)
+        if costs.error(found) <= nats:
             best, high = found, middle
         else:
             low = middle
     return best
 
 
-def _descend(scales: Scales, price: float) -> dict[Scale, int]:
-    fracs = default_fracs(scales)
+def _descend(costs: Costs, price: float) -> dict[Scale, int]:
+    scales, fracs = costs.scales, default_fracs(costs.limits)
     # The final norm and the tables are of one size whatever they cost: few positions pay for them.
     fixed = {scales.scale[scales.output.x], scales.scale[scales.output.w]}
     fixed.add(scales.scale[scales.embedding.table])
@@ -93,59 +96,61 @@ def _descend(scales: Scales, price: float) -> dict[Scale, int]:
         before = dict(fracs)
         for scale in scales.all:
             if scale not in fixed:
-                _improve(scales, scale, fracs, price)
+                _improve(costs, scale, fracs, price)
         for _, shared in scales.together:
             for giver, taker in permutations(shared, 2):
-                while _exchange(scales, giver, taker, fracs, price):
+                while _exchange(costs, giver, taker, fracs, price):
                     pass
         if fracs == before:
             break
     return fracs
 
 
+def _fits(costs: Costs, scales: Iterable[Scale], fracs: dict[Scale, int]) -> bool:
+    """Whether scales have fraction bits between their limits."""
+    limits = costs.limits
+    return all(limits.least(each) <= fracs[each] <= limits.most(each, fracs) for each in scales)
+
+
 def _exchange(
-    scales: Scales, giver: Scale, taker: Scale, fracs: dict[Scale, int], price: float
+    costs: Costs, giver: Scale, taker: Scale, fracs: dict[Scale, int], price: float
 ) -> bool:
     """Moves a bit between scales that share an accumulator's, if that costs less."""
 
     def cost() -> float:
         nats = giver.error(fracs[giver]) + taker.error(fracs[taker])
-        return scales.cells_of(giver, fracs) + scales.cells_of(taker, fracs) + price * nats
+        return costs.cells_of(giver, fracs) + costs.cells_of(taker, fracs) + price * nats
 
     before = cost()
     fracs[giver] -= 1
     fracs[taker] += 1
-    bounded = {*scales.bounded_by(giver), *scales.bounded_by(taker)}
-    fits = all(
-        scales.least(other) <= fracs[other] <= scales.limit(other, fracs) for other in bounded
-    )
-    if fits and cost() < before:
+    bounded = {*costs.limits.bounded_by(giver), *costs.limits.bounded_by(taker)}
+    if _fits(costs, bounded, fracs) and cost() < before:
         return True
     fracs[giver] += 1
     fracs[taker] -= 1
     return False
 
 
-def _improve(scales: Scales, scale: Scale, fracs: dict[Scale, int], price: float) -> None:
+def _improve(costs: Costs, scale: Scale, fracs: dict[Scale, int], price: float) -> None:
     """Sets one scale's fraction bits to those that cost least, the others being as they are, but for
     reciprocal roots that have to be shorter then."""
-    bounded = scales.bounded_by(scale)
+    limits = costs.limits
+    bounded = limits.bounded_by(scale)
     best, least = {other: fracs[other] for other in bounded}, math.inf
-    roots = {other: best[other] for other in bounded if other in scales.norm and other is not scale}
-    first = scales.limit(scale, fracs)
+    norms = costs.scales.norm
+    roots = {other: best[other] for other in bounded if other in norms and other is not scale}
+    first = limits.most(scale, fracs)
     for frac in (fracs[scale], *range(first, first - DEPTH, -1)):
         if price * scale.error(frac) > least:
             break  # Fewer bits only lose more.
         fracs |= {scale: frac, **roots}
         for root in roots:
-            fracs[root] = min(fracs[root], scales.limit(root, fracs))
-        if any(
-            not scales.least(other) <= fracs[other] <= scales.limit(other, fracs)
-            for other in bounded
-        ):
+            fracs[root] = min(fracs[root], limits.most(root, fracs))
+        if not _fits(costs, bounded, fracs):
             continue
         nats = sum(other.error(fracs[other]) for other in (scale, *roots))
-        cost = scales.cells_of(scale, fracs) + price * nats
+        cost = costs.cells_of(scale, fracs) + price * nats
         if cost < least:
             best, least = {other: fracs[other] for other in bounded}, cost
     fracs |= best

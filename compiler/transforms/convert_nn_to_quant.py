@@ -8,8 +8,9 @@ norms, factors of weights, k of a softmax, the width of logits.
 * The table is scaled by the embedding's constant, a norm's gain is (1 + w) sqrt(n), for queries times
   the attention scale.
 * A product that `delay-requantize` marked is not rounded: the linear layer multiplies the accumulator.
-* GELU is a table of the format of its result. The softmax is converted with the attention that reads
-  its probabilities, as they are not values of their own: e and inv are.
+* An activation is a table of the formats of its argument and its result.
+* The softmax is converted with the attention that reads its probabilities, as they are not values of their
+  own: e and inv are.
 
 Errors: `UserError` for an operation that has no pattern or no format, with the module path.
 """
@@ -17,7 +18,6 @@ Errors: `UserError` for an operation that has no pattern or no format, with the 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import (
@@ -42,10 +42,21 @@ from xdsl.pattern_rewriter import (
 from ...dialects import nn, quant
 from ...dialects.quant import FormatAttr, QuantTensorType, TableAttr
 from ...errors import UserError
+from ..analysis.plan import (
+    EPS,
+    EXPONENTS,
+    FACTOR,
+    FORMAT,
+    HEADROOM,
+    ROOT,
+    SPARE,
+    UNROUNDED,
+    WIDTH,
+    K,
+    planned,
+)
 from ..analysis.roles import path_of
-from ..analysis.scales import UNROUNDED
 from ..modules import main_function
-from .plan_scales import EPS, EXPONENTS, FACTOR, FORMAT, HEADROOM, ROOT, SPARE, WIDTH, K
 
 
 @dataclass(frozen=True)
@@ -72,7 +83,7 @@ class ConvertNNToQuant(ModulePass):
             Rope(sorted(angles)),
             Scores(),
             Attend(),
-            Gelu(),
+            Activation(),
             Mul(),
             Add(),
         ]
@@ -88,17 +99,9 @@ class ConvertNNToQuant(ModulePass):
         function.update_function_type()
 
 
-def attribute(op: Operation, name: str, kind: type) -> Any:
-    """An attribute that `plan-scales` wrote; `UserError` where it did not."""
-    found = op.attributes.get(name)
-    if not isinstance(found, kind):
-        raise UserError(f"{path_of(op) or op.name}: {op.name} has no {name}; run plan-scales first")
-    return found
-
-
 def type_in(op: Operation, shape: tuple[int, ...]) -> QuantTensorType:
     """The planned type of an operation's result."""
-    found = attribute(op, FORMAT, FormatAttr)
+    found = planned(op, FORMAT, FormatAttr)
     return QuantTensorType.of(shape, found.bits.data, found.frac.data)
 
 
@@ -137,7 +140,7 @@ class Param(RewritePattern):
             names=ArrayAttr([StringAttr(op.param_name)]),
             sha256=ArrayAttr([op.sha256]),
             offset=FloatAttr(1.0 if norms else 0.0, f64),
-            factor=attribute(op, FACTOR, FloatAttr),
+            factor=planned(op, FACTOR, FloatAttr),
             rows=norms[0].exponents if norms else op.rows,
             columns=op.columns,
         )
@@ -155,12 +158,12 @@ class Embedding(RewritePattern):
 class RMSNorm(RewritePattern):
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: nn.RMSNormOp, rewriter: PatternRewriter) -> None:
-        root = attribute(op, ROOT, IntegerAttr).value.data
+        root = planned(op, ROOT, IntegerAttr).value.data
         acc = quant.RmsNormOp(
             op.x,
             op.w,
-            eps=(attribute(op, EPS, IntegerAttr).value.data,),
-            exponents=tuple(attribute(op, EXPONENTS, DenseArrayBase).get_values()),
+            eps=(planned(op, EPS, IntegerAttr).value.data,),
+            exponents=quant.numbers(planned(op, EXPONENTS, DenseArrayBase)),
             root=root,
             table=TableAttr.of(f"round(2^{root} / sqrt(x))", 1 << 14, 1 << 16),
         )
@@ -227,7 +230,7 @@ class Attend(RewritePattern):
         softmax = quant.SoftmaxOp(
             source.scores,
             windows=(0 if source.window is None else source.window.value.data,),
-            k=attribute(op, K, IntegerAttr).value.data,
+            k=planned(op, K, IntegerAttr).value.data,
             width=quant.EXP_FRAC + (type.shape[2] - 1).bit_length(),
             table=TableAttr.of(
                 f"round(2^{quant.EXP_FRAC} * exp(-x / 2^{type.fraction}))", 0, 1 << type.width
@@ -239,18 +242,14 @@ class Attend(RewritePattern):
         rewriter.erase(source)
 
 
-class Gelu(RewritePattern):
-    """By table, with no more fraction bits than the input: as |gelu(z)| <= |z| no entry is larger."""
+class Activation(RewritePattern):
+    """Any of them is the table of its definition, in the formats of its two sides."""
 
     @op_type_rewrite_pattern
-    def match_and_rewrite(self, op: nn.GeluTanhOp, rewriter: PatternRewriter) -> None:
+    def match_and_rewrite(self, op: nn.ActivationOp, rewriter: PatternRewriter) -> None:
         type = quant.type_of(op.x)
         result = type_in(op, type.shape)
-        z = f"(x / 2^{type.fraction})" if type.fraction >= 0 else f"(x * 2^{-type.fraction})"
-        tanh = f"tanh(sqrt(2 / pi) * ({z} + 0.044715 * {z}^3))"
-        unit = f"2^{result.fraction}" if result.fraction >= 0 else f"1 / 2^{-result.fraction}"
-        expression = f"round({unit} * {z} * (1 + {tanh}) / 2)"
-        table = TableAttr.of(expression, -type.bound, type.bound)
+        table = TableAttr.of(op.table(type.fraction, result.fraction), -type.bound, type.bound)
         replace(rewriter, op, quant.TableOp(op.x, results=[result], table=table))
 
 

@@ -24,9 +24,9 @@ from xdsl.pattern_rewriter import (
 )
 
 from ...dialects import nn
-from ..analysis.scales import UNROUNDED
+from ..analysis.plan import FORMAT, UNROUNDED
 from ..modules import main_function
-from .plan_scales import FORMAT, default_fracs, scales_of, write
+from .plan_scales import default_fracs, limits_of, write
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class DelayRequantize(ModulePass):
     name = "delay-requantize"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        scales_of(main_function(op))  # The function is planned, or this says that it is not.
+        limits_of(main_function(op))  # The function is planned, or this says that it is not.
         walker = PatternRewriteWalker(ReadByLinear(), apply_recursively=False)
         if walker.rewrite_module(op):
-            scales = scales_of(main_function(op))
-            write(scales, default_fracs(scales))
+            limits = limits_of(main_function(op))
+            write(limits, default_fracs(limits))
 
 
 class ReadByLinear(RewritePattern):

@@ -12,30 +12,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp, TensorType
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
 
 from ...dialects import nn
-from ...errors import UserError, expect
+from ...dialects.interfaces import LeadingAxes
+from ...errors import UserError
 from ..modules import main_function
-
-SOURCES = (nn.TokensOp, nn.PositionsOp, nn.CausalMaskOp)
-ROW_WISE = (
-    nn.EmbeddingOp,
-    nn.LinearOp,
-    nn.MatmulOp,
-    nn.BinaryOp,
-    nn.UnaryOp,
-    nn.GeluTanhOp,
-    nn.PowOp,
-    nn.MeanOp,
-    nn.SliceOp,
-    nn.ConcatOp,
-)
-"""Operations that treat leading axes alike: their shapes follow from their operands' shapes."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +39,8 @@ def _drop(function: FuncOp) -> None:
     dropped: dict[SSAValue, SSAValue] = {}
     for op in list(block.ops):
         batched = [operand in dropped for operand in op.operands]
-        if isinstance(op, SOURCES):
-            if len(nn.shape_of(op.result)) == 1:
+        if isinstance(op, LeadingAxes) and not op.operands:  # It makes the axis.
+            if len(nn.shape_of(op.results[0])) == 1:
                 continue
         elif not any(batched):
             continue
@@ -81,20 +67,10 @@ def _without_batch(
         for has, operand in zip(batched, operands, strict=True)
     ):
         raise _mixed(op)
-    match op:
-        case nn.PermuteOp() if op.axes.get_values()[0] == 0:
-            axes = [axis - 1 for axis in op.axes.get_values()[1:]]
-            return nn.PermuteOp(*operands, axes=axes)
-        case nn.ViewOp() | nn.ExpandOp():
-            return type(op)(operands[0], shape[1:])
-        case _ if isinstance(op, SOURCES + ROW_WISE):
-            element = expect(result.type, TensorType).element_type
-            return type(op).create(
-                operands=operands,
-                properties=op.properties,
-                result_types=[TensorType(element, shape[1:])],
-            )
-    raise _mixed(op)
+    new = op.without_first_axis(operands) if isinstance(op, LeadingAxes) else None
+    if new is None:
+        raise _mixed(op)
+    return new
 
 
 def _mixed(op: Operation) -> UserError:

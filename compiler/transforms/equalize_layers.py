@@ -42,16 +42,15 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from ...dialects import nn
+from ...dialects.interfaces import Home, Normalises, Rescales, Scaling, TakesFactor
 from ...errors import expect
 from ..analysis.calibrate import GAIN, RANGE, ROW_NORM, SQUARES, range_of
-from ..analysis.equalize import COLUMNS, EXPONENTS, LARGEST, ROWS, private, rescale
+from ..analysis.equalize import COLUMNS, LARGEST, rescale
 from ..analysis.roles import Roles
-from ..analysis.scales import LIMB, WIDE_LIMB, most_frac
+from ..analysis.scale import LIMB, WIDE_LIMB, most_frac
 from ..analysis.sensitivity import SENSITIVITY, sensitivity_of
 from ..modules import main_function
 
-VIEWS = (nn.SplitHeadsOp, nn.MergeHeadsOp)
-HOMOGENEOUS = (*VIEWS, nn.MulOp)
 # Sweeps over the layers at most, and how far an exponent moves in one.
 SWEEPS, REACH = 8, 3
 
@@ -69,12 +68,12 @@ class EqualizeLayers(ModulePass):
             first = peers[0]
             if len(peers) > 1 and isinstance(first, nn.ScoresOp):
                 _balance_scores(peers)
-            if len(peers) < 2 or not isinstance(first, nn.RMSNormOp | nn.LinearOp):
+            if len(peers) < 2 or not isinstance(first, TakesFactor) or _carries(first):
                 continue
             readers = [Readers.of(peer.results[0]) for peer in peers]
             before = [entering.get(peer.operands[0], 0) for peer in peers]
             chosen = [0 for _ in peers]
-            if all(reader.free for reader in readers):
+            if all(map(_home, peers)) and all(reader.free for reader in readers):
                 chosen = _exponents(peers, before, readers)
             for peer, reader, old, new in zip(peers, readers, before, chosen, strict=True):
                 _apply(peer, reader, old, new)
@@ -87,7 +86,7 @@ class Readers:
 
     values: list[SSAValue]
     params: list[nn.ParamOp]
-    norms: list[nn.RMSNormOp]
+    norms: list[Operation]
     free: bool = True
 
     @staticmethod
@@ -103,16 +102,15 @@ class Readers:
         self.values.append(value)
         for use in value.uses:
             user = use.operation
-            if isinstance(user, nn.RMSNormOp) and use.index == 0:
-                self.norms.append(user)
-            elif isinstance(user, nn.LinearOp) and use.index == 0 and private(user.w):
-                self.params.append(expect(user.w.owner, nn.ParamOp))
-            elif isinstance(user, HOMOGENEOUS) or (
-                isinstance(user, nn.AttendOp) and use.index == 1
-            ):
-                self.follow(user.results[0])
-            else:
-                self.free = False
+            match _scaling(user, use.index):
+                case Scaling.FORGOTTEN:
+                    self.norms.append(user)
+                case Scaling.RETURNED:
+                    self.params.append(expect(user.operands[1].owner, nn.ParamOp))
+                case Scaling.CARRIED:
+                    self.follow(user.results[0])
+                case Scaling.OTHER:
+                    self.free = False
 
 
 @dataclass(frozen=True)
@@ -153,7 +151,7 @@ def _exponents(peers: list[Operation], before: list[int], readers: list[Readers]
     """For each layer the exponent of the output, whose input has the one of ``before``."""
     tensors: list[Tensor] = []
     starts = [_missing(range_of(peer) for peer in peers)]
-    if isinstance(peers[0], nn.LinearOp):
+    if not isinstance(peers[0], Normalises):
         weight = Tensor.of([_weight(peer) for peer in peers], before)
         tensors.append(weight)
         starts.append(weight.filling())
@@ -161,13 +159,26 @@ def _exponents(peers: list[Operation], before: list[int], readers: list[Readers]
         owners = zip(*([v.owner for v in reader.values] for reader in readers), strict=True)
         for ops in owners:
             ranged = [op for op in ops if isinstance(op, Operation) and RANGE in op.attributes]
-            if len(ranged) == len(peers) and not isinstance(ranged[0], HOMOGENEOUS):
+            if len(ranged) == len(peers) and not _carries(ranged[0]):
                 tensors.append(Tensor.of(ranged))
     for params in zip(*(reader.params for reader in readers), strict=True):
         if not all(map(_free, params)):
             tensors.append(Tensor.of(params, sign=-1))
     found = [_descend([max(-LARGEST, min(LARGEST, c)) for c in start], tensors) for start in starts]
     return min(found, key=lambda exponents: _cost(exponents, tensors))
+
+
+def _scaling(op: Operation, index: int) -> Scaling:
+    return op.scaling(index) if isinstance(op, Rescales) else Scaling.OTHER
+
+
+def _carries(op: Operation) -> bool:
+    """Whether a factor on any operand is one on the result: views and products."""
+    return all(_scaling(op, index) is Scaling.CARRIED for index in range(len(op.operands)))
+
+
+def _home(op: Operation) -> Home | None:
+    return op.factor_home() if isinstance(op, TakesFactor) else None
 
 
 def _weight(op: Operation) -> Operation:
@@ -234,26 +245,29 @@ def _missing(magnitudes: Iterable[float]) -> list[int]:
 
 def _apply(op: Operation, readers: Readers, before: int, exponent: int) -> None:
     """Multiplies an operation's result by 2^exponent; its input was multiplied by 2^before."""
-    if isinstance(op, nn.RMSNormOp):
-        weight = op.w.owner
-        rescale(op, EXPONENTS, np.array([exponent]))
+    weight = op.operands[1].owner
+    home = _home(op)
+    if home:
+        rescale(home.op, home.property, np.array([exponent]))
+    if isinstance(op, Normalises):
         _scale(op, GAIN, 2.0**exponent)
-        if isinstance(weight, nn.ParamOp):
-            _scale(weight, SENSITIVITY, 4.0**-exponent)
+        moved = exponent
+    elif home:
+        rescale(home.op, COLUMNS, np.array([-before]))
+        moved = exponent - before
+        for name in (RANGE, ROW_NORM):
+            _scale(home.op, name, 2.0**moved)
     else:
-        weight = op.operands[1].owner
-        if isinstance(weight, nn.ParamOp) and private(weight.result):
-            rescale(weight, ROWS, np.array([exponent]))
-            rescale(weight, COLUMNS, np.array([-before]))
-            for name in (RANGE, ROW_NORM):
-                _scale(weight, name, 2.0 ** (exponent - before))
-            _scale(weight, SENSITIVITY, 4.0 ** (before - exponent))
+        moved = 0
+    if isinstance(weight, nn.ParamOp):
+        _scale(weight, SENSITIVITY, 4.0**-moved)
     for value in readers.values:
         owner = expect(value.owner, Operation)
         _scale(owner, RANGE, 2.0**exponent)
         _scale(owner, SENSITIVITY, 4.0**-exponent)
     for norm in readers.norms:
-        norm.properties["eps"] = FloatAttr(norm.eps.value.data * 4.0**exponent, f64)
+        if isinstance(norm, Normalises):
+            norm.constant *= 4.0**exponent
         squares = norm.attributes.get(SQUARES)
         if isinstance(squares, DenseArrayBase):
             scaled = [float(square) * 4.0**exponent for square in squares.get_values()]

@@ -1,10 +1,7 @@
 """`plan-scales`: the format of every value and weight, as attributes on the operations of `nn`.
 
-Each operation gets `quant.format`, the type's bits and fraction bits, from its role's ranges
-(`analysis.scales`); a norm also `quant.eps`, `quant.exponents`
-and `quant.root`, a weight `quant.factor`, attention
-`quant.k`, the output layer `quant.width`. `convert-nn-to-quant` then converts one operation after the
-other and decides nothing.
+Each operation gets what `analysis.plan` lists, from its role's ranges (`analysis.scales`).
+`convert-nn-to-quant` then converts one operation after the other and decides nothing.
 
 By default values and weights have 16 bits; what only a norm reads, and the deltas of the residual
 stream, have as many as sums of squares allow.
@@ -24,16 +21,26 @@ from xdsl.ir import Operation
 from xdsl.passes import ModulePass
 
 from ...dialects import nn
+from ...dialects.interfaces import Normalises
 from ...dialects.quant import FormatAttr, signed_bits
 from ...errors import UserError, expect
-from ..analysis.scales import LIMB, SQUARES_BITS, Fracs, Scale, Scales, most_frac
+from ..analysis.limits import Limits
+from ..analysis.plan import (
+    EPS,
+    EXPONENTS,
+    FACTOR,
+    FORMAT,
+    HEADROOM,
+    ROOT,
+    SPARE,
+    WIDTH,
+    K,
+    weight_factor,
+)
+from ..analysis.scale import LIMB, Fracs, Scale, most_frac
+from ..analysis.scales import Scales
 from ..modules import main_function
 from .options import check_options
-
-HEADROOM, SPARE = "quant.headroom", "quant.spare_exponents"
-FORMAT, FACTOR, EPS = "quant.format", "quant.factor", "quant.eps"
-EXPONENTS, ROOT = "quant.exponents", "quant.root"
-K, WIDTH = "quant.k", "quant.width"
 
 
 @dataclass(frozen=True)
@@ -51,61 +58,63 @@ class PlanScales(ModulePass):
         function = main_function(op)
         function.attributes[HEADROOM] = FloatAttr(self.headroom, f64)
         function.attributes[SPARE] = IntegerAttr(self.spare_exponents, i64)
-        scales = scales_of(function)
-        write(scales, default_fracs(scales))
+        limits = limits_of(function)
+        write(limits, default_fracs(limits))
 
 
-def scales_of(function: FuncOp) -> Scales:
+def limits_of(function: FuncOp) -> Limits:
     """The scales of a function that was planned before, with the same headroom."""
     headroom, spare = function.attributes.get(HEADROOM), function.attributes.get(SPARE)
     if not isinstance(headroom, FloatAttr) or not isinstance(spare, IntegerAttr):
         raise UserError("the function has no formats; run plan-scales first")
-    return Scales(function.body.block, headroom.value.data, spare.value.data)
+    options = PlanScales(headroom.value.data, spare.value.data)  # In their ranges, or it says so.
+    return Limits(Scales(function.body.block, options.headroom, options.spare_exponents))
 
 
-def default_fracs(scales: Scales) -> dict[Scale, int]:
+def default_fracs(limits: Limits) -> dict[Scale, int]:
     """As many fraction bits as 16-bit types hold, and more for what norms square or deltas add."""
     fracs: dict[Scale, int] = {}
-    wide = {scales.scale[norm.x] for norm in scales.ops if isinstance(norm, nn.RMSNormOp)}
-    wide |= {scales.scale[norm.w] for norm in scales.ops if isinstance(norm, nn.RMSNormOp)}
+    scales = limits.scales
+    norms = [op for op in scales.ops if isinstance(op, Normalises)]
+    wide = {scales.scale[operand] for norm in norms for operand in norm.operands}
     wide |= {scales.scale[scales.output.x], *scales.root.values()}
     for scale in scales.all:
         bits = scale.most_bits if scale in wide else LIMB
         fracs[scale] = most_frac(scale.magnitude, bits)
     for scale in scales.all:  # In the order of the function: operands are bounded first.
-        fracs[scale] = min(fracs[scale], scales.limit(scale, fracs))
+        fracs[scale] = min(fracs[scale], limits.most(scale, fracs))
     # What the final norm has beyond 16 bits, and two bits more, is given up for a limb of each logit.
     rows = scales.scale[scales.output.x]
     least = most_frac(rows.magnitude, LIMB) - 2
-    while scales.logits_width(fracs) > scales.most_width() and fracs[rows] > least:
+    while limits.logits_width(fracs) > limits.most_width() and fracs[rows] > least:
         fracs[rows] -= 1
     return fracs
 
 
-def write(scales: Scales, fracs: Fracs) -> None:
+def write(limits: Limits, fracs: Fracs) -> None:
     """Writes formats and what follows from them on the operations."""
+    scales = limits.scales
     channels = nn.shape_of(scales.embedding.result)[-1]
     residual = scales.scale[scales.embedding.result]
     table = scales.scale[scales.embedding.table]
     entering = 1 << LIMB - 1 + fracs[residual] - fracs[table]
-    if channels * entering**2 >= 1 << SQUARES_BITS:
+    if channels * entering**2 >= 1 << nn.SQUARES_BITS:
         raise UserError(
             f"{residual.path} of {channels} channels does not fit sums of squares below "
-            f"2^{SQUARES_BITS}: the embedding is too large beside it"
+            f"2^{nn.SQUARES_BITS}: the embedding is too large beside it"
         )
     bound = entering + len(scales.deltas) * (1 << residual.most_bits - 1)
     for value, scale in scales.scale.items():
         op = expect(value.owner, Operation)
-        bits = signed_bits(bound) if value in scales.stream else scales.bits(op, fracs)
+        bits = signed_bits(bound) if value in scales.stream else limits.bits(op, fracs)
         op.attributes[FORMAT] = FormatAttr.of(bits, fracs[scale])
         if isinstance(op, nn.ParamOp):
-            op.attributes[FACTOR] = FloatAttr(scales.factor(op), f64)
-        elif isinstance(op, nn.RMSNormOp):
-            op.attributes[EPS] = IntegerAttr(scales.eps(op, fracs), i64)
+            op.attributes[FACTOR] = FloatAttr(weight_factor(op), f64)
+        elif isinstance(op, Normalises):
+            op.attributes[EPS] = IntegerAttr(limits.eps(op, fracs), i64)
             op.attributes[ROOT] = IntegerAttr(fracs[scales.root[op]], i64)
-            op.attributes[EXPONENTS] = DenseArrayBase.from_list(i64, scales.exponents(op, fracs))
+            op.attributes[EXPONENTS] = DenseArrayBase.from_list(i64, limits.exponents(op, fracs))
         elif isinstance(op, nn.AttendOp):
-            op.attributes[K] = IntegerAttr(scales.reciprocal(op, fracs), i64)
-    width = max(scales.logits_width(fracs), LIMB)
-    width = scales.most_width() if width <= scales.most_width() else width
+            op.attributes[K] = IntegerAttr(limits.reciprocal(op, fracs), i64)
+    width = max(limits.logits_width(fracs), LIMB, limits.most_width())
     scales.output.attributes[WIDTH] = IntegerAttr(width, i64)

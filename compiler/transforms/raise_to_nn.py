@@ -18,6 +18,7 @@ from xdsl.passes import ModulePass, PassPipeline
 from xdsl.transforms.canonicalize import CanonicalizePass
 
 from ...dialects import nn
+from ...dialects.interfaces import Quantised
 from ...errors import UserError
 from .drop_batch import DropBatch
 from .raise_attention import RaiseAttention
@@ -49,7 +50,7 @@ def check_raised(module: ModuleOp) -> None:
 
 
 def _illegal(op: Operation) -> str | None:
-    if not isinstance(op, nn.RAISED):
+    if not isinstance(op, Quantised):
         return "belongs to no pattern that the compiler recognises"
     if isinstance(op, nn.TokensOp) and len(nn.shape_of(op.result)) != 1:
         return "has a batch axis"

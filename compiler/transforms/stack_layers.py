@@ -13,10 +13,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import cast
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import I64, ArrayAttr, DenseArrayBase, ModuleOp, UnitAttr, i64
+from xdsl.dialects.builtin import ArrayAttr, DenseArrayBase, ModuleOp, UnitAttr, i64
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 
@@ -25,13 +24,6 @@ from ...dialects.quant import LayersOp, ParamOp, QuantTensorType, YieldOp
 from ...errors import UserError, expect
 from ..analysis.roles import LAYER, role_path
 from ..modules import main_function
-
-PER_LAYER: dict[type[Operation], str] = {
-    quant.RopeOp: "kinds",
-    quant.SoftmaxOp: "windows",
-    quant.RmsNormOp: "eps",
-}
-"""The property that may differ between layers, by operation."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +51,11 @@ def layer_number(op: Operation) -> int | None:
     """The number of the decoder layer an operation belongs to."""
     match = LAYER.search(nn.module_path(op))
     return None if match is None else int(match[1])
+
+
+def per_layer(op: Operation) -> str | None:
+    """The property that may differ between layers, if an operation has one."""
+    return op.PER_LAYER if isinstance(op, quant.QuantOp) else None
 
 
 def _stack(block: Block) -> None:
@@ -130,7 +127,7 @@ def _compare(first: _Layer, layer: _Layer) -> None:
         if a.name != b.name or role_path(nn.module_path(a)) != role_path(nn.module_path(b)):
             raise UserError(f"{where} stands where layer {first.number} has {a.name}")
         for name in sorted({*a.properties, *b.properties}):
-            if name != PER_LAYER.get(type(a)) and a.properties.get(name) != b.properties.get(name):
+            if name != per_layer(a) and a.properties.get(name) != b.properties.get(name):
                 raise UserError(f"{where} differs from layer {first.number} in {name}")
         if _types(a) != _types(b):
             raise UserError(f"{where} differs from layer {first.number} in its types")
@@ -190,19 +187,10 @@ def _body(first: _Layer, layers: list[_Layer]) -> Region:
     for position, op in enumerate(first.ops):
         copy = op.clone(value_mapper=values)
         nn.with_path(copy, role_path(nn.module_path(op)))
-        name = PER_LAYER.get(type(op))
-        if name is not None:
-            entries = [
-                value
-                for layer in layers
-                for value in _integers(layer.ops[position].properties[name])
-            ]
+        if name := per_layer(op):
+            peers = [expect(layer.ops[position], quant.QuantOp) for layer in layers]
+            entries = [value for peer in peers for value in peer.per_layer]
             copy.properties[name] = DenseArrayBase.from_list(i64, entries)
         block.add_op(copy)
     block.add_op(YieldOp(values[first.leaving]))
     return Region(block)
-
-
-def _integers(attribute: Attribute) -> tuple[int, ...]:
-    numbers = cast("DenseArrayBase[I64]", expect(attribute, DenseArrayBase))
-    return tuple(int(value) for value in numbers.get_values())

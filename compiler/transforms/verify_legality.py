@@ -1,7 +1,7 @@
 """`verify-legality{stage=...}`: stops unless the module is entirely at one level.
 
-The levels are `nn` (raised operations only), `quant`, `zk` and `circuit`; a module or function
-around them is legal at any. At `circuit` the witness program stays in `zk.compute`.
+The levels are `nn` (operations that have an integer form, of whichever dialect), `quant`, `zk` and
+`circuit`; a module or function around them is legal at any. At `circuit` the witness program stays in `zk.compute`.
 
 Errors: `UserError` naming the first operation that is out of place and its module path.
 """
@@ -17,11 +17,12 @@ from xdsl.ir import Operation
 from xdsl.passes import ModulePass
 
 from ...dialects import circuit, nn, quant, zk
+from ...dialects.interfaces import Quantised
 from ...errors import UserError
 
 PROGRAM = (zk.ComputeOp, zk.LayersOp, zk.StepOp)
 STAGES: dict[str, tuple[type[Operation], ...]] = {
-    "nn": (FuncOp, ReturnOp, *nn.RAISED),
+    "nn": (FuncOp, ReturnOp, Quantised),
     "quant": (FuncOp, ReturnOp, *quant.QUANT.operations),
     "zk": tuple(zk.ZK.operations),
     "circuit": (*PROGRAM, *circuit.CIRCUIT.operations),

@@ -38,6 +38,12 @@ func.func @raised() -> tensor<8x10xf32> {
   %m = nn.merge_heads %o : (tensor<4x8x4xf32>) -> tensor<8x16xf32>
   // CHECK-NEXT: %g = nn.gelu_tanh %m : (tensor<8x16xf32>) -> tensor<8x16xf32>
   %g = nn.gelu_tanh %m : (tensor<8x16xf32>) -> tensor<8x16xf32>
+  // CHECK-NEXT: %g1 = nn.gelu %g : (tensor<8x16xf32>) -> tensor<8x16xf32>
+  %g1 = nn.gelu %g : (tensor<8x16xf32>) -> tensor<8x16xf32>
+  // CHECK-NEXT: %g2 = nn.silu %g1 : (tensor<8x16xf32>) -> tensor<8x16xf32>
+  %g2 = nn.silu %g1 : (tensor<8x16xf32>) -> tensor<8x16xf32>
+  // CHECK-NEXT: %g3 = nn.relu %g2 : (tensor<8x16xf32>) -> tensor<8x16xf32>
+  %g3 = nn.relu %g2 : (tensor<8x16xf32>) -> tensor<8x16xf32>
   // CHECK-NEXT: %p = nn.mul %g, %m : (tensor<8x16xf32>, tensor<8x16xf32>) -> tensor<8x16xf32>
   %p = nn.mul %g, %m : (tensor<8x16xf32>, tensor<8x16xf32>) -> tensor<8x16xf32>
   // CHECK-NEXT: %y = nn.add %x, %p : (tensor<8x16xf32>, tensor<8x16xf32>) -> tensor<8x16xf32>

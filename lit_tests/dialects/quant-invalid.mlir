@@ -12,6 +12,11 @@ func.func @f(%x : !quant.tensor<[4], bits = 65, frac = 0>) { func.return }
 
 // -----
 
+// CHECK: frac 257 is not in -256 .. 256
+func.func @f() attributes {planned = #quant.format<bits = 16, frac = 257>} { func.return }
+
+// -----
+
 // CHECK: tokens have shape [T], got [2, 4]
 %0 = quant.tokens : !quant.tensor<[2, 4], bits = 32, frac = 0>
 

@@ -430,7 +430,12 @@ def test_the_real_models_formats_are_not_coarse():
             "exp is taken of numbers with 1 bit of fraction, fewer than 2",
         ),
         (quant.SoftmaxOp, "inv", 12, "reciprocals have 12 bits of fraction, fewer than 13"),
-        (quant.TableOp, "x", -3, "GELU is taken of numbers with -3 bits of fraction, fewer than 2"),
+        (
+            quant.TableOp,
+            "x",
+            -3,
+            "an activation is taken of numbers with -3 bits of fraction, fewer than 2",
+        ),
         (quant.TableOp, "table", 40, "this activation can use only 1 of its 16 bits"),
         (quant.ParamOp, "result", -20, "its unit is 2^20, larger than 2^-2"),
     ],

@@ -24,7 +24,7 @@ from zklemma.compiler.analysis.recognise import recognise
 from zklemma.compiler.analysis.requantise import differences, requantise
 from zklemma.compiler.frontend.checkpoint import without_weights
 from zklemma.compiler.frontend.importer import import_model
-from zklemma.compiler.gemma3 import FULL, SLIDING
+from zklemma.compiler.gemma3 import ACTIVATIONS, FULL, SLIDING
 from zklemma.compiler.running import run_passes
 from zklemma.compiler.transforms.raise_to_nn import RaiseToNN
 from zklemma.dialects import quant
@@ -148,22 +148,28 @@ def test_an_output_layer_of_its_own(raised, config, function, write_config):
     assert differences(read.module(TOKENS), other) == []
 
 
-@pytest.mark.parametrize(
-    ("table", "line"),
-    [
-        ("max(0, round(2 * x))", "expression"),
-        ("round(2^11 * (x / 2^12) * (1 + erf((x / 2^12) / sqrt(2))) / 2)", "expression"),
-    ],
-    ids=["relu", "exact gelu"],
-)
-def test_another_activation(raised, config, function, table, line):
-    other = function.clone()
+def test_an_activation_of_none(raised, function):
+    other, table = function.clone(), "max(0, round(2 * x))"
     op = only(other, quant.TableOp)
     bound = quant.type_of(op.operands[0]).bound
     op.properties["table"] = TableAttr.of(table, -bound, bound)
     (found,) = differences(raised, other)
     assert found.startswith("model.layers.*.mlp.act_fn: quant.table: table is ") and table in found
     assert differences(recognise(other).module(TOKENS), other) == [found]
+
+
+@pytest.mark.parametrize("name", [name for name in ACTIVATIONS if name != "gelu_pytorch_tanh"])
+def test_another_activation_of_the_family(raised, function, name):
+    other = function.clone()
+    op = only(other, quant.TableOp)
+    x, result = (quant.type_of(value) for value in (*op.operands, *op.results))
+    table = ACTIVATIONS[name].table(x.fraction, result.fraction)
+    op.properties["table"] = TableAttr.of(table, -x.bound, x.bound)
+    (found,) = differences(raised, other)
+    assert found.startswith("model.layers.*.mlp.act_fn: quant.table: table is ") and table in found
+    config = recognise(other)
+    assert config.fields()["hidden_activation"] == name
+    assert differences(config.module(TOKENS), other) == []
 
 
 @pytest.mark.parametrize("path", [".self_attn.k_norm", ".pre_feedforward_layernorm"])

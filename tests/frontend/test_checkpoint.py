@@ -150,7 +150,7 @@ def test_broken_config(maker: Any) -> None:
         ({"attn_logit_softcapping": 50.0}, ["attn_logit_softcapping"]),
         ({"attention_bias": True}, ["attention_bias"]),
         ({"use_bidirectional_attention": True}, ["use_bidirectional_attention"]),
-        ({"hidden_activation": "silu"}, ["hidden_activation", "silu"]),
+        ({"hidden_activation": "tanh"}, ["hidden_activation", "tanh", "'silu'"]),
         ({"quantization_config": {"quant_method": "awq"}}, ["quantization_config"]),
         ({"layer_types": ["full_attention"]}, ["layer_types"]),
         ({"layer_types": ["full_attention", "chunked_attention", "full_attention"]}, ["chunked"]),

@@ -45,8 +45,8 @@ def test_number_of_tokens_must_fit(small: Path, tokens: int) -> None:
 @pytest.mark.parametrize(
     ("activation", "operation"),
     [
-        (torch.nn.functional.silu, "aten.silu.default"),
-        (torch.nn.functional.gelu, "aten.gelu.default"),
+        (torch.nn.functional.mish, "aten.mish.default"),
+        (torch.nn.functional.elu, "aten.elu.default"),
         (lambda x: torch.cat([x, x, x], dim=-1)[..., :48], "aten.cat.default"),
         (lambda x: torch.softmax(x, dim=1), "aten.softmax.int"),
         (lambda x: torch.dropout(x, 0.5, True), "aten.dropout.default"),

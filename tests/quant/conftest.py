@@ -34,6 +34,7 @@ class Model:
     windows: tuple[int, ...] = (5, 5, 0)
     seed: int = 0
     outliers: float = 1.0
+    activation: type[nn.ActivationOp] = nn.GeluTanhOp
     weights: dict[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -118,7 +119,7 @@ class Model:
         x = self.add(nn.AddOp(x, y), path)
         y = self.norm(x, f"{path}.pre_feedforward_layernorm")
         gate = self.linear(y, f"{mlp}.gate_proj", self.intermediate)
-        gate = self.add(nn.GeluTanhOp(gate), f"{mlp}.act_fn")
+        gate = self.add(self.activation(gate), f"{mlp}.act_fn")
         up = self.linear(y, f"{mlp}.up_proj", self.intermediate)
         y = self.linear(self.add(nn.MulOp(gate, up), mlp), f"{mlp}.down_proj", self.hidden)
         y = self.norm(y, f"{path}.post_feedforward_layernorm")

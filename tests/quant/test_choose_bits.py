@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 from xdsl.context import Context
 from zklemma.compiler.analysis.calibrate import calibrate
+from zklemma.compiler.analysis.costs import Costs
 from zklemma.compiler.analysis.fidelity import logits_scale
-from zklemma.compiler.analysis.scales import UNROUNDED, Scales
+from zklemma.compiler.analysis.limits import Limits
+from zklemma.compiler.analysis.plan import UNROUNDED
+from zklemma.compiler.analysis.scales import Scales
 from zklemma.compiler.analysis.sensitivity import sensitivities, sensitivity_of
 from zklemma.compiler.frontend.evaluate import evaluate
 from zklemma.compiler.interpret_quant import interpret
@@ -17,9 +20,10 @@ from zklemma.compiler.modules import main_function
 from zklemma.compiler.transforms.choose_bits import ChooseBits, choose
 from zklemma.compiler.transforms.convert_nn_to_quant import ConvertNNToQuant
 from zklemma.compiler.transforms.delay_requantize import DelayRequantize
-from zklemma.compiler.transforms.plan_scales import PlanScales, default_fracs, scales_of
+from zklemma.compiler.transforms.plan_scales import PlanScales, default_fracs, limits_of
 from zklemma.compiler.weights import quantized_weights
 from zklemma.dialects import nn, quant
+from zklemma.dialects.interfaces import Rounded
 
 
 def log_softmax(x: np.ndarray) -> np.ndarray:
@@ -43,7 +47,9 @@ def annotated(make_model: Callable):
     return model, module
 
 
-NOISY = [nn.RMSNormOp, nn.LinearOp, nn.RopeOp, nn.ScoresOp, nn.AttendOp, nn.GeluTanhOp, nn.MulOp]
+OTHERS = [op for op in nn.ACTIVATIONS if op is not nn.GeluTanhOp]
+"""That the model has not."""
+NOISY = [op for op in nn.RAISED if issubclass(op, Rounded) and op not in OTHERS]
 
 
 @pytest.mark.parametrize("kind", NOISY)
@@ -84,18 +90,19 @@ def test_noise_on_a_weight_costs_what_the_sensitivity_says(annotated) -> None:
 
 def test_cheaper_formats_cost_more_nats(annotated) -> None:
     _, module = annotated
-    scales = Scales(main_function(module).body.block, 2.0, 3)
-    costs, errors = [], []
+    costs = Costs(Limits(Scales(main_function(module).body.block, 2.0, 3)))
+    limits, every = costs.limits, costs.scales.all
+    cells, errors = [], []
     for nats in (1e-7, 1e-4, 1e-2):
-        fracs = choose(scales, nats)
-        assert all(fracs[scale] <= scales.limit(scale, fracs) for scale in scales.all)
-        assert all(scale.bits(fracs[scale]) <= 32 for scale in scales.all)
-        costs.append(scales.cells(fracs))
-        errors.append(scales.error(fracs))
-    assert costs[0] >= costs[1] >= costs[2] and costs[0] > costs[2]
+        fracs = choose(costs, nats)
+        assert all(fracs[scale] <= limits.most(scale, fracs) for scale in every)
+        assert all(scale.bits(fracs[scale]) <= 32 for scale in every)
+        cells.append(costs.cells(fracs))
+        errors.append(costs.error(fracs))
+    assert cells[0] >= cells[1] >= cells[2] and cells[0] > cells[2]
     assert errors[0] <= errors[1] < errors[2] <= 1e-2
-    defaults = default_fracs(scales)
-    assert scales.cells(choose(scales, scales.error(defaults))) < scales.cells(defaults)
+    defaults = default_fracs(limits)
+    assert costs.cells(choose(costs, costs.error(defaults))) < costs.cells(defaults)
 
 
 def test_chosen_formats_lose_no_more_than_they_may(annotated) -> None:
@@ -123,9 +130,9 @@ def test_chosen_formats_lose_no_more_than_they_may(annotated) -> None:
 def test_a_product_that_is_not_rounded_costs_less_and_loses_no_more(annotated) -> None:
     model, module = annotated
     PlanScales().apply(Context(), module)
-    rounding = scales_of(main_function(module))
+    rounding = Costs(limits_of(main_function(module)))
     DelayRequantize().apply(Context(), module)
-    delayed = scales_of(main_function(module))
+    delayed = Costs(limits_of(main_function(module)))
     assert delayed.cells(choose(delayed, 1e-5)) < rounding.cells(choose(rounding, 1e-5))
     ChooseBits(1e-5).apply(Context(), module)
     ConvertNNToQuant().apply(Context(), module)
@@ -148,7 +155,7 @@ def test_a_product_is_rounded_again_where_its_factors_have_too_few_bits(
         each.apply(Context(), module)
     marked = [op for op in module.walk() if UNROUNDED in op.attributes]
     assert marked and all(isinstance(op, nn.MulOp) for op in marked)
-    monkeypatch.setattr(Scales, "room", lambda *_: 40)
+    monkeypatch.setattr(Limits, "room", lambda *_: 40)
     ChooseBits(1e-5).apply(Context(), module)
     assert not any(UNROUNDED in op.attributes for op in marked)
     ConvertNNToQuant().apply(Context(), module)

@@ -27,13 +27,18 @@ from zklemma.compiler.analysis.calibrate import (
     calibration_sequences,
 )
 from zklemma.compiler.analysis.fidelity import fidelity, logits_scale
-from zklemma.compiler.analysis.scales import delta_bits, exponent_of, most_frac
+from zklemma.compiler.analysis.plan import HEADROOM
+from zklemma.compiler.analysis.scale import most_frac
+from zklemma.compiler.analysis.scales import delta_bits, exponent_of
+from zklemma.compiler.analysis.sensitivity import RADIAL, SENSITIVITY
 from zklemma.compiler.analysis.stream_bounds import square_limits
 from zklemma.compiler.frontend.evaluate import evaluate
 from zklemma.compiler.interpret_quant import interpret
 from zklemma.compiler.modules import main_function
 from zklemma.compiler.transforms.batch_decode import BatchDecode
+from zklemma.compiler.transforms.choose_bits import ChooseBits
 from zklemma.compiler.transforms.convert_nn_to_quant import ConvertNNToQuant
+from zklemma.compiler.transforms.delay_requantize import DelayRequantize
 from zklemma.compiler.transforms.plan_scales import PlanScales
 from zklemma.compiler.transforms.stack_layers import StackLayers
 from zklemma.compiler.weights import quantized_weights
@@ -188,6 +193,37 @@ def test_what_is_no_range_is_refused(model, name: str, value: float) -> None:
             op.attributes[name] = pair if name == SQUARES else FloatAttr(value, f64)
     with pytest.raises(UserError, match=rf"nn\.\w+: {name} is \[?{re.escape(str(value))}"):
         PlanScales().apply(Context(), module)
+
+
+@pytest.mark.parametrize("value", [-1.0, math.nan, math.inf])
+@pytest.mark.parametrize("name", [SENSITIVITY, RADIAL])
+def test_what_is_no_sensitivity_is_refused(model, name: str, value: float) -> None:
+    module = model.module.clone()
+    calibrate(module, model.tensor, model.sequences(1))
+    for op in operations(module, nn.RMSNormOp):
+        op.attributes[name] = FloatAttr(value, f64)
+    with pytest.raises(UserError, match=rf"nn\.rms_norm: {name} is {value}, not a finite number"):
+        PlanScales().apply(Context(), module)
+
+
+@pytest.mark.parametrize("value", [0.0, math.nan, math.inf])
+def test_a_spread_of_logits_that_is_none_is_refused(model, value: float) -> None:
+    module = model.module.clone()
+    calibrate(module, model.tensor, model.sequences(1))
+    operations(module, nn.LinearOp)[-1].attributes[RANGE] = FloatAttr(value, f64)
+    with pytest.raises(UserError, match=rf"lm_head: nn\.linear: {RANGE} is {value}"):
+        PlanScales().apply(Context(), module)
+
+
+@pytest.mark.parametrize("value", [0.5, -2.0, math.nan, math.inf])
+def test_a_headroom_that_no_pass_takes_is_refused_as_attribute_too(model, value: float) -> None:
+    module = model.module.clone()
+    calibrate(module, model.tensor, model.sequences(1))
+    PlanScales().apply(Context(), module)
+    main_function(module).attributes[HEADROOM] = FloatAttr(value, f64)
+    for each in (DelayRequantize(), ChooseBits()):
+        with pytest.raises(UserError, match=rf"headroom must be in 1\.0 \.\. 256\.0, got {value}"):
+            each.apply(Context(), module)
 
 
 def test_unknown_operation_is_refused(model) -> None:

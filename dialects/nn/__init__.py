@@ -1,0 +1,218 @@
+"""The `nn` dialect: a decoder-only language model as f32 tensor operations.
+
+Two strata share the dialect. *Imported* operations mirror what `torch.export` records, one for one,
+with a leading batch axis of size 1: element-wise arithmetic with broadcasting, `matmul`, `softmax`,
+`view`, `permute`, `slice`, ... *Raised* operations (`RAISED`) have no batch axis and name what the
+model does; they are what quantisation consumes (`interfaces.Quantised`):
+
+    tokens, param, embedding, linear, rms_norm, split_heads, merge_heads, rope, scores,
+    masked_softmax, attend, mul, add, and the activations: gelu_tanh, gelu, silu, relu
+
+Shapes are static: T tokens, h hidden width, H query heads, KV key/value heads, D head width. The
+module is one function without arguments that returns the logits, tensor<T x vocab x f32>.
+
+Weights never enter the IR: `nn.param` holds a name and the SHA-256 of the tensor's fp32 bytes.
+Every operation made from a PyTorch module carries that module's path ("model.layers.7.mlp") in the
+discardable attribute `module`; unlike a location it survives printing, and passes that rewrite an
+operation copy it (`inherit_path`). Read it with `module_path`.
+
+Errors: a wrong shape, and a number that is not a normal f32, is a `VerifyException` of the
+operation.
+"""
+
+from __future__ import annotations
+
+from xdsl.ir import Dialect, Operation
+
+from ..interfaces import Quantised
+from .activations import (
+    ActivationOp,
+    GeluOp,
+    GeluTanhOp,
+    ReluOp,
+    SiluOp,
+)
+from .attention import (
+    ROPE_FRAC,
+    AttendOp,
+    MaskedSoftmaxOp,
+    MergeHeadsOp,
+    RopeOp,
+    ScoresOp,
+    SoftmaxOp,
+    SplitHeadsOp,
+    rope_frequencies,
+)
+from .base import (
+    FUNCTIONAL,
+    HUGE,
+    MOST_ELEMENTS,
+    TINIEST,
+    F32Tensor,
+    Float,
+    I64Tensor,
+    Int,
+    Ints,
+    LeafOp,
+    NNOp,
+    Shape,
+    inherit_path,
+    module_path,
+    require,
+    require_normal,
+    require_positive,
+    shape_of,
+    with_path,
+)
+from .elementwise import (
+    AddOp,
+    BinaryOp,
+    CastOp,
+    CosOp,
+    MulOp,
+    NegOp,
+    PowOp,
+    RsqrtOp,
+    SinOp,
+    UnaryOp,
+)
+from .linear import (
+    LinearOp,
+    MatmulOp,
+)
+from .norm import (
+    SQUARES_BITS,
+    MeanOp,
+    RMSNormOp,
+)
+from .shapes import (
+    ConcatOp,
+    ExpandOp,
+    PermuteOp,
+    SliceOp,
+    ViewOp,
+)
+from .sources import (
+    CausalMaskOp,
+    ConstantOp,
+    EmbeddingOp,
+    ParamOp,
+    PositionsOp,
+    RopeFrequenciesOp,
+    TokensOp,
+    constant,
+)
+
+NN = Dialect(
+    "nn",
+    [
+        TokensOp,
+        ParamOp,
+        EmbeddingOp,
+        LinearOp,
+        RMSNormOp,
+        SplitHeadsOp,
+        MergeHeadsOp,
+        RopeOp,
+        ScoresOp,
+        MaskedSoftmaxOp,
+        AttendOp,
+        GeluTanhOp,
+        GeluOp,
+        SiluOp,
+        ReluOp,
+        MulOp,
+        AddOp,
+        ConstantOp,
+        PositionsOp,
+        RopeFrequenciesOp,
+        CausalMaskOp,
+        NegOp,
+        RsqrtOp,
+        CosOp,
+        SinOp,
+        SoftmaxOp,
+        CastOp,
+        PowOp,
+        MeanOp,
+        MatmulOp,
+        ViewOp,
+        ExpandOp,
+        PermuteOp,
+        SliceOp,
+        ConcatOp,
+    ],
+    [],
+)
+
+RAISED: tuple[type[Operation], ...] = tuple(op for op in NN.operations if issubclass(op, Quantised))
+ACTIVATIONS: tuple[type[ActivationOp], ...] = tuple(
+    op for op in NN.operations if issubclass(op, ActivationOp)
+)
+
+__all__ = [
+    "ACTIVATIONS",
+    "FUNCTIONAL",
+    "HUGE",
+    "MOST_ELEMENTS",
+    "NN",
+    "RAISED",
+    "ROPE_FRAC",
+    "SQUARES_BITS",
+    "TINIEST",
+    "ActivationOp",
+    "AddOp",
+    "AttendOp",
+    "BinaryOp",
+    "CastOp",
+    "CausalMaskOp",
+    "ConcatOp",
+    "ConstantOp",
+    "CosOp",
+    "EmbeddingOp",
+    "ExpandOp",
+    "F32Tensor",
+    "Float",
+    "GeluOp",
+    "GeluTanhOp",
+    "I64Tensor",
+    "Int",
+    "Ints",
+    "LeafOp",
+    "LinearOp",
+    "MaskedSoftmaxOp",
+    "MatmulOp",
+    "MeanOp",
+    "MergeHeadsOp",
+    "MulOp",
+    "NNOp",
+    "NegOp",
+    "ParamOp",
+    "PermuteOp",
+    "PositionsOp",
+    "PowOp",
+    "RMSNormOp",
+    "ReluOp",
+    "RopeFrequenciesOp",
+    "RopeOp",
+    "RsqrtOp",
+    "ScoresOp",
+    "Shape",
+    "SiluOp",
+    "SinOp",
+    "SliceOp",
+    "SoftmaxOp",
+    "SplitHeadsOp",
+    "TokensOp",
+    "UnaryOp",
+    "ViewOp",
+    "constant",
+    "inherit_path",
+    "module_path",
+    "require",
+    "require_normal",
+    "require_positive",
+    "rope_frequencies",
+    "shape_of",
+    "with_path",
+]

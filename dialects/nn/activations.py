@@ -1,0 +1,165 @@
+"""Activations: real functions of single elements, each a definition that every level takes its part from.
+
+An activation is one class. `FUNCTION` is the function in the language of tables (`table_expr`), of a
+number that is written "{z}"; it becomes the table of `quant.table`. `function` and `derivative` are the
+same in numpy, for evaluating and for the sensitivities of values before it. `bound` says how
+large results get; by default none is larger than its argument, as for all that are named here.
+
+The table has two sides: with arguments of f and results of g fraction bits its entry at the integer x is
+round(2^g FUNCTION(x 2^-f)).
+"""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from typing import ClassVar
+
+import numpy as np
+from xdsl.irdl import irdl_op_definition
+
+from ..interfaces import Array, Bounds, Differentiable, Named, Parts, Rounded, Values
+from .elementwise import UnaryOp
+
+LOOKED_UP_BITS = 19
+"""The widest argument: a table has a row for each."""
+RESULT_BITS = 20
+
+
+class ActivationOp(UnaryOp, Rounded, Differentiable, Named):
+    """A function of single elements that is looked up in a table, where the results are rounded as well."""
+
+    KIND: ClassVar[str] = "activation"
+    STEP: ClassVar[str | None] = "table"
+    RESULT_BITS: ClassVar[int] = RESULT_BITS
+    SPARE_FRAC: ClassVar[int] = 4
+    """Fraction bits that a result may have beyond its argument's: they cost nothing."""
+    FUNCTION: ClassVar[str]
+
+    @staticmethod
+    @abstractmethod
+    def function(x: Array) -> Array:
+        """Of each element, in the precision of x."""
+
+    @staticmethod
+    @abstractmethod
+    def derivative(x: Array) -> Array:
+        """Of each element, in the precision of x."""
+
+    @staticmethod
+    def bound(magnitude: float) -> float:
+        """The largest magnitude of the results of arguments up to a magnitude."""
+        return magnitude
+
+    @classmethod
+    def table(cls, argument: int, result: int) -> str:
+        """The expression of the table for so many fraction bits on either side."""
+        z = f"(x / 2^{argument})" if argument >= 0 else f"(x * 2^{-argument})"
+        unit = f"2^{result}" if result >= 0 else f"1 / 2^{-result}"
+        return f"round({unit} * {cls.FUNCTION.format(z=z)})"
+
+    def gradients(self, gradient: Array, values: Values) -> Parts:
+        return [(self.x, gradient * self.derivative(values[self.x]))]
+
+    def operand_bits(self, index: int) -> int:
+        return LOOKED_UP_BITS
+
+    def largest(self, bounds: Bounds) -> float:
+        return self.bound(bounds.magnitude(self.x))
+
+
+@irdl_op_definition
+class GeluTanhOp(ActivationOp):
+    """GELU in its tanh form: x/2 * (1 + tanh(sqrt(2/pi) * (x + 0.044715 x^3))).
+
+    ```mlir
+    %y = nn.gelu_tanh %x : (tensor<64x384xf32>) -> tensor<64x384xf32>
+    ```
+    """
+
+    name = "nn.gelu_tanh"
+    FUNCTION: ClassVar[str] = "{z} * (1 + tanh(sqrt(2 / pi) * ({z} + 0.044715 * {z}^3))) / 2"
+
+    @staticmethod
+    def function(x: Array) -> Array:
+        real = x.dtype.type
+        inner = real(math.sqrt(2 / math.pi)) * (x + real(0.044715) * x * x * x)
+        return x / 2 * (1 + np.tanh(inner))
+
+    @staticmethod
+    def derivative(x: Array) -> Array:
+        real = x.dtype.type
+        c = real(math.sqrt(2 / math.pi))
+        t = np.tanh(c * (x + real(0.044715) * x**3))
+        return (1 + t) / 2 + x / 2 * (1 - t * t) * c * (1 + real(3 * 0.044715) * x * x)
+
+
+@irdl_op_definition
+class GeluOp(ActivationOp):
+    """GELU (Hendrycks and Gimpel 2016): x/2 * (1 + erf(x / sqrt(2))).
+
+    ```mlir
+    %y = nn.gelu %x : (tensor<64x384xf32>) -> tensor<64x384xf32>
+    ```
+    """
+
+    name = "nn.gelu"
+    FUNCTION: ClassVar[str] = "{z} * (1 + erf({z} / sqrt(2))) / 2"
+
+    @staticmethod
+    def function(x: Array) -> Array:
+        return x / 2 * (1 + _erf(x / x.dtype.type(math.sqrt(2))))
+
+    @staticmethod
+    def derivative(x: Array) -> Array:
+        real = x.dtype.type
+        density = np.exp(-x * x / 2) * real(1 / math.sqrt(2 * math.pi))
+        return (1 + _erf(x / real(math.sqrt(2)))) / 2 + x * density
+
+
+@irdl_op_definition
+class SiluOp(ActivationOp):
+    """SiLU, or Swish (Ramachandran et al. 2017): x / (1 + exp(-x)).
+
+    ```mlir
+    %y = nn.silu %x : (tensor<64x384xf32>) -> tensor<64x384xf32>
+    ```
+    """
+
+    name = "nn.silu"
+    FUNCTION: ClassVar[str] = "{z} * (1 + tanh({z} / 2)) / 2"
+
+    @staticmethod
+    def function(x: Array) -> Array:
+        return x / 2 * (1 + np.tanh(x / 2))
+
+    @staticmethod
+    def derivative(x: Array) -> Array:
+        t = np.tanh(x / 2)
+        return (1 + t) / 2 + x / 4 * (1 - t * t)
+
+
+@irdl_op_definition
+class ReluOp(ActivationOp):
+    """The positive part: max(x, 0).
+
+    ```mlir
+    %y = nn.relu %x : (tensor<64x384xf32>) -> tensor<64x384xf32>
+    ```
+    """
+
+    name = "nn.relu"
+    FUNCTION: ClassVar[str] = "max({z}, 0)"
+
+    @staticmethod
+    def function(x: Array) -> Array:
+        return np.maximum(x, 0)
+
+    @staticmethod
+    def derivative(x: Array) -> Array:
+        return (x > 0).astype(x.dtype)
+
+
+def _erf(x: Array) -> Array:
+    """numpy has none."""
+    return np.vectorize(math.erf, otypes=[x.dtype])(x)

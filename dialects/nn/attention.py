@@ -1,0 +1,302 @@
+"""Attention: heads, rotary embedding, scores, causal softmax and the mixing of values."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+from xdsl.irdl import (
+    irdl_op_definition,
+    operand_def,
+    opt_prop_def,
+    prop_def,
+    result_def,
+    traits_def,
+)
+from xdsl.traits import Pure
+
+from ..interfaces import (
+    Array,
+    Bounds,
+    Differentiable,
+    Named,
+    Parts,
+    Quantised,
+    Rescales,
+    Rounded,
+    Scaling,
+    Values,
+    View,
+)
+from .base import FUNCTIONAL, F32Tensor, Float, Int, NNOp, Shape, require, require_positive, text
+from .elementwise import UnaryOp
+
+ONE_LIMB = 18
+"""The widest limb: queries, keys and values have one."""
+SCORE_BITS = 17
+"""There is a table of the differences of scores."""
+MOST_SCORE_FRAC = 12
+ROPE_FRAC = 16
+"""Cosines and sines are integers over 2^16."""
+
+
+def rope_frequencies(count: int, theta: float, factor: float) -> Array:
+    """theta^(-2i/D) / factor for i < D/2 = count, as float64."""
+    return theta ** (-np.arange(count) / count) / factor
+
+
+@irdl_op_definition
+class SplitHeadsOp(NNOp, Quantised, View, Rescales, Differentiable, Named):
+    """Cuts the channels into heads: (T, H*D) -> (H, T, D), y[h, t, d] = x[t, h*D + d].
+
+    ```mlir
+    %y = nn.split_heads %x heads 4 : (tensor<64x128xf32>) -> tensor<4x64x32xf32>
+    ```
+    """
+
+    name = "nn.split_heads"
+    KIND: ClassVar[str] = "split into heads"
+    x = operand_def(F32Tensor)
+    heads = prop_def(Int)
+    result = result_def(F32Tensor)
+    traits = traits_def(Pure())
+    assembly_format = "$x `heads` $heads" + FUNCTIONAL
+
+    @staticmethod
+    def infer(x: Shape, heads: int) -> Shape:
+        require(len(x) == 2, f"x must be (T, H*D), got {text(x)}")
+        require(heads > 0 and x[1] % heads == 0, f"{x[1]} channels do not make {heads} heads")
+        return (heads, x[0], x[1] // heads)
+
+    def scaling(self, index: int) -> Scaling:
+        return Scaling.CARRIED
+
+    def gradients(self, gradient: Array, values: Values) -> Parts:
+        return [(self.x, gradient.swapaxes(-3, -2).reshape(values[self.x].shape))]
+
+
+@irdl_op_definition
+class MergeHeadsOp(NNOp, Quantised, View, Rescales, Differentiable, Named):
+    """The inverse of `nn.split_heads`: (H, T, D) -> (T, H*D).
+
+    ```mlir
+    %y = nn.merge_heads %x : (tensor<4x64x32xf32>) -> tensor<64x128xf32>
+    ```
+    """
+
+    name = "nn.merge_heads"
+    KIND: ClassVar[str] = "merge of heads"
+    x = operand_def(F32Tensor)
+    result = result_def(F32Tensor)
+    traits = traits_def(Pure())
+    assembly_format = "$x" + FUNCTIONAL
+
+    @staticmethod
+    def infer(x: Shape) -> Shape:
+        require(len(x) == 3, f"x must be (H, T, D), got {text(x)}")
+        return (x[1], x[0] * x[2])
+
+    def scaling(self, index: int) -> Scaling:
+        return Scaling.CARRIED
+
+    def gradients(self, gradient: Array, values: Values) -> Parts:
+        *front, heads, tokens, width = values[self.x].shape
+        return [(self.x, gradient.reshape(*front, tokens, heads, width).swapaxes(-3, -2))]
+
+
+@irdl_op_definition
+class RopeOp(NNOp, Rounded, Differentiable, Named):
+    """Rotary position embedding (Su et al. 2021) of (H, T, D) at positions t = 0 .. T-1.
+
+    Channel i < D/2 is paired with i + D/2 and the pair is rotated by the angle
+    t * theta^(-2i/D) / factor; `factor` above 1 is linear position interpolation.
+
+    ```mlir
+    %y = nn.rope %x theta 1.0e+04 factor 1.0 : (tensor<4x64x32xf32>) -> tensor<4x64x32xf32>
+    ```
+    """
+
+    name = "nn.rope"
+    KIND: ClassVar[str] = "rotation"
+    STEP: ClassVar[str | None] = "rope"
+    OWN_FRAC: ClassVar[int] = ROPE_FRAC
+    x = operand_def(F32Tensor)
+    theta = prop_def(Float)
+    factor = prop_def(Float)
+    result = result_def(F32Tensor)
+    traits = traits_def(Pure())
+    assembly_format = "$x `theta` $theta `factor` $factor" + FUNCTIONAL
+
+    @staticmethod
+    def infer(x: Shape, theta: float, factor: float) -> Shape:
+        require(len(x) == 3 and x[2] % 2 == 0, f"x must be (H, T, even D), got {text(x)}")
+        require_positive("theta", theta)
+        require_positive("factor", factor)
+        return x
+
+    def angles(self, tokens: int, half: int) -> tuple[Array, Array]:
+        """Cosines and sines of (T, D/2), as float64."""
+        frequencies = rope_frequencies(half, self.theta.value.data, self.factor.value.data)
+        angles = np.outer(np.arange(tokens), frequencies)
+        return np.cos(angles), np.sin(angles)
+
+    def row_norm(self, bounds: Bounds) -> float:
+        """A rotation changes no norm."""
+        return bounds.row_norm(self.x)
+
+    def gradients(self, gradient: Array, values: Values) -> Parts:
+        """The transpose of a rotation turns back."""
+        half = gradient.shape[-1] // 2
+        cos, sin = (part.astype(np.float32) for part in self.angles(gradient.shape[-2], half))
+        low, high = gradient[..., :half], gradient[..., half:]
+        return [(self.x, np.concatenate([low * cos + high * sin, high * cos - low * sin], axis=-1))]
+
+
+def _grouped(heads: Shape, kv: Shape, what: str) -> None:
+    require(len(heads) == 3 and len(kv) == 3, f"{what} must have rank 3")
+    require(heads[0] % kv[0] == 0, f"{heads[0]} heads can not share {kv[0]} key/value heads")
+
+
+@irdl_op_definition
+class ScoresOp(NNOp, Rounded, Differentiable, Named):
+    """Attention scores: q (H, T, D), k (KV, T, D) -> (H, T, T), scale * <q[h, i], k[h', j]>.
+
+    Query head h uses key head h' = h // (H / KV).
+
+    ```mlir
+    %s = nn.scores %q, %k scale 0.125 : (tensor<4x64x32xf32>, tensor<1x64x32xf32>)
+         -> tensor<4x64x64xf32>
+    ```
+    """
+
+    name = "nn.scores"
+    KIND: ClassVar[str] = "scores"
+    STEP: ClassVar[str | None] = "scores"
+    FACTORS: ClassVar[tuple[int, ...]] = (0, 1)
+    MOST_FRAC: ClassVar[int | None] = MOST_SCORE_FRAC
+    q = operand_def(F32Tensor)
+    k = operand_def(F32Tensor)
+    scale = prop_def(Float)
+    result = result_def(F32Tensor)
+    traits = traits_def(Pure())
+    assembly_format = "$q `,` $k `scale` $scale" + FUNCTIONAL
+
+    @staticmethod
+    def infer(q: Shape, k: Shape, scale: float) -> Shape:
+        _grouped(q, k, "q and k")
+        require(q[1:] == k[1:], f"q has (T, D) = {text(q[1:])}, k has {text(k[1:])}")
+        require_positive("scale", scale)
+        return (q[0], q[1], k[1])
+
+    def operand_bits(self, index: int) -> int:
+        return ONE_LIMB
+
+    def largest(self, bounds: Bounds) -> float:
+        return bounds.row_norm(self.q) * bounds.row_norm(self.k)
+
+    def gradients(self, gradient: Array, values: Values) -> Parts:
+        q, k = values[self.q], values[self.k]
+        gradient = gradient * np.float32(self.scale.value.data)
+        keys = np.repeat(k, q.shape[-3] // k.shape[-3], axis=-3)
+        of_keys = _shared(gradient.swapaxes(-1, -2) @ q, k.shape[-3])
+        return [(self.q, gradient @ keys), (self.k, of_keys)]
+
+
+@irdl_op_definition
+class MaskedSoftmaxOp(NNOp, Quantised, Differentiable, Named):
+    """Causal softmax of (H, T, T) over the last axis; what a query may not see gets exactly 0.
+
+    Query i sees the keys j with 0 <= i - j, and with i - j < window where there is a window: a
+    window of w covers w keys, the query's own position included.
+
+    ```mlir
+    %p = nn.masked_softmax %s window 24 : (tensor<4x64x64xf32>) -> tensor<4x64x64xf32>
+    ```
+    """
+
+    name = "nn.masked_softmax"
+    KIND: ClassVar[str] = "softmax"
+    scores = operand_def(F32Tensor)
+    window = opt_prop_def(Int)
+    result = result_def(F32Tensor)
+    traits = traits_def(Pure())
+    assembly_format = "$scores (`window` $window^)?" + FUNCTIONAL
+
+    @staticmethod
+    def infer(scores: Shape, window: int | None = None) -> Shape:
+        require(
+            len(scores) == 3 and scores[1] == scores[2],
+            f"scores must be (H, T, T), got {text(scores)}",
+        )
+        require(window is None or window > 0, f"window must be positive, got {window}")
+        return scores
+
+    def operand_bits(self, index: int) -> int:
+        return SCORE_BITS
+
+    def gradients(self, gradient: Array, values: Values) -> Parts:
+        p = values[self.result]
+        mean = np.sum(gradient * p, axis=-1, keepdims=True)
+        return [(self.scores, p * (gradient - mean))]
+
+
+@irdl_op_definition
+class AttendOp(NNOp, Rounded, Rescales, Differentiable, Named):
+    """Mixes values by probabilities: p (H, T, T), v (KV, T, D) -> (H, T, D), p[h] v[h'].
+
+    Query head h uses value head h' = h // (H / KV).
+
+    ```mlir
+    %o = nn.attend %p, %v : (tensor<4x64x64xf32>, tensor<1x64x32xf32>) -> tensor<4x64x32xf32>
+    ```
+    """
+
+    name = "nn.attend"
+    KIND: ClassVar[str] = "attention"
+    STEP: ClassVar[str | None] = "attend"
+    FACTORS: ClassVar[tuple[int, ...]] = (1,)
+    p = operand_def(F32Tensor)
+    v = operand_def(F32Tensor)
+    result = result_def(F32Tensor)
+    traits = traits_def(Pure())
+    assembly_format = "$p `,` $v" + FUNCTIONAL
+
+    @staticmethod
+    def infer(p: Shape, v: Shape) -> Shape:
+        _grouped(p, v, "p and v")
+        require(p[2] == v[1], f"p weighs {p[2]} keys, v has {v[1]}")
+        return (p[0], p[1], v[2])
+
+    def operand_bits(self, index: int) -> int:
+        return ONE_LIMB
+
+    def largest(self, bounds: Bounds) -> float:
+        """Mixed values are no larger than the values."""
+        return bounds.magnitude(self.v)
+
+    def scaling(self, index: int) -> Scaling:
+        return Scaling.CARRIED if index == 1 else Scaling.OTHER
+
+    def gradients(self, gradient: Array, values: Values) -> Parts:
+        p, v = values[self.p], values[self.v]
+        mixed = np.repeat(v, p.shape[-3] // v.shape[-3], axis=-3)
+        of_values = _shared(p.swapaxes(-1, -2) @ gradient, v.shape[-3])
+        return [(self.p, gradient @ mixed.swapaxes(-1, -2)), (self.v, of_values)]
+
+
+def _shared(heads: Array, kv: int) -> Array:
+    """(.., H, T, D) summed over the heads that share a key/value head: (.., KV, T, D)."""
+    *front, count, tokens, width = heads.shape
+    return heads.reshape(*front, kv, count // kv, tokens, width).sum(axis=-3)
+
+
+@irdl_op_definition
+class SoftmaxOp(UnaryOp):
+    """Softmax over the last axis.
+
+    ```mlir
+    %y = nn.softmax %x : (tensor<4x64x64xf32>) -> tensor<4x64x64xf32>
+    ```
+    """
+
+    name = "nn.softmax"

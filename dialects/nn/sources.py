@@ -1,0 +1,261 @@
+"""Where values come from: the model's inputs, its weights and what it computes from nothing."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+from xdsl.dialects.builtin import (
+    FlatSymbolRefAttrConstr,
+    FloatAttr,
+    StringAttr,
+    SymbolRefAttr,
+    TensorType,
+    f32,
+    f64,
+)
+from xdsl.ir import SSAValue
+from xdsl.irdl import (
+    ParsePropInAttrDict,
+    irdl_op_definition,
+    operand_def,
+    opt_prop_def,
+    prop_def,
+    result_def,
+    traits_def,
+)
+from xdsl.traits import Pure
+
+from ...errors import expect
+from ..interfaces import (
+    Array,
+    Differentiable,
+    LeadingAxes,
+    Named,
+    Parts,
+    Quantised,
+    TokenSource,
+    Values,
+)
+from .base import (
+    FUNCTIONAL,
+    HUGE,
+    F32Tensor,
+    Float,
+    I64Tensor,
+    Int,
+    Ints,
+    LeafOp,
+    NNOp,
+    Shape,
+    require,
+    require_normal,
+    require_positive,
+    shape_of,
+    text,
+)
+
+
+@irdl_op_definition
+class TokensOp(LeafOp, Quantised, LeadingAxes, TokenSource):
+    """The token ids that enter the model, T of them (one row of T before `drop-batch`).
+
+    ```mlir
+    %ids = nn.tokens : tensor<64xi64>
+    ```
+    """
+
+    name = "nn.tokens"
+    result = result_def(I64Tensor)
+    traits = traits_def(Pure())
+    assembly_format = "attr-dict `:` type($result)"
+
+    def verify_(self) -> None:
+        shape = shape_of(self.result)
+        require(
+            len(shape) == 1 or (len(shape) == 2 and shape[0] == 1),
+            f"tokens have shape (T) or (1, T), got {text(shape)}",
+        )
+
+    @property
+    def positions(self) -> int:
+        return shape_of(self.result)[-1]
+
+
+@irdl_op_definition
+class ParamOp(LeafOp, Quantised, Named):
+    """A weight of the checkpoint, by name; `sha256` is that of its fp32 little-endian bytes.
+
+    A matrix may be rescaled: element [i, j] is multiplied by 2^(rows[i] + columns[j]). A single
+    exponent is that of all rows or columns.
+
+    ```mlir
+    %w = nn.param @model.norm.weight
+         {sha256 = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"}
+         : tensor<128xf32>
+    ```
+    """
+
+    name = "nn.param"
+    KIND: ClassVar[str] = "weight"
+    param = prop_def(FlatSymbolRefAttrConstr)
+    sha256 = prop_def(StringAttr)
+    rows = opt_prop_def(Ints)
+    columns = opt_prop_def(Ints)
+    result = result_def(F32Tensor)
+    traits = traits_def(Pure())
+    irdl_options = (ParsePropInAttrDict(),)
+    assembly_format = "$param attr-dict `:` type($result)"
+
+    @property
+    def param_name(self) -> str:
+        return expect(self.param, SymbolRefAttr).root_reference.data
+
+    def verify_(self) -> None:
+        super().verify_()
+        digest = self.sha256.data
+        require(
+            len(digest) == 64 and not set(digest) - set("0123456789abcdef"),
+            f"sha256 must be 64 lower-case hexadecimal digits, got {digest!r}",
+        )
+        shape = shape_of(self.result)
+        for axis, exponents in enumerate((self.rows, self.columns)):
+            require(
+                exponents is None or (len(shape) == 2 and len(exponents) in (1, shape[axis])),
+                "a matrix takes one exponent, or one for each row or column",
+            )
+
+
+@irdl_op_definition
+class EmbeddingOp(NNOp, Quantised, LeadingAxes, Differentiable, Named):
+    """Rows of a table times a constant: y[t, :] = scale * table[tokens[t], :].
+
+    ```mlir
+    %x = nn.embedding %ids, %table scale 11.3137 : (tensor<64xi64>, tensor<1024x128xf32>)
+         -> tensor<64x128xf32>
+    ```
+    """
+
+    name = "nn.embedding"
+    KIND: ClassVar[str] = "embedding"
+    tokens = operand_def(I64Tensor)
+    table = operand_def(F32Tensor)
+    scale = prop_def(Float)
+    result = result_def(F32Tensor)
+    traits = traits_def(Pure())
+    assembly_format = "$tokens `,` $table `scale` $scale" + FUNCTIONAL
+
+    @staticmethod
+    def infer(tokens: Shape, table: Shape, scale: float) -> Shape:
+        require(len(table) == 2, f"the table must be (vocab, h), got {text(table)}")
+        require_normal("scale", scale)
+        return (*tokens, table[1])
+
+    def gradients(self, gradient: Array, values: Values) -> Parts:
+        return []
+
+    def weight_squares(self, gradient: Array, values: Values) -> tuple[SSAValue, float]:
+        """Summed by positions, as if each token stood at one."""
+        squares = float(np.sum(np.square(gradient), dtype=np.float64))
+        return self.table, squares * self.scale.value.data**2
+
+
+@irdl_op_definition
+class ConstantOp(LeafOp):
+    """A scalar.
+
+    ```mlir
+    %c = nn.constant 1.0 : tensor<f32>
+    ```
+    """
+
+    name = "nn.constant"
+    value = prop_def(Float)
+    result = result_def(F32Tensor)
+    traits = traits_def(Pure())
+    assembly_format = "$value attr-dict `:` type($result)"
+
+    def __init__(self, value: float):
+        super().__init__(TensorType(f32, ()), value=FloatAttr(value, f64))
+
+    def verify_(self) -> None:
+        require(shape_of(self.result) == (), "a constant is a scalar, tensor<f32>")
+        value = self.value.value.data
+        require(abs(value) < HUGE, f"a constant is a finite f32, got {value}")
+
+
+def constant(value: SSAValue) -> float | None:
+    """The number behind a value that `nn.constant` defines, else None."""
+    return value.owner.value.value.data if isinstance(value.owner, ConstantOp) else None
+
+
+@irdl_op_definition
+class PositionsOp(LeafOp, LeadingAxes):
+    """The positions 0 .. T-1 of the tokens, (1, T) or (T).
+
+    ```mlir
+    %p = nn.positions : tensor<1x64xi64>
+    ```
+    """
+
+    name = "nn.positions"
+    result = result_def(I64Tensor)
+    traits = traits_def(Pure())
+    assembly_format = "attr-dict `:` type($result)"
+
+
+@irdl_op_definition
+class RopeFrequenciesOp(LeafOp):
+    """The D/2 angular frequencies theta^(-2i/D) / factor of a rotary embedding.
+
+    PyTorch holds them in a buffer that checkpoints leave out.
+
+    ```mlir
+    %f = nn.rope_frequencies theta 1.0e+04 factor 1.0 : tensor<16xf32>
+    ```
+    """
+
+    name = "nn.rope_frequencies"
+    theta = prop_def(Float)
+    factor = prop_def(Float)
+    result = result_def(F32Tensor)
+    traits = traits_def(Pure())
+    assembly_format = "`theta` $theta `factor` $factor attr-dict `:` type($result)"
+
+    @classmethod
+    def of(cls, count: int, theta: float, factor: float) -> RopeFrequenciesOp:
+        return cls(
+            TensorType(f32, (count,)), theta=FloatAttr(theta, f64), factor=FloatAttr(factor, f64)
+        )
+
+    def verify_(self) -> None:
+        require(len(shape_of(self.result)) == 1, "the frequencies are one vector")
+        require_positive("theta", self.theta.value.data)
+        require_positive("factor", self.factor.value.data)
+
+
+@irdl_op_definition
+class CausalMaskOp(LeafOp, LeadingAxes):
+    """What is added to attention scores: 0 where query i sees key j, else the lowest f32.
+
+    Visibility is that of `nn.masked_softmax`; the last two axes are (T, T), those before have
+    size 1.
+
+    ```mlir
+    %m = nn.causal_mask window 24 : tensor<1x1x64x64xf32>
+    ```
+    """
+
+    name = "nn.causal_mask"
+    window = opt_prop_def(Int)
+    result = result_def(F32Tensor)
+    traits = traits_def(Pure())
+    assembly_format = "(`window` $window^)? attr-dict `:` type($result)"
+
+    def verify_(self) -> None:
+        shape = shape_of(self.result)
+        require(
+            len(shape) >= 2 and shape[-1] == shape[-2] and set(shape[:-2]) <= {1},
+            f"a mask has shape (1, .., T, T), got {text(shape)}",
+        )
+        require(self.window is None or self.window.value.data > 0, "window must be positive")
