@@ -11,6 +11,7 @@ A pipeline of ours stands for its passes, which are timed, printed and verified 
     zk-opt -O1 --print-pipeline                   # what compile-to-circuit is at that level
     zk-opt file.mlir -O2 --disable-pass cse       # all the way down, but for one pass
     zk-opt file.mlir -O0 -p lower-to-circuit --print-ir-after virtualize --time-passes
+    zk-opt file.mlir -O2 --statistics -o /dev/null  # what each optimisation did
 
 Where a pass fails, the module as it was before it and the rest of the pipeline are left in a file, with
 which `--run-reproducer` goes on; but not where messages are tested (--verify-diagnostics).
@@ -136,6 +137,7 @@ class ZkOpt(xDSLOptMain):
         )
         add("--disable-pass", action="append", default=[], metavar="NAME", help="leave a pass out")
         add("--print-pipeline", action="store_true", help="print the passes of -p, and run nothing")
+        add("--statistics", action="store_true", help="say what each optimisation did, on stderr")
         add("--print-ir-after", action="append", default=[], metavar="NAME", help="on stderr")
         add(
             "--print-ir-tree",
@@ -169,6 +171,7 @@ class ZkOpt(xDSLOptMain):
             self.args.print_ir_after,
             self.args.print_ir_tree,
             None if quiet else Path(gettempdir()),
+            self.args.statistics,
         )
         callback = self.pipeline.callback
 
@@ -264,8 +267,14 @@ class ZkOpt(xDSLOptMain):
             text = summary(error) if located else f"{where}: {refusal(name, error)}"
             raise PassFailedException(text + self.watch.failed(self.ctx)) from None
         finally:
-            if self.timed:
-                print(self.watch.report(), file=sys.stderr)
+            for asked, report in (
+                (self.timed, self.watch.report()),
+                (self.args.statistics, self.watch.statistics()),
+            ):
+                if asked and report:
+                    print(report, file=sys.stderr)
+            self.watch.seconds.clear()  # Another module of the same file may come.
+            self.watch.counted.clear()
 
     def run(self) -> None:
         """All steps; output appears, or the output file is replaced, once all have succeeded."""
