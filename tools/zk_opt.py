@@ -16,6 +16,8 @@ A pipeline of ours stands for its passes, which are timed, printed and verified 
 Where a pass fails, the module as it was before it and the rest of the pipeline are left in a file, with
 which `--run-reproducer` goes on; but not where messages are tested (--verify-diagnostics).
 
+A circuit that is read has the bounds of its relations computed again, and is refused where one is false.
+
 Bad input ends in one line, with file, line and column where they are known, and exit status 1, and
 nothing of the output is written. With --verify-diagnostics or --parsing-diagnostics the line goes to
 standard output instead and the status is 0.
@@ -52,14 +54,17 @@ from xdsl.utils.exceptions import (
 from xdsl.utils.lexer import Span
 from xdsl.xdsl_opt_main import xDSLOptMain
 
+from ..compiler.emit import circuit_of
 from ..compiler.levels import HIGHEST, check_optional
 from ..compiler.pipelines import CompileToCircuit, Pipeline
 from ..compiler.running import Watch, check_running, pipeline_of, pipeline_text
 from ..compiler.transforms.guard import did_you_mean, internal, operation_of, refusal, summary
 from ..compiler.transforms.registry import UNIVERSE
+from ..dialects.circuit import SystemOp
 from ..dialects.nn import module_path
 from ..errors import UserError
 from . import console
+from .uniqueness.bounds import false_bound, false_bounds
 
 GROUP = "xdsl.universe"
 INTERRUPTED = 130
@@ -181,6 +186,8 @@ class ZkOpt(xDSLOptMain):
                     callback(before, module, after)
             except VerifyException as error:
                 raise self.located(module, error, before) from None
+            if before is None:
+                self.check_bounds(module)
             self.watch.passed(before, module)
 
         self.pipeline = PassPipeline(passes, checked)
@@ -233,6 +240,20 @@ class ZkOpt(xDSLOptMain):
                 break
         broken = f"after pass {after.name}: " if after else ""
         return VerifyException(f"{where}: {broken}{text}")
+
+    def check_bounds(self, module: ModuleOp) -> None:
+        """`VerifyException` where the sides of a relation of a circuit may exceed the bound that was read."""
+        for system in (op for op in module.walk() if isinstance(op, SystemOp)):
+            try:
+                found = false_bounds(circuit_of(system))
+            except UserError:
+                continue  # It is larger than a circuit of a key, which no bound can mend.
+            for relation, most in found:
+                (op,) = (op for op in system.relations if op.label == relation.name)
+                where = self.get_input_name()
+                if op in self.spans:
+                    where = self.position(self.spans[op])
+                raise VerifyException(f"{where}: {op.name}: {false_bound(relation, most)}")
 
     def position(self, span: Span) -> str:
         return str(replace(span, line_offset=self.offset).get_location())

@@ -63,6 +63,12 @@ def false_bounds(circuit: Circuit) -> list[tuple[Einsum | Linear, int]]:
     return [(each, least[each.name]) for each in found if each.bound < least[each.name]]
 
 
+def false_bound(relation: Einsum | Linear, most: int) -> str:
+    """What is wrong with one of them, for people."""
+    path = f" ({relation.origin})" if relation.origin else ""
+    return f"relation {relation.name}{path}: its sides may reach {most}, more than its bound {relation.bound}"
+
+
 def least_bounds(circuit: Circuit) -> dict[str, int]:
     """By einsum and linear relation, the least bound that is shown for it."""
     whole = _Bounds(circuit, premises=False)
