@@ -9,7 +9,9 @@ solver; `bounds` claims the same of norms of any form.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from itertools import permutations
 from math import isqrt
 
 import numpy as np
@@ -23,36 +25,43 @@ def norm_limit(circuit: Circuit, square: Einsum, scale: Expr) -> int | None:
     u = _cell(circuit, scale)
     if not u or circuit.column[u].axes != square.lhs.axes:
         return None
-    for (p2, p4), exponents in _pairs(circuit):
-        for (m, r), reciprocals in _pairs(circuit):
-            scaled = _product(circuit, u, {p2, r})
-            if not scaled or not _is_mantissa(circuit, square, p4, m):
-                continue
-            units = {int(a) ** 2 * int(b) for a, b in exponents.tolist()}
-            if len(units) == 1 and reciprocals.min() >= 0:
-                most = max((int(a) + 1) * int(b) ** 2 for a, b in reciprocals.tolist())
-                return isqrt(most * units.pop()) + 1
+    pairs = list(_pairs(circuit))
+    for r, p2 in (ways for factors in _products(circuit, u) for ways in permutations(factors)):
+        for p4, exponents in ((second, table) for first, second, table in pairs if first == p2):
+            for m, reciprocals in ((first, table) for first, second, table in pairs if second == r):
+                units = {int(a) ** 2 * int(b) for a, b in exponents}
+                if len(units) == 1 and _is_mantissa(circuit, square, p4, m):
+                    wide = reciprocals.astype(object)  # Of whatever size numbers are.
+                    most = max((wide[:, 0] + 1) * wide[:, 1] ** 2)
+                    return isqrt(most * units.pop()) + 1
     return None
 
 
-def _pairs(circuit: Circuit) -> Iterator[tuple[tuple[str, str], np.ndarray]]:
+def _pairs(circuit: Circuit) -> Iterator[tuple[str, str, np.ndarray]]:
     """The pairs of columns that are looked up together, and the tables."""
     for lookup in circuit.lookups:
-        names = [_cell(circuit, expr) for expr in lookup.exprs]
-        if len(names) == 2 and all(names):
-            yield (names[0], names[1]), circuit.data[lookup.table]
+        if len(lookup.exprs) == 2:
+            first, second = (_cell(circuit, expr) for expr in lookup.exprs)
+            if first and second:
+                yield first, second, circuit.data[lookup.table]
 
 
-def _product(circuit: Circuit, left: str, factors: set[str]) -> bool:
-    """Whether a relation says that a column is the product of two."""
-    return any(
-        _cell(circuit, einsum.lhs) == left
-        and len(einsum.products) == 1
-        and einsum.products[0].coefficient == 1
-        and len(einsum.products[0].factors) == 2
-        and {_cell(circuit, factor) for factor in einsum.products[0].factors} == factors
-        for einsum in circuit.einsums
-    )
+def _products(circuit: Circuit, left: str) -> Iterator[tuple[str, str]]:
+    """The pairs of columns that a relation says a column is the product of."""
+    for einsum in circuit.einsums:
+        if left != _cell(circuit, einsum.lhs) or len(einsum.products) != 1:
+            continue
+        (product,) = einsum.products
+        names = [_cell(circuit, factor) for factor in product.factors]
+        # A sum over an axis that the left side lacks is no product.
+        axes = {axis for factor in product.factors for axis in factor.axes}
+        if (
+            product.coefficient == 1
+            and len(names) == 2
+            and all(names)
+            and axes == {*einsum.lhs.axes}
+        ):
+            yield names[0], names[1]
 
 
 def _is_mantissa(circuit: Circuit, square: Einsum, p4: str, m: str) -> bool:
@@ -60,19 +69,22 @@ def _is_mantissa(circuit: Circuit, square: Einsum, p4: str, m: str) -> bool:
     if square.products[0].coefficient != 1 or square.lhs.constant > 0:
         return False
     found = [
-        t for t in square.lhs.terms if t.coefficient == 1 and _product(circuit, t.column, {p4, m})
+        term
+        for term in square.lhs.terms
+        if term.coefficient == 1
+        and any({*factors} == {p4, m} for factors in _products(circuit, term.column))
     ]
-    rest = set(square.lhs.terms) - set(found)
+    rest = Counter(square.lhs.terms) - Counter(found)
     return len(found) == 1 and any(
         _is_below(circuit, linear.expr, p4, rest) for linear in circuit.linears
     )
 
 
-def _is_below(circuit: Circuit, expr: Expr, p4: str, rest: set[Term]) -> bool:
+def _is_below(circuit: Circuit, expr: Expr, p4: str, rest: Counter[Term]) -> bool:
     """Whether an expression that is zero says that p4 - 1 is the sum of some terms and of more that are not
     negative."""
     left = [t for t in expr.terms if t.column == p4 and t.coefficient == 1]
-    taken = {_negated(t) for t in expr.terms if t not in left}
+    taken = Counter(_negated(t) for t in expr.terms if t not in left)
     more = taken - rest
     return (
         len(left) == 1
