@@ -72,7 +72,9 @@ FoundT = TypeVar("FoundT")
 
 
 class ZkOpt(xDSLOptMain):
-    """The optimiser driver."""
+    """The optimiser driver. ``encoding`` makes bytes of what is written."""
+
+    encoding = "utf-8"
 
     @cached_property
     def universe(self) -> Universe:
@@ -309,19 +311,23 @@ class ZkOpt(xDSLOptMain):
         with redirect_stdout(held):
             super().run()
         if self.args.output_file is None:
-            sys.stdout.write(held.getvalue())
-            sys.stdout.flush()
+            self.print(held.getvalue())
             return
         path = Path(self.args.output_file)
         if path.exists() and not path.is_file():  # a device or a pipe
-            path.write_text(held.getvalue(), encoding="utf-8")
+            path.write_text(held.getvalue(), encoding=self.encoding)
             return
         part = path.with_name(f".{path.name}.{os.getpid()}")
         try:
-            part.write_text(held.getvalue(), encoding="utf-8")
+            part.write_text(held.getvalue(), encoding=self.encoding)
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
+
+    def print(self, text: str) -> None:
+        """Write to standard output."""
+        sys.stdout.write(text)
+        sys.stdout.flush()
 
 
 class _Parser(Parser):
