@@ -217,7 +217,8 @@ class _Bounds:
             found = times(found, interval)
         if len(factors) < len(product.factors):
             found = 0, magnitude(ranges[0]) ** 2
-        yield self.product(einsum, ranges, found)
+        if len(product.factors) > 1:
+            yield self.product(einsum, ranges, found)
 
     # x u g
 
