@@ -24,9 +24,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 from zklemma.errors import UserError
-from zklemma.runtime.answer import Privacy, hides
 from zklemma.runtime.kernels.memory import keep_freed_memory
-from zklemma.runtime.keys import load_artifact
+from zklemma.runtime.model.keys import load_artifact
+from zklemma.runtime.proving.answer import Privacy, hides
 from zklemma.tools import console, measuring
 from zklemma.tools.random_checkpoint import random_checkpoint
 from zklemma.tools.timed_proofs import timed_proofs

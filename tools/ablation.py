@@ -31,7 +31,7 @@ from ..compiler.levels import HIGHEST, OPTIMISATIONS, Level
 from ..compiler.pipelines import to_quant
 from ..compiler.running import pipeline_text
 from ..errors import UserError, ZklemmaError
-from ..runtime import files
+from ..runtime.model import files
 from . import console
 from .measuring import RANDOM, steps
 

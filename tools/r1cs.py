@@ -30,11 +30,12 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import UserError
-from ..runtime import answer, files
-from ..runtime.evaluate import Columns
-from ..runtime.executor import Executor
-from ..runtime.keys import load_artifact
-from ..schema.circuit import Circuit, Column, Expr, Index, Shape
+from ..runtime.circuit.relations import Circuit, Column, Expr, Index, Shape
+from ..runtime.model import files
+from ..runtime.model.keys import load_artifact
+from ..runtime.proving import answer
+from ..runtime.witness.columns import Columns
+from ..runtime.witness.executor import Executor
 from . import measuring
 
 BN254 = 21888242871839275222246405745257275088548364400416034343698204186575808495617
@@ -182,7 +183,7 @@ class _Writer:
         return _sum(parts)
 
     def read(self, index: Index, size: int, place: Place) -> list[tuple[int, int]]:
-        """The positions along an axis that an index reads, each with a sign (`schema.circuit.Index`)."""
+        """The positions along an axis that an index reads, each with a sign (`runtime.circuit.relations.Index`)."""
         i, shape, tokens = place.get(index.axis, 0), self.columns.shape, self.columns.tokens
         match index.kind:
             case "sum":

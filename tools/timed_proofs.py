@@ -23,13 +23,13 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
-from ..runtime.answer import Privacy, hides
-from ..runtime.executor import Executor
 from ..runtime.kernels.memory import keep_freed_memory
-from ..runtime.keys import Artifact, load_artifact
+from ..runtime.model.keys import Artifact, load_artifact
 from ..runtime.progress import Clock, Silent
-from ..runtime.prover import ProofResult, Prover, Request
-from ..runtime.verifier import verify
+from ..runtime.proving.answer import Privacy, hides
+from ..runtime.proving.prover import ProofResult, Prover, Request
+from ..runtime.verifying.verifier import verify
+from ..runtime.witness.executor import Executor
 from . import console, measuring
 
 PROMPT = "Once"

@@ -31,7 +31,7 @@ from xdsl.passes import ModulePass
 
 from ...dialects import circuit, zk
 from ...dialects.nn import module_path
-from ...schema.circuit import Expr, Shape
+from ...runtime.circuit.relations import Expr, Shape
 from ..modules import systems
 from .options import check_options
 from .pack_columns import largest_shape

@@ -12,7 +12,7 @@ from zklemma.compiler.levels import Level
 from zklemma.compiler.module_text import parse_module
 from zklemma.compiler.pipelines import to_circuit
 from zklemma.compiler.running import run_passes
-from zklemma.schema.circuit import Circuit
+from zklemma.runtime.circuit.relations import Circuit
 from zklemma.tools.uniqueness.bounds import false_bounds, least_bounds
 
 TINY = Path(__file__).parents[1] / "lowering" / "tiny.mlir"

@@ -10,11 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from zklemma.runtime import files
-from zklemma.runtime.keys import save_key
+from zklemma.runtime.circuit.encoding import encode_circuit
+from zklemma.runtime.model import files
+from zklemma.runtime.model.keys import save_key
 from zklemma.runtime.protocol.channel import Reader
 from zklemma.runtime.protocol.statement import read_statement
-from zklemma.schema.encoding import encode_circuit
 
 CHECKPOINT = Path(__file__).parents[2] / "checkpoints" / "tiny-gemma3"
 ONCE = ("--prompt", "once upon a time")

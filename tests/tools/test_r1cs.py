@@ -18,8 +18,8 @@ from zklemma.dialects.circuit import CIRCUIT
 from zklemma.dialects.field import FIELD
 from zklemma.dialects.zk import ZK
 from zklemma.errors import UserError
-from zklemma.runtime.evaluate import Columns
-from zklemma.schema.circuit import Shape
+from zklemma.runtime.circuit.relations import Shape
+from zklemma.runtime.witness.columns import Columns
 from zklemma.tools import zk_translate
 from zklemma.tools.r1cs import BN254, R1cs, encode, encode_witness, r1cs
 

@@ -23,8 +23,8 @@ from xdsl.utils.target import Target
 from ...compiler.emit import circuit_of
 from ...compiler.targets.circuit_json import the_circuit
 from ...errors import UserError
-from ...runtime.evaluate import Columns
-from ...schema.circuit import Shape
+from ...runtime.circuit.relations import Shape
+from ...runtime.witness.columns import Columns
 from ..r1cs import encode, r1cs
 
 

@@ -23,7 +23,7 @@ from itertools import permutations
 from math import isqrt
 
 from ...errors import expect
-from ...schema.circuit import (
+from ...runtime.circuit.relations import (
     PRIME,
     Circuit,
     Einsum,

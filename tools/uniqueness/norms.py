@@ -16,7 +16,7 @@ from math import isqrt
 
 import numpy as np
 
-from ...schema.circuit import Circuit, Einsum, Expr, Index, Term
+from ...runtime.circuit.relations import Circuit, Einsum, Expr, Index, Term
 
 
 def norm_limit(circuit: Circuit, square: Einsum, scale: Expr) -> int | None:
