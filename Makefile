@@ -46,6 +46,8 @@ pytest: .venv/.installed
 
 docs: .venv/.installed
 	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/glossary.py
+	$(BIN)/python docs/architecture.py
 
 bench: .venv/.installed
 	$(BIN)/python benchmarks/prove.py

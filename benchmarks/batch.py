@@ -17,8 +17,7 @@ import argparse
 import json
 import statistics
 import tempfile
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,51 +25,16 @@ from rich.console import Console
 from rich.table import Table
 from zklemma.errors import UserError
 from zklemma.runtime.kernels.memory import keep_freed_memory
-from zklemma.runtime.model.keys import Artifact, load_artifact
-from zklemma.runtime.progress import Clock, Silent
+from zklemma.runtime.model.keys import load_artifact
 from zklemma.runtime.proving.answer import Privacy, hides
-from zklemma.runtime.proving.prover import ProofResult, Prover, Request
-from zklemma.runtime.verifying.verifier import verify
-from zklemma.runtime.witness.executor import Executor
-from zklemma.tools import bench, console
+from zklemma.tools import console, measuring
 from zklemma.tools.random_checkpoint import random_checkpoint
+from zklemma.tools.timed_proofs import timed_proofs
 
 SHIPPED = Path(__file__).parents[1] / "checkpoints" / "tiny-gemma3"
 TOKENS = [8, 32, 128]
-PROMPT = "Once"
 # How many times faster one proof of this many tokens is to be.
 TARGET = {32: 15}
-
-
-def rounds(
-    artifact: Artifact, sizes: Sequence[int], runs: int, step: Callable[[str], None]
-) -> tuple[list[float], dict[int, list[ProofResult]]]:
-    """The seconds that loading the weights takes, and the proofs for each size; both ``runs`` times, after
-    one that is not counted."""
-    needed, left = (runs + 1) * len(sizes), artifact.budget.proofs_left()
-    if left is not None and needed > left:
-        raise UserError(
-            f"{runs} runs make {needed} proofs, but the masks of the weights serve {left}: lower --runs"
-        )
-    hiding = hides(artifact, Privacy())
-    prompt = artifact.key.tokenize(PROMPT)[:1]
-    step("generate")
-    executor = Executor(artifact.key.circuit, artifact.program, artifact.params)
-    text = executor.generate(prompt, max(sizes))
-    loads, made, prover = [], {size: [] for size in sizes}, None
-    for _ in range(runs + 1):
-        step("load")
-        prover = None  # Two would take twice the memory.
-        start = time.perf_counter()
-        prover = Prover(artifact.key, artifact.program, artifact.params, artifact.masks)
-        loads.append(time.perf_counter() - start)
-        for size in sizes:
-            step(f"prove {size}")
-            artifact.budget.spend()
-            result = prover.prove(Request((*prompt, *text[:size]), 1, hiding), Clock(Silent()))
-            verify(artifact.key, result.proof)
-            made[size].append(result)
-    return loads[1:], {size: results[1:] for size, results in made.items()}
 
 
 def measure(checkpoint: Path, sizes: Sequence[int], runs: int, quiet: bool) -> dict[str, Any]:
@@ -82,7 +46,7 @@ def measure(checkpoint: Path, sizes: Sequence[int], runs: int, quiet: bool) -> d
         raise UserError("--tokens: give at least 2; a proof of 1 is what others are compared with")
     with (
         tempfile.TemporaryDirectory(prefix="zklemma.batch.") as folder,
-        bench.steps(12, quiet) as bar,
+        measuring.steps(12, quiet) as bar,
     ):
         task = bar.add_task("compile", total=2 + (runs + 1) * (len(sizes) + 2))
 
@@ -91,14 +55,14 @@ def measure(checkpoint: Path, sizes: Sequence[int], runs: int, quiet: bool) -> d
 
         model = Path(folder) / "model.zkl"
         length = ("--max-tokens", str(1 + sizes[-1]))
-        compiled = bench.run(
-            "compile", str(checkpoint), "-o", str(model), *length, *bench.RANDOM, "--quiet"
+        compiled = measuring.run(
+            "compile", str(checkpoint), "-o", str(model), *length, *measuring.RANDOM, "--quiet"
         )
         keep_freed_memory()
         artifact = load_artifact(model)
-        loads, made = rounds(artifact, (1, *sizes), runs, step)
+        loads, made, _ = timed_proofs(artifact, (1, *sizes), runs, step)
     load = statistics.median(loads)
-    proofs = {size: _medians(results) for size, results in made.items()}
+    proofs = {size: results.report for size, results in made.items()}
     single = proofs.pop(1)
     return {
         "machine": console.machine(),
@@ -106,7 +70,7 @@ def measure(checkpoint: Path, sizes: Sequence[int], runs: int, quiet: bool) -> d
         "parameters": compiled["parameters"],
         "max_tokens": compiled["max_tokens"],
         "runs": runs,
-        "hiding": made[1][0].hiding,
+        "hiding": hides(artifact, Privacy()),
         "load_seconds": load,
         "single": single,
         "batches": [
@@ -120,16 +84,6 @@ def measure(checkpoint: Path, sizes: Sequence[int], runs: int, quiet: bool) -> d
             }
             for size, proof in proofs.items()
         ],
-    }
-
-
-def _medians(results: Sequence[ProofResult]) -> dict[str, Any]:
-    stages = {s: statistics.median(r.seconds[s] for r in results) for s in results[0].seconds}
-    return {
-        "seconds": stages.pop("total"),
-        "stages": stages,
-        "seconds_each": [result.seconds["total"] for result in results],
-        "proof_bytes": statistics.median(len(result.proof) for result in results),
     }
 
 
@@ -184,7 +138,7 @@ def main() -> None:
     options = parser.parse_args()
     checkpoint = options.checkpoint
     if options.model:
-        checkpoint = random_checkpoint(options.model, options.cache or bench.default_cache())
+        checkpoint = random_checkpoint(options.model, options.cache or measuring.default_cache())
     report = measure(checkpoint, options.tokens, options.runs, options.quiet)
     if options.json:
         print(json.dumps(report))
@@ -193,4 +147,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    bench.script(main)
+    measuring.script(main)

@@ -16,7 +16,7 @@ from zklemma.compiler.plan_text import read_plan
 from zklemma.compiler.transforms.choose_bits import ChooseBits, choose
 from zklemma.compiler.transforms.plan_scales import default_fracs, limits_of
 from zklemma.runtime.model.keys import load_artifact
-from zklemma.tools import bench, console
+from zklemma.tools import console, measuring
 
 NATS = (1e-7, 5e-6, 1.2e-5, 2e-5, 4e-5, 1e-4, 1e-3)
 LISTED = 10
@@ -52,4 +52,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    bench.script(main)
+    measuring.script(main)

@@ -29,7 +29,7 @@ from rich.console import Console
 from rich.table import Table
 from zklemma.errors import UserError
 from zklemma.runtime.model import files
-from zklemma.tools import bench, console
+from zklemma.tools import bench, console, measuring
 from zklemma.tools.random_checkpoint import random_checkpoint, sizes_of
 
 TOKENS = [8, 16, 32, 64, 128, 256, 512]
@@ -127,8 +127,8 @@ class Measurements:
             checkpoint = random_checkpoint(self._shape, self._cache, dict(point.sizes))
             file = model.file if model else self._folder / f"{len(self._models)}.zkl"
             length = ("--max-tokens", str(point.max_tokens))
-            report = bench.run(
-                "compile", str(checkpoint), "-o", str(file), *length, *bench.RANDOM, "--quiet"
+            report = measuring.run(
+                "compile", str(checkpoint), "-o", str(file), *length, *measuring.RANDOM, "--quiet"
             )
             model = self._models[at] = Model(checkpoint, file, report)
             self._step(point, "prove")
@@ -139,8 +139,8 @@ class Measurements:
         proof = model.file.with_suffix(".proof")
         text = bench.prompt_of(model.checkpoint, point.tokens - 1)
         said = ("--prompt", text, "--max-new-tokens", "1", "--quiet")
-        proved = bench.run("prove", str(model.file), *said, "-o", str(proof))
-        verified = bench.run("verify", str(model.file.with_suffix(".vk")), str(proof))
+        proved = measuring.run("prove", str(model.file), *said, "-o", str(proof))
+        verified = measuring.run("verify", str(model.file.with_suffix(".vk")), str(proof))
         model.proofs_left = proved["proofs_left"]
         kept = ("tokens", "committed_cells", "lookups", "security_bits", "hiding")
         return {
@@ -188,7 +188,7 @@ def report_of(
     cache.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory(prefix=".growth.", dir=cache) as folder,
-        bench.steps(24, quiet) as bar,
+        measuring.steps(24, quiet) as bar,
     ):
         task = bar.add_task("", total=len(points) * runs)
 
@@ -306,7 +306,7 @@ def main() -> None:
     points = points_of(options.shape, chosen["tokens"], chosen["layers"], chosen["width"])
     if options.plot:
         require_plot(options.plot)
-    cache = options.cache or bench.default_cache()
+    cache = options.cache or measuring.default_cache()
     report = report_of(options.shape, points, options.runs, cache, options.quiet)
     if options.plot:
         plot(report, options.plot)
@@ -317,4 +317,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    bench.script(main)
+    measuring.script(main)

@@ -33,7 +33,7 @@ from zklemma.compiler.running import run_passes
 from zklemma.compiler.texts import HELD_OUT
 from zklemma.compiler.weights import quantized_weights
 from zklemma.runtime.witness.executor import Executor
-from zklemma.tools import bench, console
+from zklemma.tools import console, measuring
 
 STRIDE = 64
 FACTOR = 2.0**10
@@ -191,4 +191,4 @@ def main(
 
 
 if __name__ == "__main__":
-    bench.script(lambda: typer.run(main))
+    measuring.script(lambda: typer.run(main))

@@ -33,7 +33,7 @@ from zklemma.compiler.texts import HELD_OUT, kinds
 from zklemma.errors import RangeError, UserError
 from zklemma.runtime.model.keys import load_artifact
 from zklemma.runtime.witness.executor import Executor
-from zklemma.tools import bench, console
+from zklemma.tools import console, measuring
 
 # More than the characters of a token, so that what is cut has tokens enough.
 CHARACTERS = 16
@@ -189,7 +189,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     if options.generate:
         room = most - options.generate
         continued = [Prompt(kind, ids[:room]) for kind, ids in prompts[: options.count]]
-    with bench.steps(12, options.quiet) as bar:
+    with measuring.steps(12, options.quiet) as bar:
         task = bar.add_task("", total=len(prompts) + len(continued))
 
         def step(what: str) -> None:
@@ -276,4 +276,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    bench.script(main)
+    measuring.script(main)

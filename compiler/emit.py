@@ -44,13 +44,17 @@ def emit(module: ModuleOp) -> tuple[Circuit, Program]:
     systems = [op for op in module.body.ops if isinstance(op, ir.SystemOp)]
     if len(systems) != 1:
         raise UserError("the module holds no circuit; lower it first")
-    system = systems[0]
+    return circuit_of(systems[0]), _program(systems[0])
+
+
+def circuit_of(system: ir.SystemOp) -> Circuit:
+    """A circuit without its witness program."""
     circuit = _circuit(system)
     try:
         circuit.check()
     except CircuitError as error:
         raise UserError(str(error)) from None
-    return circuit, _program(system)
+    return circuit
 
 
 def param_arrays(circuit: Circuit, quantized: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

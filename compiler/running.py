@@ -1,8 +1,8 @@
 """Running passes: a check after each, ways to look in, and what is left behind where one fails.
 
-A `Watch` prints the module after passes, writes it after each to a folder, measures times, and, where a
-pass fails, writes a reproducer: the module as it was before that pass, and the rest of the pipeline in a
-comment of its first line,
+A `Watch` prints the module after passes, writes it after each to a folder, measures times, counts what
+optimisations did, and, where a pass fails, writes a reproducer: the module as it was before that pass, and the
+rest of the pipeline in a comment of its first line,
 
     // configuration: -p 'virtualize,dedup-lookups'
 
@@ -32,6 +32,7 @@ from xdsl.printer import Printer
 from xdsl.utils.exceptions import VerifyException
 
 from ..errors import UserError
+from .statistics import Look, statistics
 from .transforms.guard import did_you_mean, refusal, summary
 
 WORD = re.compile(r'"([A-Za-z][A-Za-z0-9_-]*)"')
@@ -63,15 +64,18 @@ class Watch:
 
     ``after``: those whose result is printed to ``stream``. ``tree``: a folder for one file before the first
     pass and one after each, under the name of each part of a compile. ``reproducers``: the folder for the file
-    that a failure leaves behind, None for none.
+    that a failure leaves behind, None for none. ``counting``: whether to count what optimisations do.
     """
 
     after: Collection[str] = ()
     tree: Path | None = None
     reproducers: Path | None = None
+    counting: bool = False
     stream: IO[str] = field(default_factory=lambda: sys.stderr)
     seconds: list[tuple[str, str, float]] = field(default_factory=list)
     """By part and pass, in order."""
+    counted: list[tuple[str, str, str, int]] = field(default_factory=list)
+    """Part, pass, what of the module, and how many of them."""
     passes: tuple[ModulePass, ...] = ()
     """Those that run now, of which ``done`` have run; they make a ``part``, and ``then`` others go on."""
     then: tuple[ModulePass, ...] = ()
@@ -80,6 +84,8 @@ class Watch:
     entered: bool = False
     start: ModuleOp | None = None
     """The module as it was before the first of them, where a reproducer may have to be made."""
+    look: Look | None = None
+    """At the module as it was before the pass that runs, where that is compared."""
     clock: float = 0.0
     files: Counter[str] = field(default_factory=Counter)
     """Written so far, by part."""
@@ -108,11 +114,17 @@ class Watch:
         """The module is in order after a pass, or as it is before the first."""
         if before is None:
             self.entered = True
+            self.look = Look.at(module) if self.counting else None
             self.clock = time.perf_counter()
             return
         name = before.name
         self.seconds.append((self.part, name, time.perf_counter() - self.clock))
         self.done += 1
+        if self.look:
+            now = Look.at(module)
+            found = statistics(name, self.look, now)
+            self.counted += [(self.part, name, what, count) for what, count in found.items()]
+            self.look = now
         if name in self.after:
             where = f" of the {self.part}" if self.part else ""
             print(f"// IR after {name}{where}", file=self.stream)
@@ -135,6 +147,14 @@ class Watch:
         """A line for each pass that ran: seconds, pass, part."""
         lines = [f"{seconds:9.3f} s  {name}  {part}" for part, name, seconds in self.seconds]
         return "\n".join(line.rstrip() for line in lines)
+
+    def statistics(self) -> str:
+        """A line for each thing that an optimisation did."""
+        lines = [
+            f"{f'{part}: ' if part else ''}{name}: {count:,} {what}"
+            for part, name, what, count in self.counted
+        ]
+        return "\n".join(lines)
 
     def _write(self, module: ModuleOp, name: str) -> None:
         if self.tree:

@@ -8,7 +8,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from ..errors import UserError
+from ..errors import InvalidProof, UserError
 from ..runtime.circuit.extents import GENERATED, TOKENS, Shape
 from ..runtime.circuit.relations import Circuit
 from ..runtime.model import files
@@ -17,14 +17,15 @@ from ..runtime.protocol.channel import Reader
 from ..runtime.protocol.statement import read_statement
 from ..runtime.verifying import disclosure
 from ..runtime.verifying.verifier import check_links
+from .uniqueness.bounds import false_bound, false_bounds
 
 
 def describe(path: Path, check: bool = False) -> dict[str, Any]:
     """The facts about a .zkl, .vk, proof or opening file, by name; ``kind`` says which it is, ``unchecked`` names
     those that the file merely says.
 
-    With ``check`` a key's proof of the weights' ranges and its links are verified; `InvalidProof` if one does
-    not hold.
+    With ``check`` a key's proof of the weights' ranges and its links are verified, and the bounds of its
+    relations computed again; `InvalidProof` if one does not hold.
     """
     data = files.read(path)
     kind = files.identify(None, data, str(path))
@@ -72,6 +73,7 @@ def _key(key: VerifyingKey, check: bool) -> dict[str, Any]:
     if check:
         key.check_ranges()
         check_links(key)
+        _check_bounds(key)
     unchecked = ["name", "parameters", "circuits"]
     return {
         "model_id": key.model_id,
@@ -80,6 +82,7 @@ def _key(key: VerifyingKey, check: bool) -> dict[str, Any]:
         "weights": "private" if key.private else "public",
         "weight_root": key.weight_root.hex(),
         "weight_ranges": "proved" if check else "there is a proof: inspect --check",
+        "bounds": "none is false" if check else "not computed again: inspect --check",
         "links": len(key.ancestors),
         "ancestors": [ancestor.digest.hex() for ancestor in key.ancestors],
         "circuits": "whether they are a model's: zklemma audit",
@@ -87,8 +90,16 @@ def _key(key: VerifyingKey, check: bool) -> dict[str, Any]:
         "circuit_bytes": len(key.circuit_bytes),
         "eos": list(key.eos),
         **_circuit(key.circuit),
-        "unchecked": unchecked + (["weight_ranges", "links", "ancestors"] if not check else []),
+        "unchecked": unchecked
+        + (["weight_ranges", "bounds", "links", "ancestors"] if not check else []),
     }
+
+
+def _check_bounds(key: VerifyingKey) -> None:
+    """`InvalidProof` where a relation of either circuit has a bound that its sides may exceed."""
+    for name, circuit in (("circuit", key.circuit), ("private circuit", key.private_circuit)):
+        for relation, most in false_bounds(circuit):
+            raise InvalidProof(f"the {name}: {false_bound(relation, most)}")
 
 
 def digests(key: VerifyingKey) -> dict[str, str]:

@@ -11,9 +11,12 @@ A pipeline of ours stands for its passes, which are timed, printed and verified 
     zk-opt -O1 --print-pipeline                   # what compile-to-circuit is at that level
     zk-opt file.mlir -O2 --disable-pass cse       # all the way down, but for one pass
     zk-opt file.mlir -O0 -p lower-to-circuit --print-ir-after virtualize --time-passes
+    zk-opt file.mlir -O2 --statistics -o /dev/null  # what each optimisation did
 
 Where a pass fails, the module as it was before it and the rest of the pipeline are left in a file, with
 which `--run-reproducer` goes on; but not where messages are tested (--verify-diagnostics).
+
+A circuit that is read has the bounds of its relations computed again, and is refused where one is false.
 
 Bad input ends in one line, with file, line and column where they are known, and exit status 1, and
 nothing of the output is written. With --verify-diagnostics or --parsing-diagnostics the line goes to
@@ -51,14 +54,17 @@ from xdsl.utils.exceptions import (
 from xdsl.utils.lexer import Span
 from xdsl.xdsl_opt_main import xDSLOptMain
 
+from ..compiler.emit import circuit_of
 from ..compiler.levels import HIGHEST, check_optional
 from ..compiler.pipelines import CompileToCircuit, Pipeline
 from ..compiler.running import Watch, check_running, pipeline_of, pipeline_text
 from ..compiler.transforms.guard import did_you_mean, internal, operation_of, refusal, summary
 from ..compiler.transforms.registry import UNIVERSE
+from ..dialects.circuit import SystemOp
 from ..dialects.nn import module_path
 from ..errors import UserError
 from . import console
+from .uniqueness.bounds import false_bound, false_bounds
 
 GROUP = "xdsl.universe"
 INTERRUPTED = 130
@@ -66,7 +72,9 @@ FoundT = TypeVar("FoundT")
 
 
 class ZkOpt(xDSLOptMain):
-    """The optimiser driver."""
+    """The optimiser driver. ``encoding`` makes bytes of what is written."""
+
+    encoding = "utf-8"
 
     @cached_property
     def universe(self) -> Universe:
@@ -136,6 +144,7 @@ class ZkOpt(xDSLOptMain):
         )
         add("--disable-pass", action="append", default=[], metavar="NAME", help="leave a pass out")
         add("--print-pipeline", action="store_true", help="print the passes of -p, and run nothing")
+        add("--statistics", action="store_true", help="say what each optimisation did, on stderr")
         add("--print-ir-after", action="append", default=[], metavar="NAME", help="on stderr")
         add(
             "--print-ir-tree",
@@ -169,6 +178,7 @@ class ZkOpt(xDSLOptMain):
             self.args.print_ir_after,
             self.args.print_ir_tree,
             None if quiet else Path(gettempdir()),
+            self.args.statistics,
         )
         callback = self.pipeline.callback
 
@@ -178,6 +188,8 @@ class ZkOpt(xDSLOptMain):
                     callback(before, module, after)
             except VerifyException as error:
                 raise self.located(module, error, before) from None
+            if before is None:
+                self.check_bounds(module)
             self.watch.passed(before, module)
 
         self.pipeline = PassPipeline(passes, checked)
@@ -231,6 +243,20 @@ class ZkOpt(xDSLOptMain):
         broken = f"after pass {after.name}: " if after else ""
         return VerifyException(f"{where}: {broken}{text}")
 
+    def check_bounds(self, module: ModuleOp) -> None:
+        """`VerifyException` where the sides of a relation of a circuit may exceed the bound that was read."""
+        for system in (op for op in module.walk() if isinstance(op, SystemOp)):
+            try:
+                found = false_bounds(circuit_of(system))
+            except UserError:
+                continue  # It is larger than a circuit of a key, which no bound can mend.
+            for relation, most in found:
+                (op,) = (op for op in system.relations if op.label == relation.name)
+                where = self.get_input_name()
+                if op in self.spans:
+                    where = self.position(self.spans[op])
+                raise VerifyException(f"{where}: {op.name}: {false_bound(relation, most)}")
+
     def position(self, span: Span) -> str:
         return str(replace(span, line_offset=self.offset).get_location())
 
@@ -264,8 +290,14 @@ class ZkOpt(xDSLOptMain):
             text = summary(error) if located else f"{where}: {refusal(name, error)}"
             raise PassFailedException(text + self.watch.failed(self.ctx)) from None
         finally:
-            if self.timed:
-                print(self.watch.report(), file=sys.stderr)
+            for asked, report in (
+                (self.timed, self.watch.report()),
+                (self.args.statistics, self.watch.statistics()),
+            ):
+                if asked and report:
+                    print(report, file=sys.stderr)
+            self.watch.seconds.clear()  # Another module of the same file may come.
+            self.watch.counted.clear()
 
     def run(self) -> None:
         """All steps; output appears, or the output file is replaced, once all have succeeded."""
@@ -279,19 +311,23 @@ class ZkOpt(xDSLOptMain):
         with redirect_stdout(held):
             super().run()
         if self.args.output_file is None:
-            sys.stdout.write(held.getvalue())
-            sys.stdout.flush()
+            self.print(held.getvalue())
             return
         path = Path(self.args.output_file)
         if path.exists() and not path.is_file():  # a device or a pipe
-            path.write_text(held.getvalue(), encoding="utf-8")
+            path.write_text(held.getvalue(), encoding=self.encoding)
             return
         part = path.with_name(f".{path.name}.{os.getpid()}")
         try:
-            part.write_text(held.getvalue(), encoding="utf-8")
+            part.write_text(held.getvalue(), encoding=self.encoding)
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
+
+    def print(self, text: str) -> None:
+        """Write to standard output."""
+        sys.stdout.write(text)
+        sys.stdout.flush()
 
 
 class _Parser(Parser):

@@ -13,12 +13,16 @@ largest shape:
     messages                     field elements of the sumchecks: 3 n (n + 1) / 2 + 4 n for LogUp-GKR
                                  with n = log2(lookups + table_rows), 3 a variable and 3 values a
                                  relation for einsums, all batched over the same variables
+
+With ``modules`` the attribute `modules` says the same of what can be told apart, by module path: param_cells,
+witness_cells, lookups, products. Seconds and bytes of memory depend on the machine and are `zklemma bench`'s; what
+this pass writes is the same everywhere, so that lit tests can pin it.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import prod
 
@@ -27,13 +31,14 @@ from xdsl.dialects.builtin import DictionaryAttr, IntegerAttr, ModuleOp, i64
 from xdsl.passes import ModulePass
 
 from ...dialects import circuit, zk
+from ...dialects.nn import module_path
 from ...runtime.circuit.extents import Shape
 from ...runtime.circuit.relations import Expr
 from ..modules import systems
 from .options import check_options
 from .pack_columns import largest_shape
 
-STATS = "stats"
+STATS, MODULES = "stats", "modules"
 
 
 @dataclass(frozen=True)
@@ -42,16 +47,51 @@ class CircuitStats(ModulePass):
 
     name = "circuit-stats"
     generated: int | None = None
+    modules: bool = False
 
     def __post_init__(self) -> None:
         check_options(self, generated=(1, zk.MOST_TOKENS))
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for system in systems(op, circuit.SystemOp, zk.SystemOp):
-            stats = statistics(system, largest_shape(system.tokens, self.generated))
-            system.attributes[STATS] = DictionaryAttr(
-                {name: IntegerAttr(value, i64) for name, value in stats.items()}
-            )
+            shape = largest_shape(system.tokens, self.generated)
+            system.attributes[STATS] = _numbers(statistics(system, shape))
+            if self.modules:
+                found = by_module(system, shape)
+                system.attributes[MODULES] = DictionaryAttr(
+                    {path: _numbers(counts) for path, counts in found.items()}
+                )
+
+
+def _numbers(counts: Mapping[str, int]) -> DictionaryAttr:
+    return DictionaryAttr({name: IntegerAttr(value, i64) for name, value in counts.items()})
+
+
+def by_module(system: circuit.SystemOp | zk.SystemOp, shape: Shape) -> dict[str, Counter[str]]:
+    """Cells, lookups and products of each module path, in order of the paths; what has none is at ""."""
+    axes = system.axes
+
+    def cells(names: Iterable[str]) -> int:
+        return prod(shape.size(axes[name]) for name in names)
+
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    defined = system.defined if isinstance(system, circuit.SystemOp) else {}
+    for name, column in system.columns.items():
+        if column.home.data != "public":
+            home = "param" if column.home.data == "param" else "witness"
+            home = "defined" if name in defined else home
+            found[module_path(column)][f"{home}_cells"] += cells(column.axis_names)
+    for op in system.relations:
+        counts = found[module_path(op)]
+        if isinstance(op, zk.EinsumOp | circuit.EinsumOp):
+            for product in op.products:
+                joint = {axis for factor in product.data.factors for axis in factor.axes}
+                counts["products"] += cells(joint)
+        elif isinstance(op, zk.RangeOp | zk.LookupLike):
+            counts["lookups"] += cells(next(iter(op.expressions())).axes)
+        elif isinstance(op, zk.GatherLike):
+            counts["lookups"] += cells(op.index.data.axes)
+    return {path: counts for path, counts in sorted(found.items()) if counts}
 
 
 def statistics(system: circuit.SystemOp | zk.SystemOp, shape: Shape) -> dict[str, int]:
@@ -61,11 +101,7 @@ def statistics(system: circuit.SystemOp | zk.SystemOp, shape: Shape) -> dict[str
     def cells(names: Iterable[str]) -> int:
         return prod(shape.size(axes[name]) for name in names)
 
-    committed: Counter[str] = Counter()
-    defined = system.defined if isinstance(system, circuit.SystemOp) else {}
-    for name, column in system.columns.items():
-        home = "witness" if column.home.data == "virtual" else column.home.data
-        committed["defined" if name in defined else home] += cells(column.axis_names)
+    costs = sum(by_module(system, shape).values(), Counter())
     counts: Counter[str] = Counter()
     sources: set[Expr] = set()
     variables = 0
@@ -74,33 +110,30 @@ def statistics(system: circuit.SystemOp | zk.SystemOp, shape: Shape) -> dict[str
             counts["einsums"] += 1
             for product in op.products:
                 joint = {axis for factor in product.data.factors for axis in factor.axes}
-                counts["products"] += cells(joint)
                 variables = max(variables, sum(_bits(cells([axis])) for axis in joint))
         elif isinstance(op, zk.RangeOp | zk.LookupLike):
             counts["lookup_relations"] += 1
-            counts["lookups"] += cells(next(iter(op.expressions())).axes)
         elif isinstance(op, zk.GatherLike):
             counts["gathers"] += 1
-            counts["lookups"] += cells(op.index.data.axes)
             sources.add(op.source.data)
         else:
             counts["linears"] += 1
     rows = sum(part.count for table in system.tables.values() for part in table.rows)
     rows += sum(cells(source.axes[:1]) for source in sources)
-    depth = _bits(counts["lookups"] + rows)
+    depth = _bits(costs["lookups"] + rows)
     messages = 3 * depth * (depth + 1) // 2 + 4 * depth
     messages += 3 * variables + 3 * counts["einsums"]
     return {
         "columns": len(system.columns),
-        "param_cells": committed["param"],
-        "witness_cells": committed["witness"],
-        "defined_cells": committed["defined"],
-        "lookups": counts["lookups"],
+        "param_cells": costs["param_cells"],
+        "witness_cells": costs["witness_cells"],
+        "defined_cells": costs["defined_cells"],
+        "lookups": costs["lookups"],
         "lookup_relations": counts["lookup_relations"],
         "einsums": counts["einsums"],
         "linears": counts["linears"],
         "gathers": counts["gathers"],
-        "products": counts["products"],
+        "products": costs["products"],
         "tables": len(system.tables),
         "table_rows": rows,
         "messages": messages,

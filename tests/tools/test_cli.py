@@ -10,7 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from zklemma.runtime.circuit.encoding import encode_circuit
 from zklemma.runtime.model import files
+from zklemma.runtime.model.keys import save_key
 from zklemma.runtime.protocol.channel import Reader
 from zklemma.runtime.protocol.statement import read_statement
 
@@ -164,11 +166,27 @@ def test_inspect(toy, run, part):
         checked = json.loads(run("inspect", path, "--check", "--json").stdout)
         assert set(found["unchecked"]) - set(checked["unchecked"]) == {
             "weight_ranges",
+            "bounds",
             "links",
             "ancestors",
         }
         assert found["eos"] == [1]
         assert found["max_tokens"] == 16 and found["tables"]["rsqrt"] == 3 << 14
+
+
+def test_inspect_refuses_a_key_with_a_false_bound(make, run, tmp_path):
+    """Its proof of ranges holds all the same: only computing bounds again tells."""
+    key = make().key
+    circuit = key.circuit
+    (first, *others) = circuit.einsums
+    false = replace(circuit, einsums=(replace(first, bound=1), *others))
+    path = tmp_path / "model.vk"
+    save_key(path, replace(key, circuit_bytes=encode_circuit(false)))
+    done = run("inspect", path, "--check")
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert f"the circuit: relation {first.name} (" in done.stderr
+    assert done.stderr.endswith(", more than its bound 1\n")
+    assert run("inspect", path).returncode == 0
 
 
 @pytest.mark.parametrize(

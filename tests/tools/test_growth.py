@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from zklemma.errors import UserError
-from zklemma.tools import bench
+from zklemma.tools import measuring
 from zklemma.tools.random_checkpoint import random_checkpoint
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
@@ -42,7 +42,7 @@ def commands(monkeypatch, run):
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout) | {"process": {"seconds": 1.0}}
 
-    monkeypatch.setattr(bench, "run", here)
+    monkeypatch.setattr(measuring, "run", here)
     return found
 
 
@@ -89,7 +89,7 @@ def test_growth_compiles_again_when_masks_are_used_up(monkeypatch, cache, tmp_pa
             {"stages": {"check": 1.0}} if name == "verify" else {"seconds": {"total": 1.0}}
         )
 
-    monkeypatch.setattr(bench, "run", answers)
+    monkeypatch.setattr(measuring, "run", answers)
     [point] = growth.points_of(SHAPE, [4], [], [])
     growth.report_of(SHAPE, [point], 2, cache, quiet=True)
     assert "".join(name[0] for name in made) == "cpvpv" * 2
@@ -120,7 +120,7 @@ def test_growth_interrupted_leaves_checkpoints_only(monkeypatch, tmp_path):
         Path(file).write_bytes(b"half")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(bench, "run", interrupted)
+    monkeypatch.setattr(measuring, "run", interrupted)
     points = growth.points_of(SHAPE, [4], [], [])
     with pytest.raises(KeyboardInterrupt):
         growth.report_of(SHAPE, points, 1, tmp_path, quiet=True)
@@ -141,7 +141,7 @@ def test_growth_interrupted_leaves_checkpoints_only(monkeypatch, tmp_path):
 def test_growth_refuses(monkeypatch, capsys, arguments, said):
     monkeypatch.setattr(sys, "argv", ["growth.py", *arguments])
     with pytest.raises(SystemExit) as ended:
-        bench.script(growth.main)
+        measuring.script(growth.main)
     error = capsys.readouterr().err
     assert ended.value.code == 2 and error.startswith("error: ")
     assert said in error and error.count("\n") == 1

@@ -74,3 +74,60 @@ def test_what_is_no_circuit_is_refused(
     out, error = capsys.readouterr()
     assert end.value.code == 1 and out == "" and error.count("\n") == 1
     assert error.startswith("zk-translate: the module has no circuit.system")
+
+
+ROUND = """
+circuit.system over <"goldilocks"> max_tokens 4 {
+  circuit.axis @token tokens
+  circuit.column @x public "data" [token] in 0 to 255 = ["60 * token"]
+  circuit.column @q witness [token] in 0 to 15
+  circuit.column @r witness [token] in 0 to 15
+  circuit.column @s witness [token] in 1 to 31
+  circuit.table @u4 [#zk.rows<["x"], 0 to 16>]
+  circuit.lookup @q.range in @u4 [#zk.expr<"token: q[token]">]
+  circuit.lookup @r.range in @u4 [#zk.expr<"token: r[token]">]
+  circuit.linear @divide <"token: 16*q[token] + r[token] - x[token]"> bound <510>
+  circuit.einsum @more <"token: s[token]"> = [#zk.product<"1 * (token: q[token] + r[token] + 1)">] bound <62>
+  zk.compute {
+    zk.layers {
+    }
+  }
+}
+"""
+
+
+@pytest.mark.parametrize("ranged", [True, False])
+def test_smt_says_that_a_witness_is_unique(
+    ranged: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Quotient and remainder are, where the remainder is short."""
+    z3 = pytest.importorskip("z3")
+    source, output = tmp_path / "round.mlir", tmp_path / "round.smt2"
+    lines = [line for line in ROUND.splitlines() if ranged or "r.range" not in line]
+    source.write_text("\n".join(lines))
+    arguments = ["zk-translate", str(source), "--to", "circuit-smt", "-o", str(output)]
+    monkeypatch.setattr("sys.argv", arguments)
+    zk_translate.main()
+    text = output.read_text()
+    assert text.startswith("(set-logic ALL)\n") and text.count("set-logic") == 1
+    found: dict[str, set[str]] = {}
+    for part in text.split("; ")[1:]:
+        solver = z3.Solver()
+        solver.from_string(part.partition("(push 1)")[2].partition("(check-sat)")[0])
+        kind = part.partition(":")[0]
+        found.setdefault(kind, set()).add(str(solver.check()))
+    assert found.keys() == {"range", "bound", "unique"} and found["bound"] == {"unsat"}
+    assert (found["range"] | found["unique"] == {"unsat"}) == ranged
+
+
+def test_smt_refuses_an_unknown_kind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "round.mlir"
+    source.write_text(ROUND)
+    monkeypatch.setattr("sys.argv", ["zk-translate", str(source), "--to", "circuit-smt{kind=all}"])
+    with pytest.raises(SystemExit) as end:
+        zk_translate.main()
+    out, error = capsys.readouterr()
+    assert end.value.code == 1 and out == "" and error.count("\n") == 1
+    assert "no kind all of claims: range, unique, exists, bound, rest" in error

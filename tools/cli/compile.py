@@ -94,6 +94,12 @@ def compile(
     time_passes: Annotated[
         bool, typer.Option("--time-passes", help="Say on stderr how long each pass took.")
     ] = False,
+    statistics: Annotated[
+        bool,
+        typer.Option(
+            "--statistics", help="Say on stderr what each optimisation did (and in --json)."
+        ),
+    ] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -112,7 +118,8 @@ def compile(
     optimised = Level(level, tuple(disable_pass or ()))
     printed = print_ir_after or ()
     check_running(printed, compile_passes(optimised))
-    watch = Watch(printed, print_ir_tree, Path(tempfile.gettempdir()))
+    reproducers = Path(tempfile.gettempdir())
+    watch = Watch(printed, print_ir_tree, reproducers, statistics or as_json)
     with console.Bar(list(compiling.STAGES), not quiet and not printed) as bar:
         artifact, report = compiling.compile(
             checkpoint,
@@ -129,6 +136,11 @@ def compile(
         )
     if time_passes:
         print(watch.report(), file=sys.stderr)
+    if statistics:
+        print(watch.statistics(), file=sys.stderr)
+    report["statistics"] = [
+        dict(zip(("part", "pass", "what", "count"), each, strict=True)) for each in watch.counted
+    ]
     report |= save_model(artifact, output, vk)
     report["seconds"] = time.perf_counter() - start
     report["peak_rss_bytes"] = console.peak_rss_bytes()

@@ -16,7 +16,8 @@ def inspect(
     check: Annotated[
         bool,
         typer.Option(
-            "--check", help="Verify a key's proof that its weights are in range, and its links."
+            "--check",
+            help="Verify a key's proof that its weights are in range, its links, and its relations' bounds.",
         ),
     ] = False,
     as_json: AsJson = False,

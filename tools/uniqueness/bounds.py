@@ -17,16 +17,19 @@ Numbers are real here, which is more than what has to be shown.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import permutations
 from math import isqrt
 
 from ...errors import expect
-from ...runtime.circuit.relations import PRIME, Circuit, Einsum, Expr, Linear, Lookup, Product
+from ...runtime.circuit.index_maps import Index
+from ...runtime.circuit.relations import PRIME, Circuit, Einsum, Expr, Linear, Lookup, Product, Term
 from .cells import Cells
 from .claims import Claim
-from .gadgets import Gadget, Relation, gadgets, relations
+from .gadgets import Gadget, Relation, earlier, gadgets, relations
 from .intervals import Interval, Intervals, magnitude, scaled, times
+from .norms import norm_limit
 from .script import FEW, Script
 from .smt import asserted, call, declared, equal, implies, name, negated, number, within
 
@@ -38,6 +41,31 @@ LAYER = "layer"
 def bounds(circuit: Circuit) -> Iterator[Claim]:
     """The claims on all relations; those on one relation have it as their subject."""
     yield from _Bounds(circuit).claims()
+
+
+def false_bounds(circuit: Circuit) -> list[tuple[Einsum | Linear, int]]:
+    """The relations whose sides may exceed the bound that stands on them, and how far they may go.
+
+    It needs no solver, as it takes the ranges of columns as they are declared, and knows norms by their form only
+    (`norms`).
+    """
+    least = least_bounds(circuit)
+    found = [*circuit.einsums, *circuit.linears]
+    return [(each, least[each.name]) for each in found if each.bound < least[each.name]]
+
+
+def false_bound(relation: Einsum | Linear, most: int) -> str:
+    """What is wrong with one of them, for people."""
+    path = f" ({relation.origin})" if relation.origin else ""
+    return f"relation {relation.name}{path}: its sides may reach {most}, more than its bound {relation.bound}"
+
+
+def least_bounds(circuit: Circuit) -> dict[str, int]:
+    """By einsum and linear relation, the least bound that is shown for it."""
+    whole = _Bounds(circuit, premises=False)
+    for _ in whole.claims():
+        pass  # Each finds its bound on the way.
+    return whole.least
 
 
 @dataclass
@@ -62,12 +90,17 @@ class _Query:
 @dataclass
 class _Bounds:
     circuit: Circuit
+    premises: bool = True
+    """Whether to claim what the bounds on norms and averages rest on, too."""
     norms: list[tuple[dict[Cell, int], int, int]] = field(default_factory=list)
     """Of squares shown so far: what is squared, its constant, and a bound on its norm."""
+    least: dict[str, int] = field(default_factory=dict)
+    """The largest |left| + |right| of each relation so far."""
 
     def __post_init__(self) -> None:
         self.intervals = Intervals(self.circuit)
-        self.gadgets = gadgets(self.circuit)
+        self.gadgets = gadgets(self.circuit) if self.premises else []
+        self.definitions = dict(_definitions(self.circuit))
 
     def claims(self) -> Iterator[Claim]:
         for relation in relations(self.circuit):
@@ -108,6 +141,8 @@ class _Bounds:
 
     def sides(self, relation: Einsum | Linear, left: Interval, right: list[Interval]) -> Claim:
         """|left| + |right| is within the bound, which is below the prime."""
+        found = magnitude(left) + sum(map(magnitude, right))
+        self.least[relation.name] = max(found, self.least.get(relation.name, 1))
         query = _Query()
         lhs = query.variable("left", left)
         parts = [query.variable(f"right {i}", each) for i, each in enumerate(right)]
@@ -156,7 +191,8 @@ class _Bounds:
                 special = self.normalised(einsum, product) or self.averaged(einsum, product)
             if special:
                 right[i], claims = special
-                yield from claims
+                if self.premises:
+                    yield from claims
             else:
                 yield from self.plain(einsum, product)
             right[i] = scaled(product.coefficient, right[i])
@@ -172,7 +208,8 @@ class _Bounds:
             found = times(found, interval)
         if len(factors) < len(product.factors):
             found = 0, magnitude(ranges[0]) ** 2
-        yield self.product(einsum, ranges, found)
+        if len(product.factors) > 1:
+            yield self.product(einsum, ranges, found)
 
     # x u g
 
@@ -184,6 +221,12 @@ class _Bounds:
             square = expect(found, Einsum)
             x = square.products[0].factors[0]
             others = [f for f in product.factors if f != x]
+            if not self.premises:
+                for u, gain in permutations(others, 2):
+                    if limit := norm_limit(self.circuit, square, u):
+                        high = limit * magnitude(self.intervals.expr(gain))
+                        return (-high, high), iter(())
+                continue
             gadget = next(g for g in self.gadgets if square in g.relations)
             for u in others:
                 column = u.terms[0].column
@@ -307,6 +350,9 @@ class _Bounds:
         """A sum of squares, at one layer, by its interval or as near to one before it."""
         (product,) = einsum.products
         x, n = product.factors[0], self.intervals.cells(product, einsum.lhs.axes)
+        if layer is None and LAYER in x.axes:  # A sum over layers is near to none before it.
+            yield from self.einsum(einsum)
+            return
         left = self.intervals.expr(einsum.lhs)
         cells, constant = self.flat(x, layer)
         largest = magnitude(self.range_of(cells, constant))
@@ -367,18 +413,17 @@ class _Bounds:
         """A sum over cells, layer by layer, is no larger."""
         query = _Query()
         parts = [number(constant)]
-        for (column, layer, reads), coefficient in cells.items():
-            found = self.circuit.column[column]
+        for cell, coefficient in cells.items():
+            column, layer, reads = cell
             symbol = f"{column} at {layer} {' '.join(reads)}"
-            variable = query.variable(symbol, (found.low, found.high))
+            variable = query.variable(symbol, self.cell_range(cell))
             parts.append(f"(* {number(coefficient)} {variable})")
         return self.claim(einsum, query.text(within(-largest, call("+", parts), largest)))
 
     def range_of(self, cells: dict[Cell, int], constant: int) -> Interval:
         low = high = constant
-        for (column, _, _), coefficient in cells.items():
-            found = self.circuit.column[column]
-            a, b = scaled(coefficient, (found.low, found.high))
+        for cell, coefficient in cells.items():
+            a, b = scaled(coefficient, self.cell_range(cell))
             low, high = low + a, high + b
         return low, high
 
@@ -391,20 +436,27 @@ class _Bounds:
         constant = expr.constant
         for term in expr.terms:
             column = self.circuit.column[term.column]
-            rows = next((g for g in self.circuit.gathers if _alone(g.value) == term.column), None)
-            if rows and self.circuit.axis[rows.source.axes[0]].size == "tokens":
-                inner, offset = self.flat(rows.source, layer)
-                for cell, coefficient in inner.items():
-                    cells[cell] = cells.get(cell, 0) + term.coefficient * coefficient
-                constant += term.coefficient * offset
-                continue
             layers: list[int | None] = [None]
             reads = []
             for index, axis in zip(term.indices, column.axes, strict=True):
-                if axis == LAYER:
+                if axis == LAYER and index.kind in ("same", "before", "sum"):
                     layers = list(self.layers_read(index.kind, layer))
                 else:
-                    reads.append(self.reading(index.kind, axis))
+                    reads.append(self.reading(index, axis))
+            rows = next((g for g in self.circuit.gathers if _alone(g.value) == term.column), None)
+            inner = self.definition(term)
+            whole = (
+                len(expr.terms) == 1
+            )  # Beside others, rows at other positions would not be the same.
+            if rows and whole and self.circuit.axis[rows.source.axes[0]].size == "tokens":
+                inner, layers = rows.source, [layer]
+            if inner:
+                for each in layers:
+                    part, offset = self.flat(inner, each)
+                    for cell, coefficient in part.items():
+                        cells[cell] = cells.get(cell, 0) + term.coefficient * coefficient
+                    constant += term.coefficient * offset
+                continue
             if column.home == "public" and column.axes == (LAYER,):
                 data = self.circuit.data[column.name]
                 constant += term.coefficient * sum(int(data[each or 0]) for each in layers)
@@ -414,16 +466,47 @@ class _Bounds:
                 cells[cell] = cells.get(cell, 0) + term.coefficient
         return cells, constant
 
+    def definition(self, term: Term) -> Expr | None:
+        """What a linear relation says that a column is, by columns before it or at layers before, read as the
+        term reads it; None where nothing does, or it can not be read so. Layers are those of the column."""
+        defined = self.definitions.get(term.column)
+        if defined is None:
+            return None
+        outer = dict(zip(defined.axes, term.indices, strict=True))
+        if any(i.kind in ("sum", "before", "rotate") for a, i in outer.items() if a != LAYER):
+            return None
+        found = []
+        for inner in defined.terms:
+            indices = [_through(index, outer) for index in inner.indices]
+            if None in indices:
+                return None
+            found.append(replace(inner, indices=tuple(indices)))
+        return Expr(defined.axes, tuple(found), defined.constant)
+
     def layers_read(self, kind: str, layer: int | None) -> range:
         if kind == "sum":
             return range(self.intervals.size(LAYER))
         own = expect(layer, int)
         return range(own) if kind == "before" else range(own, own + 1)
 
-    def reading(self, kind: str, axis: str) -> str:
+    def reading(self, index: Index, axis: str) -> str:
         """How an axis is read, with the position that a generated token is read at called by its own name."""
-        named = {"window": "same", "previous": "token"}.get(kind, kind)
-        return f"{axis} {named}"
+        named = {"window": "same", "previous": "token"}.get(index.kind, index.kind)
+        return " ".join([axis, named, *map(str, index.table)])
+
+    def cell_range(self, cell: Cell) -> Interval:
+        """What is read there: a cell, one with either sign, or a sum of cells."""
+        column, _, reads = cell
+        low, high = self.circuit.column[column].low, self.circuit.column[column].high
+        for axis, kind in (read.split(" ")[:2] for read in reads):
+            n = self.intervals.size(axis)
+            if kind == "rotate":
+                low, high = min(low, -high), max(high, -low)
+            elif kind == "sum":
+                low, high = n * low, n * high
+            elif kind == "before":
+                low, high = min(0, (n - 1) * low), max(0, (n - 1) * high)
+        return low, high
 
 
 def is_square(relation: Relation) -> bool:
@@ -453,6 +536,34 @@ def _is_sum_of(total: Expr, summand: Expr) -> bool:
     column = _alone(total)
     kinds = [index.kind for term in total.terms for index in term.indices]
     return bool(column) and column == _alone(summand) and kinds.count("sum") == 1
+
+
+def _definitions(circuit: Circuit) -> Iterator[tuple[str, Expr]]:
+    """Columns that a linear relation gives, each by columns before it or at layers before."""
+    order = {column.name: i for i, column in enumerate(circuit.columns)}
+    for linear in circuit.linears:
+        expr = linear.expr
+        for term in expr.terms:
+            own = tuple(Index("same", axis) for axis in expr.axes)
+            rest = tuple(other for other in expr.terms if other is not term)
+            column = circuit.column[term.column]
+            if (term.coefficient, term.indices, column.axes) == (-1, own, expr.axes) and all(
+                earlier(other) or order[other.column] < order[term.column] for other in rest
+            ):
+                yield term.column, Expr(expr.axes, rest, expr.constant)
+
+
+def _through(inner: Index, outer: Mapping[str, Index]) -> Index | None:
+    """How what a definition reads is read by whoever reads the defined column; None for no way that has a name."""
+    if not inner.axis or inner.axis == LAYER:
+        return inner
+    through = outer[inner.axis]
+    if inner.kind == "same":
+        return through
+    if through.kind == "same":
+        return replace(inner, axis=through.axis)
+    names = (inner.kind, through.kind)
+    return Index("previous", through.axis) if names == ("token", "window") else None
 
 
 def _norm_parts(circuit: Circuit, gadget: Gadget, u: str):

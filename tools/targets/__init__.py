@@ -1,0 +1,1 @@
+"""Targets of `zk-translate` that need more than the compiler: `circuit-smt` and `circuit-r1cs`."""
