@@ -12,6 +12,7 @@ from __future__ import annotations
 import inspect
 import re
 import sys
+from importlib import import_module
 from pathlib import Path
 from textwrap import indent
 
@@ -107,11 +108,19 @@ def operation(op: type[Operation]) -> str:
     return f"### `{op.name}`\n\n{text_of(op)}\n\n" + "\n".join(rows) + "\n"
 
 
+def rationale(dialect: Dialect) -> list[str]:
+    """What a dialect says of itself, and where it is a package, each of its files."""
+    parts = [*dialect.attributes, *dialect.operations]
+    files = list(dict.fromkeys(part.__module__ for part in parts))
+    if len(files) > 1:
+        files.insert(0, files[0].rpartition(".")[0])
+    return [f"{text_of(import_module(file))}\n" for file in files]
+
+
 def dialect_page(name: str, dialect: Dialect) -> str:
     operations = sorted(dialect.operations, key=lambda op: op.name)
     attributes = sorted(dialect.attributes, key=lambda attribute: attribute.name)
-    first = [*operations, *attributes][0]
-    page = [f"# Dialect `{name}`\n", module_text(first) + "\n"]
+    page = [f"# Dialect `{name}`\n", *rationale(dialect)]
     if attributes:
         page.append("## Types and attributes\n")
         page += [f"### `{found.name}`\n\n{text_of(found)}\n" for found in attributes]
