@@ -48,7 +48,7 @@ from decimal import Decimal
 from typing import Any
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.dialects.func import ReturnOp
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
@@ -675,7 +675,7 @@ class _Builder:
         )
         while (old := self.columns.get(name)) and old.properties != made.properties:
             name += "_"
-            made.sym_name = zk.StringAttr(name)
+            made.sym_name = StringAttr(name)
         self.columns.setdefault(name, made)
         return name
 
