@@ -18,7 +18,6 @@ import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 
 from ..dialects import circuit as ir
-from ..dialects import zk
 from ..dialects.nn import module_path
 from ..dialects.table_expr import evaluate, evaluate_grid
 from ..errors import UserError
@@ -36,8 +35,9 @@ from ..schema.circuit import (
     Table,
 )
 from ..schema.encoding import MOST_CELLS
-from ..schema.program import Program, Step
+from ..schema.program import Program
 from .analysis.ranges import axis_size
+from .witness_program import witness_program
 
 
 def emit(module: ModuleOp) -> tuple[Circuit, Program]:
@@ -51,7 +51,7 @@ def emit(module: ModuleOp) -> tuple[Circuit, Program]:
         circuit.check()
     except CircuitError as error:
         raise UserError(str(error)) from None
-    return circuit, _program(system)
+    return circuit, witness_program(system.compute, system.axes, system.tokens)
 
 
 def param_arrays(circuit: Circuit, quantized: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -170,29 +170,3 @@ def _contents(column: ir.ColumnOp, axes: Mapping[str, Axis], max_tokens: int) ->
     if array.min() < low or array.max() > high:
         raise UserError(f"column {name}: contents leave the range {low} to {high}")
     return np.ascontiguousarray(array)
-
-
-def _program(system: ir.SystemOp) -> Program:
-    parts: list[list[Step]] = [[]]
-    layers = 0
-    for op in system.compute.body.block.ops:
-        if isinstance(op, zk.StepOp):
-            parts[-1].append(_step(op))
-        elif isinstance(op, zk.LayersOp):
-            layers = axis_size(system.axes["layer"], system.tokens)
-            steps = [_step(step) for step in op.body.block.ops if isinstance(step, zk.StepOp)]
-            parts += [steps, []]
-    prologue, body, epilogue = map(tuple, parts)
-    return Program(layers, prologue, body, epilogue)
-
-
-def _step(op: zk.StepOp) -> Step:
-    return Step(
-        op=op.kind.data,
-        inputs=tuple(name.data for name in op.inputs),
-        output=op.output.data,
-        axes=tuple(name.data for name in op.axes),
-        attributes=op.plain_options,
-        witness=op.roles,
-        origin=module_path(op),
-    )

@@ -19,7 +19,7 @@ from xdsl.passes import ModulePass
 from ...dialects import circuit, nn, quant, zk
 from ...errors import UserError
 
-PROGRAM = (zk.ComputeOp, zk.LayersOp, zk.StepOp)
+PROGRAM = (zk.ComputeOp, *zk.COMPUTE)
 STAGES: dict[str, tuple[type[Operation], ...]] = {
     "nn": (FuncOp, ReturnOp, *nn.RAISED),
     "quant": (FuncOp, ReturnOp, *quant.QUANT.operations),

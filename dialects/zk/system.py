@@ -19,9 +19,9 @@ from xdsl.traits import IsolatedFromAbove, NoTerminator, SymbolTable
 from xdsl.utils.exceptions import VerifyException
 
 from ...schema.circuit import Axis, Circuit, CircuitError, Column, Expr, Home, Linear, PublicKind
-from ..nn import require
-from .compute import ComputeOp, Scope, StepOp
-from .declarations import AxisOp, ColumnLike, ColumnOp, TableOp
+from ..nn import module_path, require
+from .compute import ComputeOp, ReadOp, Scope, Step, committed
+from .declarations import AxisOp, ColumnLike, ColumnOp, TableLike, TableOp
 from .relations import DefineOp, LookupOp, Relation, RevealLike, RevealOp
 
 Int: TypeAlias = IntegerAttr[I64]
@@ -59,8 +59,6 @@ class SystemOp(IRDLOperation):
       zk.axis @token tokens
       zk.column @x witness [token] in 0 to 1
       zk.compute {
-        zk.layers {
-        }
       }
       zk.constrain {
         zk.linear @zero <"token: x[token]">
@@ -126,7 +124,7 @@ class SystemOp(IRDLOperation):
         allowed = (AxisOp, ColumnOp, TableOp, ComputeOp, ConstrainOp)
         require(all(isinstance(op, allowed) for op in ops), "zk.system has declarations only")
         verify_names(self.tokens, self.axes, self.columns.values(), self._reads(), self.reveals)
-        verify_steps(self.compute, self.columns)
+        verify_steps(self.compute, self.columns, self.tables)
         tables = self.tables
         for relation in self.relations:
             if isinstance(relation, LookupOp):
@@ -157,20 +155,34 @@ def verify_tokens(max_tokens: int) -> None:
     require(1 <= max_tokens <= MOST_TOKENS, f"max_tokens is {max_tokens}, not in 1 .. 2^32")
 
 
-def verify_steps(compute: ComputeOp, columns: Mapping[str, ColumnLike]) -> None:
-    """Raises `VerifyException` unless steps commit declared witness columns, each once."""
+def verify_steps(
+    compute: ComputeOp, columns: Mapping[str, ColumnLike], tables: Mapping[str, TableLike]
+) -> None:
+    """Raises `VerifyException` unless steps commit declared witness columns, each once, and read tables and
+    columns that are declared."""
     made: set[str] = set()
-    for step in compute.walk():
-        if isinstance(step, StepOp):
-            for name in (name for names in step.roles.values() for name in names):
+    for op in compute.walk():
+        if isinstance(op, ReadOp):
+            column = columns.get(op.column_name)
+            require(
+                column is not None and column.home.data in ("param", "public"),
+                f"zk.read: {op.column_name} is no param or public column",
+            )
+        elif isinstance(op, Step):
+            where = f"{module_path(op) or op.name}: column"
+            for name in committed(op):
                 column = columns.get(name)
-                where = f"step of {step.output.data}: column {name}"
                 require(
                     column is not None and column.home.data == "witness",
-                    f"{where} is no witness column",
+                    f"{where} {name} is no witness column",
                 )
-                require(name not in made, f"{where} is made twice")
+                require(name not in made, f"{where} {name} is made twice")
                 made.add(name)
+            table = op.options.get("table")
+            require(
+                table is None or table in tables,
+                f"{module_path(op) or op.name}: there is no table {table}",
+            )
 
 
 def verify_names(
