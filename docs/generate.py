@@ -1,5 +1,5 @@
-"""Writes docs/reference: dialects and passes as their docstrings and lit tests describe them, and what is claimed
-of the circuit of the real 270M.
+"""Writes docs/reference: dialects, primitives and passes as their docstrings and lit tests describe them, and what
+is claimed of the circuit of the real 270M.
 
 Every example is whole: those of docstrings get a function around them whose arguments are the values
 that they only read, the others are the lit tests themselves, so they can not go out of date. Tests
@@ -21,6 +21,7 @@ from xdsl.ir import Dialect, Operation
 from xdsl.irdl import IRDLOperation
 from xdsl.parser import Parser
 from xdsl.universe import XDSL_UNIVERSE
+from zklemma.compiler import primitives
 from zklemma.compiler.pipelines import lower
 from zklemma.compiler.transforms.registry import pass_factories
 from zklemma.dialects.registry import dialect_factories
@@ -40,6 +41,7 @@ from zklemma.tools.uniqueness import (
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "docs" / "reference"
 REAL = ROOT / "tests" / "soundness" / "gemma3-270m.mlir"
+PRIMITIVES = ("affine", "contract", "round", "divmod", "table", "normalise", "maximum", "gather")
 FENCE = re.compile(r"```mlir\n(.*?)\n```", re.DOTALL)
 
 
@@ -139,6 +141,14 @@ def passes_page() -> str:
     return "\n".join(part for part in page if part)
 
 
+def primitives_page() -> str:
+    """What each primitive states, and why there is one witness of it."""
+    page = ["# Primitives\n", text_of(primitives) + "\n"]
+    for name in PRIMITIVES:
+        page.append(f"## `{name}`\n\n{text_of(import_module(f'{primitives.__name__}.{name}'))}\n")
+    return "\n".join(page)
+
+
 def uniqueness_page() -> str:
     """What is claimed of the witness, and how much of each primitive at the real 270M's widths."""
     page = ["# One witness for each input\n", text_of(uniqueness) + "\n"]
@@ -171,7 +181,11 @@ def claims_table(circuit: Circuit) -> str:
 def pages() -> dict[str, str]:
     """Every page of the reference by file name."""
     found = {f"{name}.md": dialect_page(name, make()) for name, make in dialect_factories().items()}
-    return found | {"passes.md": passes_page(), "uniqueness.md": uniqueness_page()}
+    return found | {
+        "passes.md": passes_page(),
+        "primitives.md": primitives_page(),
+        "uniqueness.md": uniqueness_page(),
+    }
 
 
 def main() -> None:

@@ -688,7 +688,8 @@ class LayersOp(IRDLOperation):
     the one before and yields it, made by its last step.
 
     ```mlir
-    %y = zk.layers %x : !zk.value<[token, channel], -524288 to 524287> {
+    %y = zk.layers %x : !zk.value<[token, channel], -524288 to 524287>
+         -> !zk.value<[token, channel], -524288 to 524287> {
     ^bb0(%r: !zk.value<[token, channel], -524288 to 524287>):
       %r2 = zk.add %r, %r : (!zk.value<[token, channel], -524288 to 524287>,
         !zk.value<[token, channel], -524288 to 524287>)
