@@ -60,7 +60,8 @@ class _Names:
                 last = op
         if end is not None and last is not None and end.owner is not last:
             raise UserError(
-                f"{module_path(last) or last.name}: a step behind the one that makes the residual stream"
+                f"{module_path(last) or last.name}: this is the last step before layers or of a layer, and "
+                "does not make the residual stream"
             )
         return tuple(found)
 

@@ -13,8 +13,8 @@ One witness: there is none. A virtual column has no cells, so nothing can be alt
 from __future__ import annotations
 
 from ...dialects import zk
+from ...dialects.quant_axes import Axes
 from ...schema.circuit import Expr
-from ..analysis.head_axes import Axes
 from ..analysis.ranges import Interval
 from .builder import Builder
 

@@ -17,9 +17,9 @@ from xdsl.ir import Operation
 
 from ...dialects import zk
 from ...dialects.affine_expr import affine, read
+from ...dialects.quant_axes import Axes
 from ...errors import expect
 from ...schema.circuit import Axis, Expr
-from ..analysis.head_axes import Axes
 from ..analysis.ranges import Interval, SystemRanges
 
 Roles = dict[str, str | Sequence[str]]

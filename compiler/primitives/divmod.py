@@ -14,8 +14,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...dialects.affine_expr import added, scaled
+from ...dialects.quant_axes import Axes
 from ...schema.circuit import Expr
-from ..analysis.head_axes import Axes
 from ..analysis.ranges import Interval
 from . import affine
 from .builder import Builder, Roles, constant

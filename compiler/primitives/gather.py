@@ -12,8 +12,8 @@ One witness: the rows of a source are told apart by their numbers, so that the i
 from __future__ import annotations
 
 from ...dialects import zk
+from ...dialects.quant_axes import Axes
 from ...schema.circuit import Expr
-from ..analysis.head_axes import Axes
 from ..analysis.ranges import Interval
 from .builder import Builder
 

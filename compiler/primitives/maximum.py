@@ -21,8 +21,8 @@ from __future__ import annotations
 
 from ...dialects import zk
 from ...dialects.affine_expr import added, affine, read, scaled
+from ...dialects.quant_axes import Axes
 from ...schema.circuit import Expr, Index, Term
-from ..analysis.head_axes import Axes
 from .builder import Builder, Roles
 from .contract import Factors, contract
 from .round import limbs

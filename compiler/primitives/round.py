@@ -20,9 +20,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...dialects.affine_expr import added, affine, scaled
+from ...dialects.quant_axes import Axes
 from ...schema.circuit import Expr
 from ...schema.program import LIMB_BITS, limb_widths
-from ..analysis.head_axes import Axes
 from ..analysis.ranges import Interval
 from . import affine as affine_
 from .builder import Builder, Roles, constant

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 
 from ...dialects import zk
 from ...dialects.affine_expr import scaled
+from ...dialects.quant_axes import Axes
 from ...dialects.table_expr import evaluate
 from ...schema.circuit import Expr
-from ..analysis.head_axes import Axes
 from ..analysis.ranges import Interval
 from .builder import Builder
 

@@ -29,11 +29,11 @@ from zklemma.schema.encoding import encode_circuit
 from zklemma.schema.program import Program
 
 CLEAN_UPS: dict[str, tuple[ModulePass, ...]] = {
-    "cse": (CommonSubexpressionElimination(),),
-    "dce": (DeadCodeElimination(),),
+    "cse,dce": (CommonSubexpressionElimination(), DeadCodeElimination()),
     "canonicalize": (CanonicalizePass(),),
-    "all": (CanonicalizePass(), CommonSubexpressionElimination(), DeadCodeElimination()),
 }
+Function = tuple[ModuleOp, dict[str, np.ndarray]]
+"""A module and its weights."""
 PROMPT, GENERATED = [3, 1, 7], 3
 
 
@@ -81,7 +81,7 @@ class Lowered:
     columns: dict[str, np.ndarray]
 
 
-def repeated() -> tuple[ModuleOp, dict[str, np.ndarray]]:
+def repeated() -> Function:
     context = Context()
     for dialect in (Builtin, Func, QUANT):
         context.load_dialect(dialect)
@@ -95,8 +95,7 @@ def repeated() -> tuple[ModuleOp, dict[str, np.ndarray]]:
 
 
 def lowered(
-    module: ModuleOp,
-    weights: dict[str, np.ndarray],
+    function: Function,
     level: Level,
     private: bool,
     clean_ups: tuple[ModulePass, ...] = (),
@@ -106,8 +105,8 @@ def lowered(
     passes = [each for each in to_circuit(private, level) if each.name != "cse"]
     start = [each.name for each in passes].index(ConvertQuantToZk.name)
     mixed = [each for one in passes[start:] for each in (one, *clean_ups)]
-    module = module.clone()
-    run_passes(Context(), module, [*passes[:start], *mixed])
+    module, weights = function[0].clone(), function[1]
+    run_passes(Context(), module, (*passes[:start], *mixed))
     circuit, program = emit(module)
     params = param_arrays(circuit, weights)
     executor = Executor(circuit, program, params)
@@ -119,20 +118,20 @@ def lowered(
 
 
 @pytest.fixture(scope="module", params=["repeated", "tiny"])
-def function(request, model) -> tuple[ModuleOp, dict[str, np.ndarray]]:
+def function(request, model) -> Function:
     return model if request.param == "tiny" else repeated()
 
 
 @pytest.fixture(scope="module", params=[(Level(), False), (Level(), True), (Level(0), False)])
 def plain(request, function) -> tuple[Level, bool, Lowered]:
     level, private = request.param
-    return level, private, lowered(*function, level, private)
+    return level, private, lowered(function, level, private)
 
 
 @pytest.mark.parametrize("name", CLEAN_UPS)
 def test_clean_ups_are_exact(function, plain, name: str) -> None:
     level, private, expected = plain
-    found = lowered(*function, level, private, CLEAN_UPS[name])
+    found = lowered(function, level, private, CLEAN_UPS[name])
     assert found.circuit == expected.circuit
     assert found.columns.keys() == expected.columns.keys()
     for column, array in expected.columns.items():
@@ -142,10 +141,10 @@ def test_clean_ups_are_exact(function, plain, name: str) -> None:
 def test_clean_ups_find_what_commits_nothing() -> None:
     """Equal sums and products are made once, what nobody reads is not; what commits columns stays."""
     kinds: dict[str, list[str]] = {}
-    for name in ("cse", "dce"):
+    for clean_up in (CommonSubexpressionElimination(), DeadCodeElimination()):
         module, _ = repeated()
-        run_passes(Context(), module, [ConvertQuantToZk(), *CLEAN_UPS[name]])
+        run_passes(Context(), module, (ConvertQuantToZk(), clean_up))
         (system,) = systems(module, zk.SystemOp)
-        kinds[name] = [step.kind for step in system.compute.steps]
+        kinds[clean_up.name] = [step.kind for step in system.compute.steps]
     assert [kinds["cse"].count(kind) for kind in ("add", "mul", "matmul")] == [1, 2, 4]
     assert [kinds["dce"].count(kind) for kind in ("add", "mul", "matmul")] == [2, 3, 4]

@@ -49,7 +49,7 @@ class Stated:
         stated = zk.ConstrainOp([*system.relations, *shown])
         module = ModuleOp([zk.SystemOp(8, [*axes, *parts, zk.ComputeOp([]), stated])])
         virtual = () if committed else (Virtualize(),)
-        run_passes(Context(), module, [BoundRelations(), *virtual, LowerZkToCircuit()])
+        run_passes(Context(), module, (BoundRelations(), *virtual, LowerZkToCircuit()))
         return emit(module)[0]
 
     def attacked(

@@ -13,13 +13,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter, op_type_rewrite_pattern
 
 from ....dialects import quant, zk
 from ....dialects.affine_expr import added, read, scaled
 from ....dialects.table_expr import evaluate
-from ....errors import UserError, expect
+from ....errors import UserError
 from ....schema.circuit import Expr, Index
 from ...analysis.ranges import attend_limit
 from ...primitives.builder import Builder, constant
@@ -39,13 +38,13 @@ class ViewHeads(ConversionPattern):
         rewriter.replace(op, [], [op.x])
 
 
-class ConvertRope(RoundedPattern):
+class ConvertRope(RoundedPattern[quant.RopeOp]):
     accumulator = quant.RopeOp
 
     def convert(
-        self, op: Operation, result: quant.RequantizeOp, b: Builder
+        self, op: quant.RopeOp, result: quant.RequantizeOp, b: Builder
     ) -> tuple[zk.Step, Expr]:
-        op, c = expect(op, quant.RopeOp), self.conversion
+        c = self.conversion
         kinds, every = tuple(op.kinds.get_values()), range(len(op.thetas))
         pick = Index("pick", "layer", kinds)
         if not b.outer:  # Columns of the one kind, read along an axis of one index.
@@ -86,13 +85,13 @@ class ConvertRope(RoundedPattern):
         return names
 
 
-class ConvertScores(RoundedPattern):
+class ConvertScores(RoundedPattern[quant.ScoresOp]):
     accumulator = quant.ScoresOp
 
     def convert(
-        self, op: Operation, result: quant.RequantizeOp, b: Builder
+        self, op: quant.ScoresOp, result: quant.RequantizeOp, b: Builder
     ) -> tuple[zk.Step, Expr]:
-        op, c = expect(op, quant.ScoresOp), self.conversion
+        c = self.conversion
         products = [(c.expr(op.q), c.at(b, op.k, token=AT_SOURCE))]
         name = c.name(op)
         y, made, options = self.rounded(b, name, result, products)
@@ -157,13 +156,13 @@ class ConvertSoftmax(ConversionPattern):
         return read(b.public("mask", axes, 0, 1, "mask", windows=windows), axes, layer=layer)
 
 
-class ConvertAttend(RoundedPattern):
+class ConvertAttend(RoundedPattern[quant.AttendOp]):
     accumulator = quant.AttendOp
 
     def convert(
-        self, op: Operation, result: quant.RequantizeOp, b: Builder
+        self, op: quant.AttendOp, result: quant.RequantizeOp, b: Builder
     ) -> tuple[zk.Step, Expr]:
-        op, c = expect(op, quant.AttendOp), self.conversion
+        c = self.conversion
         softmax = op.e.owner
         if not isinstance(softmax, zk.SoftmaxOp) or op.inv.owner is not softmax:
             raise UserError(f"{b.module}: e and inv must come from one softmax")

@@ -17,7 +17,7 @@ import re
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Generic, TypeVar
 
 from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern
@@ -26,12 +26,15 @@ from xdsl.rewriter import InsertPoint, Rewriter
 from ....dialects import quant, zk
 from ....dialects.affine_expr import read
 from ....dialects.nn import module_path
+from ....dialects.quant_axes import Axes
 from ....errors import UserError
 from ....schema.circuit import Expr, Index
-from ...analysis.head_axes import Axes, OfValues
+from ...analysis.head_axes import OfValues
 from ...primitives.builder import Builder, System
 from ...primitives.contract import Factors
 from ...primitives.round import Rounded, rounded
+
+OpT = TypeVar("OpT", bound=Operation)
 
 # For names only: what a path says is left out of the names of columns, or stands for all layers.
 LAYER_PREFIX = re.compile(r"^(model(\.|$))?(layers\.\{layer\}(\.|$))?")
@@ -60,10 +63,8 @@ class Conversion:
 
     def expr(self, value: SSAValue) -> Expr:
         """The expression of a value that is not a product."""
-        factors = self.factors[value]
-        if len(factors) != 1:
-            raise UserError(f"{value.name_hint}: a product that is not rounded has one reader")
-        return factors[0]
+        (expr,) = self.factors[value]
+        return expr
 
     def at(self, b: Builder, value: SSAValue, **indices: Index) -> Expr:
         """The column of a value, read at other indices."""
@@ -140,10 +141,10 @@ class ConversionPattern(RewritePattern):
     conversion: Conversion
 
 
-class RoundedPattern(ConversionPattern):
+class RoundedPattern(ConversionPattern, Generic[OpT]):
     """Converts an accumulator with the `quant.requantize` that follows it."""
 
-    accumulator: ClassVar[type[Operation]]
+    accumulator: type[OpT]
 
     def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter) -> None:
         if isinstance(op, self.accumulator):
@@ -158,9 +159,7 @@ class RoundedPattern(ConversionPattern):
             rewriter.erase(acc)
 
     @abstractmethod
-    def convert(
-        self, op: Operation, result: quant.RequantizeOp, b: Builder
-    ) -> tuple[zk.Step, Expr]:
+    def convert(self, op: OpT, result: quant.RequantizeOp, b: Builder) -> tuple[zk.Step, Expr]:
         """The step of an accumulator, rounded to a result, and what its value is."""
 
     def rounded(

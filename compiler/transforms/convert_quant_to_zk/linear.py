@@ -7,12 +7,11 @@ lookup, whatever its function: a new activation needs nothing here.
 
 from __future__ import annotations
 
-from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter, op_type_rewrite_pattern
 
 from ....dialects import quant, zk
 from ....dialects.affine_expr import added
-from ....errors import UserError, expect
+from ....errors import UserError
 from ....schema.circuit import Expr
 from ...primitives import affine
 from ...primitives.builder import Builder
@@ -20,13 +19,13 @@ from ...primitives.table import tabulate
 from .conversion import ConversionPattern, RoundedPattern
 
 
-class ConvertMatmul(RoundedPattern):
+class ConvertMatmul(RoundedPattern[quant.MatmulOp]):
     accumulator = quant.MatmulOp
 
     def convert(
-        self, op: Operation, result: quant.RequantizeOp, b: Builder
+        self, op: quant.MatmulOp, result: quant.RequantizeOp, b: Builder
     ) -> tuple[zk.Step, Expr]:
-        op, c = expect(op, quant.MatmulOp), self.conversion
+        c = self.conversion
         name = c.name(op, own_module=True)
         w = c.weight(op.w, b.module)
         products = [(*c.factors[op.x], c.expr(w))]
@@ -52,13 +51,13 @@ class LeaveProduct(ConversionPattern):
         c.replace(op, rewriter, step, (c.expr(op.lhs), c.expr(op.rhs)))
 
 
-class ConvertMul(RoundedPattern):
+class ConvertMul(RoundedPattern[quant.MulOp]):
     accumulator = quant.MulOp
 
     def convert(
-        self, op: Operation, result: quant.RequantizeOp, b: Builder
+        self, op: quant.MulOp, result: quant.RequantizeOp, b: Builder
     ) -> tuple[zk.Step, Expr]:
-        op, c = expect(op, quant.MulOp), self.conversion
+        c = self.conversion
         name, products = c.name(op), [(c.expr(op.lhs), c.expr(op.rhs))]
         y, made, options = self.rounded(b, name, result, products)
         step = zk.MulOp(

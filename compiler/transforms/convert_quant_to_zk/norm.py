@@ -6,23 +6,20 @@ x is; x u gain is one contraction of three factors.
 
 from __future__ import annotations
 
-from xdsl.ir import Operation
-
 from ....dialects import quant, zk
-from ....errors import expect
 from ....schema.circuit import Expr
 from ...primitives.builder import Builder
 from ...primitives.normalise import normalise
 from .conversion import RoundedPattern
 
 
-class ConvertRmsNorm(RoundedPattern):
+class ConvertRmsNorm(RoundedPattern[quant.RmsNormOp]):
     accumulator = quant.RmsNormOp
 
     def convert(
-        self, op: Operation, result: quant.RequantizeOp, b: Builder
+        self, op: quant.RmsNormOp, result: quant.RequantizeOp, b: Builder
     ) -> tuple[zk.Step, Expr]:
-        op, c = expect(op, quant.RmsNormOp), self.conversion
+        c = self.conversion
         gain = c.weight(op.gain, b.module)
         name, axes, x = c.name(op, own_module=True), zk.axes_of(op.x), c.expr(op.x)
         eps, low, high = tuple(op.eps.get_values()), op.emin, op.emax

@@ -11,7 +11,7 @@ from xdsl.pattern_rewriter import PatternRewriter, op_type_rewrite_pattern
 
 from ....dialects import quant, zk
 from ....dialects.affine_expr import affine as affine_form
-from ....dialects.affine_expr import read, scaled
+from ....dialects.affine_expr import scaled
 from ....schema.circuit import Index
 from ...primitives import affine
 from ...primitives.maximum import attained
@@ -68,7 +68,7 @@ class ConvertArgmax(ConversionPattern):
         step = zk.ArgmaxOp(
             op.x, table, results=[made], name=name, module=b.module, width=width, **roles
         )
-        c.replace(op, rewriter, step, (read(name, ("generated",)),))
+        c.replace(op, rewriter, step, ())
 
 
 PATTERNS = (ConvertTokens, ConvertEmbed, ConvertSelect, ConvertArgmax)
