@@ -12,25 +12,10 @@ from xdsl.ir import Dialect
 
 from .attributes import ExprAttr, MagnitudeAttr, ProductAttr, RowsAttr, names_attr
 from .compute import (
-    COMPUTE,
-    AddOp,
-    ArgmaxOp,
-    AttendOp,
     ComputeOp,
-    EmbedOp,
     LayersOp,
-    MatmulOp,
-    MulOp,
-    PromptOp,
     ReadOp,
-    RmsNormOp,
-    RopeOp,
-    ScoresOp,
-    SelectOp,
-    SoftmaxOp,
-    SolveOp,
     Step,
-    TableStepOp,
     TokensOp,
     ValueType,
     YieldOp,
@@ -54,6 +39,23 @@ from .relations import (
     RevealOp,
     relation_fields,
 )
+from .steps import (
+    STEPS,
+    AddOp,
+    ArgmaxOp,
+    AttendOp,
+    EmbedOp,
+    MatmulOp,
+    MulOp,
+    PromptOp,
+    RmsNormOp,
+    RopeOp,
+    ScoresOp,
+    SelectOp,
+    SoftmaxOp,
+    SolveOp,
+    TableStepOp,
+)
 from .system import (
     MOST_TOKENS,
     ConstrainOp,
@@ -62,6 +64,9 @@ from .system import (
     verify_steps,
     verify_tokens,
 )
+
+COMPUTE = [TokensOp, ReadOp, *STEPS, LayersOp, YieldOp]
+"""The operations inside `zk.compute`."""
 
 ZK = Dialect(
     "zk",
