@@ -29,8 +29,8 @@ WORKER = """
 import json, sys, time
 from pathlib import Path
 from zklemma.errors import ZklemmaError
-from zklemma.runtime.keys import load_key
-from zklemma.runtime.verifier import verify
+from zklemma.runtime.model.keys import load_key
+from zklemma.runtime.verifying.verifier import verify
 from zklemma.tools.console import peak_rss_bytes
 from zklemma.tools.inspection import describe
 

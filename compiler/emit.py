@@ -21,7 +21,9 @@ from ..dialects import circuit as ir
 from ..dialects.nn import module_path
 from ..dialects.table_expr import evaluate, evaluate_grid
 from ..errors import UserError
-from ..schema.circuit import (
+from ..runtime.circuit.encoding import MOST_CELLS
+from ..runtime.circuit.program import Program
+from ..runtime.circuit.relations import (
     Axis,
     Circuit,
     CircuitError,
@@ -34,8 +36,6 @@ from ..schema.circuit import (
     PublicKind,
     Table,
 )
-from ..schema.encoding import MOST_CELLS
-from ..schema.program import Program
 from .analysis.ranges import axis_size
 from .witness_program import witness_program
 

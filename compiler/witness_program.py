@@ -1,4 +1,4 @@
-"""From `zk.compute` to the witness program (`schema.program`): values in SSA become named values.
+"""From `zk.compute` to the witness program (`runtime.circuit.program`): values in SSA become named values.
 
 A value is named by its hint, with a number where another one has that name; the residual stream is
 `residual`, wherever it is read. What is before `zk.layers` is the prologue and what is behind it the
@@ -19,8 +19,8 @@ from xdsl.ir import Operation, SSAValue
 from ..dialects import zk
 from ..dialects.nn import module_path
 from ..errors import UserError
-from ..schema.circuit import Axis
-from ..schema.program import Program, Step
+from ..runtime.circuit.program import Program, Step
+from ..runtime.circuit.relations import Axis
 from .analysis.ranges import axis_size
 
 RESIDUAL = "residual"

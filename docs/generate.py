@@ -25,7 +25,7 @@ from zklemma.compiler import primitives
 from zklemma.compiler.pipelines import lower
 from zklemma.compiler.transforms.registry import pass_factories
 from zklemma.dialects.registry import dialect_factories
-from zklemma.schema.circuit import Circuit
+from zklemma.runtime.circuit.relations import Circuit
 from zklemma.tools import uniqueness
 from zklemma.tools.uniqueness import (
     bounds,

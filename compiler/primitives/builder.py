@@ -19,7 +19,7 @@ from ...dialects import zk
 from ...dialects.affine_expr import affine, read
 from ...dialects.quant_axes import Axes
 from ...errors import expect
-from ...schema.circuit import Axis, Expr
+from ...runtime.circuit.relations import Axis, Expr
 from ..analysis.ranges import Interval, SystemRanges
 
 Roles = dict[str, str | Sequence[str]]

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...dialects import zk
-from ...schema.circuit import Expr, Product
+from ...runtime.circuit.relations import Expr, Product
 from .builder import Builder
 
 Factors = tuple[Expr, ...]

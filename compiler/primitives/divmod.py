@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from ...dialects.affine_expr import added, scaled
 from ...dialects.quant_axes import Axes
-from ...schema.circuit import Expr
+from ...runtime.circuit.relations import Expr
 from ..analysis.ranges import Interval
 from . import affine
 from .builder import Builder, Roles, constant

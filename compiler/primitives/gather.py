@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from ...dialects import zk
 from ...dialects.quant_axes import Axes
-from ...schema.circuit import Expr
+from ...runtime.circuit.relations import Expr
 from ..analysis.ranges import Interval
 from .builder import Builder
 

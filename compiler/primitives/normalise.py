@@ -21,7 +21,7 @@ from ...dialects import zk
 from ...dialects.affine_expr import added, scaled
 from ...dialects.quant_axes import Axes
 from ...dialects.table_expr import evaluate
-from ...schema.circuit import Expr
+from ...runtime.circuit.relations import Expr
 from ..analysis.ranges import rms_norm_limit
 from .builder import Builder, Roles
 from .contract import Factors, contract

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 
 from ...dialects.affine_expr import added, affine, scaled
 from ...dialects.quant_axes import Axes
-from ...schema.circuit import Expr
-from ...schema.program import LIMB_BITS, limb_widths
+from ...runtime.circuit.program import LIMB_BITS, limb_widths
+from ...runtime.circuit.relations import Expr
 from ..analysis.ranges import Interval
 from . import affine as affine_
 from .builder import Builder, Roles, constant

@@ -17,7 +17,7 @@ from ...dialects import zk
 from ...dialects.affine_expr import scaled
 from ...dialects.quant_axes import Axes
 from ...dialects.table_expr import evaluate
-from ...schema.circuit import Expr
+from ...runtime.circuit.relations import Expr
 from ..analysis.ranges import Interval
 from .builder import Builder
 

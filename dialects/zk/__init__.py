@@ -1,8 +1,8 @@
 """The `zk` dialect: what the prover computes, and apart from it what must hold.
 
 `zk.system` declares axes, columns and tables and has two regions of operations that share nothing
-but column names: `zk.compute`, steps that make the witness (`schema.program`), and
-`zk.constrain`, relations over the integers (`schema.circuit`). Nothing in the compute region is
+but column names: `zk.compute`, steps that make the witness (`runtime.circuit.program`), and
+`zk.constrain`, relations over the integers (`runtime.circuit.relations`). Nothing in the compute region is
 trusted; a verifier sees the constrain region only.
 
 Errors: names that do not resolve, axes that do not fit and empty ranges are a `VerifyException`.

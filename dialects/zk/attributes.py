@@ -3,7 +3,7 @@
 Why text inside: an affine form is a short formula with an index for each axis of each column. As
 nested attributes it would take a screen to read; as one string in a grammar of its own
 (`affine_expr`) it reads like the formula, and parses to the same plain data that the prover and the
-verifier evaluate (`schema.circuit.Expr`). Contents of tables are expressions in integers
+verifier evaluate (`runtime.circuit.relations.Expr`). Contents of tables are expressions in integers
 (`table_expr`) for the same reason: a table of 2^16 rows is one line.
 
 Errors: a text that does not parse is a `ParseError` of its place; an empty domain or one of too many
@@ -23,7 +23,7 @@ from xdsl.printer import Printer
 from xdsl.utils.exceptions import VerifyException
 
 from ...errors import UserError
-from ...schema.circuit import Expr, Product
+from ...runtime.circuit.relations import Expr, Product
 from ..affine_expr import format_expr, format_product, parse_expr, parse_product
 from ..nn import require
 from ..table_expr import parse as parse_table

@@ -1,9 +1,9 @@
 """The compute side of `zk`: steps that make the witness, in SSA. Nothing here is trusted.
 
 Each step is an operation of its own, with the values that it reads as operands, its options as typed
-properties, and for each role of `schema.program` the witness columns that it commits. A value is a
+properties, and for each role of `runtime.circuit.program` the witness columns that it commits. A value is a
 tensor of integers over named axes; in `zk.layers`, whose body runs once for each layer, the layer is no
-axis of it. What a step computes, and in which columns it leaves what, is the table of `schema.program`.
+axis of it. What a step computes, and in which columns it leaves what, is the table of `runtime.circuit.program`.
 
 Why it stands apart from the relations: what the prover computes may be wrong, slow or replaced by
 another program without any effect on what is proved. The two regions share nothing but the names of
@@ -212,7 +212,7 @@ class Step(IRDLOperation):
 
     @property
     def kind(self) -> str:
-        """The name of this step in `schema.program`."""
+        """The name of this step in `runtime.circuit.program`."""
         return self.name.removeprefix("zk.")
 
     @property
@@ -222,7 +222,7 @@ class Step(IRDLOperation):
 
     @property
     def options(self) -> dict[str, int | str | tuple[int, ...]]:
-        """The step's attributes in `schema.program`."""
+        """The step's attributes in `runtime.circuit.program`."""
         found: dict[str, int | str | tuple[int, ...]] = {}
         for name, attribute in self.properties.items():
             if isinstance(attribute, IntegerAttr):

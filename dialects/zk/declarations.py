@@ -44,7 +44,7 @@ from xdsl.traits import SymbolOpInterface
 from xdsl.utils.exceptions import VerifyException
 
 from ...errors import UserError, expect
-from ...schema.circuit import GENERATED, PRIME, TOKENS, Axis
+from ...runtime.circuit.relations import GENERATED, PRIME, TOKENS, Axis
 from ..nn import require, with_path
 from ..table_expr import parse as parse_table
 from .attributes import RowsAttr, names_attr

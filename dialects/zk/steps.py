@@ -1,4 +1,4 @@
-"""The steps of `zk.compute`: one operation for each kind of step of `schema.program`.
+"""The steps of `zk.compute`: one operation for each kind of step of `runtime.circuit.program`.
 
 What a step computes, with which options, and what it leaves in the columns of which role is the table
 there. Roles are properties: a column, or the limbs of a number in an array, lowest limb first. A role

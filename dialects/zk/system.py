@@ -18,7 +18,16 @@ from xdsl.irdl import IRDLOperation, irdl_op_definition, prop_def, region_def, t
 from xdsl.traits import IsolatedFromAbove, NoTerminator, SymbolTable
 from xdsl.utils.exceptions import VerifyException
 
-from ...schema.circuit import Axis, Circuit, CircuitError, Column, Expr, Home, Linear, PublicKind
+from ...runtime.circuit.relations import (
+    Axis,
+    Circuit,
+    CircuitError,
+    Column,
+    Expr,
+    Home,
+    Linear,
+    PublicKind,
+)
 from ..nn import module_path, require
 from .compute import ComputeOp, ReadOp, Scope, Step, committed
 from .declarations import AxisOp, ColumnLike, ColumnOp, TableLike, TableOp

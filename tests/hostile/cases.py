@@ -20,12 +20,9 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
-from zklemma.runtime import files, tokenizer
-from zklemma.runtime.keys import VerifyingKey
-from zklemma.runtime.protocol.parameters import MOST_QUERIES, Level, Parameters, queries
-from zklemma.runtime.protocol.statement import Statement
-from zklemma.schema import encoding
-from zklemma.schema.circuit import (
+from zklemma.runtime.circuit import encoding
+from zklemma.runtime.circuit.encoding import encode_circuit
+from zklemma.runtime.circuit.relations import (
     TOKENS,
     Axis,
     Circuit,
@@ -37,7 +34,10 @@ from zklemma.schema.circuit import (
     Table,
     Term,
 )
-from zklemma.schema.encoding import encode_circuit
+from zklemma.runtime.model import files, tokenizer
+from zklemma.runtime.model.keys import VerifyingKey
+from zklemma.runtime.protocol.parameters import MOST_QUERIES, Level, Parameters, queries
+from zklemma.runtime.protocol.statement import Statement
 
 for folder in ("executor", "protocol"):
     path = str(Path(__file__).parents[1] / folder)

@@ -23,10 +23,10 @@ from zklemma.compiler.running import run_passes
 from zklemma.compiler.transforms.convert_quant_to_zk import ConvertQuantToZk
 from zklemma.dialects import zk
 from zklemma.dialects.quant import QUANT, ParamOp, type_of
-from zklemma.runtime.executor import Executor
-from zklemma.schema.circuit import Shape
-from zklemma.schema.encoding import encode_circuit
-from zklemma.schema.program import Program
+from zklemma.runtime.circuit.encoding import encode_circuit
+from zklemma.runtime.circuit.program import Program
+from zklemma.runtime.circuit.relations import Shape
+from zklemma.runtime.witness.executor import Executor
 
 CLEAN_UPS: dict[str, tuple[ModulePass, ...]] = {
     "cse,dce": (CommonSubexpressionElimination(), DeadCodeElimination()),

@@ -10,7 +10,7 @@ from zklemma.compiler.modules import systems
 from zklemma.compiler.witness_program import witness_program
 from zklemma.dialects import zk
 from zklemma.errors import UserError
-from zklemma.schema.program import Program, Step
+from zklemma.runtime.circuit.program import Program, Step
 
 VALUE = "!zk.value<[token], 0 to 7>"
 

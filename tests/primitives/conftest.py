@@ -17,7 +17,7 @@ from zklemma.compiler.transforms.bound_relations import BoundRelations
 from zklemma.compiler.transforms.lower_zk_to_circuit import LowerZkToCircuit
 from zklemma.compiler.transforms.virtualize import Virtualize
 from zklemma.dialects import zk
-from zklemma.schema.circuit import Circuit, Expr, Shape
+from zklemma.runtime.circuit.relations import Circuit, Expr, Shape
 
 SIZES: dict[str, int | str] = {"row": 3, "n": 4, "vocabulary": 5, "channel": 2}
 SIZES |= {"token": "tokens", "generated": "generated"}

@@ -32,7 +32,7 @@ from xdsl.rewriter import Rewriter
 from ....dialects import quant, zk
 from ....dialects.nn import module_path
 from ....errors import UserError
-from ....schema.circuit import GENERATED, TOKENS, Shape
+from ....runtime.circuit.relations import GENERATED, TOKENS, Shape
 from ...analysis.head_axes import infer_axes
 from ...analysis.stream_bounds import square_limits
 from ...modules import main_function

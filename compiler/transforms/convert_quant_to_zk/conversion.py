@@ -28,7 +28,7 @@ from ....dialects.affine_expr import read
 from ....dialects.nn import module_path
 from ....dialects.quant_axes import Axes
 from ....errors import UserError
-from ....schema.circuit import Expr, Index
+from ....runtime.circuit.relations import Expr, Index
 from ...analysis.head_axes import OfValues
 from ...primitives.builder import Builder, System
 from ...primitives.contract import Factors

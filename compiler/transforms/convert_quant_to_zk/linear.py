@@ -12,7 +12,7 @@ from xdsl.pattern_rewriter import PatternRewriter, op_type_rewrite_pattern
 from ....dialects import quant, zk
 from ....dialects.affine_expr import added
 from ....errors import UserError
-from ....schema.circuit import Expr
+from ....runtime.circuit.relations import Expr
 from ...primitives import affine
 from ...primitives.builder import Builder
 from ...primitives.table import tabulate

@@ -7,7 +7,7 @@ x is; x u gain is one contraction of three factors.
 from __future__ import annotations
 
 from ....dialects import quant, zk
-from ....schema.circuit import Expr
+from ....runtime.circuit.relations import Expr
 from ...primitives.builder import Builder
 from ...primitives.normalise import normalise
 from .conversion import RoundedPattern

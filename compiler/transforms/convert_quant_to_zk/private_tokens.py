@@ -21,8 +21,8 @@ from xdsl.pattern_rewriter import PatternRewriter, op_type_rewrite_pattern
 from ....dialects import quant, zk
 from ....dialects.affine_expr import added, read, scaled
 from ....errors import UserError
-from ....schema.circuit import Expr
-from ....schema.program import LIMB_BITS
+from ....runtime.circuit.program import LIMB_BITS
+from ....runtime.circuit.relations import Expr
 from ...primitives import affine
 from ...primitives.builder import Builder, constant
 from ...primitives.contract import contract

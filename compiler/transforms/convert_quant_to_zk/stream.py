@@ -17,7 +17,7 @@ from xdsl.rewriter import InsertPoint, Rewriter
 from ....dialects import quant, zk
 from ....dialects.affine_expr import added, read
 from ....errors import UserError, expect
-from ....schema.circuit import Expr, Index
+from ....runtime.circuit.relations import Expr, Index
 from ...primitives import affine
 from ...primitives.builder import Builder
 from .conversion import LAYER_NUMBER, ConversionPattern
