@@ -18,13 +18,12 @@ import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 
 from ..dialects import circuit as ir
-from ..dialects import zk
 from ..dialects.nn import module_path
 from ..dialects.table_expr import evaluate, evaluate_grid
 from ..errors import UserError
 from ..runtime.circuit.encoding import MOST_CELLS
 from ..runtime.circuit.extents import Axis, CircuitError
-from ..runtime.circuit.program import Program, Step
+from ..runtime.circuit.program import Program
 from ..runtime.circuit.relations import (
     Circuit,
     Column,
@@ -37,6 +36,7 @@ from ..runtime.circuit.relations import (
     Table,
 )
 from .analysis.ranges import axis_size
+from .witness_program import witness_program
 
 
 def emit(module: ModuleOp) -> tuple[Circuit, Program]:
@@ -44,7 +44,8 @@ def emit(module: ModuleOp) -> tuple[Circuit, Program]:
     systems = [op for op in module.body.ops if isinstance(op, ir.SystemOp)]
     if len(systems) != 1:
         raise UserError("the module holds no circuit; lower it first")
-    return circuit_of(systems[0]), _program(systems[0])
+    system = systems[0]
+    return circuit_of(system), witness_program(system.compute, system.axes, system.tokens)
 
 
 def circuit_of(system: ir.SystemOp) -> Circuit:
@@ -174,29 +175,3 @@ def _contents(column: ir.ColumnOp, axes: Mapping[str, Axis], max_tokens: int) ->
     if array.min() < low or array.max() > high:
         raise UserError(f"column {name}: contents leave the range {low} to {high}")
     return np.ascontiguousarray(array)
-
-
-def _program(system: ir.SystemOp) -> Program:
-    parts: list[list[Step]] = [[]]
-    layers = 0
-    for op in system.compute.body.block.ops:
-        if isinstance(op, zk.StepOp):
-            parts[-1].append(_step(op))
-        elif isinstance(op, zk.LayersOp):
-            layers = axis_size(system.axes["layer"], system.tokens)
-            steps = [_step(step) for step in op.body.block.ops if isinstance(step, zk.StepOp)]
-            parts += [steps, []]
-    prologue, body, epilogue = map(tuple, parts)
-    return Program(layers, prologue, body, epilogue)
-
-
-def _step(op: zk.StepOp) -> Step:
-    return Step(
-        op=op.kind.data,
-        inputs=tuple(name.data for name in op.inputs),
-        output=op.output.data,
-        axes=tuple(name.data for name in op.axes),
-        attributes=op.plain_options,
-        witness=op.roles,
-        origin=module_path(op),
-    )

@@ -30,6 +30,7 @@ from .transforms.batch_decode import BatchDecode
 from .transforms.bound_relations import BoundRelations
 from .transforms.choose_bits import ChooseBits
 from .transforms.convert_nn_to_quant import ConvertNNToQuant
+from .transforms.convert_quant_to_zk import ConvertQuantToZk
 from .transforms.dedup_lookups import DedupLookups
 from .transforms.delay_requantize import DelayRequantize
 from .transforms.equalize_layers import EqualizeLayers
@@ -38,7 +39,6 @@ from .transforms.lower_zk_to_circuit import LowerZkToCircuit
 from .transforms.merge_tables import MergeTables
 from .transforms.pack_columns import PackColumns
 from .transforms.plan_scales import PlanScales
-from .transforms.preprocess import Preprocess
 from .transforms.raise_to_nn import RaiseToNN
 from .transforms.stack_layers import StackLayers
 from .transforms.verify_legality import VerifyLegality
@@ -98,7 +98,7 @@ def to_circuit(private_tokens: bool, level: Level = EVERYTHING) -> tuple[ModuleP
         (
             CommonSubexpressionElimination(),
             VerifyLegality("quant"),
-            Preprocess(private_tokens),
+            ConvertQuantToZk(private_tokens),
             VerifyLegality("zk"),
             BoundRelations(),
             Virtualize(),

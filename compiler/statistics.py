@@ -15,7 +15,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Attribute
 
 from ..dialects.circuit import BLOCKS
-from .analysis.equalize import COLUMNS, EXPONENTS, ROWS
+from .analysis.equalize import COLUMNS
 from .analysis.scales import UNROUNDED
 from .transforms.plan_scales import FORMAT
 
@@ -69,7 +69,7 @@ def _more(name: str) -> Measure:
 
 STATISTICS: dict[str, dict[str, Measure]] = {
     "equalize-layers": {
-        "weights and norms rescaled by powers of two": _changed(ROWS, COLUMNS, EXPONENTS)
+        "weights and norms rescaled by powers of two": _changed("rows", COLUMNS, "exponents")
     },
     "delay-requantize": {"products left unrounded": _more(UNROUNDED)},
     "choose-bits": {"formats changed": _changed(FORMAT, UNROUNDED)},

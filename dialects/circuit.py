@@ -230,8 +230,6 @@ class SystemOp(IRDLOperation):
       circuit.column @x witness [token] in 0 to 1
       circuit.linear @zero <"token: x[token]"> bound <1>
       zk.compute {
-        zk.layers {
-        }
       }
     }
     ```
@@ -297,7 +295,7 @@ class SystemOp(IRDLOperation):
         reads = ((op.label, expr) for op in self.relations for expr in op.expressions())
         verify_names(self.tokens, self.axes, self.columns.values(), reads, self.reveals)
         require(sum(isinstance(op, ComputeOp) for op in ops) == 1, "one zk.compute is needed")
-        verify_steps(self.compute, self.columns)
+        verify_steps(self.compute, self.columns, self.tables)
         modulus, tables = expect(self.element, PrimeFieldType).modulus, self.tables
         for op in self.relations:
             if isinstance(op, LookupOp):

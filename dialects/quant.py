@@ -21,7 +21,7 @@ Errors: shapes, widths, scales and ranges that do not fit are a `VerifyException
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
@@ -72,6 +72,7 @@ from xdsl.traits import (
 from xdsl.utils.exceptions import VerifyException
 
 from ..errors import UserError
+from . import quant_axes as named
 from .interfaces import Named, RowWise, TokenSource, View
 from .nn import HUGE, MOST_ELEMENTS, ROPE_FRAC, require, require_normal, require_positive
 from .table_expr import parse as parse_table
@@ -304,7 +305,7 @@ def _plain(attribute: Attribute) -> Any:
     return numbers(attribute) if isinstance(attribute, DenseArrayBase) else attribute
 
 
-class QuantOp(IRDLOperation):
+class QuantOp(named.NamedAxes):
     """An operation whose results follow from operands and properties.
 
     `infer` takes the operands' types and the properties as plain Python values and raises
@@ -500,6 +501,10 @@ class EmbedOp(QuantOp, Named):
         shape = (ids.shape[0], table.shape[1])
         return [Inferred(shape, table.width + shift, table.fraction + shift)]
 
+    def axes_rules(self) -> Iterator[named.Rule]:
+        yield named.Over(self.table, named.EMBEDDING)
+        yield named.Over(self.result, named.CHANNELS)
+
 
 @irdl_op_definition
 class RequantizeOp(QuantOp, RowWise):
@@ -595,6 +600,10 @@ class RmsNormOp(QuantOp, RowWise, Named):
         require(bits <= MAX_BITS, f"emax {emax} makes accumulators of {bits} bits")
         return [Inferred(x.shape, bits, root + emax + gain.fraction)]
 
+    def axes_rules(self) -> Iterator[named.Rule]:
+        yield named.Same((self.x, self.result))
+        yield named.LastOf(self.gain, self.x)
+
 
 @irdl_op_definition
 class MatmulOp(QuantOp, RowWise, Named):
@@ -621,6 +630,9 @@ class MatmulOp(QuantOp, RowWise, Named):
         require(x.shape[1] == w.shape[1], f"x has {x.shape[1]} channels, w takes {w.shape[1]}")
         bits = signed_bits(x.shape[1] * x.bound * w.bound)
         return [Inferred((x.shape[0], w.shape[0]), bits, x.fraction + w.fraction)]
+
+    def axes_rules(self) -> Iterator[named.Rule]:
+        yield named.Contraction(self.x, self.w, self.result)
 
 
 @irdl_op_definition
@@ -748,6 +760,11 @@ class ScoresOp(QuantOp, Named):
         bits = signed_bits(q.shape[2] * q.bound * k.bound)
         return [Inferred((q.shape[0], q.shape[1], k.shape[1]), bits, q.fraction + k.fraction)]
 
+    def axes_rules(self) -> Iterator[named.Rule]:
+        yield named.Over(self.q, named.QUERY)
+        yield named.Over(self.k, named.KEY)
+        yield named.Over(self.result, named.SCORES)
+
 
 @irdl_op_definition
 class SoftmaxOp(QuantOp, Named):
@@ -808,6 +825,11 @@ class SoftmaxOp(QuantOp, Named):
             Inferred(shape[:2], k - EXP_FRAC + 2, k - EXP_FRAC),
         ]
 
+    def axes_rules(self) -> Iterator[named.Rule]:
+        yield named.Over(self.scores, named.SCORES)
+        yield named.Over(self.e, named.SCORES)
+        yield named.Over(self.inv, named.SCORES[:-1])
+
 
 @irdl_op_definition
 class AttendOp(QuantOp, Named):
@@ -844,6 +866,10 @@ class AttendOp(QuantOp, Named):
         require(0 <= k < MAX_BITS, f"the fractions of e and inv sum to {k}, which is no k")
         shape = (e.shape[0], e.shape[1], v.shape[2])
         return [Inferred(shape, signed_bits(v.bound << k), k + v.fraction)]
+
+    def axes_rules(self) -> Iterator[named.Rule]:
+        yield named.Over(self.v, named.KEY)
+        yield named.Over(self.result, named.QUERY)
 
 
 @irdl_op_definition
@@ -961,6 +987,9 @@ class SelectOp(QuantOp):
         require(1 <= rows <= x.shape[0], f"{rows} rows of {x.shape[0]}")
         return [Inferred((rows, x.shape[1]), x.width, x.fraction)]
 
+    def axes_rules(self) -> Iterator[named.Rule]:
+        yield named.Over(self.result, named.GENERATED)
+
 
 @irdl_op_definition
 class ArgmaxOp(QuantOp, Named):
@@ -994,9 +1023,12 @@ class ArgmaxOp(QuantOp, Named):
         require(1 <= width < MAX_BITS, f"width {width} is not in 1 .. {MAX_BITS - 1}")
         return [Inferred((x.shape[0],), TOKEN_BITS, 0)]
 
+    def axes_rules(self) -> Iterator[named.Rule]:
+        yield named.Over(self.table, named.EMBEDDING)
+
 
 @irdl_op_definition
-class LayersOp(IRDLOperation):
+class LayersOp(named.NamedAxes):
     """Isomorphic decoder layers, one body for all.
 
     Layer l computes its residual stream from that of layer l - 1 (layer 0: `residual`) and from
@@ -1093,6 +1125,9 @@ class LayersOp(IRDLOperation):
             f"{self.layers} layers of deltas can leave the {residual.width} bits of the residual "
             "stream",
         )
+
+    def axes_rules(self) -> Iterator[named.Rule]:
+        yield named.Same((self.residual, self.stream, self.result))
 
 
 @irdl_op_definition

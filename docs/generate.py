@@ -1,5 +1,5 @@
-"""Writes docs/reference: dialects and passes as their docstrings and lit tests describe them, and what is claimed
-of the circuit of the real 270M.
+"""Writes docs/reference: dialects, primitives and passes as their docstrings and lit tests describe them, and what
+is claimed of the circuit of the real 270M.
 
 Every example is whole: those of docstrings get a function around them whose arguments are the values
 that they only read, the others are the lit tests themselves, so they can not go out of date. Tests
@@ -21,10 +21,10 @@ from xdsl.ir import Dialect, Operation
 from xdsl.irdl import IRDLOperation
 from xdsl.parser import Parser
 from xdsl.universe import XDSL_UNIVERSE
-from zklemma import dialects
+from zklemma.compiler import primitives
 from zklemma.compiler.pipelines import lower
 from zklemma.compiler.transforms.registry import pass_factories
-from zklemma.dialects.registry import DIALECTS, dialect_factories
+from zklemma.dialects.registry import dialect_factories
 from zklemma.runtime.circuit.relations import Circuit
 from zklemma.tools import uniqueness
 from zklemma.tools.uniqueness import (
@@ -41,6 +41,7 @@ from zklemma.tools.uniqueness import (
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "docs" / "reference"
 REAL = ROOT / "tests" / "soundness" / "gemma3-270m.mlir"
+PRIMITIVES = ("affine", "contract", "round", "divmod", "table", "normalise", "maximum", "gather")
 FENCE = re.compile(r"```mlir\n(.*?)\n```", re.DOTALL)
 
 
@@ -109,11 +110,19 @@ def operation(op: type[Operation]) -> str:
     return f"### `{op.name}`\n\n{text_of(op)}\n\n" + "\n".join(rows) + "\n"
 
 
+def rationale(dialect: Dialect) -> list[str]:
+    """What a dialect says of itself, and where it is a package, each of its files."""
+    parts = [*dialect.attributes, *dialect.operations]
+    files = list(dict.fromkeys(part.__module__ for part in parts))
+    if len(files) > 1:
+        files.insert(0, files[0].rpartition(".")[0])
+    return [f"{text_of(import_module(file))}\n" for file in files]
+
+
 def dialect_page(name: str, dialect: Dialect) -> str:
     operations = sorted(dialect.operations, key=lambda op: op.name)
     attributes = sorted(dialect.attributes, key=lambda attribute: attribute.name)
-    home = import_module(f"{dialects.__name__}{DIALECTS[name].partition(':')[0]}")
-    page = [f"# Dialect `{name}`\n", text_of(home) + "\n"]
+    page = [f"# Dialect `{name}`\n", *rationale(dialect)]
     if attributes:
         page.append("## Types and attributes\n")
         page += [f"### `{found.name}`\n\n{text_of(found)}\n" for found in attributes]
@@ -130,6 +139,14 @@ def passes_page() -> str:
         page.append(f"## `{name}`\n\n{module_text(found)}\n")
         page.append(lit_example(name))
     return "\n".join(part for part in page if part)
+
+
+def primitives_page() -> str:
+    """What each primitive states, and why there is one witness of it."""
+    page = ["# Primitives\n", text_of(primitives) + "\n"]
+    for name in PRIMITIVES:
+        page.append(f"## `{name}`\n\n{text_of(import_module(f'{primitives.__name__}.{name}'))}\n")
+    return "\n".join(page)
 
 
 def uniqueness_page() -> str:
@@ -164,7 +181,11 @@ def claims_table(circuit: Circuit) -> str:
 def pages() -> dict[str, str]:
     """Every page of the reference by file name."""
     found = {f"{name}.md": dialect_page(name, make()) for name, make in dialect_factories().items()}
-    return found | {"passes.md": passes_page(), "uniqueness.md": uniqueness_page()}
+    return found | {
+        "passes.md": passes_page(),
+        "primitives.md": primitives_page(),
+        "uniqueness.md": uniqueness_page(),
+    }
 
 
 def main() -> None:

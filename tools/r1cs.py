@@ -31,7 +31,7 @@ import numpy as np
 
 from ..errors import UserError
 from ..runtime.circuit.extents import Shape
-from ..runtime.circuit.index_maps import Index
+from ..runtime.circuit.index_maps import MAPS, Index
 from ..runtime.circuit.relations import Circuit, Column, Expr
 from ..runtime.model import files
 from ..runtime.model.keys import load_artifact
@@ -185,26 +185,13 @@ class _Writer:
         return _sum(parts)
 
     def read(self, index: Index, size: int, place: Place) -> list[tuple[int, int]]:
-        """The positions along an axis that an index reads, each with a sign (`runtime.circuit.relations.Index`)."""
-        i, shape, tokens = place.get(index.axis, 0), self.columns.shape, self.columns.tokens
-        match index.kind:
-            case "sum":
-                return [(j, 1) for j in range(size)]
-            case "before":
-                return [(j, 1) for j in range(i)]
-            case "rotate":
-                return [((i + size // 2) % size, -1 if i < size // 2 else 1)]
-            case "window":
-                return [(i + shape.prompt - 1, 1)]
-            case "token":
-                return [(int(self.columns.ids[i]), 1)]
-            case "previous":
-                return [(int(tokens[shape.prompt - 1 + i]), 1)]
-            case "next":
-                return [(int(tokens[shape.prompt + i]), 1)]
-            case "pick":
-                return [(index.table[i], 1)]
-        return [(i, 1)]
+        """The positions along an axis that an index reads, each with a sign."""
+        kind, i, tokens = MAPS[index.kind], place.get(index.axis, 0), self.columns.tokens
+        span = range(i, i + 1)
+        if kind.picks:
+            return [(int(kind.sources(index, span, tokens)[0]), 1)]
+        (row,) = kind.read(np.eye(size, dtype=np.int64), 0, index, span, tokens, np.dtype(np.int64))
+        return [(int(j), int(row[j])) for j in np.flatnonzero(row)]
 
     def einsums(self) -> None:
         for einsum in self.circuit.einsums:

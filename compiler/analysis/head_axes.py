@@ -17,22 +17,21 @@ from xdsl.ir import Block, Operation, SSAValue
 
 from ...dialects import quant
 from ...dialects.nn import module_path
+from ...dialects.quant_axes import (
+    KEY,
+    QUERY,
+    SCORES,
+    Axes,
+    Contraction,
+    LastOf,
+    NamedAxes,
+    Over,
+    Rule,
+    Same,
+)
 from ...errors import UserError
 
-Axes = tuple[str, ...]
 FoundT = TypeVar("FoundT")
-QUERY: Axes = ("kv", "group", "token", "dim")
-KEY: Axes = ("kv", "token", "dim")
-SCORES: Axes = ("kv", "group", "token", "source")
-SAME = (
-    quant.RequantizeOp,
-    quant.RopeOp,
-    quant.TableOp,
-    quant.SplitHeadsOp,
-    quant.MergeHeadsOp,
-    quant.MulOp,
-    quant.AddOp,
-)
 
 
 class OfValues(dict[SSAValue, FoundT]):
@@ -58,18 +57,21 @@ class _Inference:
         self.ops = ops
         self.sizes = sizes
         self.axes: OfValues[Axes] = OfValues()
+        self.rules = [
+            (op, rule) for op in ops if isinstance(op, NamedAxes) for rule in op.axes_rules()
+        ]
         self.changed = False
 
     def run(self) -> OfValues[Axes]:
         self.solve()
-        matmuls = [op for op in self.ops if isinstance(op, quant.MatmulOp)]
-        for op in matmuls:
-            if op.result not in self.axes:
-                self.put(op, op.result, (self.axes[op.x][0], "intermediate"))
+        contractions = [(op, rule) for op, rule in self.rules if isinstance(rule, Contraction)]
+        for op, rule in contractions:
+            if rule.y not in self.axes:
+                self.put(op, rule.y, (self.axes[rule.x][0], "intermediate"))
                 self.solve()
-        for op in matmuls:
-            x, y = self.axes[op.x], self.axes[op.result]
-            self.put(op, op.w, tuple(a for a in (*y, *x) if a != "token"))
+        for op, rule in contractions:
+            x, y = self.axes[rule.x], self.axes[rule.y]
+            self.put(op, rule.w, tuple(a for a in (*y, *x) if a != "token"))
         self.solve()
         for op in self.ops:
             for value in op.results:
@@ -81,41 +83,19 @@ class _Inference:
         self.changed = True
         while self.changed:
             self.changed = False
-            for op in self.ops:
-                self.visit(op)
+            for op, rule in self.rules:
+                self.apply(op, rule)
 
-    def visit(self, op: Operation) -> None:
-        if isinstance(op, SAME):
-            self.same(op, *op.operands, *op.results)
-        elif isinstance(op, quant.EmbedOp):
-            self.put(op, op.table, ("vocabulary", "channel"))
-            self.put(op, op.result, ("token", "channel"))
-        elif isinstance(op, quant.RmsNormOp):
-            self.same(op, op.x, op.result)
-            if op.x in self.axes:
-                self.put(op, op.gain, self.axes[op.x][-1:])
-        elif isinstance(op, quant.ScoresOp):
-            self.put(op, op.q, QUERY)
-            self.put(op, op.k, KEY)
-            self.put(op, op.result, SCORES)
-        elif isinstance(op, quant.SoftmaxOp):
-            self.put(op, op.e, SCORES)
-            self.put(op, op.inv, SCORES[:-1])
-        elif isinstance(op, quant.AttendOp):
-            self.put(op, op.v, KEY)
-            self.put(op, op.result, QUERY)
-        elif isinstance(op, quant.SelectOp):
-            self.put(op, op.result, ("generated", "channel"))
-        elif isinstance(op, quant.ArgmaxOp):
-            self.put(op, op.table, ("vocabulary", "channel"))
-        elif isinstance(op, quant.LayersOp):
-            self.same(op, op.residual, op.stream, op.result)
-
-    def same(self, op: Operation, *values: SSAValue) -> None:
-        for known in values:
-            if known in self.axes:
-                for value in values:
-                    self.put(op, value, self.axes[known])
+    def apply(self, op: Operation, rule: Rule) -> None:
+        if isinstance(rule, Same):
+            for known in rule.values:
+                if known in self.axes:
+                    for value in rule.values:
+                        self.put(op, value, self.axes[known])
+        elif isinstance(rule, Over):
+            self.put(op, rule.value, rule.axes)
+        elif isinstance(rule, LastOf) and rule.of in self.axes:
+            self.put(op, rule.value, self.axes[rule.of][-1:])
 
     def put(self, op: Operation, value: SSAValue, axes: Axes) -> None:
         if value not in self.axes:

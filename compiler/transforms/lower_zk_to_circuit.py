@@ -103,7 +103,8 @@ def _commit_virtual(system: zk.SystemOp) -> list[circuit.LinearOp]:
         relations.append(circuit.LinearOp(label, whole, max(1, high - low), path))
         column.home = StringAttr("witness")
         column.low, column.high = IntAttr(low), IntAttr(high)
-        step = zk.StepOp("define", [], label, axes, {"relation": label}, {"x": [name]}, path)
+        made = zk.ValueType.of(axes, low, high)
+        step = zk.SolveOp(results=[made], relation=label, x=name, name=label, module=path)
         system.compute.body.block.add_op(step)
     return relations
 

@@ -15,7 +15,7 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from ...dialects.nn import module_path
-from ...dialects.zk import LookupOp, RangeOp, RowsAttr, StepOp, SystemOp, TableOp
+from ...dialects.zk import LookupOp, RangeOp, RowsAttr, Step, SystemOp, TableOp
 from ..modules import systems
 
 
@@ -59,11 +59,10 @@ def _merge(system: SystemOp) -> None:
     for op in system.walk():
         if isinstance(op, LookupOp):
             op.table = SymbolRefAttr(renamed[op.table_name])
-        elif isinstance(op, StepOp):
-            name = op.plain_options.get("table")
+        elif isinstance(op, Step):
+            name = op.options.get("table")
             if isinstance(name, str):
-                options = {**op.options.data, "table": StringAttr(renamed[name])}
-                op.options = type(op.options)(options)
+                op.properties["table"] = SymbolRefAttr(renamed[name])
 
 
 def _fresh(name: str, used: set[str]) -> str:

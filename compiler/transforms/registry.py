@@ -31,7 +31,7 @@ PASSES = {
     "convert-nn-to-quant": ".convert_nn_to_quant:ConvertNNToQuant",
     "stack-layers": ".stack_layers:StackLayers",
     "batch-decode": ".batch_decode:BatchDecode",
-    "preprocess": ".preprocess:Preprocess",
+    "convert-quant-to-zk": ".convert_quant_to_zk:ConvertQuantToZk",
     "bound-relations": ".bound_relations:BoundRelations",
     "virtualize": ".virtualize:Virtualize",
     "dedup-lookups": ".dedup_lookups:DedupLookups",

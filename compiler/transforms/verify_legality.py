@@ -20,7 +20,7 @@ from ...dialects import circuit, nn, quant, zk
 from ...dialects.interfaces import Quantised
 from ...errors import UserError
 
-PROGRAM = (zk.ComputeOp, zk.LayersOp, zk.StepOp)
+PROGRAM = (zk.ComputeOp, *zk.COMPUTE)
 STAGES: dict[str, tuple[type[Operation], ...]] = {
     "nn": (FuncOp, ReturnOp, Quantised),
     "quant": (FuncOp, ReturnOp, *quant.QUANT.operations),

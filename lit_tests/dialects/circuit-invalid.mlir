@@ -8,8 +8,6 @@ circuit.system over <"goldilocks"> max_tokens 8 {
   circuit.column @x witness [token] in 0 to 7
   circuit.column @y virtual [token] in 0 to 1
   zk.compute {
-    zk.layers {
-    }
   }
 }
 
@@ -21,8 +19,6 @@ circuit.system over <"goldilocks"> max_tokens 8 {
   circuit.column @x witness [token] in 0 to 7
   circuit.linear @z <"token: x[token]"> bound <18446744069414584321>
   zk.compute {
-    zk.layers {
-    }
   }
 }
 
@@ -34,8 +30,6 @@ circuit.system over <"goldilocks"> max_tokens 8 {
   circuit.column @x witness [token] in 0 to 7
   circuit.einsum @z <"token: x[token]"> = [#zk.product<"1 * (token: 1)">] bound <0>
   zk.compute {
-    zk.layers {
-    }
   }
 }
 
@@ -47,8 +41,6 @@ circuit.system over <"goldilocks"> max_tokens 8 {
   circuit.column @x witness [token] in 0 to 7
   circuit.lookup @z in @t [#zk.expr<"token: 1">]
   zk.compute {
-    zk.layers {
-    }
   }
 }
 
@@ -60,8 +52,6 @@ circuit.system over <"goldilocks"> max_tokens 8 {
   circuit.column @x witness [token] in 0 to 7
   circuit.linear @z <"token: y[token]"> bound <1>
   zk.compute {
-    zk.layers {
-    }
   }
 }
 
@@ -73,8 +63,6 @@ circuit.system over <"goldilocks"> max_tokens 8 {
   circuit.column @x witness [token] in 0 to 7
   zk.axis @other 3
   zk.compute {
-    zk.layers {
-    }
   }
 }
 
@@ -86,8 +74,6 @@ circuit.system over <"goldilocks"> max_tokens 8 {
   circuit.column @x witness [token] in 0 to 7
   circuit.table @x [#zk.rows<["x"], 0 to 4>]
   zk.compute {
-    zk.layers {
-    }
   }
 }
 
@@ -108,8 +94,6 @@ circuit.system over <"goldilocks"> max_tokens 8 {
   circuit.column @x witness [token, dim] in 0 to 7
   circuit.gather @z index <"token: 1"> value <"dim, token: x[token, dim]"> source <"token, dim: x[token, dim]">
   zk.compute {
-    zk.layers {
-    }
   }
 }
 
@@ -121,8 +105,6 @@ circuit.system over <"goldilocks"> max_tokens 8 {
   circuit.column @x witness [token] in 0 to 7
   circuit.reveal "prompt"
   zk.compute {
-    zk.layers {
-    }
   }
 }
 
@@ -134,8 +116,6 @@ circuit.system over <"goldilocks"> max_tokens 8 {
   circuit.column @x witness [token] in 0 to 7
   circuit.reveal "weights" through ["x"]
   zk.compute {
-    zk.layers {
-    }
   }
 }
 
@@ -150,7 +130,5 @@ circuit.system over <"goldilocks"> max_tokens 8 {
   circuit.reveal "prompt" through ["ids"]
   circuit.reveal "output" through ["out"]
   zk.compute {
-    zk.layers {
-    }
   }
 }

@@ -13,8 +13,8 @@
 // CHECK-NEXT:   circuit.lookup @x.range in @u16 [#zk.expr<"token, dim: x[token, dim]">]
 // CHECK-NEXT:   circuit.linear @zero <"token, dim: x[token, dim] - x[token, dim]"> bound <18446744069414584320>
 // CHECK-NEXT:   zk.compute {
-// CHECK-NEXT:     zk.layers {
-// CHECK-NEXT:       zk.step "mul" ["a", "b"] to "x" ["token", "dim"] attributes {shift = 0 : i64} witness {limbs = ["x"]}
+// CHECK-NEXT:     %{{.*}} = zk.read @w : !zk.value<[dim], -32768 to 32767>
+// CHECK-NEXT:     %{{.*}} = zk.mul %{{.*}}, %{{.*}} shift 0 bits 16 limbs [@x] : (!zk.value<[dim], -32768 to 32767>, !zk.value<[dim], -32768 to 32767>) -> !zk.value<[dim], -32768 to 32767>
 circuit.system over <"goldilocks"> max_tokens 64 {
   circuit.axis @token tokens
   circuit.axis @dim 8
@@ -26,9 +26,8 @@ circuit.system over <"goldilocks"> max_tokens 64 {
   circuit.lookup @x.range in @u16 [#zk.expr<"token, dim: x[token, dim]">]
   circuit.linear @zero <"token, dim: x[token, dim] - x[token, dim]"> bound <18446744069414584320>
   zk.compute {
-    zk.layers {
-      zk.step "mul" ["a", "b"] to "x" ["token", "dim"] attributes {shift = 0 : i64} witness {limbs = ["x"]}
-    }
+    %w = zk.read @w : !zk.value<[dim], -32768 to 32767>
+    %x = zk.mul %w, %w shift 0 bits 16 limbs [@x] : (!zk.value<[dim], -32768 to 32767>, !zk.value<[dim], -32768 to 32767>) -> !zk.value<[dim], -32768 to 32767>
   }
 }
 
@@ -52,7 +51,5 @@ circuit.system over <"goldilocks"> max_tokens 64 {
   circuit.reveal "prompt" through ["prompt.length", "prompt.ids"]
   circuit.reveal "output" through ["output.ids"]
   zk.compute {
-    zk.layers {
-    }
   }
 }

@@ -1,13 +1,18 @@
 // RUN: zk-opt %s -p canonicalize,cse,dce,canonicalize | filecheck %s
 
-// No clean-up removes or merges relations, hints, columns or tables, even equal or unread ones.
+// No clean-up removes or merges relations, hints, columns or tables, even equal or unread ones. Of the
+// compute side it keeps what commits something, and of the rest one of each that is read.
 
 // CHECK:      zk.column @x witness
 // CHECK-NEXT: zk.column @unread witness
-// CHECK-NEXT: zk.table @t
+// CHECK:      zk.table @t
 // CHECK-NEXT: zk.table @unread_table
-// CHECK:      zk.step "mul"
-// CHECK-NEXT: zk.step "mul"
+// CHECK:      zk.compute {
+// CHECK-NEXT:   %p = zk.read @p
+// CHECK-NEXT:   %sum = zk.add %p, %p :
+// CHECK-NEXT:   %{{.*}} = zk.mul %sum, %sum shift 0 bits 8 limbs [@h]
+// CHECK-NEXT:   %{{.*}} = zk.mul %sum, %sum shift 0 bits 8 limbs [@i]
+// CHECK-NEXT: }
 // CHECK:      zk.einsum @square
 // CHECK-NEXT: zk.einsum @square_again
 // CHECK-NEXT: zk.lookup @found
@@ -22,13 +27,20 @@ zk.system max_tokens 64 {
   zk.axis @token tokens
   zk.column @x witness [token] in 0 to 1
   zk.column @unread witness [token] in 0 to 1
+  zk.column @p public "data" [token] in -8 to 7 = ["token"]
+  zk.column @h witness [token] in 0 to 255
+  zk.column @i witness [token] in 0 to 255
   zk.table @t [#zk.rows<["x"], 0 to 2>]
   zk.table @unread_table [#zk.rows<["x"], 0 to 2>]
   zk.compute {
-    zk.step "mul" ["a", "a"] to "b" ["token"] attributes {} witness {}
-    zk.step "mul" ["a", "a"] to "b" ["token"] attributes {} witness {}
-    zk.layers {
-    }
+    %p = zk.read @p : !zk.value<[token], -8 to 7>
+    %q = zk.read @p : !zk.value<[token], -8 to 7>
+    %unused = zk.read @p : !zk.value<[token], -8 to 7>
+    %sum = zk.add %p, %p : (!zk.value<[token], -8 to 7>, !zk.value<[token], -8 to 7>) -> !zk.value<[token], -8 to 7>
+    %same = zk.add %q, %q : (!zk.value<[token], -8 to 7>, !zk.value<[token], -8 to 7>) -> !zk.value<[token], -8 to 7>
+    %product = zk.mul %p, %q : (!zk.value<[token], -8 to 7>, !zk.value<[token], -8 to 7>) -> !zk.value<[token], -8 to 7>
+    %b = zk.mul %sum, %sum shift 0 bits 8 limbs [@h] : (!zk.value<[token], -8 to 7>, !zk.value<[token], -8 to 7>) -> !zk.value<[token], -8 to 7>
+    %c = zk.mul %same, %sum shift 0 bits 8 limbs [@i] : (!zk.value<[token], -8 to 7>, !zk.value<[token], -8 to 7>) -> !zk.value<[token], -8 to 7>
   }
   zk.constrain {
     zk.einsum @square <"token: x[token]"> = [#zk.product<"1 * (token: x[token]) * (token: x[token])">]
@@ -63,7 +75,5 @@ circuit.system over <"goldilocks"> max_tokens 64 {
   circuit.linear @zero <"token: 0"> bound <1>
   circuit.linear @zero_again <"token: 0"> bound <1>
   zk.compute {
-    zk.layers {
-    }
   }
 }

@@ -9,8 +9,6 @@ zk.system max_tokens 8 {
   zk.column @x witness [layer, token] in 0 to 7
   zk.axis @empty 0
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.reveal "prompt"
@@ -26,8 +24,6 @@ zk.system max_tokens 8 {
   zk.column @x witness [layer, token] in 0 to 7
   zk.axis @odd heads
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.reveal "prompt"
@@ -43,8 +39,6 @@ zk.system max_tokens 8 {
   zk.column @x witness [layer, token] in 0 to 7
   zk.column @y witness [head] in 0 to 1
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.reveal "prompt"
@@ -60,8 +54,6 @@ zk.system max_tokens 8 {
   zk.column @x witness [layer, token] in 0 to 7
   zk.column @y witness [token] in 1 to 0
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.reveal "prompt"
@@ -77,8 +69,6 @@ zk.system max_tokens 8 {
   zk.column @x witness [layer, token] in 0 to 7
   zk.column @y private [token] in 0 to 1
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.reveal "prompt"
@@ -94,8 +84,6 @@ zk.system max_tokens 8 {
   zk.column @x witness [layer, token] in 0 to 7
   zk.column @y public [token] in 0 to 1
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.reveal "prompt"
@@ -111,8 +99,6 @@ zk.system max_tokens 8 {
   zk.column @x witness [layer, token] in 0 to 7
   zk.column @y public "data" [token] in 0 to 1
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.reveal "prompt"
@@ -128,8 +114,6 @@ zk.system max_tokens 8 {
   zk.column @x witness [layer, token] in 0 to 7
   zk.column @y public "data" [token] in 0 to 1 = ["exq(token)"]
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.reveal "prompt"
@@ -145,8 +129,6 @@ zk.system max_tokens 8 {
   zk.column @x witness [layer, token] in 0 to 7
   zk.column @y witness [token] in 0 to 1 windows [3]
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.reveal "prompt"
@@ -162,8 +144,6 @@ zk.system max_tokens 8 {
   zk.column @x witness [layer, token] in 0 to 7
   zk.column @x witness [token] in 0 to 1
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.reveal "prompt"
@@ -179,8 +159,6 @@ zk.system max_tokens 8 {
   zk.column @x witness [layer, token] in 0 to 7
   zk.table @t [#zk.rows<["x"], 5 to 5>]
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.reveal "prompt"
@@ -196,8 +174,6 @@ zk.system max_tokens 8 {
   zk.column @x witness [layer, token] in 0 to 7
   zk.table @t [#zk.rows<["x"], 0 to 5>, #zk.rows<["x", "x"], 5 to 6>]
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.reveal "prompt"
@@ -213,8 +189,6 @@ zk.system max_tokens 8 {
   zk.column @x witness [layer, token] in 0 to 7
   zk.column @y virtual [token] in 0 to 1
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.reveal "prompt"
@@ -229,8 +203,6 @@ zk.system max_tokens 8 {
   zk.axis @token tokens
   zk.column @x witness [layer, token] in 0 to 7
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.define @x <"layer, token: 3">
@@ -245,8 +217,6 @@ zk.system max_tokens 8 {
   zk.axis @token tokens
   zk.column @x witness [layer, token] in 0 to 7
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.define @x <"token: 3">
@@ -255,15 +225,13 @@ zk.system max_tokens 8 {
 
 // -----
 
-// CHECK: step of y: column y.limb0 is no witness column
+// CHECK: model.y: column y.limb0 is no witness column
 zk.system max_tokens 8 {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.column @x witness [layer, token] in 0 to 7
   zk.compute {
-    zk.step "mul" ["a", "b"] to "y" ["token"] attributes {} witness {limbs = ["y.limb0"]}
-    zk.layers {
-    }
+    %y = zk.solve relation @r x @y.limb0 {module = "model.y"} : !zk.value<[token], 0 to 7>
   }
   zk.constrain {
     zk.reveal "prompt"
@@ -272,32 +240,14 @@ zk.system max_tokens 8 {
 
 // -----
 
-// CHECK: step of y: column x is made twice
+// CHECK: zk.solve: column x is made twice
 zk.system max_tokens 8 {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.column @x witness [layer, token] in 0 to 7
   zk.compute {
-    zk.step "mul" ["a", "b"] to "y" ["token"] attributes {} witness {limbs = ["x", "x"]}
-    zk.layers {
-    }
-  }
-  zk.constrain {
-    zk.reveal "prompt"
-  }
-}
-
-// -----
-
-// CHECK: attribute shift is no number, text or list
-zk.system max_tokens 8 {
-  zk.axis @layer 2
-  zk.axis @token tokens
-  zk.column @x witness [layer, token] in 0 to 7
-  zk.compute {
-    zk.step "mul" ["a", "b"] to "y" ["token"] attributes {shift = 1.0 : f32} witness {}
-    zk.layers {
-    }
+    %y = zk.solve relation @r x @x : !zk.value<[token], 0 to 7>
+    %z = zk.solve relation @r x @x : !zk.value<[token], 0 to 7>
   }
   zk.constrain {
     zk.reveal "prompt"
@@ -312,8 +262,6 @@ zk.system max_tokens 8 {
   zk.axis @token tokens
   zk.column @x witness [layer, token] in 0 to 7
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.linear @z <"token: y[token]">
@@ -328,8 +276,6 @@ zk.system max_tokens 8 {
   zk.axis @token tokens
   zk.column @x witness [layer, token] in 0 to 7
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.linear @z <"head: 1">
@@ -344,8 +290,6 @@ zk.system max_tokens 8 {
   zk.axis @token tokens
   zk.column @x witness [layer, token] in 0 to 7
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.linear @z <"token: x[token]">
@@ -360,8 +304,6 @@ zk.system max_tokens 8 {
   zk.axis @token tokens
   zk.column @x witness [layer, token] in 0 to 7
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.linear @z <"token: x[layer, token]">
@@ -376,8 +318,6 @@ zk.system max_tokens 8 {
   zk.axis @token tokens
   zk.column @x witness [layer, token] in 0 to 7
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.linear @z <"layer, token: x[layer, <token]">
@@ -392,8 +332,6 @@ zk.system max_tokens 8 {
   zk.axis @token tokens
   zk.column @x witness [layer, token] in 0 to 7
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.linear @z <"layer, token: x[layer, rot(token)]">
@@ -408,8 +346,6 @@ zk.system max_tokens 8 {
   zk.axis @token tokens
   zk.column @x witness [layer, token] in 0 to 7
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.linear @z <"layer, token: x[layer, turn(token)]">
@@ -424,8 +360,6 @@ zk.system max_tokens 8 {
   zk.axis @token tokens
   zk.column @x witness [layer, token] in 0 to 7
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.einsum @z <"token: 1"> = [#zk.product<"1 * (token: 1) * (token: 1) * (token: 1) * (token: 1)">]
@@ -440,8 +374,6 @@ zk.system max_tokens 8 {
   zk.axis @token tokens
   zk.column @x witness [layer, token] in 0 to 7
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.einsum @z <"layer, token: 1"> = [#zk.product<"1 * (token: 1)">]
@@ -456,8 +388,6 @@ zk.system max_tokens 8 {
   zk.axis @token tokens
   zk.column @x witness [layer, token] in 0 to 7
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.lookup @z in @t [#zk.expr<"token: 1">]
@@ -473,8 +403,6 @@ zk.system max_tokens 8 {
   zk.column @x witness [layer, token] in 0 to 7
   zk.table @t [#zk.rows<["x", "x"], 0 to 5>]
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.lookup @z in @t [#zk.expr<"token: 1">]
@@ -490,8 +418,6 @@ zk.system max_tokens 8 {
   zk.column @x witness [layer, token] in 0 to 7
   zk.table @t [#zk.rows<["x", "x"], 0 to 5>]
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.lookup @z in @t [#zk.expr<"token: 1">, #zk.expr<"layer: 1">]
@@ -506,8 +432,6 @@ zk.system max_tokens 8 {
   zk.axis @token tokens
   zk.column @x witness [layer, token] in 0 to 7
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.range @z bits 19 <"token: 1">
@@ -522,8 +446,6 @@ zk.system max_tokens 8 {
   zk.axis @token tokens
   zk.column @x witness [layer, token] in 0 to 7
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.reveal "weights"
@@ -535,8 +457,6 @@ zk.system max_tokens 8 {
 // CHECK: max_tokens is -1, not in 1 .. 2^32
 zk.system max_tokens -1 {
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
   }

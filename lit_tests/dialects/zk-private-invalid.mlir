@@ -8,8 +8,6 @@ zk.system max_tokens 8 {
   zk.axis @token tokens
   zk.column @x witness [layer, token] in 0 to 7
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.gather @g index <"token: 1"> value <"token: 1"> source <": 1">
@@ -24,8 +22,6 @@ zk.system max_tokens 8 {
   zk.axis @token tokens
   zk.column @x witness [layer, token] in 0 to 7
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.gather @g index <": 1"> value <": 1"> source <"token: 1">
@@ -40,8 +36,6 @@ zk.system max_tokens 8 {
   zk.axis @token tokens
   zk.column @x witness [layer, token] in 0 to 7
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.gather @g index <"token: 1"> value <"layer, token: 1"> source <"token, layer: 1">
@@ -56,8 +50,6 @@ zk.system max_tokens 8 {
   zk.axis @token tokens
   zk.column @x witness [layer, token] in 0 to 7
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.gather @g index <"token: y[token]"> value <"token: 1"> source <"token: 1">
@@ -75,8 +67,6 @@ zk.system max_tokens 8 {
   zk.axis @generated generated
   zk.column @out witness [generated] in 0 to 7
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.reveal "prompt" through ["length", "ids"]
@@ -94,8 +84,6 @@ zk.system max_tokens 8 {
   zk.column @length witness [] in 1 to 8
   zk.column @ids witness [token] in 0 to 7
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.reveal "prompt" through ["length", "ids"]
@@ -113,8 +101,6 @@ zk.system max_tokens 8 {
   zk.axis @generated generated
   zk.column @out witness [generated] in 0 to 7
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.reveal "prompt" through ["ids", "length"]
@@ -131,8 +117,6 @@ zk.system max_tokens 8 {
   zk.column @length witness [] in 1 to 8
   zk.column @ids witness [token] in 0 to 7
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.reveal "prompt" through ["length", "ids"]
@@ -151,8 +135,6 @@ zk.system max_tokens 8 {
   zk.axis @generated generated
   zk.column @out param [generated] in 0 to 7
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.reveal "prompt" through ["length", "ids"]
@@ -171,8 +153,6 @@ zk.system max_tokens 8 {
   zk.axis @generated generated
   zk.column @out witness [generated] in 0 to 7
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.linear @z <"generated: ids[window(generated)]">
@@ -194,8 +174,6 @@ zk.system max_tokens 8 {
   zk.axis @vocabulary 8
   zk.column @below public "below-next" [generated, vocabulary] in 0 to 1
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.reveal "prompt" through ["length", "ids"]

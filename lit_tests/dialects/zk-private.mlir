@@ -23,8 +23,6 @@ zk.system max_tokens 64 {
   zk.column @prompt.ids witness [token] in 0 to 99
   zk.column @output.ids witness [generated] in 0 to 99
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.gather @embed.row index <"token: ids[token]"> value <"token, dim: rows[token, dim]"> source <"vocabulary, dim: w[vocabulary, dim]"> {module = "model.embed"}

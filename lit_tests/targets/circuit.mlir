@@ -46,7 +46,5 @@ circuit.system over <"goldilocks"> max_tokens 16 {
   circuit.lookup @squared in @square [#zk.expr<"token: y[token]">, #zk.expr<"token: y[token]">]
   circuit.lookup @z.range in @u8 [#zk.expr<"token: z[token]">]
   zk.compute {
-    zk.layers {
-    }
   }
 }

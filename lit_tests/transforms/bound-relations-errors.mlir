@@ -9,8 +9,6 @@ zk.system max_tokens 16 {
   zk.column @x witness [token] in 0 to 4294967296
   zk.column @u witness [layer] in 0 to 1
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.einsum @square <"token: x[token]"> = [#zk.product<"1 * (token: x[token]) * (token: x[token])">] {module = "model.norm"}
@@ -26,8 +24,6 @@ zk.system max_tokens 16 {
   zk.column @x witness [token] in 0 to 4294967296
   zk.column @u witness [layer] in 0 to 1
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.linear @steep <"token: 4294967296*x[token]">
@@ -48,8 +44,6 @@ zk.system max_tokens 16 {
   zk.column @ids witness [token] in 0 to 9
   zk.column @rows witness [token] in -16 to 13
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.define @wide <"vocabulary: 2*table[vocabulary]">
@@ -65,8 +59,6 @@ zk.system max_tokens 16 {
   zk.column @x virtual [token] in 0 to 1
   zk.column @y virtual [token] in 0 to 1
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.define @x <"token: y[token]">

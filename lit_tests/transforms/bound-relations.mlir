@@ -17,8 +17,6 @@ zk.system max_tokens 16 {
   zk.column @x witness [layer, token] in 0 to 7
   zk.column @w param [token, dim] in -5 to 4
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.define @y <"layer: y.limb0[layer] - 8">

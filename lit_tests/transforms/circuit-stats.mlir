@@ -1,9 +1,9 @@
-// RUN: zk-opt %S/../../tests/lowering/tiny.mlir -p "preprocess,circuit-stats" | filecheck %s --check-prefix ALL
-// RUN: zk-opt %S/../../tests/lowering/tiny.mlir -p "preprocess{private-tokens=true},circuit-stats" | filecheck %s --check-prefix PRIVATE
-// RUN: zk-opt %S/../../tests/lowering/tiny.mlir -p "preprocess,virtualize,circuit-stats" | filecheck %s --check-prefix VIRTUAL
-// RUN: zk-opt %S/../../tests/lowering/tiny.mlir -p "preprocess,virtualize,dedup-lookups,circuit-stats" | filecheck %s --check-prefix DEDUP
-// RUN: zk-opt %S/../../tests/lowering/tiny.mlir -p "preprocess,virtualize,dedup-lookups,merge-tables,circuit-stats" | filecheck %s --check-prefix MERGE
-// RUN: zk-opt %S/../../tests/lowering/tiny.mlir -p "preprocess,virtualize,dedup-lookups,merge-tables,circuit-stats{modules=true}" | filecheck %s --check-prefix MODULES
+// RUN: zk-opt %S/../../tests/lowering/tiny.mlir -p "convert-quant-to-zk,circuit-stats" | filecheck %s --check-prefix ALL
+// RUN: zk-opt %S/../../tests/lowering/tiny.mlir -p "convert-quant-to-zk{private-tokens=true},circuit-stats" | filecheck %s --check-prefix PRIVATE
+// RUN: zk-opt %S/../../tests/lowering/tiny.mlir -p "convert-quant-to-zk,virtualize,circuit-stats" | filecheck %s --check-prefix VIRTUAL
+// RUN: zk-opt %S/../../tests/lowering/tiny.mlir -p "convert-quant-to-zk,virtualize,dedup-lookups,circuit-stats" | filecheck %s --check-prefix DEDUP
+// RUN: zk-opt %S/../../tests/lowering/tiny.mlir -p "convert-quant-to-zk,virtualize,dedup-lookups,merge-tables,circuit-stats" | filecheck %s --check-prefix MERGE
+// RUN: zk-opt %S/../../tests/lowering/tiny.mlir -p "convert-quant-to-zk,virtualize,dedup-lookups,merge-tables,circuit-stats{modules=true}" | filecheck %s --check-prefix MODULES
 
 // What each pass saves: virtualize cells, dedup-lookups lookups, merge-tables rows (before it, ranges
 // have no table). With private tokens there are gathers, each a lookup a row: of 16 tokens,

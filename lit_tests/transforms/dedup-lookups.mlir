@@ -15,8 +15,6 @@ zk.system max_tokens 16 {
   zk.column @z witness [token] in -1 to 255
   zk.table @t [#zk.rows<["x", "x - 1"], 0 to 256>]
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.lookup @table in @t [#zk.expr<"token: x[token]">, #zk.expr<"token: z[token]">]

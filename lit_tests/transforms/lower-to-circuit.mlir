@@ -29,10 +29,12 @@
 // CHECK:      circuit.lookup @mlp.act_fn.lookup in @act_fn
 
 // CHECK:      zk.compute {
-// CHECK-NEXT:   zk.step "embed"
-// CHECK-NEXT:   zk.layers {
-// CHECK:        zk.step "softmax" ["self_attn.scores"] to "self_attn.softmax" ["kv", "group", "token", "source"]
-// CHECK:      zk.step "argmax" ["norm", "embed_tokens.weight"] to "lm_head" ["generated"]
+// CHECK-NEXT:   %{{.*}} = zk.tokens : !zk.value<[token], 0 to 39>
+// CHECK-NEXT:   %embed_tokens.weight = zk.read @embed_tokens.weight
+// CHECK-NEXT:   %embed_tokens = zk.embed
+// CHECK-NEXT:   %residual = zk.layers %embed_tokens
+// CHECK:        %self_attn.softmax, %{{.*}} = zk.softmax %self_attn.scores bits 16 table @exp windows [3, 3, 0]
+// CHECK:      %lm_head = zk.argmax %norm, %embed_tokens.weight width 32 best @lm_head.best
 
 // With private tokens: a few columns for the prompt and the output, gathered rows, one more limb of
 // each logit's order.

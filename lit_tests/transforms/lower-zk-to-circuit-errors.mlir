@@ -9,8 +9,6 @@ zk.system max_tokens 16 {
   zk.column @x witness [token] in 0 to 4294967296
   zk.column @a virtual [token] in 0 to 1 {module = "model.a"}
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.define @a <"token: 1073741824*x[token]">
@@ -27,8 +25,6 @@ zk.system max_tokens 16 {
   zk.column @a virtual [token] in 0 to 1
   zk.column @b virtual [token] in 0 to 1
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.define @a <"token: b[token]">
@@ -47,8 +43,6 @@ zk.system max_tokens 16 {
   zk.column @x witness [token] in 0 to 4294967296
   zk.column @u witness [layer] in 0 to 1
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.reveal "output"
@@ -64,8 +58,6 @@ zk.system max_tokens 16 {
   zk.column @x witness [token] in 0 to 4294967296
   zk.column @u witness [layer] in 0 to 1
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.reveal "output"

@@ -8,14 +8,11 @@
 // CHECK-NEXT:   circuit.linear @zero <"token: x[token]"> bound <255>
 // CHECK-NEXT:   circuit.lookup @x.range in @t [#zk.expr<"token: x[token]">] {module = "model.x"}
 // CHECK-NEXT:   zk.compute {
-// CHECK-NEXT:     zk.layers {
 zk.system max_tokens 16 {
   zk.axis @token tokens
   zk.column @x witness [token] in 0 to 255 {module = "model.x"}
   zk.table @t [#zk.rows<["x"], 0 to 256>]
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.einsum @square <"token: x[token]"> = [#zk.product<"1 * (token: x[token]) * (token: x[token])">] limit <9> bound <264> {module = "model.x"}
@@ -37,8 +34,6 @@ zk.system max_tokens 16 {
   zk.column @ids witness [token] in 0 to 255
   zk.column @out witness [generated] in 0 to 255
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.gather @fed index <"generated: 1"> value <"generated: out[generated]"> source <"token: ids[token]"> {module = "lm_head"}
@@ -61,10 +56,8 @@ zk.system max_tokens 16 {
 // CHECK-NEXT:   circuit.linear @a.define <"token: 3*x[token] - a[token]"> bound <765>
 // CHECK-NEXT:   circuit.linear @b.define <"layer, token: 2*a[token] - b[layer, token] - 3"> bound <1530> {module = "model.b"}
 // CHECK-NEXT:   zk.compute {
-// CHECK-NEXT:     zk.layers {
-// CHECK-NEXT:     }
-// CHECK-NEXT:     zk.step "define" [] to "a.define" ["token"] attributes {relation = "a.define"} witness {x = ["a"]}
-// CHECK-NEXT:     zk.step "define" [] to "b.define" ["layer", "token"] attributes {relation = "b.define"} witness {x = ["b"]}
+// CHECK-NEXT:     %a.define = zk.solve relation @a.define x @a : !zk.value<[token], 0 to 765>
+// CHECK-NEXT:     %b.define = zk.solve relation @b.define x @b {module = "model.b"} : !zk.value<[layer, token], -3 to 1527>
 zk.system max_tokens 16 {
   zk.axis @layer 2
   zk.axis @token tokens
@@ -72,8 +65,6 @@ zk.system max_tokens 16 {
   zk.column @b virtual [layer, token] in 0 to 1 {module = "model.b"}
   zk.column @a virtual [token] in 0 to 1
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.define @b <"layer, token: 2*a[token] - 3">

@@ -8,8 +8,8 @@
 // CHECK-NEXT: zk.table @u8 [#zk.rows<["x"], 0 to 256>]
 // CHECK-NEXT: zk.table @u16 [#zk.rows<["x"], 0 to 65536>]
 // CHECK-NEXT: zk.compute
-// CHECK:      attributes {table = "rsqrt2"}
-// CHECK:      attributes {table = "rsqrt"}
+// CHECK:      zk.rms_norm {{.*}} table @rsqrt2 shift
+// CHECK-NEXT: zk.rms_norm {{.*}} table @rsqrt shift
 // CHECK:      zk.lookup @la in @rsqrt
 // CHECK-NEXT: zk.lookup @lb in @rsqrt2
 // CHECK-NEXT: zk.lookup @lc in @rsqrt
@@ -18,15 +18,18 @@
 // CHECK-NEXT: zk.lookup @z.range in @u8
 zk.system max_tokens 16 {
   zk.axis @token tokens
+  zk.axis @dim 4
   zk.column @x witness [token] in 0 to 255
+  zk.column @p public "data" [token, dim] in -8 to 7 = ["dim"]
+  zk.column @g param [dim] in -8 to 7
   zk.table @a.rsqrt [#zk.rows<["x", "x^2"], 0 to 4>]
   zk.table @b.rsqrt [#zk.rows<["x", "x^3"], 0 to 4>]
   zk.table @c.rsqrt [#zk.rows<["x", "x^2"], 0 to 4>]
   zk.compute {
-    zk.layers {
-      zk.step "rms_norm" ["x"] to "b" ["token"] attributes {table = "b.rsqrt"} witness {}
-      zk.step "rms_norm" ["x"] to "c" ["token"] attributes {table = "c.rsqrt"} witness {}
-    }
+    %x = zk.read @p : !zk.value<[token, dim], -8 to 7>
+    %g = zk.read @g : !zk.value<[dim], -8 to 7>
+    %b = zk.rms_norm %x, %g eps [1] exponents 0, 8 table @b.rsqrt shift 8 bits 16 : (!zk.value<[token, dim], -8 to 7>, !zk.value<[dim], -8 to 7>) -> !zk.value<[token, dim], -32768 to 32767>
+    %c = zk.rms_norm %x, %g eps [1] exponents 0, 8 table @c.rsqrt shift 8 bits 16 : (!zk.value<[token, dim], -8 to 7>, !zk.value<[dim], -8 to 7>) -> !zk.value<[token, dim], -32768 to 32767>
   }
   zk.constrain {
     zk.lookup @la in @a.rsqrt [#zk.expr<"token: x[token]">, #zk.expr<"token: x[token]">]

@@ -23,7 +23,5 @@ circuit.system over <"goldilocks"> max_tokens 24 {
   circuit.column @g witness [generated] in 0 to 255
   circuit.column @p public "data" [token] in 0 to 23 = ["token"]
   zk.compute {
-    zk.layers {
-    }
   }
 }

@@ -14,8 +14,6 @@ zk.system max_tokens 16 {
   zk.column @x witness [token] in 0 to 255 {module = "model.x"}
   zk.table @t [#zk.rows<["x"], 0 to 256>]
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.einsum @square <"token: x[token]"> = [#zk.product<"1 * (token: x[token]) * (token: x[token])">] limit <9> bound <264> {module = "model.x"}

@@ -11,8 +11,6 @@ zk.system max_tokens 16 {
   zk.column @a virtual [layer] in 0 to 1
   zk.column @b virtual [layer] in 0 to 1
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.define @a <"layer: b[layer]">
@@ -31,8 +29,6 @@ zk.system max_tokens 16 {
   zk.column @u witness [layer] in 0 to 1
   zk.column @a virtual [layer] in 0 to 1
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.define @a <"layer: u[<layer]">
@@ -50,8 +46,6 @@ zk.system max_tokens 16 {
   zk.column @u witness [layer] in 0 to 1
   zk.column @a virtual [token] in 0 to 1
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.define @a <"token: x[token] - 1">
@@ -69,8 +63,6 @@ zk.system max_tokens 16 {
   zk.column @u witness [layer] in 0 to 1
   zk.column @a virtual [layer, token] in 0 to 1
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.define @a <"layer, token: x[token]">

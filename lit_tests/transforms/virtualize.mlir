@@ -15,8 +15,6 @@ zk.system max_tokens 16 {
   zk.column @y.limb1 witness [layer, token] in 0 to 255
   zk.column @y.rem0 witness [layer, token] in 0 to 7
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.define @y.acc <"layer, token: 8*y[layer, token] + y.rem0[layer, token] - 4">
@@ -47,8 +45,6 @@ zk.system max_tokens 32 {
   zk.column @residual virtual [layer, token] in -1000 to 1000
   zk.column @residual.out virtual [token] in -1000 to 1000
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.define @start <"token: 4*table[token(token)]">
@@ -75,8 +71,6 @@ zk.system max_tokens 64 {
   zk.column @x.limb0 witness [dim] in 0 to 15
   zk.table @t [#zk.rows<["x"], -8 to 9>]
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.define @x <"dim: x.limb0[dim] - 8">
@@ -103,8 +97,6 @@ zk.system max_tokens 16 {
   zk.column @x virtual [token, dim] in -8 to 7
   zk.column @rows virtual [vocabulary, dim] in -24 to 21
   zk.compute {
-    zk.layers {
-    }
   }
   zk.constrain {
     zk.define @id <"token: id.limb0[token] - 1">

@@ -210,9 +210,11 @@ def test_a_function_that_does_not_lower(honest, config, function):
     other = requantise(config.module(9), function)
     problems = refused(replace(honest, function_bytes=write_function(other)))
     assert len(problems) == 2
-    assert problems[0].startswith("the function has no circuit: preprocess: at most 9 tokens")
+    assert problems[0].startswith(
+        "the function has no circuit: convert-quant-to-zk: at most 9 tokens"
+    )
     assert problems[1].startswith(
-        "the function has no private circuit: preprocess: at most 9 tokens"
+        "the function has no private circuit: convert-quant-to-zk: at most 9 tokens"
     )
 
 

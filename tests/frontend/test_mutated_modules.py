@@ -68,7 +68,7 @@ def small_modules() -> list[str]:
 def levels() -> list[str]:
     """A small model at each level from `quant` on."""
     text = (ROOT / "tests" / "lowering" / "tiny.mlir").read_text()
-    system = apply("preprocess", parsed(text))
+    system = apply("convert-quant-to-zk", parsed(text))
     circuit = apply("lower-to-circuit", parsed(text))
     return [text, str(system), str(apply("virtualize", system)), str(circuit)]
 

@@ -68,7 +68,7 @@ OF_FUNCTIONS = (
     "stack-layers",
     "batch-decode",
 )
-OF_FUNCTIONS += ("preprocess", "compile-to-circuit", "lower-to-circuit")
+OF_FUNCTIONS += ("convert-quant-to-zk", "compile-to-circuit", "lower-to-circuit")
 OF_SYSTEMS = ("bound-relations", "virtualize", "dedup-lookups", "merge-tables")
 OF_SYSTEMS += ("lower-zk-to-circuit", "pack-columns", "circuit-stats")
 
@@ -140,7 +140,12 @@ def refusal(
                 ["-p", name],
                 "@main has arguments",
             )
-            for name in ("convert-nn-to-quant", "stack-layers", "batch-decode", "preprocess")
+            for name in (
+                "convert-nn-to-quant",
+                "stack-layers",
+                "batch-decode",
+                "convert-quant-to-zk",
+            )
         ),
         *(("a.mlir", ONE_BLOCK, ["-p", name], f"{name}: the module has no") for name in OF_SYSTEMS),
     ],
@@ -343,8 +348,8 @@ def test_reproducers_are_for_failing_passes_only(
         (["-p", "cse", "--print-ir-after", "csf"], "no pass csf runs; did you mean cse?"),
         (["-p", "cse", "--disable-pass", "csf"], "no pass csf; did you mean cse?"),
         (
-            ["-O1", "--disable-pass", "preprocess"],
-            "preprocess can not be left out: it is needed by",
+            ["-O1", "--disable-pass", "convert-quant-to-zk"],
+            "convert-quant-to-zk can not be left out: it is needed by",
         ),
         (
             ["-O1", "--disable-pass", "bound-relations"],

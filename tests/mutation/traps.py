@@ -90,7 +90,11 @@ UNIFORM = "uniform = randomness.elements(2, 1 << p.log_columns)"
 WITNESS_MASKS = "masks = randomness.elements(plan.rows[-1], p.mask_columns)"
 PADS_DRAWN = "self.pads = randomness.elements(2, cells(plan))"
 OTHER_DRAWN = "self.other = randomness.elements(2, cells(plan))"
-PREPROCESS = "compiler/transforms/preprocess.py"
+PRIMITIVES = "compiler/primitives"
+ROUND, DIVMOD = f"{PRIMITIVES}/round.py", f"{PRIMITIVES}/divmod.py"
+NORMALISE, MAXIMUM = f"{PRIMITIVES}/normalise.py", f"{PRIMITIVES}/maximum.py"
+CONVERSION = "compiler/transforms/convert_quant_to_zk"
+ATTENTION, COLUMNS = f"{CONVERSION}/attention.py", f"{CONVERSION}/private_tokens.py"
 
 
 def after(file: str, line: str, more: str) -> Edit:
@@ -677,8 +681,8 @@ RELATION = [
         "limbs without ranges",
         (
             (
-                PREPROCESS,
-                'self.constraints.append(zk.RangeOp(f"{name}{i}.range", width, limb, module=self.where))',
+                ROUND,
+                'b.range(f"{name}{i}.range", width, limb)',
                 "pass",
             ),
         ),
@@ -688,49 +692,35 @@ RELATION = [
         "the highest limb without a range",
         (
             (
-                PREPROCESS,
-                'self.constraints.append(zk.RangeOp(f"{name}{i}.range"',
+                ROUND,
+                'b.range(f"{name}{i}.range"',
                 "if not i or i + 1 < len(limb_widths(bits)):\n"
-                '                self.constraints.append(zk.RangeOp(f"{name}{i}.range"',
+                '            b.range(f"{name}{i}.range"',
             ),
         ),
         RELATIONS,
     ),
     Trap(
         "the norm's remainder is not below",
-        (
-            (
-                PREPROCESS,
-                "        below = added(whole, p4, _constant(-1), scaled(-1, rest), scaled(-1, gap))\n"
-                '        self.linear(f"{name}.remainder_below", below)\n',
-                "",
-            ),
-        ),
+        ((NORMALISE, "    remainder.below(b, p4)\n", ""),),
         RELATIONS,
     ),
     Trap(
         "the norm's exponent is free",
-        ((PREPROCESS, '        self.lookup(f"{name}.exponent", exponents, p2, p4)\n', ""),),
+        ((NORMALISE, '    look_up(b, f"{name}.exponent", powers, p2, p4)\n', ""),),
         RELATIONS,
     ),
     Trap(
         "the normaliser's remainder is not below",
-        (
-            (
-                PREPROCESS,
-                "        below = added(self.over(rows), total, _constant(-1), scaled(-1, rest), scaled(-1, gap))\n"
-                '        self.linear(f"{name}.remainder_below", below)\n',
-                "",
-            ),
-        ),
+        ((DIVMOD, "        self.remainder.below(b, divisor)\n", ""),),
         RELATIONS,
     ),
     Trap(
         "the normaliser is free",
         (
             (
-                PREPROCESS,
-                '        self.einsum(f"{name}.reciprocal", lhs, [(inverse.expr, total)])\n',
+                DIVMOD,
+                '        contract(b, f"{name}.reciprocal", lhs, [(inverse, divisor)])\n',
                 "",
             ),
         ),
@@ -738,16 +728,17 @@ RELATION = [
     ),
     Trap(
         "the softmax's maximum is not attained",
-        ((PREPROCESS, '        self.linear(f"{name}.one_maximum", scaled(1, chosen, -1))\n', ""),),
+        ((MAXIMUM, '    b.zero(f"{name}.one_maximum", scaled(1, chosen, -1))\n', ""),),
         RELATIONS,
     ),
     Trap(
         "the selector is not boolean",
         (
             (
-                PREPROCESS,
-                'zk.RowsAttr.of(["x", exp, "1"], 0, 1)',
-                'zk.RowsAttr.of(["x", exp, "1"], 0, 1), zk.RowsAttr.of(["x", exp, "2"], 0, 1)',
+                MAXIMUM,
+                'zk.RowsAttr.of(["x", expression, "1"], 0, 1)',
+                'zk.RowsAttr.of(["x", expression, "1"], 0, 1), '
+                'zk.RowsAttr.of(["x", expression, "2"], 0, 1)',
             ),
         ),
         RELATIONS,
@@ -756,9 +747,9 @@ RELATION = [
         "the maximum is selected anywhere",
         (
             (
-                PREPROCESS,
-                'zk.RowsAttr.of(["x", exp, "1"], 0, 1)',
-                'zk.RowsAttr.of(["x", exp, "1"], 0, span)',
+                MAXIMUM,
+                'zk.RowsAttr.of(["x", expression, "1"], 0, 1)',
+                'zk.RowsAttr.of(["x", expression, "1"], 0, span)',
             ),
         ),
         RELATIONS,
@@ -766,27 +757,25 @@ RELATION = [
     Trap(
         "future tokens are seen",
         (
-            (PREPROCESS, "_constant(2 * span - span // 2),", "_constant(-(span // 2)),"),
-            (PREPROCESS, "scaled(-1, s.expr), scaled(-2 * span, mask)", "scaled(-1, s.expr)"),
+            (ATTENTION, "constant(2 * span - span // 2),", "constant(-(span // 2)),"),
+            (
+                ATTENTION,
+                "scaled(-1, c.expr(op.scores)), scaled(-2 * span, self.mask(b, windows))",
+                "scaled(-1, c.expr(op.scores))",
+            ),
         ),
         RELATIONS,
     ),
     Trap(
         "the largest logit need not be the token's",
-        (
-            (
-                PREPROCESS,
-                '        self.linear(f"{name}.attained", affine(("generated",), terms))\n',
-                "",
-            ),
-        ),
+        ((MAXIMUM, '    b.zero(f"{name}.attained", affine((row,), terms))\n', ""),),
         RELATIONS,
     ),
     Trap(
         "ties go to any token",
         (
             (
-                PREPROCESS,
+                MAXIMUM,
                 "lhs = added(cells, best, scaled(-1, gap), scaled(-1, below))",
                 "lhs = added(cells, best, scaled(-1, gap))",
             ),
@@ -795,59 +784,62 @@ RELATION = [
     ),
     Trap(
         "logits are free",
-        (
-            (
-                PREPROCESS,
-                '        self.einsum(f"{name}.maximum", lhs, [(x.expr, table.expr)])\n',
-                "",
-            ),
-        ),
+        ((MAXIMUM, '    contract(b, f"{name}.maximum", lhs, values)\n', ""),),
         RELATIONS,
     ),
     Trap(
         "products are not rounded to their operands",
-        (
-            (
-                PREPROCESS,
-                '        self.einsum(f"{name}.requantize", total, products, limit)\n',
-                "",
-            ),
-        ),
+        ((ROUND, '    contract(b, f"{name}.requantize", total, products, limit)\n', ""),),
         RELATIONS,
     ),
 ]
 
 
-def unsaid(name: str, relation: str) -> Trap:
-    """A line of `preprocess` that states a relation is gone."""
-    return Trap(name, ((PREPROCESS, f"        {relation}\n", ""),), TOKEN_TESTS)
+def unsaid(name: str, file: str, relation: str) -> Trap:
+    """A line that states a relation is gone."""
+    return Trap(name, ((file, f"{relation}\n", ""),), TOKEN_TESTS)
 
 
 TOKEN_RELATIONS = [
     unsaid(
         "a position is before the prompt's end, after it or both",
-        'self.range(f"{BEFORE}.range", 1, before)',
+        COLUMNS,
+        '        b.range(f"{BEFORE}.range", 1, before)',
     ),
-    unsaid("the prompt ends anywhere", 'self.range(f"{LENGTH}.range", bits, distance)'),
-    unsaid("another prompt is shown", 'self.einsum(f"{PROMPT}.masked", prompt, [(before, ids)])'),
-    unsaid("rows come from nowhere", 'self.gather(f"{name}.row", index, rows, source)'),
     unsaid(
-        "the best logit is no token's", 'self.einsum(f"{name}.attained", best, [(x.expr, rows)])'
+        "the prompt ends anywhere", COLUMNS, '        b.range(f"{LENGTH}.range", bits, distance)'
+    ),
+    unsaid(
+        "another prompt is shown",
+        COLUMNS,
+        '        contract(b, f"{PROMPT}.masked", prompt, [(before, ids)])',
+    ),
+    unsaid(
+        "rows come from nowhere",
+        f"{PRIMITIVES}/gather.py",
+        '    gather(b, f"{name}.row", index, found, source)',
+    ),
+    unsaid(
+        "the best logit is no token's",
+        MAXIMUM,
+        '    contract(b, f"{name}.attained", best, at_place)',
     ),
     unsaid(
         "the token's logit need not be the largest",
-        'self.einsum(f"{name}.order", ahead, [(x.expr, table.expr)], factor=count)',
+        MAXIMUM,
+        '    contract(b, f"{name}.order", ahead, values, factor=count)',
     ),
     unsaid(
         "what was generated is not read",
-        'self.gather(f"{OUTPUT}.fed", self.position_of_step(0), token, read(IDS, ("token",)))',
+        COLUMNS,
+        '        gather(b, f"{OUTPUT}.fed", position_of_step(b, 0), token, read(IDS, ("token",)))',
     ),
     Trap(
         "ties go to any private token",
         (
             (
-                PREPROCESS,
-                "scaled(count, best), index, scaled(-1, token), scaled(-1, order))",
+                MAXIMUM,
+                "scaled(count, best), index, scaled(-1, place), scaled(-1, order))",
                 "scaled(count, best), scaled(-1, order))",
             ),
             ("runtime/witness/steps.py", "(best - logits) + ahead", "(best - logits)"),
@@ -858,9 +850,9 @@ TOKEN_RELATIONS = [
         "equal logits and indices are ordered by one unit",
         (
             (
-                PREPROCESS,
-                "        ahead = added(cells, scaled(count, best), ",
-                "        count = 1\n        ahead = added(cells, scaled(count, best), ",
+                MAXIMUM,
+                "    ahead = added(cells, scaled(count, best), ",
+                "    count = 1\n    ahead = added(cells, scaled(count, best), ",
             ),
         ),
         TOKEN_TESTS,
@@ -869,9 +861,9 @@ TOKEN_RELATIONS = [
         "a row that generates is the prompt's next",
         (
             (
-                PREPROCESS,
-                "self.position_of_step(-1), axes, x.expr",
-                "self.position_of_step(0), axes, x.expr",
+                COLUMNS,
+                "position_of_step(b, -1), axes, c.expr(op.x)",
+                "position_of_step(b, 0), axes, c.expr(op.x)",
             ),
             (
                 "runtime/witness/steps.py",

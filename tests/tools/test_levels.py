@@ -69,7 +69,7 @@ def test_a_false_witness_does_not(plain: Artifact, prover: Prover, name: str) ->
 def test_an_audit_runs_the_pipeline_of_the_key(plain: Artifact) -> None:
     report = audit(plain.key)
     assert report["problems"] == [] and report["valid"]
-    assert report["pipeline"].startswith("verify-legality{stage=quant},preprocess,")
+    assert report["pipeline"].startswith("verify-legality{stage=quant},convert-quant-to-zk,")
     function = read_function(bytes(plain.key.function_bytes))
     function.attributes.pop(PIPELINE)
     other = audit(replace(plain.key, function_bytes=write_function(function)))
@@ -87,7 +87,10 @@ def test_an_audit_refuses_a_pipeline_that_is_none(plain: Artifact) -> None:
     ("options", "text"),
     [
         (["-O", "3"], "-O3: the levels are -O0 to -O2"),
-        (["--disable-pass", "preprocess"], "preprocess can not be left out: it is needed by"),
+        (
+            ["--disable-pass", "convert-quant-to-zk"],
+            "convert-quant-to-zk can not be left out: it is needed by",
+        ),
         (
             ["--disable-pass", "verify-legality"],
             "verify-legality can not be left out: it is a check",

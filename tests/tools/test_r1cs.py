@@ -79,7 +79,7 @@ def test_every_cell_matters(system: R1cs) -> None:
 def test_a_value_outside_its_table_has_no_row() -> None:
     found = columns()
     found = Columns(
-        found.circuit, found.shape, {**found.values, "q": np.array([9, 2])}, found.tokens
+        found.circuit, found.shape, {**found.values, "q": np.array([9, 2])}, found.tokens.ids
     )
     with pytest.raises(UserError, match="relation squared: a value is in no row of its table"):
         r1cs(found, known=True)

@@ -1,4 +1,4 @@
-// RUN: zk-opt %S/../../tests/lowering/tiny.mlir -p preprocess | filecheck %s
+// RUN: zk-opt %S/../../tests/lowering/tiny.mlir -p convert-quant-to-zk | filecheck %s
 
 // The relations of each operation.
 

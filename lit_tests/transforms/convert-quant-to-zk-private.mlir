@@ -1,4 +1,4 @@
-// RUN: zk-opt %S/../../tests/lowering/tiny.mlir -p "preprocess{private-tokens=true}" | filecheck %s
+// RUN: zk-opt %S/../../tests/lowering/tiny.mlir -p "convert-quant-to-zk{private-tokens=true}" | filecheck %s
 
 // Prompt and output as columns of the witness. What the statement may show of them is at the end.
 
@@ -13,10 +13,11 @@
 // CHECK-NEXT: zk.column @norm.select.rows witness [generated, channel] in -52428800 to 52428730
 // CHECK:      zk.column @vocabulary_index public "data" [vocabulary] in 0 to 39 = ["vocabulary"]
 
-// CHECK:      zk.step "prompt" [] to "ids" ["token"] attributes {} witness {ids = ["ids"], length = ["prompt.length"], before = ["prompt.before"], prompt = ["prompt.ids"]}
-// CHECK-NEXT: zk.step "embed" ["embed_tokens.weight"] to "embed_tokens" ["token", "channel"] attributes {shift = 6 : i64} witness {rows = ["embed_tokens.rows"]}
-// CHECK:      zk.step "select" ["residual"] to "norm.select" ["generated", "channel"] attributes {} witness {rows = ["norm.select.rows"]}
-// CHECK:      zk.step "argmax" ["norm", "embed_tokens.weight"] to "lm_head" ["generated"] attributes {width = 38 : i64, scale = 40 : i64} witness {ids = ["output.ids"], rows = ["lm_head.rows"], best = ["lm_head.best"], limbs = ["lm_head.limb0", "lm_head.limb1", "lm_head.limb2"]}
+// CHECK:      %ids = zk.prompt ids @ids length @prompt.length before @prompt.before prompt @prompt.ids {module = "prompt"} : !zk.value<[token], 0 to 39>
+// CHECK-NEXT: %embed_tokens.weight = zk.read @embed_tokens.weight
+// CHECK-NEXT: %embed_tokens = zk.embed %ids, %embed_tokens.weight shift 6 rows @embed_tokens.rows
+// CHECK:      %norm.select = zk.select %residual rows @norm.select.rows
+// CHECK:      %lm_head = zk.argmax %norm, %embed_tokens.weight width 38 scale 40 ids @output.ids rows @lm_head.rows best @lm_head.best limbs [@lm_head.limb0, @lm_head.limb1, @lm_head.limb2]
 
 // The prompt: `before` is 1 exactly where the position is below the length.
 // CHECK:      zk.range @prompt.before.range bits 1 <"token: prompt.before[token]">

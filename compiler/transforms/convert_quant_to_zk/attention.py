@@ -1,0 +1,184 @@
+"""Attention: heads, rotary embedding, scores, softmax, and the mixture of values.
+
+Heads are axes of their own all along, (kv, group) for queries and (kv) for keys and values, so that
+splitting and merging them changes no column, and query head h = kv * groups + group reads key/value
+head kv by not reading `group`. Keys and values are read at `source`.
+
+softmax is a maximum, selected by the lookup that gives the exponentials, and a reciprocal of their
+sum: (d, e, select) in the table for d = top - s, raised by 2^(bits+1) where attention is not allowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from xdsl.pattern_rewriter import PatternRewriter, op_type_rewrite_pattern
+
+from ....dialects import quant, zk
+from ....dialects.affine_expr import added, read, scaled
+from ....dialects.table_expr import evaluate
+from ....errors import UserError
+from ....runtime.circuit.index_maps import Index
+from ....runtime.circuit.relations import Expr
+from ...analysis.ranges import attend_limit
+from ...primitives.builder import Builder, constant
+from ...primitives.divmod import Reciprocal
+from ...primitives.maximum import distances, selected
+from ...primitives.round import limbs
+from .conversion import ConversionPattern, RoundedPattern
+
+AT_SOURCE = Index("same", "source")
+
+
+class ViewHeads(ConversionPattern):
+    @op_type_rewrite_pattern
+    def match_and_rewrite(
+        self, op: quant.SplitHeadsOp | quant.MergeHeadsOp, rewriter: PatternRewriter
+    ) -> None:
+        rewriter.replace(op, [], [op.x])
+
+
+class ConvertRope(RoundedPattern[quant.RopeOp]):
+    accumulator = quant.RopeOp
+
+    def convert(
+        self, op: quant.RopeOp, result: quant.RequantizeOp, b: Builder
+    ) -> tuple[zk.Step, Expr]:
+        c = self.conversion
+        kinds, every = tuple(op.kinds.get_values()), range(len(op.thetas))
+        pick = Index("pick", "layer", kinds)
+        if not b.outer:  # Columns of the one kind, read along an axis of one index.
+            kinds, every, pick = (0,), kinds, Index("sum")
+        axes = ("kind", "token", "dim")
+        c.system.sizes["kind"] = len(every)
+        columns = self.angles(op, b, every)
+        cos, sin = (read(column, axes, kind=pick) for column in columns)
+        products = [(c.expr(op.x), cos), (c.at(b, op.x, dim=Index("rotate", "dim")), sin)]
+        name = c.unique(f"{op.x.name_hint}.rope")
+        y, made, options = self.rounded(b, name, result, products)
+        step = zk.RopeOp(
+            op.x,
+            *(c.public(column, before=result) for column in columns),
+            results=[made],
+            name=name,
+            module=b.module,
+            kinds=kinds,
+            **options,
+            **y.roles,
+        )
+        return step, y.value
+
+    def angles(self, op: quant.RopeOp, b: Builder, kinds: Sequence[int]) -> list[str]:
+        """The public columns of cosines and sines of some kinds, over (kind, token, dim)."""
+        one, dim = 1 << quant.ROPE_FRAC, self.conversion.system.size("dim")
+        angles = list(zip(op.thetas.get_values(), op.factors.get_values(), strict=True))
+        half = f"(dim - {dim // 2} * floor(dim / {dim // 2}))"
+        names = []
+        for function in ("cos", "sin"):
+            contents = [
+                f"round({one} * {function}(token * {_decimal(theta)}^(-2 * {half} / {dim})"
+                f" / {_decimal(factor)}))"
+                for theta, factor in (angles[kind] for kind in kinds)
+            ]
+            axes = ("kind", "token", "dim")
+            names.append(b.public(f"rope.{function}", axes, -one, one, contents=contents))
+        return names
+
+
+class ConvertScores(RoundedPattern[quant.ScoresOp]):
+    accumulator = quant.ScoresOp
+
+    def convert(
+        self, op: quant.ScoresOp, result: quant.RequantizeOp, b: Builder
+    ) -> tuple[zk.Step, Expr]:
+        c = self.conversion
+        products = [(c.expr(op.q), c.at(b, op.k, token=AT_SOURCE))]
+        name = c.name(op)
+        y, made, options = self.rounded(b, name, result, products)
+        step = zk.ScoresOp(
+            op.q, op.k, results=[made], name=name, module=b.module, **options, **y.roles
+        )
+        return step, y.value
+
+
+class ConvertSoftmax(ConversionPattern):
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: quant.SoftmaxOp, rewriter: PatternRewriter) -> None:
+        c = self.conversion
+        b, name, axes = c.builder(op), c.name(op), c.axes[op.e]
+        rows, cells = axes[:-1], b.over(axes)
+        k, width, windows = op.k.value.data, op.width.value.data, tuple(op.windows.get_values())
+        expression, (_, span) = op.table.expression.data, op.table.domain
+        bits, one, contents = (
+            span.bit_length() - 1,
+            1 << quant.EXP_FRAC,
+            evaluate(expression, 0, span),
+        )
+        if contents.min() < 0 or not contents.max() == contents[0] == one:
+            raise UserError(f"{b.module}: exponentials must fall from 2^{quant.EXP_FRAC}")
+        table = distances(b, f"{name}.exp", expression, span)
+        e = b.witness(f"{name}.e", axes, 0, one)
+        b.witness(f"{name}.select", axes, 0, 1)
+        top, tops = limbs(b, f"{name}.top", rows, bits)
+        division = Reciprocal.of(b, name, rows, k, k - 14, width)
+        distance = added(
+            cells,
+            top,
+            constant(2 * span - span // 2),
+            scaled(-1, c.expr(op.scores)),
+            scaled(-2 * span, self.mask(b, windows)),
+        )
+        selected(b, name, table, axes, distance, e)
+        total = read(f"{name}.e", cells, source=Index("sum"))
+        inverse = division.relate(b, total)
+        made = [zk.ValueType.of(axes, 0, one), zk.ValueType.of(rows, *division.interval)]
+        step = zk.SoftmaxOp(
+            op.scores,
+            results=made,
+            name=name,
+            module=b.module,
+            bits=bits,
+            table=table,
+            windows=windows,
+            k=k,
+            width=width,
+            e=f"{name}.e",
+            select=f"{name}.select",
+            top=tops,
+            **division.roles,
+        )
+        c.replace(op, rewriter, step, (e,), (inverse,))
+
+    def mask(self, b: Builder, windows: Sequence[int]) -> Expr:
+        """1 where a layer's window lets a position be seen."""
+        axes = ("layer", "token", "source")
+        layer = Index("same", "layer") if b.outer else Index("sum")
+        return read(b.public("mask", axes, 0, 1, "mask", windows=windows), axes, layer=layer)
+
+
+class ConvertAttend(RoundedPattern[quant.AttendOp]):
+    accumulator = quant.AttendOp
+
+    def convert(
+        self, op: quant.AttendOp, result: quant.RequantizeOp, b: Builder
+    ) -> tuple[zk.Step, Expr]:
+        c = self.conversion
+        softmax = op.e.owner
+        if not isinstance(softmax, zk.SoftmaxOp) or op.inv.owner is not softmax:
+            raise UserError(f"{b.module}: e and inv must come from one softmax")
+        products = [(c.expr(op.e), c.expr(op.inv), c.at(b, op.v, token=AT_SOURCE))]
+        limit = attend_limit(softmax.k.value.data, zk.type_of(op.v).range)
+        name = c.name(op)
+        y, made, options = self.rounded(b, name, result, products, limit)
+        step = zk.AttendOp(
+            op.e, op.inv, op.v, results=[made], name=name, module=b.module, **options, **y.roles
+        )
+        return step, y.value
+
+
+def _decimal(value: float) -> str:
+    return format(Decimal(value), "f")
+
+
+PATTERNS = (ViewHeads, ConvertRope, ConvertScores, ConvertSoftmax, ConvertAttend)

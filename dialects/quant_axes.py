@@ -1,0 +1,70 @@
+"""What operations of `quant` say of the axes of their values, for analyses to ask.
+
+Dimensions of `quant` have positions; relations need named axes (`compiler.analysis.head_axes`). What an
+operation knows of them it says as rules: values that are over the same axes, or over axes that are
+given. An analysis solves all rules of a function together, in both directions, so that an operation
+needs to know neither where its operands come from nor where its results go.
+
+An operation with none of its own has the same axes for all its operands and results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from xdsl.ir import SSAValue
+from xdsl.irdl import IRDLOperation
+
+Axes: TypeAlias = tuple[str, ...]
+
+CHANNELS: Axes = ("token", "channel")
+GENERATED: Axes = ("generated", "channel")
+EMBEDDING: Axes = ("vocabulary", "channel")
+QUERY: Axes = ("kv", "group", "token", "dim")
+KEY: Axes = ("kv", "token", "dim")
+SCORES: Axes = ("kv", "group", "token", "source")
+
+
+@dataclass(frozen=True)
+class Same:
+    """The values are over the same axes."""
+
+    values: tuple[SSAValue, ...]
+
+
+@dataclass(frozen=True)
+class Over:
+    """The value is over just these axes."""
+
+    value: SSAValue
+    axes: Axes
+
+
+@dataclass(frozen=True)
+class LastOf:
+    """The value is over the last axis of another."""
+
+    value: SSAValue
+    of: SSAValue
+
+
+@dataclass(frozen=True)
+class Contraction:
+    """y sums x w over an axis of x, which y does not have: y[row, out] and w[out, contracted], where
+    each of out and contracted may stand for several. Where nothing says what out is, it is a width of its own."""
+
+    x: SSAValue
+    w: SSAValue
+    y: SSAValue
+
+
+Rule: TypeAlias = Same | Over | LastOf | Contraction
+
+
+class NamedAxes(IRDLOperation):
+    """An operation that says what it knows of axes."""
+
+    def axes_rules(self) -> Iterator[Rule]:
+        yield Same((*self.operands, *self.results))

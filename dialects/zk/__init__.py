@@ -1,0 +1,149 @@
+"""The `zk` dialect: what the prover computes, and apart from it what must hold.
+
+`zk.system` declares axes, columns and tables and has two regions of operations that share nothing
+but column names: `zk.compute`, steps that make the witness (`runtime.circuit.program`), and
+`zk.constrain`, relations over the integers (`runtime.circuit.relations`). Nothing in the compute region is
+trusted; a verifier sees the constrain region only.
+
+Errors: names that do not resolve, axes that do not fit and empty ranges are a `VerifyException`.
+"""
+
+from xdsl.ir import Dialect
+
+from .attributes import ExprAttr, MagnitudeAttr, ProductAttr, RowsAttr, names_attr
+from .compute import (
+    ComputeOp,
+    LayersOp,
+    ReadOp,
+    Step,
+    TokensOp,
+    ValueType,
+    YieldOp,
+    axes_of,
+    committed,
+    roles,
+    type_of,
+)
+from .declarations import AxisLike, AxisOp, ColumnLike, ColumnOp, TableLike, TableOp
+from .relations import (
+    DefineOp,
+    EinsumOp,
+    GatherLike,
+    GatherOp,
+    LinearOp,
+    LookupLike,
+    LookupOp,
+    RangeOp,
+    Relation,
+    RevealLike,
+    RevealOp,
+    relation_fields,
+)
+from .steps import (
+    STEPS,
+    AddOp,
+    ArgmaxOp,
+    AttendOp,
+    EmbedOp,
+    MatmulOp,
+    MulOp,
+    PromptOp,
+    RmsNormOp,
+    RopeOp,
+    ScoresOp,
+    SelectOp,
+    SoftmaxOp,
+    SolveOp,
+    TableStepOp,
+)
+from .system import (
+    MOST_TOKENS,
+    ConstrainOp,
+    SystemOp,
+    verify_names,
+    verify_steps,
+    verify_tokens,
+)
+
+COMPUTE = [TokensOp, ReadOp, *STEPS, LayersOp, YieldOp]
+"""The operations inside `zk.compute`."""
+
+ZK = Dialect(
+    "zk",
+    [
+        SystemOp,
+        AxisOp,
+        ColumnOp,
+        TableOp,
+        ComputeOp,
+        *COMPUTE,
+        ConstrainOp,
+        DefineOp,
+        EinsumOp,
+        LookupOp,
+        RangeOp,
+        LinearOp,
+        GatherOp,
+        RevealOp,
+    ],
+    [ExprAttr, ProductAttr, MagnitudeAttr, RowsAttr, ValueType],
+)
+
+__all__ = [
+    "COMPUTE",
+    "MOST_TOKENS",
+    "ZK",
+    "AddOp",
+    "ArgmaxOp",
+    "AttendOp",
+    "AxisLike",
+    "AxisOp",
+    "ColumnLike",
+    "ColumnOp",
+    "ComputeOp",
+    "ConstrainOp",
+    "DefineOp",
+    "EinsumOp",
+    "EmbedOp",
+    "ExprAttr",
+    "GatherLike",
+    "GatherOp",
+    "LayersOp",
+    "LinearOp",
+    "LookupLike",
+    "LookupOp",
+    "MagnitudeAttr",
+    "MatmulOp",
+    "MulOp",
+    "ProductAttr",
+    "PromptOp",
+    "RangeOp",
+    "ReadOp",
+    "Relation",
+    "RevealLike",
+    "RevealOp",
+    "RmsNormOp",
+    "RopeOp",
+    "RowsAttr",
+    "ScoresOp",
+    "SelectOp",
+    "SoftmaxOp",
+    "SolveOp",
+    "Step",
+    "SystemOp",
+    "TableLike",
+    "TableOp",
+    "TableStepOp",
+    "TokensOp",
+    "ValueType",
+    "YieldOp",
+    "axes_of",
+    "committed",
+    "names_attr",
+    "relation_fields",
+    "roles",
+    "type_of",
+    "verify_names",
+    "verify_steps",
+    "verify_tokens",
+]

@@ -1,0 +1,220 @@
+"""A whole `zk.system`: declarations, the compute side, and the relations.
+
+Why the two sides are regions of one operation and not two modules: they name the same columns, and
+whatever renames, removes or adds one has to see both. Why verification is here: an expression can be
+checked only against the axes and columns of its system.
+
+Errors: names that do not resolve and axes that do not fit are a `VerifyException`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeAlias, cast
+
+from xdsl.dialects.builtin import I64, IntegerAttr, i64
+from xdsl.ir import Block, Operation, Region
+from xdsl.irdl import IRDLOperation, irdl_op_definition, prop_def, region_def, traits_def
+from xdsl.traits import IsolatedFromAbove, NoTerminator, SymbolTable
+from xdsl.utils.exceptions import VerifyException
+
+from ...runtime.circuit.extents import Axis, CircuitError
+from ...runtime.circuit.relations import Circuit, Column, Expr, Home, Linear, PublicKind
+from ..nn import module_path, require
+from .compute import ComputeOp, ReadOp, Scope, Step, committed
+from .declarations import AxisOp, ColumnLike, ColumnOp, TableLike, TableOp
+from .relations import DefineOp, LookupOp, Relation, RevealLike, RevealOp
+
+Int: TypeAlias = IntegerAttr[I64]
+
+MOST_TOKENS = 1 << 32
+
+
+@irdl_op_definition
+class ConstrainOp(Scope):
+    """What must hold.
+
+    ```mlir
+    zk.constrain {
+      zk.linear @one <"token: select[token, *] - 1">
+    }
+    ```
+    """
+
+    name = "zk.constrain"
+    traits = traits_def(NoTerminator(), SymbolTable())
+
+    def verify_(self) -> None:
+        require(
+            all(isinstance(op, Relation | DefineOp | RevealOp) for op in self.body.block.ops),
+            "zk.constrain has relations only",
+        )
+
+
+@irdl_op_definition
+class SystemOp(IRDLOperation):
+    """A whole system for proofs of up to `max_tokens` positions.
+
+    ```mlir
+    zk.system max_tokens 64 {
+      zk.axis @token tokens
+      zk.column @x witness [token] in 0 to 1
+      zk.compute {
+      }
+      zk.constrain {
+        zk.linear @zero <"token: x[token]">
+      }
+    }
+    ```
+    """
+
+    name = "zk.system"
+    max_tokens = prop_def(Int)
+    body = region_def("single_block")
+    traits = traits_def(NoTerminator(), IsolatedFromAbove(), SymbolTable())
+    assembly_format = "`max_tokens` $max_tokens attr-dict-with-keyword $body"
+
+    def __init__(self, max_tokens: int, operations: Sequence[Operation]):
+        super().__init__(
+            properties={"max_tokens": IntegerAttr(max_tokens, i64)},
+            regions=[Region(Block(operations))],
+        )
+
+    @property
+    def tokens(self) -> int:
+        return self.max_tokens.value.data
+
+    @property
+    def axes(self) -> dict[str, Axis]:
+        return {a.axis.name: a.axis for a in self.body.block.ops if isinstance(a, AxisOp)}
+
+    @property
+    def columns(self) -> dict[str, ColumnOp]:
+        return {c.sym_name.data: c for c in self.body.block.ops if isinstance(c, ColumnOp)}
+
+    @property
+    def tables(self) -> dict[str, TableOp]:
+        return {t.sym_name.data: t for t in self.body.block.ops if isinstance(t, TableOp)}
+
+    @property
+    def compute(self) -> ComputeOp:
+        return next(op for op in self.body.block.ops if isinstance(op, ComputeOp))
+
+    @property
+    def constrain(self) -> ConstrainOp:
+        return next(op for op in self.body.block.ops if isinstance(op, ConstrainOp))
+
+    @property
+    def relations(self) -> list[Relation]:
+        return [op for op in self.constrain.body.block.ops if isinstance(op, Relation)]
+
+    @property
+    def reveals(self) -> list[RevealOp]:
+        return [op for op in self.constrain.body.block.ops if isinstance(op, RevealOp)]
+
+    @property
+    def defines(self) -> dict[str, DefineOp]:
+        ops = self.constrain.body.block.ops
+        return {op.target: op for op in ops if isinstance(op, DefineOp)}
+
+    def verify_(self) -> None:
+        ops = list(self.body.block.ops)
+        verify_tokens(self.tokens)
+        for kind in (ComputeOp, ConstrainOp):
+            require(sum(isinstance(op, kind) for op in ops) == 1, f"one {kind.name} is needed")
+        allowed = (AxisOp, ColumnOp, TableOp, ComputeOp, ConstrainOp)
+        require(all(isinstance(op, allowed) for op in ops), "zk.system has declarations only")
+        verify_names(self.tokens, self.axes, self.columns.values(), self._reads(), self.reveals)
+        verify_steps(self.compute, self.columns, self.tables)
+        tables = self.tables
+        for relation in self.relations:
+            if isinstance(relation, LookupOp):
+                table = tables.get(relation.table_name)
+                require(
+                    table is not None and table.arity == len(relation.exprs),
+                    f"relation {relation.label}: table {relation.table_name} does not fit",
+                )
+        virtual = {name for name, column in self.columns.items() if column.home.data == "virtual"}
+        require(virtual == set(self.defines), "each virtual column, and no other, is defined once")
+
+    def _reads(self) -> Iterator[tuple[str, Expr]]:
+        columns = self.columns
+        for op in self.constrain.body.block.ops:
+            if isinstance(op, DefineOp):
+                column = columns.get(op.target)
+                require(
+                    column is not None and column.axis_names == op.expr.data.axes,
+                    f"zk.define @{op.target} does not fit a column of that name",
+                )
+            if isinstance(op, Relation | DefineOp):
+                for expr in op.expressions():
+                    yield op.label, expr
+
+
+def verify_tokens(max_tokens: int) -> None:
+    """Raises `VerifyException` unless proofs can have that many positions."""
+    require(1 <= max_tokens <= MOST_TOKENS, f"max_tokens is {max_tokens}, not in 1 .. 2^32")
+
+
+def verify_steps(
+    compute: ComputeOp, columns: Mapping[str, ColumnLike], tables: Mapping[str, TableLike]
+) -> None:
+    """Raises `VerifyException` unless steps commit declared witness columns, each once, and read tables and
+    columns that are declared."""
+    made: set[str] = set()
+    for op in compute.walk():
+        if isinstance(op, ReadOp):
+            column = columns.get(op.column_name)
+            require(
+                column is not None and column.home.data in ("param", "public"),
+                f"zk.read: {op.column_name} is no param or public column",
+            )
+        elif isinstance(op, Step):
+            where = f"{module_path(op) or op.name}: column"
+            for name in committed(op):
+                column = columns.get(name)
+                require(
+                    column is not None and column.home.data == "witness",
+                    f"{where} {name} is no witness column",
+                )
+                require(name not in made, f"{where} {name} is made twice")
+                made.add(name)
+            table = op.options.get("table")
+            require(
+                table is None or table in tables,
+                f"{module_path(op) or op.name}: there is no table {table}",
+            )
+
+
+def verify_names(
+    max_tokens: int,
+    axes: Mapping[str, Axis],
+    columns: Any,
+    reads: Iterator[tuple[str, Expr]],
+    reveals: Sequence[RevealLike],
+) -> None:
+    """Raises `VerifyException` unless columns, expressions and what is revealed fit the axes."""
+    plain = []
+    for column in columns:
+        for axis in column.axis_names:
+            require(axis in axes, f"column {column.sym_name.data}: unknown axis {axis}")
+        home = cast(Home, column.home.data)
+        kind = cast(PublicKind, column.kind.data if column.kind else "data")
+        plain.append(
+            Column(column.sym_name.data, column.axis_names, home, *column.range, kind=kind)
+        )
+    through = {op.what.data: op.names for op in reveals if op.names}
+    if through:
+        twice = len({op.what.data for op in reveals}) < len(reveals)
+        require(not twice, "one thing is revealed twice, through columns")
+    linears = tuple(Linear(label, expr, 1) for label, expr in reads)
+    circuit = Circuit(
+        tuple(axes.values()), tuple(plain), (), (), (), linears, max_tokens, reveals=through
+    )
+    try:
+        for label, expr in circuit.expressions():
+            circuit._check_expr(label, expr)
+        if through:
+            circuit._check_reveals()
+    except CircuitError as error:
+        raise VerifyException(str(error)) from None
