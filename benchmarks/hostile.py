@@ -3,7 +3,7 @@
     python benchmarks/hostile.py [--only NAME ...] [--within] [--proved]
 
 Each has a process of its own: for inspecting the key, its range proof, its links to older ones, a proof under it,
-what that says, and texts with its tokenizer. The exit status is the number of those that take more than is promised:
+what that says, and texts with its tokenizer. The exit status is the number of those that take more than promised:
 five seconds for all that `zklemma verify` does, and 1 GiB.
 """
 
