@@ -851,7 +851,7 @@ TOKEN_RELATIONS = [
                 "scaled(count, best), index, scaled(-1, token), scaled(-1, order))",
                 "scaled(count, best), scaled(-1, order))",
             ),
-            ("runtime/steps.py", "(best - logits) + ahead", "(best - logits)"),
+            ("runtime/steps.py", "scale * behind + ahead", "scale * behind"),
         ),
         TOKEN_TESTS,
     ),
