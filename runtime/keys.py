@@ -234,6 +234,10 @@ class VerifyingKey:
             ours = isinstance(error, Exception) or type(error).__name__ == "PanicException"
             if not ours or isinstance(error, MemoryError):
                 raise
+            from .tokenizer import TooLong
+
+            if isinstance(error, TooLong):
+                raise UserError(f"{self.source}: {error}") from None
             raise UserError(f"{self.source}: the tokenizer is malformed: {error}") from error
 
     def _text(self, tokens: list[int]) -> str:

@@ -93,10 +93,15 @@ def load(data: bytes | memoryview) -> TokenizerLike:
     return CompactTokenizer(data) if data[:1] == bytes([FORM]) else WholeTokenizer(data)
 
 
+class TooLong(ValueError):
+    """A text that is longer than texts may be, with nothing wrong about the tokenizer."""
+
+
 def require_short(size: int, cost: int) -> None:
-    """ValueError unless a text of ``size`` bytes is short enough for a tokenizer of that `cost`."""
+    """`TooLong` unless a text of ``size`` bytes is short enough for a tokenizer of that `cost`."""
     if size * cost > MOST_TEXT:
-        raise ValueError(f"a text of {size} bytes is too long for it")
+        most = MOST_TEXT // cost
+        raise TooLong(f"a text of {size} bytes is too long: the tokenizer takes at most {most}")
 
 
 class WholeTokenizer:

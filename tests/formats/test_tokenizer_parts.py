@@ -5,7 +5,7 @@ import json
 import pytest
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from zklemma.runtime import tokenizer_parts
-from zklemma.runtime.tokenizer import MOST_TEXT, WholeTokenizer, load
+from zklemma.runtime.tokenizer import MOST_TEXT, TooLong, WholeTokenizer, load
 from zklemma.runtime.tokenizer_parts import _EXPRESSIONS, MOST_ADDED, MOST_GROWTH, cost
 
 MARK = "\u2581"
@@ -148,7 +148,7 @@ def test_texts_are_as_long_as_their_cost_allows():
         lambda: by_three.encode(" " * (MOST_TEXT // 3 + 1)),
         lambda: by_three.decode([0] * MOST_TEXT),
     ):
-        with pytest.raises(ValueError, match="too long"):
+        with pytest.raises(TooLong, match=f"takes at most {MOST_TEXT // 3}$"):
             use()
 
 
