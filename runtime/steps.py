@@ -316,6 +316,7 @@ def softmax(run: Pass, step: Step) -> np.ndarray:
     e, rows = exponentials(heads, run.start, window, table)
     e = e.reshape(s.shape)
     place, top, total = rows.reshape(3, *s.shape[:-1])
+    # Times the largest value that is attended to, it fits 64 bits.
     run.require(step, "sum of exponentials", total, 1, min(1 << width, (INT64 >> 1) // CACHED))
     inverse = (1 << k) // total
     run.require(step, "reciprocal", inverse, 0, (1 << k - 14) - 1)

@@ -399,9 +399,8 @@ def honest(
     )
     pairs = ((one, other), (other, one))[: 2 * bool(links)]
     chain = [(old.root, prove_link(circuit, code, old, new)) for old, new in pairs]
-    private = changes.pop("private", None) or sized(tiny.tiny_private_circuit(), circuit)
     facts = {"range_proof": prove_ranges(circuit, code, one), "links": tuple(chain * (links // 2))}
-    model = key(circuit, code, private=encoded(private))
+    model = key(circuit, code, private=encoded(sized(tiny.tiny_private_circuit(), circuit)))
     model = replace(model, weight_root=one.root, **(facts | changes))
     said = Statement(len(prompt), len(output), (*prompt, *output), True, nonce=nonce)
     witness = {
