@@ -17,8 +17,7 @@ from .errors import InvalidProof, MissingPackage, UserError
 
 if TYPE_CHECKING:
     __version__: str
-    from .runtime.answer import Answer, prove
-    from .runtime.keys import (
+    from .runtime.model.keys import (
         Artifact,
         VerifyingKey,
         load_artifact,
@@ -26,25 +25,26 @@ if TYPE_CHECKING:
         save_artifact,
         save_key,
     )
-    from .runtime.rotation import rotate
-    from .runtime.verifier import Verified, verify
+    from .runtime.proving.answer import Answer, prove
+    from .runtime.proving.rotation import rotate
+    from .runtime.verifying.verifier import Verified, verify
     from .tools.audit import audit
     from .tools.compiling import compile
 
 _HOMES = {
     "audit": ".tools.audit",
     "compile": ".tools.compiling",
-    "prove": ".runtime.answer",
-    "Answer": ".runtime.answer",
-    "rotate": ".runtime.rotation",
-    "verify": ".runtime.verifier",
-    "Verified": ".runtime.verifier",
-    "Artifact": ".runtime.keys",
-    "VerifyingKey": ".runtime.keys",
-    "load_artifact": ".runtime.keys",
-    "load_key": ".runtime.keys",
-    "save_artifact": ".runtime.keys",
-    "save_key": ".runtime.keys",
+    "prove": ".runtime.proving.answer",
+    "Answer": ".runtime.proving.answer",
+    "rotate": ".runtime.proving.rotation",
+    "verify": ".runtime.verifying.verifier",
+    "Verified": ".runtime.verifying.verifier",
+    "Artifact": ".runtime.model.keys",
+    "VerifyingKey": ".runtime.model.keys",
+    "load_artifact": ".runtime.model.keys",
+    "load_key": ".runtime.model.keys",
+    "save_artifact": ".runtime.model.keys",
+    "save_key": ".runtime.model.keys",
 }
 # What a light install lacks: the extra that has it, and a package of that.
 _NEEDS = {

@@ -25,13 +25,13 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 from zklemma.errors import UserError
-from zklemma.runtime.answer import Privacy, hides
-from zklemma.runtime.executor import Executor
 from zklemma.runtime.kernels.memory import keep_freed_memory
-from zklemma.runtime.keys import Artifact, load_artifact
+from zklemma.runtime.model.keys import Artifact, load_artifact
 from zklemma.runtime.progress import Clock, Silent
-from zklemma.runtime.prover import ProofResult, Prover, Request
-from zklemma.runtime.verifier import verify
+from zklemma.runtime.proving.answer import Privacy, hides
+from zklemma.runtime.proving.prover import ProofResult, Prover, Request
+from zklemma.runtime.verifying.verifier import verify
+from zklemma.runtime.witness.executor import Executor
 from zklemma.tools import bench, console
 from zklemma.tools.random_checkpoint import random_checkpoint
 

@@ -15,7 +15,7 @@ from zklemma.compiler.modules import main_function
 from zklemma.compiler.plan_text import read_plan
 from zklemma.compiler.transforms.choose_bits import ChooseBits, choose
 from zklemma.compiler.transforms.plan_scales import default_fracs, scales_of
-from zklemma.runtime.keys import load_artifact
+from zklemma.runtime.model.keys import load_artifact
 from zklemma.tools import bench, console
 
 NATS = (1e-7, 5e-6, 1.2e-5, 2e-5, 4e-5, 1e-4, 1e-3)

@@ -28,7 +28,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 from zklemma.errors import UserError
-from zklemma.runtime import files
+from zklemma.runtime.model import files
 from zklemma.tools import bench, console
 from zklemma.tools.random_checkpoint import random_checkpoint, sizes_of
 

@@ -20,17 +20,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 from rich.table import Table as Printed
-from zklemma.runtime.evaluate import Columns
-from zklemma.runtime.kernels import sumcheck
-from zklemma.runtime.kernels.memory import keep_freed_memory
-from zklemma.runtime.kernels.pool import cores
-from zklemma.runtime.protocol import logup_prover
-from zklemma.runtime.protocol.parameters import with_columns
-from zklemma.runtime.protocol.plan import Plan
-from zklemma.runtime.protocol.prover_channel import ProverChannel
-from zklemma.runtime.protocol.transcript import Transcript
-from zklemma.runtime.protocol.witness import count_uses
-from zklemma.schema.circuit import (
+from zklemma.runtime.circuit.relations import (
     Axis,
     Circuit,
     Column,
@@ -41,6 +31,16 @@ from zklemma.schema.circuit import (
     Table,
     Term,
 )
+from zklemma.runtime.kernels import sumcheck
+from zklemma.runtime.kernels.memory import keep_freed_memory
+from zklemma.runtime.kernels.pool import cores
+from zklemma.runtime.protocol.lookup import prover as logup_prover
+from zklemma.runtime.protocol.lookup.multiplicities import count_uses
+from zklemma.runtime.protocol.parameters import with_columns
+from zklemma.runtime.protocol.plan import Plan
+from zklemma.runtime.protocol.prover_channel import ProverChannel
+from zklemma.runtime.protocol.transcript import Transcript
+from zklemma.runtime.witness.columns import Columns
 from zklemma.tools import console
 
 TABLES = {

@@ -43,12 +43,12 @@ def within(file: str, *names: str) -> tuple[str, ...]:
 GROUPS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "formats": (
         (
-            "schema",
-            "runtime.difference",
-            "runtime.disclosure",
+            "runtime.circuit",
+            "runtime.model.difference",
+            "runtime.verifying.disclosure",
             "runtime.field",
-            "runtime.files",
-            "runtime.keys",
+            "runtime.model.files",
+            "runtime.model.keys",
             "runtime.visible",
         ),
         (
@@ -71,11 +71,11 @@ GROUPS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         (
             "runtime.protocol.statement",
             "runtime.protocol.parameters",
-            "runtime.protocol.limits",
+            "runtime.protocol.work_limits",
             "runtime.protocol.plan",
-            "runtime.protocol.forms",
-            "runtime.protocol.weights",
-            "runtime.protocol.opening_verifier:combined_forms",
+            "runtime.protocol.opening.forms",
+            "runtime.protocol.axis_weights",
+            "runtime.protocol.opening.verifier:combined_forms",
         ),
         (
             *of("protocol", "parameters", "plan", "forms", "weights"),
@@ -85,10 +85,10 @@ GROUPS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "verifier": (
         (
-            "runtime.verifier",
-            "runtime.links",
-            "runtime.ranges",
-            "runtime.keys:VerifyingKey.check_ranges",
+            "runtime.verifying.verifier",
+            "runtime.model.links",
+            "runtime.model.weight_ranges",
+            "runtime.model.keys:VerifyingKey.check_ranges",
             "runtime.protocol.verification",
         ),
         (

@@ -32,7 +32,7 @@ from zklemma.compiler.pipelines import lower, to_quant
 from zklemma.compiler.running import run_passes
 from zklemma.compiler.texts import HELD_OUT
 from zklemma.compiler.weights import quantized_weights
-from zklemma.runtime.executor import Executor
+from zklemma.runtime.witness.executor import Executor
 from zklemma.tools import bench, console
 
 STRIDE = 64

@@ -31,8 +31,8 @@ from zklemma.compiler.analysis.fidelity import pytorch_model
 from zklemma.compiler.frontend.checkpoint import load_checkpoint
 from zklemma.compiler.texts import HELD_OUT, kinds
 from zklemma.errors import RangeError, UserError
-from zklemma.runtime.executor import Executor
-from zklemma.runtime.keys import load_artifact
+from zklemma.runtime.model.keys import load_artifact
+from zklemma.runtime.witness.executor import Executor
 from zklemma.tools import bench, console
 
 # More than the characters of a token, so that what is cut has tokens enough.

@@ -22,9 +22,10 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
-from zklemma.runtime import answer, files
 from zklemma.runtime.kernels.memory import keep_freed_memory
-from zklemma.runtime.keys import Artifact, load_artifact
+from zklemma.runtime.model import files
+from zklemma.runtime.model.keys import Artifact, load_artifact
+from zklemma.runtime.proving import answer
 from zklemma.tools import console
 
 ROOT = Path(__file__).parents[1]

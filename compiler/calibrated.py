@@ -14,7 +14,7 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 
 from ..errors import UserError
-from ..schema.circuit import LONGEST_TEXT, Shape
+from ..runtime.circuit.relations import LONGEST_TEXT, Shape
 from .analysis.calibrate import calibrate, calibration_sequences, text_windows
 from .analysis.fidelity import Window
 from .analysis.sensitivity import sensitivities

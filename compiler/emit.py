@@ -22,7 +22,9 @@ from ..dialects import zk
 from ..dialects.nn import module_path
 from ..dialects.table_expr import evaluate, evaluate_grid
 from ..errors import UserError
-from ..schema.circuit import (
+from ..runtime.circuit.encoding import MOST_CELLS
+from ..runtime.circuit.program import Program, Step
+from ..runtime.circuit.relations import (
     Axis,
     Circuit,
     CircuitError,
@@ -35,8 +37,6 @@ from ..schema.circuit import (
     PublicKind,
     Table,
 )
-from ..schema.encoding import MOST_CELLS
-from ..schema.program import Program, Step
 from .analysis.ranges import axis_size
 
 

@@ -15,7 +15,7 @@ from math import prod
 
 import numpy as np
 
-from ..schema.circuit import Circuit, Column, Einsum, Expr, Gather, Index, Product, Shape
+from ..runtime.circuit.relations import Circuit, Column, Einsum, Expr, Gather, Index, Product, Shape
 
 SAFE = 1 << 62
 LETTERS = "abcdefghijklmnopqrstuvwxyz"

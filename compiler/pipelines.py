@@ -21,8 +21,8 @@ from xdsl.utils.arg_spec import parse_pipeline
 from xdsl.utils.exceptions import ArgSpecParseError, PassFailedException
 
 from ..errors import UserError
-from ..schema.circuit import Circuit
-from ..schema.program import Program
+from ..runtime.circuit.program import Program
+from ..runtime.circuit.relations import Circuit
 from .emit import emit
 from .levels import EVERYTHING, OPTIMISATIONS, Level
 from .running import Watch, pipeline_text, run_passes

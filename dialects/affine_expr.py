@@ -1,7 +1,7 @@
 """The text of affine forms: ``layer, token: 65536*a1[layer, token] + a0[layer, token] - 8388608``.
 
 Before the colon stand the axes of the expression, after it terms and a constant; in brackets an
-index for each axis of the column (`schema.circuit.Index`):
+index for each axis of the column (`runtime.circuit.relations.Index`):
 
     layer            the same index          rot(dim)           half-split rotation
     <layer           summed over all before  window(generated)  the position that generates
@@ -22,7 +22,7 @@ from lark import Lark, Token, Transformer
 from lark.exceptions import LarkError, VisitError
 
 from ..errors import UserError
-from ..schema.circuit import Expr, Index, IndexKind, Product, Term
+from ..runtime.circuit.relations import Expr, Index, IndexKind, Product, Term
 
 GRAMMAR = r"""
 expr: axes ":" affine

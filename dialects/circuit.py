@@ -2,7 +2,7 @@
 
 The same shape as `zk`, lowered: columns have an element type and a home that a proof system knows
 (param, witness, public), every einsum and linear relation carries the bound that makes it hold over
-the integers, ranges are lookups in one table set, and nothing is virtual. `schema.circuit` is the
+the integers, ranges are lookups in one table set, and nothing is virtual. `runtime.circuit.relations` is the
 same as plain data. The witness program (`zk.compute`) stays beside the relations, untrusted.
 
 Why it is apart from `zk`: what is written here is exactly what is proved and what the verifying
@@ -28,7 +28,7 @@ from xdsl.traits import IsolatedFromAbove, NoTerminator, SymbolOpInterface, Symb
 from xdsl.utils.exceptions import VerifyException
 
 from ..errors import expect
-from ..schema.circuit import Axis, Expr, Product
+from ..runtime.circuit.relations import Axis, Expr, Product
 from .field import GOLDILOCKS, PrimeFieldType
 from .nn import require
 from .zk import (

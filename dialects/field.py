@@ -40,7 +40,7 @@ from xdsl.traits import Commutative, ConstantLike, Pure
 from xdsl.utils.exceptions import VerifyException
 
 from ..errors import expect
-from ..schema.circuit import PRIME
+from ..runtime.circuit.relations import PRIME
 
 MODULI = {"goldilocks": PRIME}
 

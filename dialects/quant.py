@@ -5,7 +5,7 @@ A value of type `!quant.tensor<[64, 128], bits = 16, frac = 11>` is a tensor of 
 exact: products, sums and contractions give *accumulators*, which are as wide as their operands make
 them (never more than 63 bits, so that int64 holds them), and rounding happens only in
 `quant.requantize`, `quant.rms_norm`'s row scale, `quant.softmax` and `quant.table`. The meaning of
-each operation is that of the step of the same name in `schema.program`.
+each operation is that of the step of the same name in `runtime.circuit.program`.
 
 Shapes as in the `nn` dialect: T tokens, h hidden width, H query heads, KV key/value heads, D head
 width. Before `stack-layers` the module is one straight line; after it the decoder layers are the

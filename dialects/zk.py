@@ -1,8 +1,8 @@
 """The `zk` dialect: what the prover computes, and apart from it what must hold.
 
 `zk.system` declares axes, columns and tables and has two regions of operations that share nothing
-but column names: `zk.compute`, steps that make the witness (`schema.program`), and
-`zk.constrain`, relations over the integers (`schema.circuit`). Nothing in the compute region is
+but column names: `zk.compute`, steps that make the witness (`runtime.circuit.program`), and
+`zk.constrain`, relations over the integers (`runtime.circuit.relations`). Nothing in the compute region is
 trusted; a verifier sees the constrain region only.
 
 A column is a tensor over named axes with an inclusive integer range and a home:
@@ -60,7 +60,8 @@ from xdsl.traits import (
 from xdsl.utils.exceptions import VerifyException
 
 from ..errors import UserError, expect
-from ..schema.circuit import (
+from ..runtime.circuit.program import LAST_LIMB_BITS
+from ..runtime.circuit.relations import (
     GENERATED,
     PRIME,
     REVEALS,
@@ -75,7 +76,6 @@ from ..schema.circuit import (
     Product,
     PublicKind,
 )
-from ..schema.program import LAST_LIMB_BITS
 from .affine_expr import format_expr, format_product, parse_expr, parse_product
 from .nn import require, with_path
 from .table_expr import parse as parse_table
@@ -741,7 +741,7 @@ class RevealOp(RevealLike):
 
 @irdl_op_definition
 class StepOp(IRDLOperation):
-    """A step of the witness program; its meaning is in `schema.program`.
+    """A step of the witness program; its meaning is in `runtime.circuit.program`.
 
     ```mlir
     zk.step "matmul" ["x", "w"] to "y" ["token", "out"] attributes {shift = 13, bits = 16}

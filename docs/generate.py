@@ -23,7 +23,7 @@ from xdsl.universe import XDSL_UNIVERSE
 from zklemma.compiler.pipelines import lower
 from zklemma.compiler.transforms.registry import pass_factories
 from zklemma.dialects.registry import dialect_factories
-from zklemma.schema.circuit import Circuit
+from zklemma.runtime.circuit.relations import Circuit
 from zklemma.tools import uniqueness
 from zklemma.tools.uniqueness import (
     bounds,

@@ -36,12 +36,12 @@ from ..compiler.transforms.stack_layers import StackLayers
 from ..compiler.weights import parameters
 from ..dialects import quant
 from ..errors import InvalidProof, UserError, ZklemmaError
-from ..runtime.keys import VerifyingKey
+from ..runtime.circuit.encoding import decode_circuit, encode_circuit
+from ..runtime.circuit.relations import CircuitError
+from ..runtime.model.keys import VerifyingKey
 from ..runtime.progress import Clock, Progress, Silent
-from ..runtime.verifier import check_links
+from ..runtime.verifying.verifier import check_links
 from ..runtime.visible import quote
-from ..schema.circuit import CircuitError
-from ..schema.encoding import decode_circuit, encode_circuit
 from .inspection import digests
 
 STAGES = ("load", "lower", "ranges", "link")

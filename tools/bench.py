@@ -31,8 +31,8 @@ from ..compiler.analysis.fidelity import pytorch_model
 from ..compiler.frontend.checkpoint import load_checkpoint
 from ..compiler.texts import HELD_OUT, kinds
 from ..errors import UserError, ZklemmaError
-from ..runtime.executor import Executor
-from ..runtime.keys import load_artifact
+from ..runtime.model.keys import load_artifact
+from ..runtime.witness.executor import Executor
 from . import console
 from .breakdown import KINDS, STAGES, breakdown, kind_rows, stage_rows, works_of
 from .ceilings import ceilings

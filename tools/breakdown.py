@@ -12,11 +12,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..runtime import files
-from ..runtime.keys import load_artifact
+from ..runtime.model import files
+from ..runtime.model.keys import load_artifact
 from ..runtime.protocol.channel import Reader
 from ..runtime.protocol.statement import read_statement
-from ..runtime.verifier import subject_of
+from ..runtime.verifying.verifier import subject_of
 from .operations import Work, operations
 
 MEMORY = "bytes moved"

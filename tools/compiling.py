@@ -26,17 +26,17 @@ from ..compiler.texts import HELD_OUT, read_text
 from ..compiler.weights import quantized_weights
 from ..dialects import nn
 from ..errors import UserError
-from ..runtime.budget import MemoryBudget
-from ..runtime.choose import choose_parameters
-from ..runtime.executor import Executor
+from ..runtime.circuit.encoding import encode_circuit, encode_program
 from ..runtime.kernels.warm import warm
-from ..runtime.keys import Artifact, VerifyingKey
-from ..runtime.masks import WeightMasks
+from ..runtime.model.budget import MemoryBudget
+from ..runtime.model.choose_parameters import choose_parameters
+from ..runtime.model.keys import Artifact, VerifyingKey
+from ..runtime.model.masks import WeightMasks
+from ..runtime.model.tokenizer import compact, load
 from ..runtime.progress import Clock, Progress, Silent
-from ..runtime.prover import CommittedWeights, prove_ranges
-from ..runtime.tokenizer import compact, load
+from ..runtime.proving.prover import CommittedWeights, prove_ranges
 from ..runtime.visible import require_name
-from ..schema.encoding import encode_circuit, encode_program
+from ..runtime.witness.executor import Executor
 
 LEAST_FIDELITY = 0.99
 # Tokens of a window that a report compares: short ones, so that there is time for one of each kind.

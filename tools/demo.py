@@ -19,8 +19,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from ..runtime import files
-from ..runtime.keys import load_key
+from ..runtime.model import files
+from ..runtime.model.keys import load_key
 from ..runtime.protocol.channel import Reader
 from ..runtime.protocol.statement import read_statement
 from . import console

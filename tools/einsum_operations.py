@@ -1,6 +1,6 @@
 """What the einsums and linear relations of a proof cost, counted on sizes alone.
 
-The prover's own steps (`einsum_prover`, `contraction.bind`, `product_sum`) are followed with axes in the place of
+The prover's own steps (`einsum.prover`, `contraction.bind`, `product_sum`) are followed with axes in the place of
 tables: each cell of a factor is multiplied once with a weight in K as axes are bound, and what is left is folded
 round by round. Not counted are the sums of columns that make a factor, and tables of eq.
 """
@@ -11,12 +11,12 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from ..runtime.circuit.relations import Expr
 from ..runtime.kernels.products import half_of
-from ..runtime.protocol.contraction import JOINT
+from ..runtime.protocol.axis_weights import Expander, Sparse, Weight
+from ..runtime.protocol.einsum.contraction import JOINT
+from ..runtime.protocol.einsum.product_sum import LIMIT
 from ..runtime.protocol.plan import Instance, Plan
-from ..runtime.protocol.product_sum import LIMIT
-from ..runtime.protocol.weights import Expander, Sparse, Weight
-from ..schema.circuit import Expr
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,9 @@ from ..compiler.plan_text import read_plan
 from ..compiler.texts import HELD_OUT, read_text
 from ..dialects import nn
 from ..errors import UserError
-from ..runtime.executor import Executor
-from ..runtime.keys import Artifact
+from ..runtime.model.keys import Artifact
 from ..runtime.progress import Clock, Progress, Silent
+from ..runtime.witness.executor import Executor
 from .value_errors import value_errors
 
 STAGES = ("load", "values", "predictions")

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
-from ..runtime import disclosure, files
-from ..runtime.keys import VerifyingKey, load_artifact
+from ..runtime.circuit.relations import GENERATED, TOKENS, Circuit, Shape
+from ..runtime.model import files
+from ..runtime.model.keys import VerifyingKey, load_artifact
 from ..runtime.protocol.channel import Reader
 from ..runtime.protocol.statement import read_statement
-from ..runtime.verifier import check_links
-from ..schema.circuit import GENERATED, TOKENS, Circuit, Shape
+from ..runtime.verifying import disclosure
+from ..runtime.verifying.verifier import check_links
 
 
 def describe(path: Path, check: bool = False) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What the lookups of a proof cost: `logup_prover` and its kernels, counted on the plan.
+"""What the lookups of a proof cost: `lookup.prover` and its kernels, counted on the plan.
 
 A leaf is a looked-up tuple, or a row of a table. Layer 0 of a group's tree are its f leaves, layer l has 2^(d - l)
 nodes of which at most the first f are not empty; node i of a layer is joined with node i + n of the one below,
@@ -32,7 +32,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..runtime.kernels.logup import kept_bytes, room_bytes
-from ..runtime.protocol.logup_prover import MEMORY, ROUNDS
+from ..runtime.protocol.lookup.prover import MEMORY, ROUNDS
 from ..runtime.protocol.plan import Leaf, Plan
 from .einsum_operations import largest
 

@@ -16,23 +16,25 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from ..runtime.circuit.program import Program, Step
 from ..runtime.field import Ext
 from ..runtime.kernels.positions import log_split
-from ..runtime.protocol import disclosure_verifier, einsum_verifier, logup_verifier
+from ..runtime.protocol.axis_weights import eq
 from ..runtime.protocol.channel import Affine, Channel, Reader
-from ..runtime.protocol.codeword import is_kept
-from ..runtime.protocol.einsum_verifier import draw_point
-from ..runtime.protocol.forms import forms_of
-from ..runtime.protocol.logup_verifier import Claim
-from ..runtime.protocol.merkle import SALT_WORDS
-from ..runtime.protocol.opening_prover import SIDE
-from ..runtime.protocol.opening_verifier import combined_reads
-from ..runtime.protocol.pads_verifier import cells as pad_cells
+from ..runtime.protocol.commitment.codeword import is_kept
+from ..runtime.protocol.commitment.merkle import SALT_WORDS
+from ..runtime.protocol.disclosure import verifier as disclosure_verifier
+from ..runtime.protocol.einsum import verifier as einsum_verifier
+from ..runtime.protocol.einsum.verifier import draw_point
+from ..runtime.protocol.lookup import verifier as logup_verifier
+from ..runtime.protocol.lookup.verifier import Claim
+from ..runtime.protocol.opening.forms import forms_of
+from ..runtime.protocol.opening.prover import SIDE
+from ..runtime.protocol.opening.verifier import combined_reads
+from ..runtime.protocol.pads.verifier import cells as pad_cells
 from ..runtime.protocol.plan import Plan
 from ..runtime.protocol.subject import Subject
 from ..runtime.protocol.transcript import Transcript
-from ..runtime.protocol.weights import eq
-from ..schema.program import Program, Step
 from .ceilings import butterflies
 from .einsum_operations import claim_counts, instance_counts
 from .lookup_operations import lookup_counts

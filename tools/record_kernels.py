@@ -60,7 +60,7 @@ def called(seconds: dict[tuple[Any, Any], float]) -> dict[tuple[str, str], float
 
 def prove_everything(checkpoint: Path, max_tokens: int, folder: Path) -> None:
     """Compile, prove what is public, with and without hiding, and what is private, and rotate."""
-    from ..runtime.keys import save_artifact
+    from ..runtime.model.keys import save_artifact
     from .compiling import compile
 
     artifact, _ = compile(checkpoint, max_tokens, least_fidelity=None)
@@ -69,8 +69,8 @@ def prove_everything(checkpoint: Path, max_tokens: int, folder: Path) -> None:
 
 
 def prove_each_kind(model: Path, new_tokens: int) -> None:
-    from ..runtime import answer, rotation
-    from ..runtime.keys import load_artifact
+    from ..runtime.model.keys import load_artifact
+    from ..runtime.proving import answer, rotation
 
     artifact = load_artifact(model)
     both = answer.Privacy(prompt=True, output=True)

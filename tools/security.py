@@ -6,11 +6,11 @@ from dataclasses import asdict
 from typing import Any
 
 from ..errors import UserError
-from ..runtime.keys import VerifyingKey
-from ..runtime.protocol.disclosure_verifier import column_sizes
+from ..runtime.circuit.relations import Shape
+from ..runtime.model.keys import VerifyingKey
+from ..runtime.protocol.disclosure.verifier import column_sizes
 from ..runtime.protocol.plan import Plan
-from ..runtime.protocol.security import claims_at_most, sum_bits, terms
-from ..schema.circuit import Shape
+from ..runtime.protocol.soundness import claims_at_most, sum_bits, terms
 
 HIDING = (
     "random oracle BLAKE2b, randomness of the operating system, distinct opened columns of the weights "

@@ -25,8 +25,8 @@ from ..compiler.frontend.evaluate import evaluate
 from ..compiler.transforms.plan_scales import FACTOR, FORMAT
 from ..dialects import nn
 from ..dialects.quant import FormatAttr
-from ..runtime.executor import Executor
-from ..schema.program import Step
+from ..runtime.circuit.program import Step
+from ..runtime.witness.executor import Executor
 
 KINDS = {
     "nn.rms_norm": "rms_norm",

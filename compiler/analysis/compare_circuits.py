@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...schema.circuit import Circuit
+from ...runtime.circuit.relations import Circuit
 
 # Parts of a circuit that have names, and what one of them is called.
 PARTS = {

@@ -34,7 +34,7 @@ from math import isqrt
 from ...dialects.nn import module_path
 from ...dialects.zk import ColumnOp, DefineOp, EinsumOp, GatherOp, LinearOp, Relation, SystemOp
 from ...errors import UserError
-from ...schema.circuit import PRIME, Axis, Expr, Product
+from ...runtime.circuit.relations import PRIME, Axis, Expr, Product
 
 Interval = tuple[int, int]
 

@@ -34,7 +34,7 @@ from xdsl.ir import Block, Operation, SSAValue
 
 from ...dialects import nn, quant
 from ...errors import UserError, expect
-from ...schema.program import LAST_LIMB_BITS, LIMB_BITS, limb_widths
+from ...runtime.circuit.program import LAST_LIMB_BITS, LIMB_BITS, limb_widths
 from .calibrate import GAIN, RANGE, ROW_NORM, range_of, squares_of
 from .roles import Roles, path_of
 from .sensitivity import RADIAL, sensitivity_of

@@ -8,7 +8,7 @@
      "reveals":   {"prompt": [...], "output": [...]}}
 
 An expression is {"axes", "constant", "terms": [{"coefficient", "column", "indices"}]}, an index
-{"kind", "axis", "table"} as in `schema.circuit.Index`. Relations have, by kind:
+{"kind", "axis", "table"} as in `runtime.circuit.relations.Index`. Relations have, by kind:
 
     einsum   left, products [{"coefficient", "factors"}], bound     linear   expression, bound
     lookup   table, expressions                                     gather   index, value, source
@@ -32,7 +32,7 @@ from ...dialects import circuit
 from ...dialects.nn import module_path
 from ...dialects.zk import Relation
 from ...errors import UserError
-from ...schema.circuit import PRIME
+from ...runtime.circuit.relations import PRIME
 from ..modules import systems
 
 

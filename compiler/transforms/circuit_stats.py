@@ -26,7 +26,7 @@ from xdsl.dialects.builtin import DictionaryAttr, IntegerAttr, ModuleOp, i64
 from xdsl.passes import ModulePass
 
 from ...dialects import circuit, zk
-from ...schema.circuit import Expr, Shape
+from ...runtime.circuit.relations import Expr, Shape
 from ..modules import systems
 from .options import check_options
 from .pack_columns import largest_shape

@@ -15,7 +15,7 @@ from xdsl.passes import ModulePass
 
 from ...dialects.table_expr import evaluate
 from ...dialects.zk import LookupOp, RangeOp, SystemOp, TableOp
-from ...schema.circuit import Expr
+from ...runtime.circuit.relations import Expr
 from ..modules import systems
 
 Interval = tuple[int, int]

@@ -28,7 +28,7 @@ from ...dialects import circuit, zk
 from ...dialects.affine_expr import affine
 from ...dialects.nn import module_path
 from ...errors import UserError
-from ...schema.circuit import REVEALS, Index, Term
+from ...runtime.circuit.relations import REVEALS, Index, Term
 from ..analysis.ranges import SystemRanges
 from ..modules import systems
 

@@ -1,6 +1,6 @@
 """`pack-columns`: where the cells of each committed column lie, at the largest shape.
 
-Each committed vector (weights, witness) is packed by `schema.layout`: a column is cut along its
+Each committed vector (weights, witness) is packed by `runtime.circuit.layout`: a column is cut along its
 axes into powers of two, and blocks sorted by size leave no gaps. The pass writes the blocks on the
 columns and the cells of both vectors on the system. A proof of another shape has its own layout by
 the same rule; this one is what predictions are made from.
@@ -18,8 +18,8 @@ from xdsl.passes import ModulePass
 from ...dialects.circuit import BLOCKS, CELLS, SystemOp, blocks_attr
 from ...dialects.zk import MOST_TOKENS
 from ...errors import UserError
-from ...schema.circuit import Shape
-from ...schema.layout import pack
+from ...runtime.circuit.layout import pack
+from ...runtime.circuit.relations import Shape
 from ..modules import systems
 from .options import check_options
 

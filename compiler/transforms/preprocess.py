@@ -59,8 +59,8 @@ from ...dialects.affine_expr import added, affine, read, scaled
 from ...dialects.nn import module_path
 from ...dialects.table_expr import evaluate
 from ...errors import UserError, expect
-from ...schema.circuit import GENERATED, TOKENS, Axis, Expr, Index, Product, Shape, Term
-from ...schema.program import LIMB_BITS, limb_widths
+from ...runtime.circuit.program import LIMB_BITS, limb_widths
+from ...runtime.circuit.relations import GENERATED, TOKENS, Axis, Expr, Index, Product, Shape, Term
 from ..analysis.head_axes import Axes, OfValues, infer_axes
 from ..analysis.ranges import SystemRanges, attend_limit, rms_norm_limit
 from ..analysis.stream_bounds import square_limits

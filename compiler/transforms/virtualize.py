@@ -37,7 +37,7 @@ from ...dialects.zk import (
     SystemOp,
 )
 from ...errors import UserError, expect
-from ...schema.circuit import Expr, Index, Product, Term
+from ...runtime.circuit.relations import Expr, Index, Product, Term
 from ..modules import systems
 
 

@@ -12,11 +12,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from ...schema.circuit import Circuit, Einsum, Expr, Home, Lookup, Product, Shape
-from ...schema.layout import Piece, pieces
-from .limits import BLOCKS, GROUPS, ROWS, SEARCHES, require_few
+from ..circuit.layout import Piece, pieces
+from ..circuit.relations import Circuit, Einsum, Expr, Home, Lookup, Product, Shape
+from .axis_weights import bits_of
 from .parameters import Parameters
-from .weights import bits_of
+from .work_limits import BLOCKS, GROUPS, ROWS, SEARCHES, require_few
 
 EINSUM_DEGREE = 4
 
@@ -148,7 +148,7 @@ def _halved(piece: Piece, limit: int) -> list[Piece]:
 
 class Plan:
     """The static side of one proof: see the module's docstring for its parts. ``private`` names what of
-    `Circuit.reveals` is committed to by a digest of its own (`disclosure_verifier`)."""
+    `Circuit.reveals` is committed to by a digest of its own (`disclosure.verifier`)."""
 
     def __init__(
         self,

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import field
 from ..field import Ext
-from .weights import (
+from .axis_weights import (
     Expander,
     Scalar,
     Sparse,

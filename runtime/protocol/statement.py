@@ -6,10 +6,10 @@ import struct
 from dataclasses import dataclass, fields
 
 from ...errors import InvalidProof
-from ...schema.circuit import LONGEST_TEXT, Shape
-from ...schema.packed import pack, unpack
+from ..circuit.packed import pack, unpack
+from ..circuit.relations import LONGEST_TEXT, Shape
 from .channel import Reader
-from .merkle import DIGEST
+from .commitment.merkle import DIGEST
 
 VERSION = 3
 MOST_NONCE = 64

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from ...schema.circuit import Circuit, Shape
+from ..circuit.relations import Circuit, Shape
+from .axis_weights import Expander, Tokens
 from .parameters import Parameters
 from .plan import Plan
 from .transcript import Transcript
-from .weights import Expander, Tokens
 
 PROTOCOL = "zklemma protocol 1: Goldilocks, BLAKE2b, unique decoding"
 

@@ -5,17 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...errors import InvalidProof
-from . import (
-    disclosure_verifier,
-    einsum_verifier,
-    logup_verifier,
-    opening_verifier,
-    pads_verifier,
-)
 from .channel import Channel, Reader
-from .logup_verifier import Claim
-from .merkle import DIGEST
-from .security import LEAST_BITS, security_bits
+from .commitment.merkle import DIGEST
+from .disclosure import verifier as disclosure_verifier
+from .einsum import verifier as einsum_verifier
+from .lookup import verifier as logup_verifier
+from .lookup.verifier import Claim
+from .opening import verifier as opening_verifier
+from .pads import verifier as pads_verifier
+from .soundness import LEAST_BITS, security_bits
 from .subject import Subject
 
 

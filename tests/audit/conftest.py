@@ -14,7 +14,7 @@ from xdsl.dialects.builtin import ModuleOp
 from zklemma.compiler.analysis.recognise import recognise
 from zklemma.compiler.gemma3 import Gemma3
 from zklemma.compiler.published import publish
-from zklemma.runtime.keys import VerifyingKey
+from zklemma.runtime.model.keys import VerifyingKey
 
 sys.path.append(str(Path(__file__).parent))
 small: Any = import_module("small")

@@ -14,11 +14,11 @@ from zklemma.compiler.emit import param_arrays
 from zklemma.compiler.gemma3 import Gemma3
 from zklemma.compiler.pipelines import lower
 from zklemma.compiler.published import write_function
-from zklemma.runtime.choose import choose_parameters
-from zklemma.runtime.keys import VerifyingKey
-from zklemma.runtime.masks import WeightMasks
-from zklemma.runtime.prover import CommittedWeights, prove_ranges
-from zklemma.schema.encoding import encode_circuit
+from zklemma.runtime.circuit.encoding import encode_circuit
+from zklemma.runtime.model.choose_parameters import choose_parameters
+from zklemma.runtime.model.keys import VerifyingKey
+from zklemma.runtime.model.masks import WeightMasks
+from zklemma.runtime.proving.prover import CommittedWeights, prove_ranges
 
 LOWERING = Path(__file__).parents[1] / "lowering" / "conftest.py"
 TOKENS = 16

@@ -27,9 +27,9 @@ from zklemma.dialects import quant
 from zklemma.dialects.nn import module_path
 from zklemma.dialects.quant import TableAttr
 from zklemma.errors import UserError
-from zklemma.runtime.keys import MOST_FUNCTION, VerifyingKey, save_key
-from zklemma.schema.circuit import Circuit
-from zklemma.schema.encoding import decode_circuit, encode_circuit
+from zklemma.runtime.circuit.encoding import decode_circuit, encode_circuit
+from zklemma.runtime.circuit.relations import Circuit
+from zklemma.runtime.model.keys import MOST_FUNCTION, VerifyingKey, save_key
 from zklemma.tools.audit import audit, other_ends
 from zklemma.tools.cli.app import app
 from zklemma.tools.cli.audit import print_findings

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
-from zklemma.runtime.keys import load_key
+from zklemma.runtime.model.keys import load_key
 from zklemma.tools import zk_opt
 from zklemma.tools.cli.app import app
 

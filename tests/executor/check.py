@@ -11,7 +11,7 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-from zklemma.schema.circuit import Circuit, Column, Expr, Gather, Shape
+from zklemma.runtime.circuit.relations import Circuit, Column, Expr, Gather, Shape
 
 Cell = dict[str, int]
 

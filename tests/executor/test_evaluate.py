@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from check import CellwiseCheck
 from toy import toy_model
-from zklemma.runtime.evaluate import Columns, position_ids
-from zklemma.runtime.executor import Executor
-from zklemma.schema.circuit import Expr, Index, Shape, Term
+from zklemma.runtime.circuit.relations import Expr, Index, Shape, Term
+from zklemma.runtime.witness.columns import Columns, position_ids
+from zklemma.runtime.witness.executor import Executor
 
 SHAPE = Shape(5, 6)
 

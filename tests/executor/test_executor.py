@@ -7,10 +7,10 @@ import pytest
 from check import CellwiseCheck, violations
 from toy import Sizes, toy_model
 from zklemma.errors import RangeError, UserError, ZklemmaError
-from zklemma.runtime.executor import Executor
-from zklemma.runtime.steps import bit_length
-from zklemma.schema.circuit import Shape
-from zklemma.schema.program import Program, Step
+from zklemma.runtime.circuit.program import Program, Step
+from zklemma.runtime.circuit.relations import Shape
+from zklemma.runtime.witness.executor import Executor
+from zklemma.runtime.witness.steps import bit_length
 
 PROMPT = [3, 7, 1]
 

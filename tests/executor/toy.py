@@ -16,7 +16,8 @@ from dataclasses import dataclass, field, replace
 from math import ceil, log2
 
 import numpy as np
-from zklemma.schema.circuit import (
+from zklemma.runtime.circuit.program import Program, Step, limb_widths
+from zklemma.runtime.circuit.relations import (
     GENERATED,
     TOKENS,
     Axis,
@@ -32,7 +33,6 @@ from zklemma.schema.circuit import (
     Table,
     Term,
 )
-from zklemma.schema.program import Program, Step, limb_widths
 
 FRAC = 11
 WEIGHT_FRAC = 12

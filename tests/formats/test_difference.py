@@ -4,7 +4,7 @@ from typing import Any
 
 import msgpack
 import pytest
-from zklemma.runtime.difference import LEAST, MOST, difference, restore
+from zklemma.runtime.model.difference import LEAST, MOST, difference, restore
 
 
 def packed(value: Any) -> bytes:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from zklemma.errors import InvalidProof, UserError, ZklemmaError
-from zklemma.runtime import files
+from zklemma.runtime.model import files
 
 SECTIONS = [[b"meta"], [b"r" * 32], [b"c" * 61, b"c"], [b"private"], [b"function"], [b""]]
 SECTIONS += [[b"ranges"], [b"links"]]
@@ -166,7 +166,7 @@ def test_full_disk_leaves_nothing(tmp_path):
     """A file size limit fails a write in the middle, as a full disk does."""
     script = textwrap.dedent("""
         import resource, signal, sys
-        from zklemma.runtime.files import atomic_write
+        from zklemma.runtime.model.files import atomic_write
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, 1 << 16))
         with atomic_write(sys.argv[1]) as file:

@@ -10,9 +10,9 @@ import msgpack
 import pytest
 from tokenizers import Tokenizer, models, processors
 from zklemma.errors import UserError
-from zklemma.runtime import files
-from zklemma.runtime.difference import restore
-from zklemma.runtime.keys import (
+from zklemma.runtime.model import files
+from zklemma.runtime.model.difference import restore
+from zklemma.runtime.model.keys import (
     MOST_ENDS,
     MOST_FUNCTION,
     MOST_LINKS,

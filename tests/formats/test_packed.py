@@ -4,7 +4,7 @@ import tracemalloc
 
 import msgpack
 import pytest
-from zklemma.schema.packed import unpack
+from zklemma.runtime.circuit.packed import unpack
 
 
 def test_a_value_is_what_msgpack_makes_of_it():

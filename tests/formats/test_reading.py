@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, processors
 from zklemma.errors import InvalidProof
-from zklemma.runtime.keys import VerifyingKey
-from zklemma.runtime.reading import describe, fault, said
-from zklemma.runtime.tokenizer import compact
-from zklemma.runtime.verifier import check_prompt
+from zklemma.runtime.model.keys import VerifyingKey
+from zklemma.runtime.model.tokenizer import compact
+from zklemma.runtime.verifying.reading import describe, fault, said
+from zklemma.runtime.verifying.verifier import check_prompt
 
 WHOLE = Tokenizer.from_file(
     str(Path(__file__).parents[2] / "checkpoints" / "tiny-gemma3" / "tokenizer.json")

@@ -17,8 +17,8 @@ from tokenizers import (
     processors,
     trainers,
 )
-from zklemma.runtime import tokenizer as module
-from zklemma.runtime.tokenizer import CompactTokenizer, WholeTokenizer, compact, load
+from zklemma.runtime.model import tokenizer as module
+from zklemma.runtime.model.tokenizer import CompactTokenizer, WholeTokenizer, compact, load
 
 TINY = Path(__file__).parents[2] / "checkpoints" / "tiny-gemma3" / "tokenizer.json"
 TEXTS = [

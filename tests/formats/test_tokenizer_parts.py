@@ -4,9 +4,9 @@ import json
 
 import pytest
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
-from zklemma.runtime import tokenizer_parts
-from zklemma.runtime.tokenizer import MOST_TEXT, TooLong, WholeTokenizer, load
-from zklemma.runtime.tokenizer_parts import _EXPRESSIONS, MOST_ADDED, MOST_GROWTH, cost
+from zklemma.runtime.model import tokenizer_parts
+from zklemma.runtime.model.tokenizer import MOST_TEXT, TooLong, WholeTokenizer, load
+from zklemma.runtime.model.tokenizer_parts import _EXPRESSIONS, MOST_ADDED, MOST_GROWTH, cost
 
 MARK = "\u2581"
 REAL = {

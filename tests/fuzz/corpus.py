@@ -19,19 +19,9 @@ from unittest.mock import patch
 
 import numpy as np
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
-from zklemma.runtime.budget import MemoryBudget
-from zklemma.runtime.disclosure import Opened
-from zklemma.runtime.keys import Artifact, VerifyingKey
-from zklemma.runtime.masks import WeightMasks
-from zklemma.runtime.progress import Clock, Silent
-from zklemma.runtime.protocol.disclosure_prover import Sealed
-from zklemma.runtime.protocol.parameters import Parameters
-from zklemma.runtime.protocol.statement import Statement
-from zklemma.runtime.prover import CommittedWeights, Prover, prove_ranges
-from zklemma.runtime.randomness import Randomness
-from zklemma.runtime.rotation import rotate
-from zklemma.runtime.tokenizer import compact
-from zklemma.schema.circuit import (
+from zklemma.runtime.circuit.encoding import encode_circuit, encode_program
+from zklemma.runtime.circuit.program import Program
+from zklemma.runtime.circuit.relations import (
     TOKENS,
     Axis,
     Circuit,
@@ -42,8 +32,18 @@ from zklemma.schema.circuit import (
     Shape,
     Term,
 )
-from zklemma.schema.encoding import encode_circuit, encode_program
-from zklemma.schema.program import Program
+from zklemma.runtime.model.budget import MemoryBudget
+from zklemma.runtime.model.keys import Artifact, VerifyingKey
+from zklemma.runtime.model.masks import WeightMasks
+from zklemma.runtime.model.tokenizer import compact
+from zklemma.runtime.progress import Clock, Silent
+from zklemma.runtime.protocol.disclosure.prover import Sealed
+from zklemma.runtime.protocol.parameters import Parameters
+from zklemma.runtime.protocol.statement import Statement
+from zklemma.runtime.proving.prover import CommittedWeights, Prover, prove_ranges
+from zklemma.runtime.proving.rotation import rotate
+from zklemma.runtime.randomness import Randomness
+from zklemma.runtime.verifying.disclosure import Opened
 
 for folder in ("executor", "protocol"):
     path = str(Path(__file__).parents[1] / folder)

@@ -18,8 +18,8 @@ from typing import Any
 
 import msgpack
 from zklemma.errors import UserError
-from zklemma.runtime import files
 from zklemma.runtime.field import P
+from zklemma.runtime.model import files
 
 Mutation = Callable[[Random, bytes, bytes], bytes]
 

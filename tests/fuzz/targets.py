@@ -44,19 +44,25 @@ from zklemma.compiler.module_text import parse_module
 from zklemma.compiler.published import publish, read_function, write_function
 from zklemma.dialects import affine_expr, table_expr
 from zklemma.errors import InvalidProof, UserError, ZklemmaError
-from zklemma.runtime import disclosure, files, reading
-from zklemma.runtime.budget import FileBudget, MemoryBudget
-from zklemma.runtime.keys import VerifyingKey, load_artifact, save_artifact
-from zklemma.runtime.links import link_circuit
+from zklemma.runtime.circuit.encoding import (
+    decode_circuit,
+    decode_program,
+    encode_circuit,
+    encode_program,
+)
+from zklemma.runtime.circuit.relations import CircuitError
+from zklemma.runtime.model import files
+from zklemma.runtime.model.budget import FileBudget, MemoryBudget
+from zklemma.runtime.model.keys import VerifyingKey, load_artifact, save_artifact
+from zklemma.runtime.model.links import link_circuit
+from zklemma.runtime.model.weight_ranges import range_circuit
 from zklemma.runtime.protocol import subject
 from zklemma.runtime.protocol.channel import Reader
 from zklemma.runtime.protocol.parameters import Parameters
 from zklemma.runtime.protocol.statement import Statement, read_statement
 from zklemma.runtime.protocol.transcript import Transcript
-from zklemma.runtime.ranges import range_circuit
-from zklemma.runtime.verifier import check_links, verify
-from zklemma.schema.circuit import CircuitError
-from zklemma.schema.encoding import decode_circuit, decode_program, encode_circuit, encode_program
+from zklemma.runtime.verifying import disclosure, reading
+from zklemma.runtime.verifying.verifier import check_links, verify
 from zklemma.tools.inspection import describe
 from zklemma.tools.security import security
 

@@ -14,8 +14,8 @@ from typing import Any
 import fuzzing
 import pytest
 from targets import Target, targets
-from zklemma.runtime import verifier
-from zklemma.schema import encoding
+from zklemma.runtime.circuit import encoding
+from zklemma.runtime.verifying import verifier
 
 SECONDS = 0.3
 

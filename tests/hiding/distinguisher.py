@@ -23,14 +23,14 @@ from unittest.mock import patch
 import numpy as np
 from scipy import stats
 from zklemma.runtime.field import P
-from zklemma.runtime.masks import WeightMasks
-from zklemma.runtime.protocol.codeword import Committed
-from zklemma.runtime.protocol.merkle import SALT_WORDS
-from zklemma.runtime.protocol.pads_verifier import cells
+from zklemma.runtime.model.masks import WeightMasks
+from zklemma.runtime.protocol.commitment.codeword import Committed
+from zklemma.runtime.protocol.commitment.merkle import SALT_WORDS
+from zklemma.runtime.protocol.pads.verifier import cells
 from zklemma.runtime.protocol.plan import Plan
 from zklemma.runtime.protocol.prover_channel import ProverChannel
 from zklemma.runtime.protocol.statement import Statement
-from zklemma.runtime.prover import CommittedWeights
+from zklemma.runtime.proving.prover import CommittedWeights
 from zklemma.runtime.randomness import Randomness
 
 proving: Any = import_module("proving")

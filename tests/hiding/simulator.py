@@ -34,11 +34,13 @@ from typing import Any
 import numpy as np
 from zklemma.runtime import field
 from zklemma.runtime.field import Ext, domain_points
-from zklemma.runtime.protocol import opening_prover, opening_verifier, pads_verifier
 from zklemma.runtime.protocol.channel import Channel, Reader
-from zklemma.runtime.protocol.disclosure_verifier import Code, column_sizes
-from zklemma.runtime.protocol.merkle import DIGEST, LEAF, NODE, SALT_WORDS, siblings
-from zklemma.runtime.protocol.opening_verifier import Folded
+from zklemma.runtime.protocol.commitment.merkle import DIGEST, LEAF, NODE, SALT_WORDS, siblings
+from zklemma.runtime.protocol.disclosure.verifier import Code, column_sizes
+from zklemma.runtime.protocol.opening import prover as opening_prover
+from zklemma.runtime.protocol.opening import verifier as opening_verifier
+from zklemma.runtime.protocol.opening.verifier import Folded
+from zklemma.runtime.protocol.pads import verifier as pads_verifier
 from zklemma.runtime.protocol.plan import Plan
 from zklemma.runtime.protocol.prover_channel import ProverChannel, as_array
 from zklemma.runtime.protocol.statement import Statement, frame
@@ -46,7 +48,7 @@ from zklemma.runtime.protocol.subject import Subject
 from zklemma.runtime.protocol.transcript import Transcript, check_grind
 from zklemma.runtime.protocol.verification import verify_relations
 from zklemma.runtime.randomness import Randomness
-from zklemma.runtime.verifier import Key, subject_of
+from zklemma.runtime.verifying.verifier import Key, subject_of
 
 UNIFORM = Randomness(True)
 DRAW = b"zklemma.draw"

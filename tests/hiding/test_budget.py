@@ -17,10 +17,11 @@ from typing import Any
 
 import pytest
 from zklemma.errors import UserError, ZklemmaError
-from zklemma.runtime import answer, files, keys, prover
-from zklemma.runtime.budget import ROTATIONS, FileBudget, MemoryBudget
-from zklemma.runtime.choose import choose_parameters
-from zklemma.runtime.keys import Artifact, load_artifact, save_artifact
+from zklemma.runtime.model import files, keys
+from zklemma.runtime.model.budget import ROTATIONS, FileBudget, MemoryBudget
+from zklemma.runtime.model.choose_parameters import choose_parameters
+from zklemma.runtime.model.keys import Artifact, load_artifact, save_artifact
+from zklemma.runtime.proving import answer, prover
 
 # A key of which budgets see no more; the scripts below make the same.
 KEY: Any = SimpleNamespace(

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 from zklemma.errors import InvalidProof
-from zklemma.runtime.links import link_circuit, link_subject, verify_link
-from zklemma.runtime.masks import WeightMasks
-from zklemma.runtime.prover import CommittedWeights, prove_link, prove_ranges
-from zklemma.runtime.ranges import verify_ranges
-from zklemma.schema.circuit import CircuitError
-from zklemma.schema.encoding import decode_circuit, encode_circuit
+from zklemma.runtime.circuit.encoding import decode_circuit, encode_circuit
+from zklemma.runtime.circuit.relations import CircuitError
+from zklemma.runtime.model.links import link_circuit, link_subject, verify_link
+from zklemma.runtime.model.masks import WeightMasks
+from zklemma.runtime.model.weight_ranges import verify_ranges
+from zklemma.runtime.proving.prover import CommittedWeights, prove_link, prove_ranges
 
 proving = import_module("proving")
 TINY = import_module("tiny")

@@ -10,20 +10,21 @@ import msgpack
 import numpy as np
 import pytest
 from zklemma.errors import UserError
-from zklemma.runtime import answer, files, keys
-from zklemma.runtime.budget import MemoryBudget
-from zklemma.runtime.choose import choose_parameters
+from zklemma.runtime.circuit.relations import Shape
 from zklemma.runtime.field import P
-from zklemma.runtime.keys import Artifact, load_artifact, save_artifact
-from zklemma.runtime.masks import WeightMasks
+from zklemma.runtime.model import files, keys
+from zklemma.runtime.model.budget import MemoryBudget
+from zklemma.runtime.model.choose_parameters import choose_parameters
+from zklemma.runtime.model.keys import Artifact, load_artifact, save_artifact
+from zklemma.runtime.model.masks import WeightMasks
 from zklemma.runtime.progress import Clock, Silent
-from zklemma.runtime.protocol import codeword as codeword_module
-from zklemma.runtime.protocol.codeword import Codeword
-from zklemma.runtime.protocol.merkle import SALT_WORDS
+from zklemma.runtime.protocol.commitment import codeword as codeword_module
+from zklemma.runtime.protocol.commitment.codeword import Codeword
+from zklemma.runtime.protocol.commitment.merkle import SALT_WORDS
 from zklemma.runtime.protocol.plan import Plan
 from zklemma.runtime.protocol.transcript import Transcript
-from zklemma.runtime.prover import CommittedWeights, Prover, Request
-from zklemma.schema.circuit import Shape
+from zklemma.runtime.proving import answer
+from zklemma.runtime.proving.prover import CommittedWeights, Prover, Request
 
 
 @pytest.fixture(scope="module")

@@ -13,18 +13,18 @@ import msgpack
 import numpy as np
 import pytest
 from zklemma.errors import InvalidProof
-from zklemma.runtime import disclosure
-from zklemma.runtime.disclosure import Opened
 from zklemma.runtime.progress import Clock, Silent
-from zklemma.runtime.protocol import opening_prover
-from zklemma.runtime.protocol.codeword import Codeword
-from zklemma.runtime.protocol.disclosure_prover import Sealed
-from zklemma.runtime.protocol.merkle import SALT_WORDS
+from zklemma.runtime.protocol.commitment.codeword import Codeword
+from zklemma.runtime.protocol.commitment.merkle import SALT_WORDS
+from zklemma.runtime.protocol.disclosure.prover import Sealed
+from zklemma.runtime.protocol.opening import prover as opening_prover
 from zklemma.runtime.protocol.prover_channel import ProverChannel
 from zklemma.runtime.protocol.statement import Statement, private_bound
 from zklemma.runtime.protocol.transcript import Transcript
-from zklemma.runtime.prover import ProofResult, Prover, Request
+from zklemma.runtime.proving.prover import ProofResult, Prover, Request
 from zklemma.runtime.randomness import Randomness
+from zklemma.runtime.verifying import disclosure
+from zklemma.runtime.verifying.disclosure import Opened
 
 BOTH = ("prompt", "output")
 ITEMS = pytest.mark.parametrize("items", [("prompt",), ("output",), BOTH])

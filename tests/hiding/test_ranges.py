@@ -8,11 +8,11 @@ from importlib import import_module
 import numpy as np
 import pytest
 from zklemma.errors import InvalidProof, RangeError
-from zklemma.runtime.masks import WeightMasks
+from zklemma.runtime.circuit.encoding import MOST_CELLS
+from zklemma.runtime.model.masks import WeightMasks
+from zklemma.runtime.model.weight_ranges import range_circuit, range_subject, verify_ranges
 from zklemma.runtime.progress import Clock, Silent
-from zklemma.runtime.prover import CommittedWeights, prove_ranges, prove_subject
-from zklemma.runtime.ranges import range_circuit, range_subject, verify_ranges
-from zklemma.schema.encoding import MOST_CELLS
+from zklemma.runtime.proving.prover import CommittedWeights, prove_ranges, prove_subject
 
 proving = import_module("proving")
 CODE = proving.parameters(11, [3], pads=700)

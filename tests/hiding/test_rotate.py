@@ -17,14 +17,14 @@ import numpy as np
 import pytest
 import zklemma
 from zklemma.errors import InvalidProof, UserError
-from zklemma.runtime import answer, rotation
-from zklemma.runtime.budget import ROTATIONS, MemoryBudget
-from zklemma.runtime.choose import choose_parameters
-from zklemma.runtime.keys import Artifact, VerifyingKey, load_artifact, save_artifact
-from zklemma.runtime.masks import WeightMasks
-from zklemma.runtime.prover import CommittedWeights, prove_link
-from zklemma.runtime.rotation import rotate
-from zklemma.runtime.verifier import check_identity, check_links, verify
+from zklemma.runtime.model.budget import ROTATIONS, MemoryBudget
+from zklemma.runtime.model.choose_parameters import choose_parameters
+from zklemma.runtime.model.keys import Artifact, VerifyingKey, load_artifact, save_artifact
+from zklemma.runtime.model.masks import WeightMasks
+from zklemma.runtime.proving import answer, rotation
+from zklemma.runtime.proving.prover import CommittedWeights, prove_link
+from zklemma.runtime.proving.rotation import rotate
+from zklemma.runtime.verifying.verifier import check_identity, check_links, verify
 
 
 @pytest.fixture(scope="module")

@@ -10,18 +10,20 @@ from typing import Any
 import pytest
 from simulator import DRAW, Oracle, Simulator, random_bytes
 from zklemma.errors import InvalidProof
-from zklemma.runtime import prover
-from zklemma.runtime.executor import Executor
-from zklemma.runtime.links import link_subject, verify_link
-from zklemma.runtime.protocol import merkle, opening_prover, transcript
-from zklemma.runtime.protocol.disclosure_prover import Sealed
-from zklemma.runtime.protocol.disclosure_verifier import Code
-from zklemma.runtime.protocol.merkle import DIGEST, LEAF, NODE
-from zklemma.runtime.protocol.pads_prover import Pads
+from zklemma.runtime.model.links import link_subject, verify_link
+from zklemma.runtime.model.weight_ranges import range_subject, verify_ranges
+from zklemma.runtime.protocol import transcript
+from zklemma.runtime.protocol.commitment import merkle
+from zklemma.runtime.protocol.commitment.merkle import DIGEST, LEAF, NODE
+from zklemma.runtime.protocol.disclosure.prover import Sealed
+from zklemma.runtime.protocol.disclosure.verifier import Code
+from zklemma.runtime.protocol.opening import prover as opening_prover
+from zklemma.runtime.protocol.pads.prover import Pads
 from zklemma.runtime.protocol.statement import Statement
-from zklemma.runtime.prover import CommittedWeights
-from zklemma.runtime.ranges import range_subject, verify_ranges
-from zklemma.runtime.verifier import verify
+from zklemma.runtime.proving import prover
+from zklemma.runtime.proving.prover import CommittedWeights
+from zklemma.runtime.verifying.verifier import verify
+from zklemma.runtime.witness.executor import Executor
 
 STATEMENT = Statement(3, 2, (1, 2, 3, 4, 5), True)
 

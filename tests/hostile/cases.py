@@ -21,18 +21,9 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
-from zklemma.runtime import files, tokenizer
-from zklemma.runtime.choose import choose_parameters
-from zklemma.runtime.keys import MOST_ENDS, MOST_FUNCTION, MOST_LINKS, VerifyingKey
-from zklemma.runtime.masks import WeightMasks
-from zklemma.runtime.progress import Clock, Silent
-from zklemma.runtime.protocol.parameters import MOST_QUERIES, Level, Parameters, queries
-from zklemma.runtime.protocol.statement import MOST_NONCE, Statement
-from zklemma.runtime.prover import CommittedWeights, Prover, prove_link, prove_ranges
-from zklemma.runtime.tokenizer_parts import _EXPRESSIONS
-from zklemma.runtime.tokenizer_parts import MOST_PARTS as MOST_STEPS
-from zklemma.schema import encoding
-from zklemma.schema.circuit import (
+from zklemma.runtime.circuit import encoding
+from zklemma.runtime.circuit.encoding import encode_circuit
+from zklemma.runtime.circuit.relations import (
     TOKENS,
     Axis,
     Circuit,
@@ -45,7 +36,16 @@ from zklemma.schema.circuit import (
     Table,
     Term,
 )
-from zklemma.schema.encoding import encode_circuit
+from zklemma.runtime.model import files, tokenizer
+from zklemma.runtime.model.choose_parameters import choose_parameters
+from zklemma.runtime.model.keys import MOST_ENDS, MOST_FUNCTION, MOST_LINKS, VerifyingKey
+from zklemma.runtime.model.masks import WeightMasks
+from zklemma.runtime.model.tokenizer_parts import _EXPRESSIONS
+from zklemma.runtime.model.tokenizer_parts import MOST_PARTS as MOST_STEPS
+from zklemma.runtime.progress import Clock, Silent
+from zklemma.runtime.protocol.parameters import MOST_QUERIES, Level, Parameters, queries
+from zklemma.runtime.protocol.statement import MOST_NONCE, Statement
+from zklemma.runtime.proving.prover import CommittedWeights, Prover, prove_link, prove_ranges
 
 for folder in ("executor", "protocol"):
     path = str(Path(__file__).parents[1] / folder)

@@ -16,10 +16,10 @@ from typing import Any
 import cases
 import pytest
 from zklemma.errors import UserError, ZklemmaError
-from zklemma.runtime import reading
-from zklemma.runtime.keys import VerifyingKey
-from zklemma.runtime.protocol import weights
-from zklemma.runtime.verifier import verify
+from zklemma.runtime.model.keys import VerifyingKey
+from zklemma.runtime.protocol import axis_weights as weights
+from zklemma.runtime.verifying import reading
+from zklemma.runtime.verifying.verifier import verify
 
 fuzzing: Any = import_module("fuzzing")
 # Several times what any takes of the processor.

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
+from zklemma.runtime.circuit.program import limb_widths
 from zklemma.runtime.kernels.rounding import GRAIN, rounded_shift
-from zklemma.schema.program import limb_widths
 
 
 @pytest.mark.parametrize("size", [1, 5, 3 * GRAIN + 1])

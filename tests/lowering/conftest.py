@@ -15,9 +15,9 @@ from zklemma.dialects.circuit import CIRCUIT
 from zklemma.dialects.field import FIELD
 from zklemma.dialects.quant import QUANT, ParamOp, type_of
 from zklemma.dialects.zk import ZK
-from zklemma.runtime.executor import Executor
-from zklemma.schema.circuit import Circuit, Shape
-from zklemma.schema.program import Program
+from zklemma.runtime.circuit.program import Program
+from zklemma.runtime.circuit.relations import Circuit, Shape
+from zklemma.runtime.witness.executor import Executor
 
 PROMPT = [3, 17, 5, 0, 39]
 # A text of eleven different tokens, for what moves tokens about.

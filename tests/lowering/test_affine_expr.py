@@ -9,7 +9,7 @@ from zklemma.dialects.affine_expr import (
     parse_product,
 )
 from zklemma.errors import UserError
-from zklemma.schema.circuit import Expr, Index, Product, Term
+from zklemma.runtime.circuit.relations import Expr, Index, Product, Term
 
 
 @pytest.mark.parametrize(

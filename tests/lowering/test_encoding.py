@@ -6,8 +6,16 @@ from typing import Any
 import msgpack
 import numpy as np
 import pytest
-from zklemma.schema import encoding
-from zklemma.schema.circuit import (
+from zklemma.runtime.circuit import encoding
+from zklemma.runtime.circuit.encoding import (
+    decode_circuit,
+    decode_program,
+    digest,
+    encode_circuit,
+    encode_program,
+)
+from zklemma.runtime.circuit.program import Program, Step
+from zklemma.runtime.circuit.relations import (
     PRIME,
     Axis,
     Circuit,
@@ -22,14 +30,6 @@ from zklemma.schema.circuit import (
     Table,
     Term,
 )
-from zklemma.schema.encoding import (
-    decode_circuit,
-    decode_program,
-    digest,
-    encode_circuit,
-    encode_program,
-)
-from zklemma.schema.program import Program, Step
 
 
 def small_circuit() -> Circuit:

@@ -26,8 +26,8 @@ from zklemma.compiler.transforms.registry import PASSES
 from zklemma.compiler.transforms.stack_layers import StackLayers
 from zklemma.dialects.quant import ParamOp
 from zklemma.errors import UserError
-from zklemma.runtime.executor import Executor
-from zklemma.schema.circuit import Circuit, Shape
+from zklemma.runtime.circuit.relations import Circuit, Shape
+from zklemma.runtime.witness.executor import Executor
 
 GENERATED = 4
 PROMPTS = {False: [3, 17, 5, 0, 39], True: [6, 7, 28, 37, 11]}

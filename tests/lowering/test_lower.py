@@ -4,8 +4,13 @@ import numpy as np
 import pytest
 from zklemma.compiler.analysis.rope_table import rope_table
 from zklemma.compiler.interpret_circuit import Evaluator, check
-from zklemma.schema.circuit import PRIME, Circuit
-from zklemma.schema.encoding import decode_circuit, decode_program, encode_circuit, encode_program
+from zklemma.runtime.circuit.encoding import (
+    decode_circuit,
+    decode_program,
+    encode_circuit,
+    encode_program,
+)
+from zklemma.runtime.circuit.relations import PRIME, Circuit
 
 # Columns whose every change breaks a relation that names the same operation.
 CHANGES = [

@@ -13,11 +13,24 @@ from typing import Any
 import numpy as np
 import pytest
 from zklemma.compiler.interpret_circuit import check
-from zklemma.runtime import executor as executor_module
-from zklemma.runtime.evaluate import Columns
-from zklemma.runtime.executor import Executor
-from zklemma.schema.circuit import Circuit, CircuitError, Expr, Index, Linear, Shape, Term
-from zklemma.schema.encoding import decode_circuit, decode_program, encode_circuit, encode_program
+from zklemma.runtime.circuit.encoding import (
+    decode_circuit,
+    decode_program,
+    encode_circuit,
+    encode_program,
+)
+from zklemma.runtime.circuit.relations import (
+    Circuit,
+    CircuitError,
+    Expr,
+    Index,
+    Linear,
+    Shape,
+    Term,
+)
+from zklemma.runtime.witness import executor as executor_module
+from zklemma.runtime.witness.columns import Columns
+from zklemma.runtime.witness.executor import Executor
 
 LENGTH, GENERATED, POSITIONS, VOCABULARY = 5, 6, 14, 40
 PROMPT_RELATIONS = {"prompt.before.range", "prompt.length.range", "prompt.ids.masked"}
@@ -93,7 +106,7 @@ def test_encoding_round_trip(private_run: Any) -> None:
 
 
 def test_every_expression_has_the_provers_value(private_run: Any) -> None:
-    """`runtime.evaluate`, without tokens, against the ranges that the columns declare."""
+    """`runtime.witness.columns`, without tokens, against the ranges that the columns declare."""
     run = private_run
     columns = Columns(run.circuit, run.shape, run.columns, np.zeros(0, np.int64))
     for gather in run.circuit.gathers:

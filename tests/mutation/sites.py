@@ -28,20 +28,25 @@ from types import CodeType, FunctionType
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-ENTRIES = ("runtime.verifier", "runtime.ranges", "runtime.disclosure", "runtime.keys")
+ENTRIES = (
+    "runtime.verifying.verifier",
+    "runtime.model.weight_ranges",
+    "runtime.verifying.disclosure",
+    "runtime.model.keys",
+)
 # Modules and functions that no proof is checked with.
 LEFT_OUT = {
-    "runtime.budget": "counts what the prover uses up",
-    "runtime.masks": "the prover's masks",
+    "runtime.model.budget": "counts what the prover uses up",
+    "runtime.model.masks": "the prover's masks",
     "runtime.progress": "what the prover reports",
     "runtime.randomness": "the prover's randomness",
-    "runtime.tokenizer": "makes text of tokens that were proved",
-    "runtime.keys:load_artifact": "the prover's artifact",
-    "runtime.keys:_load_masks": "the prover's artifact",
-    "runtime.keys:_load_tree": "the prover's artifact",
-    "runtime.keys:_plain_facts": "the prover's artifact",
-    "runtime.files:atomic_write": "writes",
-    "schema.encoding:decode_program": "the prover's program",
+    "runtime.model.tokenizer": "makes text of tokens that were proved",
+    "runtime.model.keys:load_artifact": "the prover's artifact",
+    "runtime.model.keys:_load_masks": "the prover's artifact",
+    "runtime.model.keys:_load_tree": "the prover's artifact",
+    "runtime.model.keys:_plain_facts": "the prover's artifact",
+    "runtime.model.files:atomic_write": "writes",
+    "runtime.circuit.encoding:decode_program": "the prover's program",
 }
 # What absorbs on the prover's side.
 PROVER = "runtime.protocol.prover_channel"

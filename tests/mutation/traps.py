@@ -84,8 +84,8 @@ BUDGET = (
     "tests/hiding/test_budget.py::test_a_proof_that_is_killed_is_counted",
 )
 
-PROVER = "runtime/prover.py"
-PADS = f"{PROTOCOL}/pads_prover.py"
+PROVER = "runtime/proving/prover.py"
+PADS = f"{PROTOCOL}/pads/prover.py"
 UNIFORM = "uniform = randomness.elements(2, 1 << p.log_columns)"
 WITNESS_MASKS = "masks = randomness.elements(plan.rows[-1], p.mask_columns)"
 PADS_DRAWN = "self.pads = randomness.elements(2, cells(plan))"
@@ -103,12 +103,12 @@ ZERO_KNOWLEDGE = [
         "the root's denominator is sent as it is",
         (
             (
-                f"{PROTOCOL}/logup_prover.py",
+                f"{PROTOCOL}/lookup/prover.py",
                 'channel.masked("lookup root", [p, q])',
                 'channel.masked("lookup root", [p])\n    channel.clear("lookup root", [q])',
             ),
             (
-                f"{PROTOCOL}/logup_verifier.py",
+                f"{PROTOCOL}/lookup/verifier.py",
                 'p, q = channel.masked("lookup root", 2)',
                 '(p,) = channel.masked("lookup root", 1)\n'
                 '    q = Affine(channel.clear("lookup root")[0])',
@@ -258,7 +258,7 @@ ZERO_KNOWLEDGE = [
         "weights' leaves without salt",
         (
             (
-                "runtime/masks.py",
+                "runtime/model/masks.py",
                 "randomness.elements(*cells), randomness.elements(*salts)",
                 "randomness.elements(*cells), Randomness(False).elements(*salts)",
             ),
@@ -278,7 +278,7 @@ ZERO_KNOWLEDGE = [
     ),
     Trap(
         "salts of 64 bits",
-        ((f"{PROTOCOL}/merkle.py", "SALT_WORDS = 2", "SALT_WORDS = 1"),),
+        ((f"{PROTOCOL}/commitment/merkle.py", "SALT_WORDS = 2", "SALT_WORDS = 1"),),
         (*HIDING, *TREES),
     ),
     Trap(
@@ -300,7 +300,7 @@ ZERO_KNOWLEDGE = [
         "weights without masks",
         (
             (
-                "runtime/masks.py",
+                "runtime/model/masks.py",
                 "randomness.elements(*cells), randomness.elements(*salts)",
                 "Randomness(False).elements(*cells), randomness.elements(*salts)",
             ),
@@ -314,7 +314,7 @@ ZERO_KNOWLEDGE = [
     ),
     Trap(
         "mask cells left out of the fold",
-        ((f"{PROTOCOL}/opening_prover.py", "if masks.any():", "if False:"),),
+        ((f"{PROTOCOL}/opening/prover.py", "if masks.any():", "if False:"),),
         WHOLE,
     ),
     Trap(
@@ -333,7 +333,7 @@ ZERO_KNOWLEDGE = [
             (PADS, "v = v + pads.value(pads.pads, plan.pads)", "pass"),
             (PADS, "u = u + pads.value(pads.other, plan.pads)", "pass"),
             (
-                f"{PROTOCOL}/pads_verifier.py",
+                f"{PROTOCOL}/pads/verifier.py",
                 "Ext(int(star[0, plan.pads]), int(star[1, plan.pads])), Ext.ONE",
                 "Ext.ZERO, Ext.ONE",
             ),
@@ -360,7 +360,7 @@ ZERO_KNOWLEDGE = [
         "mask cells scattered",
         (
             (
-                f"{PROTOCOL}/slabs.py",
+                f"{PROTOCOL}/commitment/slabs.py",
                 "part[:, self._data :] = masks[low:high]",
                 "part[:, self._data :: 2] = masks[low:high, ::2]",
             ),
@@ -371,14 +371,14 @@ ZERO_KNOWLEDGE = [
         "eta before rho",
         (
             (
-                f"{PROTOCOL}/opening_prover.py",
+                f"{PROTOCOL}/opening/prover.py",
                 '    channel.masked("mask", [Ext.of(inner(uniform, g))])\n'
                 "    eta = channel.challenge()\n",
                 "    eta = channel.challenge()\n"
                 '    channel.masked("mask", [Ext.of(inner(uniform, g))])\n',
             ),
             (
-                f"{PROTOCOL}/opening_verifier.py",
+                f"{PROTOCOL}/opening/verifier.py",
                 '    (rho,) = channel.masked("mask", 1)\n    eta = channel.challenge()\n',
                 '    eta = channel.challenge()\n    (rho,) = channel.masked("mask", 1)\n',
             ),
@@ -389,14 +389,14 @@ ZERO_KNOWLEDGE = [
         "positions before f' is committed",
         (
             (
-                f"{PROTOCOL}/opening_prover.py",
+                f"{PROTOCOL}/opening/prover.py",
                 '    channel.raw("folded root", code.root)\n'
                 "    positions = _positions(channel, p.queries, p.grind, p.log_code)\n",
                 "    positions = _positions(channel, p.queries, p.grind, p.log_code)\n"
                 '    channel.raw("folded root", code.root)\n',
             ),
             (
-                f"{PROTOCOL}/opening_verifier.py",
+                f"{PROTOCOL}/opening/verifier.py",
                 '    root = channel.raw("folded root", DIGEST)\n'
                 "    positions = _positions(channel, p.queries, p.grind, p.log_code)\n",
                 "    positions = _positions(channel, p.queries, p.grind, p.log_code)\n"
@@ -420,13 +420,13 @@ ZERO_KNOWLEDGE = [
                 '    channel.clear("pad sums", [tau, u, v])\n',
             ),
             (
-                f"{PROTOCOL}/pads_verifier.py",
+                f"{PROTOCOL}/pads/verifier.py",
                 "    form, sigma = channel.linear_form(channel.challenge())\n",
                 "    eta = channel.challenge()\n"
                 "    form, sigma = channel.linear_form(channel.challenge())\n",
             ),
             (
-                f"{PROTOCOL}/pads_verifier.py",
+                f"{PROTOCOL}/pads/verifier.py",
                 'channel.clear("pad sums", 3)\n    eta = channel.challenge()\n',
                 'channel.clear("pad sums", 3)\n',
             ),
@@ -446,13 +446,13 @@ ZERO_KNOWLEDGE = [
                 "    _open(channel, pads.code, positions)\n",
             ),
             (
-                f"{PROTOCOL}/pads_verifier.py",
+                f"{PROTOCOL}/pads/verifier.py",
                 "    star = np.array([(x.a, x.b)",
                 "    positions = _positions(channel, p.pads_queries, p.grind, p.pads_log_code)\n"
                 "    star = np.array([(x.a, x.b)",
             ),
             (
-                f"{PROTOCOL}/pads_verifier.py",
+                f"{PROTOCOL}/pads/verifier.py",
                 "    positions = _positions(channel, p.pads_queries, p.grind, p.pads_log_code)\n"
                 "    opened =",
                 "    opened =",
@@ -463,10 +463,10 @@ ZERO_KNOWLEDGE = [
     Trap(
         "budget counted after release",
         (
-            ("runtime/answer.py", "    artifact.budget.spend()\n", ""),
-            ("runtime/answer.py", "    return run(\n", "    found = run(\n"),
+            ("runtime/proving/answer.py", "    artifact.budget.spend()\n", ""),
+            ("runtime/proving/answer.py", "    return run(\n", "    found = run(\n"),
             (
-                "runtime/answer.py",
+                "runtime/proving/answer.py",
                 "progress or Silent()\n    )\n\n\ndef security_bits",
                 "progress or Silent()\n    )\n    artifact.budget.spend()\n"
                 "    return found\n\n\ndef security_bits",
@@ -476,7 +476,7 @@ ZERO_KNOWLEDGE = [
     ),
     Trap(
         "budget not counted",
-        (("runtime/answer.py", "    artifact.budget.spend()\n", ""),),
+        (("runtime/proving/answer.py", "    artifact.budget.spend()\n", ""),),
         BUDGET,
     ),
 ]
@@ -573,7 +573,7 @@ FIAT_SHAMIR = [
     ),
     Trap(
         "a leaf readable as a node",
-        ((f"{PROTOCOL}/merkle.py", 'LEAF = b"zklemma.leaf"', 'LEAF = b"zklemma.node"'),),
+        ((f"{PROTOCOL}/commitment/merkle.py", 'LEAF = b"zklemma.leaf"', 'LEAF = b"zklemma.node"'),),
         TREES,
     ),
 ]
@@ -582,8 +582,8 @@ RELATION = [
     Trap(
         "tables without a tag",
         (
-            (f"{PROTOCOL}/logup_verifier.py", "tag = source.tag", "tag = 0"),
-            (f"{PROTOCOL}/leaves.py", "tag = plan.sources[leaf.table].tag", "tag = 0"),
+            (f"{PROTOCOL}/lookup/verifier.py", "tag = source.tag", "tag = 0"),
+            (f"{PROTOCOL}/lookup/components.py", "tag = plan.sources[leaf.table].tag", "tag = 0"),
         ),
         COUNTS,
     ),
@@ -591,12 +591,12 @@ RELATION = [
         "the identity of the first group only",
         (
             (
-                f"{PROTOCOL}/logup_verifier.py",
+                f"{PROTOCOL}/lookup/verifier.py",
                 "point = channel.challenges(plan.group_bits)",
                 "point = [Ext.ZERO for _ in channel.challenges(plan.group_bits)]",
             ),
             (
-                f"{PROTOCOL}/logup_prover.py",
+                f"{PROTOCOL}/lookup/prover.py",
                 "point = channel.challenges(plan.group_bits)",
                 "point = [Ext.ZERO for _ in channel.challenges(plan.group_bits)]",
             ),
@@ -607,7 +607,7 @@ RELATION = [
         "fingerprints by one component",
         (
             (
-                f"{PROTOCOL}/logup_verifier.py",
+                f"{PROTOCOL}/lookup/verifier.py",
                 "LookupChallenges(alpha, [1, *rest[: arity - 1]], tag",
                 "LookupChallenges(alpha, [1] + [Ext.ZERO] * (arity - 1), tag",
             ),
@@ -618,7 +618,7 @@ RELATION = [
         "all components weigh the same",
         (
             (
-                f"{PROTOCOL}/logup_verifier.py",
+                f"{PROTOCOL}/lookup/verifier.py",
                 "LookupChallenges(alpha, [1, *rest[: arity - 1]], tag",
                 "LookupChallenges(alpha, [1] + [Ext.ONE] * (arity - 1), tag",
             ),
@@ -629,12 +629,12 @@ RELATION = [
         "cells outside the columns count",
         (
             (
-                f"{PROTOCOL}/weights.py",
+                f"{PROTOCOL}/axis_weights.py",
                 "constant * prefix(weights[axis], self.size[axis])",
                 "constant * prefix(weights[axis], 1 << self.bits[axis])",
             ),
             (
-                f"{PROTOCOL}/weights.py",
+                f"{PROTOCOL}/axis_weights.py",
                 "coefficient * prefix(weights[axis], self.size[axis])",
                 "coefficient * prefix(weights[axis], 1 << self.bits[axis])",
             ),
@@ -645,7 +645,7 @@ RELATION = [
         "block bits reversed",
         (
             (
-                f"{PROTOCOL}/forms.py",
+                f"{PROTOCOL}/opening/forms.py",
                 "_BITS[(i - offset) >> k & 1] for k in reversed(range(bits))",
                 "_BITS[(i - offset) >> k & 1] for k in range(bits)",
             ),
@@ -656,7 +656,7 @@ RELATION = [
         "weights of one layer for all",
         (
             (
-                f"{PROTOCOL}/forms.py",
+                f"{PROTOCOL}/opening/forms.py",
                 "start += _BITS.index(pairs[at]) << (len(pairs) - 1 - at)",
                 "start += 0",
             ),
@@ -851,7 +851,7 @@ TOKEN_RELATIONS = [
                 "scaled(count, best), index, scaled(-1, token), scaled(-1, order))",
                 "scaled(count, best), scaled(-1, order))",
             ),
-            ("runtime/steps.py", "scale * behind + ahead", "scale * behind"),
+            ("runtime/witness/steps.py", "scale * behind + ahead", "scale * behind"),
         ),
         TOKEN_TESTS,
     ),
@@ -875,7 +875,7 @@ TOKEN_RELATIONS = [
                 "self.position_of_step(0), axes, x.expr",
             ),
             (
-                "runtime/steps.py",
+                "runtime/witness/steps.py",
                 '    run.put(step, "rows", x[run.chosen])\n    return x[run.chosen]',
                 '    rows = np.roll(x, -1, axis=0)[run.chosen]\n    run.put(step, "rows", rows)\n    return rows',
             ),
@@ -891,15 +891,15 @@ COUNTS_OF_LINKS = (
     f"{ROTATED}::test_counted_before_the_link_is_begun",
 )
 KEYS = ("tests/formats/test_keys.py",)
-LINK = "runtime/links.py"
-ROTATE = "runtime/rotation.py"
+LINK = "runtime/model/links.py"
+ROTATE = "runtime/proving/rotation.py"
 FRESH = "masks = WeightMasks.fresh(circuit, parameters)"
 COUNTED = "    artifact.budget.spend(rotating=True)\n"
 ROTATION = [
     *(
         Trap(
             f"the model id leaves out the {label}",
-            (("runtime/keys.py", f"for part in (self._meta, {parts}):", loop),),
+            (("runtime/model/keys.py", f"for part in (self._meta, {parts}):", loop),),
             KEYS,
         )
         for parts in ("*circuits, self.tokenizer_bytes",)
@@ -911,17 +911,23 @@ ROTATION = [
     ),
     Trap(
         "the model id leaves out the root",
-        (("runtime/keys.py", 'digest.update(len(root).to_bytes(8, "little") + root)', "pass"),),
+        (
+            (
+                "runtime/model/keys.py",
+                'digest.update(len(root).to_bytes(8, "little") + root)',
+                "pass",
+            ),
+        ),
         KEYS,
     ),
     Trap(
         "the model id does not tell its parts apart",
-        (("runtime/keys.py", 'digest.update(len(part).to_bytes(8, "little"))', "pass"),),
+        (("runtime/model/keys.py", 'digest.update(len(part).to_bytes(8, "little"))', "pass"),),
         KEYS,
     ),
     Trap(
         "an ancestor has the id of the key itself",
-        (("runtime/keys.py", "Ancestor(self._digest_under(root)", "Ancestor(self.digest"),),
+        (("runtime/model/keys.py", "Ancestor(self._digest_under(root)", "Ancestor(self.digest"),),
         KEYS,
     ),
     Trap(
@@ -942,7 +948,7 @@ ROTATION = [
     *(
         Trap(
             name,
-            (("runtime/verifier.py", old, new),),
+            (("runtime/verifying/verifier.py", old, new),),
             (
                 "tests/hiding/test_rotate.py::test_broken_links",
                 f"tests/hiding/test_rotate.py::{test}",
@@ -999,7 +1005,7 @@ ROTATION = [
         "proofs use up what is kept for rotations",
         (
             (
-                "runtime/budget.py",
+                "runtime/model/budget.py",
                 "(self.capacity if rotating else self.for_proofs)",
                 "self.capacity",
             ),
@@ -1010,7 +1016,7 @@ ROTATION = [
         "rotations go past the masks",
         (
             (
-                "runtime/budget.py",
+                "runtime/model/budget.py",
                 "(self.capacity if rotating else self.for_proofs)",
                 "(spent if rotating else self.for_proofs)",
             ),
@@ -1030,8 +1036,8 @@ ROTATION = [
     ),
 ]
 
-DISCLOSURE = f"{PROTOCOL}/disclosure_verifier.py"
-DISCLOSURE_PROVER = f"{PROTOCOL}/disclosure_prover.py"
+DISCLOSURE = f"{PROTOCOL}/disclosure/verifier.py"
+DISCLOSURE_PROVER = f"{PROTOCOL}/disclosure/prover.py"
 GATHERS = ("tests/hiding/traps/test_gathers.py",)
 PRIVATE_RELATIONS = ("tests/lowering/test_private_tokens.py",)
 PRIVATE = "tests/soundness/test_private.py"
@@ -1067,18 +1073,18 @@ PRIVATE_TOKENS = [
         "a gather's index left out of the fingerprint",
         (
             (
-                f"{PROTOCOL}/logup_verifier.py",
+                f"{PROTOCOL}/lookup/verifier.py",
                 "                q_public = q_public - select * _index_value(leaf.piece.offsets[0], low)\n",
                 "",
             ),
             (
-                f"{PROTOCOL}/logup_verifier.py",
+                f"{PROTOCOL}/lookup/verifier.py",
                 "components += zip(challenges.betas, exprs, strict=False)",
                 "betas = challenges.betas if source.entries is None else [0, challenges.betas[1]]\n"
                 "                components += zip(betas, exprs, strict=False)",
             ),
             (
-                f"{PROTOCOL}/leaves.py",
+                f"{PROTOCOL}/lookup/components.py",
                 "        flat = cells(values)\n",
                 f"        {GATHERED}\n            values = [0 * values[0], *values[1:]]\n"
                 "        flat = cells(values)\n",
@@ -1090,7 +1096,7 @@ PRIVATE_TOKENS = [
         "all cells of a gathered row weigh the same",
         (
             (
-                f"{PROTOCOL}/logup_verifier.py",
+                f"{PROTOCOL}/lookup/verifier.py",
                 ROW_POINT,
                 "tag, [Ext.ONE / Ext(2) for _ in rest[arity - 1 :]])",
             ),
@@ -1101,7 +1107,7 @@ PRIVATE_TOKENS = [
         "the first cell of a gathered row is compared",
         (
             (
-                f"{PROTOCOL}/logup_verifier.py",
+                f"{PROTOCOL}/lookup/verifier.py",
                 ROW_POINT,
                 "tag, [Ext.ZERO for _ in rest[arity - 1 :]])",
             ),
@@ -1123,13 +1129,13 @@ PRIVATE_TOKENS = [
         "gathers take part with no weight",
         (
             (
-                f"{PROTOCOL}/logup_verifier.py",
+                f"{PROTOCOL}/lookup/verifier.py",
                 "            if leaf.lookup < 0:\n                p_reads",
                 "            if source.entries is not None:\n                pass\n"
                 "            elif leaf.lookup < 0:\n                p_reads",
             ),
             (
-                f"{PROTOCOL}/leaves.py",
+                f"{PROTOCOL}/lookup/components.py",
                 "            parts.append(own)\n",
                 f"            {GATHERED}\n"
                 "                none = Component(np.zeros(1 << leaf.piece.log_size, np.int64))\n"
@@ -1137,7 +1143,7 @@ PRIVATE_TOKENS = [
                 "            parts.append(own)\n",
             ),
             (
-                f"{PROTOCOL}/leaves.py",
+                f"{PROTOCOL}/lookup/components.py",
                 "[leaf.lookup >= 0 for leaf in leaves]",
                 "[leaf.lookup >= 0 and not plan.sources[leaf.table].entries for leaf in leaves]",
             ),
@@ -1281,12 +1287,12 @@ PRIVATE_TOKENS = [
             f"not absorbed: {what}",
             (
                 (
-                    "runtime/verifier.py",
+                    "runtime/verifying/verifier.py",
                     "from dataclasses import dataclass\n",
                     "from dataclasses import dataclass, replace\n",
                 ),
                 (
-                    "runtime/verifier.py",
+                    "runtime/verifying/verifier.py",
                     '("statement", statement.encode())',
                     f'("statement", replace(statement, {field}=b"").encode())',
                 ),
@@ -1374,7 +1380,7 @@ PRIVATE_TOKENS = [
         "a private output ends with its text",
         (
             (
-                "runtime/answer.py",
+                "runtime/proving/answer.py",
                 "stop = frozenset() if privacy.output else artifact.eos",
                 "stop = artifact.eos",
             ),
@@ -1385,7 +1391,7 @@ PRIVATE_TOKENS = [
         "a private prompt's length is the bound",
         (
             (
-                "runtime/answer.py",
+                "runtime/proving/answer.py",
                 "chosen = max(LEAST_BOUND, 1 << (prompt - 1).bit_length())",
                 "chosen = prompt",
             ),
@@ -1396,7 +1402,7 @@ PRIVATE_TOKENS = [
         "nothing is hidden where weights are public",
         (
             (
-                "runtime/answer.py",
+                "runtime/proving/answer.py",
                 "private = artifact.key.private or bool(privacy.items)",
                 "private = artifact.key.private",
             ),

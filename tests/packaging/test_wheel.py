@@ -41,7 +41,7 @@ def test_wheel_holds_every_module_and_only_this_package(wheel):
             assert f"{package.replace('.', '/')}/{source.name}" in names
     folders = {
         path.parent.relative_to(ROOT)
-        for top in ("compiler", "dialects", "runtime", "schema", "tools")
+        for top in ("compiler", "dialects", "runtime", "tools")
         for path in (ROOT / top).rglob("*.py")
     }
     declared = {Path(*package.split(".")[1:]) for package in packages} - {Path()}
@@ -75,7 +75,7 @@ assert zklemma.__file__.startswith({str(wheel)!r}), zklemma.__file__
 
 def test_the_verifier_needs_only_the_light_install(wheel, tmp_path):
     code = """
-import zklemma.runtime.verifier, zklemma.runtime.keys, zklemma.tools.cli.app
+import zklemma.runtime.verifying.verifier, zklemma.runtime.model.keys, zklemma.tools.cli.app
 from zklemma import verify, load_key
 print([name for name in sys.modules if name.startswith("zklemma.compiler")])
 """
@@ -99,7 +99,9 @@ except SystemExit as end:
 
 
 def test_importing_the_verifier_imports_nothing_heavy():
-    code = "import sys, zklemma.runtime.verifier, zklemma.tools.cli.app; print(*sys.modules)"
+    code = (
+        "import sys, zklemma.runtime.verifying.verifier, zklemma.tools.cli.app; print(*sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     assert loaded.isdisjoint(HEAVY)

@@ -22,9 +22,9 @@ from zklemma.compiler.transforms.circuit_stats import statistics
 from zklemma.compiler.transforms.pack_columns import largest_shape
 from zklemma.compiler.transforms.verify_legality import VerifyLegality
 from zklemma.dialects import circuit
-from zklemma.runtime.keys import Artifact
+from zklemma.runtime.model.keys import Artifact
 from zklemma.runtime.progress import Clock, Silent
-from zklemma.runtime.prover import Prover, Request
+from zklemma.runtime.proving.prover import Prover, Request
 from zklemma.tools.compiling import compile
 from zklemma.tools.random_checkpoint import random_checkpoint
 

@@ -18,33 +18,31 @@ from tiny import (
     tiny_witness,
 )
 from zklemma.runtime import field
-from zklemma.runtime.evaluate import Columns
-from zklemma.runtime.executor import Executor
-from zklemma.runtime.links import Ancestor
-from zklemma.runtime.masks import WeightMasks
+from zklemma.runtime.circuit.encoding import encode_circuit
+from zklemma.runtime.circuit.program import Program
+from zklemma.runtime.circuit.relations import Circuit, Shape
+from zklemma.runtime.model.links import Ancestor
+from zklemma.runtime.model.masks import WeightMasks
 from zklemma.runtime.progress import Clock, Silent
-from zklemma.runtime.protocol import (
-    einsum_prover,
-    einsum_verifier,
-    logup_prover,
-    logup_verifier,
-    pads_verifier,
-)
+from zklemma.runtime.protocol.axis_weights import Expander, Tokens
 from zklemma.runtime.protocol.channel import Channel, Reader
-from zklemma.runtime.protocol.disclosure_prover import Sealed
+from zklemma.runtime.protocol.disclosure.prover import Sealed
+from zklemma.runtime.protocol.einsum import prover as einsum_prover
+from zklemma.runtime.protocol.einsum import verifier as einsum_verifier
+from zklemma.runtime.protocol.lookup import prover as logup_prover
+from zklemma.runtime.protocol.lookup import verifier as logup_verifier
+from zklemma.runtime.protocol.lookup.multiplicities import Rows, count_uses
+from zklemma.runtime.protocol.pads import verifier as pads_verifier
 from zklemma.runtime.protocol.parameters import GRIND_BITS, Level, Parameters, queries
 from zklemma.runtime.protocol.plan import Plan
 from zklemma.runtime.protocol.prover_channel import ProverChannel
 from zklemma.runtime.protocol.statement import Statement
 from zklemma.runtime.protocol.transcript import Transcript
-from zklemma.runtime.protocol.weights import Expander, Tokens
-from zklemma.runtime.protocol.witness import Rows, count_uses
-from zklemma.runtime.prover import CommittedWeights, Prover
+from zklemma.runtime.proving.prover import CommittedWeights, Prover
 from zklemma.runtime.randomness import Randomness
-from zklemma.runtime.verifier import Verified, verify
-from zklemma.schema.circuit import Circuit, Shape
-from zklemma.schema.encoding import encode_circuit
-from zklemma.schema.program import Program
+from zklemma.runtime.verifying.verifier import Verified, verify
+from zklemma.runtime.witness.columns import Columns
+from zklemma.runtime.witness.executor import Executor
 
 toy_model = import_module("toy").toy_model
 

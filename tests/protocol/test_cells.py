@@ -7,8 +7,8 @@ import pytest
 from proving import parameters
 from zklemma.errors import ZklemmaError
 from zklemma.runtime import field
-from zklemma.runtime.protocol import cells
-from zklemma.runtime.protocol.slabs import Slabs
+from zklemma.runtime.protocol.commitment import cells
+from zklemma.runtime.protocol.commitment.slabs import Slabs
 
 
 def test_runs_keep_small_types_and_order() -> None:

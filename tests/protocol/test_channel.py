@@ -7,7 +7,7 @@ import pytest
 from zklemma.errors import InvalidProof
 from zklemma.runtime.field import Ext, P
 from zklemma.runtime.protocol.channel import Affine, Channel, Reader
-from zklemma.runtime.protocol.pads_verifier import evaluate
+from zklemma.runtime.protocol.pads.verifier import evaluate
 from zklemma.runtime.protocol.prover_channel import ProverChannel
 from zklemma.runtime.protocol.transcript import Transcript
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from tiny import tiny_circuit, tiny_private_circuit
 from zklemma.errors import UserError
-from zklemma.runtime.keys import VerifyingKey
-from zklemma.schema.circuit import (
+from zklemma.runtime.circuit.encoding import encode_circuit
+from zklemma.runtime.circuit.relations import (
     GENERATED,
     MOST_AXES,
     MOST_DIMENSIONS,
@@ -30,7 +30,7 @@ from zklemma.schema.circuit import (
     Table,
     Term,
 )
-from zklemma.schema.encoding import encode_circuit
+from zklemma.runtime.model.keys import VerifyingKey
 
 GOOD = tiny_circuit()
 STEPS = Axis("step", 3)

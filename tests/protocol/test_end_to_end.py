@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 from proving import Setting, parameters, tiny_setting, toy_setting
 from zklemma.errors import InvalidProof, RangeError, UserError
-from zklemma.runtime import prover
+from zklemma.runtime.circuit.relations import Shape
 from zklemma.runtime.progress import Clock, Silent
-from zklemma.runtime.protocol import codeword, logup_prover
-from zklemma.runtime.protocol.cells import Cells, Run
+from zklemma.runtime.protocol.commitment import codeword
+from zklemma.runtime.protocol.commitment.cells import Cells, Run
+from zklemma.runtime.protocol.lookup import prover as logup_prover
 from zklemma.runtime.protocol.plan import Plan
-from zklemma.runtime.protocol.security import security_bits
+from zklemma.runtime.protocol.soundness import security_bits
 from zklemma.runtime.protocol.statement import Statement
-from zklemma.schema.circuit import Shape
+from zklemma.runtime.proving import prover
 
 
 @pytest.mark.parametrize(

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 from proving import Setting
 from zklemma.errors import UserError
+from zklemma.runtime.circuit.relations import Shape
 from zklemma.runtime.field import Ext, P
-from zklemma.runtime.protocol import forms as forms_module
-from zklemma.runtime.protocol import opening_verifier
+from zklemma.runtime.protocol.axis_weights import Read, Sparse, Tensor, Weight, bits_of, dense, eq
 from zklemma.runtime.protocol.channel import Affine
-from zklemma.runtime.protocol.forms import Form, FormTable, forms_of
-from zklemma.runtime.protocol.logup_verifier import Claim
-from zklemma.runtime.protocol.opening_verifier import combined_forms
+from zklemma.runtime.protocol.lookup.verifier import Claim
+from zklemma.runtime.protocol.opening import forms as forms_module
+from zklemma.runtime.protocol.opening import verifier as opening_verifier
+from zklemma.runtime.protocol.opening.forms import Form, FormTable, forms_of
+from zklemma.runtime.protocol.opening.verifier import combined_forms
 from zklemma.runtime.protocol.plan import Plan
-from zklemma.runtime.protocol.weights import Read, Sparse, Tensor, Weight, bits_of, dense, eq
-from zklemma.schema.circuit import Shape
 
 
 def elements(rng: np.random.Generator, count: int) -> list[Ext]:

@@ -9,17 +9,27 @@ import numpy as np
 import pytest
 from zklemma.errors import RangeError
 from zklemma.runtime import field
-from zklemma.runtime.evaluate import Columns
+from zklemma.runtime.circuit.relations import (
+    Axis,
+    Circuit,
+    Column,
+    Expr,
+    Index,
+    Lookup,
+    Shape,
+    Table,
+    Term,
+)
 from zklemma.runtime.field import Ext
 from zklemma.runtime.kernels import logup as kernels
-from zklemma.runtime.protocol import logup_prover
-from zklemma.runtime.protocol.logup_verifier import draw
+from zklemma.runtime.protocol.lookup import prover as logup_prover
+from zklemma.runtime.protocol.lookup.multiplicities import count_uses
+from zklemma.runtime.protocol.lookup.verifier import draw
 from zklemma.runtime.protocol.plan import Plan, multiplicity
 from zklemma.runtime.protocol.prover_channel import ProverChannel, as_array, as_pair
-from zklemma.runtime.protocol.tables import vector
 from zklemma.runtime.protocol.transcript import Transcript
-from zklemma.runtime.protocol.witness import count_uses
-from zklemma.schema.circuit import Axis, Circuit, Column, Expr, Index, Lookup, Shape, Table, Term
+from zklemma.runtime.protocol.weight_tables import vector
+from zklemma.runtime.witness.columns import Columns
 
 proving = import_module("proving")
 tiny = import_module("tiny")

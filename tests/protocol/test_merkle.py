@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from zklemma.errors import InvalidProof
 from zklemma.runtime.protocol.channel import Reader
-from zklemma.runtime.protocol.codeword import Codeword
-from zklemma.runtime.protocol.merkle import (
+from zklemma.runtime.protocol.commitment.codeword import Codeword
+from zklemma.runtime.protocol.commitment.merkle import (
     LEAF,
     NODE,
     leaf_digest,

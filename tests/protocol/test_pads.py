@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from zklemma.runtime.field import P
-from zklemma.runtime.protocol import pads_verifier
+from zklemma.runtime.protocol.pads import verifier as pads_verifier
 
 
 def test_few_points_at_a_time_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from proving import Setting, parameters
 from zklemma.errors import UserError
+from zklemma.runtime.circuit.layout import Piece
+from zklemma.runtime.circuit.relations import Shape
 from zklemma.runtime.protocol import plan as plan_module
 from zklemma.runtime.protocol.plan import Leaf, Plan, multiplicity, place
-from zklemma.schema.circuit import Shape
-from zklemma.schema.layout import Piece
 
 
 def check_cover(blocks: list[Piece], sizes: tuple[int, ...]) -> None:

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from zklemma.runtime import field
 from zklemma.runtime.field import Ext, P
-from zklemma.runtime.protocol import product_sum
-from zklemma.runtime.protocol.contraction import Table, bind, product
-from zklemma.runtime.protocol.product_sum import ProductSum, extended
+from zklemma.runtime.protocol.einsum import product_sum
+from zklemma.runtime.protocol.einsum.contraction import Table, bind, product
+from zklemma.runtime.protocol.einsum.product_sum import ProductSum, extended
 from zklemma.runtime.protocol.prover_channel import as_array, as_pair
 
 Sizes = Mapping[str, int]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from zklemma.runtime.circuit.relations import GENERATED, TOKENS, Axis, Circuit, Column, Shape
 from zklemma.runtime.field import Ext, P
-from zklemma.runtime.protocol import tables
-from zklemma.runtime.protocol.public import SHORT, contract, evaluate, table_values, vector
-from zklemma.runtime.protocol.weights import (
+from zklemma.runtime.protocol import weight_tables as tables
+from zklemma.runtime.protocol.axis_weights import (
     Expander,
     Sparse,
     Tensor,
@@ -17,7 +17,7 @@ from zklemma.runtime.protocol.weights import (
     dense,
     eq,
 )
-from zklemma.schema.circuit import GENERATED, TOKENS, Axis, Circuit, Column, Shape
+from zklemma.runtime.protocol.public import SHORT, contract, evaluate, table_values, vector
 
 WINDOWS = (0, 3, 1, 0, 3)
 MAX_TOKENS = 12

@@ -8,11 +8,12 @@ from dataclasses import replace
 import pytest
 from proving import Setting, parameters
 from tiny import tiny_circuit, tiny_private_circuit
-from zklemma.runtime.choose import choose_parameters
+from zklemma.runtime.circuit.relations import Shape
+from zklemma.runtime.model.choose_parameters import choose_parameters
 from zklemma.runtime.protocol.channel import Channel, Reader
 from zklemma.runtime.protocol.parameters import Level, Parameters
 from zklemma.runtime.protocol.plan import Plan
-from zklemma.runtime.protocol.security import (
+from zklemma.runtime.protocol.soundness import (
     LEAST_BITS,
     claims_at_most,
     security_bits,
@@ -21,8 +22,7 @@ from zklemma.runtime.protocol.security import (
 )
 from zklemma.runtime.protocol.statement import Statement
 from zklemma.runtime.protocol.verification import verify_relations
-from zklemma.runtime.verifier import subject_of
-from zklemma.schema.circuit import Shape
+from zklemma.runtime.verifying.verifier import subject_of
 
 SHAPE = Shape(3, 4)
 GOOD = parameters(13, [3, 2], pads=1500)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from zklemma.runtime.field import Ext, P
 from zklemma.runtime.protocol.channel import Affine, Channel, Reader
-from zklemma.runtime.protocol.sumcheck import clear_round, eq_at, lagrange, masked_round
+from zklemma.runtime.protocol.rounds import clear_round, eq_at, lagrange, masked_round
 from zklemma.runtime.protocol.transcript import Transcript
 
 

@@ -11,7 +11,7 @@ from zklemma.runtime.field import P
 from zklemma.runtime.protocol import transcript
 from zklemma.runtime.protocol.statement import Statement
 from zklemma.runtime.protocol.transcript import Transcript, check_grind
-from zklemma.runtime.verifier import verify
+from zklemma.runtime.verifying.verifier import verify
 
 ITEMS = [("root", b"\x01" * 32), ("round", b"abc"), ("", b""), ("round", b"d"), ("end", b"\0")]
 

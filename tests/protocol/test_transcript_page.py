@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 from proving import Setting, parameters, tiny_setting
-from zklemma.runtime.links import verify_link
-from zklemma.runtime.masks import WeightMasks
+from zklemma.runtime.model.links import verify_link
+from zklemma.runtime.model.masks import WeightMasks
+from zklemma.runtime.model.weight_ranges import verify_ranges
 from zklemma.runtime.protocol.statement import Statement
 from zklemma.runtime.protocol.transcript import Transcript
-from zklemma.runtime.prover import CommittedWeights, prove_link, prove_ranges
-from zklemma.runtime.ranges import verify_ranges
+from zklemma.runtime.proving.prover import CommittedWeights, prove_link, prove_ranges
 
 PAGE = (Path(__file__).parents[2] / "docs" / "transcript.md").read_text()
 ORDER = PAGE.split("```")[1].strip("\n").splitlines()

@@ -12,21 +12,7 @@ from math import prod
 import numpy as np
 import pytest
 from zklemma.errors import UserError
-from zklemma.runtime.field import Ext, P
-from zklemma.runtime.protocol import weights as weights_module
-from zklemma.runtime.protocol.weights import (
-    Expander,
-    Sparse,
-    Tensor,
-    Tokens,
-    Weight,
-    dense,
-    eq,
-    one_hot,
-    prefix,
-    within,
-)
-from zklemma.schema.circuit import (
+from zklemma.runtime.circuit.relations import (
     GENERATED,
     TOKENS,
     Axis,
@@ -38,6 +24,20 @@ from zklemma.schema.circuit import (
     Product,
     Shape,
     Term,
+)
+from zklemma.runtime.field import Ext, P
+from zklemma.runtime.protocol import axis_weights as weights_module
+from zklemma.runtime.protocol.axis_weights import (
+    Expander,
+    Sparse,
+    Tensor,
+    Tokens,
+    Weight,
+    dense,
+    eq,
+    one_hot,
+    prefix,
+    within,
 )
 
 CellwiseCheck = import_module("check").CellwiseCheck

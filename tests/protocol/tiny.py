@@ -14,7 +14,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from zklemma.schema.circuit import (
+from zklemma.runtime.circuit.program import Program, Step
+from zklemma.runtime.circuit.relations import (
     GENERATED,
     TOKENS,
     Axis,
@@ -31,7 +32,6 @@ from zklemma.schema.circuit import (
     Table,
     Term,
 )
-from zklemma.schema.program import Program, Step
 
 ROWS, CHANNELS, VOCABULARY = 3, 5, 6
 MAX_TOKENS = 8

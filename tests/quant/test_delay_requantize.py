@@ -13,8 +13,8 @@ from zklemma.compiler.interpret_circuit import check
 from zklemma.compiler.pipelines import TO_QUANT, lower
 from zklemma.compiler.transforms.raise_to_nn import RaiseToNN
 from zklemma.compiler.weights import quantized_weights
-from zklemma.runtime.executor import Executor
-from zklemma.schema.circuit import Shape
+from zklemma.runtime.circuit.relations import Shape
+from zklemma.runtime.witness.executor import Executor
 
 PROMPT, GENERATED = 5, 4
 

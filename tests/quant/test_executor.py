@@ -11,7 +11,7 @@ from zklemma.compiler.pipelines import lower
 from zklemma.compiler.transforms.batch_decode import BatchDecode
 from zklemma.compiler.transforms.stack_layers import StackLayers
 from zklemma.compiler.weights import quantized_weights
-from zklemma.runtime.executor import Executor
+from zklemma.runtime.witness.executor import Executor
 
 
 @pytest.mark.parametrize(

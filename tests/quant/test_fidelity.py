@@ -32,7 +32,7 @@ from zklemma.compiler.transforms.plan_scales import PlanScales
 from zklemma.compiler.transforms.raise_to_nn import RaiseToNN
 from zklemma.compiler.transforms.stack_layers import StackLayers
 from zklemma.compiler.weights import quantized_weights
-from zklemma.runtime.executor import Executor
+from zklemma.runtime.witness.executor import Executor
 
 ROOT = Path(__file__).parents[2]
 TOKENS = 64

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from zklemma.errors import InvalidProof
 from zklemma.runtime.field import P
-from zklemma.runtime.protocol.codeword import Committed
+from zklemma.runtime.protocol.commitment.codeword import Committed
 from zklemma.runtime.protocol.prover_channel import ProverChannel
 from zklemma.runtime.protocol.statement import Statement
 

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import pytest
 from zklemma.errors import InvalidProof
+from zklemma.runtime.circuit.relations import Circuit
 from zklemma.runtime.field import P
 from zklemma.runtime.protocol.statement import Statement
-from zklemma.schema.circuit import Circuit
 
 CellwiseCheck = import_module("check").CellwiseCheck
 LOOKUP = import_module("proving").LOOKUP
@@ -131,7 +131,7 @@ def test_a_pair_that_cancels_modulo_the_prime(tiny: Any) -> None:
 @pytest.mark.parametrize("hiding", [False, True])
 def test_counts_of_table_rows(tiny: Any, hiding: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """A use counted at another row, or in another group, or once too often."""
-    prover = import_module("zklemma.runtime.prover")
+    prover = import_module("zklemma.runtime.proving.prover")
     count_uses = prover.count_uses
     proving = import_module("proving")
     setting = proving.tiny_setting(proving.parameters(8, [2], pads=400, group_bits=6))

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from zklemma.compiler.interpret_circuit import Evaluator
-from zklemma.schema.circuit import Expr, Gather, Product, Term
+from zklemma.runtime.circuit.relations import Expr, Gather, Product, Term
 from zklemma.tools.uniqueness.cells import ANY, Cells, Form
 from zklemma.tools.uniqueness.gadgets import gadgets, relations
 from zklemma.tools.uniqueness.intervals import Intervals

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import pytest
 from zklemma.errors import InvalidProof
-from zklemma.runtime import steps
-from zklemma.runtime.executor import Executor
+from zklemma.runtime.circuit.program import Step, limb_widths
+from zklemma.runtime.circuit.relations import Circuit
 from zklemma.runtime.protocol.statement import Statement
-from zklemma.runtime.steps import Pass
-from zklemma.schema.circuit import Circuit
-from zklemma.schema.program import Step, limb_widths
+from zklemma.runtime.witness import steps
+from zklemma.runtime.witness.executor import Executor
+from zklemma.runtime.witness.steps import Pass
 
 LOOKUP = import_module("proving").LOOKUP
 

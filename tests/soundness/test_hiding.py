@@ -76,7 +76,7 @@ def test_the_length_tells_nothing_but_the_shape(tiny: Any) -> None:
 def test_what_hides_is_random_and_fresh(tiny: Any) -> None:
     """The mask cells and salts of the weights; in each proof's committed rows, the mask cells, the
     uniform row, both pad vectors, all salts. No word of them is zero or occurs twice."""
-    codeword = import_module("zklemma.runtime.protocol.codeword").Codeword
+    codeword = import_module("zklemma.runtime.protocol.commitment.codeword").Codeword
     init = codeword.__init__
     committed: list[tuple[np.ndarray, np.ndarray]] = []
 

@@ -14,24 +14,22 @@ from typing import Any
 import numpy as np
 import pytest
 from zklemma.errors import InvalidProof
-from zklemma.runtime import prover
 from zklemma.runtime.field import Ext, P
-from zklemma.runtime.protocol import (
-    codeword,
-    opening_prover,
-    opening_verifier,
-    pads_prover,
-    verification,
-)
+from zklemma.runtime.protocol import verification
+from zklemma.runtime.protocol.axis_weights import Expander, Tokens
 from zklemma.runtime.protocol.channel import Affine, Channel, Reader
-from zklemma.runtime.protocol.einsum_prover import read_value
+from zklemma.runtime.protocol.commitment import codeword
+from zklemma.runtime.protocol.einsum.prover import read_value
+from zklemma.runtime.protocol.opening import prover as opening_prover
+from zklemma.runtime.protocol.opening import verifier as opening_verifier
+from zklemma.runtime.protocol.pads import prover as pads_prover
 from zklemma.runtime.protocol.plan import Plan
 from zklemma.runtime.protocol.prover_channel import ProverChannel, as_pair
 from zklemma.runtime.protocol.statement import Statement
 from zklemma.runtime.protocol.verification import verify_relations
-from zklemma.runtime.protocol.weights import Expander, Tokens
+from zklemma.runtime.proving import prover
 from zklemma.runtime.randomness import Randomness
-from zklemma.runtime.verifier import subject_of
+from zklemma.runtime.verifying.verifier import subject_of
 
 proving = import_module("proving")
 
@@ -304,10 +302,12 @@ def test_every_claim_is_there_and_true(setting: Any) -> None:
         setting.circuit.einsums
     ) + len(factors)
     witness = setting.witness(shown)
-    columns = import_module("zklemma.runtime.evaluate").Columns(
+    columns = import_module("zklemma.runtime.witness.columns").Columns(
         setting.circuit, shown.shape, {**setting.params, **witness}, np.array(shown.tokens)
     )
-    counts = import_module("zklemma.runtime.protocol.witness").count_uses(plan, columns)
+    counts = import_module("zklemma.runtime.protocol.lookup.multiplicities").count_uses(
+        plan, columns
+    )
     expander = Expander(setting.circuit, shown.shape, Tokens(shown.tokens, shown.shape))
     for claim in found.claims[2:]:
         total = Ext.ZERO

@@ -11,20 +11,20 @@ import msgpack
 import numpy as np
 import pytest
 from zklemma.errors import InvalidProof, UserError
-from zklemma.runtime import disclosure
-from zklemma.runtime.disclosure import Opened
-from zklemma.runtime.evaluate import Columns
-from zklemma.runtime.files import OPENING, pack
-from zklemma.runtime.keys import VerifyingKey
-from zklemma.runtime.protocol import disclosure_prover
-from zklemma.runtime.protocol.codeword import Codeword
-from zklemma.runtime.protocol.disclosure_prover import Sealed
-from zklemma.runtime.protocol.disclosure_verifier import MASKS, Code
+from zklemma.runtime.circuit.encoding import encode_circuit
+from zklemma.runtime.circuit.relations import Circuit
+from zklemma.runtime.model.files import OPENING, pack
+from zklemma.runtime.model.keys import VerifyingKey
+from zklemma.runtime.protocol.commitment.codeword import Codeword
+from zklemma.runtime.protocol.disclosure import prover as disclosure_prover
+from zklemma.runtime.protocol.disclosure.prover import Sealed
+from zklemma.runtime.protocol.disclosure.verifier import MASKS, Code
 from zklemma.runtime.protocol.statement import Statement, private_bound
 from zklemma.runtime.randomness import Randomness
-from zklemma.runtime.verifier import verify
-from zklemma.schema.circuit import Circuit
-from zklemma.schema.encoding import encode_circuit
+from zklemma.runtime.verifying import disclosure
+from zklemma.runtime.verifying.disclosure import Opened
+from zklemma.runtime.verifying.verifier import verify
+from zklemma.runtime.witness.columns import Columns
 
 tiny_private_witness = import_module("tiny").tiny_private_witness
 
@@ -220,7 +220,7 @@ def test_a_committed_vector_that_is_no_codeword(tiny: Any) -> None:
     statement, witness, sealed = case(tiny, BOTH, True)
     code = sealed["prompt"].code
     code.matrix[0, ::2] = 7
-    from zklemma.runtime.protocol.codeword import LEAF, NODE, hash_columns, hash_pairs
+    from zklemma.runtime.protocol.commitment.codeword import LEAF, NODE, hash_columns, hash_pairs
 
     code.layers = [hash_columns(code.matrix, LEAF)]
     while code.layers[-1].shape[1] > 1:

@@ -18,12 +18,12 @@ import numpy as np
 import pytest
 from zklemma.compiler.interpret_circuit import check
 from zklemma.errors import InvalidProof
-from zklemma.runtime import disclosure
-from zklemma.runtime import executor as executor_module
-from zklemma.runtime.disclosure import Opened
-from zklemma.runtime.executor import Executor
+from zklemma.runtime.circuit.relations import Shape
 from zklemma.runtime.protocol.statement import Statement
-from zklemma.schema.circuit import Shape
+from zklemma.runtime.verifying import disclosure
+from zklemma.runtime.verifying.disclosure import Opened
+from zklemma.runtime.witness import executor as executor_module
+from zklemma.runtime.witness.executor import Executor
 
 proving = import_module("proving")
 

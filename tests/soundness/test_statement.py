@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 from zklemma.errors import InvalidProof
-from zklemma.runtime.files import encode_proof
+from zklemma.runtime.model.files import encode_proof
 from zklemma.runtime.protocol.statement import Statement
-from zklemma.runtime.verifier import verify
+from zklemma.runtime.verifying.verifier import verify
 
 proving = import_module("proving")
 

@@ -19,7 +19,7 @@ from xdsl.parser import Parser
 from zklemma.compiler.pipelines import lower
 from zklemma.dialects.registry import dialect_factories
 from zklemma.errors import UserError, ZklemmaError
-from zklemma.schema.circuit import Circuit, Column, Einsum, Gather, Linear, Lookup, Table
+from zklemma.runtime.circuit.relations import Circuit, Column, Einsum, Gather, Linear, Lookup, Table
 from zklemma.tools.uniqueness.bounds import bounds
 from zklemma.tools.uniqueness.cells import Cells
 from zklemma.tools.uniqueness.claims import Claim, Claims

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from typer.testing import CliRunner
-from zklemma.runtime.budget import MemoryBudget
-from zklemma.runtime.choose import choose_parameters
-from zklemma.runtime.keys import Artifact, VerifyingKey, save_artifact, save_key
-from zklemma.runtime.masks import WeightMasks
-from zklemma.runtime.prover import CommittedWeights, prove_ranges
-from zklemma.schema.encoding import encode_circuit, encode_program
+from zklemma.runtime.circuit.encoding import encode_circuit, encode_program
+from zklemma.runtime.model.budget import MemoryBudget
+from zklemma.runtime.model.choose_parameters import choose_parameters
+from zklemma.runtime.model.keys import Artifact, VerifyingKey, save_artifact, save_key
+from zklemma.runtime.model.masks import WeightMasks
+from zklemma.runtime.proving.prover import CommittedWeights, prove_ranges
 from zklemma.tools.cli.app import app
 
 CHECKPOINT = Path(__file__).parents[2] / "checkpoints" / "tiny-gemma3"

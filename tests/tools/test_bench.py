@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from zklemma.compiler.frontend.checkpoint import EMBEDDING, load_checkpoint
 from zklemma.errors import UserError
-from zklemma.runtime.keys import load_artifact
+from zklemma.runtime.model.keys import load_artifact
 from zklemma.tools.bench import print_breakdown, prompt_of
 from zklemma.tools.random_checkpoint import SHAPES, random_checkpoint
 

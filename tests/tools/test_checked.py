@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import zklemma
 from zklemma.errors import InvalidProof
-from zklemma.runtime import checked
-from zklemma.runtime.keys import load_key, save_key
+from zklemma.runtime.model.keys import load_key, save_key
+from zklemma.runtime.verifying import checked
 
 IDS = [bytes([i % 256, i // 256]) * 16 for i in range(600)]
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from zklemma.runtime import files
+from zklemma.runtime.model import files
 from zklemma.runtime.protocol.channel import Reader
 from zklemma.runtime.protocol.statement import read_statement
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from zklemma.errors import UserError
-from zklemma.runtime.keys import load_artifact, save_artifact
+from zklemma.runtime.model.keys import load_artifact, save_artifact
 from zklemma.tools import demo
 
 ROOT = Path(__file__).parents[2]

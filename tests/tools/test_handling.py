@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import zklemma
 from zklemma.errors import UserError
-from zklemma.runtime.answer import prove
 from zklemma.runtime.kernels.warm import listed
-from zklemma.runtime.verifier import verify
+from zklemma.runtime.proving.answer import prove
+from zklemma.runtime.verifying.verifier import verify
 from zklemma.tools import console
 from zklemma.tools.cli.outputs import check_outputs
 from zklemma.tools.cli.prove import _prompt

@@ -11,11 +11,11 @@ from zklemma.compiler.levels import Level
 from zklemma.compiler.pipelines import PIPELINE
 from zklemma.compiler.published import read_function, write_function
 from zklemma.errors import InvalidProof, UserError
-from zklemma.runtime.keys import Artifact
+from zklemma.runtime.model.keys import Artifact
 from zklemma.runtime.progress import Clock, Silent
 from zklemma.runtime.protocol.statement import Statement
-from zklemma.runtime.prover import Prover, Request
-from zklemma.runtime.verifier import verify
+from zklemma.runtime.proving.prover import Prover, Request
+from zklemma.runtime.verifying.verifier import verify
 from zklemma.tools import compiling
 from zklemma.tools.audit import audit
 from zklemma.tools.random_checkpoint import random_checkpoint

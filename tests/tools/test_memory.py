@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 from zklemma.errors import UserError
-from zklemma.runtime import answer, memory
-from zklemma.runtime.executor import Executor
-from zklemma.runtime.keys import Artifact
+from zklemma.runtime.circuit.relations import Shape
+from zklemma.runtime.model.keys import Artifact
 from zklemma.runtime.protocol.plan import Plan
-from zklemma.schema.circuit import Shape
+from zklemma.runtime.proving import answer
+from zklemma.runtime.proving import footprint as memory
+from zklemma.runtime.witness.executor import Executor
 
 
 @pytest.fixture(scope="module")

@@ -7,22 +7,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from zklemma.runtime import randomness
-from zklemma.runtime.evaluate import Columns
-from zklemma.runtime.executor import Executor
 from zklemma.runtime.kernels.products import half_of
 from zklemma.runtime.progress import Clock, Silent
-from zklemma.runtime.protocol import (
-    codeword,
-    contraction,
-    einsum_prover,
-    opening_prover,
-    product_sum,
-)
+from zklemma.runtime.protocol.commitment import codeword
+from zklemma.runtime.protocol.einsum import contraction, product_sum
+from zklemma.runtime.protocol.einsum import prover as einsum_prover
+from zklemma.runtime.protocol.opening import prover as opening_prover
 from zklemma.runtime.protocol.prover_channel import ProverChannel
 from zklemma.runtime.protocol.statement import Statement
 from zklemma.runtime.protocol.transcript import Transcript
-from zklemma.runtime.prover import Prover
-from zklemma.runtime.verifier import subject_of
+from zklemma.runtime.proving.prover import Prover
+from zklemma.runtime.verifying.verifier import subject_of
+from zklemma.runtime.witness.columns import Columns
+from zklemma.runtime.witness.executor import Executor
 from zklemma.tools import lookup_operations
 from zklemma.tools.operations import (
     COLUMNS,
@@ -193,7 +190,7 @@ def test_commitments_and_opening(artifact, subject, statement, witness, works, c
 
 
 def test_forward_pass(executor, statement, witness, works, monkeypatch):
-    from zklemma.runtime import steps
+    from zklemma.runtime.witness import steps
 
     seen, real = [], steps.dots
 

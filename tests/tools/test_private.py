@@ -13,12 +13,14 @@ from typing import Any
 
 import pytest
 from zklemma.errors import UserError
-from zklemma.runtime import answer, disclosure, files
-from zklemma.runtime.answer import Privacy, bound
-from zklemma.runtime.executor import Executor
-from zklemma.runtime.keys import Artifact, save_artifact, save_key
+from zklemma.runtime.circuit.relations import Shape
+from zklemma.runtime.model import files
+from zklemma.runtime.model.keys import Artifact, save_artifact, save_key
 from zklemma.runtime.protocol.statement import private_bound
-from zklemma.schema.circuit import Shape
+from zklemma.runtime.proving import answer
+from zklemma.runtime.proving.answer import Privacy, bound
+from zklemma.runtime.verifying import disclosure
+from zklemma.runtime.witness.executor import Executor
 
 Done = subprocess.CompletedProcess[str]
 Run = Callable[..., Done]

@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from zklemma.runtime.budget import ROTATIONS, FileBudget
-from zklemma.runtime.keys import load_artifact, load_key, save_key
+from zklemma.runtime.model.budget import ROTATIONS, FileBudget
+from zklemma.runtime.model.keys import load_artifact, load_key, save_key
 
 PROMPT = ("--prompt", "once upon a time", "--max-new-tokens", "3")
 

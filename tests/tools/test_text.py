@@ -11,10 +11,12 @@ import pytest
 import zklemma
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from zklemma.errors import InvalidProof, UserError
-from zklemma.runtime import answer, disclosure, files
-from zklemma.runtime.executor import Executor
-from zklemma.runtime.keys import Artifact, load_artifact, save_key
-from zklemma.runtime.tokenizer import compact
+from zklemma.runtime.model import files
+from zklemma.runtime.model.keys import Artifact, load_artifact, save_key
+from zklemma.runtime.model.tokenizer import compact
+from zklemma.runtime.proving import answer
+from zklemma.runtime.verifying import disclosure
+from zklemma.runtime.witness.executor import Executor
 
 CHECKPOINT = Path(__file__).parents[2] / "checkpoints" / "tiny-gemma3"
 WORDS = Tokenizer.from_file(str(CHECKPOINT / "tokenizer.json"))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from zklemma.compiler.emit import emit
-from zklemma.schema.circuit import Circuit, Expr, Index, Term
+from zklemma.runtime.circuit.relations import Circuit, Expr, Index, Term
 from zklemma.tools import zk_opt, zk_translate
 
 TINY = Path(__file__).parents[1] / "lowering" / "tiny.mlir"

@@ -29,7 +29,7 @@ def audit(
     quiet: Quiet = False,
 ) -> None:
     """Check that a key's circuits are a model's, and say which: exit status 0 if they are, 1 if not."""
-    from ...runtime.keys import load_key
+    from ...runtime.model.keys import load_key
 
     found = load_key(key)
 

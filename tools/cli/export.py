@@ -17,7 +17,7 @@ def export(
     max_tokens: Annotated[int, typer.Option(help="The number of positions.")] = 64,
 ) -> None:
     """Write a checkpoint as calibrated `nn` text, which zk-opt can lower to any level."""
-    from ...runtime import files
+    from ...runtime.model import files
 
     check_outputs({output: None}, checkpoint_files(checkpoint))
 

@@ -31,8 +31,8 @@ def fidelity(
     if plot:
         check_outputs({plot: None}, [model, *(text or ())])
 
-    from ...runtime import files
-    from ...runtime.keys import load_artifact
+    from ...runtime.model import files
+    from ...runtime.model.keys import load_artifact
     from .. import fidelity_report
 
     artifact = load_artifact(model)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from ...errors import UserError
 
 if TYPE_CHECKING:
-    from ...runtime.files import Kind
-    from ...runtime.keys import Artifact
+    from ...runtime.model.files import Kind
+    from ...runtime.model.keys import Artifact
 
 
 # What a checkpoint consists of.
@@ -28,7 +28,7 @@ def checkpoint_files(source: str) -> list[Path]:
 def check_outputs(outputs: Mapping[Path, Kind | None], inputs: Iterable[Path]) -> None:
     """`UserError` unless all outputs can be written: each to a file of its own, which is none of the inputs, by
     whatever name, and no file of this program of another kind. The kind None is for other files."""
-    from ...runtime import files
+    from ...runtime.model import files
 
     used = {path.resolve(): "a file that is needed" for path in inputs}
     for path, kind in outputs.items():
@@ -45,8 +45,8 @@ def check_outputs(outputs: Mapping[Path, Kind | None], inputs: Iterable[Path]) -
 
 def check_model_outputs(output: Path, vk: Path, inputs: Iterable[Path]) -> None:
     """`check_outputs` for an artifact, its key and its count."""
-    from ...runtime import files
-    from ...runtime.budget import files_beside
+    from ...runtime.model import files
+    from ...runtime.model.budget import files_beside
 
     if vk.resolve() == output.resolve():
         raise UserError(f"{vk}: artifact and verifying key can not be the same file")
@@ -61,8 +61,8 @@ def check_model_outputs(output: Path, vk: Path, inputs: Iterable[Path]) -> None:
 
 def save_model(artifact: Artifact, output: Path, vk: Path) -> dict[str, int]:
     """Write artifact and key; both files or, on a full disk, none. Returns their sizes."""
-    from ...runtime import files
-    from ...runtime.keys import save_artifact
+    from ...runtime.model import files
+    from ...runtime.model.keys import save_artifact
 
     with files.atomic_write(vk) as file:
         size = file.write(artifact.key.encode())

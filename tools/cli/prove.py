@@ -59,10 +59,10 @@ def prove(
     quiet: Quiet = False,
 ) -> None:
     """Generate text and prove that the model said it."""
-    from ...runtime import files
-    from ...runtime.answer import Privacy
-    from ...runtime.budget import files_beside
-    from ...runtime.keys import load_artifact
+    from ...runtime.model import files
+    from ...runtime.model.budget import files_beside
+    from ...runtime.model.keys import load_artifact
+    from ...runtime.proving.answer import Privacy
 
     text = _prompt(prompt, prompt_file)
     privacy = Privacy(
@@ -84,8 +84,8 @@ def prove(
     artifact = load_artifact(model)
     artifact.budget.require()
 
-    from ...runtime import answer
     from ...runtime.kernels.memory import keep_freed_memory
+    from ...runtime.proving import answer
 
     keep_freed_memory()
     ready(quiet)
@@ -112,7 +112,7 @@ def prove(
     with files.atomic_write(output) as file:  # Both files or, on a full disk, none.
         file.write(data)
         if privacy.items:
-            from ...runtime import disclosure
+            from ...runtime.verifying import disclosure
 
             file.flush()
             opened = {w: disclosure.Opened(s.rows, s.salts) for w, s in found.sealed.items()}

@@ -15,7 +15,7 @@ from .options import AllowNoncanonicalPrompt
 from .outputs import check_outputs
 
 if TYPE_CHECKING:
-    from ...runtime.disclosure import Opened
+    from ...runtime.verifying.disclosure import Opened
 
 
 class Item(StrEnum):
@@ -36,7 +36,8 @@ def reveal(
     allow_noncanonical_prompt: AllowNoncanonicalPrompt = False,
 ) -> None:
     """Write what opens a private prompt or output, for `verify --reveal`."""
-    from ...runtime import disclosure, files
+    from ...runtime.model import files
+    from ...runtime.verifying import disclosure
 
     check_outputs({output: files.OPENING}, [secret, *([key] if key else [])])
     kept = disclosure.decode(files.read(secret, files.OPENING.most), str(secret))
@@ -54,9 +55,9 @@ def reveal(
 def _show(path: Path, opened: Mapping[str, Opened], where: str, allow_noncanonical: bool) -> None:
     """Print what is revealed; `UserError` if the prompt would not be accepted."""
     from ...errors import InvalidProof
-    from ...runtime import disclosure, reading
-    from ...runtime.keys import load_key
-    from ...runtime.verifier import check_prompt
+    from ...runtime.model.keys import load_key
+    from ...runtime.verifying import disclosure, reading
+    from ...runtime.verifying.verifier import check_prompt
 
     key = load_key(path)
     found = {what: disclosure.claimed(what, item) for what, item in opened.items()}

@@ -24,15 +24,15 @@ def rotate(
     quiet: Quiet = False,
 ) -> None:
     """Commit the same weights under fresh masks, with a key that is linked to the old one."""
-    from ...runtime.budget import files_beside
-    from ...runtime.keys import load_artifact
+    from ...runtime.model.budget import files_beside
+    from ...runtime.model.keys import load_artifact
 
     vk = vk or output.with_suffix(".vk")
     # Older proofs still need the older key.
     check_model_outputs(output, vk, [model, model.with_suffix(".vk"), *files_beside(model)])
 
-    from ...runtime import rotation
     from ...runtime.kernels.memory import keep_freed_memory
+    from ...runtime.proving import rotation
 
     keep_freed_memory()
     ready(quiet)

@@ -22,7 +22,7 @@ def security(
 ) -> None:
     """Print every soundness term of a key's proofs, their sum, and what hiding rests on; with --json also the
     numbers that they are counted from."""
-    from ...runtime.keys import load_key
+    from ...runtime.model.keys import load_key
     from ..security import security as terms
 
     report = terms(load_key(key), prompt_tokens, new_tokens, private)

@@ -27,7 +27,7 @@ def smt(
     quiet: Quiet = False,
 ) -> None:
     """Have a solver show that inputs have one witness and nothing wraps: exit status 0 if so, 1 if not."""
-    from ...runtime.keys import load_key
+    from ...runtime.model.keys import load_key
     from ..uniqueness.examine import Examination, differing
 
     loaded = load_key(key)
@@ -62,7 +62,7 @@ def smt(
 
 def _write(folder: Path, circuits: Any) -> None:
     """One file for each circuit and kind of claim."""
-    from ...runtime import files
+    from ...runtime.model import files
     from ..uniqueness.examine import scripts
 
     try:

@@ -49,13 +49,18 @@ def verify(
     start = time.perf_counter()
     if max_seconds is not None or max_memory is not None:
         limit(
-            max_seconds, max_memory, "...runtime.keys", "...runtime.checked", "...runtime.tokenizer"
+            max_seconds,
+            max_memory,
+            "...runtime.model.keys",
+            "...runtime.verifying.checked",
+            "...runtime.model.tokenizer",
         )
-    from ...runtime import checked, files, reading
-    from ...runtime.keys import load_key
+    from ...runtime.model import files
+    from ...runtime.model.keys import load_key
     from ...runtime.progress import Clock, Silent
-    from ...runtime.verifier import check_identity, check_prompt, read_proof
-    from ...runtime.verifier import verify as check
+    from ...runtime.verifying import checked, reading
+    from ...runtime.verifying.verifier import check_identity, check_prompt, read_proof
+    from ...runtime.verifying.verifier import verify as check
 
     clock = Clock(Silent())
     clock.start("load")
@@ -63,7 +68,7 @@ def verify(
     _ = model.circuit  # Decoded when it is first asked for.
     opened: dict[str, Any] = {}
     if opening:
-        from ...runtime import disclosure
+        from ...runtime.verifying import disclosure
 
         opened = disclosure.decode(files.read(opening, files.OPENING.most), str(opening))
     wanted = None if nonce is None else hexadecimal(nonce)

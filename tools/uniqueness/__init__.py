@@ -1,6 +1,6 @@
 """That inputs have one witness and that no relation wraps, as claims that an SMT solver decides.
 
-What is examined is a `schema.circuit.Circuit`, the relations that a verifier checks, and nothing else: no pass, no
+What is examined is a `relations.Circuit`, the relations that a verifier checks, and nothing else: no pass, no
 step of the witness program, no name. Witness columns count as elements of the field until a claim says that they
 are integers of their declared ranges. `zklemma smt model.vk` decides the claims of a key's two circuits by z3, in
 about ten seconds of one core for the real 270M; with `-o` it writes them for other solvers.

@@ -22,15 +22,7 @@ from dataclasses import dataclass, field
 from math import isqrt
 
 from ...errors import expect
-from ...schema.circuit import (
-    PRIME,
-    Circuit,
-    Einsum,
-    Expr,
-    Linear,
-    Lookup,
-    Product,
-)
+from ...runtime.circuit.relations import PRIME, Circuit, Einsum, Expr, Linear, Lookup, Product
 from .cells import Cells
 from .claims import Claim
 from .gadgets import Gadget, Relation, gadgets, relations

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ...errors import UserError
-from ...schema.circuit import (
+from ...runtime.circuit.relations import (
     PRIME,
     Circuit,
     Einsum,

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from ...schema.circuit import Circuit, Lookup
+from ...runtime.circuit.relations import Circuit, Lookup
 from .cells import ANY, Cells
 from .gadgets import Gadget, Relation, earlier, expressions, gadgets, inputs, relations, terms
 from .honest import witness_exists

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ...errors import expect
-from ...schema.circuit import Circuit
+from ...runtime.circuit.relations import Circuit
 from .bounds import bounds
 from .claims import MUST, Claim, Claims
 from .gadgets import Gadget, primitive

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ...errors import UserError
-from ...schema.circuit import Circuit, Einsum, Expr, Gather, Linear, Lookup, Term
+from ...runtime.circuit.relations import Circuit, Einsum, Expr, Gather, Linear, Lookup, Term
 
 Relation = Einsum | Lookup | Linear | Gather
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import product
 from math import prod
 
-from ...schema.circuit import Circuit, Column, Expr, Product, Term
+from ...runtime.circuit.relations import Circuit, Column, Expr, Product, Term
 
 Interval = tuple[int, int]
 Place = Mapping[str, int]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ...errors import UserError
-from ...schema.circuit import PRIME
+from ...runtime.circuit.relations import PRIME
 from .cells import HALF, Cells, Equation, Fact, Form, Inside, Row
 from .smt import (
     asserted,

@@ -8,19 +8,20 @@ import numpy as np
 import pytest
 from zklemma.runtime import field
 from zklemma.runtime.field import Ext
-from zklemma.runtime.protocol import opening_verifier, pads_prover
 from zklemma.runtime.protocol.channel import Channel, Reader
-from zklemma.runtime.protocol.codeword import Codeword
-from zklemma.runtime.protocol.merkle import SALT_WORDS
-from zklemma.runtime.protocol.pads_prover import Pads
-from zklemma.runtime.protocol.pads_verifier import cells
+from zklemma.runtime.protocol.commitment.codeword import Codeword
+from zklemma.runtime.protocol.commitment.merkle import SALT_WORDS
+from zklemma.runtime.protocol.opening import verifier as opening_verifier
+from zklemma.runtime.protocol.pads import prover as pads_prover
+from zklemma.runtime.protocol.pads.prover import Pads
+from zklemma.runtime.protocol.pads.verifier import cells
 from zklemma.runtime.protocol.plan import Plan
 from zklemma.runtime.protocol.prover_channel import ProverChannel
 from zklemma.runtime.protocol.statement import Statement
 from zklemma.runtime.protocol.transcript import Transcript
 from zklemma.runtime.protocol.verification import verify_relations
 from zklemma.runtime.randomness import Randomness
-from zklemma.runtime.verifier import subject_of
+from zklemma.runtime.verifying.verifier import subject_of
 
 STATEMENT = Statement(3, 2, (1, 2, 3, 4, 5), True)
 

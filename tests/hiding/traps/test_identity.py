@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from zklemma.runtime.field import Ext
+from zklemma.runtime.model.weight_ranges import range_subject
 from zklemma.runtime.protocol.statement import Statement
-from zklemma.runtime.ranges import range_subject
-from zklemma.runtime.verifier import subject_of
+from zklemma.runtime.verifying.verifier import subject_of
 
 STATEMENT = Statement(2, 2, (1, 2, 3, 4), True)
 PRIVATE = Statement(2, 2, (), True, b"p" * 32, b"o" * 32)

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from zklemma.runtime.evaluate import Columns
+from zklemma.runtime.protocol.lookup.multiplicities import count_uses
 from zklemma.runtime.protocol.plan import Plan
 from zklemma.runtime.protocol.statement import Statement
-from zklemma.runtime.protocol.witness import count_uses
+from zklemma.runtime.witness.columns import Columns
 
 proving = import_module("proving")
 STATEMENT = Statement(2, 3, (1, 2, 3, 4, 5), False)

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import pytest
 from zklemma.compiler.interpret_circuit import Evaluator
-from zklemma.runtime.executor import Executor
-from zklemma.schema.circuit import Circuit, Lookup
+from zklemma.runtime.circuit.relations import Circuit, Lookup
+from zklemma.runtime.witness.executor import Executor
 
 SOURCE = Path(__file__).parents[2] / "lowering" / "conftest.py"
 

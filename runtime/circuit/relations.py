@@ -1,0 +1,459 @@
+"""The circuit: columns over named axes, tables, and four kinds of relation between them.
+
+A *column* is an integer tensor over named axes. Its home says who holds it: ``param`` (committed once,
+with the verifying key), ``witness`` (committed in each proof) or ``public`` (the verifier computes it).
+The home ``renewed``, a second commitment to weights, stands only in what links two keys (`runtime/model/links.py`).
+Virtual columns are not stored: they are `Expr`, affine forms in columns, written where they are used.
+
+Relations, all over the integers (each carries a ``bound`` with |lhs - rhs| <= bound < p, so that the
+identity in the field is the identity in the integers):
+
+* `Einsum`   lhs[i] = sum over products of coefficient * sum_k prod_f factor_f[i, k]
+* `Lookup`   the tuple of expressions at each cell of the domain is a row of a table
+* `Linear`   an expression is zero at each cell of its axes
+* `Gather`   at each cell a value is the row of a source that an index names
+
+Axes whose size depends on the proof are symbolic (`TOKENS`, `GENERATED`); `Shape` gives their sizes.
+The same circuit therefore serves every prompt length up to ``max_tokens``.
+
+Prompt and output are either inputs of the circuit, which it reads by the indices ``window``, ``token``,
+``previous`` and ``next`` and the public column ``below-next``, or columns of the witness, which
+`Circuit.reveals` names: then the statement may show them or keep them private.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+PRIME = 2**64 - 2**32 + 1
+# Longer than any axis of a real model; some steps take time and memory in proportion.
+LONGEST_AXIS = 1 << 20
+LONGEST_TEXT = 1 << 16
+# Far more than a model needs, since relations stand for all layers at once: axes; columns, tables, relations,
+# products, terms; and the axes that expressions and their terms name.
+MOST_AXES = 64
+MOST_PARTS = 1 << 12
+MOST_NAMED = 1 << 14
+# Of one column, expression or array.
+MOST_DIMENSIONS = 16
+TOKENS = "tokens"
+GENERATED = "generated"
+
+Home = Literal["param", "renewed", "witness", "public"]
+IndexKind = Literal[
+    "same", "sum", "before", "rotate", "window", "token", "previous", "next", "pick"
+]
+
+
+class CircuitError(ValueError):
+    """The circuit is malformed; the text names the part."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a proof's sizes depend on: ``prompt`` >= 1 tokens given, ``generated`` >= 1 tokens produced.
+
+    ``rows`` is the number of positions that the causal pass computes: the prompt and all generated
+    tokens but the last, rounded up (with padding tokens at the end, which cannot influence what comes
+    before them) so that its binary expansion has at most three ones and blocks stay few.
+    """
+
+    prompt: int
+    generated: int
+
+    @property
+    def rows(self) -> int:
+        exact = self.prompt + self.generated - 1
+        unit = 1 << max(0, exact.bit_length() - 3)
+        return -(-exact // unit) * unit
+
+    def size(self, axis: Axis) -> int:
+        if axis.size == TOKENS:
+            return self.rows
+        if axis.size == GENERATED:
+            return self.generated
+        if isinstance(axis.size, str):
+            raise CircuitError(f"axis {axis.name}: size {axis.size}")
+        return axis.size
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A named axis; ``size`` is a number, `TOKENS` or `GENERATED`."""
+
+    name: str
+    size: int | str
+
+
+@dataclass(frozen=True)
+class Index:
+    """How one axis of a column is read, given the index i of the expression along ``axis``.
+
+    ``same``    j = i
+    ``sum``     every j, summed (``axis`` is empty)
+    ``before``  every j < i, summed (the residual stream over layers)
+    ``rotate``  the half-split rotation: -column[i + n/2] if i < n/2 else column[i - n/2]
+    ``window``  j = i + prompt - 1 (generated index to position)
+    ``token``   j = the token id at position i
+    ``previous`` j = the id of the token before the i-th generated one, at position i + prompt - 1
+    ``next``    j = the id of the i-th generated token
+    ``pick``    j = table[i], a fixed table
+    """
+
+    kind: IndexKind
+    axis: str = ""
+    table: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Term:
+    """coefficient * column, with one `Index` for each axis of the column."""
+
+    coefficient: int
+    column: str
+    indices: tuple[Index, ...]
+
+
+@dataclass(frozen=True)
+class Expr:
+    """An affine form over ``axes``. Axes that a term does not read are broadcast."""
+
+    axes: tuple[str, ...]
+    terms: tuple[Term, ...]
+    constant: int = 0
+
+
+PublicKind = Literal["data", "mask", "below-next"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column, its home and its inclusive integer range [low, high].
+
+    ``origin`` is the module path that made it. Public columns: ``data`` holds its integers in a side
+    array (`Circuit.data`, sliced along token axes), ``mask`` over (layer, token, source) is 1 where
+    attention is allowed (causal, and within ``windows[layer]`` positions when that is not 0),
+    ``below-next`` over (generated, vocabulary) is 1 where the vocabulary index is below the generated
+    token's id.
+    """
+
+    name: str
+    axes: tuple[str, ...]
+    home: Home
+    low: int
+    high: int
+    origin: str = ""
+    kind: PublicKind = "data"
+    windows: tuple[int, ...] = ()
+
+    @property
+    def storage(self) -> np.dtype:
+        """The narrowest little-endian integer type that holds the range; of 4 bytes a signed one, if both do."""
+        for code in ("i1", "i2", "i4") if self.low < 0 else ("u1", "u2", "i4", "u4"):
+            limits = np.iinfo(code)
+            if limits.min <= self.low and self.high <= limits.max:
+                return np.dtype(f"<{code}")
+        return np.dtype("<i8")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A lookup table with ``arity`` columns; its rows are in `Circuit.data` under its name.
+
+    ``expression`` is the text the rows were evaluated from.
+    """
+
+    name: str
+    arity: int
+    rows: int
+    expression: str = ""
+
+
+@dataclass(frozen=True)
+class Product:
+    """coefficient * the contraction of two or three factors over the axes the lhs does not have."""
+
+    coefficient: int
+    factors: tuple[Expr, ...]
+
+
+@dataclass(frozen=True)
+class Einsum:
+    name: str
+    lhs: Expr
+    products: tuple[Product, ...]
+    bound: int
+    origin: str = ""
+
+
+@dataclass(frozen=True)
+class Lookup:
+    name: str
+    table: str
+    exprs: tuple[Expr, ...]
+    origin: str = ""
+
+
+@dataclass(frozen=True)
+class Linear:
+    name: str
+    expr: Expr
+    bound: int
+    origin: str = ""
+
+
+@dataclass(frozen=True)
+class Gather:
+    """value[cell, *] = source[index[cell], *].
+
+    ``source`` is over a row axis and perhaps one more, which ``value`` then has after the axes of ``index``.
+    """
+
+    name: str
+    index: Expr
+    value: Expr
+    source: Expr
+    origin: str = ""
+
+    @property
+    def carried(self) -> tuple[str, ...]:
+        """The axis along which whole rows are taken, if there is one."""
+        return self.source.axes[1:]
+
+
+REVEALS = ("prompt", "output")
+
+
+@dataclass(frozen=True)
+class Circuit:
+    """A whole circuit. ``data`` maps the names of public data columns and tables to int64 arrays.
+
+    ``reveals`` is empty, or names the witness columns that hold the "prompt" (its length, a number, and its
+    token ids over the token axis, zeros after it) and the "output" (token ids over the generated axis).
+    """
+
+    axes: tuple[Axis, ...]
+    columns: tuple[Column, ...]
+    tables: tuple[Table, ...]
+    einsums: tuple[Einsum, ...]
+    lookups: tuple[Lookup, ...]
+    linears: tuple[Linear, ...]
+    max_tokens: int
+    gathers: tuple[Gather, ...] = ()
+    reveals: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    data: Mapping[str, np.ndarray] = field(default_factory=dict, compare=False)
+
+    @cached_property
+    def axis(self) -> dict[str, Axis]:
+        return {axis.name: axis for axis in self.axes}
+
+    @property
+    def vocabulary(self) -> int:
+        """The number of token ids: the size of the axis of that name."""
+        size = self.axis["vocabulary"].size if "vocabulary" in self.axis else 0
+        return size if isinstance(size, int) else 0
+
+    @cached_property
+    def column(self) -> dict[str, Column]:
+        return {column.name: column for column in self.columns}
+
+    @cached_property
+    def table(self) -> dict[str, Table]:
+        return {table.name: table for table in self.tables}
+
+    def home(self, home: Home) -> list[Column]:
+        return [column for column in self.columns if column.home == home]
+
+    def sizes(self, column: Column, shape: Shape) -> tuple[int, ...]:
+        return tuple(shape.size(self.axis[name]) for name in column.axes)
+
+    def expressions(self):
+        """Every expression of the circuit with the name of the relation it stands in."""
+        for einsum in self.einsums:
+            yield einsum.name, einsum.lhs
+            for product in einsum.products:
+                for factor in product.factors:
+                    yield einsum.name, factor
+        for lookup in self.lookups:
+            for expr in lookup.exprs:
+                yield lookup.name, expr
+        for linear in self.linears:
+            yield linear.name, linear.expr
+        for gather in self.gathers:
+            for expr in (gather.index, gather.value, gather.source):
+                yield gather.name, expr
+
+    def check(self) -> None:
+        """Raise `CircuitError` unless names resolve, axes fit and every bound is below the prime."""
+        for what, items in (
+            ("axis", self.axes),
+            ("column", self.columns),
+            ("table", self.tables),
+            ("relation", (*self.einsums, *self.lookups, *self.linears, *self.gathers)),
+        ):
+            names = [item.name for item in items]
+            if len(set(names)) != len(names):
+                raise CircuitError(f"two parts of kind {what} share a name")
+            _require_few(len(names), MOST_AXES if what == "axis" else MOST_PARTS, what)
+        self._check_sizes()
+        if not 0 < self.max_tokens <= LONGEST_TEXT:
+            raise CircuitError(f"{self.max_tokens} tokens at most")
+        for axis in self.axes:
+            fits = isinstance(axis.size, int) and 0 < axis.size <= LONGEST_AXIS
+            if not fits and axis.size not in (TOKENS, GENERATED):
+                raise CircuitError(f"axis {axis.name}: size {axis.size}")
+        for column in self.columns:
+            for name in column.axes:
+                if name not in self.axis:
+                    raise CircuitError(f"column {column.name}: unknown axis {name}")
+                if column.home == "param" and isinstance(self.axis[name].size, str):
+                    raise CircuitError(f"column {column.name}: weights over axis {name}")
+            if not -(PRIME // 2) < column.low <= column.high < PRIME // 2:
+                raise CircuitError(f"column {column.name}: range [{column.low}, {column.high}]")
+            if column.home == "public":
+                self._check_public(column)
+        for table in self.tables:
+            array = self.data.get(table.name)
+            if array is None or array.shape != (table.rows, table.arity) or table.rows < 1:
+                raise CircuitError(f"table {table.name}: contents missing or of another shape")
+        for relation, expr in self.expressions():
+            self._check_expr(relation, expr)
+        for einsum in self.einsums:
+            if not 0 < einsum.bound < PRIME:
+                raise CircuitError(f"relation {einsum.name}: bound {einsum.bound} may wrap")
+            for product in einsum.products:
+                axes = {name for factor in product.factors for name in factor.axes}
+                if not 1 <= len(product.factors) <= 3 or not set(einsum.lhs.axes) <= axes:
+                    raise CircuitError(
+                        f"relation {einsum.name}: factors do not cover the left side"
+                    )
+        for lookup in self.lookups:
+            table = self.table.get(lookup.table)
+            if table is None or len(lookup.exprs) != table.arity:
+                raise CircuitError(f"relation {lookup.name}: table {lookup.table} does not fit")
+            if any(expr.axes != lookup.exprs[0].axes for expr in lookup.exprs):
+                raise CircuitError(f"relation {lookup.name}: expressions over different axes")
+        for linear in self.linears:
+            if not 0 < linear.bound < PRIME:
+                raise CircuitError(f"relation {linear.name}: bound {linear.bound} may wrap")
+
+        for gather in self.gathers:
+            carried = gather.carried
+            if len(carried) > 1 or not gather.source.axes or not gather.index.axes:
+                raise CircuitError(
+                    f"relation {gather.name}: rows are gathered from one axis or two"
+                )
+            if gather.value.axes != (*gather.index.axes, *carried):
+                raise CircuitError(f"relation {gather.name}: value, index and source do not fit")
+        if self.reveals:
+            self._check_reveals()
+
+    def _check_sizes(self) -> None:
+        """That expressions are few and short: work on them is in proportion to what they name."""
+        products = [product for einsum in self.einsums for product in einsum.products]
+        _require_few(len(products), MOST_PARTS, "product")
+        expressions = [expr for _, expr in self.expressions()]
+        terms = [term for expr in expressions for term in expr.terms]
+        _require_few(len(terms), MOST_PARTS, "term")
+        named = [expr.axes for expr in expressions] + [term.indices for term in terms]
+        _require_few(sum(map(len, named)), MOST_NAMED, "axis of an expression")
+        named += [column.axes for column in self.columns]
+        _require_few(max(map(len, named), default=0), MOST_DIMENSIONS, "axis of one part")
+
+    def _check_reveals(self) -> None:
+        """The columns that `Circuit.reveals` names, each over the axes that its meaning needs."""
+        if set(self.reveals) != set(REVEALS):
+            raise CircuitError(f"a circuit reveals {' and '.join(REVEALS)} or neither")
+        wanted = {"prompt": [(), (TOKENS,)], "output": [(GENERATED,)]}
+        for what, names in self.reveals.items():
+            columns = [self.column.get(name) for name in names]
+            found = [c and tuple(self.axis[axis].size for axis in c.axes) for c in columns]
+            if found != wanted[what] or any(c is None or c.home != "witness" for c in columns):
+                raise CircuitError(f"the {what} is revealed through columns of another form")
+        for relation, expr in self.expressions():
+            kinds = {index.kind for term in expr.terms for index in term.indices}
+            if kinds & {"window", "token", "previous", "next"}:
+                raise CircuitError(f"relation {relation}: the circuit takes no tokens as inputs")
+        if any(column.kind == "below-next" for column in self.columns):
+            raise CircuitError("the circuit takes no tokens as inputs")
+
+    def _check_public(self, column: Column) -> None:
+        sizes = tuple(self.axis[axis].size for axis in column.axes)
+        if column.kind == "mask":
+            if sizes[1:] != (TOKENS, TOKENS) or sizes[:1] != (len(column.windows),):
+                raise CircuitError(f"column {column.name}: a mask over other axes")
+            if min(column.windows, default=0) < 0:
+                raise CircuitError(f"column {column.name}: windows {column.windows}")
+        elif column.kind == "below-next":
+            if len(sizes) != 2 or sizes[0] != GENERATED or not isinstance(sizes[1], int):
+                raise CircuitError(f"column {column.name}: below-next over other axes")
+        else:
+            self._check_data(column)
+
+    def _check_data(self, column: Column) -> None:
+        array = self.data.get(column.name)
+        sizes = tuple(
+            self.max_tokens if isinstance(self.axis[a].size, str) else self.axis[a].size
+            for a in column.axes
+        )
+        if array is None or array.shape != sizes:
+            raise CircuitError(f"column {column.name}: contents missing or of another shape")
+        if array.size and not column.low <= array.min() <= array.max() <= column.high:
+            raise CircuitError(f"column {column.name}: contents outside the declared range")
+
+    def _check_expr(self, relation: str, expr: Expr) -> None:
+        for name in expr.axes:
+            if name not in self.axis:
+                raise CircuitError(f"relation {relation}: unknown axis {name}")
+        if len(set(expr.axes)) != len(expr.axes):
+            raise CircuitError(f"relation {relation}: an axis stands twice in an expression")
+        for term in expr.terms:
+            column = self.column.get(term.column)
+            if column is None:
+                raise CircuitError(f"relation {relation}: unknown column {term.column}")
+            if len(term.indices) != len(column.axes):
+                raise CircuitError(f"relation {relation}: {term.column} read with other axes")
+            for index, source in zip(term.indices, column.axes, strict=True):
+                self._check_index(relation, expr, term, index, source)
+            read = [index.axis for index in term.indices]
+            if any(i.kind in ("before", "rotate") and read.count(i.axis) > 1 for i in term.indices):
+                raise CircuitError(
+                    f"relation {relation}: {term.column} reads an axis by {read} at once, one of them "
+                    "not index by index"
+                )
+
+    def _check_index(
+        self, relation: str, expr: Expr, term: Term, index: Index, source: str
+    ) -> None:
+        if index.kind == "sum":
+            if index.axis:
+                raise CircuitError(f"relation {relation}: {term.column}: a sum names no axis")
+            return
+        where = f"relation {relation}: {term.column} along {source}"
+        if index.axis not in expr.axes:
+            raise CircuitError(f"{where} reads axis {index.axis}, which the expression lacks")
+        target, size = self.axis[index.axis].size, self.axis[source].size
+        fits = {
+            "same": target == size,
+            "before": target == size and isinstance(size, int),
+            "rotate": target == size and isinstance(size, int) and size % 2 == 0,
+            "window": target == GENERATED and size == TOKENS,
+            "token": target == TOKENS and size == self.vocabulary,
+            "previous": target == GENERATED and size == self.vocabulary,
+            "next": target == GENERATED and size == self.vocabulary,
+            "pick": isinstance(size, int)
+            and len(index.table) == target
+            and all(0 <= j < size for j in index.table),
+        }
+        if not fits[index.kind]:
+            raise CircuitError(f"{where}: index {index.kind} does not fit the sizes")
+
+
+def _require_few(count: int, most: int, what: str) -> None:
+    if count > most:
+        raise CircuitError(f"{count} parts of kind {what}, more than {most}")

@@ -1,0 +1,58 @@
+"""Parameters for a model: sizes taken from the largest statements that its key allows, checked for security.
+
+The same parameters serve every proof under a key: answers with tokens as inputs or as columns, the ranges of the
+weights, links to rotated keys.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from ...errors import UserError
+from ..circuit.relations import Circuit, Shape
+from ..protocol.axis_weights import bits_of
+from ..protocol.parameters import Parameters, options, with_columns
+from ..protocol.plan import Plan
+from ..protocol.soundness import LEAST_BITS, security_bits
+from .links import link_circuit
+from .weight_ranges import SHAPE, range_circuit
+
+# The number of slabs is not known before the parameters are; each doubling takes two more pads.
+SPARE_PADS = 32
+
+
+def choose_parameters(circuits: Sequence[Circuit], max_tokens: int, hiding: bool) -> Parameters:
+    """Parameters for proofs of up to ``max_tokens`` tokens, half of them generated, say; other splits
+    are served as well. ``circuits`` share their weights. ``hiding``: whether the weights are to be masked.
+
+    `UserError` if none give proofs of enough bits.
+    """
+    generated = max(1, max_tokens // 2)
+    shape = Shape(max_tokens - generated + 1, generated)
+    weights = _cells(circuits[0], "param", shape)
+    columns = max(12, min(22, bits_of(weights + _cells(circuits[0], "witness", shape)) - 8))
+    trial = [Plan(c, with_columns(columns, 0), shape, tuple(c.reveals)) for c in circuits]
+    # The first circuit is the one to be quick with.
+    witness = sum(math.prod(sizes) for _, sizes in trial[0].witness_sizes)
+    pads = max(plan.pads for plan in trial) + SPARE_PADS
+    for found in options(weights, witness, pads, hiding):
+        if all(security_bits(plan) >= LEAST_BITS for plan in _plans(circuits, found, max_tokens)):
+            return found
+    raise UserError(
+        f"no code parameters give proofs of {max_tokens} tokens with this model {LEAST_BITS} bits of security: "
+        "compile it for fewer --max-tokens"
+    )
+
+
+def _cells(circuit: Circuit, home: str, shape: Shape) -> int:
+    columns = (column for column in circuit.columns if column.home == home)
+    return sum(math.prod(circuit.sizes(column, shape)) for column in columns)
+
+
+def _plans(circuits: Sequence[Circuit], p: Parameters, max_tokens: int) -> list[Plan]:
+    """The largest proofs of each kind."""
+    shapes = Shape(1, max_tokens - 1), Shape(max_tokens - 1, 1)
+    plans = [Plan(c, p, shape, tuple(c.reveals)) for c in circuits for shape in shapes]
+    about_weights = range_circuit(circuits[0]), link_circuit(circuits[0])
+    return plans + [Plan(circuit, p, SHAPE) for circuit in about_weights]

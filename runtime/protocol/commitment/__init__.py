@@ -1,0 +1,1 @@
+"""Commitments: cells in slabs, rows in a code, columns in a tree."""

@@ -1,0 +1,1 @@
+"""Prompt and output, shown or behind a digest."""

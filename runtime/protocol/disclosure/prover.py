@@ -1,0 +1,56 @@
+"""Prompt and output behind digests, the prover's side; the protocol is described in `disclosure.verifier`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from ... import field
+from ...field import Ext
+from ...randomness import Randomness
+from ...witness.columns import Columns
+from ..commitment.codeword import Codeword
+from ..commitment.merkle import SALT_WORDS
+from ..opening.prover import open_columns
+from ..parameters import Parameters
+from ..plan import Plan
+from ..prover_channel import ProverChannel, as_pair
+from .verifier import Code, draw, revealed
+
+
+class Sealed:
+    """A commitment to ``cells``: `rows` (3, cells and masks) of F, the salts, and the codeword over both."""
+
+    def __init__(self, cells: Sequence[int], p: Parameters, randomness: Randomness):
+        code = Code.of(len(cells), p)
+        masked = randomness.elements(3, code.dimension)
+        masked[0, : code.cells] = cells
+        self.rows = masked
+        self.salts = randomness.elements(SALT_WORDS, 1 << code.log_code)
+        self.code = Codeword(masked, code.log_code, self.salts)
+
+    @property
+    def digest(self) -> bytes:
+        return self.code.root
+
+
+def prove(
+    channel: ProverChannel, plan: Plan, columns: Columns, sealed: Mapping[str, Sealed]
+) -> None:
+    for what, names in revealed(plan.circuit).items():
+        form, _ = draw(plan, what, channel.challenges)
+        if what not in sealed:
+            continue
+        cells = [field.to_field(columns.column(name).reshape(-1)) for name in names]
+        flat = np.concatenate(cells)
+        y = Ext(*field.kdot(form, np.stack([flat, np.zeros_like(flat)])))
+        own, other = sealed[what].rows[0], sealed[what].rows[1:]
+        tau = Ext(*field.kdot(form, other[:, : form.shape[1]]))
+        channel.masked(f"{what} values", [y, tau])
+        eta = as_pair(channel.challenge())
+        star = field.kadd(other, field.kmul_base(eta[:, None], own))
+        channel.clear(f"{what} masked", [Ext(int(a), int(b)) for a, b in star.T])
+        code = Code.of(form.shape[1], plan.parameters)
+        p = plan.parameters
+        open_columns(channel, sealed[what].code, code.queries, p.grind, code.log_code)

@@ -1,0 +1,1 @@
+"""Einsums and linear relations, reduced to linear claims by sumcheck."""

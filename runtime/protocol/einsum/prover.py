@@ -1,0 +1,141 @@
+"""Einsums and linear relations, the prover's side; the protocol is described in `einsum.verifier`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from ...circuit.relations import Expr
+from ...field import Ext
+from ...witness.columns import Columns
+from ..axis_weights import Expander, Read, Sparse, Weight, eq
+from ..plan import EINSUM_DEGREE, Instance, Plan
+from ..prover_channel import ProverChannel, as_array
+from ..public import as_ext, evaluate
+from ..weight_tables import vector
+from .contraction import Table, bind
+from .product_sum import ProductSum, extended
+from .verifier import draw_point, factor_weights
+
+
+def prove(channel: ProverChannel, plan: Plan, expander: Expander, columns: Columns) -> None:
+    point = draw_point(plan, channel.challenges)
+    at_point = {axis: eq(z) for axis, z in point.items()}
+    arrays: dict[Expr, np.ndarray] = {}
+    running = [_start(plan, instance, point, columns, arrays) for instance in plan.instances]
+    arrays.clear()
+    order = iter(running)
+    for einsum in plan.circuit.einsums:
+        sums = [next(order).total for _ in einsum.products]
+        value = claim_value(expander, columns, einsum.lhs, at_point)
+        channel.masked("einsum values", [value, *sums])
+    for linear in plan.circuit.linears:
+        value = claim_value(expander, columns, linear.expr, at_point)
+        channel.masked("linear value", [value])
+    gammas = channel.challenges(len(plan.instances))
+    for round_ in range(plan.einsum_rounds):
+        left = plan.einsum_rounds - round_
+        joined = [
+            (gamma, product)
+            for gamma, product, instance in zip(gammas, running, plan.instances, strict=True)
+            if instance.rounds >= left
+        ]
+        values = _combined((gamma, product.round()) for gamma, product in joined)
+        channel.masked("einsum round", [values[0], *values[2:]])
+        challenge = channel.challenge()
+        for _, product in joined:
+            product.fold(challenge)
+    for instance, product in zip(plan.instances, running, strict=True):
+        _final(channel, plan, instance, product.finals())
+
+
+def _combined(rounds: Iterable[tuple[Ext, list[Ext]]]) -> list[Ext]:
+    """The sum of scaled polynomials, each given at 0..its degree, at 0..EINSUM_DEGREE."""
+    of_size: dict[int, list[Ext]] = {}
+    for gamma, values in rounds:
+        total = of_size.setdefault(len(values), [Ext.ZERO] * len(values))
+        of_size[len(values)] = [a + gamma * b for a, b in zip(total, values, strict=True)]
+    parts = [extended(values, EINSUM_DEGREE) for values in of_size.values()]
+    return [sum(at, Ext.ZERO) for at in zip(*parts, strict=True)]
+
+
+def _final(channel: ProverChannel, plan: Plan, instance: Instance, found: Sequence[Ext]) -> None:
+    """The factors' values, a square's once, and partial products, as `einsum.verifier` reads them."""
+    values = dict(zip(instance.factors, found, strict=True))
+    for factor in instance.factors:
+        if not plan.is_public(factor):
+            channel.masked("factor", [values[factor]])
+    hidden = [values[f] for f in instance.product.factors if not plan.is_public(f)]
+    if not hidden:
+        return
+    product = hidden[0]
+    for i, value in enumerate(hidden[1:]):
+        if i:
+            channel.masked("partial product", [product])
+        product = product * value
+        channel.product()
+
+
+def _start(
+    plan: Plan,
+    instance: Instance,
+    point: Mapping[str, list[Ext]],
+    columns: Columns,
+    arrays: dict[Expr, np.ndarray],
+) -> ProductSum:
+    """An instance's sumcheck; ``arrays`` keeps factors that several instances have."""
+    weights = factor_weights(plan, instance, _everything(instance), dict(point), [Ext.ZERO] * 64)
+    tables = []
+    for factor in instance.factors:
+        if factor not in arrays:
+            arrays[factor] = columns.expr(factor)
+        bound = {
+            axis: vector(weights[axis], columns.size(axis))
+            for axis in factor.axes
+            if axis not in instance.variables
+        }
+        tables.append(bind(Table(factor.axes, arrays[factor]), bound))
+    return ProductSum(
+        {axis: columns.size(axis) for axis in instance.variables},
+        tables,
+        [instance.factors.index(factor) for factor in instance.product.factors],
+        {axis: point[axis] for axis in instance.shared},
+    )
+
+
+def _everything(instance: Instance) -> Expr:
+    """An expression over all axes of the instance's factors, to ask for all their weights at once."""
+    axes = dict.fromkeys(axis for factor in instance.factors for axis in factor.axes)
+    return Expr(tuple(axes), ())
+
+
+def claim_value(
+    expander: Expander, columns: Columns, expr: Expr, weights: Mapping[str, Weight]
+) -> Ext:
+    """The value of a linear claim on an expression."""
+    constant, reads = expander.expand(expr, weights)
+    total = as_ext(constant)
+    for read in reads:
+        total = total + as_ext(read.coefficient) * read_value(expander, columns, read)
+    return total
+
+
+def read_value(expander: Expander, columns: Columns, read: Read) -> Ext:
+    column = expander.circuit.column[read.column]
+    if column.home == "public":
+        return evaluate(expander, read.column, read.weights)
+    array = columns.column(read.column)
+    if not array.ndim:
+        return Ext(int(array))
+    bound = {}
+    for i, (axis, weight) in enumerate(zip(column.axes, read.weights, strict=True)):
+        if isinstance(weight, Sparse):
+            array = np.take(array, [j for j, _ in weight.entries], axis=i)
+            bound[str(i)] = as_array([as_ext(w) for _, w in weight.entries])
+        else:
+            bound[str(i)] = vector(weight, expander.size[axis])
+    if not array.size:
+        return Ext.ZERO
+    total = bind(Table(tuple(bound), array), bound)
+    return Ext.of(total.values)

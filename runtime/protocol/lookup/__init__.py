@@ -1,0 +1,1 @@
+"""Lookups: every cell that is looked up is in its table (LogUp-GKR)."""

@@ -1,0 +1,1 @@
+"""The opening of all linear claims on committed cells."""

@@ -1,0 +1,1 @@
+"""The pads that mask messages, and what the messages make of them."""

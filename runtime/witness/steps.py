@@ -1,0 +1,433 @@
+"""What each step of the witness program computes, in exact integers.
+
+One `Pass` runs the program over consecutive positions: all of them at once (the witness, the logits
+of a text) or a few after others whose keys and values are cached (generation). A step's value is
+computed by one function whoever asks; what it commits is handed to ``record`` where there is one.
+Values are int64 arrays over the step's axes.
+
+The semantics are the table in `runtime.circuit.program`. A value outside its range stops the pass with a
+`RangeError` that names the module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ...errors import RangeError, ZklemmaError, expect
+from ..circuit.program import LIMB_BITS, Step, limb_widths
+from ..circuit.relations import Circuit
+from ..kernels.dots import dots
+from ..kernels.rounding import rounded_shift
+from ..kernels.softmax import exponentials
+
+Axes = tuple[str, ...]
+# (column name, layer or None, axes of the array, array)
+Record = Callable[[str, int | None, Axes, np.ndarray], None]
+
+Observe = Callable[[Step, int | None, np.ndarray], None]
+
+INT64 = 1 << 63
+CACHED = 1 << 23
+"""The largest magnitude of keys and values."""
+
+
+class Model:
+    """What all passes share: the integer weights, and the tables arranged for computing."""
+
+    def __init__(self, circuit: Circuit, params: Mapping[str, np.ndarray]) -> None:
+        self.circuit = circuit
+        self.params = params
+        self.tables: dict[str, tuple[int, np.ndarray]] = {}
+
+    def param(self, name: str, layer: int | None) -> tuple[np.ndarray, Axes]:
+        """A weight (of one layer, if it has a layer axis) and its axes."""
+        axes = self.circuit.column[name].axes
+        array = self.params[name]
+        return (array[layer], axes[1:]) if axes[:1] == ("layer",) else (array, axes)
+
+    def matrix(self, name: str, layer: int | None, contracted: Axes) -> np.ndarray:
+        """A weight as (outputs, contracted) matrix, outputs in the order of the weight's axes."""
+        array, axes = self.param(name, layer)
+        outputs = [axis for axis in axes if axis not in contracted]
+        order = [axes.index(axis) for axis in (*outputs, *contracted)]
+        inner = int(np.prod([array.shape[axes.index(axis)] for axis in contracted]))
+        if self.magnitude(name) >= 1 << 23:
+            raise ZklemmaError(f"weight {name}: products take 24 bits at most")
+        narrow = np.can_cast(self.circuit.column[name].storage, np.int16)
+        matrix = array.transpose(order).reshape(-1, inner)
+        return matrix.astype(np.int16 if narrow else np.int32, copy=False)
+
+    def magnitude(self, name: str) -> int:
+        column = self.circuit.column[name]
+        return max(abs(column.low), abs(column.high))
+
+    def table(self, name: str) -> tuple[int, np.ndarray]:
+        """(x0, y) of a table of rows (x, y, ...) with y[x - x0] its value at each x."""
+        if name not in self.tables:
+            rows = self.circuit.data[name]
+            first, last = int(rows[:, 0].min()), int(rows[:, 0].max())
+            values = np.zeros(last - first + 1, np.int64)
+            values[rows[:, 0] - first] = rows[:, 1]
+            self.tables[name] = first, values
+        return self.tables[name]
+
+
+@dataclass
+class Pass:
+    """One run over the positions [start, start + count) with token ids ``ids``.
+
+    ``cache`` holds, for each step that attends, the keys or values of all positions so far,
+    with room for ``capacity`` of them. ``chosen`` are the rows that ``select`` takes. ``targets``, where
+    given, are the tokens that must come out, and then ``argmax`` records what it commits.
+    """
+
+    model: Model
+    axes: Mapping[str, Axes]
+    ids: np.ndarray
+    chosen: slice
+    start: int = 0
+    capacity: int = 0
+    cache: dict[tuple[str, int | None], np.ndarray] = field(default_factory=dict)
+    targets: np.ndarray | None = None
+    record: Record | None = None
+    observe: Observe | None = None
+    layer: int | None = None
+    values: dict[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def stop(self) -> int:
+        return self.start + len(self.ids)
+
+    def run(self, step: Step) -> np.ndarray:
+        """Compute a step's value and keep it under its name."""
+        value = OPERATIONS[step.op](self, step)
+        self.values[step.output] = value
+        if self.observe:
+            self.observe(step, self.layer, value)
+        return value
+
+    def inputs(self, step: Step) -> list[np.ndarray]:
+        return [self.values[name] for name in step.inputs]
+
+    def require(
+        self,
+        step: Step,
+        what: str,
+        value: np.ndarray,
+        low: int,
+        high: int,
+        ends: tuple[int, int] | None = None,
+    ) -> None:
+        """Stop unless low <= value <= high everywhere; ``ends`` are its least and largest, if known."""
+        least, most = ends or (int(value.min()), int(value.max()))
+        if low <= least and most <= high:
+            return
+        seen, place = (most, value.argmax()) if most > high else (least, value.argmin())
+        where = step.origin.replace("{layer}", str(self.layer))
+        at = self.position(step, value, int(place))
+        raise RangeError(
+            f"{where}: the {what}{at} is {seen}, outside its calibrated range [{low}, {high}]; compile "
+            "with more headroom (--headroom 4), or calibrate on text like this (--calibration FILE)"
+        )
+
+    def require_small(self, step: Step, what: str, value: np.ndarray, share: int) -> None:
+        """Stop unless |value| times ``share`` is at most 2^62, so that 64 bits hold what it becomes."""
+        largest = (INT64 >> 1) // max(1, share)
+        self.require(step, what, value, -largest, largest)
+
+    def position(self, step: Step, value: np.ndarray, place: int) -> str:
+        """Which of the sequence's positions an element of a value has, as far as its axes tell."""
+        axes = step.axes if value.ndim == len(step.axes) else step.axes[: value.ndim]
+        if "token" not in axes:
+            return ""
+        index = np.unravel_index(place, value.shape)
+        return f" at position {self.start + int(index[axes.index('token')])}"
+
+    def put(self, step: Step, role: str, array: np.ndarray, axes: Axes | None = None) -> None:
+        if self.record and role in step.witness:
+            (name,) = step.witness[role]
+            self.record(name, self.layer, step.axes if axes is None else axes, array)
+
+    def put_limbs(
+        self, step: Step, role: str, number: np.ndarray, bits: int, axes: Axes | None = None
+    ) -> None:
+        """Record the limbs of an unsigned number of ``bits`` bits."""
+        widths = enumerate(limb_widths(bits))
+        limbs = (number >> i * LIMB_BITS & (1 << width) - 1 for i, width in widths)
+        self.put_all(step, role, limbs, axes)
+
+    def put_all(
+        self, step: Step, role: str, arrays: Iterable[np.ndarray], axes: Axes | None = None
+    ) -> None:
+        """Record an array for each of a role's columns."""
+        if self.record:
+            for name, array in zip(step.witness.get(role, ()), arrays, strict=True):
+                self.record(name, self.layer, step.axes if axes is None else axes, array)
+
+
+def peak(array: np.ndarray) -> int:
+    """The largest magnitude."""
+    return max(-int(array.min()), int(array.max()))
+
+
+def product(x: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """x @ matrix.T, exact where it is below 2^63: x (..., rows, k), matrix (..., outputs, k) of what `dots`
+    takes."""
+    if x.ndim == 2:
+        return dots(x, matrix)
+    return np.stack([product(*pair) for pair in zip(x, matrix, strict=True)])
+
+
+def requantize(run: Pass, step: Step, acc: np.ndarray) -> np.ndarray:
+    """The rounded value; it takes the place of ``acc``, but for one that is not contiguous."""
+    shift, bits = attribute(step, "shift"), attribute(step, "bits")
+    y = np.ascontiguousarray(acc)
+    limbs, rests = (
+        np.empty((len(step.witness.get(role, ())) if run.record else 0, y.size), np.uint32)
+        for role in ("limbs", "rem")
+    )
+    found = rounded_shift(y.reshape(-1), shift, bits, limbs, rests)
+    half = 1 << bits - 1
+    run.require(step, "output", y, -half, half - 1, found)
+    run.put(step, "y", y)
+    for role, arrays in ("limbs", limbs), ("rem", rests):
+        run.put_all(step, role, (array.reshape(y.shape) for array in arrays))
+    return y
+
+
+def prompt(run: Pass, step: Step) -> np.ndarray:
+    if run.record:
+        # Rows are chosen from the prompt's last position on.
+        length = run.chosen.start + 1
+        before = np.arange(run.start, run.stop) < length
+        run.put(step, "ids", run.ids)
+        run.put(step, "length", np.array(length), ())
+        run.put(step, "before", before.astype(np.int64))
+        run.put(step, "prompt", np.where(before, run.ids, 0))
+    return run.ids
+
+
+def embed(run: Pass, step: Step) -> np.ndarray:
+    table, _ = run.model.param(step.inputs[0], run.layer)
+    rows = table[run.ids].astype(np.int64)
+    run.put(step, "rows", rows)
+    return rows << attribute(step, "shift")
+
+
+def rms_norm(run: Pass, step: Step) -> np.ndarray:
+    x = run.values[step.inputs[0]]
+    gain, _ = run.model.param(step.inputs[1], run.layer)
+    emin, emax = (attribute(step, name) for name in ("emin", "emax"))
+    eps = per_layer(run, step, "eps")
+    first, table = run.model.table(str(step.attributes["table"]))
+    exact = np.einsum("...c,...c->...", x, x, dtype=np.float64)
+    # What follows would not fit 64 bits.
+    run.require(step, "sum of squares", exact, 0, INT64 >> 1)
+    square = np.einsum("...c,...c->...", x, x) + eps
+    e = (bit_length(square) - 15) // 2
+    run.require(step, "exponent of the sum of squares", e, emin, emax)
+    m = square >> 2 * e
+    r = table[m - first]
+    p2 = 1 << (emax - e)
+    u = r * p2
+    acc = x * u[..., None]
+    run.require_small(step, "normalised input", acc, peak(gain))
+    acc *= gain
+    if run.record:
+        p4 = 1 << 2 * e
+        pm = p4 * m
+        axes = step.axes[:-1]
+        for role, array in (("m", m), ("r", r), ("p2", p2), ("p4", p4), ("pm", pm), ("u", u)):
+            run.put(step, role, array, axes)
+        run.put_limbs(step, "remainder", square - pm, 2 * emax, axes)
+        run.put_limbs(step, "slack", p4 - 1 - (square - pm), 2 * emax, axes)
+    return requantize(run, step, acc)
+
+
+def bit_length(x: np.ndarray) -> np.ndarray:
+    """Of positive int64; float64 rounds up to the next power of two where x is just below it."""
+    bits = np.frexp(x.astype(np.float64))[1].astype(np.int64)
+    return bits - ((x >> bits - 1) == 0)
+
+
+def matmul(run: Pass, step: Step) -> np.ndarray:
+    (name, weight), model = step.inputs, run.model
+    x, axes = run.values[name], run.axes[name]
+    contracted = tuple(axis for axis in axes if axis not in step.axes)
+    matrix = model.matrix(weight, run.layer, contracted)
+    kept = [axis for axis in axes if axis in step.axes]
+    flat = x.transpose([axes.index(axis) for axis in (*kept, *contracted)])
+    flat = flat.reshape(-1, matrix.shape[1])
+    run.require_small(step, "input", x, matrix.shape[1] * model.magnitude(weight))
+    result = product(flat, matrix)
+    array, weight_axes = model.param(weight, run.layer)
+    outputs = [axis for axis in weight_axes if axis not in contracted]
+    sizes = [x.shape[axes.index(axis)] for axis in kept]
+    sizes += [array.shape[weight_axes.index(axis)] for axis in outputs]
+    order = [[*kept, *outputs].index(axis) for axis in step.axes]
+    return requantize(run, step, result.reshape(sizes).transpose(order))
+
+
+def rope(run: Pass, step: Step) -> np.ndarray:
+    x = run.values[step.inputs[0]]
+    kind = per_layer(run, step, "kinds")
+    cos, sin = (
+        run.model.circuit.data[name][kind, run.start : run.stop] for name in step.inputs[1:]
+    )
+    half = x.shape[-1] // 2
+    run.require_small(step, "input", x, peak(cos) + peak(sin))
+    acc = x * cos
+    acc[..., :half] -= x[..., half:] * sin[..., :half]
+    acc[..., half:] += x[..., :half] * sin[..., half:]
+    return requantize(run, step, acc)
+
+
+def history(run: Pass, step: Step, x: np.ndarray) -> np.ndarray:
+    """x[kv, token, dim] appended to those of earlier positions, in 16 bits while they all fit."""
+    run.require(step, "cached value", x, -CACHED, CACHED - 1)
+    kept = run.cache.get((step.output, run.layer))
+    if kept is None:
+        kept = np.empty((x.shape[0], run.capacity, x.shape[2]), np.int16)
+    if kept.dtype == np.int16 and peak(x) >= 1 << 15:
+        kept = kept.astype(np.int32)
+    kept[:, run.start : run.stop] = x
+    run.cache[step.output, run.layer] = kept
+    return kept[:, : run.stop]
+
+
+def scores(run: Pass, step: Step) -> np.ndarray:
+    q, k = run.inputs(step)
+    kv, group, count, dim = q.shape
+    keys = history(run, step, k)
+    run.require_small(step, "query", q, dim * CACHED)
+    acc = product(q.reshape(kv, group * count, dim), keys)
+    return requantize(run, step, acc.reshape(kv, group, count, -1))
+
+
+def softmax(run: Pass, step: Step) -> np.ndarray:
+    (s,) = run.inputs(step)
+    bits, k, width = (attribute(step, name) for name in ("bits", "k", "width"))
+    window = per_layer(run, step, "windows")
+    _, table = run.model.table(str(step.attributes["table"]))
+    heads = s.reshape(-1, *s.shape[-2:])
+    e, rows = exponentials(heads, run.start, window, table)
+    e = e.reshape(s.shape)
+    place, top, total = rows.reshape(3, *s.shape[:-1])
+    # Times the largest value that is attended to, it fits 64 bits.
+    run.require(step, "sum of exponentials", total, 1, min(1 << width, (INT64 >> 1) // CACHED))
+    inverse = (1 << k) // total
+    run.require(step, "reciprocal", inverse, 0, (1 << k - 14) - 1)
+    if run.record:
+        axes = step.axes[:-1]
+        select = np.zeros(s.shape, np.uint8)
+        np.put_along_axis(select, place[..., None], 1, axis=-1)
+        run.put(step, "e", e)
+        run.put(step, "select", select)
+        run.put_limbs(step, "top", top + (1 << bits - 1), bits, axes)
+        run.put_limbs(step, "inv", inverse, k - 14, axes)
+        remainder = (1 << k) - inverse * total
+        run.put_limbs(step, "remainder", remainder, width, axes)
+        run.put_limbs(step, "slack", total - 1 - remainder, width, axes)
+    run.values[f"{step.output}.inv"] = inverse
+    return e
+
+
+def attend(run: Pass, step: Step) -> np.ndarray:
+    e, inverse, v = run.inputs(step)
+    kv, group, count, sources = e.shape
+    values = history(run, step, v).swapaxes(-1, -2)
+    mixed = product(e.reshape(kv, group * count, sources), values)
+    acc = mixed.reshape(kv, group, count, -1)
+    run.require(step, "mixed value", np.abs(acc).max(-1) * inverse.astype(float), 0, INT64 >> 1)
+    acc *= inverse[..., None]
+    return requantize(run, step, acc)
+
+
+def table(run: Pass, step: Step) -> np.ndarray:
+    (x,) = run.inputs(step)
+    first, values = run.model.table(str(step.attributes["table"]))
+    y = values[x + (len(values) // 2 - first)]
+    run.put(step, "y", y)
+    return y
+
+
+def mul(run: Pass, step: Step) -> np.ndarray:
+    a, b = run.inputs(step)
+    run.require_small(step, "factor", a, peak(b))
+    return requantize(run, step, a * b) if "shift" in step.attributes else a * b
+
+
+def add(run: Pass, step: Step) -> np.ndarray:
+    a, b = run.inputs(step)
+    return a + b
+
+
+def select(run: Pass, step: Step) -> np.ndarray:
+    (x,) = run.inputs(step)
+    run.put(step, "rows", x[run.chosen])
+    return x[run.chosen]
+
+
+def argmax(run: Pass, step: Step) -> np.ndarray:
+    """The tokens; the logits are left under the output's name + ".logits"."""
+    (name, weight), model = step.inputs, run.model
+    x = run.values[name]
+    matrix = model.matrix(weight, run.layer, run.axes[name][-1:])
+    run.require_small(step, "input", x, matrix.shape[1] * model.magnitude(weight))
+    logits = product(x, matrix)
+    run.values[f"{step.output}.logits"] = logits
+    tokens = logits.argmax(-1)
+    if run.targets is None:
+        return tokens
+    if (wrong := np.flatnonzero(tokens != run.targets)).size:
+        i = int(wrong[0])
+        raise ZklemmaError(
+            f"generated token {i} is {run.targets[i]}, but the model says {tokens[i]}: "
+            "only the model's own greedy output can be proved"
+        )
+    best = np.take_along_axis(logits, run.targets[:, None], -1)
+    ahead = np.arange(logits.shape[-1]) - run.targets[:, None]
+    behind, width = best - logits, attribute(step, "width")
+    if "scale" in step.attributes:
+        scale = attribute(step, "scale")
+        # Else the product would not fit 64 bits.
+        run.require(step, "gap between logits", behind, 0, (1 << width) // scale + 1)
+        gap = scale * behind + ahead
+    else:
+        gap = behind - (ahead < 0)
+    run.require(step, "gap between logits", gap, 0, (1 << width) - 1)
+    table, (vocabulary, channel) = model.param(weight, run.layer)
+    run.put(step, "ids", run.targets)
+    run.put(step, "rows", table[run.targets], (*step.axes, channel))
+    run.put(step, "best", best[:, 0])
+    run.put_limbs(step, "limbs", gap, width, (*step.axes, vocabulary))
+    return tokens
+
+
+def per_layer(run: Pass, step: Step, name: str) -> int:
+    """An attribute that lists a number for each layer, or one outside of layers."""
+    return expect(step.attributes[name], tuple)[run.layer or 0]
+
+
+def attribute(step: Step, name: str) -> int:
+    return expect(step.attributes[name], int)
+
+
+OPERATIONS: dict[str, Callable[[Pass, Step], np.ndarray]] = {
+    "prompt": prompt,
+    "embed": embed,
+    "rms_norm": rms_norm,
+    "matmul": matmul,
+    "rope": rope,
+    "scores": scores,
+    "softmax": softmax,
+    "attend": attend,
+    "table": table,
+    "mul": mul,
+    "add": add,
+    "select": select,
+    "argmax": argmax,
+}
