@@ -52,7 +52,7 @@ GROUPS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "runtime.visible",
         ),
         (
-            *of("formats", "difference", "files", "keys", "visible"),
+            *of("formats", "difference", "files", "keys", "packed", "visible"),
             *of("protocol", "circuit", "channel"),
             *of("lowering", "encoding"),
             *of("kernels", "field"),

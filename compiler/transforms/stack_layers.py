@@ -3,8 +3,8 @@
 A layer is what carries its module path, `model.layers.N`. All layers must be the same operations on
 the same types, each reading the residual stream that the one before left and parameters whose
 names differ in the layer number alone. What may differ is the kind of a rotary embedding, the window
-of a softmax and eps of a norm: they become lists. The proof's size and the verifier's work then hardly depend
-on depth.
+of a softmax and eps of a norm: they become lists. Nothing else may read a layer's parameters, or what a layer
+leaves for the next one. The proof's size and the verifier's work then hardly depend on depth.
 
 Errors: `UserError` naming operation, layer and what differs from the first layer.
 """
@@ -74,6 +74,11 @@ def _stack(block: Block) -> None:
     for before, after in pairwise(layers):
         if after.entering is not before.leaving:
             raise UserError(f"layer {after.number} does not read what layer {before.number} left")
+        _require_readers(before.leaving, after, f"what layer {before.number} leaves")
+    for layer in layers:
+        for param in layer.params:
+            name = expect(param.owner, ParamOp).param_names[0]
+            _require_readers(param, layer, f"{name}: this parameter of layer {layer.number}")
 
     first, last = layers[0], layers[-1]
     groups_of_params = zip(*(layer.params for layer in layers), strict=True)
@@ -81,7 +86,7 @@ def _stack(block: Block) -> None:
     stack = LayersOp(
         first.entering, [op.result for op in stacked], len(layers), _body(first, layers)
     )
-    block.insert_ops_after([*stacked, stack], last.ops[-1])
+    block.insert_ops_after([*stacked, stack], expect(last.leaving.owner, Operation))
     last.leaving.replace_uses_with_if(stack.result, lambda use: layer_number(use.operation) is None)
     for op in reversed([op for layer in layers for op in layer.ops]):
         op.detach()
@@ -147,6 +152,14 @@ def _compare(first: _Layer, layer: _Layer) -> None:
         for name in ("offset", "factor"):
             if ours.properties[name] != theirs.properties[name]:
                 raise UserError(f"{where} differs from layer {first.number} in {name}")
+
+
+def _require_readers(value: SSAValue, layer: _Layer, what: str) -> None:
+    """`UserError` unless only operations of the layer read a value."""
+    for use in value.uses:
+        if use.operation not in layer.ops:
+            reader = nn.module_path(use.operation) or use.operation.name
+            raise UserError(f"{what} is read by {reader} too, outside of layer {layer.number}")
 
 
 def _types(op: Operation) -> list[Attribute]:

@@ -48,9 +48,9 @@ ROOT_BYTES = 32
 NODE_WORDS = 4
 # Weights from which on an artifact carries their hash tree.
 LARGE = 1 << 25
-# Values in a section of plain facts, and models that one was rotated from.
+# Values in a section of plain facts, and models that one was rotated from: checking one takes as long as a proof.
 MOST_FACTS = 1 << 16
-MOST_LINKS = 1 << 8
+MOST_LINKS = 1 << 6
 MOST_ENDS = 1 << 8
 IDENTITY = b"zklemma model 1"
 # Far beyond the text of any model's function.
@@ -235,6 +235,10 @@ class VerifyingKey:
             ours = isinstance(error, Exception) or type(error).__name__ == "PanicException"
             if not ours or isinstance(error, MemoryError):
                 raise
+            from .tokenizer import TooLong
+
+            if isinstance(error, TooLong):
+                raise UserError(f"{self.source}: {error}") from None
             raise UserError(f"{self.source}: the tokenizer is malformed: {error}") from error
 
     def _text(self, tokens: list[int]) -> str:
@@ -265,7 +269,9 @@ class VerifyingKey:
 
     def pieces(self, tokens: Sequence[int]) -> list[tuple[int, str | None]]:
         """Each id with the text that it has by itself, None if no token has the id."""
-        found = {x: self._text([x]) if x in self._tokenizer else None for x in {*tokens}}
+        tokenizer = self._tokenizer
+        with self._library():
+            found = tokenizer.pieces(tokens)
         return [(x, found[x]) for x in tokens]
 
     def continuation(self, prompt: Sequence[int], output: Sequence[int]) -> str:

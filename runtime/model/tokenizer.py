@@ -35,7 +35,7 @@ import numpy as np
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 
-from .tokenizer_parts import MOST_ADDED, check_added, growth
+from .tokenizer_parts import MOST_ADDED, check_added, cost
 
 FORM = 1
 MOST_TOKENS = 1 << 20
@@ -47,8 +47,9 @@ MOST_JSON = 1 << 25
 MOST_VALUES = 1 << 21
 # Tokens in such a JSON, and half the merges: the library takes a few microseconds for each.
 MOST_WHOLE = 1 << 19
-# Bytes of a text once it is as long as the tokenizer's parts can make it; strings of neighbours that are looked up.
-MOST_TEXT = 1 << 21
+# Bytes of a text once it is as long as the tokenizer's parts can make it, times their number; strings of neighbours
+# that are looked up.
+MOST_TEXT = 1 << 20
 MOST_STRINGS = 1 << 22
 # What tokens are looked for by: so many bytes of them, hashed to so many keys.
 GRAM, KEYS = 4, 1 << 18
@@ -77,8 +78,8 @@ class TokenizerLike(Protocol):
         """The text of tokens, special ones shown; ids without a token are left out."""
         ...
 
-    def __contains__(self, number: int) -> bool:
-        """Whether a token has this id."""
+    def pieces(self, tokens: Iterable[int]) -> dict[int, str | None]:
+        """The text that each of these ids has by itself, None if no token has the id."""
         ...
 
     @property
@@ -92,27 +93,32 @@ def load(data: bytes | memoryview) -> TokenizerLike:
     return CompactTokenizer(data) if data[:1] == bytes([FORM]) else WholeTokenizer(data)
 
 
-def require_short(size: int, growth: int) -> None:
-    """ValueError unless a text of ``size`` bytes stays short when it grows."""
-    if size * growth > MOST_TEXT:
-        raise ValueError(f"a text of {size} bytes is too long for it")
+class TooLong(ValueError):
+    """A text that is longer than texts may be, with nothing wrong about the tokenizer."""
+
+
+def require_short(size: int, cost: int) -> None:
+    """`TooLong` unless a text of ``size`` bytes is short enough for a tokenizer of that `cost`."""
+    if size * cost > MOST_TEXT:
+        most = MOST_TEXT // cost
+        raise TooLong(f"a text of {size} bytes is too long: the tokenizer takes at most {most}")
 
 
 class WholeTokenizer:
     """A tokenizer from its JSON; ValueError if it is malformed, or not of an allowed kind."""
 
     def __init__(self, data: bytes | memoryview):
-        text, self._growth = self._checked(bytes(data))
+        text, self._cost = self._checked(bytes(data))
         self._tokenizer = Tokenizer.from_str(text)
 
     @staticmethod
     def _checked(data: bytes) -> tuple[str, int]:
-        """What is used of the JSON, and by how much it can lengthen a text."""
+        """What is used of the JSON, and its `cost`."""
         if len(data) > MOST_JSON or sum(map(data.count, (b",", b"[", b"{"))) > MOST_VALUES:
             raise ValueError("its JSON is too long")
         try:
             whole = json.loads(data)
-            longer = growth(whole)
+            found = cost(whole)
             added = whole["added_tokens"]
             check_added([token["content"] for token in added])
             model = _model(whole["model"])
@@ -121,17 +127,20 @@ class WholeTokenizer:
         # What is not checked is left out, and so are padding and truncation, which no text has.
         parts = {name: whole.get(name) for name in _PARTS}
         kept = {**parts, "truncation": None, "padding": None, "added_tokens": added, "model": model}
-        return json.dumps(kept), longer
+        return json.dumps(kept), found
 
     def encode(self, text: str) -> list[int]:
-        require_short(len(text.encode()), self._growth)
+        require_short(len(text.encode()), self._cost)
         return self._tokenizer.encode(text).ids
 
     def decode(self, tokens: Sequence[int]) -> str:
         known = {token: self._tokenizer.id_to_token(token) or "" for token in set(tokens)}
         sizes = {token: len(text.encode()) for token, text in known.items()}
-        require_short(sum(map(sizes.__getitem__, tokens)), self._growth)
+        require_short(sum(map(sizes.__getitem__, tokens)), self._cost)
         return self._tokenizer.decode(list(tokens), skip_special_tokens=False)
+
+    def pieces(self, tokens: Iterable[int]) -> dict[int, str | None]:
+        return {x: self.decode([x]) if x in self else None for x in {*tokens}}
 
     def __contains__(self, number: int) -> bool:
         # The library takes ids of 32 bits.
@@ -193,7 +202,7 @@ class CompactTokenizer:
             if rest or not _usual(self._options):
                 raise ValueError("its JSON holds something else")
             self._added = _added(runs, self)
-            self._growth = growth(self._parts)
+            self._cost = cost(self._parts)
         except (KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError("its JSON is malformed") from error
         unknown = self._options["unk_token"]
@@ -256,16 +265,27 @@ class CompactTokenizer:
             yield token[:left].decode(), token[left:].decode()
 
     def decode(self, tokens: Sequence[int]) -> str:
+        return self._decoder(tokens).decode(list(tokens), skip_special_tokens=False)
+
+    def pieces(self, tokens: Iterable[int]) -> dict[int, str | None]:
+        distinct = [*{*tokens}]
+        # Making one for each would take a millisecond each.
+        part = self._decoder(distinct)
+        return {
+            x: part.decode([x], skip_special_tokens=False) if x in self else None for x in distinct
+        }
+
+    def _decoder(self, tokens: Sequence[int]) -> Tokenizer:
+        """A part with the tokens that occur; ValueError if their text is too long."""
         numbers = sorted({x for x in tokens if x < len(self)})
         added = [self._added[x] for x in sorted(set(tokens)) if x in self._added]
         sizes = {x: int(self._lengths[x]) for x in numbers}
         sizes |= {x["id"]: len(x["content"].encode()) for x in added}
-        require_short(sum(sizes.get(x, 0) for x in tokens), self._growth)
-        part = self._part([(self.token(x), x) for x in numbers], [], added)
-        return part.decode(list(tokens), skip_special_tokens=False)
+        require_short(sum(sizes.get(x, 0) for x in tokens), self._cost)
+        return self._part([(self.token(x), x) for x in numbers], [], added)
 
     def encode(self, text: str) -> list[int]:
-        require_short(len(text.encode()), self._growth)
+        require_short(len(text.encode()), self._cost)
         # A token that is not looked for in the normalised text must occur in the text itself.
         added = [x for x in self._added.values() if x["normalized"] or x["content"] in text]
         if not text and not _begins_with_something(empty := self._part((), [], added)):

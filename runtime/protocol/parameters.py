@@ -121,7 +121,7 @@ class Parameters:
             raise ValueError("malformed parameters")
         steps = [(found.queries, found.grind), *((v.queries, v.grind) for v in levels)]
         fits = (
-            all(0 <= x < 1 << 20 for x in numbers)
+            min(numbers) >= 0
             and 2 <= found.log_columns < found.log_code <= 32
             and found.row_bits <= 16
             and all(q >= 1 and grind <= MOST_GRIND for q, grind in steps)

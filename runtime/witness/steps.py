@@ -30,6 +30,8 @@ Record = Callable[[str, int | None, Axes, np.ndarray], None]
 Observe = Callable[[Step, int | None, np.ndarray], None]
 
 INT64 = 1 << 63
+CACHED = 1 << 23
+"""The largest magnitude of keys and values."""
 
 
 class Model:
@@ -133,6 +135,11 @@ class Pass:
             "with more headroom (--headroom 4), or calibrate on text like this (--calibration FILE)"
         )
 
+    def require_small(self, step: Step, what: str, value: np.ndarray, share: int) -> None:
+        """Stop unless |value| times ``share`` is at most 2^62, so that 64 bits hold what it becomes."""
+        largest = (INT64 >> 1) // max(1, share)
+        self.require(step, what, value, -largest, largest)
+
     def position(self, step: Step, value: np.ndarray, place: int) -> str:
         """Which of the sequence's positions an element of a value has, as far as its axes tell."""
         axes = step.axes if value.ndim == len(step.axes) else step.axes[: value.ndim]
@@ -229,8 +236,7 @@ def rms_norm(run: Pass, step: Step) -> np.ndarray:
     p2 = 1 << (emax - e)
     u = r * p2
     acc = x * u[..., None]
-    largest = (INT64 >> 1) // max(1, peak(gain))
-    run.require(step, "normalised input", acc, -largest, largest)
+    run.require_small(step, "normalised input", acc, peak(gain))
     acc *= gain
     if run.record:
         p4 = 1 << 2 * e
@@ -257,9 +263,7 @@ def matmul(run: Pass, step: Step) -> np.ndarray:
     kept = [axis for axis in axes if axis in step.axes]
     flat = x.transpose([axes.index(axis) for axis in (*kept, *contracted)])
     flat = flat.reshape(-1, matrix.shape[1])
-    share = matrix.shape[1] * model.magnitude(weight)
-    largest = (INT64 >> 1) // share
-    run.require(step, "input", x, -largest, largest)
+    run.require_small(step, "input", x, matrix.shape[1] * model.magnitude(weight))
     result = product(flat, matrix)
     array, weight_axes = model.param(weight, run.layer)
     outputs = [axis for axis in weight_axes if axis not in contracted]
@@ -276,6 +280,7 @@ def rope(run: Pass, step: Step) -> np.ndarray:
         run.model.circuit.data[name][kind, run.start : run.stop] for name in step.inputs[1:]
     )
     half = x.shape[-1] // 2
+    run.require_small(step, "input", x, peak(cos) + peak(sin))
     acc = x * cos
     acc[..., :half] -= x[..., half:] * sin[..., :half]
     acc[..., half:] += x[..., :half] * sin[..., half:]
@@ -285,7 +290,7 @@ def rope(run: Pass, step: Step) -> np.ndarray:
 def history(run: Pass, step: Step, x: np.ndarray) -> np.ndarray:
     """The step's last input x[kv, token, dim] appended to that of earlier positions; in 16 bits, if it was rounded
     to as many."""
-    run.require(step, "cached value", x, -(1 << 23), (1 << 23) - 1)
+    run.require(step, "cached value", x, -CACHED, CACHED - 1)
     key = step.output, run.layer
     if key not in run.cache:
         narrow = run.bits.get(step.inputs[-1], 24) <= 16
@@ -299,7 +304,9 @@ def history(run: Pass, step: Step, x: np.ndarray) -> np.ndarray:
 def scores(run: Pass, step: Step) -> np.ndarray:
     q, k = run.inputs(step)
     kv, group, count, dim = q.shape
-    acc = product(q.reshape(kv, group * count, dim), history(run, step, k))
+    keys = history(run, step, k)
+    run.require_small(step, "query", q, dim * CACHED)
+    acc = product(q.reshape(kv, group * count, dim), keys)
     return requantize(run, step, acc.reshape(kv, group, count, -1))
 
 
@@ -312,7 +319,8 @@ def softmax(run: Pass, step: Step) -> np.ndarray:
     e, rows = exponentials(heads, run.start, window, table)
     e = e.reshape(s.shape)
     place, top, total = rows.reshape(3, *s.shape[:-1])
-    run.require(step, "sum of exponentials", total, 1, 1 << width)
+    # Times the largest value that is attended to, it fits 64 bits.
+    run.require(step, "sum of exponentials", total, 1, min(1 << width, (INT64 >> 1) // CACHED))
     inverse = (1 << k) // total
     run.require(step, "reciprocal", inverse, 0, (1 << k - 14) - 1)
     if run.record:
@@ -336,7 +344,7 @@ def attend(run: Pass, step: Step) -> np.ndarray:
     values = history(run, step, v).swapaxes(-1, -2)
     mixed = product(e.reshape(kv, group * count, sources), values)
     acc = mixed.reshape(kv, group, count, -1)
-    # inverse * sum(e) <= 2^k, so this stays below 2^(k + 15).
+    run.require(step, "mixed value", np.abs(acc).max(-1) * inverse.astype(float), 0, INT64 >> 1)
     acc *= inverse[..., None]
     return requantize(run, step, acc)
 
@@ -351,6 +359,7 @@ def table(run: Pass, step: Step) -> np.ndarray:
 
 def mul(run: Pass, step: Step) -> np.ndarray:
     a, b = run.inputs(step)
+    run.require_small(step, "factor", a, peak(b))
     return requantize(run, step, a * b) if "shift" in step.attributes else a * b
 
 
@@ -369,7 +378,9 @@ def argmax(run: Pass, step: Step) -> np.ndarray:
     """The tokens; the logits are left under the output's name + ".logits"."""
     (name, weight), model = step.inputs, run.model
     x = run.values[name]
-    logits = product(x, model.matrix(weight, run.layer, run.axes[name][-1:]))
+    matrix = model.matrix(weight, run.layer, run.axes[name][-1:])
+    run.require_small(step, "input", x, matrix.shape[1] * model.magnitude(weight))
+    logits = product(x, matrix)
     run.values[f"{step.output}.logits"] = logits
     tokens = logits.argmax(-1)
     if run.targets is None:
@@ -382,11 +393,14 @@ def argmax(run: Pass, step: Step) -> np.ndarray:
         )
     best = np.take_along_axis(logits, run.targets[:, None], -1)
     ahead = np.arange(logits.shape[-1]) - run.targets[:, None]
+    behind, width = best - logits, attribute(step, "width")
     if "scale" in step.attributes:
-        gap = attribute(step, "scale") * (best - logits) + ahead
+        scale = attribute(step, "scale")
+        # Else the product would not fit 64 bits.
+        run.require(step, "gap between logits", behind, 0, (1 << width) // scale + 1)
+        gap = scale * behind + ahead
     else:
-        gap = best - logits - (ahead < 0)
-    width = attribute(step, "width")
+        gap = behind - (ahead < 0)
     run.require(step, "gap between logits", gap, 0, (1 << width) - 1)
     table, (vocabulary, channel) = model.param(weight, run.layer)
     run.put(step, "ids", run.targets)

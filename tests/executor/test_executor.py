@@ -20,18 +20,22 @@ def executor(layers: int = 2, seed: int = 0) -> Executor:
 
 
 @pytest.mark.parametrize("private", [False, True])
-def test_the_circuit_is_well_formed(private: bool) -> None:
-    toy_model(3, private=private)[0].check()
+@pytest.mark.parametrize("rounded", [False, True])
+def test_the_circuit_is_well_formed(private: bool, rounded: bool) -> None:
+    toy_model(3, private=private, rounded=rounded)[0].check()
 
 
 @pytest.mark.parametrize(
-    ("layers", "seed", "prompt", "count"),
-    [(1, 0, 3, 5), (2, 0, 3, 5), (3, 1, 1, 1), (2, 2, 11, 5), (2, 3, 1, 9)],
+    ("layers", "seed", "prompt", "count", "rounded"),
+    [
+        *((1, 0, 3, 5, False), (2, 0, 3, 5, False), (2, 0, 3, 5, True)),
+        *((3, 1, 1, 1, False), (2, 2, 11, 5, False), (2, 3, 1, 9, True)),
+    ],
 )
 def test_the_witness_satisfies_every_relation(
-    layers: int, seed: int, prompt: int, count: int
+    layers: int, seed: int, prompt: int, count: int, rounded: bool
 ) -> None:
-    circuit, program, params = toy_model(layers, seed)
+    circuit, program, params = toy_model(layers, seed, rounded=rounded)
     run = Executor(circuit, program, params)
     ids = np.random.default_rng(seed).integers(0, run.vocabulary, prompt).tolist()
     tokens = ids + run.generate(ids, count)
@@ -249,6 +253,42 @@ def test_a_norm_stops_outside_its_exponents() -> None:
     narrowed = Program(program.layers, program.prologue, body, program.epilogue)
     with pytest.raises(RangeError, match=r"layers\.0\.attn\.norm: the exponent of .*\[20, 20\]"):
         Executor(circuit, narrowed, params).logits(PROMPT)
+
+
+@pytest.mark.parametrize(
+    ("value", "factor", "text"),
+    [
+        ("attn.q_norm", 50, "attn.q_rope: the input"),
+        ("attn.q_rope", 50, "attn.scores: the query"),
+        ("attn.k_rope", 40, "attn.scores: the cached value"),
+        ("attn.softmax", 40, "attn.mixed: the mixed value"),
+        ("mlp.act", 50, "mlp.product: the factor"),
+        ("mlp.product", 40, "mlp.down: the input"),
+        ("norm", 50, "head: the input"),
+        ("x0", 50, "attn.norm: the sum of squares"),
+    ],
+)
+def test_what_64_bits_do_not_hold_is_not_computed(value: str, factor: int, text: str) -> None:
+    """Values of formats that are too wide, which no range of theirs refuses."""
+
+    def widened(step: Step, layer: int | None, array: np.ndarray) -> None:
+        if step.output == value:
+            array <<= factor
+
+    with pytest.raises(RangeError, match=rf"{text}.* outside its calibrated range"):
+        executor(1).logits(PROMPT, widened)
+
+
+def test_the_order_of_tokens_fits_64_bits_or_is_not_computed() -> None:
+    circuit, program, params = toy_model(1, private=True)
+    tokens = PROMPT + Executor(circuit, program, params).generate(PROMPT, 1)
+    *others, last = program.epilogue
+    last = replace(last, attributes={**last.attributes, "scale": 1 << 60})
+    wide = replace(program, epilogue=(*others, last))
+    with pytest.raises(
+        RangeError, match=r"head: the gap between logits is \d+, outside .*\[0, 1\]"
+    ):
+        Executor(circuit, wide, params).witness(tokens, 3, 1)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ global attention with their own RoPE, tied embedding, greedy argmax), so that th
 prover can be tested without the compiler. Numbers are fixed-point, real = integer * 2^-frac.
 Activations have 16 bits at `FRAC`, weights 16 bits at `WEIGHT_FRAC`, residual deltas 24 bits at
 `RESIDUAL_FRAC`. Weights are drawn so that every role has about unit variance, which is what the
-shifts are calibrated for.
+shifts are calibrated for. The product of gate and up is what the compiler makes of it: one of three
+factors with the layer that reads it, or rounded by itself.
 """
 
 from __future__ import annotations
@@ -65,14 +66,18 @@ class Sizes:
 
 
 def toy_model(
-    layers: int = 2, seed: int = 0, sizes: Sizes | None = None, private: bool = False
+    layers: int = 2,
+    seed: int = 0,
+    sizes: Sizes | None = None,
+    private: bool = False,
+    rounded: bool = False,
 ) -> tuple[Circuit, Program, dict[str, np.ndarray]]:
     """The circuit, its witness program, and its ``param`` columns, which ``private`` does not change.
 
-    ``private``: prompt and output are columns.
+    ``private``: prompt and output are columns. ``rounded``: the product of gate and up is committed.
     """
     kind = _PrivateToy if private else _Toy
-    return kind(layers, sizes or Sizes(), np.random.default_rng(seed)).model()
+    return kind(layers, sizes or Sizes(), np.random.default_rng(seed), rounded).model()
 
 
 def times(factor: int, expr: Expr) -> Expr:
@@ -96,6 +101,7 @@ class _Toy:
     layers: int
     sizes: Sizes
     random: np.random.Generator
+    rounded: bool
     columns: dict[str, Column] = field(default_factory=dict)
     tables: list[Table] = field(default_factory=list)
     einsums: list[Einsum] = field(default_factory=list)
@@ -107,6 +113,7 @@ class _Toy:
     params: dict[str, np.ndarray] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
     values: dict[str, Expr] = field(default_factory=dict)
+    factors: dict[str, tuple[Expr, Expr]] = field(default_factory=dict)
     stacked: Axes = ()
 
     def model(self) -> tuple[Circuit, Program, dict[str, np.ndarray]]:
@@ -219,7 +226,8 @@ class _Toy:
         self.gelu("mlp.act", "mlp.gate")
         self.mul("mlp.product", "mlp.act", "mlp.up")
         weights = self.weights("mlp.down_proj", ("channel", "intermediate"), 1)
-        self.matmul("mlp.down", "mlp.product", weights, ("token", "channel"), frac=PRODUCT_FRAC)
+        frac = PRODUCT_FRAC if self.rounded else 2 * FRAC
+        self.matmul("mlp.down", "mlp.product", weights, ("token", "channel"), frac=frac)
         self.norm("mlp.post_norm", "mlp.down", ("token", "channel"), sizes.hidden, FRAC, bits=24)
         self.step("add", ("mid", "mlp.post_norm"), "out", ("token", "channel"))
         total = Index("sum")
@@ -304,7 +312,8 @@ class _Toy:
     ) -> None:
         shift = frac + WEIGHT_FRAC - FRAC
         roles: Witness = {}
-        self.requantize(name, axes, ((self.values[x], self.read(w)),), shift, 16, 0, roles, ranged)
+        factors = self.factors.get(x) or (self.values[x],)
+        self.requantize(name, axes, ((*factors, self.read(w)),), shift, 16, 0, roles, ranged)
         self.step("matmul", (x, w), name, axes, {"shift": shift, "bits": 16}, roles)
 
     def rope(self, name: str, x: str, axes: Axes) -> None:
@@ -398,9 +407,13 @@ class _Toy:
         self.step("table", (x,), name, axes[1:], {"table": "gelu"}, {"y": (y,)})
 
     def mul(self, name: str, a: str, b: str) -> None:
+        axes = ("token", "intermediate")
+        if not self.rounded:
+            self.factors[name] = self.values[a], self.values[b]
+            self.step("mul", (a, b), name, axes)
+            return
         shift = 2 * FRAC - PRODUCT_FRAC
         roles: Witness = {}
-        axes = ("token", "intermediate")
         self.requantize(name, axes, ((self.values[a], self.values[b]),), shift, 16, 0, roles)
         self.step("mul", (a, b), name, axes, {"shift": shift, "bits": 16}, roles)
 

@@ -242,6 +242,12 @@ def test_a_tokenizer_that_fails_when_it_is_used():
             key.tokenize("b z")
 
 
+def test_a_text_that_is_too_long_is_not_the_tokenizers_fault():
+    key = dataclasses.replace(KEY, tokenizer_bytes=words(), source="model.vk")
+    with pytest.raises(UserError, match=r"^model.vk: a text of 2097152 bytes is too long: "):
+        key.tokenize("a" * (1 << 21))
+
+
 def test_a_tokenizer_neither_pads_nor_cuts():
     key = dataclasses.replace(
         KEY,

@@ -246,6 +246,21 @@ def test_malformed_forms_are_refused(data):
         load(data)
 
 
+@pytest.mark.parametrize("kind", [CompactTokenizer, WholeTokenizer])
+def test_many_pieces_need_one_part(kind, monkeypatch):
+    """A tokenizer for each token of a long answer would take a minute."""
+    found = load(rebuilt(REST, TOKENS, MERGES))
+    assert isinstance(found, CompactTokenizer)
+    if kind is WholeTokenizer:
+        found = WholeTokenizer(json.dumps(found.json()).encode())
+    expected = {x: found.decode([x]) for x in range(4)} | {4: None, 1 << 40: None}
+    made: list[int] = []
+    part = CompactTokenizer._part
+    monkeypatch.setattr(CompactTokenizer, "_part", lambda *given: made.append(1) or part(*given))
+    assert found.pieces([0, 1 << 40, 3, 2, 1, 4, 3]) == expected
+    assert len(made) == (kind is CompactTokenizer)
+
+
 def test_contradictions_are_refused_when_they_matter():
     twice = load(rebuilt(REST, [b"<s>", b"a", b"a", b"aa"], MERGES))
     for use in (lambda: twice.encode("a"), lambda: twice.decode([1, 2])):

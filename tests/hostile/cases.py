@@ -2,7 +2,8 @@
 
 A case is the contents of a key and of a proof. Proofs are a statement and zeros, which are field elements: they
 come as far as the first opened column, behind all that is worked out from the key. `over` ask for more than
-is allowed; `within` for nearly as much as that, by other names.
+is allowed; `within` for nearly as much as that, by other names. `proved` have proofs that are valid, as far as
+relations go: they come as far as the texts, and some of them are VALID.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import json
 import struct
 import sys
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib import import_module
@@ -22,13 +23,19 @@ from unittest.mock import patch
 import numpy as np
 from zklemma.runtime.circuit import encoding
 from zklemma.runtime.circuit.encoding import encode_circuit
-from zklemma.runtime.circuit.extents import TOKENS, Axis
+from zklemma.runtime.circuit.extents import TOKENS, Axis, Shape
 from zklemma.runtime.circuit.index_maps import Index
 from zklemma.runtime.circuit.relations import Circuit, Column, Expr, Linear, Lookup, Table, Term
 from zklemma.runtime.model import files, tokenizer
-from zklemma.runtime.model.keys import VerifyingKey
+from zklemma.runtime.model.choose_parameters import choose_parameters
+from zklemma.runtime.model.keys import MOST_ENDS, MOST_FUNCTION, MOST_LINKS, VerifyingKey
+from zklemma.runtime.model.masks import WeightMasks
+from zklemma.runtime.model.tokenizer_parts import _EXPRESSIONS
+from zklemma.runtime.model.tokenizer_parts import MOST_PARTS as MOST_STEPS
+from zklemma.runtime.progress import Clock, Silent
 from zklemma.runtime.protocol.parameters import MOST_QUERIES, Level, Parameters, queries
-from zklemma.runtime.protocol.statement import Statement
+from zklemma.runtime.protocol.statement import MOST_NONCE, Statement
+from zklemma.runtime.proving.prover import CommittedWeights, Prover, prove_link, prove_ranges
 
 for folder in ("executor", "protocol"):
     path = str(Path(__file__).parents[1] / folder)
@@ -315,19 +322,23 @@ def token_list(tokens: int, item: bytes = b"\x01") -> Case:
     return model.encode(), files.encode_proof(model.digest, proof)
 
 
+def with_parts(**changes: Any) -> bytes:
+    """A tokenizer with parts of one's own."""
+    return json.dumps(json.loads(words()) | changes).encode()
+
+
 def spelled(**changes: Any) -> Case:
-    """A tokenizer with parts of one's own, behind a proof whose text would be made with it."""
-    whole = json.loads(words()) | changes
-    return case(key(plain(), tokens=json.dumps(whole).encode()))
+    """Such a tokenizer behind a proof whose text would be made with it."""
+    return case(key(plain(), tokens=with_parts(**changes)))
 
 
-def replaced(count: int, kind: str, pattern: str, content: str) -> Case:
+def replacing(count: int, kind: str, pattern: str, content: str) -> dict[str, Any]:
     step = {"type": "Replace", "pattern": {"String": pattern}, "content": content}
     name = {"decoder": "decoders", "normalizer": "normalizers"}[kind]
-    return spelled(**{kind: {"type": "Sequence", name: [step] * count}})
+    return {kind: {"type": "Sequence", name: [step] * count}}
 
 
-def compact(count: int, merges: int, rest: Mapping[str, Any] | None = None) -> Case:
+def compacted(count: int, merges: int, rest: Mapping[str, Any] | None = None) -> bytes:
     """The compact form of a tokenizer with tokens of the same length, and as many merges for each."""
     bpe = {"type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": None}
     bpe |= {
@@ -343,12 +354,111 @@ def compact(count: int, merges: int, rest: Mapping[str, Any] | None = None) -> C
     tokens = [b"%08x" % i for i in range(count)]
     header = struct.pack("<BII", 1, len(text), count)
     numbers, left = bytes([merges]) * count, b"\1" * (merges * count)
-    data = b"".join([header, text, b"\x08" * count, numbers, left, *tokens])
-    return case(key(plain(), tokens=data))
+    return b"".join([header, text, b"\x08" * count, numbers, left, *tokens])
+
+
+def compact(*arguments: Any) -> Case:
+    return case(key(plain(), tokens=compacted(*arguments)))
 
 
 def many_links(count: int) -> Case:
     return case(key(plain(), links=((bytes(32), b""),) * count))
+
+
+def honest(
+    circuit: Circuit | None = None,
+    code: Parameters | None = None,
+    prompt: Sequence[int] = (1,),
+    output: Sequence[int] = (2,),
+    junk: bytes = b"",
+    nonce: bytes = b"",
+    links: int = 0,
+    **changes: Any,
+) -> Case:
+    """A valid proof, of columns that are zero beside those of the small circuit, with ``junk`` behind it; the key
+    has whatever ``changes`` say. ``links`` lead forth and back between two roots of its weights."""
+    circuit = circuit or plain()
+    code = code or choose_parameters([circuit], circuit.max_tokens, hiding=True)
+    random, size = np.random.default_rng(0), Shape(1, 1)
+    params = {
+        c.name: random.integers(-1, 2, circuit.sizes(c, size)).clip(c.low, c.high).astype(c.storage)
+        for c in circuit.home("param")
+    }
+    one, other = (
+        CommittedWeights(circuit, code, params, WeightMasks.fresh(circuit, code)) for _ in range(2)
+    )
+    pairs = ((one, other), (other, one))[: 2 * bool(links)]
+    chain = [(old.root, prove_link(circuit, code, old, new)) for old, new in pairs]
+    facts = {"range_proof": prove_ranges(circuit, code, one), "links": tuple(chain * (links // 2))}
+    model = key(circuit, code, private=encoded(sized(tiny.tiny_private_circuit(), circuit)))
+    model = replace(model, weight_root=one.root, **(facts | changes))
+    said = Statement(len(prompt), len(output), (*prompt, *output), True, nonce=nonce)
+    witness = {
+        c.name: np.zeros(circuit.sizes(c, said.shape), np.int64) for c in circuit.home("witness")
+    }
+    witness |= tiny.tiny_witness(params, said.shape, said.tokens)
+    prover = Prover(model, tiny.tiny_program(), params, one.masks)
+    found = prover.prove_witness(said, witness, Clock(Silent()), strict=False).proof
+    return model.encode(), files.encode_proof(model.digest, found + junk)
+
+
+def sized(circuit: Circuit, like: Circuit) -> Circuit:
+    """With the vocabulary of another one."""
+    axes = tuple(
+        like.axis[axis.name] if axis.name == "vocabulary" else axis for axis in circuit.axes
+    )
+    return replace(circuit, axes=axes, max_tokens=like.max_tokens, data=circuit.data)
+
+
+def spoken(vocabulary: int, tokens: int) -> Circuit:
+    """The small circuit for a large vocabulary and long texts."""
+    circuit = plain()
+    axes = [Axis(a.name, vocabulary) if a.name == "vocabulary" else a for a in circuit.axes]
+    return longer(replace(circuit, axes=tuple(axes), data=circuit.data), tokens)
+
+
+def masked(count: int) -> Circuit:
+    """With masks of as many windows, of which a relation adds up nothing."""
+    axes = "layers", "token", "source"
+    mask = Column("m", axes, "public", 0, 1, "", "mask", tuple(range(count)))
+    both = Term(1, "m", same(*axes)), Term(-1, "m", same(*axes))
+    sizes = Axis("layers", count), Axis("source", TOKENS)
+    return plain(axes=sizes, columns=(mask,), linears=(zero("w", axes, *both),))
+
+
+def chosen(columns: int, tables: int, rows: int) -> Circuit:
+    """With columns of zeros, each looked up in a table."""
+    names = [f"c{i}" for i in range(columns)]
+    return plain(
+        columns=[Column(name, ("row",), "witness", 0, 1) for name in names],
+        tables=[Table(f"t{i}", 1, rows) for i in range(tables)],
+        lookups=[
+            looked_up(f"l{i}", f"t{i % tables}", ("row",), Term(1, name, same("row")))
+            for i, name in enumerate(names)
+        ],
+        data={f"t{i}": np.arange(rows)[:, None] for i in range(tables)},
+    )
+
+
+def long_words() -> bytes:
+    """Words of 30 letters, so that texts are nearly as long as they may be."""
+    vocabulary = {f"{i:030d}": i for i in range(6)}
+    model = {"type": "WordLevel", "vocab": vocabulary, "unk_token": f"{0:030d}"}
+    return with_parts(model=model, pre_tokenizer={"type": "WhitespaceSplit"})
+
+
+def splits() -> dict[str, Any]:
+    """As many of the slowest expressions as there may be."""
+    pattern = {"Regex": _EXPRESSIONS[1]}
+    step = {"type": "Split", "pattern": pattern, "behavior": "Isolated", "invert": False}
+    return {"pre_tokenizer": {"type": "Sequence", "pretokenizers": [step] * MOST_STEPS}}
+
+
+def slow(**parts: Any) -> bytes:
+    """Steps for words of "w"."""
+    vocabulary = {f"w{i}" + "w" * 60: i for i in range(6)}
+    model = {"type": "WordLevel", "vocab": vocabulary, "unk_token": "w0" + "w" * 60}
+    return with_parts(model=model, **parts)
 
 
 TEXT = 1 << 15
@@ -396,8 +506,8 @@ over: dict[str, Callable[[], Case]] = {
     "a compressed circuit": lambda: bare(b"CIRC", zlib.compress(bytes(1 << 24))),
     "a list of 50 MB": lambda: token_list(31 << 20),
     "a list of lists": lambda: token_list(1 << 19, b"\x90"),
-    "decoders that lengthen": lambda: replaced(7, "decoder", "w", "w" * 32),
-    "steps that double": lambda: replaced(26, "normalizer", "w", "ww"),
+    "decoders that lengthen": lambda: spelled(**replacing(7, "decoder", "w", "w" * 32)),
+    "steps that double": lambda: spelled(**replacing(26, "normalizer", "w", "ww")),
     "an expression": lambda: spelled(
         pre_tokenizer={"type": "Split", "pattern": {"Regex": "(a+)+$"}, "behavior": "Isolated", "invert": False}
     ),
@@ -457,3 +567,65 @@ within: dict[str, Callable[[], Case]] = {
     "fewer merges": lambda: compact(1 << 17, 15),
     "tokens": lambda: compact(1 << 20, 1),
 }
+WORDS = tuple(i % 6 for i in range(1 << 14))
+# With what is said of it; nothing where the proof is valid, with prompts allowed that are not canonical.
+proved: dict[str, tuple[Callable[[], Case], str]] = {
+    "an honest key": (honest, ""),
+    "16 MiB behind a proof": (lambda: honest(junk=bytes(1 << 24)), "goes on after its end"),
+    "the longest nonce": (lambda: honest(nonce=bytes(MOST_NONCE)), ""),
+    "a nonce of 4 MiB": (lambda: honest(nonce=bytes(1 << 22)), "more tokens than"),
+    "most ends": (lambda: honest(eos=tuple(range(MOST_ENDS))), ""),
+    "too many ends": (lambda: honest(eos=tuple(range(MOST_ENDS + 1))), "malformed"),
+    "links forth and back": (lambda: honest(links=MOST_LINKS), ""),
+    "a range proof of 64 MiB": (lambda: honest(range_proof=bytes(1 << 26)), "ranges"),
+    "a function of 1 MiB": (lambda: honest(function_bytes=b" " * MOST_FUNCTION), ""),
+    "a text of more tokens than it has": (lambda: honest(circuit=longer(plain(), MOST)), ""),
+    "a thousand windows": (lambda: honest(circuit=masked(1000)), ""),
+    "columns and lookups": (lambda: honest(circuit=chosen(1 << 9, 1, 2)), ""),
+    "tables of lookups": (lambda: honest(circuit=chosen(1 << 8, 1 << 8, 2)), ""),
+    "a table of 2^20 rows": (lambda: honest(circuit=chosen(1, 1, 1 << 20)), ""),
+    "a long prompt": (
+        lambda: honest(spoken(6, MOST), prompt=WORDS, tokenizer_bytes=long_words()), "",
+    ),
+    "a long answer": (
+        lambda: honest(spoken(6, MOST), output=WORDS, tokenizer_bytes=long_words()), "",
+    ),
+    "an answer that no text says": (
+        lambda: honest(
+            spoken(1 << 13, MOST),
+            prompt=(0,),
+            output=range(1 << 13),
+            tokenizer_bytes=compacted(1 << 13, 0, {"added_tokens": [[0, 1, 0]], **splits()}),
+        ), "",
+    ),
+    "slow decoders": (
+        lambda: honest(
+            spoken(6, MOST),
+            prompt=WORDS[:2000],
+            tokenizer_bytes=slow(**replacing(MOST_STEPS, "decoder", "w", "w")),
+        ), "",
+    ),
+    "slow splits": (
+        lambda: honest(spoken(6, MOST), prompt=WORDS[:2000], tokenizer_bytes=slow(**splits())), "",
+    ),
+    "a text of slow splits that is too long": (
+        lambda: honest(spoken(6, MOST), prompt=WORDS[:4000], tokenizer_bytes=slow(**splits())),
+        "too long",
+    ),
+    "decoders that lengthen, behind a proof": (
+        lambda: honest(tokenizer_bytes=with_parts(**replacing(7, "decoder", "w", "w" * 32))), "times as long",
+    ),
+    "an expression behind a proof": (
+        lambda: honest(
+            tokenizer_bytes=with_parts(
+                decoder={"type": "Replace", "pattern": {"Regex": "(w|w)*0"}, "content": ""}
+            )
+        ), "not allowed",
+    ),
+    "a decoder that panics": (
+        lambda: honest(
+            tokenizer_bytes=with_parts(decoder={"type": "Strip", "content": "w", "start": 1, "stop": 1})
+        ), "not allowed",
+    ),
+    "no tokenizer": (lambda: honest(tokenizer_bytes=b"{}"), "malformed"),
+}  # fmt: skip

@@ -1,4 +1,5 @@
-"""Keys and proofs that ask for too much are refused before the work is done, and by what they ask for.
+"""Keys and proofs that ask for too much are refused before the work is done, and by what they ask for; so they are
+where the proof is a valid one.
 
 `benchmarks/hostile.py` measures the same ones, and others that just keep within the limits, each in a process of
 its own.
@@ -17,6 +18,7 @@ import pytest
 from zklemma.errors import UserError, ZklemmaError
 from zklemma.runtime.model.keys import VerifyingKey
 from zklemma.runtime.protocol import axis_weights as weights
+from zklemma.runtime.verifying import reading
 from zklemma.runtime.verifying.verifier import verify
 
 fuzzing: Any = import_module("fuzzing")
@@ -54,6 +56,32 @@ def test_what_asks_for_too_much_is_refused(name: str) -> None:
         taken = time.process_time() - start
     assert taken < SECONDS
     assert any(re.search(LIMITS, text) for text in found), found
+
+
+def reported(contents: bytes, proof: bytes) -> str:
+    """What is said to whoever verifies, with the oldest of the models pinned."""
+    try:
+        key = VerifyingKey.decode(contents)
+        pinned = min(key.ancestors, key=lambda old: old.digest == key.digest, default=key)
+        found = verify(key, proof, pinned.digest.hex(), True)
+        statement = found.statement
+        canonical = bool(found.canonical_prompt)
+        reading.describe(key, statement.prompt_tokens, statement.output_tokens, canonical)
+    except ZklemmaError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("name", cases.proved)
+def test_limits_hold_behind_a_valid_proof(name: str) -> None:
+    make, refused = cases.proved[name]
+    contents, proof = make()
+    with fuzzing.bounded_memory(MEMORY):
+        start = time.process_time()
+        found = reported(contents, proof)
+        taken = time.process_time() - start
+    assert taken < SECONDS
+    assert re.search(refused, found) if refused else not found, found
 
 
 def test_steps_are_counted_before_they_are_done(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -842,7 +842,7 @@ TOKEN_RELATIONS = [
                 "scaled(count, best), index, scaled(-1, place), scaled(-1, order))",
                 "scaled(count, best), scaled(-1, order))",
             ),
-            ("runtime/witness/steps.py", "(best - logits) + ahead", "(best - logits)"),
+            ("runtime/witness/steps.py", "scale * behind + ahead", "scale * behind"),
         ),
         TOKEN_TESTS,
     ),

@@ -154,6 +154,20 @@ def test_forms_are_counted(tiny: Setting, monkeypatch: pytest.MonkeyPatch) -> No
         combined_forms(plan, claims, Ext(3))
 
 
+def test_what_is_searched_for_forms_is_counted(
+    tiny: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anything is searched."""
+    plan = Plan(tiny.circuit, tiny.key.parameters, Shape(3, 2))
+    at = tuple(Tensor(((1, 5),) * plan.bits(axis)) for axis in ("row", "channel"))
+    claims = [Claim(Affine(Ext.ZERO), [Read(1, "weights", at)])]
+    assert combined_forms(plan, claims, Ext(3))[1]
+    monkeypatch.setattr(opening_verifier, "NUMBERS", 1)
+    monkeypatch.setattr(opening_verifier, "forms_of", None)
+    with pytest.raises(UserError, match="more than 1 parts"):
+        combined_forms(plan, claims, Ext(3))
+
+
 def test_forms_of_a_read_are_counted_before_they_are_made(
     tiny: Setting, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,15 @@ from typing import Any
 import pytest
 from proving import parameters
 from zklemma.errors import InvalidProof
-from zklemma.runtime.protocol.parameters import MOST_LAST, Level, Parameters, options, queries
+from zklemma.runtime.protocol.parameters import (
+    MOST_LAST,
+    MOST_PADS_MASKS,
+    MOST_QUERIES,
+    Level,
+    Parameters,
+    options,
+    queries,
+)
 from zklemma.runtime.protocol.statement import Statement
 
 GOOD = parameters(13, [3, 2], pads=1500)
@@ -86,6 +94,7 @@ def with_level(number: int, at: int, value: Any) -> list[Any]:
         changed(5, None),
         changed(6, -1),
         changed(6, 1 << 20),
+        changed(6, MOST_PADS_MASKS + 1),
         changed(7, 25),
         changed(8, 2.5),
         changed(8, 0),
@@ -95,6 +104,7 @@ def with_level(number: int, at: int, value: Any) -> list[Any]:
         changed(10, 2),
         changed(6, GOOD.pads_queries - 1),
         parameters(9, [2]).to_list(),
+        replace(parameters(10, [2]), levels=()).to_list(),
         changed(10, True),
         with_level(0, 0, 12),
         with_level(1, 0, 11),
@@ -105,6 +115,7 @@ def with_level(number: int, at: int, value: Any) -> list[Any]:
         with_level(1, 1, 0),
         with_level(1, 3, -1),
         with_level(1, 3, 0),
+        with_level(1, 3, MOST_QUERIES),
         with_level(1, 4, 33),
         with_level(1, 4, "16"),
         with_level(0, 1, {}),

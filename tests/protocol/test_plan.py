@@ -103,6 +103,17 @@ def test_there_are_few_groups(tiny: Setting, monkeypatch: pytest.MonkeyPatch) ->
         _ = Plan(tiny.circuit, code, Shape(5, 4)).groups
 
 
+@pytest.mark.parametrize("limit", ["SEARCHES", "BLOCKS"])
+def test_grouping_is_counted(tiny: Setting, monkeypatch: pytest.MonkeyPatch, limit: str) -> None:
+    """What is looked at for each piece, and leaves with those of the tables."""
+    code = replace(tiny.key.parameters, group_bits=1)
+    leaves = sum(len(group.leaves) for group in Plan(tiny.circuit, code, Shape(5, 4)).groups)
+    plan = Plan(tiny.circuit, code, Shape(5, 4))
+    monkeypatch.setattr(plan_module, limit, leaves - 1)
+    with pytest.raises(UserError, match=f"more than {leaves - 1} parts"):
+        _ = plan.groups
+
+
 def test_a_vector_without_cells_is_one_row() -> None:
     assert place([], 96, 5) == ({}, [0])
 

@@ -18,6 +18,7 @@ from xdsl.dialects.builtin import (
     f64,
     i64,
 )
+from xdsl.ir import Operation
 from zklemma.compiler.analysis.calibrate import (
     GAIN,
     RANGE,
@@ -53,6 +54,10 @@ def stacked(module: ModuleOp) -> ModuleOp:
     return module
 
 
+def path(op: Operation) -> str:
+    return nn.module_path(op)
+
+
 def operations(module: ModuleOp, kind: type) -> list:
     return [op for op in module.walk() if isinstance(op, kind)]
 
@@ -82,6 +87,47 @@ def test_stacking_keeps_outlier_exponents(make_model) -> None:
     before = interpret(quantized, quantized_weights(model, quantized), ids)
     after = interpret(stack, quantized_weights(model, stack), ids)
     assert np.array_equal(before, after)
+
+
+def test_layers_that_share_a_weight_are_not_stacked(quantized) -> None:
+    module = quantized.clone()
+    first, second = (
+        next(op for op in operations(module, quant.MatmulOp) if f"layers.{n}.mlp.up" in path(op))
+        for n in (0, 1)
+    )
+    second.operands[1].owner.detach()
+    second.operands[1] = first.w
+    module.verify()
+    with pytest.raises(
+        UserError,
+        match=r"^model\.layers\.0\.mlp\.up_proj\.weight: this parameter of layer 0 is read by "
+        r"model\.layers\.1\.mlp\.up_proj too, outside of layer 0$",
+    ):
+        stacked(module)
+
+
+def test_a_weight_of_a_layer_that_the_head_reads_is_not_stacked(quantized) -> None:
+    module = quantized.clone()
+    norm = next(op for op in operations(module, quant.RmsNormOp) if path(op) == "model.norm")
+    inner = next(op for op in operations(module, quant.RmsNormOp) if "layers.1" in path(op))
+    norm.operands[1].owner.detach()
+    norm.operands[1] = inner.gain
+    with pytest.raises(UserError, match=r"of layer 1 is read by model\.norm too"):
+        stacked(module)
+
+
+def test_a_stream_that_is_read_later_is_not_stacked(quantized) -> None:
+    module = quantized.clone()
+    entering = next(
+        op for op in operations(module, quant.RmsNormOp) if path(op).startswith("model.layers.1")
+    )
+    norm = next(op for op in operations(module, quant.RmsNormOp) if path(op) == "model.norm")
+    both = quant.AddOp(norm.x, entering.x)
+    main_function(module).body.block.insert_op_before(both, norm)
+    norm.operands[0] = both.result
+    module.verify()
+    with pytest.raises(UserError, match=r"^what layer 0 leaves is read by quant\.add too"):
+        stacked(module)
 
 
 def test_batch_decode_gives_the_greedy_tokens(model, quantized) -> None:

@@ -88,7 +88,12 @@ def widened(circuit: Circuit, lookup: str, table: str) -> Circuit:
 
 @pytest.mark.parametrize(
     ("name", "layer", "cell"),
-    [("mlp.up", 1, (3, 2)), ("attn.q", 0, (1, 0, 2, 3)), ("attn.post_norm", 0, (4, 7))],
+    [
+        ("mlp.up", 1, (3, 2)),
+        ("mlp.down", 0, (2, 5)),
+        ("attn.q", 0, (1, 0, 2, 3)),
+        ("attn.post_norm", 0, (4, 7)),
+    ],
 )
 def test_a_quotient_one_less_with_a_larger_remainder(
     toy: Any, forge: Any, name: str, layer: int, cell: tuple[int, ...]
@@ -116,6 +121,58 @@ def test_a_quotient_one_less_with_a_larger_remainder(
         assert limbs[-1] < 16 and toy.failing(statement, witness, wider) == set()
         with pytest.raises(InvalidProof, match=LOOKUP):
             toy.verify(toy.prove(statement, witness))
+
+
+PRODUCTS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "of another channel": lambda gate, up: gate[..., ::-1] * up,
+    "rounded": lambda gate, up: gate * up >> 12 << 12,
+    "off by one": lambda gate, up: gate * up + (np.arange(gate.shape[-1]) == 3),
+}
+
+
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_another_product(toy: Any, forge: Any, name: str) -> None:
+    """No column holds the product of gate and up: what reads it multiplies all three factors."""
+
+    def other(run: Pass, step: Step) -> np.ndarray:
+        return PRODUCTS[name](*run.inputs(step))
+
+    statement, witness = forge(mul=other)
+    rejected(toy, statement, witness, "mlp.down.requantize")
+    if name == "rounded":
+        with pytest.raises(InvalidProof, match=r"^mlp\.down\.requantize does not hold$"):
+            toy.verify(toy.prove(statement, witness))
+
+
+def moved(toy: Any, witness: Witness, name: str, cell: tuple[int, ...], y: int) -> Witness:
+    """Another value of a linear layer, with a remainder that makes up for it."""
+    limb, rem = f"{name}.limb0", f"{name}.rem0"
+    changed = {column: witness[column].astype(np.int64) for column in (limb, rem)}
+    value = y + (1 << 15)
+    difference = int(changed[limb][cell]) - value
+    changed[limb][cell] = value
+    changed[rem][cell] += difference << toy.circuit.column[rem].high.bit_length()
+    return witness | changed
+
+
+@pytest.mark.parametrize("hiding", [False, True])
+def test_other_factors_of_the_same_product(toy: Any, honest: Any, hiding: bool) -> None:
+    """Twice the gate and half of up: what reads their product can not tell. Nothing fails but that the
+    remainders that it takes are in no table."""
+    statement, witness = replace(honest[0], hiding=hiding), honest[1]
+    gates = {int(y): int(x) - (1 << 15) for x, y in toy.circuit.data["gelu"]}
+    act, up = witness["mlp.act"].astype(np.int64), witness["mlp.up.limb0"].astype(np.int64)
+    up -= 1 << 15
+    cell = next(
+        c for c in np.ndindex(act.shape) if act[c] and not up[c] % 2 and 2 * act[c] in gates
+    )
+    gate = gates[int(2 * act[cell])]
+    act[cell] *= 2
+    witness = moved(toy, witness | {"mlp.act": act}, "mlp.gate", cell, gate)
+    witness = moved(toy, witness, "mlp.up", cell, int(up[cell]) // 2)
+    rejected(toy, statement, witness, "mlp.gate.rem0.range", "mlp.up.rem0.range")
+    with pytest.raises(InvalidProof, match="pads" if hiding else LOOKUP):
+        toy.verify(toy.prove(statement, witness))
 
 
 def softmax(

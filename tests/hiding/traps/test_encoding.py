@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +10,14 @@ import msgpack
 import pytest
 from zklemma.errors import InvalidProof
 from zklemma.runtime.protocol.channel import Reader
-from zklemma.runtime.protocol.statement import VERSION, Statement, frame, read_statement
+from zklemma.runtime.protocol.statement import (
+    OTHER_BYTES,
+    TOKEN_BYTES,
+    VERSION,
+    Statement,
+    frame,
+    read_statement,
+)
 
 STATEMENT = Statement(2, 1, (1, 2, 200), True)
 REST = [b"", b"", b""]
@@ -67,3 +75,11 @@ def test_sizes_and_tokens_that_do_not_fit(change: dict[str, Any]) -> None:
     STATEMENT.check(256, 8)
     with pytest.raises(InvalidProof):
         replace(STATEMENT, **change).check(256, 8)
+
+
+def test_a_statement_that_is_too_long_is_not_read() -> None:
+    """Whatever tokens it has: nothing stands behind its length here."""
+    longest = TOKEN_BYTES * 8 + OTHER_BYTES
+    for size, reason in ((longest, "ends too early"), (longest + 1, r"more tokens than .*\(8\)")):
+        with pytest.raises(InvalidProof, match=reason):
+            read_statement(Reader(struct.pack("<I", size)), 8)
