@@ -8,21 +8,17 @@ circuit.system over <"goldilocks"> max_tokens 4 {
   circuit.column @x witness [token] in 0 to 9
   circuit.linear @loose <"token: 2*x[token] - 4"> bound <15>
   zk.compute {
-    zk.layers {
-    }
   }
 }
 
 // -----
 
-// CHECK: circuit-bounds.mlir:22:3: circuit.linear: relation false: its sides may reach 14, more than its bound 1
+// CHECK: circuit-bounds.mlir:20:3: circuit.linear: relation false: its sides may reach 14, more than its bound 1
 circuit.system over <"goldilocks"> max_tokens 4 {
   circuit.axis @token tokens
   circuit.column @x witness [token] in 0 to 9
   circuit.linear @false <"token: 2*x[token] - 4"> bound <1>
   zk.compute {
-    zk.layers {
-    }
   }
 }
 
@@ -30,7 +26,7 @@ circuit.system over <"goldilocks"> max_tokens 4 {
 
 // What is summed counts as often as there are cells.
 
-// CHECK: circuit-bounds.mlir:39:3: circuit.einsum: relation sum (model.sum): its sides may reach 83, more than its bound 82
+// CHECK: circuit-bounds.mlir:35:3: circuit.einsum: relation sum (model.sum): its sides may reach 83, more than its bound 82
 circuit.system over <"goldilocks"> max_tokens 4 {
   circuit.axis @token tokens
   circuit.axis @channel 8
@@ -38,8 +34,6 @@ circuit.system over <"goldilocks"> max_tokens 4 {
   circuit.column @y witness [token] in -2 to 11
   circuit.einsum @sum <"token: y[token]"> = [#zk.product<"1 * (token, channel: x[token, channel])">] bound <82> {module = "model.sum"}
   zk.compute {
-    zk.layers {
-    }
   }
 }
 
@@ -59,7 +53,5 @@ circuit.system over <"goldilocks"> max_tokens 4 {
   circuit.linear @sum <"token, channel: x[token, channel] + d[token, channel] - y[token, channel]"> bound <2002>
   circuit.einsum @near <"token: small[token]"> = [#zk.product<"1 * (token, channel: y[token, channel]) * (token, channel: y[token, channel])">] bound <976>
   zk.compute {
-    zk.layers {
-    }
   }
 }

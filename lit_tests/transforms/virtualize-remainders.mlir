@@ -44,7 +44,5 @@ circuit.system over <"goldilocks"> max_tokens 16 {
   circuit.lookup @u.rem.range in @u4 [#zk.expr<"token, channel: u.rem[token, channel]">]
   circuit.linear @one <"token: z.rem[token, *] - 1"> bound <256>
   zk.compute {
-    zk.layers {
-    }
   }
 }

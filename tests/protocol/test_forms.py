@@ -162,8 +162,8 @@ def test_what_is_searched_for_forms_is_counted(
     at = tuple(Tensor(((1, 5),) * plan.bits(axis)) for axis in ("row", "channel"))
     claims = [Claim(Affine(Ext.ZERO), [Read(1, "weights", at)])]
     assert combined_forms(plan, claims, Ext(3))[1]
-    monkeypatch.setattr(opening_verifier, "NUMBERS", 1)
-    monkeypatch.setattr(opening_verifier, "forms_of", None)
+    monkeypatch.setattr(opening, "NUMBERS", 1)
+    monkeypatch.setattr(opening, "forms_of", None)
     with pytest.raises(UserError, match="more than 1 parts"):
         combined_forms(plan, claims, Ext(3))
 
