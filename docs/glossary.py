@@ -19,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "glossary.md"
 FOLDERS = ("compiler", "dialects", "runtime", "tools")
-ROW = re.compile(r"^\| (.+?) \| (.+?) \| `([\w.:]+)`(?: in \[.*\))? \|$", re.MULTILINE)
+ROW = re.compile(r"^\| (.+?) \| (.+?) \| `([\w.:/]+)`(?: in \[.*\))? \|$", re.MULTILINE)
 
 
 def definitions() -> dict[str, list[str]]:
