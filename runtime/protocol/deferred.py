@@ -7,37 +7,49 @@ one on the products, weighted as the cells were, and one on columns that are com
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from ..field import Ext
 from .axis_weights import Expander, Scalar, Sparse, Weights, dense, eq, within
 from .lookup.shared import LookupChallenges, select
 from .plan import Deferred, Plan
 
 
+class Weighted(NamedTuple):
+    """The sum that lookups leave of a defined column: ``scale`` times that of cells with ``weights``."""
+
+    scale: Scalar
+    weights: Weights
+
+
 def deferred_weights(
     plan: Plan, expander: Expander, challenges: LookupChallenges, point: list[Ext]
-) -> list[Weights]:
-    """The weights of each of the plan's deferred claims, at the point in the trees' leaves."""
+) -> list[Weighted]:
+    """Of each of the plan's deferred claims, at the point in the trees' leaves."""
     for claim in plan.deferred:
-        expander.spend(sum(8 + (4 << leaf.piece.bits[0]) for _, leaf, _, _ in claim.leaves))
+        listed = (4 << leaf.piece.bits[0] for _, leaf, _, _ in claim.leaves if claim.listed)
+        expander.spend(8 * len(claim.leaves) + sum(listed))
     return [_weights(plan, claim, challenges, point) for claim in plan.deferred]
 
 
 def _weights(
     plan: Plan, claim: Deferred, challenges: LookupChallenges, point: list[Ext]
-) -> Weights:
+) -> Weighted:
     node, group_point = point[: plan.lookup_depth], point[plan.lookup_depth :]
-    first, *others = claim.axes
     along: dict[int, Scalar] = {}
-    found: Weights = {}
+    factor, found = Ext.ZERO, Weights()
     for number, leaf, place, coefficient in claim.leaves:
         piece = leaf.piece
         high, low = node[: len(node) - piece.log_size], node[len(node) - piece.log_size :]
         factor = -coefficient * challenges.betas[place] * select(number, group_point)
         factor = factor * select(leaf.start >> piece.log_size, high)
-        for i, weight in enumerate(dense(eq(low[: piece.bits[0]]), 1 << piece.bits[0])):
-            along[piece.offsets[0] + i] = factor * weight
-        at = piece.bits[0]
-        for axis, offset, bits in zip(others, piece.offsets[1:], piece.bits[1:], strict=True):
+        at = 0
+        for axis, offset, bits in zip(claim.axes, piece.offsets, piece.bits, strict=True):
             found[axis] = within(offset, eq(low[at : at + bits]), plan.bits(axis))
             at += bits
-    return {first: Sparse(tuple(sorted(along.items()))), **found}
+        if claim.listed:
+            for i, weight in enumerate(dense(eq(low[: piece.bits[0]]), 1 << piece.bits[0])):
+                along[piece.offsets[0] + i] = factor * weight
+    if not claim.listed:
+        return Weighted(factor, found)
+    return Weighted(1, found | {claim.axes[0]: Sparse(tuple(sorted(along.items())))})

@@ -5,8 +5,8 @@ trees, and names the sumcheck instances of the einsums. Prover and verifier deri
 lookup too, of (index, value) among the rows (i, source[i]).
 
 A column that an einsum defines is in no slab. Lookups read it, so claims on it come from the leaves of the
-trees; those of its pieces that differ along the first axis only are one claim, a `Deferred` one, which is left
-to the einsums' sumcheck.
+trees; those of its pieces that differ along the first axis only are one claim, if that axis is short. Such a
+`Deferred` claim is left to the einsums' sumcheck.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from .parameters import Parameters
 from .work_limits import BLOCKS, GROUPS, ROWS, SEARCHES, require_few
 
 EINSUM_DEGREE = 4
+# The longest axis along which pieces are one claim: its weights are listed.
+LISTED = 256
 
 
 @dataclass(frozen=True)
@@ -75,21 +77,21 @@ class Deferred:
     """A claim on the column that ``einsum`` defines, from the leaves of one lookup.
 
     Each of ``leaves`` is (group, leaf, place of the expression in the tuple that is looked up, coefficient of
-    the column in it). Their pieces agree on all of ``axes``, those of the lookup's domain, but the first,
-    along which weights of the pieces add up.
+    the column in it). Their pieces agree on all of ``axes``, those of the lookup's domain, but the first if the
+    claim is ``listed``; weights of the pieces add up along that. Where it is not, there is one leaf.
     """
 
     einsum: Einsum
     axes: tuple[str, ...]
     leaves: tuple[tuple[int, Leaf, int, int], ...]
+    listed: bool
 
     @property
     def box(self) -> dict[str, tuple[int, int]]:
-        """The offset and the log2 of the length of the pieces, along all axes but the first."""
+        """The offset and the log2 of the length of the pieces, along all axes that they agree on."""
         piece = self.leaves[0][1].piece
-        return dict(
-            zip(self.axes[1:], zip(piece.offsets[1:], piece.bits[1:], strict=True), strict=True)
-        )
+        places = zip(self.axes, zip(piece.offsets, piece.bits, strict=True), strict=True)
+        return dict([*places][self.listed :])
 
 
 @dataclass(frozen=True)
@@ -121,9 +123,8 @@ class Instance:
     @property
     def weighted(self) -> tuple[str, ...]:
         """A shared axis whose weights are no eq: they are one more factor."""
-        return tuple(
-            axis for axis in self.shared if self.deferred and axis == self.deferred.axes[0]
-        )
+        listed = self.deferred.axes[:1] if self.deferred and self.deferred.listed else ()
+        return tuple(axis for axis in self.shared if axis in listed)
 
     @property
     def factors(self) -> list[Expr]:
@@ -401,16 +402,19 @@ class Plan:
                 for place, expr in enumerate(exprs):
                     for term in expr.terms:
                         if term.column in self.circuit.defined:
-                            box = leaf.piece.offsets[1:], leaf.piece.bits[1:]
+                            listed = self._listed(expr)
+                            box = leaf.piece.offsets[listed:], leaf.piece.bits[listed:]
                             key = leaf.lookup, place, term.column, box
                             part = number, leaf, place, term.coefficient
                             found.setdefault(key, []).append(part)
-        return [
-            Deferred(
-                self.circuit.defined[column], self.lookups[lookup].exprs[0].axes, tuple(leaves)
-            )
-            for (lookup, _, column, _), leaves in found.items()
-        ]
+        claims = []
+        for (lookup, place, column, _), leaves in found.items():
+            expr, einsum = self.lookups[lookup].exprs[place], self.circuit.defined[column]
+            claims.append(Deferred(einsum, expr.axes, tuple(leaves), self._listed(expr)))
+        return claims
+
+    def _listed(self, expr: Expr) -> bool:
+        return self.sizes(expr.axes[:1]) <= (LISTED,)
 
     def without_defined(self, expr: Expr) -> Expr:
         """An expression without the columns that einsums define."""

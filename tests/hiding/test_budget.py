@@ -33,7 +33,7 @@ SCRIPT = """
     from pathlib import Path
     from types import SimpleNamespace
     from zklemma.errors import UserError
-    from zklemma.runtime import budget, files
+    from zklemma.runtime.model import budget, files
     code = SimpleNamespace(hiding=1, mask_columns=600, queries=10)
     key = SimpleNamespace(weight_root=b"r" * 32, parameters=code)
     count = budget.FileBudget(Path(sys.argv[1]), key)
@@ -176,7 +176,8 @@ def test_a_proof_that_fails_is_counted(model: Path) -> None:
 
 def test_a_proof_that_is_killed_is_counted(model: Path) -> None:
     body = """
-        from zklemma.runtime import answer, keys
+        from zklemma.runtime.model import keys
+        from zklemma.runtime.proving import answer
 
         class Killer:
             def stage(self, name, done):

@@ -245,7 +245,8 @@ def test_counted_before_the_link_is_begun(
 def test_a_rotation_that_is_killed_is_counted(model: Path) -> None:
     code = """
         import os, signal, sys
-        from zklemma.runtime import keys, rotation
+        from zklemma.runtime.model import keys
+        from zklemma.runtime.proving import rotation
         rotation.prove_link = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
         rotation.rotate(keys.load_artifact(sys.argv[1]))
     """

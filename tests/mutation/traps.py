@@ -539,20 +539,20 @@ FIAT_SHAMIR = [
         SCRIPT,
     ),
     Trap(
-        "pads committed after the lookups' challenges",
+        "pads committed after the relations' challenges",
         (
             (
                 f"{PROTOCOL}/conversation.py",
                 '    pads_root = channel.raw("pads root", DIGEST)\n'
-                "    claims = logup_verifier.verify(channel, subject.plan, subject.expander)\n",
-                "    claims = logup_verifier.verify(channel, subject.plan, subject.expander)\n"
+                "    claims = verify_circuit(channel, subject.plan, subject.expander)\n",
+                "    claims = verify_circuit(channel, subject.plan, subject.expander)\n"
                 '    pads_root = channel.raw("pads root", DIGEST)\n',
             ),
             (PROVER, '    channel.raw("pads root", pads.code.root)\n', ""),
             (
                 PROVER,
-                "    logup_prover.prove(channel, plan, columns, counts)\n",
-                "    logup_prover.prove(channel, plan, columns, counts)\n"
+                "    einsum_prover.prove(channel, plan, subject.expander, columns, deferred)\n",
+                "    einsum_prover.prove(channel, plan, subject.expander, columns, deferred)\n"
                 '    channel.raw("pads root", pads.code.root)\n',
             ),
         ),
@@ -1066,7 +1066,7 @@ PRIVATE_TOKENS = [
         (
             (
                 f"{PROTOCOL}/lookup/verifier.py",
-                "                q_public = q_public - select * _index_value(leaf.piece.offsets[0], low)\n",
+                "                q_public = q_public - chosen * _index_value(leaf.piece.offsets[0], low)\n",
                 "",
             ),
             (

@@ -215,7 +215,8 @@ def carried(compiled: Compiled, witness: Arrays) -> Arrays:
         (not_read_on, {"output.ids.fed"}, LOOKUP),
         (another_tokens_row, {"lm_head.row", "lm_head.attained"}, LOOKUP),
         (beyond_the_best, {"lm_head.attained"}, "lm_head.attained does not hold"),
-        (another_order, {"lm_head.order"}, "lm_head.order does not hold"),
+        # The relation defines a limb, so that lookups claim what it says.
+        (another_order, {"lm_head.order"}, "opening: the masked claim does not hold"),
         (carried, {"lm_head.limb0.range"}, LOOKUP),
     ],
 )

@@ -21,7 +21,5 @@ circuit.system over <"goldilocks"> max_tokens 2 {
   circuit.linear @sum <"token: x[token, *] - 2*z[token] - d[token] + 3"> bound <200>
   circuit.gather @rows index <"token: at[token]"> value <"token, channel: x[token, channel]"> source <"row, channel: w[row, channel]">
   zk.compute {
-    zk.layers {
-    }
   }
 }

@@ -235,9 +235,9 @@ main()
 """
 KILLED = """
 import os, signal, sys
-from zklemma.runtime.protocol import logup_prover
+from zklemma.runtime.protocol.lookup import prover
 from zklemma.tools.cli import main
-logup_prover.prove = lambda *_: os.kill(os.getpid(), signal.{signal})
+prover.prove = lambda *_: os.kill(os.getpid(), signal.{signal})
 main()
 """
 

@@ -134,7 +134,7 @@ def test_status_of_a_closed_pipe_and_of_a_crash(toy):
     done = subprocess.run([*COMMAND, "verify", toy.key, toy.proof], stdout=write, stderr=-1)
     os.close(write)
     assert done.returncode == 141 and done.stderr == b""
-    code = "from zklemma.tools import cli\nfrom zklemma.runtime import files\n"
+    code = "from zklemma.tools import cli\nfrom zklemma.runtime.model import files\n"
     code += "files.read = lambda *_: 1 / 0\ncli.main()"
     command = [sys.executable, "-c", code, "verify", toy.key, toy.proof]
     done = subprocess.run(command, capture_output=True, text=True)

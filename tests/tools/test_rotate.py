@@ -190,7 +190,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
 """
 INTERRUPTED = """
 import os, signal
-from zklemma.runtime import rotation
+from zklemma.runtime.proving import rotation
 rotation.prove_link = lambda *_: os.kill(os.getpid(), signal.SIGTERM)
 """
 

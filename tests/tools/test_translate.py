@@ -89,8 +89,6 @@ circuit.system over <"goldilocks"> max_tokens 4 {
   circuit.linear @divide <"token: 16*q[token] + r[token] - x[token]"> bound <510>
   circuit.einsum @more <"token: s[token]"> = [#zk.product<"1 * (token: q[token] + r[token] + 1)">] bound <62>
   zk.compute {
-    zk.layers {
-    }
   }
 }
 """

@@ -11,6 +11,7 @@ from ...circuit.relations import Expr
 from ...field import Ext
 from ...witness.columns import Columns
 from ..axis_weights import Expander, Read, Sparse, Tensor, Weight, Weights, eq
+from ..deferred import Weighted
 from ..plan import EINSUM_DEGREE, Instance, Plan
 from ..prover_channel import ProverChannel, as_array
 from ..public import as_ext, evaluate
@@ -25,7 +26,7 @@ def prove(
     plan: Plan,
     expander: Expander,
     columns: Columns,
-    deferred: Sequence[Weights],
+    deferred: Sequence[Weighted],
 ) -> None:
     point = draw_point(plan, channel.challenges)
     at_point: Weights = {axis: eq(z) for axis, z in point.items()}

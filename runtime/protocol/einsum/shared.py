@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from ...circuit.relations import Expr
 from ...field import Ext
 from ..axis_weights import Tensor, Weight, Weights, eq, within
+from ..deferred import Weighted
 from ..plan import Instance, Plan
 
 
@@ -14,11 +15,11 @@ def draw_point(plan: Plan, challenges) -> dict[str, list[Ext]]:
     return {axis: challenges(plan.bits(axis)) for axis in plan.point_axes}
 
 
-def places(plan: Plan, at_point: Weights, deferred: Sequence[Weights]) -> list[Weights]:
+def places(plan: Plan, at_point: Weights, deferred: Sequence[Weighted]) -> list[Weights]:
     """Where each instance's left side is claimed: the weights of its axes."""
     own = [
         weights
-        for claim, weights in zip(plan.deferred, deferred, strict=True)
+        for claim, (_, weights) in zip(plan.deferred, deferred, strict=True)
         for _ in claim.einsum.products
     ]
     return [at_point] * (len(plan.instances) - len(own)) + own

@@ -9,6 +9,7 @@ from ...field import Ext
 from ..axis_weights import Expander, Read, Weights, eq, inner, length
 from ..channel import Affine, Channel
 from ..claims import Claim, claim_on, split_public
+from ..deferred import Weighted
 from ..plan import EINSUM_DEGREE, Instance, Plan
 from ..rounds import masked_round
 from .shared import draw_point, factor_weights, places, split
@@ -19,7 +20,7 @@ def verify(
     plan: Plan,
     expander: Expander,
     lookups: Claim,
-    deferred: Sequence[Weights],
+    deferred: Sequence[Weighted],
 ) -> list[Claim]:
     """The claims that remain. The first of them is ``lookups``, the claim that the lookups left, with what
     they ``deferred``."""
@@ -37,9 +38,9 @@ def verify(
         (value,) = channel.masked("linear value", 1)
         channel.require_zero(linear.name, value)
         claims.append(claim_on(channel, expander, linear.expr, at_point, value))
-    for claim, weights in zip(plan.deferred, deferred, strict=True):
+    for claim, (scale, weights) in zip(plan.deferred, deferred, strict=True):
         # What lookups weigh: sign * (products - rest), cell by cell.
-        sign = claim.einsum.defined.coefficient
+        sign = scale * claim.einsum.defined.coefficient
         parts = channel.masked("deferred values", len(claim.einsum.products))
         products = zip(claim.einsum.products, parts, strict=True)
         constant, reads = expander.expand(claim.einsum.rest, weights)
