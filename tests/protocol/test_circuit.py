@@ -20,6 +20,7 @@ from zklemma.runtime.circuit.relations import (
     PRIME,
     Circuit,
     Column,
+    Einsum,
     Expr,
     Linear,
     Lookup,
@@ -163,6 +164,14 @@ def over(number: int, *axes: str) -> Linear:
     return sums(f"s{number}", (*(axis.name for axis in LINES), *axes))
 
 
+def defining(column: Column, left: Expr, circuit: Circuit = GOOD) -> Circuit:
+    """With a relation that defines a column, which is one more where there is none of that name."""
+    columns = circuit.columns if column.name in circuit.column else (*circuit.columns, column)
+    product = Product(1, (Expr(left.axes, (), 1),))
+    einsum = Einsum("defining", left, (product,), 9, defines=column.name)
+    return replace(circuit, columns=columns, einsums=(*circuit.einsums, einsum))
+
+
 # One more than there may be.
 MANY = range(MOST_PARTS + 1)
 LINES = [Axis(f"line{i}", 1) for i in range(MOST_DIMENSIONS)]
@@ -188,6 +197,17 @@ CONDITIONS: list[tuple[str, Callable[[], Circuit]]] = [
     ("the left side is not y and a rest", lambda: changed("requantize", defines="y")),
     ("the left side is not total and", lambda: changed("requantize", defines="total")),
     ("two relations define one column", lambda: changed("cube", defines="rem")),
+    (
+        "one is no column to be defined",
+        lambda: defining(Column("one", (), "witness", 0, 1), Expr((), (Term(1, "one", ()),))),
+    ),
+    (
+        "the left side is not summed and a rest",
+        lambda: defining(
+            Column("summed", ("token", "row"), "witness", 0, 1),
+            Expr(("token",), (replace(SUMMED, column="summed"),)),
+        ),
+    ),
     (
         "relation more: rem is defined by relation requantize, and so only lookups read it",
         lambda: enlarged(linears=[Linear("more", Expr(WHERE, (REMAINDER,)), 9)]),
@@ -325,6 +345,14 @@ PRIVATE_CONDITIONS: list[tuple[str, Callable[[], Circuit]]] = [
     ("through columns", lambda: replace(PRIVATE, reveals={**PRIVATE.reveals, "output": ("ids",)})),
     ("through columns", lambda: replace(PRIVATE, reveals={**PRIVATE.reveals, "output": ("no",)})),
     ("through columns", lambda: of("output.ids", home="public", kind="data")),
+    (
+        "output.ids is no column to be defined",
+        lambda: defining(
+            PRIVATE.column["output.ids"],
+            Expr(("generated",), (Term(1, "output.ids", (Index("same", "generated"),)),)),
+            PRIVATE,
+        ),
+    ),
     ("takes no tokens as inputs", lambda: replace(PRIVATE, linears=(TOKEN_READ,))),
     ("takes no tokens as inputs", lambda: replace(PRIVATE, columns=(*PRIVATE.columns, BELOW))),
 ]
