@@ -11,6 +11,7 @@ that names it.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import mmap
 import os
@@ -177,6 +178,8 @@ def read(path: str | Path, most: int | None = None) -> memoryview:
                 return memoryview(b"")
             return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY))
     except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+            raise MemoryError from None
         raise UserError(f"{path}: cannot read: {_reason(error)}") from error
 
 

@@ -50,7 +50,7 @@ NODE_WORDS = 4
 LARGE = 1 << 25
 # Values in a section of plain facts, and models that one was rotated from: checking one takes as long as a proof.
 MOST_FACTS = 1 << 16
-MOST_LINKS = 1 << 6
+MOST_LINKS = 1 << 5
 MOST_ENDS = 1 << 8
 IDENTITY = b"zklemma model 1"
 # Far beyond the text of any model's function.

@@ -2,7 +2,7 @@
 
 Masks serve a number of proofs. A rotation commits the same integer weights under masks and salts that are
 drawn anew, and proves that both commitments hold the same (`links`), so that the old model id stays
-meaningful. Each rotation opens one proof's worth of columns of the old commitment.
+meaningful. Each rotation opens one proof's worth of columns of the old commitment. A key keeps its latest links.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from ...errors import UserError
 from ..model.budget import MemoryBudget
-from ..model.keys import Artifact
+from ..model.keys import MOST_LINKS, Artifact
 from ..model.links import link_subject
 from ..model.masks import WeightMasks
 from ..progress import Clock, Progress, Silent
@@ -48,7 +48,7 @@ def rotate(artifact: Artifact, progress: Progress | None = None) -> Artifact:
     artifact.budget.spend(rotating=True)
     link = prove_link(circuit, parameters, old, new)
     clock.stop()
-    links = (*key.links, (key.weight_root, link))
+    links = (*key.links, (key.weight_root, link))[-MOST_LINKS:]
     return replace(
         artifact,
         key=replace(fresh, range_proof=ranges, links=links),

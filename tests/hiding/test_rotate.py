@@ -88,6 +88,19 @@ def test_a_chain_of_two(chain: list[Artifact], key: VerifyingKey) -> None:
     refused(chain[0].key, ids[1], f"of model {ids[0]}, not of {ids[1]}")
 
 
+def test_the_latest_links_are_kept(
+    chain: list[Artifact], key: VerifyingKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key with more of them would not be read."""
+    monkeypatch.setattr(rotation, "MOST_LINKS", 2)
+    last = with_new_count(chain[2])
+    found = rotation.rotate(last).key
+    assert len(key.links) == len(found.links) == 2 and found.links[0] == key.links[1]
+    check_links(found)
+    check_identity(found, chain[1].key.model_id)
+    refused(found, chain[0].key.model_id, "not of")
+
+
 def test_only_weights_and_masks_are_committed_anew(chain: list[Artifact]) -> None:
     first, second, _ = chain
     assert second.params is first.params and second.program_bytes == first.program_bytes

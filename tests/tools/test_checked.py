@@ -164,7 +164,7 @@ def test_a_state_that_can_not_be_used_is_none(state, tmp_path, monkeypatch):
     ("options", "said"),
     [
         (("--max-seconds", "0.01"), "--max-seconds"),
-        (("--max-memory", "20"), "memory"),
+        (("--max-memory", "20"), "--max-memory"),
     ],
 )
 def test_a_limit_ends_in_one_line(toy, options, said):

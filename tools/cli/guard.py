@@ -32,7 +32,7 @@ def guard(function: Callable[..., None]) -> Callable[..., None]:
             console.fail(f"{where}{error.strerror or error}")
             raise typer.Exit(UNUSABLE) from None
         except MemoryError:
-            console.fail("out of memory")
+            console.fail("out of memory, or of what --max-memory allows")
             raise typer.Exit(UNUSABLE) from None
         except ModuleNotFoundError as error:
             if not error.name or error.name.startswith("zklemma"):
