@@ -45,13 +45,13 @@ def test_a_table_that_nothing_is_looked_up_in_is_dropped(example: dict[str, Any]
     (system,) = systems(module, SystemOp)
     assert "spare" in system.tables
     found = example["UNIVERSE"].all_passes["drop-unused-tables"]()
-    run_passes(Context(), module, [found()])
+    run_passes(Context(), module, (found(),))
     assert print_module(module) == print_module(parsed(SMALL))
 
 
 def test_a_circuit_without_such_tables_stays(example: dict[str, Any]) -> None:
     module = parsed(TINY)
-    run_passes(Context(), module, [LowerToCircuit()])
+    run_passes(Context(), module, (LowerToCircuit(),))
     before = print_module(module)
-    run_passes(Context(), module, [example["DropUnusedTables"]()])
+    run_passes(Context(), module, (example["DropUnusedTables"](),))
     assert print_module(module) == before
