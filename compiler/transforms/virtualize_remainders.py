@@ -31,6 +31,7 @@ from xdsl.pattern_rewriter import (
 
 from ...dialects.circuit import EinsumOp, LookupOp, SystemOp
 from ...runtime.circuit.extents import Axis
+from ...runtime.circuit.index_maps import Index
 from ...runtime.circuit.relations import whole
 from ..modules import systems
 from .options import check_options
@@ -101,19 +102,24 @@ def _candidates(system: SystemOp, sizes: Mapping[str, int], share: int) -> dict[
         if column.home.data == "witness" and column.axis_names
     }
     total = sum(cells.values())
-    reads, first = Counter[str](), dict[str, str]()
+    reads, first, left = Counter[str](), dict[str, str](), dict[str, tuple[Index, ...]]()
+    looked_up = dict[str, tuple[Index, ...]]()
     kept = {name for reveal in system.reveals for name in reveal.names}
     for relation in system.relations:
         for expr in relation.expressions():
             for term in expr.terms:
                 if not isinstance(relation, LookupOp):
                     reads[term.column] += 1
+                    left[term.column] = term.indices
                 elif term.column in first or not whole(term, expr):
                     kept.add(term.column)
                 else:
                     first[term.column] = expr.axes[0]
+                    looked_up[term.column] = term.indices
     return {
         name: axis
         for name, axis in first.items()
         if cells.get(name, 0) * share >= total and reads[name] == 1 and name not in kept
+        # Along the same axes on both sides.
+        if looked_up[name] == left[name]
     }

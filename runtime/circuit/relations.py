@@ -359,7 +359,8 @@ class Circuit:
                 einsum = self.defined.get(term.column)
                 if einsum is None or expr is einsum.lhs:
                     continue
-                if relation not in looked_up or not whole(term, expr):
+                as_defined = whole(term, expr) and term.indices == einsum.defined.indices
+                if relation not in looked_up or not as_defined:
                     raise CircuitError(
                         f"relation {relation}: {term.column} is defined by relation {einsum.name}, and so only "
                         "lookups read it, cell by cell"

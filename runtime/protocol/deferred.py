@@ -37,19 +37,21 @@ def _weights(
 ) -> Weighted:
     node, group_point = point[: plan.lookup_depth], point[plan.lookup_depth :]
     along: dict[int, Scalar] = {}
-    factor, found = Ext.ZERO, Weights()
-    for number, leaf, place, coefficient in claim.leaves:
+    total, found = Ext.ZERO, Weights()
+    for number, leaf, component, coefficient in claim.leaves:
         piece = leaf.piece
         high, low = node[: len(node) - piece.log_size], node[len(node) - piece.log_size :]
-        factor = -coefficient * challenges.betas[place] * select(number, group_point)
+        factor = -coefficient * challenges.betas[component] * select(number, group_point)
         factor = factor * select(leaf.start >> piece.log_size, high)
+        total = total + factor
         at = 0
         for axis, offset, bits in zip(claim.axes, piece.offsets, piece.bits, strict=True):
             found[axis] = within(offset, eq(low[at : at + bits]), plan.bits(axis))
             at += bits
         if claim.listed:
             for i, weight in enumerate(dense(eq(low[: piece.bits[0]]), 1 << piece.bits[0])):
-                along[piece.offsets[0] + i] = factor * weight
+                place = piece.offsets[0] + i
+                along[place] = along.get(place, 0) + factor * weight
     if not claim.listed:
-        return Weighted(factor, found)
+        return Weighted(total, found)
     return Weighted(1, found | {claim.axes[0]: Sparse(tuple(sorted(along.items())))})

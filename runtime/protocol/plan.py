@@ -77,8 +77,9 @@ class Deferred:
     """A claim on the column that ``einsum`` defines, from the leaves of one lookup.
 
     Each of ``leaves`` is (group, leaf, place of the expression in the tuple that is looked up, coefficient of
-    the column in it). Their pieces agree on all of ``axes``, those of the lookup's domain, but the first if the
-    claim is ``listed``; weights of the pieces add up along that. Where it is not, there is one leaf.
+    the column in it), for each term that reads the column. Their pieces agree on all of ``axes``, those of the
+    lookup's domain, but the first if the claim is ``listed``; weights of the pieces add up along that. Where it is
+    not, they are one piece.
     """
 
     einsum: Einsum

@@ -248,7 +248,9 @@ def toy_setting(code: Parameters | None = None, seed: int = 0) -> Setting:
     return Setting(circuit, program, params, code, None, private, private_witness)
 
 
-def tiny_setting(code: Parameters | None = None, seed: int = 0) -> Setting:
+def tiny_setting(
+    code: Parameters | None = None, seed: int = 0, circuit: Circuit | None = None
+) -> Setting:
     params = tiny_params(seed)
 
     def witness(statement: Statement) -> Witness:
@@ -258,4 +260,6 @@ def tiny_setting(code: Parameters | None = None, seed: int = 0) -> Setting:
         return tiny_private_witness(params, shape, prompt, output)
 
     code, private = code or parameters(8, [2], pads=300), tiny_private_circuit()
-    return Setting(tiny_circuit(), tiny_program(), params, code, witness, private, private_witness)
+    return Setting(
+        circuit or tiny_circuit(), tiny_program(), params, code, witness, private, private_witness
+    )

@@ -180,6 +180,9 @@ CONSTANT = Product(1, (Expr(GOOD.einsums[0].lhs.axes, (), 1),))
 FACTORS = GOOD.einsums[0].products[0].factors
 WHERE = GOOD.einsums[0].lhs.axes
 REMAINDER = GOOD.einsums[0].defined
+SQUARE = Column("square2", ("token", "source"), "witness", 0, 3)
+OF_SQUARE = Term(1, "square2", (Index("same", "token"), Index("same", "source")))
+TRANSPOSED = replace(OF_SQUARE, indices=OF_SQUARE.indices[::-1])
 SUMMED = replace(REMAINDER, indices=(Index("same", "token"), Index("sum")))
 LEFT_TWICE = replace(GOOD.einsums[0].lhs, terms=(*GOOD.einsums[0].lhs.terms, REMAINDER))
 MASK = Column("m", ("step", "token", "source"), "public", 0, 1, "", "mask", (0, 0, 0))
@@ -197,6 +200,14 @@ CONDITIONS: list[tuple[str, Callable[[], Circuit]]] = [
     ("the left side is not y and a rest", lambda: changed("requantize", defines="y")),
     ("the left side is not total and", lambda: changed("requantize", defines="total")),
     ("two relations define one column", lambda: changed("cube", defines="rem")),
+    (
+        "relation more: square2 is defined by relation defining, and so only lookups read it, cell by cell",
+        lambda: replace(
+            defining(SQUARE, Expr(SQUARE.axes, (OF_SQUARE,))),
+            axes=(*GOOD.axes, Axis("source", "tokens")),
+            lookups=(*GOOD.lookups, Lookup("more", "u2", (Expr(SQUARE.axes, (TRANSPOSED,)),))),
+        ),
+    ),
     (
         "one is no column to be defined",
         lambda: defining(Column("one", (), "witness", 0, 1), Expr((), (Term(1, "one", ()),))),

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from zklemma.errors import InvalidProof
+from zklemma.runtime.circuit.relations import Expr, Lookup, Table
 from zklemma.runtime.protocol.plan import Plan
 from zklemma.runtime.protocol.statement import Statement
 
@@ -58,3 +59,30 @@ def test_another_quotient(tiny: Any) -> None:
     assert LOOKUP in found and CLAIM not in found
     with pytest.raises(InvalidProof, match=re.escape(f"{LOOKUP} does not hold")):
         tiny.verify(tiny.prove(STATEMENT, {**honest, "y": y, "rem": rem}))
+
+
+@pytest.mark.parametrize("listed", [True, False], ids=["listed", "by pieces"])
+def test_a_column_that_is_looked_up_twice_at_once(
+    listed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In an expression with two terms that read it, and through another lookup; along an axis that is listed and
+    along one that is not. A value whose double is in no table is found out."""
+    if not listed:
+        monkeypatch.setattr("zklemma.runtime.protocol.plan.LISTED", 1)
+    base = import_module("tiny").tiny_circuit()
+    term = base.einsums[0].defined
+    doubled = Expr(base.einsums[0].lhs.axes, (term, replace(term, coefficient=2), term))
+    more = Lookup("fourfold", "fours", (doubled,))
+    circuit = replace(
+        base,
+        tables=(*base.tables, Table("fours", 1, 4)),
+        lookups=(*base.lookups, more),
+        data={**base.data, "fours": 4 * np.arange(4)[:, None]},
+    )
+    setting = import_module("proving").tiny_setting(circuit=circuit)
+    assert setting.verify(setting.prove(STATEMENT)).statement == STATEMENT
+    assert not setting.failing(STATEMENT, setting.witness(STATEMENT))
+    witness = dict(setting.witness(STATEMENT))
+    witness["rem"] = witness["rem"].astype(np.int64)
+    witness["rem"][1, 1] = (witness["rem"][1, 1] + 1) % 4
+    assert setting.failing(STATEMENT, witness) == {CLAIM}
