@@ -13,11 +13,10 @@ Errors: as in `zk`; also a bound that reaches the field's modulus.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from xdsl.dialects.builtin import (
     I64,
-    ArrayAttr,
     DenseArrayBase,
     FlatSymbolRefAttrConstr,
     IntegerAttr,
@@ -44,15 +43,14 @@ from .zk import (
     AxisLike,
     ColumnLike,
     ComputeOp,
-    ExprAttr,
+    EinsumLike,
     GatherLike,
+    LinearLike,
     LookupLike,
     MagnitudeAttr,
-    ProductAttr,
     Relation,
     RevealLike,
     TableLike,
-    relation_fields,
     verify_names,
     verify_steps,
     verify_tokens,
@@ -108,7 +106,7 @@ class TableOp(TableLike):
 
 
 @irdl_op_definition
-class EinsumOp(Relation):
+class EinsumOp(EinsumLike):
     """The left side is the sum of products; |left| + |right| <= bound < p.
 
     One that `defines` a column of its left side takes the place of a commitment to it.
@@ -120,35 +118,19 @@ class EinsumOp(Relation):
     """
 
     name = "circuit.einsum"
-    lhs = prop_def(ExprAttr)
-    products = prop_def(ArrayAttr[ProductAttr])
     bound = prop_def(MagnitudeAttr)
     defines = opt_prop_def(FlatSymbolRefAttrConstr)
-    traits = traits_def(SymbolOpInterface())
     assembly_format = "$sym_name $lhs `=` $products `bound` $bound (`defines` $defines^)? attr-dict"
 
     def __init__(
         self, name: str, lhs: Expr, products: Sequence[Product], bound: int, module: str = ""
     ):
-        super().__init__(
-            **relation_fields(
-                name,
-                module,
-                lhs=ExprAttr(lhs),
-                products=ArrayAttr([ProductAttr(product) for product in products]),
-                bound=MagnitudeAttr(bound),
-            )
-        )
+        super().__init__(name, lhs, products, module, bound=MagnitudeAttr(bound))
 
     @property
     def defined(self) -> str:
         """The name of the column that it defines, or none."""
         return self.defines.string_value() if self.defines else ""
-
-    def expressions(self) -> Iterator[Expr]:
-        yield self.lhs.data
-        for product in self.products:
-            yield from product.data.factors
 
 
 @irdl_op_definition
@@ -165,7 +147,7 @@ class LookupOp(LookupLike):
 
 
 @irdl_op_definition
-class LinearOp(Relation):
+class LinearOp(LinearLike):
     """The expression is zero at each cell; its absolute value is at most bound < p.
 
     ```mlir
@@ -174,18 +156,11 @@ class LinearOp(Relation):
     """
 
     name = "circuit.linear"
-    expr = prop_def(ExprAttr)
     bound = prop_def(MagnitudeAttr)
-    traits = traits_def(SymbolOpInterface())
     assembly_format = "$sym_name $expr `bound` $bound attr-dict"
 
     def __init__(self, name: str, expr: Expr, bound: int, module: str = ""):
-        super().__init__(
-            **relation_fields(name, module, expr=ExprAttr(expr), bound=MagnitudeAttr(bound))
-        )
-
-    def expressions(self) -> Iterator[Expr]:
-        yield self.expr.data
+        super().__init__(name, expr, module, bound=MagnitudeAttr(bound))
 
 
 @irdl_op_definition

@@ -83,7 +83,7 @@ def by_module(system: circuit.SystemOp | zk.SystemOp, shape: Shape) -> dict[str,
             found[module_path(column)][f"{home}_cells"] += cells(column.axis_names)
     for op in system.relations:
         counts = found[module_path(op)]
-        if isinstance(op, zk.EinsumOp | circuit.EinsumOp):
+        if isinstance(op, zk.EinsumLike):
             for product in op.products:
                 joint = {axis for factor in product.data.factors for axis in factor.axes}
                 counts["products"] += cells(joint)
@@ -106,7 +106,7 @@ def statistics(system: circuit.SystemOp | zk.SystemOp, shape: Shape) -> dict[str
     sources: set[Expr] = set()
     variables = 0
     for op in system.relations:
-        if isinstance(op, zk.EinsumOp | circuit.EinsumOp):
+        if isinstance(op, zk.EinsumLike):
             counts["einsums"] += 1
             for product in op.products:
                 joint = {axis for factor in product.data.factors for axis in factor.axes}

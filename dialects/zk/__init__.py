@@ -27,9 +27,11 @@ from .compute import (
 from .declarations import AxisLike, AxisOp, ColumnLike, ColumnOp, TableLike, TableOp
 from .relations import (
     DefineOp,
+    EinsumLike,
     EinsumOp,
     GatherLike,
     GatherOp,
+    LinearLike,
     LinearOp,
     LookupLike,
     LookupOp,
@@ -37,7 +39,6 @@ from .relations import (
     Relation,
     RevealLike,
     RevealOp,
-    relation_fields,
 )
 from .steps import (
     STEPS,
@@ -103,12 +104,14 @@ __all__ = [
     "ComputeOp",
     "ConstrainOp",
     "DefineOp",
+    "EinsumLike",
     "EinsumOp",
     "EmbedOp",
     "ExprAttr",
     "GatherLike",
     "GatherOp",
     "LayersOp",
+    "LinearLike",
     "LinearOp",
     "LookupLike",
     "LookupOp",
@@ -140,7 +143,6 @@ __all__ = [
     "axes_of",
     "committed",
     "names_attr",
-    "relation_fields",
     "roles",
     "type_of",
     "verify_names",

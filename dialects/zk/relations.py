@@ -58,8 +58,39 @@ def relation_fields(name: str, module: str, **properties: Attribute | None) -> d
     return {"properties": {"sym_name": StringAttr(name), **properties}, "attributes": attributes}
 
 
+class EinsumLike(Relation):
+    """The left side is the sum of products, each contracted over the axes that it lacks."""
+
+    lhs = prop_def(ExprAttr)
+    products = prop_def(ArrayAttr[ProductAttr])
+    traits = traits_def(SymbolOpInterface())
+
+    def __init__(
+        self,
+        name: str,
+        lhs: Expr,
+        products: Sequence[Product],
+        module: str = "",
+        **properties: Attribute | None,
+    ):
+        super().__init__(
+            **relation_fields(
+                name,
+                module,
+                lhs=ExprAttr(lhs),
+                products=ArrayAttr([ProductAttr(product) for product in products]),
+                **properties,
+            )
+        )
+
+    def expressions(self) -> Iterator[Expr]:
+        yield self.lhs.data
+        for product in self.products:
+            yield from product.data.factors
+
+
 @irdl_op_definition
-class EinsumOp(Relation):
+class EinsumOp(EinsumLike):
     """The left side is the sum of products, each contracted over the axes that it lacks.
 
     `limit` bounds the sum of the products where an argument beyond intervals is needed
@@ -72,11 +103,8 @@ class EinsumOp(Relation):
     """
 
     name = "zk.einsum"
-    lhs = prop_def(ExprAttr)
-    products = prop_def(ArrayAttr[ProductAttr])
     limit = opt_prop_def(MagnitudeAttr)
     bound = opt_prop_def(MagnitudeAttr)
-    traits = traits_def(SymbolOpInterface())
     assembly_format = "$sym_name $lhs `=` $products (`limit` $limit^)? (`bound` $bound^)? attr-dict"
 
     def __init__(
@@ -89,20 +117,13 @@ class EinsumOp(Relation):
         module: str = "",
     ):
         super().__init__(
-            **relation_fields(
-                name,
-                module,
-                lhs=ExprAttr(lhs),
-                products=ArrayAttr([ProductAttr(product) for product in products]),
-                limit=None if limit is None else MagnitudeAttr(limit),
-                bound=None if bound is None else MagnitudeAttr(bound),
-            )
+            name,
+            lhs,
+            products,
+            module,
+            limit=None if limit is None else MagnitudeAttr(limit),
+            bound=None if bound is None else MagnitudeAttr(bound),
         )
-
-    def expressions(self) -> Iterator[Expr]:
-        yield self.lhs.data
-        for product in self.products:
-            yield from product.data.factors
 
     def verify_(self) -> None:
         for product in self.products:
@@ -185,8 +206,21 @@ class RangeOp(Relation):
         require(1 <= bits <= most, f"a range has 1 to {most} bits, not {bits}")
 
 
+class LinearLike(Relation):
+    """The expression is zero at each cell."""
+
+    expr = prop_def(ExprAttr)
+    traits = traits_def(SymbolOpInterface())
+
+    def __init__(self, name: str, expr: Expr, module: str = "", **properties: Attribute | None):
+        super().__init__(**relation_fields(name, module, expr=ExprAttr(expr), **properties))
+
+    def expressions(self) -> Iterator[Expr]:
+        yield self.expr.data
+
+
 @irdl_op_definition
-class LinearOp(Relation):
+class LinearOp(LinearLike):
     """The expression is zero at each cell.
 
     ```mlir
@@ -195,23 +229,11 @@ class LinearOp(Relation):
     """
 
     name = "zk.linear"
-    expr = prop_def(ExprAttr)
     bound = opt_prop_def(MagnitudeAttr)
-    traits = traits_def(SymbolOpInterface())
     assembly_format = "$sym_name $expr (`bound` $bound^)? attr-dict"
 
     def __init__(self, name: str, expr: Expr, bound: int | None = None, module: str = ""):
-        super().__init__(
-            **relation_fields(
-                name,
-                module,
-                expr=ExprAttr(expr),
-                bound=None if bound is None else MagnitudeAttr(bound),
-            )
-        )
-
-    def expressions(self) -> Iterator[Expr]:
-        yield self.expr.data
+        super().__init__(name, expr, module, bound=None if bound is None else MagnitudeAttr(bound))
 
 
 class GatherLike(Relation):
