@@ -14,7 +14,7 @@ of their own, each with a sumcheck over all that the products' factors share.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import prod
@@ -30,9 +30,9 @@ from xdsl.pattern_rewriter import (
 )
 
 from ...dialects.circuit import EinsumOp, LookupOp, SystemOp
+from ...dialects.zk import Relation
 from ...runtime.circuit.extents import Axis
-from ...runtime.circuit.index_maps import Index
-from ...runtime.circuit.relations import whole
+from ...runtime.circuit.relations import Expr, Term, whole
 from ..modules import systems
 from .options import check_options
 from .pack_columns import largest_shape
@@ -60,10 +60,10 @@ class VirtualizeRemainders(ModulePass):
 class Define(RewritePattern):
     """Of the columns that may be, defines the first on an einsum's left side.
 
-    ``candidates`` have the axis along which pieces of their lookup are one claim; ``sizes`` are of axes.
+    ``candidates`` are the columns, and how lookups read them; ``sizes`` are of axes.
     """
 
-    candidates: Mapping[str, str]
+    candidates: Mapping[str, tuple[Expr, Term]]
     sizes: Mapping[str, int]
     axes: Mapping[str, Axis]
 
@@ -71,15 +71,17 @@ class Define(RewritePattern):
     def match_and_rewrite(self, op: EinsumOp, rewriter: PatternRewriter) -> None:
         left = op.lhs.data
         for term in left.terms:
-            name = term.column
-            fits = name in self.candidates and abs(term.coefficient) == 1 and whole(term, left)
-            if fits and self.added(op, self.candidates[name]) <= self.cells(left.axes):
-                op.defines = SymbolRefAttr(name)
+            if term.column not in self.candidates or abs(term.coefficient) != 1:
+                continue
+            expr, looked_up = self.candidates[term.column]
+            as_looked_up = whole(term, left) and term.indices == looked_up.indices
+            if as_looked_up and self.added(op, expr.axes[0]) <= self.cells(left.axes):
+                op.defines = SymbolRefAttr(term.column)
                 rewriter.notify_op_modified(op)
                 return
 
     def added(self, op: EinsumOp, first: str) -> int:
-        """The cells of the sumchecks beyond one of each product."""
+        """The cells of the sumchecks beyond one of each product; pieces along ``first`` are one claim."""
         total = 0
         for product in op.products:
             uses = Counter(axis for factor in product.data.factors for axis in factor.axes)
@@ -93,33 +95,27 @@ class Define(RewritePattern):
         return prod(self.sizes[axis] for axis in axes)
 
 
-def _candidates(system: SystemOp, sizes: Mapping[str, int], share: int) -> dict[str, str]:
-    """The larger witness columns that are read once beside a lookup, and by that cell by cell; with the first
-    axis of the lookup's domain."""
+def _candidates(
+    system: SystemOp, sizes: Mapping[str, int], share: int
+) -> dict[str, tuple[Expr, Term]]:
+    """The larger witness columns that are read twice in all, once by a lookup, cell by cell: how that reads it."""
+    reads: dict[str, list[tuple[Relation, Expr, Term]]] = defaultdict(list)
+    for relation in system.relations:
+        for expr in relation.expressions():
+            for term in expr.terms:
+                reads[term.column].append((relation, expr, term))
     cells = {
         name: prod(sizes[axis] for axis in column.axis_names)
         for name, column in system.columns.items()
         if column.home.data == "witness" and column.axis_names
     }
     total = sum(cells.values())
-    reads, first, left = Counter[str](), dict[str, str](), dict[str, tuple[Index, ...]]()
-    looked_up = dict[str, tuple[Index, ...]]()
-    kept = {name for reveal in system.reveals for name in reveal.names}
-    for relation in system.relations:
-        for expr in relation.expressions():
-            for term in expr.terms:
-                if not isinstance(relation, LookupOp):
-                    reads[term.column] += 1
-                    left[term.column] = term.indices
-                elif term.column in first or not whole(term, expr):
-                    kept.add(term.column)
-                else:
-                    first[term.column] = expr.axes[0]
-                    looked_up[term.column] = term.indices
-    return {
-        name: axis
-        for name, axis in first.items()
-        if cells.get(name, 0) * share >= total and reads[name] == 1 and name not in kept
-        # Along the same axes on both sides.
-        if looked_up[name] == left[name]
-    }
+    revealed = {name for reveal in system.reveals for name in reveal.names}
+    found = {}
+    for name in cells.keys() - revealed:
+        by_lookups = [(e, t) for relation, e, t in reads[name] if isinstance(relation, LookupOp)]
+        if cells[name] * share >= total and len(reads[name]) == 2 and len(by_lookups) == 1:
+            expr, term = by_lookups[0]
+            if whole(term, expr):
+                found[name] = expr, term
+    return found

@@ -110,7 +110,10 @@ def _load(kind: str, raw: bytes, count: int) -> list[Any]:
     if not isinstance(values, list) or values[:1] != [kind]:
         raise CircuitError(f"{kind}: this is something else")
     if values[1:2] != [VERSION]:
-        raise CircuitError(f"{kind}: format version {values[1:2]}, this program reads {VERSION}")
+        found = values[1] if len(values) > 1 else "none"
+        raise CircuitError(
+            f"{kind}: format version {found}, this program reads {VERSION}: compile the model again"
+        )
     if len(values) != count + 2:
         raise CircuitError(f"{kind}: {len(values) - 2} parts instead of {count}")
     return values[2:]

@@ -396,26 +396,41 @@ class Plan:
     @cached_property
     def deferred(self) -> list[Deferred]:
         """The claims on defined columns, in the order of the leaves that begin them."""
+        defined = self.circuit.defined
+        # What each lookup reads of defined columns.
+        reads = [
+            [
+                (place, t)
+                for place, e in enumerate(lookup.exprs)
+                for t in e.terms
+                if t.column in defined
+            ]
+            for lookup in self.lookups
+        ]
         found: dict[tuple, list[tuple[int, Leaf, int, int]]] = {}
-        for number, group in enumerate(self.groups):
-            for leaf in group.leaves if self.circuit.defined else ():
-                exprs = self.lookups[leaf.lookup].exprs if leaf.lookup >= 0 else ()
-                for place, expr in enumerate(exprs):
-                    for term in expr.terms:
-                        if term.column in self.circuit.defined:
-                            listed = self._listed(expr)
-                            box = leaf.piece.offsets[listed:], leaf.piece.bits[listed:]
-                            key = leaf.lookup, place, term.column, box
-                            part = number, leaf, place, term.coefficient
-                            found.setdefault(key, []).append(part)
+        count = 0
+        for number, leaf in self._lookup_leaves():
+            count += len(reads[leaf.lookup])
+            require_few(count, BLOCKS)
+            for place, term in reads[leaf.lookup]:
+                listed = self._listed(self.lookups[leaf.lookup].exprs[place])
+                box = leaf.piece.offsets[listed:], leaf.piece.bits[listed:]
+                key = leaf.lookup, place, term.column, box
+                found.setdefault(key, []).append((number, leaf, place, term.coefficient))
         claims = []
         for (lookup, place, column, _), leaves in found.items():
-            expr, einsum = self.lookups[lookup].exprs[place], self.circuit.defined[column]
-            claims.append(Deferred(einsum, expr.axes, tuple(leaves), self._listed(expr)))
+            expr = self.lookups[lookup].exprs[place]
+            claims.append(Deferred(defined[column], expr.axes, tuple(leaves), self._listed(expr)))
         return claims
 
     def _listed(self, expr: Expr) -> bool:
         return self.sizes(expr.axes[:1]) <= (LISTED,)
+
+    def _lookup_leaves(self) -> Iterable[tuple[int, Leaf]]:
+        """Those that hold pieces of lookups, with the numbers of their groups."""
+        return (
+            (n, leaf) for n, g in enumerate(self.groups) for leaf in g.leaves if leaf.lookup >= 0
+        )
 
     def without_defined(self, expr: Expr) -> Expr:
         """An expression without the columns that einsums define."""

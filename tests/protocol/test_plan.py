@@ -103,6 +103,19 @@ def test_there_are_few_groups(tiny: Setting, monkeypatch: pytest.MonkeyPatch) ->
         _ = Plan(tiny.circuit, code, Shape(5, 4)).groups
 
 
+def test_defined_columns_are_read_few_times(tiny: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = Plan(tiny.circuit, tiny.key.parameters, Shape(5, 3))
+    count = sum(len(claim.leaves) for claim in plan.deferred)
+    again = Plan(tiny.circuit, tiny.key.parameters, Shape(5, 3))
+    assert count and again.groups == plan.groups
+    monkeypatch.setattr(plan_module, "BLOCKS", count)
+    assert again.deferred == plan.deferred
+    monkeypatch.setattr(plan_module, "BLOCKS", count - 1)
+    again.__dict__.pop("deferred")
+    with pytest.raises(UserError, match=f"more than {count - 1} parts"):
+        _ = again.deferred
+
+
 @pytest.mark.parametrize("limit", ["SEARCHES", "BLOCKS"])
 def test_grouping_is_counted(tiny: Setting, monkeypatch: pytest.MonkeyPatch, limit: str) -> None:
     """What is looked at for each piece, and leaves with those of the tables."""

@@ -18,7 +18,7 @@ from ..public import as_ext, evaluate
 from ..weight_tables import vector
 from .contraction import Table, bind
 from .product_sum import ProductSum, extended
-from .shared import draw_point, factor_weights, places
+from .shared import bound_weights, draw_point, places
 
 
 def prove(
@@ -75,8 +75,10 @@ def _combined(rounds: Iterable[tuple[Ext, list[Ext]]]) -> list[Ext]:
 
 def _final(channel: ProverChannel, plan: Plan, instance: Instance, found: Sequence[Ext]) -> None:
     """The factors' values, a square's once, and partial products, as `einsum.verifier` reads them."""
-    values = dict(zip(instance.factors, found, strict=False))
-    for factor in instance.factors:
+    factors = instance.factors
+    # After them come the point's weights that are a factor of the sum.
+    values = dict(zip(factors, found[: len(factors)], strict=True))
+    for factor in factors:
         if not plan.is_public(factor):
             channel.masked("factor", [values[factor]])
     hidden = [values[f] for f in instance.product.factors if not plan.is_public(f)]
@@ -105,11 +107,9 @@ def _start(
         key = factor, *((axis, cut.start, cut.stop) for axis, cut in own.items())
         if key not in arrays:
             arrays[key] = columns.expr(factor, own)
-        weights = factor_weights(plan, instance, factor, at, [Ext.ZERO] * 64)
         bound = {
-            axis: vector(weights[axis], columns.size(axis))[:, own.get(axis, slice(None))]
-            for axis in factor.axes
-            if axis not in instance.variables
+            axis: vector(weight, columns.size(axis))[:, own.get(axis, slice(None))]
+            for axis, weight in bound_weights(plan, instance, factor, at).items()
         }
         tables.append(bind(Table(factor.axes, arrays[key]), bound))
     uses = [instance.factors.index(factor) for factor in instance.product.factors]

@@ -1,12 +1,12 @@
-"""Where left sides and factors are evaluated, on both sides."""
+"""Where left sides are claimed, and what of factors is bound at once, on both sides."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from ...circuit.relations import Expr
 from ...field import Ext
-from ..axis_weights import Tensor, Weight, Weights, eq, within
+from ..axis_weights import Tensor, Weights
 from ..deferred import Weighted
 from ..plan import Instance, Plan
 
@@ -25,28 +25,11 @@ def places(plan: Plan, at_point: Weights, deferred: Sequence[Weighted]) -> list[
     return [at_point] * (len(plan.instances) - len(own)) + own
 
 
-def factor_weights(
-    plan: Plan, instance: Instance, factor: Expr, at: Mapping[str, Weight], r: Sequence[Ext]
-) -> Weights:
-    """Where a factor is evaluated in the end: variables at the sumcheck's challenges, other axes where the
-    left side is claimed if it has them, summed if not."""
-    segments = split(plan, instance, r)
-    weights: Weights = {}
-    for axis in factor.axes:
-        if axis in segments:
-            weights[axis] = segments[axis]
-        elif axis in instance.einsum.lhs.axes:
-            weights[axis] = at[axis]
-        else:
-            weights[axis] = Tensor(((1, 1),) * plan.bits(axis))
-    return weights
-
-
-def split(plan: Plan, instance: Instance, r: Sequence[Ext]) -> dict[str, Tensor]:
-    """The instance's challenges, the last of r, by axis: eq there, on the part of the axis that it is about."""
-    at, out = len(r) - instance.rounds, {}
-    for axis, bits in zip(instance.variables, instance.bits, strict=True):
-        offset = instance.box.get(axis, (0, 0))[0]
-        out[axis] = within(offset, eq(r[at : at + bits]), plan.bits(axis))
-        at += bits
-    return out
+def bound_weights(plan: Plan, instance: Instance, factor: Expr, at: Weights) -> Weights:
+    """How a factor's axes that are no variables are bound: where the left side is claimed if it has them,
+    summed if not."""
+    return {
+        axis: at[axis] if axis in instance.einsum.lhs.axes else Tensor(((1, 1),) * plan.bits(axis))
+        for axis in factor.axes
+        if axis not in instance.variables
+    }

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from ...circuit.relations import Expr
 from ...field import Ext
-from ..axis_weights import Expander, Read, Weights, eq, inner, length
+from ..axis_weights import Expander, Read, Tensor, Weights, eq, inner, length, within
 from ..channel import Affine, Channel
 from ..claims import Claim, claim_on, split_public
 from ..deferred import Weighted
 from ..plan import EINSUM_DEGREE, Instance, Plan
 from ..rounds import masked_round
-from .shared import draw_point, factor_weights, places, split
+from .shared import bound_weights, draw_point, places
 
 
 def verify(
@@ -80,6 +80,16 @@ def _joining(plan: Plan, gammas: list[Ext], sums: list[Affine], round_: int):
     ]
 
 
+def _segments(plan: Plan, instance: Instance, r: Sequence[Ext]) -> dict[str, Tensor]:
+    """The instance's challenges, the last of r, by axis: eq there, on the part of the axis that it is about."""
+    at, out = len(r) - instance.rounds, {}
+    for axis, bits in zip(instance.variables, instance.bits, strict=True):
+        offset = instance.box.get(axis, (0, 0))[0]
+        out[axis] = within(offset, eq(r[at : at + bits]), plan.bits(axis))
+        at += bits
+    return out
+
+
 def _final(
     channel: Channel,
     plan: Plan,
@@ -90,14 +100,15 @@ def _final(
     claims: list[Claim],
 ) -> tuple[Ext, Affine]:
     """The point's weights and public factors as a scalar, and the product of the hidden factors."""
-    segments = split(plan, instance, r)
+    segments = _segments(plan, instance, r)
     weight = Ext.ONE
     for axis in instance.shared:
         expander.spend(2 * length(at[axis]))
         weight = weight * inner(at[axis], segments[axis])
     values: dict[Expr, Affine] = {}
     for factor in instance.factors:
-        weights = factor_weights(plan, instance, factor, at, r)
+        weights = bound_weights(plan, instance, factor, at)
+        weights |= {axis: segments[axis] for axis in factor.axes if axis in segments}
         if plan.is_public(factor):
             constant, reads = expander.expand(factor, weights)
             public, _ = split_public(expander, reads)
