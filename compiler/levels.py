@@ -28,6 +28,7 @@ OPTIMISATIONS = {
     "choose-bits": 2,
     "stack-layers": 1,
     "cse": 1,
+    "widen-limbs": 1,
     "virtualize": 1,
     "dedup-lookups": 1,
     "merge-tables": 1,

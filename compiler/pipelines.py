@@ -44,6 +44,7 @@ from .transforms.stack_layers import StackLayers
 from .transforms.verify_legality import VerifyLegality
 from .transforms.virtualize import Virtualize
 from .transforms.virtualize_remainders import VirtualizeRemainders
+from .transforms.widen_limbs import WidenLimbs
 
 PIPELINE = "quant.pipeline"
 """Attribute of a `quant` module: the text of the pipeline that its circuits are made with."""
@@ -100,6 +101,7 @@ def to_circuit(private_tokens: bool, level: Level = EVERYTHING) -> tuple[ModuleP
             VerifyLegality("quant"),
             ConvertQuantToZk(private_tokens),
             VerifyLegality("zk"),
+            WidenLimbs(),
             BoundRelations(),
             Virtualize(),
             DedupLookups(),

@@ -75,6 +75,7 @@ STATISTICS: dict[str, dict[str, Measure]] = {
     "choose-bits": {"formats changed": _changed(FORMAT, UNROUNDED)},
     "stack-layers": {"operations fewer": _fewer()},
     "cse": {"operations fewer": _fewer()},
+    "widen-limbs": {"limbs fewer": _fewer("zk.range")},
     "virtualize": {"columns no longer committed": _fewer("zk.define")},
     "dedup-lookups": {"ranges no longer looked up": _fewer("zk.range")},
     # What stays a range gets a table of its own.

@@ -2,21 +2,24 @@
 
 An operation that rounds an accumulator of fraction a commits, for each element, the limbs of its result and
 those of the remainder of a - f bits. A limb of more than 16 bits counts a little more, for wider columns
-and a larger table. A table that holds a range has a row for each of its values.
+and a larger table; where that is less than two limbs' cost, `widen-limbs` makes one of 16 bits and one of few.
+A table that holds a range has a row for each of its values.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from ...dialects import nn
 from ...dialects.interfaces import Rounded
 from ...runtime.circuit.program import limb_widths
 from .limits import Limits
-from .scale import LIMB, WIDE_LIMB, Fracs, Scale
+from .scale import LIMB, WIDE_LIMB, WIDEST_LIMB, Fracs, Scale
 
 WIDE_CELL = 1.05
 """What a cell of more than 16 bits costs beside one of at most 16: lookups of it take 4 % longer."""
+WIDEST_SHARE = 4
+"""How many times the rows of the widest limbs' table are counted: few columns have such limbs."""
 
 
 class Costs:
@@ -24,8 +27,9 @@ class Costs:
 
     def __init__(self, limits: Limits):
         self.limits, self.scales = limits, limits.scales
-        cells = self.scales.tokens * sum(count for _, _, count in self.scales.rounded)
-        self.wide = WIDE_CELL + 2.0**WIDE_LIMB / max(1.0, cells)
+        cells = max(1.0, self.scales.tokens * sum(count for _, _, count in self.scales.rounded))
+        self.wide = WIDE_CELL + 2.0**WIDE_LIMB / cells
+        self.widest = WIDE_CELL + WIDEST_SHARE * 2.0**WIDEST_LIMB / cells
         self._touched: dict[Scale, list[tuple[Rounded, Scale, float]]] = {
             scale: [] for scale in self.scales.all
         }
@@ -38,12 +42,17 @@ class Costs:
         """Limbs that are committed of all that is rounded."""
         return sum(self._cells(*each, fracs) for each in self.scales.rounded)
 
-    def cells_of(self, scale: Scale, fracs: Fracs) -> float:
-        """Those that depend on a scale, its part of the table of its values, and what wide weights cost more."""
-        bits = scale.bits(fracs[scale])
-        own = 2.0**bits if scale.exact else scale.weights * (WIDE_CELL - 1) * (bits > LIMB)
-        touched = sum(self._cells(*each, fracs) for each in self._touched[scale])
-        return own / self.scales.tokens + touched
+    def cells_of(self, group: Iterable[Scale], fracs: Fracs) -> float:
+        """Those that depend on some scales, their part of the tables of their values, and what wide weights
+        cost more."""
+        own, touched = 0.0, {}
+        for scale in group:
+            bits = scale.bits(fracs[scale])
+            own += 2.0**bits if scale.exact else scale.weights * (WIDE_CELL - 1) * (bits > LIMB)
+            touched |= {each[0]: each for each in self._touched[scale]}
+        return own / self.scales.tokens + sum(
+            self._cells(*each, fracs) for each in touched.values()
+        )
 
     def error(self, fracs: Fracs) -> float:
         """Nats a position that all roundings cost, were they independent."""
@@ -53,11 +62,17 @@ class Costs:
         frac = fracs[scale]
         bits = scale.bits(frac)
         if isinstance(op, nn.ActivationOp):
-            return count * self._limbs([bits])
-        kept = [bits] if scale.exact else limb_widths(bits)
-        remainder = limb_widths(self.limits.accumulator(op, fracs) - frac)
-        return count * self._limbs([*kept, *remainder])
+            return count * self._limb(bits)
+        kept = self._limb(bits) if scale.exact else self._limbs(bits)
+        return count * (kept + self._limbs(self.limits.accumulator(op, fracs) - frac))
 
-    def _limbs(self, widths: Sequence[int]) -> float:
-        """What columns of so many bits cost, in those of at most 16."""
-        return sum(1.0 if width <= LIMB else self.wide for width in widths)
+    def _limbs(self, bits: int) -> float:
+        """What the limbs of a number cost, in columns of at most 16 bits."""
+        *first, last = limb_widths(bits) or [0]
+        if first and LIMB + last <= WIDEST_LIMB:
+            return len(first) - 1 + min(2.0, self.widest)
+        return len(first) + (self._limb(last) if last else 0.0)
+
+    def _limb(self, width: int) -> float:
+        """What one column of so many bits costs."""
+        return 1.0 if width <= LIMB else self.wide

@@ -14,9 +14,9 @@ from typing import TypeAlias
 
 from xdsl.ir import Operation
 
-from ...runtime.circuit.program import LAST_LIMB_BITS, LIMB_BITS
+from ...runtime.circuit.program import LAST_LIMB_BITS, LIMB_BITS, WIDEST_LIMB_BITS
 
-LIMB, WIDE_LIMB = LIMB_BITS, LAST_LIMB_BITS
+LIMB, WIDE_LIMB, WIDEST_LIMB = LIMB_BITS, LAST_LIMB_BITS, WIDEST_LIMB_BITS
 
 
 def most_frac(magnitude: float, bits: int) -> int:
@@ -59,7 +59,7 @@ class Scale:
     def bits(self, frac: int) -> int:
         """The bits of its type: whole limbs, as what they do not need is headroom, or as few as it takes."""
         every = self.exact or self.shared
-        widths = range(LIMB, self.most_bits) if every else (LIMB, WIDE_LIMB)
+        widths = range(LIMB, self.most_bits) if every else (LIMB, WIDE_LIMB, WIDEST_LIMB)
         fitting = (b for b in widths if most_frac(self.magnitude, b) >= frac)
         return min(next(fitting, self.most_bits), self.most_bits)
 

@@ -122,7 +122,7 @@ class Builder:
         self.state(zk.LinearOp(name, expr, module=self.module))
 
     def range(self, name: str, bits: int, expr: Expr) -> None:
-        """States that an expression is in 0 .. 2^bits - 1 at each cell, bits <= 18."""
+        """States that an expression is in 0 .. 2^bits - 1 at each cell, bits <= 20."""
         self.state(zk.RangeOp(name, bits, expr, module=self.module))
 
 

@@ -8,8 +8,9 @@ of magnitude between values (`analysis.sensitivity`).
 
 This pass minimises the limbs of a token, plus lambda times the nats a position that rounding costs, by
 coordinate descent over the fraction bits of all scales, and searches the least lambda for which the
-nats are within `nats`, or as close as they come. Scales that share the bits of an accumulator
-(`delay-requantize`) exchange them; where these are too few for `nats`, the product is rounded after all.
+nats are within `nats`, or as close as they come. In the end scales that meet in an operation are changed in
+pairs: a limb is often saved by a bit of each. Where the bits of an accumulator that several scales share
+(`delay-requantize`) are too few for `nats`, the product is rounded after all.
 It is a form of the mixed-precision search of Dong et
 al. (HAWQ-V2, 2020), with the Fisher information in place of the Hessian's trace. Without sensitivities
 it leaves the module as it is.
@@ -18,9 +19,9 @@ it leaves the module as it is.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import permutations
+from itertools import combinations, product
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp, UnitAttr
@@ -28,7 +29,7 @@ from xdsl.passes import ModulePass
 
 from ..analysis.costs import Costs
 from ..analysis.plan import UNROUNDED
-from ..analysis.scale import Scale
+from ..analysis.scale import Fracs, Scale
 from ..modules import main_function
 from .options import check_options
 from .plan_scales import default_fracs, limits_of, write
@@ -36,10 +37,15 @@ from .plan_scales import default_fracs, limits_of, write
 # Fraction bits below the most that are tried, and sweeps over all scales at most.
 DEPTH = 24
 SWEEPS = 8
+# Fraction bits more or fewer that are tried in pairs.
+REACH = 2
 # Where the widest formats lose more than is asked for, what others may lose in comparison.
 SLACK = 1.1
 # Binary logarithm of the price of a nat, in limbs, from which on a limb buys less than 4e-12 nats.
 DEAREST = 38.0
+
+
+Group = tuple[Scale, ...]
 
 
 @dataclass(frozen=True)
@@ -84,73 +90,72 @@ def choose(costs: Costs, nats: float) -> dict[Scale, int]:
             best, high = found, middle
         else:
             low = middle
-    return best
+    found = _descend(costs, 2.0**high, _meeting(costs))
+    return found if costs.error(found) <= nats and costs.cells(found) < costs.cells(best) else best
 
 
-def _descend(costs: Costs, price: float) -> dict[Scale, int]:
+def _descend(costs: Costs, price: float, pairs: Sequence[Group] = ()) -> dict[Scale, int]:
+    """Fraction bits that no change of one scale makes better, nor of those pairs."""
     scales, fracs = costs.scales, default_fracs(costs.limits)
     # The final norm and the tables are of one size whatever they cost: few positions pay for them.
     fixed = {scales.scale[scales.output.x], scales.scale[scales.output.w]}
     fixed.add(scales.scale[scales.embedding.table])
+    groups: list[Group] = [(scale,) for scale in scales.all]
+    groups += [pair for _, shared in scales.together for pair in combinations(shared, 2)]
     for _ in range(SWEEPS):
         before = dict(fracs)
-        for scale in scales.all:
-            if scale not in fixed:
-                _improve(costs, scale, fracs, price)
-        for _, shared in scales.together:
-            for giver, taker in permutations(shared, 2):
-                while _exchange(costs, giver, taker, fracs, price):
-                    pass
+        for group in (*groups, *pairs):
+            if fixed.isdisjoint(group):
+                _improve(costs, group, fracs, price)
         if fracs == before:
             break
     return fracs
 
 
-def _fits(costs: Costs, scales: Iterable[Scale], fracs: dict[Scale, int]) -> bool:
-    """Whether scales have fraction bits between their limits."""
-    limits = costs.limits
-    return all(limits.least(each) <= fracs[each] <= limits.most(each, fracs) for each in scales)
+def _meeting(costs: Costs) -> list[Group]:
+    """The pairs of scales that meet in an operation."""
+    found: dict[Group, None] = {}
+    for op, result, _ in costs.scales.rounded:
+        found |= dict.fromkeys(combinations(dict.fromkeys([*costs.limits.read(op), result]), 2))
+    return list(found)
 
 
-def _exchange(
-    costs: Costs, giver: Scale, taker: Scale, fracs: dict[Scale, int], price: float
-) -> bool:
-    """Moves a bit between scales that share an accumulator's, if that costs less."""
-
-    def cost() -> float:
-        nats = giver.error(fracs[giver]) + taker.error(fracs[taker])
-        return costs.cells_of(giver, fracs) + costs.cells_of(taker, fracs) + price * nats
-
-    before = cost()
-    fracs[giver] -= 1
-    fracs[taker] += 1
-    bounded = {*costs.limits.bounded_by(giver), *costs.limits.bounded_by(taker)}
-    if _fits(costs, bounded, fracs) and cost() < before:
-        return True
-    fracs[giver] += 1
-    fracs[taker] -= 1
-    return False
-
-
-def _improve(costs: Costs, scale: Scale, fracs: dict[Scale, int], price: float) -> None:
-    """Sets one scale's fraction bits to those that cost least, the others being as they are, but for
+def _improve(costs: Costs, group: Group, fracs: dict[Scale, int], price: float) -> None:
+    """Sets the fraction bits of some scales to those that cost least, the others being as they are, but for
     reciprocal roots that have to be shorter then."""
     limits = costs.limits
-    bounded = limits.bounded_by(scale)
+    bounded = list(dict.fromkeys(each for scale in group for each in limits.bounded_by(scale)))
     best, least = {other: fracs[other] for other in bounded}, math.inf
-    norms = costs.scales.norm
-    roots = {other: best[other] for other in bounded if other in norms and other is not scale}
-    first = limits.most(scale, fracs)
-    for frac in (fracs[scale], *range(first, first - DEPTH, -1)):
-        if price * scale.error(frac) > least:
-            break  # Fewer bits only lose more.
-        fracs |= {scale: frac, **roots}
+    roots = {r: best[r] for r in bounded if r in costs.scales.norm and r not in group}
+    for chosen in _candidates(costs, group, fracs):
+        fracs |= {**roots, **dict(zip(group, chosen, strict=True))}
+        if price * sum(scale.error(fracs[scale]) for scale in group) > least:
+            continue
         for root in roots:
             fracs[root] = min(fracs[root], limits.most(root, fracs))
         if not _fits(costs, bounded, fracs):
             continue
-        nats = sum(other.error(fracs[other]) for other in (scale, *roots))
-        cost = costs.cells_of(scale, fracs) + price * nats
+        nats = sum(other.error(fracs[other]) for other in (*group, *roots))
+        cost = costs.cells_of(group, fracs) + price * nats
         if cost < least:
             best, least = {other: fracs[other] for other in bounded}, cost
     fracs |= best
+
+
+def _candidates(costs: Costs, group: Group, fracs: Fracs) -> list[tuple[int, ...]]:
+    """What is tried, what there is first: for one scale all, for several what is near."""
+    now = tuple(fracs[scale] for scale in group)
+    if len(group) == 1:
+        most = costs.limits.most(group[0], fracs)
+        return [now, *((frac,) for frac in range(most, most - DEPTH, -1))]
+    near = (
+        range(frac - REACH, min(frac + REACH, s.most) + 1)
+        for frac, s in zip(now, group, strict=True)
+    )
+    return [now, *product(*near)]
+
+
+def _fits(costs: Costs, scales: Iterable[Scale], fracs: Fracs) -> bool:
+    """Whether scales have fraction bits between their limits."""
+    limits = costs.limits
+    return all(limits.least(each) <= fracs[each] <= limits.most(each, fracs) for each in scales)

@@ -32,6 +32,7 @@ PASSES = {
     "stack-layers": ".stack_layers:StackLayers",
     "batch-decode": ".batch_decode:BatchDecode",
     "convert-quant-to-zk": ".convert_quant_to_zk:ConvertQuantToZk",
+    "widen-limbs": ".widen_limbs:WidenLimbs",
     "bound-relations": ".bound_relations:BoundRelations",
     "virtualize": ".virtualize:Virtualize",
     "dedup-lookups": ".dedup_lookups:DedupLookups",

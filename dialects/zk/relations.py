@@ -31,7 +31,7 @@ from xdsl.ir import Attribute
 from xdsl.irdl import IRDLOperation, irdl_op_definition, opt_prop_def, prop_def, traits_def
 from xdsl.traits import SymbolOpInterface
 
-from ...runtime.circuit.program import LAST_LIMB_BITS
+from ...runtime.circuit.program import WIDEST_LIMB_BITS
 from ...runtime.circuit.relations import REVEALS, Expr, Product
 from ..nn import require
 from .attributes import ExprAttr, MagnitudeAttr, ProductAttr, names_attr
@@ -179,7 +179,7 @@ class LookupOp(LookupLike):
 
 @irdl_op_definition
 class RangeOp(Relation):
-    """The expression is in [0, 2^bits), 1 <= bits <= 18.
+    """The expression is in [0, 2^bits), 1 <= bits <= 20.
 
     ```mlir
     zk.range @y.rem0.range bits 13 <"token: y.rem0[token]">
@@ -202,7 +202,7 @@ class RangeOp(Relation):
 
     def verify_(self) -> None:
         bits = self.bits.value.data
-        most = LAST_LIMB_BITS
+        most = WIDEST_LIMB_BITS
         require(1 <= bits <= most, f"a range has 1 to {most} bits, not {bits}")
 
 

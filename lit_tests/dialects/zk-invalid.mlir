@@ -426,7 +426,7 @@ zk.system max_tokens 8 {
 
 // -----
 
-// CHECK: a range has 1 to 18 bits, not 19
+// CHECK: a range has 1 to 20 bits, not 21
 zk.system max_tokens 8 {
   zk.axis @layer 2
   zk.axis @token tokens
@@ -434,7 +434,7 @@ zk.system max_tokens 8 {
   zk.compute {
   }
   zk.constrain {
-    zk.range @z bits 19 <"token: 1">
+    zk.range @z bits 21 <"token: 1">
   }
 }
 

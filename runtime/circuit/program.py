@@ -68,6 +68,8 @@ DEFINE = "define"
 LIMB_BITS = 16
 LAST_LIMB_BITS = 18
 """A table of 2^18 rows costs little beside what is looked up in it; a limb saved, all its lookups."""
+WIDEST_LIMB_BITS = 20
+"""What a last limb may have where so many cells of one are saved that the table's 2^20 rows cost less."""
 
 
 def limb_widths(bits: int) -> list[int]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ...errors import RangeError, ZklemmaError, expect
-from ..circuit.program import LIMB_BITS, Step, limb_widths
+from ..circuit.program import LIMB_BITS, Step
 from ..circuit.relations import Circuit
 from ..kernels.dots import dots
 from ..kernels.rounding import rounded_shift
@@ -156,9 +156,13 @@ class Pass:
     def put_limbs(
         self, step: Step, role: str, number: np.ndarray, bits: int, axes: Axes | None = None
     ) -> None:
-        """Record the limbs of an unsigned number of ``bits`` bits."""
-        widths = enumerate(limb_widths(bits))
-        limbs = (number >> i * LIMB_BITS & (1 << width) - 1 for i, width in widths)
+        """Record the limbs of an unsigned number of ``bits`` bits; the last one has what is left."""
+        count = len(step.witness.get(role, ()))
+        low, every = (1 << LIMB_BITS) - 1, (1 << bits) - 1
+        limbs = (
+            number >> i * LIMB_BITS & (low if i + 1 < count else every >> i * LIMB_BITS)
+            for i in range(count)
+        )
         self.put_all(step, role, limbs, axes)
 
     def put_all(
