@@ -116,6 +116,17 @@ def test_defined_columns_are_read_few_times(tiny: Setting, monkeypatch: pytest.M
         _ = again.deferred
 
 
+def test_there_are_few_sums_of_products(tiny: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each product that defines a column is summed once for each claim on the column."""
+    plan = Plan(tiny.circuit, tiny.key.parameters, Shape(5, 3))
+    count = len(plan.instances)
+    assert count > sum(len(einsum.products) for einsum in tiny.circuit.einsums)
+    monkeypatch.setattr(plan_module, "SUMS", count - 1)
+    again = Plan(tiny.circuit, tiny.key.parameters, Shape(5, 3))
+    with pytest.raises(UserError, match=f"more than {count - 1} sums of products"):
+        _ = again.instances
+
+
 @pytest.mark.parametrize("limit", ["SEARCHES", "BLOCKS"])
 def test_grouping_is_counted(tiny: Setting, monkeypatch: pytest.MonkeyPatch, limit: str) -> None:
     """What is looked at for each piece, and leaves with those of the tables."""
