@@ -194,6 +194,12 @@ def _halved(piece: Piece, limit: int) -> list[Piece]:
     return [part for half in halves for part in _halved(half, limit)]
 
 
+def _named(einsum: Einsum) -> int:
+    """Its products, and the terms of its expressions."""
+    factors = [factor for product in einsum.products for factor in product.factors]
+    return len(einsum.products) + sum(len(expr.terms) for expr in (einsum.lhs, *factors))
+
+
 class Plan:
     """The static side of one proof: see the module's docstring for its parts. ``private`` names what of
     `Circuit.reveals` is committed to by a digest of its own (`disclosure`)."""
@@ -444,7 +450,7 @@ class Plan:
     def instances(self) -> list[Instance]:
         """Of the relations, then of the deferred claims."""
         einsums = self.relations + [claim.einsum for claim in self.deferred]
-        require_few(sum(len(einsum.products) for einsum in einsums), SUMS, "sums of products")
+        require_few(sum(map(_named, einsums)), SUMS, "sums of products and terms in them")
         found = [self._instance(e, product) for e in self.relations for product in e.products]
         for claim in self.deferred:
             found += [

@@ -284,11 +284,15 @@ def blocks(columns: int, reads: int, size: int, log_columns: int) -> Case:
     return case(key(plain(axes=axes, columns=made, lookups=lookups), code))
 
 
-def defined(*sizes: int, products: int = 1, factors: int = 1, reads: int = 1) -> Case:
+def defined(
+    *sizes: int, products: int = 1, factors: int = 1, terms: int = 1, reads: int = 1
+) -> Case:
     """A column that sums of products define, looked up in as many pieces as axes of these sizes have."""
     axes = tuple(f"x{i}" for i in range(len(sizes)))
-    factor = [Column(f"f{i}", axes[:1], "witness", 0, 1) for i in range(factors)]
-    product = Product(1, tuple(Expr(axes, (Term(1, f.name, same(axes[0])),)) for f in factor))
+    factor = [Column(f"f{i}", axes[-1:], "witness", 0, 1) for i in range(factors)]
+    product = Product(
+        1, tuple(Expr(axes, (Term(1, f.name, same(axes[-1])),) * terms) for f in factor)
+    )
     term = Term(1, "d", same(*axes))
     einsum = Einsum("e", Expr(axes, (term,)), (product,) * products, 1 << 20, defines="d")
     circuit = plain(
@@ -506,6 +510,7 @@ over: dict[str, Callable[[], Case]] = {
     "relations": lambda: parts(relations=(1 << 12) + 1),
     "blocks": lambda: blocks(64, 64, (1 << 20) - 1, 10),
     "products of a column in pieces": lambda: defined(*[1023] * 3, products=1 << 11),
+    "terms of a column in pieces": lambda: defined(511, *[3] * 9, terms=3000),
     "pieces along a listed axis": lambda: defined(256, *[3] * 12),
     "queries": lambda: reading(queries=(1 << 20) - 1),
     "masks of pads": lambda: reading(pads_masks=(1 << 20) - 1, pads_log_code=24),
@@ -578,9 +583,9 @@ within: dict[str, Callable[[], Case]] = {
     "an axis read twice, short": lambda: pairs(1 << 11),
     "parts": lambda: parts(axes=40, columns=1 << 11, terms=1, relations=1500),
     "fewer blocks": lambda: blocks(64, 256, (1 << 14) - 1, 10),
-    "products of a column in fewer pieces": lambda: defined(255, *[3] * 4, products=500, factors=3),
+    "products of a column in fewer pieces": lambda: defined(255, *[3] * 4, products=150, factors=3),
     "fewer pieces along a listed axis": lambda: defined(256, *[3] * 10),
-    "terms that read one column": lambda: defined(256, 255, reads=4000),
+    "terms that read one column": lambda: defined(8191, 511, 63, reads=4000),
     "generated": lambda: generated(TEXT, 4),
     "a long text": lambda: generated(MOST, 1),
     "most queries": lambda: reading(

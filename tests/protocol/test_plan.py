@@ -117,12 +117,16 @@ def test_defined_columns_are_read_few_times(tiny: Setting, monkeypatch: pytest.M
 
 
 def test_there_are_few_sums_of_products(tiny: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each product that defines a column is summed once for each claim on the column."""
+    """Each product that defines a column is summed once for each claim on the column; and terms are read."""
     plan = Plan(tiny.circuit, tiny.key.parameters, Shape(5, 3))
-    count = len(plan.instances)
-    assert count > sum(len(einsum.products) for einsum in tiny.circuit.einsums)
-    monkeypatch.setattr(plan_module, "SUMS", count - 1)
+    assert len(plan.instances) > sum(len(einsum.products) for einsum in tiny.circuit.einsums)
+    # Of 4 y + rem - 34 = (embedding, weights); of cube = (y - 8, y - 8, y - 8).
+    count = len(plan.deferred) * (1 + 2 + 2) + 1 + 1 + 3
+    monkeypatch.setattr(plan_module, "SUMS", count)
     again = Plan(tiny.circuit, tiny.key.parameters, Shape(5, 3))
+    assert again.instances == plan.instances
+    monkeypatch.setattr(plan_module, "SUMS", count - 1)
+    again.__dict__.pop("instances")
     with pytest.raises(UserError, match=f"more than {count - 1} sums of products"):
         _ = again.instances
 
