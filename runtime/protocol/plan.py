@@ -78,9 +78,8 @@ class Deferred:
     """A claim on the column that ``einsum`` defines, from the leaves of one lookup.
 
     Each of ``leaves`` is (group, leaf, place of the expression in the tuple that is looked up, coefficient of
-    the column in it). Their pieces agree on all of ``axes``, those of the
-    lookup's domain, but the first if the claim is ``listed``; weights of the pieces add up along that. Where it is
-    not, they are one piece.
+    the column in it). Their pieces agree on all of ``axes``, those of the lookup's domain, but the first if the
+    claim is ``listed``; weights of the pieces add up along that. Where it is not, there is one leaf.
     """
 
     einsum: Einsum
