@@ -33,8 +33,8 @@ WORKER = """
 import json, sys, time
 from pathlib import Path
 from zklemma.errors import ZklemmaError
-from zklemma.runtime import reading
 from zklemma.runtime.model.keys import load_key
+from zklemma.runtime.verifying import reading
 from zklemma.runtime.verifying.verifier import check_links, verify
 from zklemma.tools.console import peak_rss_bytes
 from zklemma.tools.inspection import describe

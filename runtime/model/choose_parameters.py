@@ -53,8 +53,11 @@ def _cells(circuit: Circuit, home: Home, shape: Shape) -> int:
 
 
 def _plans(circuits: Sequence[Circuit], p: Parameters, max_tokens: int) -> list[Plan]:
-    """The largest proofs of each kind."""
-    shapes = Shape(1, max_tokens - 1), Shape(max_tokens - 1, 1)
+    """The largest proofs of each kind, and those whose positions are cut in three: deferred claims on each cut are
+    claims of their own, so that these may take more pads than longer ones."""
+    cut_in_three = min(max_tokens, 7 << max(0, (max_tokens // 7).bit_length() - 1))
+    lengths = {max_tokens, cut_in_three}
+    shapes = [shape for n in lengths for shape in (Shape(1, n - 1), Shape(n - 1, 1))]
     plans = [Plan(c, p, shape, tuple(c.reveals)) for c in circuits for shape in shapes]
     about_weights = range_circuit(circuits[0]), link_circuit(circuits[0])
     return plans + [Plan(circuit, p, SHAPE) for circuit in about_weights]

@@ -65,8 +65,9 @@ def needed(plan: Plan) -> Needed:
     if plan not in _NEEDED:
         channel = _Counting()
         challenges, point, *_, q = logup_verifier.reduce(channel, plan)
-        deferred = deferred_weights(plan, _Nothing(), challenges, point)
-        einsum_verifier.verify(channel, plan, _Nothing(), Claim(q, []), deferred)
+        nothing = _Nothing()
+        deferred = deferred_weights(plan, nothing, challenges, point)
+        einsum_verifier.verify(channel, plan, nothing, Claim(q, []), deferred)
         for what in plan.private:
             disclosure_verifier.receive(channel, what)
         opening_verifier.verify_masked(channel, plan, [])
@@ -104,13 +105,11 @@ class _Silence(Transcript):
 
 
 class _Nothing(Expander):
-    """No expression reads a column."""
+    """No expression reads a column; the work that is left is counted all the same."""
 
     def __init__(self):
         """There is no circuit."""
-
-    def spend(self, steps: int) -> None:
-        """Nothing is read."""
+        self._steps = 0
 
     def expand(self, expr: Expr, weights: Mapping[str, Weight]) -> tuple[int, list[Read]]:
         return 0, []

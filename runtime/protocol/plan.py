@@ -12,6 +12,7 @@ trees; those of its pieces that differ along the first axis only are one claim, 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,7 +22,7 @@ from ..circuit.layout import Piece, pieces
 from ..circuit.relations import Circuit, Einsum, Expr, Home, Lookup, Product
 from .axis_weights import bits_of
 from .parameters import Parameters
-from .work_limits import BLOCKS, GROUPS, ROWS, SEARCHES, require_few
+from .work_limits import BLOCKS, GROUPS, ROWS, SEARCHES, SUMS, require_few
 
 EINSUM_DEGREE = 4
 # The longest axis along which pieces are one claim: its weights are listed.
@@ -77,9 +78,8 @@ class Deferred:
     """A claim on the column that ``einsum`` defines, from the leaves of one lookup.
 
     Each of ``leaves`` is (group, leaf, place of the expression in the tuple that is looked up, coefficient of
-    the column in it), for each term that reads the column. Their pieces agree on all of ``axes``, those of the
-    lookup's domain, but the first if the claim is ``listed``; weights of the pieces add up along that. Where it is
-    not, they are one piece.
+    the column in it). Their pieces agree on all of ``axes``, those of the lookup's domain, but the first if the
+    claim is ``listed``; weights of the pieces add up along that. Where it is not, there is one leaf.
     """
 
     einsum: Einsum
@@ -191,6 +191,12 @@ def _halved(piece: Piece, limit: int) -> list[Piece]:
         for shift in (0, step)
     ]
     return [part for half in halves for part in _halved(half, limit)]
+
+
+def _named(einsum: Einsum) -> int:
+    """Its products, and the terms of its expressions."""
+    factors = [factor for product in einsum.products for factor in product.factors]
+    return len(einsum.products) + sum(len(expr.terms) for expr in (einsum.lhs, *factors))
 
 
 class Plan:
@@ -397,26 +403,23 @@ class Plan:
     def deferred(self) -> list[Deferred]:
         """The claims on defined columns, in the order of the leaves that begin them."""
         defined = self.circuit.defined
-        # What each lookup reads of defined columns.
-        reads = [
-            [
-                (place, t)
-                for place, e in enumerate(lookup.exprs)
-                for t in e.terms
-                if t.column in defined
-            ]
-            for lookup in self.lookups
-        ]
+        # What each lookup reads of defined columns: all terms that read one read it alike.
+        reads = [Counter[tuple[int, str]]() for _ in self.lookups]
+        for found_in, lookup in zip(reads, self.lookups, strict=True):
+            for place, expr in enumerate(lookup.exprs):
+                for term in expr.terms:
+                    if term.column in defined:
+                        found_in[place, term.column] += term.coefficient
         found: dict[tuple, list[tuple[int, Leaf, int, int]]] = {}
         count = 0
         for number, leaf in self._lookup_leaves():
             count += len(reads[leaf.lookup])
             require_few(count, BLOCKS)
-            for place, term in reads[leaf.lookup]:
+            for (place, column), coefficient in reads[leaf.lookup].items():
                 listed = self._listed(self.lookups[leaf.lookup].exprs[place])
                 box = leaf.piece.offsets[listed:], leaf.piece.bits[listed:]
-                key = leaf.lookup, place, term.column, box
-                found.setdefault(key, []).append((number, leaf, place, term.coefficient))
+                key = leaf.lookup, place, column, box
+                found.setdefault(key, []).append((number, leaf, place, coefficient))
         claims = []
         for (lookup, place, column, _), leaves in found.items():
             expr = self.lookups[lookup].exprs[place]
@@ -445,6 +448,8 @@ class Plan:
     @cached_property
     def instances(self) -> list[Instance]:
         """Of the relations, then of the deferred claims."""
+        einsums = self.relations + [claim.einsum for claim in self.deferred]
+        require_few(sum(map(_named, einsums)), SUMS, "sums of products and terms in them")
         found = [self._instance(e, product) for e in self.relations for product in e.products]
         for claim in self.deferred:
             found += [

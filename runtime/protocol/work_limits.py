@@ -15,6 +15,8 @@ ROWS = 1 << 16
 # Groups that are looked at to find one for each block; numbers, to find the blocks that claims are about.
 SEARCHES = 1 << 22
 NUMBERS = 1 << 23
+# Sums of products in one sumcheck, of each relation and of each claim that lookups leave, and terms of both sides.
+SUMS = 1 << 14
 # What evaluating and expanding claims takes, in products of single elements of K.
 STEPS = 1 << 21
 # Linear forms on blocks that the claims of a proof become.

@@ -25,7 +25,17 @@ from zklemma.runtime.circuit import encoding
 from zklemma.runtime.circuit.encoding import encode_circuit
 from zklemma.runtime.circuit.extents import TOKENS, Axis, Shape
 from zklemma.runtime.circuit.index_maps import Index
-from zklemma.runtime.circuit.relations import Circuit, Column, Expr, Linear, Lookup, Table, Term
+from zklemma.runtime.circuit.relations import (
+    Circuit,
+    Column,
+    Einsum,
+    Expr,
+    Linear,
+    Lookup,
+    Product,
+    Table,
+    Term,
+)
 from zklemma.runtime.model import files, tokenizer
 from zklemma.runtime.model.choose_parameters import choose_parameters
 from zklemma.runtime.model.keys import MOST_ENDS, MOST_FUNCTION, MOST_LINKS, VerifyingKey
@@ -274,6 +284,26 @@ def blocks(columns: int, reads: int, size: int, log_columns: int) -> Case:
     return case(key(plain(axes=axes, columns=made, lookups=lookups), code))
 
 
+def defined(
+    *sizes: int, products: int = 1, factors: int = 1, terms: int = 1, reads: int = 1
+) -> Case:
+    """A column that sums of products define, looked up in as many pieces as axes of these sizes have."""
+    axes = tuple(f"x{i}" for i in range(len(sizes)))
+    factor = [Column(f"f{i}", axes[-1:], "witness", 0, 1) for i in range(factors)]
+    product = Product(
+        1, tuple(Expr(axes, (Term(1, f.name, same(axes[-1])),) * terms) for f in factor)
+    )
+    term = Term(1, "d", same(*axes))
+    einsum = Einsum("e", Expr(axes, (term,)), (product,) * products, 1 << 20, defines="d")
+    circuit = plain(
+        axes=[Axis(name, size) for name, size in zip(axes, sizes, strict=True)],
+        columns=(*factor, Column("d", axes, "witness", 0, 1)),
+        einsums=(einsum,),
+        lookups=(looked_up("l", "u4", axes, *[term] * reads),),
+    )
+    return case(key(circuit))
+
+
 def generated(tokens: int, reads: int) -> Case:
     """Texts that are generated as a whole, with every index that tokens give."""
     terms = [
@@ -479,6 +509,9 @@ over: dict[str, Callable[[], Case]] = {
     "terms": lambda: parts(terms=(1 << 12) + 1),
     "relations": lambda: parts(relations=(1 << 12) + 1),
     "blocks": lambda: blocks(64, 64, (1 << 20) - 1, 10),
+    "products of a column in pieces": lambda: defined(*[1023] * 3, products=1 << 11),
+    "terms of a column in pieces": lambda: defined(511, *[3] * 9, terms=3000),
+    "pieces along a listed axis": lambda: defined(256, *[3] * 12),
     "queries": lambda: reading(queries=(1 << 20) - 1),
     "masks of pads": lambda: reading(pads_masks=(1 << 20) - 1, pads_log_code=24),
     "rows of slabs": lambda: case(
@@ -550,6 +583,9 @@ within: dict[str, Callable[[], Case]] = {
     "an axis read twice, short": lambda: pairs(1 << 11),
     "parts": lambda: parts(axes=40, columns=1 << 11, terms=1, relations=1500),
     "fewer blocks": lambda: blocks(64, 256, (1 << 14) - 1, 10),
+    "products of a column in fewer pieces": lambda: defined(255, *[3] * 4, products=150, factors=3),
+    "fewer pieces along a listed axis": lambda: defined(256, *[3] * 10),
+    "terms that read one column": lambda: defined(8191, 511, 63, reads=4000),
     "generated": lambda: generated(TEXT, 4),
     "a long text": lambda: generated(MOST, 1),
     "most queries": lambda: reading(

@@ -7,10 +7,12 @@ its own.
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import time
 from collections.abc import Iterator
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import cases
@@ -18,6 +20,7 @@ import pytest
 from zklemma.errors import UserError, ZklemmaError
 from zklemma.runtime.model.keys import VerifyingKey
 from zklemma.runtime.protocol import axis_weights as weights
+from zklemma.runtime.protocol import deferred
 from zklemma.runtime.verifying import reading
 from zklemma.runtime.verifying.verifier import verify
 
@@ -84,7 +87,13 @@ def test_limits_hold_behind_a_valid_proof(name: str) -> None:
     assert re.search(refused, found) if refused else not found, found
 
 
-def test_steps_are_counted_before_they_are_done(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("name", "module"),
+    [("long axes, rotated", weights), ("pieces along a listed axis", deferred)],
+)
+def test_steps_are_counted_before_they_are_done(
+    name: str, module: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sizes: list[int] = []
     real = weights.dense
 
@@ -92,8 +101,24 @@ def test_steps_are_counted_before_they_are_done(monkeypatch: pytest.MonkeyPatch)
         sizes.append(size)
         return real(weight, size)
 
-    monkeypatch.setattr(weights, "dense", dense)
-    contents, proof = cases.over["long axes, rotated"]()
+    monkeypatch.setattr(module, "dense", dense)
+    contents, proof = cases.over[name]()
     with pytest.raises(UserError, match="more than"):
         verify(VerifyingKey.decode(contents), proof, check_ranges=False)
     assert not sizes
+
+
+def test_the_benchmark_takes_all_steps(tmp_path: Path) -> None:
+    path = Path(__file__).parents[2] / "benchmarks" / "hostile.py"
+    spec = importlib.util.spec_from_file_location("benchmarks_hostile", path)
+    assert spec and spec.loader
+    benchmark = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(benchmark)
+    files = tmp_path / "a.vk", tmp_path / "a.proof"
+    for file, contents in zip(files, cases.honest(), strict=True):
+        file.write_bytes(contents)
+    found, peak = benchmark.measure(*files)
+    assert {name: said for name, (_, said) in found.items()} == dict.fromkeys(
+        benchmark.STEPS, "done"
+    )
+    assert peak < benchmark.MEMORY

@@ -132,6 +132,18 @@ ZERO_KNOWLEDGE = [
         HIDING,
     ),
     Trap(
+        "what is deferred is sent as it is",
+        (
+            (
+                f"{PROTOCOL}/prover_channel.py",
+                "sent.append(value - Ext(int(pad[0]), int(pad[1])))",
+                'bare = label == "deferred values"\n'
+                "            sent.append(value - (0 if bare else Ext(int(pad[0]), int(pad[1]))))",
+            ),
+        ),
+        HIDING,
+    ),
+    Trap(
         "one pad for two messages",
         (after(PADS, PADS_DRAWN, "self.pads[:, 1] = self.pads[:, 0]"),),
         HIDING,
@@ -570,6 +582,33 @@ FIAT_SHAMIR = [
                 PROVER,
                 '    channel.raw("witness root", code.root)\n',
                 '    channel.challenge()\n    channel.raw("witness root", code.root)\n',
+            ),
+        ),
+        SCRIPT,
+    ),
+    Trap(
+        "products are weighed before what is deferred to them",
+        (
+            (
+                f"{PROTOCOL}/einsum/verifier.py",
+                "    for claim, (scale, weights) in zip(plan.deferred, deferred, strict=True):\n",
+                "    gammas = channel.challenges(len(plan.instances))\n"
+                "    for claim, (scale, weights) in zip(plan.deferred, deferred, strict=True):\n",
+            ),
+            (
+                f"{PROTOCOL}/einsum/verifier.py",
+                "    claims = [lookups, *claims]\n    gammas = channel.challenges(len(plan.instances))\n",
+                "    claims = [lookups, *claims]\n",
+            ),
+            (
+                f"{PROTOCOL}/einsum/prover.py",
+                "    for claim in plan.deferred:\n",
+                "    weights = channel.challenges(len(plan.instances))\n    for claim in plan.deferred:\n",
+            ),
+            (
+                f"{PROTOCOL}/einsum/prover.py",
+                "    gammas = channel.challenges(len(plan.instances))\n",
+                "    gammas = weights\n",
             ),
         ),
         SCRIPT,

@@ -116,6 +116,21 @@ def test_defined_columns_are_read_few_times(tiny: Setting, monkeypatch: pytest.M
         _ = again.deferred
 
 
+def test_there_are_few_sums_of_products(tiny: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each product that defines a column is summed once for each claim on the column; and terms are read."""
+    plan = Plan(tiny.circuit, tiny.key.parameters, Shape(5, 3))
+    assert len(plan.instances) > sum(len(einsum.products) for einsum in tiny.circuit.einsums)
+    # Of 4 y + rem - 34 = (embedding, weights); of cube = (y - 8, y - 8, y - 8).
+    count = len(plan.deferred) * (1 + 2 + 2) + 1 + 1 + 3
+    monkeypatch.setattr(plan_module, "SUMS", count)
+    again = Plan(tiny.circuit, tiny.key.parameters, Shape(5, 3))
+    assert again.instances == plan.instances
+    monkeypatch.setattr(plan_module, "SUMS", count - 1)
+    again.__dict__.pop("instances")
+    with pytest.raises(UserError, match=f"more than {count - 1} sums of products"):
+        _ = again.instances
+
+
 @pytest.mark.parametrize("limit", ["SEARCHES", "BLOCKS"])
 def test_grouping_is_counted(tiny: Setting, monkeypatch: pytest.MonkeyPatch, limit: str) -> None:
     """What is looked at for each piece, and leaves with those of the tables."""

@@ -9,8 +9,10 @@ import pytest
 from proving import Setting, parameters
 from tiny import tiny_circuit, tiny_private_circuit
 from zklemma.runtime.circuit.extents import Shape
+from zklemma.runtime.model import choose_parameters as chosen
 from zklemma.runtime.model.choose_parameters import choose_parameters
 from zklemma.runtime.model.subjects import subject_of
+from zklemma.runtime.protocol import plan as plans
 from zklemma.runtime.protocol.channel import Channel, Reader
 from zklemma.runtime.protocol.conversation import needed, verify_relations
 from zklemma.runtime.protocol.parameters import Level, Parameters
@@ -101,6 +103,27 @@ def test_parameters_chosen_for_a_circuit(tiny: Setting) -> None:
     assert Parameters.from_list(code.to_list()) == code
     for shape in (Shape(1, 1), Shape(1, 7), Shape(7, 1), Shape(4, 4)):
         assert security_bits(Plan(tiny.circuit, code, shape)) >= LEAST_BITS
+
+
+def test_no_statement_takes_more_pads_than_parameters_are_checked_for(
+    tiny: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where positions are cut in three more claims are deferred than at full length."""
+    monkeypatch.setattr(plans, "LISTED", 1)
+    checked: list[Plan] = []
+    monkeypatch.setattr(chosen, "security_bits", lambda plan: checked.append(plan) or LEAST_BITS)
+    longest = 32
+    circuit = replace(tiny.circuit, max_tokens=longest)
+    code = choose_parameters([circuit], longest, hiding=True)
+    own = [plan for plan in checked if plan.circuit is circuit]
+    pads = max(needed(plan).pads for plan in own)
+    least = min(sum_bits(terms(plan, claims_at_most(plan))) for plan in own)
+    assert pads > max(needed(plan).pads for plan in own if plan.shape.rows == longest)
+    for tokens in range(2, longest + 1):
+        for shape in (Shape(1, tokens - 1), Shape(tokens - 1, 1)):
+            plan = Plan(circuit, code, shape)
+            assert needed(plan).pads <= pads
+            assert sum_bits(terms(plan, claims_at_most(plan))) >= least
 
 
 @pytest.mark.parametrize(("rows", "tokens"), [(1 << 17, 512), (800_000, 128)])

@@ -178,13 +178,15 @@ def test_pads_and_roots_come_before_what_depends_on_them(
     first = {label: heard.index(label) for label in heard}
     order = [
         "statement", "witness root", "pads root", "draw", "lookup root", "lookup round",
-        "einsum values", "einsum round", "factor", "row round", "mask", "opened value",
+        "einsum values", "deferred values", "einsum round", "factor", "row round", "mask", "opened value",
         "folded root", "work", "columns", "fold round", "final", "final round", "pad sums", "pads",
     ]  # fmt: skip
     assert [first[label] for label in order] == sorted(first[label] for label in order)
     # A challenge stands between what is sent and what depends on it.
     for before, after in (
         ("pads root", "lookup root"),
+        ("lookup root", "deferred values"),
+        ("deferred values", "einsum round"),
         ("mask", "opened value"),
         ("folded root", "columns"),
         ("final", "final round"),

@@ -11,11 +11,19 @@ import numpy as np
 import pytest
 from zklemma.errors import InvalidProof
 from zklemma.runtime.circuit.relations import Expr, Lookup, Table
+from zklemma.runtime.circuit.tokens import Tokens
+from zklemma.runtime.field import Ext
+from zklemma.runtime.protocol.axis_weights import Expander
+from zklemma.runtime.protocol.deferred import Weighted, deferred_weights
+from zklemma.runtime.protocol.einsum.prover import claim_value
 from zklemma.runtime.protocol.plan import Plan
+from zklemma.runtime.protocol.prover_channel import ProverChannel
 from zklemma.runtime.protocol.statement import Statement
+from zklemma.runtime.witness.columns import Columns
 
 LOOKUP = import_module("proving").LOOKUP
 CLAIM = "deferred claims"
+SUMCHECK = "einsum sumcheck"
 STATEMENT = Statement(2, 3, (1, 2, 3, 4, 5), False)
 
 
@@ -43,6 +51,37 @@ def test_another_value_in_range(tiny: Any, cell: tuple[int, int]) -> None:
     assert not tiny.lost(STATEMENT, witness)
     assert tiny.failing(STATEMENT, witness) == {CLAIM}
     with pytest.raises(InvalidProof, match="the masked claim does not hold"):
+        tiny.verify(tiny.prove(STATEMENT, witness))
+
+
+def test_sums_that_fit_what_lookups_left(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A value in range, and the products' sums that go with it: the sumcheck is about the products."""
+    witness = dict(tiny.witness(STATEMENT))
+    witness["rem"] = witness["rem"].astype(np.int64)
+    witness["rem"][1, 2] = (witness["rem"][1, 2] + 1) % 4
+    einsum = tiny.circuit.defined["rem"]
+    assert [product.coefficient for product in einsum.products] == [einsum.defined.coefficient]
+    shape, tokens = STATEMENT.shape, STATEMENT.tokens
+    columns = Columns(tiny.circuit, shape, {**tiny.params, **witness}, np.array(tokens))
+    expander = Expander(tiny.circuit, shape, Tokens(tokens, shape))
+    left: list[Weighted] = []
+
+    def weigh(*arguments: Any) -> list[Weighted]:
+        found = deferred_weights(*arguments)
+        left[:] = found
+        return found
+
+    def masked(channel: ProverChannel, label: str, values: list[Ext]) -> None:
+        if label == "deferred values":
+            values = [claim_value(expander, columns, einsum.lhs, left.pop(0).weights)]
+        send(channel, label, values)
+
+    send = ProverChannel.masked
+    for module in ("proving", "zklemma.runtime.proving.prover"):
+        monkeypatch.setattr(import_module(module), "deferred_weights", weigh)
+    monkeypatch.setattr(ProverChannel, "masked", masked)
+    assert tiny.failing(STATEMENT, witness) == {SUMCHECK}
+    with pytest.raises(InvalidProof, match=f"^{SUMCHECK} does not hold$"):
         tiny.verify(tiny.prove(STATEMENT, witness))
 
 

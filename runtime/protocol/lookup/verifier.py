@@ -79,7 +79,8 @@ def leaf_claims(
     # Groups share the point in their leaves, and most hold the same tables at the same places.
     known: dict[tuple[str, Piece], list[Ext]] = {}
     place = cache(lambda index, bits: select(index, node[:bits]))
-    committed = cache(plan.without_defined)
+    # Not by expression: it would be hashed for each leaf, and may be long.
+    committed = cache(lambda number: [*map(plan.without_defined, plan.lookups[number].exprs)])
     for number, group in enumerate(plan.groups):
         of_group = select(number, group_point)
         for leaf in group.leaves:
@@ -107,13 +108,13 @@ def leaf_claims(
                 components.append((challenges.betas[1], source.entries))
                 axes = {source.entries.axes[0]: weights[0]}
             else:
-                exprs = plan.lookups[leaf.lookup].exprs
+                exprs = committed(leaf.lookup)
                 components += zip(challenges.betas, exprs, strict=False)
                 axes = dict(zip(exprs[0].axes, weights, strict=True))
             axes |= challenges.carried(plan, leaf)
             for beta, expr in components:
                 factor = -chosen * beta
-                constant, reads = expander.expand(committed(expr), axes)
+                constant, reads = expander.expand(expr, axes)
                 public, reads = split_public(expander, reads)
                 q_public = q_public + factor * (public + constant)
                 q_reads += [Read(factor * r.coefficient, r.column, r.weights) for r in reads]
