@@ -32,7 +32,7 @@ from dataclasses import dataclass, field
 from math import isqrt
 
 from ...dialects.nn import module_path
-from ...dialects.zk import ColumnOp, DefineOp, EinsumOp, GatherOp, LinearOp, Relation, SystemOp
+from ...dialects.zk import ColumnLike, DefineOp, EinsumOp, GatherOp, LinearOp, Relation, SystemOp
 from ...errors import UserError
 from ...runtime.circuit.extents import Axis
 from ...runtime.circuit.index_maps import MAPS
@@ -102,7 +102,7 @@ class SystemRanges(Ranges):
 
     @staticmethod
     def over(
-        columns: Mapping[str, ColumnOp],
+        columns: Mapping[str, ColumnLike],
         axes: Mapping[str, Axis],
         defines: Mapping[str, DefineOp],
         max_tokens: int,

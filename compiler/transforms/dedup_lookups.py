@@ -14,7 +14,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
 from ...dialects.table_expr import evaluate
-from ...dialects.zk import LookupOp, RangeOp, SystemOp, TableOp
+from ...dialects.zk import LookupOp, RangeOp, SystemOp, TableLike
 from ...runtime.circuit.relations import Expr
 from ..modules import systems
 
@@ -52,6 +52,6 @@ def _dedup(system: SystemOp) -> None:
             known[op.expr.data] = (0, top)
 
 
-def _column_interval(table: TableOp, i: int) -> Interval:
+def _column_interval(table: TableLike, i: int) -> Interval:
     columns = [evaluate(p.texts[i], p.low.data, p.high.data) for p in table.rows]
     return min(int(c.min()) for c in columns), max(int(c.max()) for c in columns)

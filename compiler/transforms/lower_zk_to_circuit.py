@@ -125,7 +125,7 @@ def _in_order(defines: dict[str, zk.DefineOp]) -> list[str]:
     return list(order)
 
 
-def _column(column: zk.ColumnOp) -> circuit.ColumnOp:
+def _column(column: zk.ColumnLike) -> circuit.ColumnOp:
     return circuit.ColumnOp.create(
         properties=dict(column.properties), attributes=dict(column.attributes)
     )
