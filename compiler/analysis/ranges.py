@@ -125,6 +125,10 @@ class SystemRanges(Ranges):
             self.pending.remove(name)
         return self.virtual[name]
 
+    def definitions(self, defines: Mapping[str, DefineOp]) -> dict[str, Interval]:
+        """The intervals of all virtual columns."""
+        return {name: self.expr(define.expr.data) for name, define in defines.items()}
+
     def relation(self, relation: EinsumOp | LinearOp) -> int:
         """A bound on |left| + |right|; `UserError` where it may wrap."""
         if isinstance(relation, LinearOp):
