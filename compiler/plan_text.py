@@ -1,8 +1,8 @@
 """The planned `nn` module of an artifact as text: what was compiled, with the formats of its values.
 
 An artifact keeps it so that the integers can be compared with PyTorch's numbers later. It holds no
-weights, only their digests. The text is compressed and in base64, as facts of an artifact are JSON's. The dialects that
-it was written with have to be there: ours, and those of plug-ins.
+weights, only their digests. The text is compressed and in base64, as facts of an artifact are JSON's. The
+dialects that it was written with have to be there: ours, and those of plug-ins.
 
 Errors: `UserError` for a text that is no such module.
 """
