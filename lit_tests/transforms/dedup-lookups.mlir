@@ -1,7 +1,7 @@
 // RUN: zk-opt %s -p dedup-lookups | filecheck %s
 
-// Dropped: a range of what a table of 0 .. 255 holds, or two tables have in common, a second range, and a wider one. Kept: the
-// range of a neighbour, and one where the table also holds other values.
+// Dropped: a range of what a table of 0 .. 255 holds, or two tables have in common, a second range, and a
+// wider one. Kept: the range of a neighbour, and one where the table also holds other values.
 
 // CHECK:      zk.lookup @table
 // CHECK-NEXT: zk.lookup @high
