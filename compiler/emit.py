@@ -20,6 +20,7 @@ from xdsl.dialects.builtin import ModuleOp
 from ..dialects import circuit as ir
 from ..dialects.nn import module_path
 from ..dialects.table_expr import evaluate, evaluate_grid
+from ..dialects.zk import ColumnLike, TableLike
 from ..errors import UserError
 from ..runtime.circuit.encoding import MOST_CELLS
 from ..runtime.circuit.extents import Axis, CircuitError
@@ -129,7 +130,7 @@ def _circuit(system: ir.SystemOp) -> Circuit:
     )
 
 
-def _column(column: ir.ColumnOp) -> Column:
+def _column(column: ColumnLike) -> Column:
     return Column(
         name=column.sym_name.data,
         axes=column.axis_names,
@@ -142,7 +143,7 @@ def _column(column: ir.ColumnOp) -> Column:
     )
 
 
-def _rows(table: ir.TableOp) -> np.ndarray:
+def _rows(table: TableLike) -> np.ndarray:
     parts = [
         np.stack([evaluate(text, p.low.data, p.high.data) for text in p.texts], axis=1)
         for p in table.rows
@@ -150,14 +151,14 @@ def _rows(table: ir.TableOp) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def _table_text(table: ir.TableOp) -> str:
+def _table_text(table: TableLike) -> str:
     return "; ".join(
         f"({', '.join(part.texts)}) for {part.low.data} <= x < {part.high.data}"
         for part in table.rows
     )
 
 
-def _contents(column: ir.ColumnOp, axes: Mapping[str, Axis], max_tokens: int) -> np.ndarray:
+def _contents(column: ColumnLike, axes: Mapping[str, Axis], max_tokens: int) -> np.ndarray:
     """A public data column: its expressions over its axes' names, at the largest shape."""
     name, texts = column.sym_name.data, column.texts
     sizes = [axis_size(axes[axis], max_tokens) for axis in column.axis_names]

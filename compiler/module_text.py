@@ -1,5 +1,8 @@
 """Modules of `nn` and `quant` as text, and back.
 
+An `nn` module may have operations of other packages' dialects, an activation for one: whoever reads it says
+which dialects there are (`plugins`). What anyone may have written, a key's function, has ours alone.
+
 Errors: `UserError` in one line for a text that is no such module, or one whose values are used before
 they are defined.
 """
@@ -19,6 +22,7 @@ from ..dialects.nn import NN
 from ..dialects.quant import QUANT
 from ..errors import UserError
 from .modules import check_order
+from .plugins import Dialects
 from .transforms.guard import summary
 
 
@@ -29,12 +33,17 @@ def print_module(module: ModuleOp) -> str:
     return text.getvalue()
 
 
-def parse_module(text: str) -> ModuleOp:
+OURS: Dialects = {
+    dialect.name: lambda dialect=dialect: dialect for dialect in (Builtin, Func, NN, QUANT)
+}
+
+
+def parse_module(text: str, dialects: Dialects = OURS) -> ModuleOp:
     """The module that a text says, verified."""
     _check_strings(text)
     context = Context()
-    for dialect in (Builtin, Func, NN, QUANT):
-        context.load_dialect(dialect)
+    for name, make in dialects.items():
+        context.register_dialect(name, make)
     try:
         module = Parser(context, text).parse_module()
         module.verify()

@@ -4,6 +4,8 @@ The compiler's modules have one of two forms: a single `func.func` (`nn`, `quant
 `zk.system` or `circuit.system`. Passes ask here for what they work on, so that a module of another
 form stops each of them in the same words.
 
+What they declare in a system gets a name of its own (`fresh`).
+
 xDSL's verifier does not ask that values are defined before they are used; `check_order` does.
 
 Errors: `UserError` saying what the module has instead.
@@ -11,6 +13,7 @@ Errors: `UserError` saying what the module has instead.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import TypeVar
 
 from xdsl.dialects.builtin import ModuleOp
@@ -71,3 +74,12 @@ def check_order(module: ModuleOp) -> None:
                     "before it is defined"
                 )
         before.add(op)
+
+
+def fresh(name: str, used: Container[str]) -> str:
+    """A name with a number where it is used already."""
+    found, n = name, 1
+    while found in used:
+        n += 1
+        found = f"{name}{n}"
+    return found

@@ -20,6 +20,7 @@ from .levels import Level
 from .module_text import parse_module
 from .modules import main_function
 from .pipelines import Settings, to_quant
+from .plugins import dialects
 from .running import pipeline_of
 from .transforms.convert_nn_to_quant import ConvertNNToQuant
 from .transforms.guard import summary
@@ -34,11 +35,12 @@ def read_model(path: Path, settings: Settings, level: Level) -> tuple[ModuleOp, 
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
         raise UserError(f"{path}: not UTF-8 text") from None
+    left_out: list[str] = []
     try:
-        module = parse_module(text)
+        module = parse_module(text, dialects(left_out.append))
         main_function(module)
     except UserError as error:
-        raise UserError(f"{path}: {error}") from None
+        raise UserError("; ".join([f"{path}: {error}", *left_out])) from None
     pipeline = pipeline_of(text)
     if pipeline is None:
         return module, *to_quant(settings, level)

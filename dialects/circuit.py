@@ -13,29 +13,24 @@ Errors: as in `zk`; also a bound that reaches the field's modulus.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from xdsl.dialects.builtin import (
     I64,
     DenseArrayBase,
     FlatSymbolRefAttrConstr,
-    IntegerAttr,
     i64,
 )
-from xdsl.ir import Block, Dialect, Operation, Region
+from xdsl.ir import Dialect, Operation
 from xdsl.irdl import (
-    IRDLOperation,
     irdl_op_definition,
     opt_prop_def,
     prop_def,
-    region_def,
     traits_def,
 )
-from xdsl.traits import IsolatedFromAbove, NoTerminator, SymbolOpInterface, SymbolTable
-from xdsl.utils.exceptions import VerifyException
+from xdsl.traits import SymbolOpInterface
 
 from ..errors import expect
-from ..runtime.circuit.extents import Axis
 from ..runtime.circuit.relations import Expr, Product
 from .field import GOLDILOCKS, PrimeFieldType
 from .nn import require
@@ -48,8 +43,8 @@ from .zk import (
     LinearLike,
     LookupLike,
     MagnitudeAttr,
-    Relation,
     RevealLike,
+    SystemLike,
     TableLike,
     verify_names,
     verify_steps,
@@ -196,7 +191,7 @@ class RevealOp(RevealLike):
 
 
 @irdl_op_definition
-class SystemOp(IRDLOperation):
+class SystemOp(SystemLike):
     """A whole circuit over one field, for proofs of up to `max_tokens` positions.
 
     ```mlir
@@ -212,9 +207,6 @@ class SystemOp(IRDLOperation):
 
     name = "circuit.system"
     element = prop_def(PrimeFieldType)
-    max_tokens = prop_def(IntegerAttr[I64])
-    body = region_def("single_block")
-    traits = traits_def(NoTerminator(), IsolatedFromAbove(), SymbolTable())
     assembly_format = "`over` $element `max_tokens` $max_tokens attr-dict-with-keyword $body"
 
     def __init__(
@@ -223,43 +215,16 @@ class SystemOp(IRDLOperation):
         operations: Sequence[Operation],
         element: PrimeFieldType = GOLDILOCKS,
     ):
-        super().__init__(
-            properties={"max_tokens": IntegerAttr(max_tokens, i64), "element": element},
-            regions=[Region(Block(operations))],
-        )
+        super().__init__(max_tokens, operations, element=element)
 
     @property
-    def tokens(self) -> int:
-        return self.max_tokens.value.data
-
-    @property
-    def axes(self) -> dict[str, Axis]:
-        return {a.axis.name: a.axis for a in self.body.block.ops if isinstance(a, AxisOp)}
-
-    @property
-    def columns(self) -> dict[str, ColumnOp]:
-        return {c.sym_name.data: c for c in self.body.block.ops if isinstance(c, ColumnOp)}
-
-    @property
-    def tables(self) -> dict[str, TableOp]:
-        return {t.sym_name.data: t for t in self.body.block.ops if isinstance(t, TableOp)}
-
-    @property
-    def relations(self) -> list[Relation]:
-        return [op for op in self.body.block.ops if isinstance(op, Relation)]
-
-    @property
-    def reveals(self) -> list[RevealOp]:
-        return [op for op in self.body.block.ops if isinstance(op, RevealOp)]
+    def stated(self) -> Iterable[Operation]:
+        return self.body.block.ops
 
     @property
     def defined(self) -> dict[str, EinsumOp]:
         """The columns that are not committed, with what defines them."""
         return {op.defined: op for op in self.relations if isinstance(op, EinsumOp) and op.defines}
-
-    @property
-    def compute(self) -> ComputeOp:
-        return next(op for op in self.body.block.ops if isinstance(op, ComputeOp))
 
     def verify_(self) -> None:
         ops = list(self.body.block.ops)
@@ -271,15 +236,10 @@ class SystemOp(IRDLOperation):
         verify_names(self.tokens, self.axes, self.columns.values(), reads, self.reveals)
         require(sum(isinstance(op, ComputeOp) for op in ops) == 1, "one zk.compute is needed")
         verify_steps(self.compute, self.columns, self.tables)
-        modulus, tables = expect(self.element, PrimeFieldType).modulus, self.tables
+        self.verify_lookups()
+        modulus = expect(self.element, PrimeFieldType).modulus
         for op in self.relations:
-            if isinstance(op, LookupOp):
-                table = tables.get(op.table_name)
-                if table is None or table.arity != len(op.exprs):
-                    raise VerifyException(
-                        f"relation {op.label}: table {op.table_name} does not fit"
-                    )
-            elif isinstance(op, EinsumOp | LinearOp):
+            if isinstance(op, EinsumOp | LinearOp):
                 require(
                     0 < op.bound.data < modulus,
                     f"relation {op.label}: bound {op.bound.data} may wrap",

@@ -28,15 +28,13 @@ from __future__ import annotations
 import os
 import sys
 from argparse import ArgumentParser
-from collections.abc import Iterator
 from contextlib import redirect_stdout
 from dataclasses import replace
 from functools import cached_property
-from importlib.metadata import entry_points
 from io import StringIO
 from pathlib import Path
 from tempfile import gettempdir
-from typing import IO, NoReturn, TypeVar
+from typing import IO, NoReturn
 
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation
@@ -57,18 +55,16 @@ from xdsl.xdsl_opt_main import xDSLOptMain
 from ..compiler.emit import circuit_of
 from ..compiler.levels import HIGHEST, check_optional
 from ..compiler.pipelines import CompileToCircuit, Pipeline
+from ..compiler.plugins import merge, universes
 from ..compiler.running import Watch, check_running, pipeline_of, pipeline_text
 from ..compiler.transforms.guard import did_you_mean, internal, operation_of, refusal, summary
-from ..compiler.transforms.registry import UNIVERSE
 from ..dialects.circuit import SystemOp
 from ..dialects.nn import module_path
 from ..errors import UserError
 from . import console
 from .uniqueness.bounds import false_bound, false_bounds
 
-GROUP = "xdsl.universe"
 INTERRUPTED = 130
-FoundT = TypeVar("FoundT")
 
 
 class ZkOpt(xDSLOptMain):
@@ -80,10 +76,10 @@ class ZkOpt(xDSLOptMain):
     def universe(self) -> Universe:
         """All tables: ours, xDSL's and those of plug-ins, the first to define a name kept."""
         merged = Universe()
-        for plugin, found in _universes():
-            _merge(plugin, "dialect", merged.all_dialects, found.all_dialects)
-            _merge(plugin, "pass", merged.all_passes, found.all_passes)
-            _merge(plugin, "target", merged.all_targets, found.all_targets)
+        for plugin, found in universes(_warn):
+            merge(plugin, "dialect", merged.all_dialects, found.all_dialects, _warn)
+            merge(plugin, "pass", merged.all_passes, found.all_passes, _warn)
+            merge(plugin, "target", merged.all_targets, found.all_targets, _warn)
         return merged
 
     def register_all_dialects(self) -> None:
@@ -344,31 +340,6 @@ class _Parser(Parser):
         op = super().parse_operation()
         self.spans[op] = Span(start, start, self.lexer.input)
         return op
-
-
-def _universes() -> Iterator[tuple[str, Universe]]:
-    """Names and tables: ours whether or not the package is installed, xDSL's, then plug-ins."""
-    yield "zklemma", UNIVERSE
-    plugins = sorted(entry_points(group=GROUP), key=lambda p: (p.name != "xdsl", p.name))
-    for plugin in plugins:
-        try:
-            found = plugin.load()
-            if not isinstance(found, Universe):
-                raise TypeError(f"{plugin.value} is no xDSL universe")
-        except Exception as error:  # whatever a stranger's code raises
-            _warn(
-                f"plug-in {plugin.name} is left out, it can not be loaded: "
-                f"{type(error).__name__}: {error}"
-            )
-            continue
-        if found is not UNIVERSE:
-            yield plugin.name, found
-
-
-def _merge(plugin: str, kind: str, table: dict[str, FoundT], more: dict[str, FoundT]) -> None:
-    for name, factory in more.items():
-        if table.setdefault(name, factory) is not factory:
-            _warn(f"plug-in {plugin}: there is a {kind} {name} already; its own is left out")
 
 
 def _passes(spec: str) -> list[str]:

@@ -17,7 +17,7 @@ from xdsl.ir import Block, Operation, SSAValue
 
 from ...dialects import quant
 from ...dialects.nn import module_path
-from ...dialects.quant_axes import (
+from ...dialects.quant.axes import (
     KEY,
     QUERY,
     SCORES,

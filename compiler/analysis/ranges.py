@@ -32,7 +32,7 @@ from dataclasses import dataclass, field
 from math import isqrt
 
 from ...dialects.nn import module_path
-from ...dialects.zk import ColumnOp, DefineOp, EinsumOp, GatherOp, LinearOp, Relation, SystemOp
+from ...dialects.zk import ColumnLike, DefineOp, EinsumOp, GatherOp, LinearOp, Relation, SystemOp
 from ...errors import UserError
 from ...runtime.circuit.extents import Axis
 from ...runtime.circuit.index_maps import MAPS
@@ -102,7 +102,7 @@ class SystemRanges(Ranges):
 
     @staticmethod
     def over(
-        columns: Mapping[str, ColumnOp],
+        columns: Mapping[str, ColumnLike],
         axes: Mapping[str, Axis],
         defines: Mapping[str, DefineOp],
         max_tokens: int,
@@ -124,6 +124,10 @@ class SystemRanges(Ranges):
             self.virtual[name] = self.expr(defines[name].expr.data)
             self.pending.remove(name)
         return self.virtual[name]
+
+    def definitions(self, defines: Mapping[str, DefineOp]) -> dict[str, Interval]:
+        """The intervals of all virtual columns."""
+        return {name: self.expr(define.expr.data) for name, define in defines.items()}
 
     def relation(self, relation: EinsumOp | LinearOp) -> int:
         """A bound on |left| + |right|; `UserError` where it may wrap."""

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import numpy as np
 
-from ...dialects.quant import ROPE_FRAC
+from ...dialects.nn import ROPE_FRAC
 from ...dialects.table_expr import evaluate_grid
 
 

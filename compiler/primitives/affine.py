@@ -13,7 +13,7 @@ One witness: there is none. A virtual column has no cells, so nothing can be alt
 from __future__ import annotations
 
 from ...dialects import zk
-from ...dialects.quant_axes import Axes
+from ...dialects.quant.axes import Axes
 from ...runtime.circuit.relations import Expr
 from ..analysis.ranges import Interval
 from .builder import Builder

@@ -17,7 +17,7 @@ from xdsl.ir import Operation
 
 from ...dialects import zk
 from ...dialects.affine_expr import affine, read
-from ...dialects.quant_axes import Axes
+from ...dialects.quant.axes import Axes
 from ...errors import expect
 from ...runtime.circuit.extents import Axis
 from ...runtime.circuit.relations import Expr

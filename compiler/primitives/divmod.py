@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...dialects.affine_expr import added, scaled
-from ...dialects.quant_axes import Axes
+from ...dialects.quant.axes import Axes
 from ...runtime.circuit.relations import Expr
 from ..analysis.ranges import Interval
 from . import affine

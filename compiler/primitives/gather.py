@@ -12,7 +12,7 @@ One witness: the rows of a source are told apart by their numbers, so that the i
 from __future__ import annotations
 
 from ...dialects import zk
-from ...dialects.quant_axes import Axes
+from ...dialects.quant.axes import Axes
 from ...runtime.circuit.relations import Expr
 from ..analysis.ranges import Interval
 from .builder import Builder

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from ...dialects import zk
 from ...dialects.affine_expr import added, affine, read, scaled
-from ...dialects.quant_axes import Axes
+from ...dialects.quant.axes import Axes
 from ...runtime.circuit.index_maps import Index
 from ...runtime.circuit.relations import Expr, Term
 from .builder import Builder, Roles

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from ...dialects import zk
 from ...dialects.affine_expr import added, scaled
-from ...dialects.quant_axes import Axes
+from ...dialects.quant.axes import Axes
 from ...dialects.table_expr import evaluate
 from ...runtime.circuit.relations import Expr
 from ..analysis.ranges import rms_norm_limit

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...dialects.affine_expr import added, affine, scaled
-from ...dialects.quant_axes import Axes
+from ...dialects.quant.axes import Axes
 from ...runtime.circuit.program import LIMB_BITS, limb_widths
 from ...runtime.circuit.relations import Expr
 from ..analysis.ranges import Interval

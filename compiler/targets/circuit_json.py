@@ -30,7 +30,7 @@ from xdsl.utils.target import Target
 
 from ...dialects import circuit
 from ...dialects.nn import module_path
-from ...dialects.zk import Relation
+from ...dialects.zk import ColumnLike, Relation
 from ...errors import UserError
 from ...runtime.circuit.relations import PRIME
 from ..modules import systems
@@ -85,7 +85,7 @@ def plain(system: circuit.SystemOp) -> dict[str, Any]:
     }
 
 
-def _column(name: str, column: circuit.ColumnOp) -> dict[str, Any]:
+def _column(name: str, column: ColumnLike) -> dict[str, Any]:
     low, high = column.range
     return {
         "name": name,

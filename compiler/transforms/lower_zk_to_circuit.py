@@ -2,8 +2,8 @@
 
 Bounds must be written (`bound-relations`). Prompt and output are revealed: either both are public
 inputs, whose token ids the circuit reads by index, or both are columns, which `circuit.reveal` names.
-
-What optimisations would have made smaller becomes what it is by itself:
+What both dialects say alike keeps its text. What optimisations would have made smaller becomes what it is
+by itself:
 
 * a virtual column that is left (`virtualize`) is committed. A linear relation, definition - column = 0,
   holds it to its definition, and so in the interval of that: no range of its own is needed. The
@@ -16,13 +16,15 @@ committed.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import IntAttr, ModuleOp, StringAttr
 from xdsl.ir import Operation
 from xdsl.passes import ModulePass
-from xdsl.rewriter import Rewriter
+from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
+from xdsl.rewriter import InsertPoint, Rewriter
 
 from ...dialects import circuit, zk
 from ...dialects.affine_expr import affine
@@ -30,8 +32,9 @@ from ...dialects.nn import module_path
 from ...errors import UserError
 from ...runtime.circuit.index_maps import Index
 from ...runtime.circuit.relations import REVEALS, Term
-from ..analysis.ranges import SystemRanges
+from ..analysis.ranges import Interval, SystemRanges
 from ..modules import systems
+from .sweeping import declare, sweep
 
 # Of a column that is held to its definition: sums of both are computed in 64 bits.
 LARGEST = 1 << 62
@@ -45,72 +48,133 @@ class LowerZkToCircuit(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for system in systems(op, zk.SystemOp):
-            Rewriter.replace_op(system, _lower(system))
-
-
-def _lower(system: zk.SystemOp) -> circuit.SystemOp:
-    revealed = {op.what.data: op.names for op in system.reveals}
-    if set(revealed) != set(REVEALS):
-        raise UserError("the prompt and the output must be revealed, through columns or not")
-    tables = [circuit.TableOp(t.sym_name.data, t.rows.data) for t in system.tables.values()]
-    columns = [circuit.RevealOp(what, names) for what, names in revealed.items() if names]
-    relations: list[Operation] = []
-    for relation in system.relations:
-        if isinstance(relation, zk.RangeOp):
-            table = circuit.TableOp(
-                f"{relation.label}.table",
-                [zk.RowsAttr.of(["x"], 0, 1 << relation.bits.value.data)],
+            if {reveal.what.data for reveal in system.reveals} != set(REVEALS):
+                raise UserError(
+                    "the prompt and the output must be revealed, through columns or not"
+                )
+            intervals = SystemRanges.of(system).definitions(system.defines)
+            paths = {name: module_path(column) for name, column in system.columns.items()}
+            _definitions_last(system)
+            sweep(
+                system,
+                Same(),
+                LowerColumn(intervals),
+                LowerBounded(),
+                LowerRange(system.compute),
+                LowerReveal(),
+                CommitVirtual(system.compute, intervals, paths),
             )
-            tables.append(table)
-            relation = zk.LookupOp(
-                relation.label,
-                table.sym_name.data,
-                [relation.expr.data],
-                module=module_path(relation),
-            )
-        relations.append(_relation(relation))
-    relations += _commit_virtual(system)
-    compute = system.compute
-    compute.detach()
-    return circuit.SystemOp(
-        system.tokens,
-        [
-            *(circuit.AxisOp(axis.name, axis.size) for axis in system.axes.values()),
-            *(_column(column) for column in system.columns.values()),
-            *tables,
-            *relations,
-            *columns,
-            compute,
-        ],
-    )
+            Rewriter.replace_op(system, _circuit(system))
 
 
-def _commit_virtual(system: zk.SystemOp) -> list[circuit.LinearOp]:
-    """Makes virtual columns witness columns, with steps; returns what holds them to their definitions."""
-    ranges, columns, defines = SystemRanges.of(system), system.columns, system.defines
-    intervals = {name: ranges.expr(define.expr.data) for name, define in defines.items()}
-    relations = []
-    for name in _in_order(defines):
-        column, label, path = columns[name], defines[name].label, module_path(columns[name])
-        axes, expr, (low, high) = column.axis_names, defines[name].expr.data, intervals[name]
+SAME: dict[type[Operation], type[Operation]] = {
+    zk.AxisOp: circuit.AxisOp,
+    zk.TableOp: circuit.TableOp,
+    zk.LookupOp: circuit.LookupOp,
+    zk.GatherOp: circuit.GatherOp,
+}
+"""The operations that say the same of a circuit."""
+
+
+class Same(RewritePattern):
+    """Only the dialect changes."""
+
+    def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter) -> None:
+        if type(op) in SAME:
+            rewriter.replace(op, _renamed(op, SAME[type(op)]))
+
+
+@dataclass
+class LowerColumn(RewritePattern):
+    """A virtual column is committed, in the interval of its definition."""
+
+    intervals: Mapping[str, Interval]
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: zk.ColumnOp, rewriter: PatternRewriter) -> None:
+        column = _renamed(op, circuit.ColumnOp)
+        if op.home.data == "virtual":
+            low, high = self.intervals[op.sym_name.data]
+            ends = {"low": IntAttr(low), "high": IntAttr(high)}
+            column.properties |= {"home": StringAttr("witness"), **ends}
+        rewriter.replace(op, column)
+
+
+class LowerBounded(RewritePattern):
+    """What must not wrap has a bound, and no longer says what the bound was found by."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: zk.EinsumOp | zk.LinearOp, rewriter: PatternRewriter) -> None:
+        if op.bound is None:
+            raise UserError(f"relation {op.label}: run bound-relations first")
+        kind = circuit.EinsumOp if isinstance(op, zk.EinsumOp) else circuit.LinearOp
+        relation = _renamed(op, kind)
+        relation.properties.pop("limit", None)
+        rewriter.replace(op, relation)
+
+
+@dataclass
+class LowerRange(RewritePattern):
+    """A range is a lookup in a table of its own."""
+
+    compute: zk.ComputeOp
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: zk.RangeOp, rewriter: PatternRewriter) -> None:
+        rows = zk.RowsAttr.of(["x"], 0, 1 << op.bits.value.data)
+        table = circuit.TableOp(f"{op.label}.table", [rows])
+        declare(table, self.compute, rewriter)
+        lookup = circuit.LookupOp(
+            op.label, table.sym_name.data, [op.expr.data], module=module_path(op)
+        )
+        rewriter.replace(op, lookup)
+
+
+class LowerReveal(RewritePattern):
+    """An input of the circuit is none of its columns."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: zk.RevealOp, rewriter: PatternRewriter) -> None:
+        if op.names:
+            rewriter.replace(op, _renamed(op, circuit.RevealOp))
+        else:
+            rewriter.erase(op)
+
+
+@dataclass
+class CommitVirtual(RewritePattern):
+    """A relation holds a committed column to its definition, and the last step solves it for the column."""
+
+    compute: zk.ComputeOp
+    intervals: Mapping[str, Interval]
+    paths: Mapping[str, str]
+    """Module paths of columns."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: zk.DefineOp, rewriter: PatternRewriter) -> None:
+        name, expr = op.target, op.expr.data
+        path, (low, high) = self.paths[name], self.intervals[name]
         if max(-low, high) >= LARGEST:
             raise UserError(
                 f"{path or name}: {name} may reach 2^{max(-low, high).bit_length() - 1}, which is too "
                 "large for a column of its own; do not leave virtualize out"
             )
-        own = Term(-1, name, tuple(Index("same", axis) for axis in axes))
-        whole = affine(axes, [*expr.terms, own], expr.constant)
-        relations.append(circuit.LinearOp(label, whole, max(1, high - low), path))
-        column.home = StringAttr("witness")
-        column.low, column.high = IntAttr(low), IntAttr(high)
-        made = zk.ValueType.of(axes, low, high)
-        step = zk.SolveOp(results=[made], relation=label, x=name, name=label, module=path)
-        system.compute.body.block.add_op(step)
-    return relations
+        own = Term(-1, name, tuple(Index("same", axis) for axis in expr.axes))
+        whole = affine(expr.axes, [*expr.terms, own], expr.constant)
+        made = zk.ValueType.of(expr.axes, low, high)
+        step = zk.SolveOp(results=[made], relation=op.label, x=name, name=op.label, module=path)
+        rewriter.insert(step, InsertPoint.at_end(self.compute.body.block))
+        rewriter.replace(op, circuit.LinearOp(op.label, whole, max(1, high - low), path))
 
 
-def _in_order(defines: dict[str, zk.DefineOp]) -> list[str]:
-    """The defined columns, each after those that its definition reads."""
+def _renamed(op: Operation, kind: type[Operation]) -> Operation:
+    return kind.create(properties=dict(op.properties), attributes=dict(op.attributes))
+
+
+def _definitions_last(system: zk.SystemOp) -> None:
+    """Moves definitions behind all relations, each after those that it reads: columns are solved for in
+    this order."""
+    defines, block = system.defines, system.constrain.body.block
     order: dict[str, None] = {}
 
     def visit(name: str) -> None:
@@ -122,27 +186,22 @@ def _in_order(defines: dict[str, zk.DefineOp]) -> list[str]:
 
     for name in defines:
         visit(name)
-    return list(order)
+    for name in order:
+        defines[name].detach()
+        block.add_op(defines[name])
 
 
-def _column(column: zk.ColumnOp) -> circuit.ColumnOp:
-    return circuit.ColumnOp.create(
-        properties=dict(column.properties), attributes=dict(column.attributes)
-    )
+KINDS = (circuit.AxisOp, circuit.ColumnOp, circuit.TableOp)
+"""Of declarations, in their order."""
 
 
-def _relation(relation: zk.Relation) -> Operation:
-    path = module_path(relation)
-    if isinstance(relation, zk.LookupOp):
-        return circuit.LookupOp(
-            relation.label, relation.table_name, list(relation.expressions()), module=path
-        )
-    if isinstance(relation, zk.GatherOp):
-        return circuit.GatherOp(relation.label, *relation.expressions(), module=path)
-    if isinstance(relation, zk.EinsumOp | zk.LinearOp) and relation.bound is not None:
-        bound = relation.bound.data
-        if isinstance(relation, zk.LinearOp):
-            return circuit.LinearOp(relation.label, relation.expr.data, bound, path)
-        products = [product.data for product in relation.products]
-        return circuit.EinsumOp(relation.label, relation.lhs.data, products, bound, path)
-    raise UserError(f"relation {relation.label}: run bound-relations first")
+def _circuit(system: zk.SystemOp) -> circuit.SystemOp:
+    """The lowered operations of a system in one region: declarations, relations, what is revealed, steps."""
+    compute, stated = system.compute, list(system.stated)
+    declared = [op for kind in KINDS for op in system.body.block.ops if isinstance(op, kind)]
+    revealed = [op for op in stated if isinstance(op, circuit.RevealOp)]
+    relations = [op for op in stated if not isinstance(op, circuit.RevealOp)]
+    ops = [*declared, *relations, *revealed, compute]
+    for op in ops:
+        op.detach()
+    return circuit.SystemOp(system.tokens, ops)

@@ -2,44 +2,26 @@
 
 Each `zk.define` is written into every expression that reads its column, and column and definition
 disappear: accumulators, rounded values (affine in their limbs), the residual stream (the embedding
-plus the deltas of all layers before). Reading a definition through an index:
-
-* an index of the definition and `same` give the other one; `token` read through a `window` is
-  `previous`;
-* a constant c summed over the layers before layer l is c l, and half-split rotation gives it the
-  sign of its half: both are public columns, `layer_index` and `<axis>_sign`;
-* a constant or broadcast term summed over an axis is multiplied by the axis's size.
+plus the deltas of all layers before). What a definition is, read through an index, is found by
+`analysis.definitions`; it may take a public column, which is declared.
 
 Errors: `UserError` for compositions that are no index, and for circular definitions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ArrayAttr, ModuleOp
+from xdsl.ir import Attribute
 from xdsl.passes import ModulePass
+from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
 
-from ...dialects.affine_expr import affine
-from ...dialects.zk import (
-    ColumnOp,
-    DefineOp,
-    EinsumOp,
-    ExprAttr,
-    GatherOp,
-    LinearOp,
-    LookupOp,
-    ProductAttr,
-    RangeOp,
-    Relation,
-    SystemOp,
-)
-from ...errors import UserError, expect
-from ...runtime.circuit.index_maps import MAPS, Index, composed
-from ...runtime.circuit.relations import Expr, Product, Term
+from ...dialects.zk import ColumnOp, ComputeOp, DefineOp, ExprAttr, ProductAttr, Relation, SystemOp
+from ..analysis.definitions import Definitions
 from ..modules import systems
+from .sweeping import declare, sweep
 
 
 @dataclass(frozen=True)
@@ -50,125 +32,41 @@ class Virtualize(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for system in systems(op, SystemOp):
-            _Substitution(system).run()
+            sweep(system, WriteOut(system.compute, Definitions.of(system)), EraseVirtual())
 
 
 @dataclass
-class _Substitution:
-    system: SystemOp
-    expanded: dict[str, Expr] = field(default_factory=dict)
-    pending: list[str] = field(default_factory=list)
-    added: dict[str, ColumnOp] = field(default_factory=dict)
+class WriteOut(RewritePattern):
+    """Writes definitions into all expressions of a relation."""
 
-    def run(self) -> None:
-        self.defines = self.system.defines
-        self.columns = self.system.columns
-        self.axes = self.system.axes
-        for relation in self.system.relations:
-            self.rewrite(relation)
-        for name, define in self.defines.items():
-            for op in (define, self.columns[name]):
-                op.detach()
-                op.erase()
-        last = list(self.system.columns.values())[-1]
-        self.system.body.block.insert_ops_after(list(self.added.values()), last)
+    compute: ComputeOp
+    definitions: Definitions
 
-    def rewrite(self, relation: Relation) -> None:
-        if isinstance(relation, EinsumOp):
-            relation.lhs = ExprAttr(self.expand(relation.lhs.data))
-            relation.products = ArrayAttr(
-                [ProductAttr(self.expand_product(p.data)) for p in relation.products]
-            )
-        elif isinstance(relation, LookupOp):
-            relation.exprs = ArrayAttr([ExprAttr(self.expand(e.data)) for e in relation.exprs])
-        elif isinstance(relation, RangeOp | LinearOp):
-            relation.expr = ExprAttr(self.expand(relation.expr.data))
-        elif isinstance(relation, GatherOp):
-            relation.index = ExprAttr(self.expand(relation.index.data))
-            relation.value = ExprAttr(self.expand(relation.value.data))
-            relation.source = ExprAttr(self.expand(relation.source.data))
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: Relation, rewriter: PatternRewriter) -> None:
+        written = {name: self.written_out(each) for name, each in op.properties.items()}
+        if written == op.properties:
+            return
+        op.properties = written
+        for column in self.definitions.undeclared:
+            declare(column, self.compute, rewriter)
+        rewriter.notify_op_modified(op)
 
-    def expand_product(self, product: Product) -> Product:
-        return replace(product, factors=tuple(map(self.expand, product.factors)))
+    def written_out(self, attribute: Attribute) -> Attribute:
+        if isinstance(attribute, ExprAttr):
+            return ExprAttr(self.definitions.written_out(attribute.data))
+        if isinstance(attribute, ProductAttr):
+            factors = map(self.definitions.written_out, attribute.data.factors)
+            return ProductAttr(replace(attribute.data, factors=tuple(factors)))
+        if isinstance(attribute, ArrayAttr):
+            return ArrayAttr([self.written_out(each) for each in attribute])
+        return attribute
 
-    def expand(self, expr: Expr) -> Expr:
-        terms: list[Term] = []
-        constant = expr.constant
-        for term in expr.terms:
-            if term.column not in self.defines:
-                terms.append(term)
-                continue
-            axes = self.columns[term.column].axis_names
-            outer = dict(zip(axes, term.indices, strict=True))
-            inner = self.definition(term.column)
-            for part in inner.terms:
-                terms.append(self.read_term(term, part, outer))
-            if inner.constant:
-                found = self.read_constant(term, inner.constant, outer)
-                if isinstance(found, Term):
-                    terms.append(found)
-                else:
-                    constant += found
-        return affine(expr.axes, terms, constant)
 
-    def definition(self, name: str) -> Expr:
-        if name not in self.expanded:
-            if name in self.pending:
-                raise UserError(f"column {name} is defined by itself")
-            self.pending.append(name)
-            define: DefineOp = self.defines[name]
-            self.expanded[name] = self.expand(define.expr.data)
-            self.pending.remove(name)
-        return self.expanded[name]
+class EraseVirtual(RewritePattern):
+    """Erases virtual columns and their definitions, which are written into what reads them."""
 
-    def read_term(self, term: Term, part: Term, outer: Mapping[str, Index]) -> Term:
-        coefficient = term.coefficient * part.coefficient
-        indices = tuple(self.compose(term, index, outer) for index in part.indices)
-        unread = set(outer) - {index.axis for index in part.indices}
-        for axis in unread:
-            if outer[axis].kind == "sum":
-                coefficient *= self.size(term, axis)
-            elif MAPS[outer[axis].kind].ones:
-                raise UserError(f"{term.column}: a term without axis {axis} is read along it")
-        return Term(coefficient, part.column, indices)
-
-    def compose(self, term: Term, inner: Index, outer: Mapping[str, Index]) -> Index:
-        if not inner.axis:
-            return inner
-        through = outer[inner.axis]
-        found = composed(inner, through)
-        if found is None:
-            raise UserError(f"{term.column}: index {inner.kind} can not be read by {through.kind}")
-        return found
-
-    def read_constant(self, term: Term, constant: int, outer: Mapping[str, Index]) -> Term | int:
-        value = term.coefficient * constant
-        column = None
-        for axis, index in outer.items():
-            if index.kind == "sum":
-                value *= self.size(term, axis)
-            elif MAPS[index.kind].ones:
-                if column is not None:
-                    raise UserError(f"{term.column}: a constant is read by two such indices")
-                column = self.public(index, axis), index.axis
-        if column is None:
-            return value
-        return Term(value, column[0], (Index("same", column[1]),))
-
-    def public(self, index: Index, axis: str) -> str:
-        """The column of what a constant 1 becomes when read by such an index."""
-        size = expect(self.axes[axis].size, int)
-        suffix, text = expect(MAPS[index.kind].ones, tuple)
-        name, text = f"{axis}_{suffix}", text.format(axis=axis, half=size // 2)
-        low, high = MAPS[index.kind].interval(1, 1, size)
-        if name not in self.added:
-            self.added[name] = ColumnOp(
-                name, "public", (axis,), low, high, kind="data", contents=[text]
-            )
-        return name
-
-    def size(self, term: Term, axis: str) -> int:
-        size = self.axes[axis].size
-        if not isinstance(size, int):
-            raise UserError(f"{term.column}: a constant is summed over {axis}, whose size varies")
-        return size
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: DefineOp | ColumnOp, rewriter: PatternRewriter) -> None:
+        if isinstance(op, DefineOp) or op.home.data == "virtual":
+            rewriter.erase(op)

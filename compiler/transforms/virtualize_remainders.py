@@ -22,12 +22,7 @@ from math import prod
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp, SymbolRefAttr
 from xdsl.passes import ModulePass
-from xdsl.pattern_rewriter import (
-    PatternRewriter,
-    PatternRewriteWalker,
-    RewritePattern,
-    op_type_rewrite_pattern,
-)
+from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
 
 from ...dialects.circuit import EinsumOp, LookupOp, SystemOp
 from ...dialects.zk import Relation
@@ -36,6 +31,7 @@ from ...runtime.circuit.relations import Expr, Term, whole
 from ..modules import systems
 from .options import check_options
 from .pack_columns import largest_shape
+from .sweeping import sweep
 
 
 @dataclass(frozen=True)
@@ -52,8 +48,7 @@ class VirtualizeRemainders(ModulePass):
         for system in systems(op, SystemOp):
             shape = largest_shape(system.tokens, None)
             sizes = {name: shape.size(axis) for name, axis in system.axes.items()}
-            pattern = Define(_candidates(system, sizes, self.share), sizes, system.axes)
-            PatternRewriteWalker(pattern, apply_recursively=False).rewrite_module(op)
+            sweep(system, Define(_candidates(system, sizes, self.share), sizes, system.axes))
 
 
 @dataclass

@@ -60,6 +60,7 @@ from .steps import (
 from .system import (
     MOST_TOKENS,
     ConstrainOp,
+    SystemLike,
     SystemOp,
     verify_names,
     verify_steps,
@@ -133,6 +134,7 @@ __all__ = [
     "SoftmaxOp",
     "SolveOp",
     "Step",
+    "SystemLike",
     "SystemOp",
     "TableLike",
     "TableOp",

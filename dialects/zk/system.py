@@ -9,11 +9,11 @@ Errors: names that do not resolve and axes that do not fit are a `VerifyExceptio
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias, cast
 
 from xdsl.dialects.builtin import I64, IntegerAttr, i64
-from xdsl.ir import Block, Operation, Region
+from xdsl.ir import Attribute, Block, Operation, Region
 from xdsl.irdl import IRDLOperation, irdl_op_definition, prop_def, region_def, traits_def
 from xdsl.traits import IsolatedFromAbove, NoTerminator, SymbolTable
 from xdsl.utils.exceptions import VerifyException
@@ -22,8 +22,8 @@ from ...runtime.circuit.extents import Axis, CircuitError
 from ...runtime.circuit.relations import Circuit, Column, Expr, Home, Linear, PublicKind
 from ..nn import module_path, require
 from .compute import ComputeOp, ReadOp, Scope, Step, committed
-from .declarations import AxisOp, ColumnLike, ColumnOp, TableLike, TableOp
-from .relations import DefineOp, LookupOp, Relation, RevealLike, RevealOp
+from .declarations import AxisLike, AxisOp, ColumnLike, ColumnOp, TableLike, TableOp
+from .relations import DefineOp, LookupLike, Relation, RevealLike, RevealOp
 
 Int: TypeAlias = IntegerAttr[I64]
 
@@ -51,8 +51,71 @@ class ConstrainOp(Scope):
         )
 
 
+class SystemLike(IRDLOperation):
+    """Declarations, how the witness is made and what must hold, for proofs of up to `max_tokens` positions."""
+
+    max_tokens = prop_def(Int)
+    body = region_def("single_block")
+    traits = traits_def(NoTerminator(), IsolatedFromAbove(), SymbolTable())
+
+    def __init__(self, max_tokens: int, operations: Sequence[Operation], **properties: Attribute):
+        super().__init__(
+            properties={"max_tokens": IntegerAttr(max_tokens, i64), **properties},
+            regions=[Region(Block(operations))],
+        )
+
+    @property
+    def tokens(self) -> int:
+        return self.max_tokens.value.data
+
+    @property
+    def axes(self) -> dict[str, Axis]:
+        return {a.axis.name: a.axis for a in self.body.block.ops if isinstance(a, AxisLike)}
+
+    @property
+    def columns(self) -> dict[str, ColumnLike]:
+        return {c.sym_name.data: c for c in self.body.block.ops if isinstance(c, ColumnLike)}
+
+    @property
+    def tables(self) -> dict[str, TableLike]:
+        return {t.sym_name.data: t for t in self.body.block.ops if isinstance(t, TableLike)}
+
+    @property
+    def symbols(self) -> set[str]:
+        """The names of all declarations."""
+        return {*self.axes, *self.columns, *self.tables}
+
+    @property
+    def compute(self) -> ComputeOp:
+        return next(op for op in self.body.block.ops if isinstance(op, ComputeOp))
+
+    @property
+    def stated(self) -> Iterable[Operation]:
+        """The operations of the constrain side."""
+        raise NotImplementedError
+
+    @property
+    def relations(self) -> list[Relation]:
+        return [op for op in self.stated if isinstance(op, Relation)]
+
+    @property
+    def reveals(self) -> list[RevealLike]:
+        return [op for op in self.stated if isinstance(op, RevealLike)]
+
+    def verify_lookups(self) -> None:
+        """Raises `VerifyException` unless lookups name tables with a column for each of their expressions."""
+        tables = self.tables
+        for relation in self.relations:
+            if isinstance(relation, LookupLike):
+                table = tables.get(relation.table_name)
+                require(
+                    table is not None and table.arity == len(relation.exprs),
+                    f"relation {relation.label}: table {relation.table_name} does not fit",
+                )
+
+
 @irdl_op_definition
-class SystemOp(IRDLOperation):
+class SystemOp(SystemLike):
     """A whole system for proofs of up to `max_tokens` positions.
 
     ```mlir
@@ -69,53 +132,19 @@ class SystemOp(IRDLOperation):
     """
 
     name = "zk.system"
-    max_tokens = prop_def(Int)
-    body = region_def("single_block")
-    traits = traits_def(NoTerminator(), IsolatedFromAbove(), SymbolTable())
     assembly_format = "`max_tokens` $max_tokens attr-dict-with-keyword $body"
-
-    def __init__(self, max_tokens: int, operations: Sequence[Operation]):
-        super().__init__(
-            properties={"max_tokens": IntegerAttr(max_tokens, i64)},
-            regions=[Region(Block(operations))],
-        )
-
-    @property
-    def tokens(self) -> int:
-        return self.max_tokens.value.data
-
-    @property
-    def axes(self) -> dict[str, Axis]:
-        return {a.axis.name: a.axis for a in self.body.block.ops if isinstance(a, AxisOp)}
-
-    @property
-    def columns(self) -> dict[str, ColumnOp]:
-        return {c.sym_name.data: c for c in self.body.block.ops if isinstance(c, ColumnOp)}
-
-    @property
-    def tables(self) -> dict[str, TableOp]:
-        return {t.sym_name.data: t for t in self.body.block.ops if isinstance(t, TableOp)}
-
-    @property
-    def compute(self) -> ComputeOp:
-        return next(op for op in self.body.block.ops if isinstance(op, ComputeOp))
 
     @property
     def constrain(self) -> ConstrainOp:
         return next(op for op in self.body.block.ops if isinstance(op, ConstrainOp))
 
     @property
-    def relations(self) -> list[Relation]:
-        return [op for op in self.constrain.body.block.ops if isinstance(op, Relation)]
-
-    @property
-    def reveals(self) -> list[RevealOp]:
-        return [op for op in self.constrain.body.block.ops if isinstance(op, RevealOp)]
+    def stated(self) -> Iterable[Operation]:
+        return self.constrain.body.block.ops
 
     @property
     def defines(self) -> dict[str, DefineOp]:
-        ops = self.constrain.body.block.ops
-        return {op.target: op for op in ops if isinstance(op, DefineOp)}
+        return {op.target: op for op in self.stated if isinstance(op, DefineOp)}
 
     def verify_(self) -> None:
         ops = list(self.body.block.ops)
@@ -126,20 +155,13 @@ class SystemOp(IRDLOperation):
         require(all(isinstance(op, allowed) for op in ops), "zk.system has declarations only")
         verify_names(self.tokens, self.axes, self.columns.values(), self._reads(), self.reveals)
         verify_steps(self.compute, self.columns, self.tables)
-        tables = self.tables
-        for relation in self.relations:
-            if isinstance(relation, LookupOp):
-                table = tables.get(relation.table_name)
-                require(
-                    table is not None and table.arity == len(relation.exprs),
-                    f"relation {relation.label}: table {relation.table_name} does not fit",
-                )
+        self.verify_lookups()
         virtual = {name for name, column in self.columns.items() if column.home.data == "virtual"}
         require(virtual == set(self.defines), "each virtual column, and no other, is defined once")
 
     def _reads(self) -> Iterator[tuple[str, Expr]]:
         columns = self.columns
-        for op in self.constrain.body.block.ops:
+        for op in self.stated:
             if isinstance(op, DefineOp):
                 column = columns.get(op.target)
                 require(

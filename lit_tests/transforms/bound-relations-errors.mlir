@@ -53,7 +53,7 @@ zk.system max_tokens 16 {
 
 // -----
 
-// CHECK: bound-relations: column x is defined by itself
+// CHECK: column x is defined by itself
 zk.system max_tokens 16 {
   zk.axis @token tokens
   zk.column @x virtual [token] in 0 to 1

@@ -46,3 +46,22 @@ circuit.system over <"goldilocks"> max_tokens 16 {
   zk.compute {
   }
 }
+
+// Columns of one system are no columns of another: here two lookups read a remainder of that name.
+
+// CHECK: circuit.einsum @y.sum {{.*}} bound <1048576>{{$}}
+circuit.system over <"goldilocks"> max_tokens 16 {
+  circuit.axis @token tokens
+  circuit.axis @row 8
+  circuit.axis @hidden 64
+  circuit.column @a param [row, hidden] in -8 to 7
+  circuit.column @x witness [token, hidden] in 0 to 15
+  circuit.column @y witness [token, row] in 0 to 15
+  circuit.column @y.rem witness [token, row] in 0 to 15
+  circuit.table @u4 [#zk.rows<["x"], 0 to 16>]
+  circuit.einsum @y.sum <"token, row: 16*y[token, row] + y.rem[token, row]"> = [#zk.product<"1 * (token, hidden: x[token, hidden]) * (row, hidden: a[row, hidden])">] bound <1048576>
+  circuit.lookup @y.rem.range in @u4 [#zk.expr<"token, row: y.rem[token, row]">]
+  circuit.lookup @y.rem.again in @u4 [#zk.expr<"token, row: y.rem[token, row] + y[token, row]">]
+  zk.compute {
+  }
+}

@@ -105,3 +105,31 @@ zk.system max_tokens 16 {
     zk.gather @g index <"token: id[token]"> value <"token, dim: 2*x[token, dim]"> source <"vocabulary, dim: rows[vocabulary, dim]">
   }
 }
+
+// -----
+
+// A public column that is there already is read; a name that another column has is not taken.
+
+// CHECK-LABEL: zk.system max_tokens 128
+// CHECK:       zk.column @number public "data" [layer] in 0 to 2 = ["layer"]
+// CHECK-NEXT:  zk.column @dim_sign witness [dim] in 0 to 1
+// CHECK-NEXT:  zk.column @dim_sign2 public "data" [dim] in -1 to 1
+// CHECK-NEXT:  zk.compute
+// CHECK:       zk.linear @before <"layer: 7*number[layer]">
+// CHECK:       zk.linear @turned <"dim: dim_sign[rot(dim)] - 8*dim_sign2[dim]">
+zk.system max_tokens 128 {
+  zk.axis @layer 3
+  zk.axis @dim 8
+  zk.column @number public "data" [layer] in 0 to 2 = ["layer"]
+  zk.column @dim_sign witness [dim] in 0 to 1
+  zk.column @seven virtual [layer] in 7 to 7
+  zk.column @shifted virtual [dim] in -8 to -7
+  zk.compute {
+  }
+  zk.constrain {
+    zk.define @seven <"layer: 7">
+    zk.define @shifted <"dim: dim_sign[dim] - 8">
+    zk.linear @before <"layer: seven[<layer]">
+    zk.linear @turned <"dim: shifted[rot(dim)]">
+  }
+}

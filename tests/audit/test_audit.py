@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from small import TOKENS, function_of, honest_key, rekeyed
 from typer.testing import CliRunner
-from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
+from xdsl.dialects.builtin import ArrayAttr, DenseArrayBase, IntegerAttr, ModuleOp, StringAttr, i64
 from xdsl.ir import Operation
 from xdsl.rewriter import Rewriter
 from zklemma.compiler.analysis.coarse import formats
@@ -231,8 +231,8 @@ def test_the_published_function_does_not_depend_on_the_weights(function):
                 names = len(op.names)
                 rows = random.integers(-9, 9, names).tolist()
                 digests = [random.bytes(32).hex() for _ in range(names)]
-                op.properties["sha256"] = quant.ArrayAttr(map(quant.StringAttr, digests))
-                op.properties["rows"] = quant.DenseArrayBase.from_list(quant.i64, rows)
+                op.properties["sha256"] = ArrayAttr(map(StringAttr, digests))
+                op.properties["rows"] = DenseArrayBase.from_list(i64, rows)
         private.verify()
         assert write_function(private) != write_function(function)
         texts.append(write_function(publish(private)))

@@ -19,11 +19,15 @@ from zklemma.compiler.analysis.sensitivity import sensitivities
 from zklemma.compiler.emit import param_arrays
 from zklemma.compiler.frontend.evaluate import evaluate
 from zklemma.compiler.gemma3 import SLIDING, Gemma3
+from zklemma.compiler.levels import EVERYTHING
 from zklemma.compiler.module_text import print_module
 from zklemma.compiler.pipelines import lower, to_quant
+from zklemma.compiler.plan_text import read_plan, write_plan
+from zklemma.compiler.resumed import read_model
 from zklemma.compiler.running import run_passes
 from zklemma.compiler.weights import quantized_weights
 from zklemma.dialects import nn
+from zklemma.errors import UserError
 from zklemma.runtime.witness.executor import Executor
 
 PAGE = Path(__file__).parents[2] / "docs" / "extending.md"
@@ -97,3 +101,44 @@ def test_the_worked_example_compiles_and_predicts_what_floats_do(example: Module
         for row, logits in zip(ids[:20], floats, strict=False)
     ]
     assert np.mean(same) > 0.99
+
+
+UNIVERSE = """
+from xdsl.universe import Universe
+
+UNIVERSE = Universe(all_dialects={"example": lambda: EXAMPLE})
+"""
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The page's file in a package whose entry point is that of the page."""
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    (entry,) = re.findall(r'example = "example_package:UNIVERSE"', PAGE.read_text())
+    path = tmp_path / "example_package.py"
+    path.write_text(code + UNIVERSE)
+    info = tmp_path / "example_package-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: example_package\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[xdsl.universe]\n" + entry.replace('"', "") + "\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "example_package", raising=False)
+    return path
+
+
+def test_what_was_written_with_a_plug_in_is_read_back(installed: Path, tmp_path: Path) -> None:
+    text = print_module(CONFIG.module(TOKENS)).replace("nn.silu", "example.softsign")
+    source = tmp_path / "model.mlir"
+    source.write_text(text)
+    module, *_ = read_model(source, {}, EVERYTHING)
+    assert "example.softsign" in {op.name for op in module.walk()}
+    assert print_module(read_plan(write_plan(module))) == print_module(module) == text
+
+
+def test_a_plug_in_that_can_not_be_loaded_is_named(installed: Path, tmp_path: Path) -> None:
+    source = tmp_path / "model.mlir"
+    source.write_text(print_module(CONFIG.module(TOKENS)).replace("nn.silu", "example.softsign"))
+    installed.write_text("raise RuntimeError('no licence')")
+    reason = "plug-in example is left out, it can not be loaded: RuntimeError: no licence"
+    with pytest.raises(UserError, match=rf"model\.mlir: .*example\.softsign.*; {reason}$"):
+        read_model(source, {}, EVERYTHING)

@@ -26,7 +26,8 @@ def test_the_example_is_built_and_called(
     exec(compile(source, str(PAGE), "exec"), module.__dict__)
     factories = {"circuit-widths": lambda: module.CircuitWidths}
     universe = Universe(all_targets=factories)
-    monkeypatch.setattr(zk_opt, "_universes", lambda: [("zklemma", UNIVERSE), ("widths", universe)])
+    found = [("zklemma", UNIVERSE), ("widths", universe)]
+    monkeypatch.setattr(zk_opt, "universes", lambda warn: found)
     arguments = ["zk-translate", str(SMALL), "--to", "circuit-widths{least=8}"]
     monkeypatch.setattr("sys.argv", arguments)
     zk_translate.main()

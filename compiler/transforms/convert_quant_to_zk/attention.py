@@ -17,6 +17,7 @@ from xdsl.pattern_rewriter import PatternRewriter, op_type_rewrite_pattern
 
 from ....dialects import quant, zk
 from ....dialects.affine_expr import added, read, scaled
+from ....dialects.nn import ROPE_FRAC
 from ....dialects.table_expr import evaluate
 from ....errors import UserError
 from ....runtime.circuit.index_maps import Index
@@ -71,7 +72,7 @@ class ConvertRope(RoundedPattern[quant.RopeOp]):
 
     def angles(self, op: quant.RopeOp, b: Builder, kinds: Sequence[int]) -> list[str]:
         """The public columns of cosines and sines of some kinds, over (kind, token, dim)."""
-        one, dim = 1 << quant.ROPE_FRAC, self.conversion.system.size("dim")
+        one, dim = 1 << ROPE_FRAC, self.conversion.system.size("dim")
         angles = list(zip(op.thetas.get_values(), op.factors.get_values(), strict=True))
         half = f"(dim - {dim // 2} * floor(dim / {dim // 2}))"
         names = []

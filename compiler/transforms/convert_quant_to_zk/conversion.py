@@ -26,7 +26,7 @@ from xdsl.rewriter import InsertPoint, Rewriter
 from ....dialects import quant, zk
 from ....dialects.affine_expr import read
 from ....dialects.nn import module_path
-from ....dialects.quant_axes import Axes
+from ....dialects.quant.axes import Axes
 from ....errors import UserError
 from ....runtime.circuit.index_maps import Index
 from ....runtime.circuit.relations import Expr

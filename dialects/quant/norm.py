@@ -1,0 +1,92 @@
+"""The root-mean-square norm, whose reciprocal root comes from a table of mantissas."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import ClassVar
+
+from xdsl.irdl import irdl_op_definition, operand_def, prop_def, result_def, traits_def
+from xdsl.traits import Pure
+
+from ..interfaces import Named, RowWise
+from ..nn import require
+from . import axes as named
+from .attributes import MAX_BITS, QuantTensorType, TableAttr
+from .base import FUNCTIONAL, Inferred, Int, Ints, QuantOp, signed_bits
+
+MANTISSA_BITS = 14
+"""The mantissa m of `quant.rms_norm` is in [2^14, 2^16)."""
+
+
+@irdl_op_definition
+class RmsNormOp(QuantOp, RowWise, Named):
+    """Root-mean-square norm over the last axis, as an accumulator.
+
+    S = sum x^2 + eps with eps = eps[0], in the body of `quant.layers` eps[layer]; e in [emin, emax]
+    with m = S >> 2e in [2^14, 2^16); r = table[m], that is 2^root / sqrt(m); acc = x * (r *
+    2^(emax-e)) * gain. Where there is no such e, execution stops. The gain holds (1 + w) * sqrt(n)
+    for n normalised channels, so that frac(acc) = root + emax + frac(gain) whatever the scale of x.
+    As |x| <= sqrt(S), |x * r * 2^(emax-e)| < 2^(root+1+emax).
+
+    ```mlir
+    %acc = quant.rms_norm %x, %gain eps [16384] exponents [0, 17] root 23
+           table <"round(2^23 / sqrt(x))", 16384 to 65536>
+           : (!quant.tensor<[64, 128], bits = 28, frac = 17>, !quant.tensor<[128], bits = 16,
+           frac = 9>) -> !quant.tensor<[64, 128], bits = 58, frac = 49>
+    ```
+    """
+
+    name = "quant.rms_norm"
+    KIND: ClassVar[str] = "norm"
+    PER_LAYER: ClassVar[str | None] = "eps"
+    x = operand_def(QuantTensorType)
+    gain = operand_def(QuantTensorType)
+    eps = prop_def(Ints)
+    exponents = prop_def(Ints)
+    root = prop_def(Int)
+    table = prop_def(TableAttr)
+    result = result_def(QuantTensorType)
+    traits = traits_def(Pure())
+    assembly_format = (
+        "$x `,` $gain `eps` $eps `exponents` $exponents `root` $root `table` $table" + FUNCTIONAL
+    )
+
+    @property
+    def emin(self) -> int:
+        return self.exponents.get_values()[0]
+
+    @property
+    def emax(self) -> int:
+        return self.exponents.get_values()[1]
+
+    @staticmethod
+    def infer(
+        x: QuantTensorType,
+        gain: QuantTensorType,
+        eps: tuple[int, ...],
+        exponents: tuple[int, ...],
+        root: int,
+        table: TableAttr,
+    ) -> Sequence[Inferred]:
+        require(len(x.shape) >= 1, "x has no axis to normalise over")
+        require(
+            gain.shape == x.shape[-1:],
+            f"the gain has shape {list(gain.shape)}, x has {list(x.shape)}",
+        )
+        require(min(eps, default=0) > 0, f"eps must be positive, got {list(eps)}")
+        require(
+            len(exponents) == 2 and 0 <= exponents[0] <= exponents[1] < MAX_BITS,
+            f"exponents must be [emin, emax], 0 <= emin <= emax < {MAX_BITS}, "
+            f"got {list(exponents)}",
+        )
+        emax = exponents[1]
+        domain = (1 << MANTISSA_BITS, 1 << (MANTISSA_BITS + 2))
+        require(table.domain == domain, f"the table's domain must be {domain[0]} to {domain[1]}")
+        require(8 <= root <= 23, f"root is {root}, not in 8 .. 23")
+        bits = signed_bits(gain.bound << (root + 1 + emax))
+        require(bits <= MAX_BITS, f"emax {emax} makes accumulators of {bits} bits")
+        return [Inferred(x.shape, bits, root + emax + gain.fraction)]
+
+    def axes_rules(self) -> Iterator[named.Rule]:
+        yield named.Same((self.x, self.result))
+        yield named.LastOf(self.gain, self.x)
