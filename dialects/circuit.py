@@ -13,13 +13,12 @@ Errors: as in `zk`; also a bound that reaches the field's modulus.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from xdsl.dialects.builtin import (
     I64,
     DenseArrayBase,
     FlatSymbolRefAttrConstr,
-    IntegerAttr,
     i64,
 )
 from xdsl.ir import Block, Dialect, Operation, Region
@@ -35,7 +34,7 @@ from xdsl.traits import IsolatedFromAbove, NoTerminator, SymbolOpInterface, Symb
 from xdsl.utils.exceptions import VerifyException
 
 from ..errors import expect
-from ..runtime.circuit.extents import Axis
+from ..runtime.circuit.extents import Axis, Shape
 from ..runtime.circuit.relations import Expr, Product
 from .field import GOLDILOCKS, PrimeFieldType
 from .nn import require
@@ -44,6 +43,7 @@ from .zk import (
     ColumnLike,
     ComputeOp,
     EinsumLike,
+    ExtentsAttr,
     GatherLike,
     LinearLike,
     LookupLike,
@@ -53,7 +53,6 @@ from .zk import (
     TableLike,
     verify_names,
     verify_steps,
-    verify_tokens,
 )
 
 BLOCKS = "blocks"
@@ -197,10 +196,10 @@ class RevealOp(RevealLike):
 
 @irdl_op_definition
 class SystemOp(IRDLOperation):
-    """A whole circuit over one field, for proofs of up to `max_tokens` positions.
+    """A whole circuit over one field. `extents` are the sizes that proofs choose, and the greatest of each.
 
     ```mlir
-    circuit.system over <"goldilocks"> max_tokens 64 {
+    circuit.system over <"goldilocks"> extents <tokens 64> {
       circuit.axis @token tokens
       circuit.column @x witness [token] in 0 to 1
       circuit.linear @zero <"token: x[token]"> bound <1>
@@ -212,25 +211,26 @@ class SystemOp(IRDLOperation):
 
     name = "circuit.system"
     element = prop_def(PrimeFieldType)
-    max_tokens = prop_def(IntegerAttr[I64])
+    extents = prop_def(ExtentsAttr)
     body = region_def("single_block")
     traits = traits_def(NoTerminator(), IsolatedFromAbove(), SymbolTable())
-    assembly_format = "`over` $element `max_tokens` $max_tokens attr-dict-with-keyword $body"
+    assembly_format = "`over` $element `extents` $extents attr-dict-with-keyword $body"
 
     def __init__(
         self,
-        max_tokens: int,
+        extents: Mapping[str, int],
         operations: Sequence[Operation],
         element: PrimeFieldType = GOLDILOCKS,
     ):
         super().__init__(
-            properties={"max_tokens": IntegerAttr(max_tokens, i64), "element": element},
+            properties={"extents": ExtentsAttr.of(extents), "element": element},
             regions=[Region(Block(operations))],
         )
 
     @property
-    def tokens(self) -> int:
-        return self.max_tokens.value.data
+    def greatest(self) -> Shape:
+        """The largest sizes of a proof."""
+        return Shape(self.extents.sizes)
 
     @property
     def axes(self) -> dict[str, Axis]:
@@ -266,9 +266,8 @@ class SystemOp(IRDLOperation):
         relations = (EinsumOp, LookupOp, LinearOp, GatherOp)
         allowed = (AxisOp, ColumnOp, TableOp, *relations, RevealOp, ComputeOp)
         require(all(isinstance(op, allowed) for op in ops), "circuit.system has parts only")
-        verify_tokens(self.tokens)
         reads = ((op.label, expr) for op in self.relations for expr in op.expressions())
-        verify_names(self.tokens, self.axes, self.columns.values(), reads, self.reveals)
+        verify_names(self.extents.sizes, self.axes, self.columns.values(), reads, self.reveals)
         require(sum(isinstance(op, ComputeOp) for op in ops) == 1, "one zk.compute is needed")
         verify_steps(self.compute, self.columns, self.tables)
         modulus, tables = expect(self.element, PrimeFieldType).modulus, self.tables

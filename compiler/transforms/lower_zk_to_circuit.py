@@ -28,8 +28,9 @@ from ...dialects import circuit, zk
 from ...dialects.affine_expr import affine
 from ...dialects.nn import module_path
 from ...errors import UserError
-from ...runtime.circuit.index_maps import Index
-from ...runtime.circuit.relations import REVEALS, Term
+from ...runtime.circuit.generation import REVEALS
+from ...runtime.circuit.index import Index
+from ...runtime.circuit.relations import Term
 from ..analysis.ranges import SystemRanges
 from ..modules import systems
 
@@ -73,7 +74,7 @@ def _lower(system: zk.SystemOp) -> circuit.SystemOp:
     compute = system.compute
     compute.detach()
     return circuit.SystemOp(
-        system.tokens,
+        system.extents.sizes,
         [
             *(circuit.AxisOp(axis.name, axis.size) for axis in system.axes.values()),
             *(_column(column) for column in system.columns.values()),

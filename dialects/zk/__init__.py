@@ -10,7 +10,7 @@ Errors: names that do not resolve, axes that do not fit and empty ranges are a `
 
 from xdsl.ir import Dialect
 
-from .attributes import ExprAttr, MagnitudeAttr, ProductAttr, RowsAttr, names_attr
+from .attributes import ExprAttr, ExtentsAttr, MagnitudeAttr, ProductAttr, RowsAttr, names_attr
 from .compute import (
     ComputeOp,
     LayersOp,
@@ -58,12 +58,10 @@ from .steps import (
     TableStepOp,
 )
 from .system import (
-    MOST_TOKENS,
     ConstrainOp,
     SystemOp,
     verify_names,
     verify_steps,
-    verify_tokens,
 )
 
 COMPUTE = [TokensOp, ReadOp, *STEPS, LayersOp, YieldOp]
@@ -87,12 +85,11 @@ ZK = Dialect(
         GatherOp,
         RevealOp,
     ],
-    [ExprAttr, ProductAttr, MagnitudeAttr, RowsAttr, ValueType],
+    [ExprAttr, ProductAttr, MagnitudeAttr, RowsAttr, ExtentsAttr, ValueType],
 )
 
 __all__ = [
     "COMPUTE",
-    "MOST_TOKENS",
     "ZK",
     "AddOp",
     "ArgmaxOp",
@@ -108,6 +105,7 @@ __all__ = [
     "EinsumOp",
     "EmbedOp",
     "ExprAttr",
+    "ExtentsAttr",
     "GatherLike",
     "GatherOp",
     "LayersOp",
@@ -147,5 +145,4 @@ __all__ = [
     "type_of",
     "verify_names",
     "verify_steps",
-    "verify_tokens",
 ]

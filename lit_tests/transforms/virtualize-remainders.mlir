@@ -15,7 +15,7 @@
 // LARGE-NOT: defines
 
 // STATS: defined_cells = 256 : i64
-circuit.system over <"goldilocks"> max_tokens 16 {
+circuit.system over <"goldilocks"> extents <tokens 16> {
   circuit.axis @token tokens
   circuit.axis @row 8
   circuit.axis @channel 12

@@ -19,7 +19,7 @@ from ....dialects import quant, zk
 from ....dialects.affine_expr import added, read, scaled
 from ....dialects.table_expr import evaluate
 from ....errors import UserError
-from ....runtime.circuit.index_maps import Index
+from ....runtime.circuit.index import Index
 from ....runtime.circuit.relations import Expr
 from ...analysis.ranges import attend_limit
 from ...primitives.builder import Builder, constant
