@@ -21,7 +21,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table as Printed
 from zklemma.runtime.circuit.extents import Axis, Shape
-from zklemma.runtime.circuit.index_maps import Index
+from zklemma.runtime.circuit.index import Index, Inputs
 from zklemma.runtime.circuit.relations import Circuit, Column, Expr, Lookup, Table, Term
 from zklemma.runtime.kernels import sumcheck
 from zklemma.runtime.kernels.memory import keep_freed_memory
@@ -74,13 +74,12 @@ def plan_of(log_leaves: int) -> tuple[Plan, Columns]:
         einsums=(),
         lookups=tuple(lookups),
         linears=(),
-        max_tokens=2,
+        extents={},
         data=dict(TABLES),
     )
     circuit.check()
-    shape = Shape(1, 1)
-    plan = Plan(circuit, with_columns(14, 4000), shape)
-    return plan, Columns(circuit, shape, values, np.zeros(2, np.int64))
+    plan = Plan(circuit, with_columns(14, 4000), Shape())
+    return plan, Columns(circuit, Shape(), values, Inputs())
 
 
 def user_seconds() -> float:

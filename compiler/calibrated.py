@@ -14,8 +14,8 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 
 from ..errors import UserError
-from ..runtime.circuit.extents import Shape
-from ..runtime.circuit.relations import LONGEST_TEXT
+from ..runtime.circuit.generation import Generation
+from ..runtime.circuit.relations import LONGEST_EXTENT
 from .analysis.calibrate import calibrate, calibration_sequences, text_windows
 from .analysis.fidelity import Window
 from .analysis.sensitivity import sensitivities
@@ -88,9 +88,9 @@ def padded_length(max_tokens: int) -> int:
     """``max_tokens`` rounded up to a length that circuits serve without padding."""
     if max_tokens < 2:
         raise UserError(f"max-tokens is {max_tokens}: a proof needs at least 2")
-    if max_tokens > LONGEST_TEXT:
-        raise UserError(f"max-tokens is {max_tokens}: a proof has at most {LONGEST_TEXT}")
-    return Shape(1, max_tokens).rows
+    if max_tokens > LONGEST_EXTENT:
+        raise UserError(f"max-tokens is {max_tokens}: a proof has at most {LONGEST_EXTENT}")
+    return Generation(1, max_tokens).rows
 
 
 def supported_length(checkpoint: Checkpoint, max_tokens: int) -> int:

@@ -23,7 +23,7 @@ from ..dialects.table_expr import evaluate, evaluate_grid
 from ..dialects.zk import ColumnLike, TableLike
 from ..errors import UserError
 from ..runtime.circuit.encoding import MOST_CELLS
-from ..runtime.circuit.extents import Axis, CircuitError
+from ..runtime.circuit.extents import Axis, CircuitError, Shape
 from ..runtime.circuit.program import Program
 from ..runtime.circuit.relations import (
     Circuit,
@@ -36,7 +36,6 @@ from ..runtime.circuit.relations import (
     PublicKind,
     Table,
 )
-from .analysis.ranges import axis_size
 from .witness_program import witness_program
 
 
@@ -46,7 +45,7 @@ def emit(module: ModuleOp) -> tuple[Circuit, Program]:
     if len(systems) != 1:
         raise UserError("the module holds no circuit; lower it first")
     system = systems[0]
-    return circuit_of(system), witness_program(system.compute, system.axes, system.tokens)
+    return circuit_of(system), witness_program(system.compute, system.axes)
 
 
 def circuit_of(system: ir.SystemOp) -> Circuit:
@@ -65,7 +64,7 @@ def param_arrays(circuit: Circuit, quantized: Mapping[str, np.ndarray]) -> dict[
     for column in circuit.home("param"):
         name = column.origin.replace("{layer}", "0")
         array = quantized.get(name)
-        sizes = tuple(axis_size(circuit.axis[axis], 0) for axis in column.axes)
+        sizes = circuit.sizes(column, Shape())
         if array is None:
             raise UserError(f"weight {name} is missing")
         if array.size != int(np.prod(sizes)):
@@ -89,7 +88,7 @@ def _circuit(system: ir.SystemOp) -> Circuit:
     data = {name: _rows(table) for name, table in tables.items()}
     for name, column in columns.items():
         if column.texts:
-            data[name] = _contents(column, axes, system.tokens)
+            data[name] = _contents(column, axes, system.greatest)
     return Circuit(
         axes=tuple(axes.values()),
         columns=tuple(map(_column, columns.values())),
@@ -119,7 +118,7 @@ def _circuit(system: ir.SystemOp) -> Circuit:
             for op in relations
             if isinstance(op, ir.LinearOp)
         ),
-        max_tokens=system.tokens,
+        extents=system.extents.sizes,
         gathers=tuple(
             Gather(op.label, op.index.data, op.value.data, op.source.data, module_path(op))
             for op in relations
@@ -158,10 +157,10 @@ def _table_text(table: TableLike) -> str:
     )
 
 
-def _contents(column: ColumnLike, axes: Mapping[str, Axis], max_tokens: int) -> np.ndarray:
+def _contents(column: ColumnLike, axes: Mapping[str, Axis], greatest: Shape) -> np.ndarray:
     """A public data column: its expressions over its axes' names, at the largest shape."""
     name, texts = column.sym_name.data, column.texts
-    sizes = [axis_size(axes[axis], max_tokens) for axis in column.axis_names]
+    sizes = [greatest.size(axes[axis]) for axis in column.axis_names]
     if len(texts) not in (1, sizes[0]):
         raise UserError(f"column {name}: {len(texts)} expressions for {sizes[0]} indices")
     if math.prod(sizes) > MOST_CELLS:

@@ -3,7 +3,7 @@
 It shares no code with the prover, the verifier or the executor. Arrays are int64 while a bound from
 the actual values shows that nothing overflows, else arrays of Python integers.
 
-Shapes: an array for each witness and param column, in the column's axes at the given `Shape`;
+Shapes: an array for each witness and param column, in the column's axes at the given shape;
 ``tokens`` are the ids of the prompt and of the generated tokens; positions past them hold token 0. A
 circuit that holds them in columns takes none.
 """
@@ -15,8 +15,8 @@ from math import prod
 
 import numpy as np
 
-from ..runtime.circuit.extents import Shape
-from ..runtime.circuit.index_maps import Index
+from ..runtime.circuit.generation import Generation
+from ..runtime.circuit.index import Index
 from ..runtime.circuit.relations import Circuit, Column, Einsum, Expr, Gather, Product
 
 SAFE = 1 << 62
@@ -25,7 +25,7 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 def check(
     circuit: Circuit,
-    shape: Shape,
+    shape: Generation,
     columns: Mapping[str, np.ndarray],
     tokens: Sequence[int] | np.ndarray = (),
 ) -> list[str]:
@@ -40,7 +40,7 @@ class Evaluator:
     def __init__(
         self,
         circuit: Circuit,
-        shape: Shape,
+        shape: Generation,
         columns: Mapping[str, np.ndarray],
         tokens: np.ndarray,
     ):

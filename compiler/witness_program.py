@@ -19,16 +19,15 @@ from xdsl.ir import Operation, SSAValue
 from ..dialects import zk
 from ..dialects.nn import module_path
 from ..errors import UserError
-from ..runtime.circuit.extents import Axis
+from ..runtime.circuit.extents import Axis, Shape
 from ..runtime.circuit.program import Program, Step
-from .analysis.ranges import axis_size
 
 RESIDUAL = "residual"
 
 
-def witness_program(compute: zk.ComputeOp, axes: Mapping[str, Axis], max_tokens: int) -> Program:
+def witness_program(compute: zk.ComputeOp, axes: Mapping[str, Axis]) -> Program:
     """The program of a compute side whose systems have these axes."""
-    layers = axis_size(axes["layer"], max_tokens) if "layer" in axes else 1
+    layers = Shape().size(axes["layer"]) if "layer" in axes else 1
     ops = list(compute.body.block.ops)
     names = _Names()
     for place, op in enumerate(ops):

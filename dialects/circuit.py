@@ -13,7 +13,7 @@ Errors: as in `zk`; also a bound that reaches the field's modulus.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from xdsl.dialects.builtin import (
     I64,
@@ -48,7 +48,6 @@ from .zk import (
     TableLike,
     verify_names,
     verify_steps,
-    verify_tokens,
 )
 
 BLOCKS = "blocks"
@@ -192,10 +191,10 @@ class RevealOp(RevealLike):
 
 @irdl_op_definition
 class SystemOp(SystemLike):
-    """A whole circuit over one field, for proofs of up to `max_tokens` positions.
+    """A whole circuit over one field. `extents` are the sizes that proofs choose, and the greatest of each.
 
     ```mlir
-    circuit.system over <"goldilocks"> max_tokens 64 {
+    circuit.system over <"goldilocks"> extents <tokens 64> {
       circuit.axis @token tokens
       circuit.column @x witness [token] in 0 to 1
       circuit.linear @zero <"token: x[token]"> bound <1>
@@ -207,15 +206,15 @@ class SystemOp(SystemLike):
 
     name = "circuit.system"
     element = prop_def(PrimeFieldType)
-    assembly_format = "`over` $element `max_tokens` $max_tokens attr-dict-with-keyword $body"
+    assembly_format = "`over` $element `extents` $extents attr-dict-with-keyword $body"
 
     def __init__(
         self,
-        max_tokens: int,
+        extents: Mapping[str, int],
         operations: Sequence[Operation],
         element: PrimeFieldType = GOLDILOCKS,
     ):
-        super().__init__(max_tokens, operations, element=element)
+        super().__init__(extents, operations, element=element)
 
     @property
     def stated(self) -> Iterable[Operation]:
@@ -231,9 +230,8 @@ class SystemOp(SystemLike):
         relations = (EinsumOp, LookupOp, LinearOp, GatherOp)
         allowed = (AxisOp, ColumnOp, TableOp, *relations, RevealOp, ComputeOp)
         require(all(isinstance(op, allowed) for op in ops), "circuit.system has parts only")
-        verify_tokens(self.tokens)
         reads = ((op.label, expr) for op in self.relations for expr in op.expressions())
-        verify_names(self.tokens, self.axes, self.columns.values(), reads, self.reveals)
+        verify_names(self.extents.sizes, self.axes, self.columns.values(), reads, self.reveals)
         require(sum(isinstance(op, ComputeOp) for op in ops) == 1, "one zk.compute is needed")
         verify_steps(self.compute, self.columns, self.tables)
         self.verify_lookups()

@@ -103,7 +103,7 @@ def compile(
     private_circuit, private_program = lower(function, private_tokens=True, watch=watch)
     clock.start("weights")
     params = param_arrays(circuit, quantized_weights(checkpoint, module))
-    parameters = choose_parameters([circuit, private_circuit], max_tokens, private)
+    parameters = choose_parameters([circuit, private_circuit], private)
     clock.start("kernels")
     warm(clock.at)
     clock.start("commit")

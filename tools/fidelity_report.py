@@ -20,6 +20,7 @@ from ..compiler.plan_text import read_plan
 from ..compiler.texts import HELD_OUT, read_text
 from ..dialects import nn
 from ..errors import UserError
+from ..runtime.circuit.generation import longest
 from ..runtime.model.keys import Artifact
 from ..runtime.progress import Clock, Progress, Silent
 from ..runtime.witness.executor import Executor
@@ -55,7 +56,7 @@ def report(
     key = artifact.key
     executor = Executor(key.circuit, artifact.program, artifact.params)
     tokens = Texts(loaded)
-    limit = key.circuit.max_tokens
+    limit = longest(key.circuit)
     windows = [w for path in texts for w in tokens.of_text(path.name, read_text(path), limit)]
     windows = windows or tokens.windows(HELD_OUT, limit)
     clock.start("values")

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InvalidProof, UserError
-from ..runtime.circuit.extents import GENERATED, TOKENS, Shape
+from ..runtime.circuit.extents import Shape
+from ..runtime.circuit.generation import longest
 from ..runtime.circuit.relations import Circuit
 from ..runtime.model import files
 from ..runtime.model.keys import VerifyingKey, load_artifact
@@ -115,7 +116,7 @@ def digests(key: VerifyingKey) -> dict[str, str]:
 
 def _circuit(circuit: Circuit) -> dict[str, Any]:
     """Counts of a circuit's parts, and of its cells for each token it runs over."""
-    shape = Shape(1, circuit.max_tokens)
+    shape = Shape(circuit.extents)
 
     def cells(axes: tuple[str, ...]) -> int:
         return math.prod(shape.size(circuit.axis[name]) for name in axes)
@@ -124,10 +125,8 @@ def _circuit(circuit: Circuit) -> dict[str, Any]:
     lookups = sum(cells(lookup.exprs[0].axes) for lookup in circuit.lookups)
     lookups += sum(cells(gather.index.axes) for gather in circuit.gathers)
     return {
-        "max_tokens": circuit.max_tokens,
-        "axes": {
-            axis.name: axis.size for axis in circuit.axes if axis.size not in (TOKENS, GENERATED)
-        },
+        "max_tokens": longest(circuit),
+        "axes": {axis.name: axis.size for axis in circuit.axes if isinstance(axis.size, int)},
         "columns": {home: len(circuit.home(home)) for home in ("param", "witness", "public")},
         "defined_columns": len(circuit.defined),
         "einsums": len(circuit.einsums),

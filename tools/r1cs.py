@@ -30,7 +30,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import UserError
-from ..runtime.circuit.extents import Shape
+from ..runtime.circuit.generation import Generation, Tokens
 from ..runtime.circuit.index_maps import MAPS, Index
 from ..runtime.circuit.relations import Circuit, Column, Expr
 from ..runtime.model import files
@@ -186,11 +186,11 @@ class _Writer:
 
     def read(self, index: Index, size: int, place: Place) -> list[tuple[int, int]]:
         """The positions along an axis that an index reads, each with a sign."""
-        kind, i, tokens = MAPS[index.kind], place.get(index.axis, 0), self.columns.tokens
+        kind, i, inputs = MAPS[index.kind], place.get(index.axis, 0), self.columns.inputs
         span = range(i, i + 1)
         if kind.picks:
-            return [(int(kind.sources(index, span, tokens)[0]), 1)]
-        (row,) = kind.read(np.eye(size, dtype=np.int64), 0, index, span, tokens, np.dtype(np.int64))
+            return [(int(kind.sources(index, span, inputs)[0]), 1)]
+        (row,) = kind.read(np.eye(size, dtype=np.int64), 0, index, span, inputs, np.dtype(np.int64))
         return [(int(j), int(row[j])) for j in np.flatnonzero(row)]
 
     def einsums(self) -> None:
@@ -302,11 +302,11 @@ def main() -> None:
     artifact = load_artifact(options.model)
     prompt, generated = answer.generate(artifact, options.prompt, options.max_new_tokens)
     tokens, circuit = (*prompt, *generated), artifact.key.circuit
-    shape = Shape(len(prompt), len(generated))
+    shape = Generation(len(prompt), len(generated))
     executor = Executor(circuit, artifact.program, artifact.params)
     witness = executor.witness(tokens, len(prompt), len(generated))
     values = {**artifact.params, **witness}
-    system = r1cs(Columns(circuit, shape, values, np.array(tokens, np.int64)), known=True)
+    system = r1cs(Columns(circuit, shape, values, Tokens(tokens, shape)), known=True)
     for suffix, data in ((".r1cs", encode(system)), (".wtns", encode_witness(system))):
         with files.atomic_write(options.output.with_suffix(suffix)) as file:
             file.write(data)

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ..errors import UserError
-from ..runtime.circuit.extents import Shape
+from ..runtime.circuit import generation
 from ..runtime.model.keys import VerifyingKey
 from ..runtime.protocol.disclosure.shared import column_sizes
 from ..runtime.protocol.plan import Plan
@@ -23,10 +23,10 @@ def security(
 ) -> dict[str, Any]:
     """Bits of each term for proofs of that shape; by default the largest that the key allows. ``private``: of
     statements that show neither prompt nor output."""
-    longest = key.circuit.max_tokens
+    longest = generation.longest(key.circuit)
     generated = longest // 2 if generated is None else generated
     prompt = longest - generated if prompt is None else prompt
-    shape = Shape(prompt + private, generated)
+    shape = generation.Generation(prompt + private, generated)
     if prompt < 1 or generated < 1 or max(shape.rows, prompt + generated) > longest:
         raise UserError(
             f"{prompt} + {generated} tokens: the key allows at least 1 + 1, at most {longest}"

@@ -63,7 +63,7 @@ def _contents(wanted: Circuit, found: Circuit) -> Iterator[str]:
 
 
 def _whole(wanted: Circuit, found: Circuit) -> Iterator[str]:
-    if wanted.max_tokens != found.max_tokens:
-        yield f"it is for {found.max_tokens} tokens, not {wanted.max_tokens}"
+    if wanted.extents != found.extents:
+        yield f"its extents are {dict(found.extents)}, not {dict(wanted.extents)}"
     if wanted.reveals != found.reveals:
         yield f"it reveals {dict(found.reveals)}, not {dict(wanted.reveals)}"

@@ -45,7 +45,7 @@ class Costs:
     def cells_of(self, group: Iterable[Scale], fracs: Fracs) -> float:
         """Those that depend on some scales, their part of the tables of their values, and what wide weights
         cost more."""
-        own, touched = 0.0, {}
+        own, touched = 0.0, dict[Rounded, tuple[Rounded, Scale, float]]()
         for scale in group:
             bits = scale.bits(fracs[scale])
             own += 2.0**bits if scale.exact else scale.weights * (WIDE_CELL - 1) * (bits > LIMB)

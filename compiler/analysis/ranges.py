@@ -34,7 +34,7 @@ from math import isqrt
 from ...dialects.nn import module_path
 from ...dialects.zk import ColumnLike, DefineOp, EinsumOp, GatherOp, LinearOp, Relation, SystemOp
 from ...errors import UserError
-from ...runtime.circuit.extents import Axis
+from ...runtime.circuit.extents import Axis, Shape
 from ...runtime.circuit.index_maps import MAPS
 from ...runtime.circuit.relations import PRIME, Expr, Product
 
@@ -55,11 +55,6 @@ def rms_norm_limit(rows: Iterable[tuple[int, int]], emax: int) -> int:
 def attend_limit(k: int, values: Interval) -> int:
     """A bound on |sum_j e_j inv v_j| of attention whose reciprocals are of 2^k."""
     return magnitude(values) << k
-
-
-def axis_size(axis: Axis, max_tokens: int) -> int:
-    """The largest size of an axis: no proof has more than ``max_tokens`` positions."""
-    return axis.size if isinstance(axis.size, int) else max_tokens
 
 
 @dataclass
@@ -98,20 +93,20 @@ class SystemRanges(Ranges):
 
     @staticmethod
     def of(system: SystemOp) -> SystemRanges:
-        return SystemRanges.over(system.columns, system.axes, system.defines, system.tokens)
+        return SystemRanges.over(system.columns, system.axes, system.defines, system.greatest)
 
     @staticmethod
     def over(
         columns: Mapping[str, ColumnLike],
         axes: Mapping[str, Axis],
         defines: Mapping[str, DefineOp],
-        max_tokens: int,
+        greatest: Shape,
     ) -> SystemRanges:
         def column(name: str) -> tuple[tuple[str, ...], Interval]:
             op = columns[name]
             return op.axis_names, ranges.defined(name, defines) or op.range
 
-        ranges = SystemRanges(column, lambda axis: axis_size(axes[axis], max_tokens))
+        ranges = SystemRanges(column, lambda axis: greatest.size(axes[axis]))
         return ranges
 
     def defined(self, name: str, defines: Mapping[str, DefineOp]) -> Interval | None:

@@ -19,7 +19,7 @@ from ...dialects import zk
 from ...dialects.affine_expr import affine, read
 from ...dialects.quant.axes import Axes
 from ...errors import expect
-from ...runtime.circuit.extents import Axis
+from ...runtime.circuit.extents import Axis, Shape
 from ...runtime.circuit.relations import Expr
 from ..analysis.ranges import Interval, SystemRanges
 
@@ -29,9 +29,9 @@ Roles = dict[str, str | Sequence[str]]
 
 @dataclass
 class System:
-    """The parts of a `zk.system` for proofs of up to ``max_tokens`` positions; ``sizes`` are those of axes."""
+    """The parts of a `zk.system`: ``extents`` with the greatest of each, ``sizes`` of axes."""
 
-    max_tokens: int
+    extents: dict[str, int]
     sizes: dict[str, int | str]
     columns: dict[str, zk.ColumnOp] = field(default_factory=dict)
     tables: dict[str, zk.TableOp] = field(default_factory=dict)
@@ -45,7 +45,7 @@ class System:
         """Between which integers an expression is."""
         sizes = {axis: Axis(axis, size) for axis, size in self.sizes.items()}
         defines = {op.target: op for op in self.relations if isinstance(op, zk.DefineOp)}
-        return SystemRanges.over(self.columns, sizes, defines, self.max_tokens).expr(expr)
+        return SystemRanges.over(self.columns, sizes, defines, Shape(self.extents)).expr(expr)
 
 
 @dataclass(frozen=True)

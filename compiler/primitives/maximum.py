@@ -22,7 +22,7 @@ from __future__ import annotations
 from ...dialects import zk
 from ...dialects.affine_expr import added, affine, read, scaled
 from ...dialects.quant.axes import Axes
-from ...runtime.circuit.index_maps import Index
+from ...runtime.circuit.index import Index
 from ...runtime.circuit.relations import Expr, Term
 from .builder import Builder, Roles
 from .contract import Factors, contract

@@ -1,7 +1,8 @@
 """`circuit-json`: a final circuit as JSON, for programs that know neither this package nor MLIR.
 
-    {"prime", "max_tokens",
-     "axes":      [{"name", "size"}]                          a number, "tokens" or "generated"
+    {"prime",
+     "extents":   {name: greatest}
+     "axes":      [{"name", "size"}]                          a number or the name of an extent
      "columns":   [{"name", "home", "axes", "low", "high", "module", "kind", "windows", "contents"}]
      "tables":    [{"name", "parts": [{"expressions", "low", "high"}]}]
      "relations": [{"kind", "name", "module", ...}]           see below
@@ -59,7 +60,7 @@ def plain(system: circuit.SystemOp) -> dict[str, Any]:
     """A circuit as the plain data of the module's docstring."""
     return {
         "prime": PRIME,
-        "max_tokens": system.tokens,
+        "extents": system.extents.sizes,
         "axes": [asdict(axis) for axis in system.axes.values()],
         "columns": [_column(name, column) for name, column in system.columns.items()],
         "tables": [

@@ -18,10 +18,11 @@ from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 
-from ...dialects import nn, quant, zk
+from ...dialects import nn, quant
 from ...dialects.interfaces import RowWise
 from ...dialects.quant import QuantTensorType
 from ...errors import UserError
+from ...runtime.circuit.relations import LONGEST_EXTENT
 from ..analysis.plan import WIDTH
 from ..modules import main_function
 from .options import check_options
@@ -35,7 +36,7 @@ class BatchDecode(ModulePass):
     generated: int | None = None
 
     def __post_init__(self) -> None:
-        check_options(self, generated=(1, zk.MOST_TOKENS))
+        check_options(self, generated=(1, LONGEST_EXTENT))
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         self.rewrite(main_function(op))

@@ -33,7 +33,7 @@ from xdsl.passes import ModulePass
 from ...dialects import circuit, zk
 from ...dialects.nn import module_path
 from ...runtime.circuit.extents import Shape
-from ...runtime.circuit.relations import Expr
+from ...runtime.circuit.relations import LONGEST_EXTENT, Expr
 from ..modules import systems
 from .options import check_options
 from .pack_columns import largest_shape
@@ -50,11 +50,11 @@ class CircuitStats(ModulePass):
     modules: bool = False
 
     def __post_init__(self) -> None:
-        check_options(self, generated=(1, zk.MOST_TOKENS))
+        check_options(self, generated=(1, LONGEST_EXTENT))
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for system in systems(op, circuit.SystemOp, zk.SystemOp):
-            shape = largest_shape(system.tokens, self.generated)
+            shape = largest_shape(system.greatest, self.generated)
             system.attributes[STATS] = _numbers(statistics(system, shape))
             if self.modules:
                 found = by_module(system, shape)

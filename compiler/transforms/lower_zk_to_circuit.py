@@ -30,8 +30,9 @@ from ...dialects import circuit, zk
 from ...dialects.affine_expr import affine
 from ...dialects.nn import module_path
 from ...errors import UserError
-from ...runtime.circuit.index_maps import Index
-from ...runtime.circuit.relations import REVEALS, Term
+from ...runtime.circuit.generation import REVEALS
+from ...runtime.circuit.index import Index
+from ...runtime.circuit.relations import Term
 from ..analysis.ranges import Interval, SystemRanges
 from ..modules import systems
 from .sweeping import declare, sweep
@@ -204,4 +205,4 @@ def _circuit(system: zk.SystemOp) -> circuit.SystemOp:
     ops = [*declared, *relations, *revealed, compute]
     for op in ops:
         op.detach()
-    return circuit.SystemOp(system.tokens, ops)
+    return circuit.SystemOp(system.extents.sizes, ops)

@@ -16,20 +16,24 @@ from xdsl.dialects.builtin import DenseArrayBase, ModuleOp, i64
 from xdsl.passes import ModulePass
 
 from ...dialects.circuit import BLOCKS, CELLS, SystemOp, blocks_attr
-from ...dialects.zk import MOST_TOKENS
 from ...errors import UserError
 from ...runtime.circuit.extents import Shape
+from ...runtime.circuit.generation import GENERATED
 from ...runtime.circuit.layout import pack
+from ...runtime.circuit.relations import LONGEST_EXTENT
 from ..modules import systems
 from .options import check_options
 
 
-def largest_shape(max_tokens: int, generated: int | None) -> Shape:
-    """``max_tokens`` positions of which ``generated`` produce a token (default: half)."""
-    count = max(1, max_tokens // 2) if generated is None else generated
-    if not 1 <= count <= max_tokens:
-        raise UserError(f"generated must be 1 to {max_tokens}, got {count}")
-    return Shape(max_tokens - count + 1, count)
+def largest_shape(greatest: Shape, generated: int | None) -> Shape:
+    """The greatest sizes, but of positions ``generated`` produce a token (default: half)."""
+    if GENERATED not in greatest.extents:
+        return greatest
+    most = greatest.extents[GENERATED]
+    count = max(1, most // 2) if generated is None else generated
+    if not 1 <= count <= most:
+        raise UserError(f"generated must be 1 to {most}, got {count}")
+    return Shape({**greatest.extents, GENERATED: count})
 
 
 @dataclass(frozen=True)
@@ -41,14 +45,14 @@ class PackColumns(ModulePass):
     least: int = 7
 
     def __post_init__(self) -> None:
-        check_options(self, generated=(1, MOST_TOKENS), least=(0, 62))
+        check_options(self, generated=(1, LONGEST_EXTENT), least=(0, 62))
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for system in systems(op, SystemOp):
             self.pack(system)
 
     def pack(self, system: SystemOp) -> None:
-        shape = largest_shape(system.tokens, self.generated)
+        shape = largest_shape(system.greatest, self.generated)
         axes, columns = system.axes, system.columns
         totals = []
         for home in ("param", "witness"):

@@ -46,7 +46,7 @@ class VirtualizeRemainders(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for system in systems(op, SystemOp):
-            shape = largest_shape(system.tokens, None)
+            shape = largest_shape(system.greatest, None)
             sizes = {name: shape.size(axis) for name, axis in system.axes.items()}
             sweep(system, Define(_candidates(system, sizes, self.share), sizes, system.axes))
 

@@ -138,7 +138,7 @@ def joinable(system: SystemOp) -> Iterator[tuple[str, Limbs]]:
 
 def worthwhile(system: SystemOp, found: dict[str, Limbs], rows: int) -> dict[str, Limbs]:
     """Those of one width whose cells are many beside the rows of its table."""
-    shape, columns = largest_shape(system.tokens, None), system.columns
+    shape, columns = largest_shape(system.greatest, None), system.columns
     saved: Counter[int] = Counter()
     for last, limbs in found.items():
         sizes = (shape.size(system.axes[axis]) for axis in columns[last].axis_names)

@@ -10,7 +10,7 @@ Errors: names that do not resolve, axes that do not fit and empty ranges are a `
 
 from xdsl.ir import Dialect
 
-from .attributes import ExprAttr, MagnitudeAttr, ProductAttr, RowsAttr, names_attr
+from .attributes import ExprAttr, ExtentsAttr, MagnitudeAttr, ProductAttr, RowsAttr, names_attr
 from .compute import (
     ComputeOp,
     LayersOp,
@@ -58,13 +58,11 @@ from .steps import (
     TableStepOp,
 )
 from .system import (
-    MOST_TOKENS,
     ConstrainOp,
     SystemLike,
     SystemOp,
     verify_names,
     verify_steps,
-    verify_tokens,
 )
 
 COMPUTE = [TokensOp, ReadOp, *STEPS, LayersOp, YieldOp]
@@ -88,12 +86,11 @@ ZK = Dialect(
         GatherOp,
         RevealOp,
     ],
-    [ExprAttr, ProductAttr, MagnitudeAttr, RowsAttr, ValueType],
+    [ExprAttr, ProductAttr, MagnitudeAttr, RowsAttr, ExtentsAttr, ValueType],
 )
 
 __all__ = [
     "COMPUTE",
-    "MOST_TOKENS",
     "ZK",
     "AddOp",
     "ArgmaxOp",
@@ -109,6 +106,7 @@ __all__ = [
     "EinsumOp",
     "EmbedOp",
     "ExprAttr",
+    "ExtentsAttr",
     "GatherLike",
     "GatherOp",
     "LayersOp",
@@ -149,5 +147,4 @@ __all__ = [
     "type_of",
     "verify_names",
     "verify_steps",
-    "verify_tokens",
 ]

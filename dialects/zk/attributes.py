@@ -12,7 +12,7 @@ rows is a `VerifyException`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from xdsl.dialects.builtin import ArrayAttr, IntAttr, StringAttr
@@ -23,7 +23,7 @@ from xdsl.printer import Printer
 from xdsl.utils.exceptions import VerifyException
 
 from ...errors import UserError
-from ...runtime.circuit.relations import Expr, Product
+from ...runtime.circuit.relations import LONGEST_EXTENT, MOST_EXTENTS, Expr, Product
 from ..affine_expr import format_expr, format_product, parse_expr, parse_product
 from ..nn import require
 from ..table_expr import parse as parse_table
@@ -103,6 +103,48 @@ class MagnitudeAttr(Data[int]):
     def print_parameter(self, printer: Printer) -> None:
         with printer.in_angle_brackets():
             printer.print_string(str(self.data))
+
+
+@irdl_attr_definition
+class ExtentsAttr(Data[tuple[tuple[str, int], ...]]):
+    """The sizes that proofs choose, each with the greatest that it may have.
+
+    ```mlir
+    #zk.extents<generated 64, tokens 64>
+    ```
+    """
+
+    name = "zk.extents"
+
+    @staticmethod
+    def of(extents: Mapping[str, int]) -> ExtentsAttr:
+        return ExtentsAttr(tuple(sorted(extents.items())))
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        return dict(self.data)
+
+    @classmethod
+    def parse_parameter(cls, parser: AttrParser) -> tuple[tuple[str, int], ...]:
+        def extent() -> tuple[str, int]:
+            return parser.parse_identifier(), parser.parse_integer()
+
+        found = parser.parse_comma_separated_list(parser.Delimiter.ANGLE, extent)
+        if len(dict(found)) < len(found):
+            parser.raise_error("an extent is declared twice")
+        return tuple(sorted(found))
+
+    def print_parameter(self, printer: Printer) -> None:
+        with printer.in_angle_brackets():
+            printer.print_string(", ".join(f"{name} {most}" for name, most in self.data))
+
+    def verify(self) -> None:
+        require(len(self.data) <= MOST_EXTENTS, f"more than {MOST_EXTENTS} extents")
+        for name, most in self.data:
+            require(
+                1 <= most <= LONGEST_EXTENT,
+                f"extent {name} has a greatest size of 1 .. {LONGEST_EXTENT}, not {most}",
+            )
 
 
 @irdl_attr_definition

@@ -44,7 +44,7 @@ from xdsl.traits import SymbolOpInterface
 from xdsl.utils.exceptions import VerifyException
 
 from ...errors import UserError, expect
-from ...runtime.circuit.extents import GENERATED, TOKENS, Axis
+from ...runtime.circuit.extents import Axis
 from ...runtime.circuit.relations import PRIME
 from ..nn import require, with_path
 from ..table_expr import parse as parse_table
@@ -58,7 +58,7 @@ KINDS = ("data", "mask", "below-next")
 
 
 class AxisLike(IRDLOperation):
-    """A named axis: its size, or `tokens` or `generated` where that depends on the proof."""
+    """A named axis: its size, or the name of an extent where that depends on the proof."""
 
     sym_name = prop_def(SymbolNameConstraint())
     size = prop_def(AnyOf((BaseAttr(IntAttr), BaseAttr(StringAttr))))
@@ -76,8 +76,8 @@ class AxisLike(IRDLOperation):
     def verify_(self) -> None:
         size = self.axis.size
         require(
-            1 <= size <= MOST_INDICES if isinstance(size, int) else size in (TOKENS, GENERATED),
-            f"an axis is as long as a number of 1 .. 2^32, {TOKENS} or {GENERATED}, not {size}",
+            isinstance(size, str) or 1 <= size <= MOST_INDICES,
+            f"an axis is as long as an extent or a number of 1 .. 2^32, not {size}",
         )
 
     @classmethod

@@ -31,8 +31,9 @@ from xdsl.ir import Attribute
 from xdsl.irdl import IRDLOperation, irdl_op_definition, opt_prop_def, prop_def, traits_def
 from xdsl.traits import SymbolOpInterface
 
+from ...runtime.circuit.generation import REVEALS
 from ...runtime.circuit.program import WIDEST_LIMB_BITS
-from ...runtime.circuit.relations import REVEALS, Expr, Product
+from ...runtime.circuit.relations import Expr, Product
 from ..nn import require
 from .attributes import ExprAttr, MagnitudeAttr, ProductAttr, names_attr
 

@@ -10,24 +10,21 @@ Errors: names that do not resolve and axes that do not fit are a `VerifyExceptio
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias, cast
+from typing import Any, cast
 
-from xdsl.dialects.builtin import I64, IntegerAttr, i64
 from xdsl.ir import Attribute, Block, Operation, Region
 from xdsl.irdl import IRDLOperation, irdl_op_definition, prop_def, region_def, traits_def
 from xdsl.traits import IsolatedFromAbove, NoTerminator, SymbolTable
 from xdsl.utils.exceptions import VerifyException
 
-from ...runtime.circuit.extents import Axis, CircuitError
+from ...runtime.circuit import generation
+from ...runtime.circuit.extents import Axis, CircuitError, Shape
 from ...runtime.circuit.relations import Circuit, Column, Expr, Home, Linear, PublicKind
 from ..nn import module_path, require
+from .attributes import ExtentsAttr
 from .compute import ComputeOp, ReadOp, Scope, Step, committed
 from .declarations import AxisLike, AxisOp, ColumnLike, ColumnOp, TableLike, TableOp
 from .relations import DefineOp, LookupLike, Relation, RevealLike, RevealOp
-
-Int: TypeAlias = IntegerAttr[I64]
-
-MOST_TOKENS = 1 << 32
 
 
 @irdl_op_definition
@@ -52,21 +49,25 @@ class ConstrainOp(Scope):
 
 
 class SystemLike(IRDLOperation):
-    """Declarations, how the witness is made and what must hold, for proofs of up to `max_tokens` positions."""
+    """Declarations, how the witness is made and what must hold; `extents` are the sizes that proofs choose, and the
+    greatest of each."""
 
-    max_tokens = prop_def(Int)
+    extents = prop_def(ExtentsAttr)
     body = region_def("single_block")
     traits = traits_def(NoTerminator(), IsolatedFromAbove(), SymbolTable())
 
-    def __init__(self, max_tokens: int, operations: Sequence[Operation], **properties: Attribute):
+    def __init__(
+        self, extents: Mapping[str, int], operations: Sequence[Operation], **properties: Attribute
+    ):
         super().__init__(
-            properties={"max_tokens": IntegerAttr(max_tokens, i64), **properties},
+            properties={"extents": ExtentsAttr.of(extents), **properties},
             regions=[Region(Block(operations))],
         )
 
     @property
-    def tokens(self) -> int:
-        return self.max_tokens.value.data
+    def greatest(self) -> Shape:
+        """The largest sizes of a proof."""
+        return Shape(self.extents.sizes)
 
     @property
     def axes(self) -> dict[str, Axis]:
@@ -116,10 +117,10 @@ class SystemLike(IRDLOperation):
 
 @irdl_op_definition
 class SystemOp(SystemLike):
-    """A whole system for proofs of up to `max_tokens` positions.
+    """A whole system. `extents` are the sizes that proofs choose, and the greatest of each.
 
     ```mlir
-    zk.system max_tokens 64 {
+    zk.system extents <tokens 64> {
       zk.axis @token tokens
       zk.column @x witness [token] in 0 to 1
       zk.compute {
@@ -132,7 +133,7 @@ class SystemOp(SystemLike):
     """
 
     name = "zk.system"
-    assembly_format = "`max_tokens` $max_tokens attr-dict-with-keyword $body"
+    assembly_format = "`extents` $extents attr-dict-with-keyword $body"
 
     @property
     def constrain(self) -> ConstrainOp:
@@ -148,12 +149,13 @@ class SystemOp(SystemLike):
 
     def verify_(self) -> None:
         ops = list(self.body.block.ops)
-        verify_tokens(self.tokens)
         for kind in (ComputeOp, ConstrainOp):
             require(sum(isinstance(op, kind) for op in ops) == 1, f"one {kind.name} is needed")
         allowed = (AxisOp, ColumnOp, TableOp, ComputeOp, ConstrainOp)
         require(all(isinstance(op, allowed) for op in ops), "zk.system has declarations only")
-        verify_names(self.tokens, self.axes, self.columns.values(), self._reads(), self.reveals)
+        verify_names(
+            self.extents.sizes, self.axes, self.columns.values(), self._reads(), self.reveals
+        )
         verify_steps(self.compute, self.columns, self.tables)
         self.verify_lookups()
         virtual = {name for name, column in self.columns.items() if column.home.data == "virtual"}
@@ -171,11 +173,6 @@ class SystemOp(SystemLike):
             if isinstance(op, Relation | DefineOp):
                 for expr in op.expressions():
                     yield op.label, expr
-
-
-def verify_tokens(max_tokens: int) -> None:
-    """Raises `VerifyException` unless proofs can have that many positions."""
-    require(1 <= max_tokens <= MOST_TOKENS, f"max_tokens is {max_tokens}, not in 1 .. 2^32")
 
 
 def verify_steps(
@@ -209,13 +206,17 @@ def verify_steps(
 
 
 def verify_names(
-    max_tokens: int,
+    extents: Mapping[str, int],
     axes: Mapping[str, Axis],
     columns: Any,
     reads: Iterator[tuple[str, Expr]],
     reveals: Sequence[RevealLike],
 ) -> None:
-    """Raises `VerifyException` unless columns, expressions and what is revealed fit the axes."""
+    """Raises `VerifyException` unless axes fit the extents, and columns, expressions and what is revealed fit the
+    axes."""
+    for axis in axes.values():
+        known = isinstance(axis.size, int) or axis.size in extents
+        require(known, f"axis {axis.name}: there is no extent {axis.size}")
     plain = []
     for column in columns:
         for axis in column.axis_names:
@@ -231,12 +232,12 @@ def verify_names(
         require(not twice, "one thing is revealed twice, through columns")
     linears = tuple(Linear(label, expr, 1) for label, expr in reads)
     circuit = Circuit(
-        tuple(axes.values()), tuple(plain), (), (), (), linears, max_tokens, reveals=through
+        tuple(axes.values()), tuple(plain), (), (), (), linears, extents, reveals=through
     )
     try:
         for label, expr in circuit.expressions():
             circuit._check_expr(label, expr)
         if through:
-            circuit._check_reveals()
+            generation.check_reveals(circuit)
     except CircuitError as error:
         raise VerifyException(str(error)) from None

@@ -3,7 +3,7 @@
 // The bounds of a circuit that is read are computed again. One that is larger than it has to be is no fault.
 
 // CHECK: circuit.linear @loose {{.*}} bound <15>
-circuit.system over <"goldilocks"> max_tokens 4 {
+circuit.system over <"goldilocks"> extents <tokens 4> {
   circuit.axis @token tokens
   circuit.column @x witness [token] in 0 to 9
   circuit.linear @loose <"token: 2*x[token] - 4"> bound <15>
@@ -14,7 +14,7 @@ circuit.system over <"goldilocks"> max_tokens 4 {
 // -----
 
 // CHECK: circuit-bounds.mlir:20:3: circuit.linear: relation false: its sides may reach 14, more than its bound 1
-circuit.system over <"goldilocks"> max_tokens 4 {
+circuit.system over <"goldilocks"> extents <tokens 4> {
   circuit.axis @token tokens
   circuit.column @x witness [token] in 0 to 9
   circuit.linear @false <"token: 2*x[token] - 4"> bound <1>
@@ -27,7 +27,7 @@ circuit.system over <"goldilocks"> max_tokens 4 {
 // What is summed counts as often as there are cells.
 
 // CHECK: circuit-bounds.mlir:35:3: circuit.einsum: relation sum (model.sum): its sides may reach 83, more than its bound 82
-circuit.system over <"goldilocks"> max_tokens 4 {
+circuit.system over <"goldilocks"> extents <tokens 4> {
   circuit.axis @token tokens
   circuit.axis @channel 8
   circuit.column @x witness [token, channel] in 0 to 9
@@ -42,7 +42,7 @@ circuit.system over <"goldilocks"> max_tokens 4 {
 // A column that a relation defines is as far from another as its definition: |y|^2 is near |x|^2, which is small.
 
 // CHECK: circuit.einsum @near {{.*}} bound <976>
-circuit.system over <"goldilocks"> max_tokens 4 {
+circuit.system over <"goldilocks"> extents <tokens 4> {
   circuit.axis @token tokens
   circuit.axis @channel 4
   circuit.column @x witness [token, channel] in -1000 to 1000

@@ -3,7 +3,7 @@
 // What the verifiers refuse, in words.
 
 // CHECK: a circuit has no virtual columns
-circuit.system over <"goldilocks"> max_tokens 8 {
+circuit.system over <"goldilocks"> extents <generated 8, tokens 8> {
   circuit.axis @token tokens
   circuit.column @x witness [token] in 0 to 7
   circuit.column @y virtual [token] in 0 to 1
@@ -14,7 +14,7 @@ circuit.system over <"goldilocks"> max_tokens 8 {
 // -----
 
 // CHECK: relation z: bound 18446744069414584321 may wrap
-circuit.system over <"goldilocks"> max_tokens 8 {
+circuit.system over <"goldilocks"> extents <generated 8, tokens 8> {
   circuit.axis @token tokens
   circuit.column @x witness [token] in 0 to 7
   circuit.linear @z <"token: x[token]"> bound <18446744069414584321>
@@ -25,7 +25,7 @@ circuit.system over <"goldilocks"> max_tokens 8 {
 // -----
 
 // CHECK: relation z: bound 0 may wrap
-circuit.system over <"goldilocks"> max_tokens 8 {
+circuit.system over <"goldilocks"> extents <generated 8, tokens 8> {
   circuit.axis @token tokens
   circuit.column @x witness [token] in 0 to 7
   circuit.einsum @z <"token: x[token]"> = [#zk.product<"1 * (token: 1)">] bound <0>
@@ -36,7 +36,7 @@ circuit.system over <"goldilocks"> max_tokens 8 {
 // -----
 
 // CHECK: relation z: table t does not fit
-circuit.system over <"goldilocks"> max_tokens 8 {
+circuit.system over <"goldilocks"> extents <generated 8, tokens 8> {
   circuit.axis @token tokens
   circuit.column @x witness [token] in 0 to 7
   circuit.lookup @z in @t [#zk.expr<"token: 1">]
@@ -47,7 +47,7 @@ circuit.system over <"goldilocks"> max_tokens 8 {
 // -----
 
 // CHECK: relation z: unknown column y
-circuit.system over <"goldilocks"> max_tokens 8 {
+circuit.system over <"goldilocks"> extents <generated 8, tokens 8> {
   circuit.axis @token tokens
   circuit.column @x witness [token] in 0 to 7
   circuit.linear @z <"token: y[token]"> bound <1>
@@ -58,7 +58,7 @@ circuit.system over <"goldilocks"> max_tokens 8 {
 // -----
 
 // CHECK: circuit.system has parts only
-circuit.system over <"goldilocks"> max_tokens 8 {
+circuit.system over <"goldilocks"> extents <generated 8, tokens 8> {
   circuit.axis @token tokens
   circuit.column @x witness [token] in 0 to 7
   zk.axis @other 3
@@ -69,7 +69,7 @@ circuit.system over <"goldilocks"> max_tokens 8 {
 // -----
 
 // CHECK: Redefinition of symbol
-circuit.system over <"goldilocks"> max_tokens 8 {
+circuit.system over <"goldilocks"> extents <generated 8, tokens 8> {
   circuit.axis @token tokens
   circuit.column @x witness [token] in 0 to 7
   circuit.table @x [#zk.rows<["x"], 0 to 4>]
@@ -80,7 +80,7 @@ circuit.system over <"goldilocks"> max_tokens 8 {
 // -----
 
 // CHECK: one zk.compute is needed
-circuit.system over <"goldilocks"> max_tokens 8 {
+circuit.system over <"goldilocks"> extents <generated 8, tokens 8> {
   circuit.axis @token tokens
   circuit.column @x witness [token] in 0 to 7
 }
@@ -88,7 +88,7 @@ circuit.system over <"goldilocks"> max_tokens 8 {
 // -----
 
 // CHECK: the value of a gather has the axes of its index, then those of a row of its source
-circuit.system over <"goldilocks"> max_tokens 8 {
+circuit.system over <"goldilocks"> extents <generated 8, tokens 8> {
   circuit.axis @token tokens
   circuit.axis @dim 4
   circuit.column @x witness [token, dim] in 0 to 7
@@ -100,7 +100,7 @@ circuit.system over <"goldilocks"> max_tokens 8 {
 // -----
 
 // CHECK: a circuit reveals columns
-circuit.system over <"goldilocks"> max_tokens 8 {
+circuit.system over <"goldilocks"> extents <generated 8, tokens 8> {
   circuit.axis @token tokens
   circuit.column @x witness [token] in 0 to 7
   circuit.reveal "prompt"
@@ -111,7 +111,7 @@ circuit.system over <"goldilocks"> max_tokens 8 {
 // -----
 
 // CHECK: weights can not be revealed
-circuit.system over <"goldilocks"> max_tokens 8 {
+circuit.system over <"goldilocks"> extents <generated 8, tokens 8> {
   circuit.axis @token tokens
   circuit.column @x witness [token] in 0 to 7
   circuit.reveal "weights" through ["x"]
@@ -122,7 +122,7 @@ circuit.system over <"goldilocks"> max_tokens 8 {
 // -----
 
 // CHECK: the prompt is revealed through columns of another form
-circuit.system over <"goldilocks"> max_tokens 8 {
+circuit.system over <"goldilocks"> extents <generated 8, tokens 8> {
   circuit.axis @token tokens
   circuit.axis @generated generated
   circuit.column @ids witness [token] in 0 to 7

@@ -2,7 +2,7 @@
 
 // Everything prints as it is written here.
 
-// CHECK:      circuit.system over <"goldilocks"> max_tokens 64 {
+// CHECK:      circuit.system over <"goldilocks"> extents <generated 64, tokens 64> {
 // CHECK-NEXT:   circuit.axis @token tokens
 // CHECK-NEXT:   circuit.axis @dim 8
 // CHECK-NEXT:   circuit.column @x witness [token, dim] in 0 to 65535 {module = "model.x"}
@@ -15,7 +15,7 @@
 // CHECK-NEXT:   zk.compute {
 // CHECK-NEXT:     %{{.*}} = zk.read @w : !zk.value<[dim], -32768 to 32767>
 // CHECK-NEXT:     %{{.*}} = zk.mul %{{.*}}, %{{.*}} shift 0 bits 16 limbs [@x] : (!zk.value<[dim], -32768 to 32767>, !zk.value<[dim], -32768 to 32767>) -> !zk.value<[dim], -32768 to 32767>
-circuit.system over <"goldilocks"> max_tokens 64 {
+circuit.system over <"goldilocks"> extents <generated 64, tokens 64> {
   circuit.axis @token tokens
   circuit.axis @dim 8
   circuit.column @x witness [token, dim] in 0 to 65535 {module = "model.x"}
@@ -36,7 +36,7 @@ circuit.system over <"goldilocks"> max_tokens 64 {
 // CHECK:      circuit.gather @embed.row index <"token: ids[token]"> value <"token, dim: rows[token, dim]"> source <"vocabulary, dim: w[vocabulary, dim]"> {module = "model.embed"}
 // CHECK-NEXT: circuit.reveal "prompt" through ["prompt.length", "prompt.ids"]
 // CHECK-NEXT: circuit.reveal "output" through ["output.ids"]
-circuit.system over <"goldilocks"> max_tokens 64 {
+circuit.system over <"goldilocks"> extents <generated 64, tokens 64> {
   circuit.axis @token tokens
   circuit.axis @generated generated
   circuit.axis @dim 8

@@ -3,7 +3,7 @@
 // What the steps' verifiers refuse, in words.
 
 // CHECK: the range 3 to 2 is empty
-zk.system max_tokens 8 {
+zk.system extents <tokens 8> {
   zk.axis @token tokens
   zk.axis @channel 4
   zk.column @p public "data" [token, channel] in 0 to 3 = ["channel"]
@@ -19,7 +19,7 @@ zk.system max_tokens 8 {
 // -----
 
 // CHECK: an axis of [token, token] stands twice
-zk.system max_tokens 8 {
+zk.system extents <tokens 8> {
   zk.axis @token tokens
   zk.axis @channel 4
   zk.column @p public "data" [token, channel] in 0 to 3 = ["channel"]
@@ -35,7 +35,7 @@ zk.system max_tokens 8 {
 // -----
 
 // CHECK: zk.read: r is no param or public column
-zk.system max_tokens 8 {
+zk.system extents <tokens 8> {
   zk.axis @token tokens
   zk.axis @channel 4
   zk.column @p public "data" [token, channel] in 0 to 3 = ["channel"]
@@ -51,7 +51,7 @@ zk.system max_tokens 8 {
 // -----
 
 // CHECK: values over [token, channel] and [channel] do not fit
-zk.system max_tokens 8 {
+zk.system extents <tokens 8> {
   zk.axis @token tokens
   zk.axis @channel 4
   zk.column @p public "data" [token, channel] in 0 to 3 = ["channel"]
@@ -69,7 +69,7 @@ zk.system max_tokens 8 {
 // -----
 
 // CHECK: values over [token, channel] and [channel] do not fit
-zk.system max_tokens 8 {
+zk.system extents <tokens 8> {
   zk.axis @token tokens
   zk.axis @channel 4
   zk.column @p public "data" [token, channel] in 0 to 3 = ["channel"]
@@ -86,7 +86,7 @@ zk.system max_tokens 8 {
 // -----
 
 // CHECK: a product that is not rounded is not committed
-zk.system max_tokens 8 {
+zk.system extents <tokens 8> {
   zk.axis @token tokens
   zk.axis @channel 4
   zk.column @p public "data" [token, channel] in 0 to 3 = ["channel"]
@@ -103,7 +103,7 @@ zk.system max_tokens 8 {
 // -----
 
 // CHECK: x over [token, channel] and w over [channel] do not make [channel]
-zk.system max_tokens 8 {
+zk.system extents <tokens 8> {
   zk.axis @token tokens
   zk.axis @channel 4
   zk.column @p public "data" [token, channel] in 0 to 3 = ["channel"]
@@ -121,7 +121,7 @@ zk.system max_tokens 8 {
 // -----
 
 // CHECK: the gain is not over the last axis
-zk.system max_tokens 8 {
+zk.system extents <tokens 8> {
   zk.axis @token tokens
   zk.axis @channel 4
   zk.column @p public "data" [token, channel] in 0 to 3 = ["channel"]
@@ -138,7 +138,7 @@ zk.system max_tokens 8 {
 // -----
 
 // CHECK: there is not one reciprocal for each row
-zk.system max_tokens 8 {
+zk.system extents <tokens 8> {
   zk.axis @token tokens
   zk.axis @channel 4
   zk.column @p public "data" [token, channel] in 0 to 3 = ["channel"]
@@ -155,7 +155,7 @@ zk.system max_tokens 8 {
 // -----
 
 // CHECK: the scores are not over the queries
-zk.system max_tokens 8 {
+zk.system extents <tokens 8> {
   zk.axis @token tokens
   zk.axis @channel 4
   zk.column @p public "data" [token, channel] in 0 to 3 = ["channel"]
@@ -173,7 +173,7 @@ zk.system max_tokens 8 {
 // -----
 
 // CHECK: zk.tabulate: there is no table t
-zk.system max_tokens 8 {
+zk.system extents <tokens 8> {
   zk.axis @token tokens
   zk.axis @channel 4
   zk.column @p public "data" [token, channel] in 0 to 3 = ["channel"]
@@ -190,7 +190,7 @@ zk.system max_tokens 8 {
 // -----
 
 // CHECK: the result has other axes than its rows
-zk.system max_tokens 8 {
+zk.system extents <tokens 8> {
   zk.axis @token tokens
   zk.axis @channel 4
   zk.column @p public "data" [token, channel] in 0 to 3 = ["channel"]
@@ -208,7 +208,7 @@ zk.system max_tokens 8 {
 // -----
 
 // CHECK: zk.add terminates block in single-block region but is not a terminator
-zk.system max_tokens 8 {
+zk.system extents <tokens 8> {
   zk.axis @token tokens
   zk.axis @channel 4
   zk.column @p public "data" [token, channel] in 0 to 3 = ["channel"]
@@ -228,7 +228,7 @@ zk.system max_tokens 8 {
 // -----
 
 // CHECK: zk.layers has one argument, the residual stream
-zk.system max_tokens 8 {
+zk.system extents <tokens 8> {
   zk.axis @token tokens
   zk.axis @channel 4
   zk.column @p public "data" [token, channel] in 0 to 3 = ["channel"]
@@ -247,7 +247,7 @@ zk.system max_tokens 8 {
 // -----
 
 // CHECK: zk.layers has steps only
-zk.system max_tokens 8 {
+zk.system extents <tokens 8> {
   zk.axis @token tokens
   zk.axis @channel 4
   zk.column @p public "data" [token, channel] in 0 to 3 = ["channel"]
@@ -268,7 +268,7 @@ zk.system max_tokens 8 {
 // -----
 
 // CHECK: zk.compute has steps and at most one zk.layers
-zk.system max_tokens 8 {
+zk.system extents <tokens 8> {
   zk.axis @token tokens
   zk.axis @channel 4
   zk.column @p public "data" [token, channel] in 0 to 3 = ["channel"]

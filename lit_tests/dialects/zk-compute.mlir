@@ -32,7 +32,7 @@
 // CHECK-NEXT:     %token = zk.argmax %last, %w width 42 scale 1024 ids @output.ids rows @best.rows best @best limbs [@best0, @best1] : (!zk.value<[generated, channel], -524288 to 524272>, !zk.value<[vocabulary, channel], -32768 to 32767>) -> !zk.value<[generated], 0 to 1023>
 // CHECK-NEXT:     %z = zk.solve relation @z.define x @z : !zk.value<[layer, token], 0 to 7>
 // CHECK-NEXT:   }
-zk.system max_tokens 16 {
+zk.system extents <generated 16, tokens 16> {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.axis @source tokens

@@ -23,7 +23,7 @@
 // CHECK-NEXT: zk.linear @zero_again
 // CHECK-NEXT: zk.reveal "prompt"
 // CHECK-NEXT: zk.reveal "prompt"
-zk.system max_tokens 64 {
+zk.system extents <tokens 64> {
   zk.axis @token tokens
   zk.column @x witness [token] in 0 to 1
   zk.column @unread witness [token] in 0 to 1
@@ -63,7 +63,7 @@ zk.system max_tokens 64 {
 // CHECK-NEXT: circuit.lookup @found_again
 // CHECK-NEXT: circuit.linear @zero
 // CHECK-NEXT: circuit.linear @zero_again
-circuit.system over <"goldilocks"> max_tokens 64 {
+circuit.system over <"goldilocks"> extents <tokens 64> {
   circuit.axis @token tokens
   circuit.column @x witness [token] in 0 to 1
   circuit.column @unread witness [token] in 0 to 1

@@ -2,8 +2,8 @@
 
 // What the verifiers refuse, in words.
 
-// CHECK: an axis is as long as a number of 1 .. 2^32, tokens or generated, not 0
-zk.system max_tokens 8 {
+// CHECK: an axis is as long as an extent or a number of 1 .. 2^32, not 0
+zk.system extents <tokens 8> {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.column @x witness [layer, token] in 0 to 7
@@ -17,8 +17,8 @@ zk.system max_tokens 8 {
 
 // -----
 
-// CHECK: an axis is as long as a number of 1 .. 2^32, tokens or generated, not heads
-zk.system max_tokens 8 {
+// CHECK: axis odd: there is no extent heads
+zk.system extents <tokens 8> {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.column @x witness [layer, token] in 0 to 7
@@ -33,7 +33,7 @@ zk.system max_tokens 8 {
 // -----
 
 // CHECK: column y: unknown axis head
-zk.system max_tokens 8 {
+zk.system extents <tokens 8> {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.column @x witness [layer, token] in 0 to 7
@@ -48,7 +48,7 @@ zk.system max_tokens 8 {
 // -----
 
 // CHECK: the range is empty
-zk.system max_tokens 8 {
+zk.system extents <tokens 8> {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.column @x witness [layer, token] in 0 to 7
@@ -63,7 +63,7 @@ zk.system max_tokens 8 {
 // -----
 
 // CHECK: home is one of param, witness, public, virtual, not private
-zk.system max_tokens 8 {
+zk.system extents <tokens 8> {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.column @x witness [layer, token] in 0 to 7
@@ -78,7 +78,7 @@ zk.system max_tokens 8 {
 // -----
 
 // CHECK: a public column has one of the kinds data, mask, below-next
-zk.system max_tokens 8 {
+zk.system extents <tokens 8> {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.column @x witness [layer, token] in 0 to 7
@@ -93,7 +93,7 @@ zk.system max_tokens 8 {
 // -----
 
 // CHECK: data columns, and no others, have contents
-zk.system max_tokens 8 {
+zk.system extents <tokens 8> {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.column @x witness [layer, token] in 0 to 7
@@ -108,7 +108,7 @@ zk.system max_tokens 8 {
 // -----
 
 // CHECK: no function exq of 1 arguments
-zk.system max_tokens 8 {
+zk.system extents <tokens 8> {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.column @x witness [layer, token] in 0 to 7
@@ -123,7 +123,7 @@ zk.system max_tokens 8 {
 // -----
 
 // CHECK: only a mask has windows
-zk.system max_tokens 8 {
+zk.system extents <tokens 8> {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.column @x witness [layer, token] in 0 to 7
@@ -138,7 +138,7 @@ zk.system max_tokens 8 {
 // -----
 
 // CHECK: Redefinition of symbol
-zk.system max_tokens 8 {
+zk.system extents <tokens 8> {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.column @x witness [layer, token] in 0 to 7
@@ -153,7 +153,7 @@ zk.system max_tokens 8 {
 // -----
 
 // CHECK: the domain 5 to 5 is empty
-zk.system max_tokens 8 {
+zk.system extents <tokens 8> {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.column @x witness [layer, token] in 0 to 7
@@ -168,7 +168,7 @@ zk.system max_tokens 8 {
 // -----
 
 // CHECK: the parts of a table have the same number of columns
-zk.system max_tokens 8 {
+zk.system extents <tokens 8> {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.column @x witness [layer, token] in 0 to 7
@@ -183,7 +183,7 @@ zk.system max_tokens 8 {
 // -----
 
 // CHECK: each virtual column, and no other, is defined once
-zk.system max_tokens 8 {
+zk.system extents <tokens 8> {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.column @x witness [layer, token] in 0 to 7
@@ -198,7 +198,7 @@ zk.system max_tokens 8 {
 // -----
 
 // CHECK: each virtual column, and no other, is defined once
-zk.system max_tokens 8 {
+zk.system extents <tokens 8> {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.column @x witness [layer, token] in 0 to 7
@@ -212,7 +212,7 @@ zk.system max_tokens 8 {
 // -----
 
 // CHECK: zk.define @x does not fit a column of that name
-zk.system max_tokens 8 {
+zk.system extents <tokens 8> {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.column @x witness [layer, token] in 0 to 7
@@ -226,7 +226,7 @@ zk.system max_tokens 8 {
 // -----
 
 // CHECK: model.y: column y.limb0 is no witness column
-zk.system max_tokens 8 {
+zk.system extents <tokens 8> {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.column @x witness [layer, token] in 0 to 7
@@ -241,7 +241,7 @@ zk.system max_tokens 8 {
 // -----
 
 // CHECK: zk.solve: column x is made twice
-zk.system max_tokens 8 {
+zk.system extents <tokens 8> {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.column @x witness [layer, token] in 0 to 7
@@ -257,7 +257,7 @@ zk.system max_tokens 8 {
 // -----
 
 // CHECK: relation z: unknown column y
-zk.system max_tokens 8 {
+zk.system extents <tokens 8> {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.column @x witness [layer, token] in 0 to 7
@@ -271,7 +271,7 @@ zk.system max_tokens 8 {
 // -----
 
 // CHECK: relation z: unknown axis head
-zk.system max_tokens 8 {
+zk.system extents <tokens 8> {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.column @x witness [layer, token] in 0 to 7
@@ -285,7 +285,7 @@ zk.system max_tokens 8 {
 // -----
 
 // CHECK: relation z: x read with other axes
-zk.system max_tokens 8 {
+zk.system extents <tokens 8> {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.column @x witness [layer, token] in 0 to 7
@@ -299,7 +299,7 @@ zk.system max_tokens 8 {
 // -----
 
 // CHECK: relation z: x along layer reads axis layer, which the expression lacks
-zk.system max_tokens 8 {
+zk.system extents <tokens 8> {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.column @x witness [layer, token] in 0 to 7
@@ -313,7 +313,7 @@ zk.system max_tokens 8 {
 // -----
 
 // CHECK: relation z: x along token: index before does not fit the sizes
-zk.system max_tokens 8 {
+zk.system extents <tokens 8> {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.column @x witness [layer, token] in 0 to 7
@@ -327,7 +327,7 @@ zk.system max_tokens 8 {
 // -----
 
 // CHECK: relation z: x along token: index rotate does not fit the sizes
-zk.system max_tokens 8 {
+zk.system extents <tokens 8> {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.column @x witness [layer, token] in 0 to 7
@@ -341,7 +341,7 @@ zk.system max_tokens 8 {
 // -----
 
 // CHECK: no index turn(token)
-zk.system max_tokens 8 {
+zk.system extents <tokens 8> {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.column @x witness [layer, token] in 0 to 7
@@ -355,7 +355,7 @@ zk.system max_tokens 8 {
 // -----
 
 // CHECK: a product has at most three factors
-zk.system max_tokens 8 {
+zk.system extents <tokens 8> {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.column @x witness [layer, token] in 0 to 7
@@ -369,7 +369,7 @@ zk.system max_tokens 8 {
 // -----
 
 // CHECK: no factor has the axes layer
-zk.system max_tokens 8 {
+zk.system extents <tokens 8> {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.column @x witness [layer, token] in 0 to 7
@@ -383,7 +383,7 @@ zk.system max_tokens 8 {
 // -----
 
 // CHECK: relation z: table t does not fit
-zk.system max_tokens 8 {
+zk.system extents <tokens 8> {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.column @x witness [layer, token] in 0 to 7
@@ -397,7 +397,7 @@ zk.system max_tokens 8 {
 // -----
 
 // CHECK: relation z: table t does not fit
-zk.system max_tokens 8 {
+zk.system extents <tokens 8> {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.column @x witness [layer, token] in 0 to 7
@@ -412,7 +412,7 @@ zk.system max_tokens 8 {
 // -----
 
 // CHECK: the expressions of a lookup have the same axes
-zk.system max_tokens 8 {
+zk.system extents <tokens 8> {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.column @x witness [layer, token] in 0 to 7
@@ -427,7 +427,7 @@ zk.system max_tokens 8 {
 // -----
 
 // CHECK: a range has 1 to 20 bits, not 21
-zk.system max_tokens 8 {
+zk.system extents <tokens 8> {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.column @x witness [layer, token] in 0 to 7
@@ -441,7 +441,7 @@ zk.system max_tokens 8 {
 // -----
 
 // CHECK: weights can not be revealed
-zk.system max_tokens 8 {
+zk.system extents <tokens 8> {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.column @x witness [layer, token] in 0 to 7
@@ -454,8 +454,8 @@ zk.system max_tokens 8 {
 
 // -----
 
-// CHECK: max_tokens is -1, not in 1 .. 2^32
-zk.system max_tokens -1 {
+// CHECK: extent tokens has a greatest size of 1 .. 65536, not -1
+zk.system extents <tokens -1> {
   zk.compute {
   }
   zk.constrain {
@@ -464,7 +464,37 @@ zk.system max_tokens -1 {
 
 // -----
 
-// CHECK: an axis is as long as a number of 1 .. 2^32, tokens or generated, not 4294967297
+// CHECK: extent tokens has a greatest size of 1 .. 65536, not 65537
+zk.system extents <tokens 65537> {
+  zk.compute {
+  }
+  zk.constrain {
+  }
+}
+
+// -----
+
+// CHECK: an extent is declared twice
+zk.system extents <tokens 8, tokens 9> {
+  zk.compute {
+  }
+  zk.constrain {
+  }
+}
+
+// -----
+
+// CHECK: more than 16 extents
+zk.system extents <e0 1, e1 1, e2 1, e3 1, e4 1, e5 1, e6 1, e7 1, e8 1, e9 1, e10 1, e11 1, e12 1, e13 1, e14 1, e15 1, e16 1> {
+  zk.compute {
+  }
+  zk.constrain {
+  }
+}
+
+// -----
+
+// CHECK: an axis is as long as an extent or a number of 1 .. 2^32, not 4294967297
 zk.axis @a 4294967297
 
 // -----

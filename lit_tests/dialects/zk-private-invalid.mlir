@@ -3,7 +3,7 @@
 // What the verifiers refuse of gathers and of prompts and outputs in columns.
 
 // CHECK: the source of a gather has an axis of rows and at most one more
-zk.system max_tokens 8 {
+zk.system extents <generated 8, tokens 8> {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.column @x witness [layer, token] in 0 to 7
@@ -17,7 +17,7 @@ zk.system max_tokens 8 {
 // -----
 
 // CHECK: the index of a gather has an axis
-zk.system max_tokens 8 {
+zk.system extents <generated 8, tokens 8> {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.column @x witness [layer, token] in 0 to 7
@@ -31,7 +31,7 @@ zk.system max_tokens 8 {
 // -----
 
 // CHECK: the value of a gather has the axes of its index, then those of a row of its source
-zk.system max_tokens 8 {
+zk.system extents <generated 8, tokens 8> {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.column @x witness [layer, token] in 0 to 7
@@ -45,7 +45,7 @@ zk.system max_tokens 8 {
 // -----
 
 // CHECK: relation g: unknown column y
-zk.system max_tokens 8 {
+zk.system extents <generated 8, tokens 8> {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.column @x witness [layer, token] in 0 to 7
@@ -59,7 +59,7 @@ zk.system max_tokens 8 {
 // -----
 
 // CHECK: one thing is revealed twice, through columns
-zk.system max_tokens 8 {
+zk.system extents <generated 8, tokens 8> {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.column @length witness [] in 1 to 8
@@ -78,7 +78,7 @@ zk.system max_tokens 8 {
 // -----
 
 // CHECK: a circuit reveals prompt and output or neither
-zk.system max_tokens 8 {
+zk.system extents <generated 8, tokens 8> {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.column @length witness [] in 1 to 8
@@ -93,7 +93,7 @@ zk.system max_tokens 8 {
 // -----
 
 // CHECK: the prompt is revealed through columns of another form
-zk.system max_tokens 8 {
+zk.system extents <generated 8, tokens 8> {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.column @length witness [] in 1 to 8
@@ -111,7 +111,7 @@ zk.system max_tokens 8 {
 // -----
 
 // CHECK: the output is revealed through columns of another form
-zk.system max_tokens 8 {
+zk.system extents <generated 8, tokens 8> {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.column @length witness [] in 1 to 8
@@ -127,7 +127,7 @@ zk.system max_tokens 8 {
 // -----
 
 // CHECK: the output is revealed through columns of another form
-zk.system max_tokens 8 {
+zk.system extents <generated 8, tokens 8> {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.column @length witness [] in 1 to 8
@@ -145,7 +145,7 @@ zk.system max_tokens 8 {
 // -----
 
 // CHECK: relation z: the circuit takes no tokens as inputs
-zk.system max_tokens 8 {
+zk.system extents <generated 8, tokens 8> {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.column @length witness [] in 1 to 8
@@ -164,7 +164,7 @@ zk.system max_tokens 8 {
 // -----
 
 // CHECK: the circuit takes no tokens as inputs
-zk.system max_tokens 8 {
+zk.system extents <generated 8, tokens 8> {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.column @length witness [] in 1 to 8

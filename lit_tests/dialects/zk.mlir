@@ -2,7 +2,7 @@
 
 // Everything prints as it is written here.
 
-// CHECK:      zk.system max_tokens 64 {
+// CHECK:      zk.system extents <generated 64, tokens 64> {
 // CHECK-NEXT:   zk.axis @layer 6
 // CHECK-NEXT:   zk.axis @token tokens
 // CHECK-NEXT:   zk.axis @source tokens
@@ -29,7 +29,7 @@
 // CHECK-NEXT:     zk.linear @next <"generated, dim: w[next(generated), dim] - w[previous(generated), dim] + x.limb0[*, window(generated), dim]"> bound <9>
 // CHECK-NEXT:     zk.reveal "prompt"
 // CHECK-NEXT:     zk.reveal "output"
-zk.system max_tokens 64 {
+zk.system extents <generated 64, tokens 64> {
   zk.axis @layer 6
   zk.axis @token tokens
   zk.axis @source tokens

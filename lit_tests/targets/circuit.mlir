@@ -24,7 +24,8 @@
 // WHOLE: "t:u8" -> "r:z.range";
 
 // JSON:      "prime": 18446744069414584321,
-// JSON-NEXT: "max_tokens": 16,
+// JSON-NEXT: "extents": {
+// JSON-NEXT: "tokens": 16
 // JSON:      "name": "square",
 // JSON:      "kind": "einsum",
 // JSON-NEXT: "name": "product",
@@ -33,7 +34,7 @@
 // JSON:      "bound": 1000000
 // JSON:      "kind": "lookup",
 // JSON:      "table": "square",
-circuit.system over <"goldilocks"> max_tokens 16 {
+circuit.system over <"goldilocks"> extents <tokens 16> {
   circuit.axis @token tokens
   circuit.axis @channel 4
   circuit.column @w param [channel] in -128 to 127

@@ -3,7 +3,7 @@
 // A relation that may wrap is named.
 
 // CHECK: model.norm (square): its numbers may reach 2^64, beyond the field's prime; use fewer bits for what enters it
-zk.system max_tokens 16 {
+zk.system extents <tokens 16> {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.column @x witness [token] in 0 to 4294967296
@@ -18,7 +18,7 @@ zk.system max_tokens 16 {
 // -----
 
 // CHECK: steep: its numbers may reach 2^64, beyond the field's prime; use fewer bits for what enters it
-zk.system max_tokens 16 {
+zk.system extents <tokens 16> {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.column @x witness [token] in 0 to 4294967296
@@ -35,7 +35,7 @@ zk.system max_tokens 16 {
 // A gathered value is declared to be what its source can be, virtual columns by their definition.
 
 // CHECK: model.embed (row): rows may hold -16 .. 14, but their value is declared to be in -16 .. 13; declare the range of the source
-zk.system max_tokens 16 {
+zk.system extents <tokens 16> {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.axis @vocabulary 10
@@ -54,7 +54,7 @@ zk.system max_tokens 16 {
 // -----
 
 // CHECK: column x is defined by itself
-zk.system max_tokens 16 {
+zk.system extents <tokens 16> {
   zk.axis @token tokens
   zk.column @x virtual [token] in 0 to 1
   zk.column @y virtual [token] in 0 to 1

@@ -7,7 +7,7 @@
 // CHECK: zk.einsum @limited {{.*}} limit <100> bound <134>
 // CHECK: zk.linear @before <"layer: x[<layer, *] - 4"> bound <220>
 // CHECK: zk.linear @rotated {{.*}} bound <5>
-zk.system max_tokens 16 {
+zk.system extents <tokens 16> {
   zk.axis @layer 3
   zk.axis @token tokens
   zk.axis @dim 4

@@ -10,7 +10,7 @@
 // CHECK-NEXT: zk.range @other bits 8 <"token: x[token] + 1">
 // CHECK-NEXT: zk.range @negative bits 8 <"token: z[token]">
 // CHECK-NEXT: zk.linear
-zk.system max_tokens 16 {
+zk.system extents <tokens 16> {
   zk.axis @token tokens
   zk.column @x witness [token] in 0 to 255
   zk.column @v witness [token] in -1 to 300

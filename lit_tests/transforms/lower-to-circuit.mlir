@@ -4,7 +4,7 @@
 // A whole small model: three layers, two key/value heads of two query heads each, window 3. The
 // statistics at 16 positions, 8 of which generate, are pinned: a change here is a change of cost.
 
-// CHECK:      circuit.system over <"goldilocks"> max_tokens 16 attributes {cells = array<i64: {{[0-9]+, [0-9]+}}>,
+// CHECK:      circuit.system over <"goldilocks"> extents <generated 16, tokens 16> attributes {cells = array<i64: {{[0-9]+, [0-9]+}}>,
 // CHECK-SAME: stats = {columns = 156 : i64, param_cells = 8960 : i64, witness_cells = 44328 : i64, defined_cells = 20480 : i64, lookups = 58624 : i64, lookup_relations = 104 : i64, einsums = 42 : i64, linears = 10 : i64, gathers = 0 : i64, products = 201232 : i64, tables = 16 : i64, table_rows = 692033 : i64, messages = 881 : i64}
 
 // CHECK:      circuit.axis @kv 2
@@ -39,7 +39,7 @@
 // With private tokens: a few columns for the prompt and the output, gathered rows, one more limb of
 // each logit's order.
 
-// PRIVATE:      circuit.system over <"goldilocks"> max_tokens 16 attributes {cells = array<i64: {{[0-9]+, [0-9]+}}>,
+// PRIVATE:      circuit.system over <"goldilocks"> extents <generated 16, tokens 16> attributes {cells = array<i64: {{[0-9]+, [0-9]+}}>,
 // PRIVATE-SAME: stats = {columns = 167 : i64, param_cells = 8960 : i64, witness_cells = 44897 : i64, defined_cells = 20800 : i64, lookups = 59016 : i64, lookup_relations = 107 : i64, einsums = 44 : i64, linears = 9 : i64, gathers = 4 : i64, products = 201376 : i64, tables = 18 : i64, table_rows = 692171 : i64, messages = 887 : i64}
 // PRIVATE:      circuit.column @prompt.length witness [] in 1 to 16 {module = "prompt", blocks = array<i64: {{[0-9]+}}, 7>}
 // PRIVATE-NOT:  below-next

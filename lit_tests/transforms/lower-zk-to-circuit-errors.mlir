@@ -3,7 +3,7 @@
 // What must have run before is named, and what can not be left out.
 
 // CHECK: model.a: a may reach 2^62, which is too large for a column of its own; do not leave virtualize out
-zk.system max_tokens 16 {
+zk.system extents <tokens 16> {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.column @x witness [token] in 0 to 4294967296
@@ -20,7 +20,7 @@ zk.system max_tokens 16 {
 // -----
 
 // CHECK: column b is defined by itself
-zk.system max_tokens 16 {
+zk.system extents <tokens 16> {
   zk.axis @token tokens
   zk.column @a virtual [token] in 0 to 1
   zk.column @b virtual [token] in 0 to 1
@@ -37,7 +37,7 @@ zk.system max_tokens 16 {
 // -----
 
 // CHECK: the prompt and the output must be revealed, through columns or not
-zk.system max_tokens 16 {
+zk.system extents <tokens 16> {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.column @x witness [token] in 0 to 4294967296
@@ -52,7 +52,7 @@ zk.system max_tokens 16 {
 // -----
 
 // CHECK: relation z: run bound-relations first
-zk.system max_tokens 16 {
+zk.system extents <tokens 16> {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.column @x witness [token] in 0 to 4294967296

@@ -1,6 +1,6 @@
 // RUN: zk-opt %s -p lower-zk-to-circuit | filecheck %s
 
-// CHECK:      circuit.system over <"goldilocks"> max_tokens 16 {
+// CHECK:      circuit.system over <"goldilocks"> extents <generated 16, tokens 16> {
 // CHECK-NEXT:   circuit.axis @token tokens
 // CHECK-NEXT:   circuit.column @x witness [token] in 0 to 255 {module = "model.x"}
 // CHECK-NEXT:   circuit.table @t [#zk.rows<["x"], 0 to 256>]
@@ -8,7 +8,7 @@
 // CHECK-NEXT:   circuit.linear @zero <"token: x[token]"> bound <255>
 // CHECK-NEXT:   circuit.lookup @x.range in @t [#zk.expr<"token: x[token]">] {module = "model.x"}
 // CHECK-NEXT:   zk.compute {
-zk.system max_tokens 16 {
+zk.system extents <generated 16, tokens 16> {
   zk.axis @token tokens
   zk.column @x witness [token] in 0 to 255 {module = "model.x"}
   zk.table @t [#zk.rows<["x"], 0 to 256>]
@@ -27,7 +27,7 @@ zk.system max_tokens 16 {
 // CHECK-NEXT:   circuit.reveal "prompt" through ["length", "ids"]
 // CHECK-NEXT:   circuit.reveal "output" through ["out"]
 // CHECK-NEXT:   zk.compute {
-zk.system max_tokens 16 {
+zk.system extents <generated 16, tokens 16> {
   zk.axis @token tokens
   zk.axis @generated generated
   zk.column @length witness [] in 1 to 16
@@ -58,7 +58,7 @@ zk.system max_tokens 16 {
 // CHECK-NEXT:   zk.compute {
 // CHECK-NEXT:     %a.define = zk.solve relation @a.define x @a : !zk.value<[token], 0 to 765>
 // CHECK-NEXT:     %b.define = zk.solve relation @b.define x @b {module = "model.b"} : !zk.value<[layer, token], -3 to 1527>
-zk.system max_tokens 16 {
+zk.system extents <generated 16, tokens 16> {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.column @x witness [token] in 0 to 255

@@ -16,7 +16,7 @@
 // CHECK-NEXT: zk.lookup @x.range in @u8 [#zk.expr<"token: x[token]">] {module = "model.x"}
 // CHECK-NEXT: zk.lookup @y.range in @u16
 // CHECK-NEXT: zk.lookup @z.range in @u8
-zk.system max_tokens 16 {
+zk.system extents <tokens 16> {
   zk.axis @token tokens
   zk.axis @dim 4
   zk.column @x witness [token] in 0 to 255
@@ -58,7 +58,7 @@ zk.system max_tokens 16 {
 // CHECK-NEXT: zk.lookup @c.range in @u8
 // CHECK-NEXT: zk.lookup @d.range in @u32
 // CHECK-NEXT: zk.lookup @e.range in @rsqrt2
-zk.system max_tokens 16 {
+zk.system extents <tokens 16> {
   zk.axis @token tokens
   zk.column @rsqrt witness [token] in 0 to 255
   zk.column @u3 witness [token] in 0 to 255

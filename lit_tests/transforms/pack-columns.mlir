@@ -13,7 +13,7 @@
 
 // SMALL:      attributes {cells = array<i64: 256, 3856>} {
 // SMALL:      @g witness {{.*}} {blocks = array<i64: 3840, 4>}
-circuit.system over <"goldilocks"> max_tokens 24 {
+circuit.system over <"goldilocks"> extents <generated 24, tokens 24> {
   circuit.axis @token tokens
   circuit.axis @generated generated
   circuit.axis @channel 160

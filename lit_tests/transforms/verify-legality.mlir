@@ -9,7 +9,7 @@
 // QUANT: the module: zk.system is not legal at stage quant
 // WASM: no stage wasm; the stages are nn, quant, zk, circuit
 // LOWERED: circuit.system
-zk.system max_tokens 16 {
+zk.system extents <tokens 16> {
   zk.axis @token tokens
   zk.column @x witness [token] in 0 to 255 {module = "model.x"}
   zk.table @t [#zk.rows<["x"], 0 to 256>]

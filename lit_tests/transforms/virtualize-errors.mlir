@@ -3,7 +3,7 @@
 // What is no affine form.
 
 // CHECK: column a is defined by itself
-zk.system max_tokens 16 {
+zk.system extents <tokens 16> {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.column @x witness [token] in 0 to 4294967296
@@ -22,7 +22,7 @@ zk.system max_tokens 16 {
 // -----
 
 // CHECK: a: index before can not be read by sum
-zk.system max_tokens 16 {
+zk.system extents <tokens 16> {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.column @x witness [token] in 0 to 4294967296
@@ -39,7 +39,7 @@ zk.system max_tokens 16 {
 // -----
 
 // CHECK: a: a constant is summed over token, whose size varies
-zk.system max_tokens 16 {
+zk.system extents <tokens 16> {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.column @x witness [token] in 0 to 4294967296
@@ -56,7 +56,7 @@ zk.system max_tokens 16 {
 // -----
 
 // CHECK: a: a term without axis layer is read along it
-zk.system max_tokens 16 {
+zk.system extents <tokens 16> {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.column @x witness [token] in 0 to 4294967296

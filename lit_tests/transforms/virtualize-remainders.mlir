@@ -15,7 +15,7 @@
 // LARGE-NOT: defines
 
 // STATS: defined_cells = 256 : i64
-circuit.system over <"goldilocks"> max_tokens 16 {
+circuit.system over <"goldilocks"> extents <tokens 16> {
   circuit.axis @token tokens
   circuit.axis @row 8
   circuit.axis @channel 12
@@ -50,7 +50,7 @@ circuit.system over <"goldilocks"> max_tokens 16 {
 // Columns of one system are no columns of another: here two lookups read a remainder of that name.
 
 // CHECK: circuit.einsum @y.sum {{.*}} bound <1048576>{{$}}
-circuit.system over <"goldilocks"> max_tokens 16 {
+circuit.system over <"goldilocks"> extents <tokens 16> {
   circuit.axis @token tokens
   circuit.axis @row 8
   circuit.axis @hidden 64

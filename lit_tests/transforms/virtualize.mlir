@@ -2,11 +2,11 @@
 
 // A rounded value is its limbs, an accumulator is affine in both; columns and definitions go.
 
-// CHECK-LABEL: zk.system max_tokens 16
+// CHECK-LABEL: zk.system extents <generated 16, tokens 16>
 // CHECK-NOT:   virtual
 // CHECK-NOT:   zk.define
 // CHECK:       zk.linear @read <"layer, token: 524288*y.limb1[layer, token] + 8*y.limb0[layer, token] + y.rem0[layer, token] - 67108868">
-zk.system max_tokens 16 {
+zk.system extents <generated 16, tokens 16> {
   zk.axis @layer 2
   zk.axis @token tokens
   zk.column @y virtual [layer, token] in -8388608 to 8388607
@@ -29,11 +29,11 @@ zk.system max_tokens 16 {
 // delta adds up to c times the layer's number, or to c times the number of layers at the end, where
 // the token at a generating position is the one before the generated.
 
-// CHECK-LABEL: zk.system max_tokens 32
+// CHECK-LABEL: zk.system extents <generated 32, tokens 32>
 // CHECK:       zk.column @layer_index public "data" [layer] in 0 to 2 = ["layer"]
 // CHECK:       zk.linear @inside <"layer, token: 4*table[token(token)] + delta.limb0[<layer, token] - 128*layer_index[layer]">
 // CHECK:       zk.linear @after <"generated: 4*table[previous(generated)] + delta.limb0[*, window(generated)] - 384">
-zk.system max_tokens 32 {
+zk.system extents <generated 32, tokens 32> {
   zk.axis @layer 3
   zk.axis @token tokens
   zk.axis @generated generated
@@ -60,12 +60,12 @@ zk.system max_tokens 32 {
 
 // Half-split rotation gives a constant the sign of its half.
 
-// CHECK-LABEL: zk.system max_tokens 64
+// CHECK-LABEL: zk.system extents <generated 64, tokens 64>
 // CHECK:       zk.column @dim_sign public "data" [dim] in -1 to 1 = ["2 * floor(dim / 4) - 1"]
 // CHECK:       zk.einsum @e <"dim: x.limb0[dim] - 8"> = [#zk.product<"1 * (dim: x.limb0[rot(dim)] - 8*dim_sign[dim])">]
 // CHECK:       zk.lookup @l in @t [#zk.expr<"dim: x.limb0[rot(dim)] - 8*dim_sign[dim]">]
 // CHECK:       zk.range @r bits 4 <"dim: x.limb0[dim]">
-zk.system max_tokens 64 {
+zk.system extents <generated 64, tokens 64> {
   zk.axis @dim 8
   zk.column @x virtual [dim] in -8 to 7
   zk.column @x.limb0 witness [dim] in 0 to 15
@@ -84,9 +84,9 @@ zk.system max_tokens 64 {
 
 // All three expressions of a gather are written out.
 
-// CHECK-LABEL: zk.system max_tokens 16
+// CHECK-LABEL: zk.system extents <generated 16, tokens 16>
 // CHECK:       zk.gather @g index <"token: id.limb0[token] - 1"> value <"token, dim: 2*x.limb0[token, dim] - 16"> source <"vocabulary, dim: 3*w[vocabulary, dim]">
-zk.system max_tokens 16 {
+zk.system extents <generated 16, tokens 16> {
   zk.axis @token tokens
   zk.axis @dim 8
   zk.axis @vocabulary 10
@@ -110,14 +110,14 @@ zk.system max_tokens 16 {
 
 // A public column that is there already is read; a name that another column has is not taken.
 
-// CHECK-LABEL: zk.system max_tokens 128
+// CHECK-LABEL: zk.system extents <tokens 128>
 // CHECK:       zk.column @number public "data" [layer] in 0 to 2 = ["layer"]
 // CHECK-NEXT:  zk.column @dim_sign witness [dim] in 0 to 1
 // CHECK-NEXT:  zk.column @dim_sign2 public "data" [dim] in -1 to 1
 // CHECK-NEXT:  zk.compute
 // CHECK:       zk.linear @before <"layer: 7*number[layer]">
 // CHECK:       zk.linear @turned <"dim: dim_sign[rot(dim)] - 8*dim_sign2[dim]">
-zk.system max_tokens 128 {
+zk.system extents <tokens 128> {
   zk.axis @layer 3
   zk.axis @dim 8
   zk.column @number public "data" [layer] in 0 to 2 = ["layer"]

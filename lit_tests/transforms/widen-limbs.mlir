@@ -21,7 +21,7 @@
 // CHECK-NEXT: zk.linear @b <"dim: b0[dim] + 65536*b1[dim]">
 // CHECK-NEXT: zk.linear @alone <"dim: b1[dim]">
 // FEW:        limbs [@a0, @a1]
-zk.system max_tokens 16 {
+zk.system extents <tokens 16> {
   zk.axis @dim 4
   zk.column @w param [dim] in -32768 to 32767
   zk.column @a0 witness [dim] in 0 to 65535

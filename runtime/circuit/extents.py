@@ -1,11 +1,14 @@
-"""Named axes and their sizes, of which some depend on the proof."""
+"""Named axes, and extents: the sizes that a circuit leaves to each proof.
+
+A circuit declares its extents by name, each with the greatest size that it serves (`Circuit.extents`). An axis is
+as long as a number or an extent. A `Shape` gives the extents of one proof their sizes; a circuit of weights alone
+has none. What an extent means, and how a statement tells its size, only the kind of statement knows (`generation`).
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-TOKENS = "tokens"
-GENERATED = "generated"
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 class CircuitError(ValueError):
@@ -14,7 +17,7 @@ class CircuitError(ValueError):
 
 @dataclass(frozen=True)
 class Axis:
-    """A named axis; ``size`` is a number, `TOKENS` or `GENERATED`."""
+    """A named axis; ``size`` is a number or the name of an extent."""
 
     name: str
     size: int | str
@@ -22,27 +25,14 @@ class Axis:
 
 @dataclass(frozen=True)
 class Shape:
-    """What a proof's sizes depend on: ``prompt`` >= 1 tokens given, ``generated`` >= 1 tokens produced.
+    """The size of each extent, by name, in one proof."""
 
-    ``rows`` is the number of positions that the causal pass computes: the prompt and all generated
-    tokens but the last, rounded up (with padding tokens at the end, which cannot influence what comes
-    before them) so that its binary expansion has at most three ones and blocks stay few.
-    """
-
-    prompt: int
-    generated: int
-
-    @property
-    def rows(self) -> int:
-        exact = self.prompt + self.generated - 1
-        unit = 1 << max(0, exact.bit_length() - 3)
-        return -(-exact // unit) * unit
+    extents: Mapping[str, int] = field(default_factory=dict)
 
     def size(self, axis: Axis) -> int:
-        if axis.size == TOKENS:
-            return self.rows
-        if axis.size == GENERATED:
-            return self.generated
-        if isinstance(axis.size, str):
+        """How long an axis is; `CircuitError` if that is an extent without a size."""
+        if isinstance(axis.size, int):
+            return axis.size
+        if axis.size not in self.extents:
             raise CircuitError(f"axis {axis.name}: size {axis.size}")
-        return axis.size
+        return self.extents[axis.size]

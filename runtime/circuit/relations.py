@@ -13,12 +13,12 @@ identity in the field is the identity in the integers):
 * `Linear`   an expression is zero at each cell of its axes
 * `Gather`   at each cell a value is the row of a source that an index names
 
-Axes whose size depends on the proof are symbolic (`TOKENS`, `GENERATED`); `Shape` gives their sizes.
-The same circuit therefore serves every prompt length up to ``max_tokens``.
+The size of an axis that a proof chooses is an extent, which the circuit declares with the greatest size that it
+serves; a `Shape` gives the sizes. The same circuit therefore serves prompts of all lengths, say.
 
-Prompt and output are either inputs of the circuit, which it reads by the indices ``window``, ``token``,
-``previous`` and ``next`` and the public column ``below-next``, or columns of the witness, which
-`Circuit.reveals` names: then the statement may show them or keep them private.
+What a statement says is either an input of the circuit, which it reads by indices and public columns of the
+statement's kind (`generation`), or in columns of the witness, which `Circuit.reveals` names: then the statement
+may show it or keep it private.
 """
 
 from __future__ import annotations
@@ -30,15 +30,17 @@ from typing import Literal
 
 import numpy as np
 
-from .extents import GENERATED, TOKENS, Axis, CircuitError, Shape
+from . import generation
+from .extents import Axis, CircuitError, Shape
 from .index_maps import MAPS, Index
 
 PRIME = 2**64 - 2**32 + 1
 # Longer than any axis of a real model; some steps take time and memory in proportion.
 LONGEST_AXIS = 1 << 20
-LONGEST_TEXT = 1 << 16
-# Far more than a model needs, since relations stand for all layers at once: axes; columns, tables, relations,
-# products, terms; and the axes that expressions and their terms name.
+LONGEST_EXTENT = 1 << 16
+# Far more than a model needs, since relations stand for all layers at once: extents; axes; columns, tables,
+# relations, products, terms; and the axes that expressions and their terms name.
+MOST_EXTENTS = 16
 MOST_AXES = 64
 MOST_PARTS = 1 << 12
 MOST_NAMED = 1 << 14
@@ -80,7 +82,7 @@ class Column:
     """A column, its home and its inclusive integer range [low, high].
 
     ``origin`` is the module path that made it. Public columns: ``data`` holds its integers in a side
-    array (`Circuit.data`, sliced along token axes), ``mask`` over (layer, token, source) is 1 where
+    array (`Circuit.data`, cut to the extents' sizes), ``mask`` over (layer, token, source) is 1 where
     attention is allowed (causal, and within ``windows[layer]`` positions when that is not 0),
     ``below-next`` over (generated, vocabulary) is 1 where the vocabulary index is below the generated
     token's id.
@@ -185,12 +187,10 @@ class Gather:
         return self.source.axes[1:]
 
 
-REVEALS = ("prompt", "output")
-
-
 @dataclass(frozen=True)
 class Circuit:
-    """A whole circuit. ``data`` maps the names of public data columns and tables to int64 arrays.
+    """A whole circuit. ``extents`` are the sizes that proofs choose, with the greatest that each may have. ``data``
+    maps the names of public data columns and tables to int64 arrays, as long as that along extents.
 
     ``reveals`` is empty, or names the witness columns that hold the "prompt" (its length, a number, and its
     token ids over the token axis, zeros after it) and the "output" (token ids over the generated axis).
@@ -202,7 +202,7 @@ class Circuit:
     einsums: tuple[Einsum, ...]
     lookups: tuple[Lookup, ...]
     linears: tuple[Linear, ...]
-    max_tokens: int
+    extents: Mapping[str, int]
     gathers: tuple[Gather, ...] = ()
     reveals: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     data: Mapping[str, np.ndarray] = field(default_factory=dict, compare=False)
@@ -210,12 +210,6 @@ class Circuit:
     @cached_property
     def axis(self) -> dict[str, Axis]:
         return {axis.name: axis for axis in self.axes}
-
-    @property
-    def vocabulary(self) -> int:
-        """The number of token ids: the size of the axis of that name."""
-        size = self.axis["vocabulary"].size if "vocabulary" in self.axis else 0
-        return size if isinstance(size, int) else 0
 
     @cached_property
     def column(self) -> dict[str, Column]:
@@ -270,11 +264,13 @@ class Circuit:
                 raise CircuitError(f"two parts of kind {what} share a name")
             _require_few(len(names), MOST_AXES if what == "axis" else MOST_PARTS, what)
         self._check_sizes()
-        if not 0 < self.max_tokens <= LONGEST_TEXT:
-            raise CircuitError(f"{self.max_tokens} tokens at most")
+        _require_few(len(self.extents), MOST_EXTENTS, "extent")
+        for name, most in self.extents.items():
+            if not 0 < most <= LONGEST_EXTENT:
+                raise CircuitError(f"extent {name}: {most} at most")
         for axis in self.axes:
             fits = isinstance(axis.size, int) and 0 < axis.size <= LONGEST_AXIS
-            if not fits and axis.size not in (TOKENS, GENERATED):
+            if not fits and axis.size not in self.extents:
                 raise CircuitError(f"axis {axis.name}: size {axis.size}")
         for column in self.columns:
             for name in column.axes:
@@ -321,7 +317,7 @@ class Circuit:
             if gather.value.axes != (*gather.index.axes, *carried):
                 raise CircuitError(f"relation {gather.name}: value, index and source do not fit")
         if self.reveals:
-            self._check_reveals()
+            generation.check_reveals(self)
 
     def _check_sizes(self) -> None:
         """That expressions are few and short: work on them is in proportion to what they name."""
@@ -366,41 +362,23 @@ class Circuit:
                         "lookups read it, cell by cell"
                     )
 
-    def _check_reveals(self) -> None:
-        """The columns that `Circuit.reveals` names, each over the axes that its meaning needs."""
-        if set(self.reveals) != set(REVEALS):
-            raise CircuitError(f"a circuit reveals {' and '.join(REVEALS)} or neither")
-        wanted = {"prompt": [(), (TOKENS,)], "output": [(GENERATED,)]}
-        for what, names in self.reveals.items():
-            columns = [self.column.get(name) for name in names]
-            found = [c and tuple(self.axis[axis].size for axis in c.axes) for c in columns]
-            if found != wanted[what] or any(c is None or c.home != "witness" for c in columns):
-                raise CircuitError(f"the {what} is revealed through columns of another form")
-        for relation, expr in self.expressions():
-            if any(MAPS[index.kind].of_tokens for term in expr.terms for index in term.indices):
-                raise CircuitError(f"relation {relation}: the circuit takes no tokens as inputs")
-        if any(column.kind == "below-next" for column in self.columns):
-            raise CircuitError("the circuit takes no tokens as inputs")
-
     def _check_public(self, column: Column) -> None:
         sizes = tuple(self.axis[axis].size for axis in column.axes)
         if column.kind == "mask":
-            if sizes[1:] != (TOKENS, TOKENS) or sizes[:1] != (len(column.windows),):
+            side = sizes[-1] if sizes else 0
+            if isinstance(side, int) or sizes != (len(column.windows), side, side):
                 raise CircuitError(f"column {column.name}: a mask over other axes")
             if min(column.windows, default=0) < 0:
                 raise CircuitError(f"column {column.name}: windows {column.windows}")
         elif column.kind == "below-next":
-            if len(sizes) != 2 or sizes[0] != GENERATED or not isinstance(sizes[1], int):
+            if not generation.fits_below_next(sizes):
                 raise CircuitError(f"column {column.name}: below-next over other axes")
         else:
             self._check_data(column)
 
     def _check_data(self, column: Column) -> None:
         array = self.data.get(column.name)
-        sizes = tuple(
-            self.max_tokens if isinstance(self.axis[a].size, str) else self.axis[a].size
-            for a in column.axes
-        )
+        sizes = self.sizes(column, Shape(self.extents))
         if array is None or array.shape != sizes:
             raise CircuitError(f"column {column.name}: contents missing or of another shape")
         if array.size and not column.low <= array.min() <= array.max() <= column.high:
@@ -440,7 +418,7 @@ class Circuit:
         if index.axis not in expr.axes:
             raise CircuitError(f"{where} reads axis {index.axis}, which the expression lacks")
         target, size = self.axis[index.axis].size, self.axis[source].size
-        if not MAPS[index.kind].fits(index, target, size, self.vocabulary):
+        if not MAPS[index.kind].fits(index, target, size, self.axis):
             raise CircuitError(f"{where}: index {index.kind} does not fit the sizes")
 
 

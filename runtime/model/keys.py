@@ -25,6 +25,7 @@ import numpy as np
 from ...errors import UserError
 from ..circuit.encoding import decode_circuit, decode_program
 from ..circuit.extents import CircuitError, Shape
+from ..circuit.generation import vocabulary
 from ..circuit.packed import pack as pack_values
 from ..circuit.packed import unpack as unpack_values
 from ..circuit.program import Program
@@ -323,8 +324,8 @@ class Artifact:
 def _common(circuit: Circuit) -> list[Any]:
     """What the two circuits of a key must agree on: the weights that are committed, and the limits of
     statements."""
-    weights = [(column, circuit.sizes(column, Shape(1, 1))) for column in circuit.home("param")]
-    return [circuit.vocabulary, circuit.max_tokens, *weights]
+    weights = [(column, circuit.sizes(column, Shape())) for column in circuit.home("param")]
+    return [vocabulary(circuit.axis), circuit.extents, *weights]
 
 
 def save_key(path: str | Path, key: VerifyingKey) -> int:
@@ -382,7 +383,7 @@ def load_artifact(path: str | Path) -> Artifact:
     params: dict[str, np.ndarray] = {}
     view, offset = sections[b"PARM"], 0
     for column in key.circuit.home("param"):
-        sizes = key.circuit.sizes(column, Shape(1, 1))
+        sizes = key.circuit.sizes(column, Shape())
         dtype, cells = column.storage, math.prod(sizes)
         if offset + cells * dtype.itemsize > len(view):
             raise UserError(f"{source}: the weights are truncated")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from ..circuit.encoding import encode_circuit
 from ..circuit.extents import Shape
-from ..circuit.index_maps import Index
+from ..circuit.index import Index, Inputs
 from ..circuit.packed import pack
 from ..circuit.relations import Circuit, Column, Expr, Linear, Term
 from ..protocol.channel import Reader
@@ -20,7 +20,6 @@ from ..protocol.parameters import Parameters
 from ..protocol.subject import Subject
 from ..protocol.verification import verify_subject
 
-SHAPE = Shape(1, 1)
 # Before the names of columns, so that no two names can meet.
 OLD, NEW = "old ", "new "
 
@@ -48,7 +47,7 @@ def link_circuit(circuit: Circuit) -> Circuit:
         einsums=(),
         lookups=(),
         linears=tuple(_same(column) for column in params),
-        max_tokens=circuit.max_tokens,
+        extents={},
     )
 
 
@@ -68,7 +67,8 @@ def link_subject(circuit: Circuit, parameters: Parameters, old: bytes, new: byte
         ("old weights", old),
         ("new weights", new),
     )
-    return Subject(link, parameters, (old, new), SHAPE, (0, 0), bool(parameters.hiding), identity)
+    hiding = bool(parameters.hiding)
+    return Subject(link, parameters, (old, new), Shape(), Inputs(), hiding, identity)
 
 
 def verify_link(

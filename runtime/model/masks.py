@@ -16,7 +16,7 @@ from ..circuit.extents import Shape
 from ..circuit.relations import Circuit
 from ..protocol.commitment.merkle import SALT_WORDS
 from ..protocol.parameters import Parameters
-from ..protocol.plan import Plan
+from ..protocol.plan import place
 from ..randomness import Randomness
 
 
@@ -33,7 +33,9 @@ class WeightMasks:
 
     @staticmethod
     def shapes(circuit: Circuit, p: Parameters) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        rows = Plan(circuit, p, Shape(1, 1)).rows[0]
+        sizes = [(c.name, circuit.sizes(c, Shape())) for c in circuit.home("param")]
+        _, slabs = place(sizes, p.data_columns, p.row_bits)
+        rows = sum(1 << bits for bits in slabs)
         return (rows, p.mask_columns), (SALT_WORDS, 1 << p.log_code)
 
     @staticmethod

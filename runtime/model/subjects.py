@@ -39,13 +39,15 @@ def subject_of(key: Key, statement: Statement) -> Subject:
         ("weights", key.weight_root),
         ("statement", statement.encode()),
     )
-    known = key.parameters, (key.weight_root,), statement.shape
-    if not statement.digests:
-        return Subject(key.circuit, *known, statement.tokens, statement.hiding, identity)
-    shown: dict[str, list[int]] = {}
-    if (prompt := statement.prompt_tokens) is not None:
-        shown["prompt"] = [len(prompt), *prompt] + [0] * (statement.shape.rows - len(prompt))
-    if (output := statement.output_tokens) is not None:
-        shown["output"] = list(output)
-    private = key.private_circuit
-    return Subject(private, *known, (), statement.hiding, identity, shown, statement.digests)
+    circuit = key.private_circuit if statement.digests else key.circuit
+    return Subject(
+        circuit,
+        key.parameters,
+        (key.weight_root,),
+        statement.shape,
+        statement.inputs,
+        statement.hiding,
+        identity,
+        statement.shown,
+        statement.digests,
+    )

@@ -14,15 +14,13 @@ import numpy as np
 from ...errors import InvalidProof
 from ..circuit.encoding import MOST_CELLS, encode_circuit
 from ..circuit.extents import Shape
-from ..circuit.index_maps import Index
+from ..circuit.index import Index, Inputs
 from ..circuit.packed import pack
 from ..circuit.relations import Circuit, Column, Expr, Lookup, Table, Term
 from ..protocol.channel import Reader
 from ..protocol.parameters import Parameters
 from ..protocol.subject import Subject
 from ..protocol.verification import verify_subject
-
-SHAPE = Shape(1, 1)
 
 
 def range_circuit(circuit: Circuit) -> Circuit:
@@ -40,7 +38,7 @@ def range_circuit(circuit: Circuit) -> Circuit:
         einsums=(),
         lookups=tuple(_lookup(column) for column in params),
         linears=(),
-        max_tokens=circuit.max_tokens,
+        extents={},
         data={f"below {size}": np.arange(size)[:, None] for size in sizes},
     )
 
@@ -64,7 +62,7 @@ def range_subject(circuit: Circuit, parameters: Parameters, weight_root: bytes) 
         ("weights", weight_root),
     )
     hiding = bool(parameters.hiding)
-    return Subject(ranges, parameters, (weight_root,), SHAPE, (0, 0), hiding, identity)
+    return Subject(ranges, parameters, (weight_root,), Shape(), Inputs(), hiding, identity)
 
 
 def verify_ranges(

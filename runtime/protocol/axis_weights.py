@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from itertools import product
 
 from ..circuit.extents import Shape
-from ..circuit.index_maps import MAPS, Index
+from ..circuit.index import Index, Inputs
+from ..circuit.index_maps import MAPS
 from ..circuit.relations import Circuit, Expr, Term
-from ..circuit.tokens import Tokens
 from ..field import Ext
 from .work_limits import STEPS, require_few
 
@@ -127,12 +127,12 @@ def dense_steps(weight: Weight, size: int) -> int:
 
 
 class Expander:
-    """Turns claims on expressions into claims on columns, for one circuit, shape and token sequence."""
+    """Turns claims on expressions into claims on columns, for one circuit, its shape and its inputs."""
 
-    def __init__(self, circuit: Circuit, shape: Shape, tokens: Tokens):
+    def __init__(self, circuit: Circuit, shape: Shape, inputs: Inputs):
         self.circuit = circuit
         self.shape = shape
-        self.tokens = tokens
+        self.inputs = inputs
         self.size = {axis.name: shape.size(axis) for axis in circuit.axes}
         self.bits = {name: bits_of(size) for name, size in self.size.items()}
         # Claims recur: what `public.evaluate` has found, by column and weights, and weights that were mapped.
@@ -195,7 +195,7 @@ class Expander:
         if joint:
             self.spend(math.prod(map(len, choices)) * 8 * len(sources))
         picked = {
-            k: MAPS[index.kind].sources(index, range(self.size[axis]), self.tokens).tolist()
+            k: MAPS[index.kind].sources(index, range(self.size[axis]), self.inputs).tolist()
             for axis, places in joint
             for k, index in ((k, term.indices[k]) for k in places)
         }
@@ -221,6 +221,6 @@ class Expander:
         if key not in self._mapped:
             self.spend(dense_steps(weight, self.size[axis]))
             values = dense(weight, self.size[axis])
-            found = kind.transpose(index, values, size, self.tokens)
+            found = kind.transpose(index, values, size, self.inputs)
             self._mapped[key] = Sparse(tuple(found.items()))
         return self._mapped[key]

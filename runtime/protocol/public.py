@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 
 from .. import field
+from ..circuit.generation import BELOW_NEXT, below_next
 from ..field import Ext
 from .axis_weights import (
     Expander,
@@ -136,13 +137,13 @@ def evaluate(expander: Expander, name: str, weights: tuple[Weight, ...]) -> Ext:
         steps = array.size // 32 + 2 * (array.size // array.shape[-1])
         return _once(expander, (name, *weights), lambda: contract(array, weights), steps)
     expander.spend(dense_steps(weights[0], sizes[0]))
-    if column.kind == "below-next":
-        rows = dense(weights[0], sizes[0])
+    if column.kind == BELOW_NEXT:
+        rows, ends = dense(weights[0], sizes[0]), below_next(expander.inputs).tolist()
         total: Scalar = 0
         for g, w in enumerate(rows):
             if w:
                 expander.spend(4 * expander.bits[column.axes[1]])
-                total = total + prefix(weights[1], int(expander.tokens.next[g])) * w
+                total = total + prefix(weights[1], ends[g]) * w
         return as_ext(total)
     of_window: dict[int, Scalar] = {}
     for layer, w in enumerate(dense(weights[0], sizes[0])):

@@ -1,14 +1,16 @@
-"""The statement: what a proof says, as bytes that open it and seed the transcript."""
+"""The statement of a generation: what a proof says, as bytes that open it and seed the transcript."""
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 from ...errors import InvalidProof
-from ..circuit.extents import Shape
+from ..circuit.generation import Generation, Tokens
+from ..circuit.index import Inputs
 from ..circuit.packed import pack, unpack
-from ..circuit.relations import LONGEST_TEXT
+from ..circuit.relations import LONGEST_EXTENT
 from .channel import Reader
 from .commitment.merkle import DIGEST
 
@@ -43,9 +45,24 @@ class Statement:
         return {what: digest for what, digest in found.items() if digest}
 
     @property
-    def shape(self) -> Shape:
+    def shape(self) -> Generation:
         """Committed tokens take one position more, so that each generated one has its own."""
-        return Shape(self.prompt + bool(self.digests), self.generated)
+        return Generation(self.prompt + bool(self.digests), self.generated)
+
+    @property
+    def inputs(self) -> Inputs:
+        """What the circuit reads: the tokens, if all of them are public."""
+        return Inputs() if self.digests else Tokens(self.tokens, self.shape)
+
+    @property
+    def shown(self) -> dict[str, Sequence[int]]:
+        """The cells of the columns that hold what is public, if anything is not."""
+        found: dict[str, Sequence[int]] = {}
+        if (prompt := self.prompt_tokens) is not None:
+            found["prompt"] = [len(prompt), *prompt] + [0] * (self.shape.rows - len(prompt))
+        if (output := self.output_tokens) is not None:
+            found["output"] = output
+        return found if self.digests else {}
 
     @property
     def prompt_tokens(self) -> tuple[int, ...] | None:
@@ -67,7 +84,7 @@ class Statement:
     def decode(data: bytes) -> Statement:
         """Raise `InvalidProof` unless ``data`` is the canonical encoding of a statement."""
         try:
-            version, prompt, generated, tokens, hiding, *rest = unpack(data, 2 * LONGEST_TEXT)
+            version, prompt, generated, tokens, hiding, *rest = unpack(data, 2 * LONGEST_EXTENT)
             found = Statement(prompt, generated, tuple(tokens), hiding, *rest)
         except (ValueError, TypeError) as error:
             raise InvalidProof("the statement is malformed") from error
@@ -108,10 +125,10 @@ class Statement:
 def private_bound(prompt: int, generated: int) -> int:
     """The least bound, ``prompt`` or more, on a private prompt's length that a number of positions gives:
     each generated token has one, and the prompt may have all others."""
-    return Shape(prompt + 1, generated).rows - generated
+    return Generation(prompt + 1, generated).rows - generated
 
 
-def read_statement(reader: Reader, max_tokens: int = LONGEST_TEXT) -> Statement:
+def read_statement(reader: Reader, max_tokens: int = LONGEST_EXTENT) -> Statement:
     """The statement at the start of a proof, after its length; `InvalidProof` if it is longer than one of
     ``max_tokens`` tokens can be."""
     (size,) = struct.unpack("<I", reader.take(4))

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from ..circuit.extents import Shape
+from ..circuit.index import Inputs
 from ..circuit.relations import Circuit
-from ..circuit.tokens import Tokens
 from .axis_weights import Expander
 from .parameters import Parameters
 from .plan import Plan
@@ -22,8 +22,8 @@ class Subject:
     """That there are columns under ``weight_roots`` and witness columns that satisfy the circuit.
 
     The roots are of the ``param`` columns and, if there are any, of the ``renewed`` ones.
-    Token ids are inputs of the circuit, ``tokens``; or, where it reveals columns, those have the cells ``shown``
-    or are what ``digests`` commit to.
+    What the statement says are ``inputs`` of the circuit; or, where it reveals columns, those have the cells
+    ``shown`` or are what ``digests`` commit to. About weights alone it says nothing.
     ``identity`` lists what the transcript absorbs first, by label: together it must fix everything else here.
     """
 
@@ -31,7 +31,7 @@ class Subject:
     parameters: Parameters
     weight_roots: tuple[bytes, ...]
     shape: Shape
-    tokens: tuple[int, ...]
+    inputs: Inputs
     hiding: bool
     identity: tuple[tuple[str, bytes], ...]
     shown: Mapping[str, Sequence[int]] = field(default_factory=dict)
@@ -49,4 +49,4 @@ class Subject:
 
     @cached_property
     def expander(self) -> Expander:
-        return Expander(self.circuit, self.shape, Tokens(self.tokens, self.shape))
+        return Expander(self.circuit, self.shape, self.inputs)

@@ -16,6 +16,7 @@ def verify_subject(subject: Subject, reader: Reader) -> int:
 
     Raises `InvalidProof` with the reason if it does not.
     """
+    _check_shape(subject)
     bits = security_bits(subject.plan)
     if bits < LEAST_BITS:
         raise InvalidProof(f"the key's parameters give only {bits} bits of security")
@@ -27,3 +28,17 @@ def verify_subject(subject: Subject, reader: Reader) -> int:
     pads_verifier.verify(channel, subject.plan, reduced.pads_root)
     reader.finish()
     return bits
+
+
+def _check_shape(subject: Subject) -> None:
+    """Raise `InvalidProof` unless each of the circuit's extents, and nothing else, has a size that it serves."""
+    sizes, extents = subject.shape.extents, subject.circuit.extents
+    if {*sizes} != {*extents}:
+        raise InvalidProof(
+            "the key's circuit leaves other sizes to its proofs than the statement gives"
+        )
+    for name, size in sizes.items():
+        if size > extents[name]:
+            raise InvalidProof(
+                f"the statement has more {name} than the key allows ({extents[name]})"
+            )

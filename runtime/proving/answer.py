@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import UserError
-from ..circuit.extents import Shape
+from ..circuit.generation import Generation, longest
 from ..model import files
 from ..model.keys import Artifact, VerifyingKey
 from ..progress import Progress, Silent
@@ -116,9 +116,9 @@ def generate(
 
 def bound(artifact: Artifact, prompt: int, generated: int, privacy: Privacy) -> int:
     """The length that the statement gives for a prompt; `UserError` if it is too long for the key."""
-    most = artifact.key.circuit.max_tokens
+    most = longest(artifact.key.circuit)
     if not privacy.prompt:
-        if Shape(prompt + 1, generated).rows > most:
+        if Generation(prompt + 1, generated).rows > most:
             raise UserError(
                 f"{prompt} prompt tokens and {generated} new ones are too many: at most {most}, one less if "
                 "any are private"
@@ -132,12 +132,12 @@ def bound(artifact: Artifact, prompt: int, generated: int, privacy: Privacy) -> 
         chosen = privacy.bound
     else:
         chosen = max(LEAST_BOUND, 1 << (prompt - 1).bit_length())
-        while chosen > prompt and Shape(chosen + 1, generated).rows > most:
+        while chosen > prompt and Generation(chosen + 1, generated).rows > most:
             chosen -= 1
-    if Shape(chosen + 1, generated).rows > most:
+    if Generation(chosen + 1, generated).rows > most:
         raise UserError(
             f"a private prompt of at most {chosen} tokens with {generated} new ones needs "
-            f"{Shape(chosen + 1, generated).rows} positions, but the model was compiled for {most}: lower the "
+            f"{Generation(chosen + 1, generated).rows} positions, but the model was compiled for {most}: lower the "
             "bound or compile with more --max-tokens"
         )
     return private_bound(chosen, generated)
@@ -186,7 +186,8 @@ def prove_tokens(
         nonce,
     )
     circuit = artifact.key.private_circuit if privacy.items else artifact.key.circuit
-    require_memory(Plan(circuit, artifact.key.parameters, request.shape, privacy.items))
+    shape = request.shape
+    require_memory(Plan(circuit, artifact.key.parameters, shape, privacy.items), shape)
     artifact.budget.spend()
     program = artifact.private_program if privacy.items else artifact.program
     return run(

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 from ...errors import UserError
-from ..circuit.extents import Shape
+from ..circuit.generation import Generation
 from ..circuit.relations import Home
 from ..protocol.commitment.cells import run_type
 from ..protocol.commitment.codeword import BLOCK, is_kept
@@ -58,18 +58,17 @@ def prove_bytes(plan: Plan) -> dict[str, int]:
     }
 
 
-def require_memory(plan: Plan) -> None:
-    """`UserError` if the proof would not fit into what is free, with what would."""
+def require_memory(plan: Plan, shape: Generation) -> None:
+    """`UserError` if the proof, of that shape, would not fit into what is free, with what would."""
     needed, free = max(prove_bytes(plan).values()), free_bytes()
     if needed <= free:
         return
-    shape = plan.shape
     # Tokens in columns take one position more.
     extra = int(bool(plan.private))
 
     def fits(tokens: int) -> bool:
         prompt, generated = max(1, tokens - shape.generated), min(shape.generated, tokens - 1)
-        smaller = Shape(prompt + extra, generated)
+        smaller = Generation(prompt + extra, generated)
         least = Plan(plan.circuit, plan.parameters, smaller, plan.private)
         return max(prove_bytes(least).values()) <= free
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...errors import UserError
-from ..circuit.extents import Shape
+from ..circuit.generation import Generation
 from ..circuit.program import Program
 from ..circuit.relations import Circuit
 from ..model.links import NEW, OLD, link_subject
@@ -64,9 +64,9 @@ class Request:
         return self.bound if "prompt" in self.private else self.prompt
 
     @property
-    def shape(self) -> Shape:
+    def shape(self) -> Generation:
         """Tokens in columns take one position more."""
-        return Shape(self.length + bool(self.private), len(self.tokens) - self.prompt)
+        return Generation(self.length + bool(self.private), len(self.tokens) - self.prompt)
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def prove_subject(
     plan, p = subject.plan, subject.parameters
     randomness = Randomness(subject.hiding)
     values = {name: array for held in weights for name, array in held.params.items()} | {**witness}
-    columns = Columns(subject.circuit, subject.shape, values, np.array(subject.tokens, np.int64))
+    columns = Columns(subject.circuit, subject.shape, values, subject.inputs)
 
     clock.start("commit")
     counts = count_uses(plan, columns, strict)
@@ -215,7 +215,7 @@ class Prover:
     ):
         self.key = key
         circuit = key.private_circuit if private else key.circuit
-        self.executor = Executor(circuit, program, params, circuit.max_tokens)
+        self.executor = Executor(circuit, program, params)
         self.weights = CommittedWeights(key.circuit, key.parameters, params, masks)
         self.weights.check(key)
 

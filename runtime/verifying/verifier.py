@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import InvalidProof, UserError
+from ..circuit.generation import longest, vocabulary
 from ..model import files
 from ..model.files import Buffer
 from ..model.links import verify_link
@@ -109,8 +110,9 @@ def verify(
     reader = Reader(read_proof(key, proof))
     if check_ranges:
         key.check_ranges()
-    statement = read_statement(reader, key.circuit.max_tokens)
-    statement.check(key.circuit.vocabulary, key.circuit.max_tokens)
+    most = longest(key.circuit)
+    statement = read_statement(reader, most)
+    statement.check(vocabulary(key.circuit.axis), most)
     if statement.digests and not key.private_circuit.reveals:
         raise InvalidProof("the key does not serve private prompts or outputs")
     if statement.hiding and not (key.parameters.hiding or statement.digests):

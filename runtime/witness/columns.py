@@ -1,4 +1,4 @@
-"""Columns and expressions of a circuit as arrays, at a given shape and given tokens.
+"""Columns and expressions of a circuit as arrays, at a given shape and for given inputs.
 
 The prover reads whatever it needs through `Columns`: a column is stored (witness, parameters) or
 made here (public ones); an expression is evaluated on its whole domain or on a sub-box, so that
@@ -13,9 +13,10 @@ import numpy as np
 
 from ...errors import ZklemmaError
 from ..circuit.extents import Shape
+from ..circuit.generation import BELOW_NEXT, below_next
+from ..circuit.index import Inputs
 from ..circuit.index_maps import MAPS
 from ..circuit.relations import Circuit, Column, Expr, Term
-from ..circuit.tokens import Tokens
 
 Box = Mapping[str, slice]
 
@@ -25,8 +26,8 @@ INT64 = 1 << 63
 class Columns:
     """The columns of one proof.
 
-    ``values`` holds the witness and ``param`` columns in any integer dtype, ``tokens`` the ids of
-    the prompt and of the generated tokens; a circuit that holds them in columns reads none.
+    ``values`` holds the witness and ``param`` columns in any integer dtype; ``inputs`` are what the circuit
+    reads of the statement.
     """
 
     def __init__(
@@ -34,14 +35,12 @@ class Columns:
         circuit: Circuit,
         shape: Shape,
         values: Mapping[str, np.ndarray],
-        tokens: np.ndarray,
+        inputs: Inputs,
     ) -> None:
-        if not circuit.reveals and len(tokens) != shape.prompt + shape.generated:
-            raise ZklemmaError(f"{len(tokens)} tokens for a proof of another number")
         self.circuit = circuit
         self.shape = shape
         self.values = values
-        self.tokens = Tokens(tokens, shape)
+        self.inputs = inputs
         self._publics: dict[str, np.ndarray] = {}
         self._fitting: dict[int, Expr] = {}
 
@@ -61,12 +60,13 @@ class Columns:
 
     def _make(self, column: Column) -> np.ndarray:
         if column.kind == "mask":
-            back = np.subtract.outer(np.arange(self.shape.rows), np.arange(self.shape.rows))
-            masks = [(back >= 0) & (back < (w or self.shape.rows)) for w in column.windows]
+            rows = self.size(column.axes[1])
+            back = np.subtract.outer(np.arange(rows), np.arange(rows))
+            masks = [(back >= 0) & (back < (w or rows)) for w in column.windows]
             return np.stack(masks).view(np.uint8)
-        if column.kind == "below-next":
+        if column.kind == BELOW_NEXT:
             vocabulary = self.size(column.axes[1])
-            return (np.arange(vocabulary) < self.tokens.next[:, None]).view(np.uint8)
+            return (np.arange(vocabulary) < below_next(self.inputs)[:, None]).view(np.uint8)
         cut = tuple(slice(self.size(axis)) for axis in column.axes)
         return self.circuit.data[column.name][cut]
 
@@ -138,12 +138,12 @@ class Columns:
             if len(positions) == 1:
                 index = term.indices[positions[0]]
                 kind, place = MAPS[index.kind], positions[0]
-                array = kind.read(array, place, index, spans[axis], self.tokens, dtype)
+                array = kind.read(array, place, index, spans[axis], self.inputs, dtype)
         for axis, positions in readers.items():
             if len(positions) > 1:
                 # One gather along all of them at once; the first keeps the result.
                 indices = (term.indices[i] for i in positions)
-                sources = tuple(MAPS[i.kind].sources(i, spans[axis], self.tokens) for i in indices)
+                sources = tuple(MAPS[i.kind].sources(i, spans[axis], self.inputs) for i in indices)
                 taken = np.moveaxis(array, positions, range(len(positions)))[sources]
                 array = np.moveaxis(taken, 0, positions[0])
                 array = np.expand_dims(array, positions[1:])
@@ -152,7 +152,7 @@ class Columns:
         for position, index in enumerate(term.indices):
             if not index.axis:
                 kind = MAPS[index.kind]
-                array = kind.read(array, position, index, range(1), self.tokens, dtype)
+                array = kind.read(array, position, index, range(1), self.inputs, dtype)
         kept = [i for i, name in enumerate(names) if name]
         array = array.reshape([array.shape[i] for i in kept])
         read = [names[i] for i in kept]

@@ -13,11 +13,10 @@ from dataclasses import replace
 import numpy as np
 
 from ...errors import RangeError, UserError, ZklemmaError, expect
-from ..circuit.extents import Shape
-from ..circuit.index_maps import Index
+from ..circuit.generation import Generation, Tokens, longest, position_ids
+from ..circuit.index import Index, Inputs
 from ..circuit.program import DEFINE, Program, Step
 from ..circuit.relations import Circuit, Expr, Term
-from ..circuit.tokens import position_ids
 from .columns import Columns
 from .steps import OPERATIONS, Axes, Model, Observe, Pass
 
@@ -37,7 +36,7 @@ class Executor:
         self.program = replace(
             program, epilogue=tuple(step for step in program.epilogue if step.op != DEFINE)
         )
-        self.max_tokens = min(max_tokens or circuit.max_tokens, circuit.max_tokens)
+        self.max_tokens = min(max_tokens or longest(circuit), longest(circuit))
         self._check_params(params)
         self.model = Model(circuit, params)
         self.axes: dict[str, Axes] = {"residual": program.prologue[-1].axes}
@@ -94,14 +93,14 @@ class Executor:
         prompt: int,
         generated: int,
         progress: Callable[[float], None] | None = None,
-        shape: Shape | None = None,
+        shape: Generation | None = None,
     ) -> dict[str, np.ndarray]:
         """Every witness column at ``shape``, in its narrowest integer dtype.
 
         ``ids`` are the prompt and the generated tokens, which must be the model's own. ``progress``
         receives the fraction that is done. A circuit that takes its tokens as inputs has the shape
-        Shape(prompt, generated). One that holds them in columns has a position for the last token
-        too, Shape(prompt + 1, generated) at least; any longer prompt hides how long this one is.
+        Generation(prompt, generated). One that holds them in columns has a position for the last token
+        too, Generation(prompt + 1, generated) at least; any longer prompt hides how long this one is.
         """
         tokens = self._ids(ids)
         if len(tokens) != prompt + generated:
@@ -138,7 +137,7 @@ class Executor:
         run.targets, run.record = tokens[prompt:], record
         self._run(run, progress)
         if self.definitions:
-            inputs = tokens[:0] if self.circuit.reveals else tokens
+            inputs = Inputs() if self.circuit.reveals else Tokens(tokens, shape)
             made = Columns(self.circuit, shape, {**self.model.params, **columns}, inputs)
             for step in self.definitions:
                 (name,) = step.witness["x"]
@@ -191,16 +190,16 @@ class Executor:
                 f"{prompt} prompt tokens and {generated} new ones make {total}, but the model was "
                 f"compiled for {self.max_tokens}: shorten them or compile with more --max-tokens"
             )
-        if (rows := Shape(prompt, generated).rows) > self.circuit.max_tokens:
+        if (rows := Generation(prompt, generated).rows) > (most := longest(self.circuit)):
             raise UserError(
                 f"{total} tokens need {rows} positions, but the model was compiled for "
-                f"{self.circuit.max_tokens}: shorten them or compile with --max-tokens {rows}"
+                f"{most}: shorten them or compile with --max-tokens {rows}"
             )
 
-    def _least_shape(self, prompt: int, generated: int) -> Shape:
-        return Shape(prompt + 1 if self.circuit.reveals else prompt, generated)
+    def _least_shape(self, prompt: int, generated: int) -> Generation:
+        return Generation(prompt + 1 if self.circuit.reveals else prompt, generated)
 
-    def _check_shape(self, shape: Shape, prompt: int, generated: int) -> None:
+    def _check_shape(self, shape: Generation, prompt: int, generated: int) -> None:
         least = self._least_shape(prompt, generated)
         fits = shape.prompt >= least.prompt if self.circuit.reveals else shape == least
         if not fits or shape.generated != generated:
@@ -208,11 +207,11 @@ class Executor:
                 f"{prompt} prompt tokens and {generated} new ones do not fit a proof of "
                 f"{shape.prompt} and {shape.generated}: it needs {least.prompt} and {generated}"
             )
-        if shape.rows > self.circuit.max_tokens:
+        if shape.rows > (most := longest(self.circuit)):
             raise UserError(
                 f"a proof of {shape.prompt} prompt tokens and {generated} new ones needs "
                 f"{shape.rows} positions, but the model was compiled for "
-                f"{self.circuit.max_tokens}: lower the bound on the prompt's length or compile with "
+                f"{most}: lower the bound on the prompt's length or compile with "
                 f"--max-tokens {shape.rows}"
             )
 

@@ -59,7 +59,7 @@ def honest_key(function: ModuleOp) -> VerifyingKey:
     """The key of a function with random weights, as the compiler makes it."""
     (circuit, _), (private, _) = lower(function), lower(function, private_tokens=True)
     params = param_arrays(circuit, SHARED.random_weights(function))
-    parameters = choose_parameters([circuit, private], TOKENS, hiding=True)
+    parameters = choose_parameters([circuit, private], hiding=True)
     masks = WeightMasks.fresh(circuit, parameters)
     weights = CommittedWeights(circuit, parameters, params, masks)
     key = VerifyingKey(

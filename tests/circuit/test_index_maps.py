@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from zklemma.runtime.circuit.extents import GENERATED, TOKENS, CircuitError, Shape
+from zklemma.runtime.circuit.extents import Axis, CircuitError
+from zklemma.runtime.circuit.generation import GENERATED, TOKENS, Generation, Tokens
 from zklemma.runtime.circuit.index_maps import MAPS, Index, composed
-from zklemma.runtime.circuit.tokens import Tokens
 
-SHAPE = Shape(3, 2)
+SHAPE = Generation(3, 2)
 IDS = [4, 1, 0, 5, 1]
 KNOWN = Tokens(IDS, SHAPE)
 ROWS = SHAPE.rows
@@ -99,10 +99,10 @@ def test_intervals_of_sums():
 def test_what_an_index_fits(kind):
     *_, target, size = SIZES[kind]
     index = index_of(kind)
-    vocabulary = size if isinstance(size, int) else 9
-    assert MAPS[kind].fits(index, target, size, vocabulary)
-    assert not MAPS[kind].fits(index, 7, size, vocabulary)
-    assert not MAPS[kind].fits(index, target, 2, vocabulary)
+    axes = {"vocabulary": Axis("vocabulary", size if isinstance(size, int) else 9)}
+    assert MAPS[kind].fits(index, target, size, axes)
+    assert not MAPS[kind].fits(index, 7, size, axes)
+    assert not MAPS[kind].fits(index, target, 2, axes)
 
 
 def test_picks_are_entries_one_by_one():

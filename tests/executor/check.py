@@ -11,14 +11,14 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-from zklemma.runtime.circuit.extents import Shape
+from zklemma.runtime.circuit.generation import Generation
 from zklemma.runtime.circuit.relations import Circuit, Column, Expr, Gather
 
 Cell = dict[str, int]
 
 
 def violations(
-    circuit: Circuit, shape: Shape, values: Mapping[str, np.ndarray], tokens: Sequence[int]
+    circuit: Circuit, shape: Generation, values: Mapping[str, np.ndarray], tokens: Sequence[int]
 ) -> list[str]:
     """The relations that do not hold; also "range of ..." a column and "bound of ..." an einsum."""
     return CellwiseCheck(circuit, shape, values, tokens).run()
@@ -28,7 +28,7 @@ class CellwiseCheck:
     def __init__(
         self,
         circuit: Circuit,
-        shape: Shape,
+        shape: Generation,
         values: Mapping[str, np.ndarray],
         tokens: Sequence[int],
     ) -> None:

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from check import CellwiseCheck
 from toy import toy_model
-from zklemma.runtime.circuit.extents import Shape
-from zklemma.runtime.circuit.index_maps import Index
+from zklemma.errors import expect
+from zklemma.runtime.circuit.generation import Generation, Tokens, position_ids
+from zklemma.runtime.circuit.index import Index
 from zklemma.runtime.circuit.relations import Expr, Term
-from zklemma.runtime.circuit.tokens import position_ids
 from zklemma.runtime.witness.columns import Columns
 from zklemma.runtime.witness.executor import Executor
 
-SHAPE = Shape(5, 6)
+SHAPE = Generation(5, 6)
 
 
 @pytest.fixture(scope="module")
@@ -21,12 +21,14 @@ def columns() -> Columns:
     prompt = [3, 7, 1, 0, 19]
     tokens = prompt + executor.generate(prompt, 6)
     witness = executor.witness(tokens, 5, 6)
-    return Columns(circuit, SHAPE, {**witness, **params}, np.array(tokens))
+    return Columns(circuit, SHAPE, {**witness, **params}, Tokens(tokens, SHAPE))
 
 
 @pytest.fixture(scope="module")
 def cellwise(columns: Columns) -> CellwiseCheck:
-    return CellwiseCheck(columns.circuit, SHAPE, columns.values, columns.tokens.ids.tolist())
+    return CellwiseCheck(
+        columns.circuit, SHAPE, columns.values, expect(columns.inputs, Tokens).ids.tolist()
+    )
 
 
 def expected(cellwise: CellwiseCheck, expr: Expr) -> np.ndarray:
@@ -118,9 +120,9 @@ def test_a_plain_column_is_not_copied(columns: Columns) -> None:
 
 
 def test_padding_positions() -> None:
-    shape = Shape(10, 7)
+    shape = Generation(10, 7)
     assert shape.rows == 16
     assert position_ids(shape, np.arange(1, 18)).tolist() == [*range(1, 17)]
-    shape = Shape(11, 8)
+    shape = Generation(11, 8)
     assert shape.rows == 20
     assert position_ids(shape, np.arange(1, 20)).tolist() == [*range(1, 20), 0]

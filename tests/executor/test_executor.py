@@ -7,7 +7,7 @@ import pytest
 from check import CellwiseCheck, violations
 from toy import Sizes, toy_model
 from zklemma.errors import RangeError, UserError, ZklemmaError
-from zklemma.runtime.circuit.extents import Shape
+from zklemma.runtime.circuit.generation import Generation
 from zklemma.runtime.circuit.program import Program, Step
 from zklemma.runtime.witness.executor import Executor
 from zklemma.runtime.witness.steps import bit_length
@@ -40,7 +40,7 @@ def test_the_witness_satisfies_every_relation(
     ids = np.random.default_rng(seed).integers(0, run.vocabulary, prompt).tolist()
     tokens = ids + run.generate(ids, count)
     witness = run.witness(tokens, prompt, count)
-    shape = Shape(prompt, count)
+    shape = Generation(prompt, count)
     for column in circuit.home("witness"):
         assert witness[column.name].shape == circuit.sizes(column, shape)
         assert witness[column.name].dtype == column.storage
@@ -52,7 +52,7 @@ def test_a_changed_cell_violates_a_relation() -> None:
     run = Executor(circuit, program, params)
     tokens = PROMPT + run.generate(PROMPT, 3)
     witness = run.witness(tokens, 3, 3)
-    check = CellwiseCheck(circuit, Shape(3, 3), {**witness, **params}, tokens)
+    check = CellwiseCheck(circuit, Generation(3, 3), {**witness, **params}, tokens)
     random = np.random.default_rng(0)
     for column in circuit.home("witness"):
         honest = check.columns[column.name]
@@ -76,7 +76,7 @@ def test_a_private_witness_satisfies_every_relation(
     run = Executor(circuit, program, params)
     ids = np.random.default_rng(seed).integers(0, run.vocabulary, prompt).tolist()
     tokens = ids + run.generate(ids, count)
-    shape = Shape(bound + 1, count)
+    shape = Generation(bound + 1, count)
     witness = run.witness(tokens, prompt, count, shape=shape)
     for column in circuit.home("witness"):
         assert witness[column.name].shape == circuit.sizes(column, shape)
@@ -91,8 +91,8 @@ def test_a_changed_cell_violates_a_relation_of_private_tokens() -> None:
     circuit, program, params = toy_model(1, 0, private=True)
     run = Executor(circuit, program, params)
     tokens = PROMPT + run.generate(PROMPT, 3)
-    witness = run.witness(tokens, 3, 3, shape=Shape(8, 3))
-    check = CellwiseCheck(circuit, Shape(8, 3), {**witness, **params}, [])
+    witness = run.witness(tokens, 3, 3, shape=Generation(8, 3))
+    check = CellwiseCheck(circuit, Generation(8, 3), {**witness, **params}, [])
     own = [n for n in witness if n.startswith(("ids", "prompt", "x0", "last", "output", "head"))]
     assert len(own) >= 12
     for name in own:
@@ -116,8 +116,8 @@ def test_both_ways_to_hold_tokens_compute_the_same() -> None:
     assert runs[1].generate(PROMPT, 6) == tokens[3:]
     assert np.array_equal(runs[0].logits(tokens), runs[1].logits(tokens))
     # A position for the last token, and one for a longer prompt, come after the others.
-    shape = Shape(5, 6)
-    assert Shape(3, 6).rows == 8 and shape.rows == 10
+    shape = Generation(5, 6)
+    assert Generation(3, 6).rows == 8 and shape.rows == 10
     one, other = runs[0].witness(tokens, 3, 6), runs[1].witness(tokens, 3, 6, shape=shape)
     assert set(one) < set(other) and len(one) > 100
     for name, array in one.items():
@@ -129,12 +129,12 @@ def test_both_ways_to_hold_tokens_compute_the_same() -> None:
 @pytest.mark.parametrize(
     ("shape", "text"),
     [
-        (Shape(3, 4), "do not fit a proof of 3 and 4: it needs 4 and 4"),
-        (Shape(5, 3), "do not fit a proof of 5 and 3"),
-        (Shape(14, 4), "needs 20 positions, but the model was compiled for 16"),
+        (Generation(3, 4), "do not fit a proof of 3 and 4: it needs 4 and 4"),
+        (Generation(5, 3), "do not fit a proof of 5 and 3"),
+        (Generation(14, 4), "needs 20 positions, but the model was compiled for 16"),
     ],
 )
-def test_a_shape_that_private_tokens_do_not_fit(shape: Shape, text: str) -> None:
+def test_a_shape_that_private_tokens_do_not_fit(shape: Generation, text: str) -> None:
     run = Executor(*toy_model(1, private=True))
     tokens = PROMPT + run.generate(PROMPT, 4)
     with pytest.raises(UserError, match=text):
@@ -144,9 +144,9 @@ def test_a_shape_that_private_tokens_do_not_fit(shape: Shape, text: str) -> None
 def test_public_tokens_have_one_shape() -> None:
     run = executor(1)
     tokens = PROMPT + run.generate(PROMPT, 4)
-    run.witness(tokens, 3, 4, shape=Shape(3, 4))
+    run.witness(tokens, 3, 4, shape=Generation(3, 4))
     with pytest.raises(UserError, match="do not fit"):
-        run.witness(tokens, 3, 4, shape=Shape(4, 4))
+        run.witness(tokens, 3, 4, shape=Generation(4, 4))
 
 
 def test_generation_and_the_batched_pass_agree_bit_for_bit() -> None:
@@ -228,7 +228,7 @@ def test_an_equal_maximum_goes_to_the_lowest_token() -> None:
         assert run.generate(PROMPT, 1) == [min(first, twin)]
         witness = run.witness([*PROMPT, min(first, twin)], 3, 1)
         values = {**witness, **twins}
-        assert violations(circuit, Shape(3, 1), values, [*PROMPT, min(first, twin)]) == []
+        assert violations(circuit, Generation(3, 1), values, [*PROMPT, min(first, twin)]) == []
 
 
 def test_out_of_range_names_module_layer_value_and_range() -> None:

@@ -16,8 +16,9 @@ from dataclasses import dataclass, field, replace
 from math import ceil, log2
 
 import numpy as np
-from zklemma.runtime.circuit.extents import GENERATED, TOKENS, Axis
-from zklemma.runtime.circuit.index_maps import Index
+from zklemma.runtime.circuit.extents import Axis
+from zklemma.runtime.circuit.generation import GENERATED, TOKENS, extents
+from zklemma.runtime.circuit.index import Index
 from zklemma.runtime.circuit.program import Program, Step, limb_widths
 from zklemma.runtime.circuit.relations import (
     Circuit,
@@ -144,7 +145,7 @@ class _Toy:
             einsums=tuple(self.einsums),
             lookups=tuple(self.lookups),
             linears=tuple(self.linears),
-            max_tokens=sizes.max_tokens,
+            extents=extents(sizes.max_tokens),
             gathers=tuple(self.gathers),
             reveals=self.reveals,
             data=self.data,

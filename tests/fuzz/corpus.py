@@ -20,8 +20,9 @@ from unittest.mock import patch
 import numpy as np
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from zklemma.runtime.circuit.encoding import encode_circuit, encode_program
-from zklemma.runtime.circuit.extents import TOKENS, Axis, Shape
-from zklemma.runtime.circuit.index_maps import Index
+from zklemma.runtime.circuit.extents import Axis
+from zklemma.runtime.circuit.generation import TOKENS, Generation
+from zklemma.runtime.circuit.index import Index
 from zklemma.runtime.circuit.program import Program
 from zklemma.runtime.circuit.relations import Circuit, Column, Expr, Linear, Term
 from zklemma.runtime.model.budget import MemoryBudget
@@ -96,7 +97,7 @@ class Model:
         params, sealed = dict(self.artifact.params), {}
         if private:
             # A position more for the tokens that are generated.
-            shape = Shape(len(PROMPT) + 1, len(OUTPUT))
+            shape = Generation(len(PROMPT) + 1, len(OUTPUT))
             witness = tiny.tiny_private_witness(params, shape, PROMPT, OUTPUT)
             for what in private:
                 names = self.key.private_circuit.reveals[what]

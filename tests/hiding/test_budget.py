@@ -484,7 +484,7 @@ def test_public_weights_count_nothing(
     tools: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        tools, "choose_parameters", lambda circuit, n, hiding: choose_parameters(circuit, n, False)
+        tools, "choose_parameters", lambda circuits, hiding: choose_parameters(circuits, False)
     )
     artifact = tools.toy_artifact()
     path = tmp_path / "model.zkl"

@@ -10,7 +10,7 @@ import msgpack
 import numpy as np
 import pytest
 from zklemma.errors import UserError
-from zklemma.runtime.circuit.extents import Shape
+from zklemma.runtime.circuit.generation import Generation
 from zklemma.runtime.field import P
 from zklemma.runtime.model import files, keys
 from zklemma.runtime.model.budget import MemoryBudget
@@ -88,7 +88,7 @@ def test_the_same_model_compiled_twice(compiled: Artifact, again: Artifact) -> N
 def test_masks_are_uniform(compiled: Artifact) -> None:
     """Elements of F, none zero, none twice, every bit fair."""
     p, masks = compiled.key.parameters, compiled.masks
-    rows = Plan(compiled.key.circuit, p, Shape(1, 1)).rows[0]
+    rows = Plan(compiled.key.circuit, p, Generation(1, 1)).rows[0]
     assert masks.cells.shape == (rows, p.mask_columns) and rows >= 1
     assert masks.salts.shape == (SALT_WORDS, 1 << p.log_code)
     words = np.concatenate([masks.cells.ravel(), masks.salts.ravel()])
@@ -144,7 +144,7 @@ def test_more_masks_than_a_proof_opens(compiled: Artifact) -> None:
 def test_public_weights(tools: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No masks, none in the file, and one root whenever they are committed."""
     monkeypatch.setattr(
-        tools, "choose_parameters", lambda circuit, n, hiding: choose_parameters(circuit, n, False)
+        tools, "choose_parameters", lambda circuits, hiding: choose_parameters(circuits, False)
     )
     one, two = (tools.toy_artifact() for _ in range(2))
     assert not one.key.private and one.key.model_id == two.key.model_id

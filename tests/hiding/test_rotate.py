@@ -281,7 +281,7 @@ def test_masks_that_are_not_the_keys(chain: list[Artifact]) -> None:
 
 def test_public_weights_have_none(tools: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        tools, "choose_parameters", lambda circuit, n, hiding: choose_parameters(circuit, n, False)
+        tools, "choose_parameters", lambda circuits, hiding: choose_parameters(circuits, False)
     )
     with pytest.raises(UserError, match="public weights have no masks") as error:
         rotate(tools.toy_artifact())

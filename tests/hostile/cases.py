@@ -23,8 +23,9 @@ from unittest.mock import patch
 import numpy as np
 from zklemma.runtime.circuit import encoding
 from zklemma.runtime.circuit.encoding import encode_circuit
-from zklemma.runtime.circuit.extents import TOKENS, Axis, Shape
-from zklemma.runtime.circuit.index_maps import Index
+from zklemma.runtime.circuit.extents import Axis
+from zklemma.runtime.circuit.generation import TOKENS, Generation, extents
+from zklemma.runtime.circuit.index import Index
 from zklemma.runtime.circuit.relations import (
     Circuit,
     Column,
@@ -128,13 +129,11 @@ def plain(**changes: Any) -> Circuit:
     circuit: Circuit = tiny.tiny_circuit()
     data: Mapping[str, Any] = changes.pop("data", {})
     added = {name: (*getattr(circuit, name), *parts) for name, parts in changes.items()}
-    tokens = added.pop("max_tokens", None)
-    found = replace(circuit, **added, data={**circuit.data, **data})
-    return found if tokens is None else longer(found, tokens[-1])
+    return replace(circuit, **added, data={**circuit.data, **data})
 
 
 def longer(circuit: Circuit, tokens: int) -> Circuit:
-    return replace(circuit, max_tokens=tokens, data=circuit.data)
+    return replace(circuit, extents=extents(tokens), data=circuit.data)
 
 
 def zero(name: str, axes: tuple[str, ...], *terms: Term) -> Linear:
@@ -408,8 +407,8 @@ def honest(
     """A valid proof, of columns that are zero beside those of the small circuit, with ``junk`` behind it; the key
     has whatever ``changes`` say. ``links`` lead forth and back between two roots of its weights."""
     circuit = circuit or plain()
-    code = code or choose_parameters([circuit], circuit.max_tokens, hiding=True)
-    random, size = np.random.default_rng(0), Shape(1, 1)
+    code = code or choose_parameters([circuit], hiding=True)
+    random, size = np.random.default_rng(0), Generation(1, 1)
     params = {
         c.name: random.integers(-1, 2, circuit.sizes(c, size)).clip(c.low, c.high).astype(c.storage)
         for c in circuit.home("param")
@@ -437,7 +436,7 @@ def sized(circuit: Circuit, like: Circuit) -> Circuit:
     axes = tuple(
         like.axis[axis.name] if axis.name == "vocabulary" else axis for axis in circuit.axes
     )
-    return replace(circuit, axes=axes, max_tokens=like.max_tokens, data=circuit.data)
+    return replace(circuit, axes=axes, extents=like.extents, data=circuit.data)
 
 
 def spoken(vocabulary: int, tokens: int) -> Circuit:

@@ -15,7 +15,7 @@ from zklemma.dialects.circuit import CIRCUIT
 from zklemma.dialects.field import FIELD
 from zklemma.dialects.quant import QUANT, ParamOp, type_of
 from zklemma.dialects.zk import ZK
-from zklemma.runtime.circuit.extents import Shape
+from zklemma.runtime.circuit.generation import Generation
 from zklemma.runtime.circuit.program import Program
 from zklemma.runtime.circuit.relations import Circuit
 from zklemma.runtime.witness.executor import Executor
@@ -56,7 +56,7 @@ def random_weights(module: ModuleOp) -> dict[str, np.ndarray]:
 class Run:
     circuit: Circuit
     program: Program
-    shape: Shape
+    shape: Generation
     tokens: list[int]
     columns: dict[str, np.ndarray]
 
@@ -65,7 +65,7 @@ class Run:
         return {column.name: self.columns[column.name] for column in self.circuit.home("param")}
 
 
-def execute(prompt: list[int], shape: Shape, private_tokens: bool) -> Run:
+def execute(prompt: list[int], shape: Generation, private_tokens: bool) -> Run:
     """The small model's circuit with an honest witness and its weights."""
     _, module = tiny_module()
     circuit, program = lower(module, private_tokens)
@@ -79,13 +79,13 @@ def execute(prompt: list[int], shape: Shape, private_tokens: bool) -> Run:
 @pytest.fixture(scope="session")
 def run() -> Run:
     """With prompt and output as inputs."""
-    return execute(PROMPT, Shape(len(PROMPT), GENERATED), private_tokens=False)
+    return execute(PROMPT, Generation(len(PROMPT), GENERATED), private_tokens=False)
 
 
 @pytest.fixture(scope="session")
 def private_run() -> Run:
     """With prompt and output as columns, in a proof of three prompt tokens more."""
-    return execute(VARIED, Shape(len(VARIED) + 4, GENERATED), private_tokens=True)
+    return execute(VARIED, Generation(len(VARIED) + 4, GENERATED), private_tokens=True)
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from zklemma.dialects.affine_expr import (
     parse_product,
 )
 from zklemma.errors import UserError
-from zklemma.runtime.circuit.index_maps import Index
+from zklemma.runtime.circuit.index import Index
 from zklemma.runtime.circuit.relations import Expr, Product, Term
 
 

@@ -24,7 +24,7 @@ from zklemma.compiler.transforms.convert_quant_to_zk import ConvertQuantToZk
 from zklemma.dialects import zk
 from zklemma.dialects.quant import QUANT, ParamOp, type_of
 from zklemma.runtime.circuit.encoding import encode_circuit
-from zklemma.runtime.circuit.extents import Shape
+from zklemma.runtime.circuit.generation import Generation
 from zklemma.runtime.circuit.program import Program
 from zklemma.runtime.witness.executor import Executor
 
@@ -111,7 +111,7 @@ def lowered(
     params = param_arrays(circuit, weights)
     executor = Executor(circuit, program, params)
     tokens = PROMPT + executor.generate(PROMPT, GENERATED)
-    shape = Shape(len(PROMPT) + private, GENERATED)
+    shape = Generation(len(PROMPT) + private, GENERATED)
     columns = executor.witness(tokens, len(PROMPT), GENERATED, shape=shape)
     assert check(circuit, shape, {**columns, **params}, () if private else tokens) == []
     return Lowered(encode_circuit(circuit), program, columns)

@@ -15,7 +15,8 @@ from zklemma.runtime.circuit.encoding import (
     encode_program,
 )
 from zklemma.runtime.circuit.extents import Axis, CircuitError
-from zklemma.runtime.circuit.index_maps import Index
+from zklemma.runtime.circuit.generation import extents
+from zklemma.runtime.circuit.index import Index
 from zklemma.runtime.circuit.program import Program, Step
 from zklemma.runtime.circuit.relations import (
     PRIME,
@@ -45,7 +46,7 @@ def small_circuit() -> Circuit:
         einsums=(Einsum("e", x, (Product(2, (x, x)),), 2**64 - 2**33),),
         lookups=(Lookup("l", "t", (x, x)),),
         linears=(Linear("z", Expr(("layer", "token"), (pick,), -7), 22),),
-        max_tokens=8,
+        extents=extents(8),
         data={
             "w": np.arange(-5, 11).reshape(2, 8) % 5,
             "t": np.array([[0, 70000], [1, -1], [2, 5], [3, 0]]),
@@ -93,7 +94,7 @@ def test_every_field_changes_the_digest():
     circuit = small_circuit()
     renamed = replace(circuit.columns[0], origin="model.y")
     others = [
-        replace(circuit, max_tokens=9, data=circuit.data),
+        replace(circuit, extents=extents(9), data=circuit.data),
         replace(circuit, columns=(renamed, circuit.columns[1])),
         replace(circuit, data={**circuit.data, "t": circuit.data["t"] + 1}),
     ]
@@ -150,7 +151,7 @@ def test_arrays_are_bounded_together(monkeypatch):
     rows = encoding.MOST_CELLS // 8
     tables = tuple(Table(f"t{i}", 1, rows) for i in range(9))
     ramp = np.arange(rows)[:, None]
-    circuit = Circuit((), (), tables, (), (), (), 8, data={table.name: ramp for table in tables})
+    circuit = Circuit((), (), tables, (), (), (), {}, data={table.name: ramp for table in tables})
     with pytest.raises(CircuitError, match="more than"):
         encode_circuit(circuit)
     raw: Any = msgpack.unpackb(encode_circuit(replace(circuit, data={"t0": ramp})))
@@ -165,8 +166,30 @@ def test_axes_of_unlikely_sizes_are_refused(size):
     with pytest.raises(CircuitError, match="axis spare"):
         replace(circuit, axes=(*circuit.axes, Axis("spare", size)), data=circuit.data).check()
     if isinstance(size, int):
-        with pytest.raises(CircuitError, match="tokens at most"):
-            replace(circuit, max_tokens=size, data=circuit.data).check()
+        with pytest.raises(CircuitError, match="extent tokens"):
+            replace(circuit, extents={"tokens": size}, data=circuit.data).check()
+
+
+def test_extents_are_few_and_have_names_that_axes_may_give():
+    circuit = small_circuit()
+    most = {f"e{i}": 2 for i in range(14)} | extents(8)
+    named = (*circuit.axes, Axis("spare", "e13"))
+    fine = replace(circuit, axes=named, extents=most, data=circuit.data)
+    fine.check()
+    assert decode_circuit(encode_circuit(fine)) == fine
+    with pytest.raises(CircuitError, match="17 parts of kind extent"):
+        replace(fine, extents=most | {"more": 2}, data=circuit.data).check()
+    with pytest.raises(CircuitError, match="axis spare: size e13"):
+        replace(circuit, axes=named, data=circuit.data).check()
+
+
+def test_extents_have_one_encoding():
+    circuit = small_circuit()
+    turned = {name: circuit.extents[name] for name in reversed([*circuit.extents])}
+    assert [*turned] != [*circuit.extents]
+    assert encode_circuit(replace(circuit, extents=turned, data=circuit.data)) == encode_circuit(
+        circuit
+    )
 
 
 def test_weights_have_a_fixed_size():
@@ -177,10 +200,10 @@ def test_weights_have_a_fixed_size():
 
 
 def test_windows_are_not_negative():
-    axes = (Axis("token", "tokens"), Axis("source", "tokens"), Axis("layer", 2))
+    axes = (Axis("token", "batch"), Axis("source", "batch"), Axis("layer", 2))
     for windows in ((0, 3), (0, -1)):
         mask = Column("m", ("layer", "token", "source"), "public", 0, 1, "", "mask", windows)
-        circuit = Circuit(axes, (mask,), (), (), (), (), 8)
+        circuit = Circuit(axes, (mask,), (), (), (), (), {"batch": 8})
         if windows[1] > 0:
             circuit.check()
         else:
@@ -220,7 +243,7 @@ def put(place: int, value: Any) -> Any:
     [
         (lambda parts: 5, "something else"),
         (lambda parts: ["program", *parts[1:]], "something else"),
-        (put(1, 5), "format version"),
+        (put(1, encoding.VERSION + 1), "format version"),
         (lambda parts: [*parts, []], "parts instead of"),
         (put(AXES, [5]), "malformed"),
         (put(AXES, [["token"]]), "malformed"),

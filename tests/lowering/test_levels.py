@@ -26,7 +26,7 @@ from zklemma.compiler.transforms.registry import PASSES
 from zklemma.compiler.transforms.stack_layers import StackLayers
 from zklemma.dialects.quant import ParamOp
 from zklemma.errors import UserError
-from zklemma.runtime.circuit.extents import Shape
+from zklemma.runtime.circuit.generation import Generation
 from zklemma.runtime.circuit.relations import Circuit
 from zklemma.runtime.witness.executor import Executor
 
@@ -38,7 +38,7 @@ NONE = Level(0)
 
 def witness_at(
     module: ModuleOp, weights: dict[str, np.ndarray], level: Level, private: bool = False
-) -> tuple[Circuit, Shape, dict[str, np.ndarray], list[int]]:
+) -> tuple[Circuit, Generation, dict[str, np.ndarray], list[int]]:
     """A model's circuit at a level with an honest witness; what it generates is the same at all."""
     module = module.clone()
     set_level(module, level)
@@ -46,7 +46,7 @@ def witness_at(
     params = param_arrays(circuit, weights)
     executor, prompt = Executor(circuit, program, params), PROMPTS[private]
     tokens = prompt + executor.generate(prompt, GENERATED)
-    shape = Shape(len(prompt) + 2 * private, GENERATED)
+    shape = Generation(len(prompt) + 2 * private, GENERATED)
     columns = executor.witness(tokens, len(prompt), GENERATED, shape=shape)
     return circuit, shape, {**columns, **params}, tokens
 

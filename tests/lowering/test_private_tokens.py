@@ -19,8 +19,9 @@ from zklemma.runtime.circuit.encoding import (
     encode_circuit,
     encode_program,
 )
-from zklemma.runtime.circuit.extents import CircuitError, Shape
-from zklemma.runtime.circuit.index_maps import Index
+from zklemma.runtime.circuit.extents import CircuitError
+from zklemma.runtime.circuit.generation import Generation
+from zklemma.runtime.circuit.index import Index, Inputs
 from zklemma.runtime.circuit.relations import Circuit, Expr, Linear, Term
 from zklemma.runtime.witness import executor as executor_module
 from zklemma.runtime.witness.columns import Columns
@@ -70,7 +71,7 @@ def with_order(run: Any, columns: Arrays, step: int, add: Sequence[int] | np.nda
 
 @pytest.mark.parametrize("bound", [5, 6, 8, 10])
 def test_honest_witnesses_satisfy_everything(private_run: Any, bound: int) -> None:
-    run, shape = private_run, Shape(bound + 1, GENERATED)
+    run, shape = private_run, Generation(bound + 1, GENERATED)
     assert len(set(run.tokens)) == LENGTH + GENERATED
     executor = Executor(run.circuit, run.program, run.params)
     witness = executor.witness(run.tokens, LENGTH, GENERATED, shape=shape)
@@ -102,7 +103,7 @@ def test_encoding_round_trip(private_run: Any) -> None:
 def test_every_expression_has_the_provers_value(private_run: Any) -> None:
     """`runtime.witness.columns`, without tokens, against the ranges that the columns declare."""
     run = private_run
-    columns = Columns(run.circuit, run.shape, run.columns, np.zeros(0, np.int64))
+    columns = Columns(run.circuit, run.shape, run.columns, Inputs())
     for gather in run.circuit.gathers:
         index, value = columns.expr(gather.index), columns.expr(gather.value)
         assert np.array_equal(columns.expr(gather.source)[index], value)
@@ -114,7 +115,7 @@ def test_every_expression_has_the_provers_value(private_run: Any) -> None:
 def test_bounds_cover_what_occurs(private_run: Any) -> None:
     """The order's numbers are the largest that private tokens add."""
     run = private_run
-    columns = Columns(run.circuit, run.shape, run.columns, np.zeros(0, np.int64))
+    columns = Columns(run.circuit, run.shape, run.columns, Inputs())
     for einsum in run.circuit.einsums:
         assert np.abs(columns.expr(einsum.lhs)).max() <= einsum.bound
 

@@ -32,7 +32,7 @@ from zklemma.compiler.transforms.stack_layers import StackLayers
 from zklemma.compiler.transforms.virtualize import Virtualize
 from zklemma.compiler.transforms.virtualize_remainders import VirtualizeRemainders
 from zklemma.dialects.quant import ParamOp
-from zklemma.runtime.circuit.extents import Shape
+from zklemma.runtime.circuit.generation import Generation
 from zklemma.runtime.witness.executor import Executor
 
 sys.path.append(str(Path(__file__).parent))
@@ -123,7 +123,7 @@ def witness(
     executor = Executor(circuit, program, params)
     count = len(tokens) - len(prompt)
     assert executor.generate(prompt, count) == tokens[len(prompt) :]
-    shape = Shape(len(prompt), count)
+    shape = Generation(len(prompt), count)
     columns = executor.witness(tokens, len(prompt), count, shape=shape)
     assert check(circuit, shape, {**columns, **params}, tokens) == []
     return columns

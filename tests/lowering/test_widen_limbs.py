@@ -10,7 +10,7 @@ from zklemma.compiler.interpret_circuit import check
 from zklemma.compiler.pipelines import lower, to_circuit
 from zklemma.compiler.running import run_passes
 from zklemma.compiler.transforms.widen_limbs import WidenLimbs
-from zklemma.runtime.circuit.extents import Shape
+from zklemma.runtime.circuit.generation import Generation
 from zklemma.runtime.circuit.program import LAST_LIMB_BITS
 from zklemma.runtime.witness.executor import Executor
 
@@ -29,7 +29,7 @@ def widened(model):
     executor = Executor(circuit, program, params)
     tokens = PROMPT + executor.generate(PROMPT, GENERATED)
     columns = executor.witness(tokens, len(PROMPT), GENERATED)
-    return circuit, Shape(len(PROMPT), GENERATED), {**columns, **params}, tokens
+    return circuit, Generation(len(PROMPT), GENERATED), {**columns, **params}, tokens
 
 
 def wide(circuit) -> list[str]:

@@ -21,7 +21,7 @@ def program(layer: str, behind: str = "") -> Program:
     for dialect in (Builtin, zk.ZK):
         context.load_dialect(dialect)
     text = f"""
-      zk.system max_tokens 8 {{
+      zk.system extents <tokens 8> {{
         zk.axis @layer 3
         zk.axis @token tokens
         zk.column @p public "data" [token] in 0 to 7 = ["token"]
@@ -40,7 +40,7 @@ def program(layer: str, behind: str = "") -> Program:
     module = Parser(context, text).parse_module()
     module.verify()
     (system,) = systems(module, zk.SystemOp)
-    return witness_program(system.compute, system.axes, system.tokens)
+    return witness_program(system.compute, system.axes)
 
 
 def adds(result: str, left: str, right: str) -> str:

@@ -1197,8 +1197,8 @@ PRIVATE_TOKENS = [
         (
             (
                 f"{PROTOCOL}/statement.py",
-                "Shape(self.prompt + bool(self.digests), self.generated)",
-                "Shape(self.prompt, self.generated)",
+                "Generation(self.prompt + bool(self.digests), self.generated)",
+                "Generation(self.prompt, self.generated)",
             ),
         ),
         LIES_ABOUT_TOKENS,

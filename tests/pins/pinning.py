@@ -82,7 +82,7 @@ class Stages(Watch):
             self.pins[f"{kind} {stage}"] = _digest(print_module(module).encode())
         if kind and stage == "circuit":
             (system,) = systems(module, circuit.SystemOp)
-            counts = statistics(system, largest_shape(TOKENS, None))
+            counts = statistics(system, largest_shape(system.greatest, None))
             self.pins |= {f"{kind} {name}": count for name, count in counts.items()}
         super().passed(before, module)
 

@@ -17,12 +17,12 @@ from zklemma.compiler.transforms.bound_relations import BoundRelations
 from zklemma.compiler.transforms.lower_zk_to_circuit import LowerZkToCircuit
 from zklemma.compiler.transforms.virtualize import Virtualize
 from zklemma.dialects import zk
-from zklemma.runtime.circuit.extents import Shape
+from zklemma.runtime.circuit.generation import Generation, extents
 from zklemma.runtime.circuit.relations import Circuit, Expr
 
 SIZES: dict[str, int | str] = {"row": 3, "n": 4, "vocabulary": 5, "channel": 2}
 SIZES |= {"token": "tokens", "generated": "generated"}
-SHAPE = Shape(2, 2)
+SHAPE = Generation(2, 2)
 
 Columns = Mapping[str, np.ndarray]
 
@@ -32,7 +32,7 @@ class Stated:
     """A system that is being stated; what is given is in columns that the witness does not choose."""
 
     tokens: Sequence[int] = (0, 1, 2, 3)
-    b: Builder = field(default_factory=lambda: Builder(System(8, dict(SIZES)), module="m"))
+    b: Builder = field(default_factory=lambda: Builder(System(extents(8), dict(SIZES)), module="m"))
     given: dict[str, np.ndarray] = field(default_factory=dict)
 
     def give(self, name: str, axes: Sequence[str], values: object, bits: int = 20) -> Expr:
@@ -48,7 +48,7 @@ class Stated:
         axes = [zk.AxisOp(name, size) for name, size in system.sizes.items()]
         shown = [zk.RevealOp("prompt"), zk.RevealOp("output")]
         stated = zk.ConstrainOp([*system.relations, *shown])
-        module = ModuleOp([zk.SystemOp(8, [*axes, *parts, zk.ComputeOp([]), stated])])
+        module = ModuleOp([zk.SystemOp(extents(8), [*axes, *parts, zk.ComputeOp([]), stated])])
         virtual = () if committed else (Virtualize(),)
         run_passes(Context(), module, (BoundRelations(), *virtual, LowerZkToCircuit()))
         return emit(module)[0]

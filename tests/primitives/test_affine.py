@@ -3,7 +3,7 @@
 import numpy as np
 from zklemma.compiler.primitives import affine
 from zklemma.dialects.affine_expr import added, read, scaled
-from zklemma.runtime.circuit.index_maps import Index
+from zklemma.runtime.circuit.index import Index
 
 X, Y = np.array([[1, 2, 3, 4], [5, 6, 7, 8], [-1, 0, 0, 0]]), np.array([10, -20, 30])
 

@@ -19,10 +19,9 @@ from tiny import (
 )
 from zklemma.runtime import field
 from zklemma.runtime.circuit.encoding import encode_circuit
-from zklemma.runtime.circuit.extents import Shape
+from zklemma.runtime.circuit.generation import Generation
 from zklemma.runtime.circuit.program import Program
 from zklemma.runtime.circuit.relations import Circuit
-from zklemma.runtime.circuit.tokens import Tokens
 from zklemma.runtime.field import Ext
 from zklemma.runtime.model.links import Ancestor
 from zklemma.runtime.model.masks import WeightMasks
@@ -116,7 +115,8 @@ class Setting:
         code: Parameters,
         witness: Callable[[Statement], Witness] | None = None,
         private: Circuit | None = None,
-        private_witness: Callable[[Shape, Sequence[int], Sequence[int]], Witness] | None = None,
+        private_witness: Callable[[Generation, Sequence[int], Sequence[int]], Witness]
+        | None = None,
     ):
         circuit.check()
         private = private or circuit
@@ -170,7 +170,7 @@ class Setting:
         """A true statement that keeps the items private, its witness, and what its digests commit to."""
         length = bound if "prompt" in items else len(prompt)
         tokens = tuple(prompt) * ("prompt" not in items) + tuple(output) * ("output" not in items)
-        shape = Shape(length + 1, len(output))
+        shape = Generation(length + 1, len(output))
         assert self._private_witness
         witness = self._private_witness(shape, prompt, output)
         statement = Statement(length, len(output), tokens, hiding)
@@ -199,8 +199,8 @@ class Setting:
         nothing is committed or opened here."""
         circuit, shape = circuit or self.circuit, statement.shape
         plan = Plan(circuit, self.key.parameters, shape)
-        columns = Columns(circuit, shape, {**self.params, **witness}, np.array(statement.tokens))
-        expander = Expander(circuit, shape, Tokens(statement.tokens, shape))
+        columns = Columns(circuit, shape, {**self.params, **witness}, statement.inputs)
+        expander = Expander(circuit, shape, statement.inputs)
         counts = counts or count_uses(plan, columns, strict=False)
         channel = ProverChannel(Transcript("test"), np.zeros((2, cells(plan)), np.uint64))
         left = logup_prover.prove(channel, plan, columns, counts)
@@ -222,9 +222,7 @@ class Setting:
     ) -> set[str]:
         """The lookups that look something up that is in no table."""
         circuit = circuit or self.circuit
-        columns = Columns(
-            circuit, statement.shape, {**self.params, **witness}, np.array(statement.tokens)
-        )
+        columns = Columns(circuit, statement.shape, {**self.params, **witness}, statement.inputs)
         return {
             lookup.name
             for lookup in circuit.lookups
@@ -241,7 +239,7 @@ def toy_setting(code: Parameters | None = None, seed: int = 0) -> Setting:
     private, private_program, _ = toy_model(2, seed, private=True)
     executor = Executor(private, private_program, params)
 
-    def private_witness(shape: Shape, prompt: Sequence[int], output: Sequence[int]) -> Witness:
+    def private_witness(shape: Generation, prompt: Sequence[int], output: Sequence[int]) -> Witness:
         return executor.witness([*prompt, *output], len(prompt), len(output), shape=shape)
 
     code = code or parameters(13, [4])
@@ -256,7 +254,7 @@ def tiny_setting(
     def witness(statement: Statement) -> Witness:
         return tiny_witness(params, statement.shape, statement.tokens)
 
-    def private_witness(shape: Shape, prompt: Sequence[int], output: Sequence[int]) -> Witness:
+    def private_witness(shape: Generation, prompt: Sequence[int], output: Sequence[int]) -> Witness:
         return tiny_private_witness(params, shape, prompt, output)
 
     code, private = code or parameters(8, [2], pads=300), tiny_private_circuit()

@@ -11,8 +11,9 @@ import pytest
 from tiny import tiny_circuit, tiny_private_circuit
 from zklemma.errors import UserError
 from zklemma.runtime.circuit.encoding import encode_circuit
-from zklemma.runtime.circuit.extents import GENERATED, TOKENS, Axis, CircuitError, Shape
-from zklemma.runtime.circuit.index_maps import Index
+from zklemma.runtime.circuit.extents import Axis, CircuitError
+from zklemma.runtime.circuit.generation import GENERATED, TOKENS, Generation, extents, longest
+from zklemma.runtime.circuit.index import Index
 from zklemma.runtime.circuit.relations import (
     MOST_AXES,
     MOST_DIMENSIONS,
@@ -101,7 +102,10 @@ SMALLER = {name: array[:4] for name, array in PRIVATE.data.items() if name in ("
             replace(PRIVATE, columns=(*PRIVATE.columns, Column("more", ("row",), "param", 0, 1))),
             "different models",
         ),
-        (replace(PRIVATE, max_tokens=4, data={**PRIVATE.data, **SMALLER}), "different models"),
+        (
+            replace(PRIVATE, extents=extents(4), data={**PRIVATE.data, **SMALLER}),
+            "different models",
+        ),
     ],
 )
 def test_a_key_has_two_circuits_of_one_model(private: Circuit, reason: str) -> None:
@@ -323,7 +327,7 @@ def test_each_index_where_it_fits(
 
 
 def test_sizes_of_axes() -> None:
-    shape, sizes = Shape(3, 2), (TOKENS, GENERATED, 7)
+    shape, sizes = Generation(3, 2), (TOKENS, GENERATED, 7)
     assert [shape.size(Axis("a", size)) for size in sizes] == [4, 2, 7]
     with pytest.raises(CircuitError, match="axis a: size other"):
         shape.size(Axis("a", "other"))
@@ -386,6 +390,6 @@ def test_each_condition_on_tokens_by_itself(reason: str, circuit: Callable[[], C
     PRIVATE.check()
     made = circuit()
     if made.column["output.ids"].home == "public":
-        made = replace(made, data={**made.data, "output.ids": np.zeros(made.max_tokens, np.int64)})
+        made = replace(made, data={**made.data, "output.ids": np.zeros(longest(made), np.int64)})
     with pytest.raises(CircuitError, match=reason):
         made.check()

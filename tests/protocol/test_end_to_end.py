@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from proving import Setting, parameters, tiny_setting, toy_setting
 from zklemma.errors import InvalidProof, RangeError, UserError
-from zklemma.runtime.circuit.extents import Shape
+from zklemma.runtime.circuit.generation import Generation
 from zklemma.runtime.progress import Clock, Silent
 from zklemma.runtime.protocol.commitment import codeword
 from zklemma.runtime.protocol.commitment.cells import Cells, Run
@@ -170,8 +170,8 @@ def test_a_key_that_hides_no_weights_lets_nothing_hide() -> None:
 
 
 def test_rows_round_up_to_three_ones() -> None:
-    shape = Shape(10, 10)
-    assert shape.rows == 20 and Shape(1, 9).rows == 10 and Shape(8, 10).rows == 20
+    shape = Generation(10, 10)
+    assert shape.rows == 20 and Generation(1, 9).rows == 10 and Generation(8, 10).rows == 20
 
 
 def test_a_proof_hides_nothing_under_a_key_whose_weights_are_not_masked() -> None:

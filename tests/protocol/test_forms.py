@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from proving import Setting
 from zklemma.errors import UserError
-from zklemma.runtime.circuit.extents import Shape
+from zklemma.runtime.circuit.generation import Generation
 from zklemma.runtime.field import Ext, P
 from zklemma.runtime.protocol.axis_weights import Read, Sparse, Tensor, Weight, bits_of, dense, eq
 from zklemma.runtime.protocol.channel import Affine
@@ -84,8 +84,10 @@ def test_powers_evaluate_polynomials(bits: int) -> None:
     assert everything == parts[0] + parts[1]
 
 
-@pytest.mark.parametrize("shape", [Shape(2, 2), Shape(5, 3)], ids=str)
-def test_a_read_lands_on_the_columns_cells_and_on_no_others(tiny: Setting, shape: Shape) -> None:
+@pytest.mark.parametrize("shape", [Generation(2, 2), Generation(5, 3)], ids=str)
+def test_a_read_lands_on_the_columns_cells_and_on_no_others(
+    tiny: Setting, shape: Generation
+) -> None:
     rng = np.random.default_rng(0)
     plan = Plan(tiny.circuit, tiny.key.parameters, shape)
     p = plan.parameters
@@ -128,7 +130,7 @@ def test_totals_do_not_wrap() -> None:
 
 
 def test_reads_with_the_same_weights_are_one(tiny: Setting) -> None:
-    plan = Plan(tiny.circuit, tiny.key.parameters, Shape(3, 2))
+    plan = Plan(tiny.circuit, tiny.key.parameters, Generation(3, 2))
     rng = np.random.default_rng(0)
     here, there = (
         tuple(eq(elements(rng, plan.bits(axis))) for axis in ("row", "channel")) for _ in range(2)
@@ -141,7 +143,7 @@ def test_reads_with_the_same_weights_are_one(tiny: Setting) -> None:
 
 
 def test_forms_are_counted(tiny: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = Plan(tiny.circuit, tiny.key.parameters, Shape(3, 2))
+    plan = Plan(tiny.circuit, tiny.key.parameters, Generation(3, 2))
     weights = [
         tuple(Tensor(((1, x),) * plan.bits(axis)) for axis in ("row", "channel"))
         for x in range(2, 8)
@@ -158,7 +160,7 @@ def test_what_is_searched_for_forms_is_counted(
     tiny: Setting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before anything is searched."""
-    plan = Plan(tiny.circuit, tiny.key.parameters, Shape(3, 2))
+    plan = Plan(tiny.circuit, tiny.key.parameters, Generation(3, 2))
     at = tuple(Tensor(((1, 5),) * plan.bits(axis)) for axis in ("row", "channel"))
     claims = [Claim(Affine(Ext.ZERO), [Read(1, "weights", at)])]
     assert combined_forms(plan, claims, Ext(3))[1]
@@ -172,7 +174,7 @@ def test_forms_of_a_read_are_counted_before_they_are_made(
     tiny: Setting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Entries of sparse weights on two axes multiply."""
-    plan = Plan(tiny.circuit, tiny.key.parameters, Shape(3, 2))
+    plan = Plan(tiny.circuit, tiny.key.parameters, Generation(3, 2))
     sizes = plan.sizes(("row", "channel"))
     read = Read(1, "weights", tuple(Sparse(tuple((i, 1) for i in range(n))) for n in sizes))
     made = forms_of(plan, read)

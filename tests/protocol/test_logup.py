@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from zklemma.errors import RangeError
 from zklemma.runtime import field
-from zklemma.runtime.circuit.extents import Axis, Shape
-from zklemma.runtime.circuit.index_maps import Index
+from zklemma.runtime.circuit.extents import Axis
+from zklemma.runtime.circuit.generation import Generation
+from zklemma.runtime.circuit.index import Index, Inputs
 from zklemma.runtime.circuit.relations import Circuit, Column, Expr, Lookup, Table, Term
 from zklemma.runtime.field import Ext
 from zklemma.runtime.kernels import logup as kernels
@@ -79,7 +80,7 @@ def wide(group_bits: int) -> Setting:
             Lookup("spread", "triple", (spread, mixed, plain["byte"])),
         ),
         linears=(),
-        max_tokens=2,
+        extents={},
         data={
             "u8": np.arange(256)[:, None],
             "pair": np.arange(18).reshape(9, 2) - 4,
@@ -87,17 +88,17 @@ def wide(group_bits: int) -> Setting:
         },
     )
     circuit.check()
-    plan = Plan(circuit, proving.parameters(8, [2], group_bits=group_bits), Shape(1, 1))
-    return plan, Columns(circuit, plan.shape, values, np.zeros(2, np.int64))
+    plan = Plan(circuit, proving.parameters(8, [2], group_bits=group_bits), Generation(1, 1))
+    return plan, Columns(circuit, plan.shape, values, Inputs())
 
 
 def gathered() -> Setting:
     """Rows are looked up by their index."""
-    circuit, shape = tiny.tiny_private_circuit(), Shape(2, 3)
+    circuit, shape = tiny.tiny_private_circuit(), Generation(2, 3)
     params = tiny.tiny_params(0)
     witness = tiny.tiny_private_witness(params, shape, (1, 2), (3, 4, 5))
     plan = Plan(circuit, proving.parameters(8, [2], group_bits=6), shape)
-    return plan, Columns(circuit, shape, {**params, **witness}, np.arange(1, 6))
+    return plan, Columns(circuit, shape, {**params, **witness}, Inputs())
 
 
 def arbitrary_counts(plan: Plan) -> dict[str, np.ndarray]:
@@ -226,9 +227,9 @@ def test_messages(
 
 def test_no_lookups() -> None:
     base = tiny.tiny_circuit()
-    circuit = Circuit(base.axes, base.columns, (), (), (), (), 8, data={"picked": np.zeros(3)})
-    plan = Plan(circuit, proving.parameters(8, [2]), Shape(2, 3))
-    columns = Columns(circuit, plan.shape, {}, np.zeros(5, np.int64))
+    circuit = Circuit(base.axes, base.columns, (), (), (), (), {}, data={"picked": np.zeros(3)})
+    plan = Plan(circuit, proving.parameters(8, [2]), Generation(2, 3))
+    columns = Columns(circuit, plan.shape, {}, Inputs())
     expected, found = channel(plan), channel(plan)
     define(expected, (plan, columns), {})
     logup_prover.prove(found, plan, columns, count_uses(plan, columns))

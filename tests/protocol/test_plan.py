@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from proving import Setting, parameters
 from zklemma.errors import UserError
-from zklemma.runtime.circuit.extents import Shape
+from zklemma.runtime.circuit.generation import Generation
 from zklemma.runtime.circuit.layout import Piece
 from zklemma.runtime.protocol import plan as plan_module
 from zklemma.runtime.protocol.conversation import needed
@@ -90,23 +90,23 @@ def test_grouping_ends_for_every_key(tiny: Setting, group_bits: int) -> None:
     circuit = replace(tiny.circuit, axes=axes, lookups=many, data=tiny.circuit.data)
     code = replace(tiny.key.parameters, group_bits=group_bits)
     with pytest.raises(UserError, match=r"more than \d+ parts"):
-        _ = Plan(circuit, code, Shape(5, 4)).groups
+        _ = Plan(circuit, code, Generation(5, 4)).groups
 
 
 def test_there_are_few_groups(tiny: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each cell in a group of its own, as the table fills more than one."""
     code = replace(tiny.key.parameters, group_bits=1)
-    count = len(Plan(tiny.circuit, code, Shape(5, 4)).groups)
+    count = len(Plan(tiny.circuit, code, Generation(5, 4)).groups)
     assert count > 60
     monkeypatch.setattr(plan_module, "GROUPS", count - 1)
     with pytest.raises(UserError, match=f"more than {count - 1} parts"):
-        _ = Plan(tiny.circuit, code, Shape(5, 4)).groups
+        _ = Plan(tiny.circuit, code, Generation(5, 4)).groups
 
 
 def test_defined_columns_are_read_few_times(tiny: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = Plan(tiny.circuit, tiny.key.parameters, Shape(5, 3))
+    plan = Plan(tiny.circuit, tiny.key.parameters, Generation(5, 3))
     count = sum(len(claim.leaves) for claim in plan.deferred)
-    again = Plan(tiny.circuit, tiny.key.parameters, Shape(5, 3))
+    again = Plan(tiny.circuit, tiny.key.parameters, Generation(5, 3))
     assert count and again.groups == plan.groups
     monkeypatch.setattr(plan_module, "BLOCKS", count)
     assert again.deferred == plan.deferred
@@ -118,12 +118,12 @@ def test_defined_columns_are_read_few_times(tiny: Setting, monkeypatch: pytest.M
 
 def test_there_are_few_sums_of_products(tiny: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each product that defines a column is summed once for each claim on the column; and terms are read."""
-    plan = Plan(tiny.circuit, tiny.key.parameters, Shape(5, 3))
+    plan = Plan(tiny.circuit, tiny.key.parameters, Generation(5, 3))
     assert len(plan.instances) > sum(len(einsum.products) for einsum in tiny.circuit.einsums)
     # Of 4 y + rem - 34 = (embedding, weights); of cube = (y - 8, y - 8, y - 8).
     count = len(plan.deferred) * (1 + 2 + 2) + 1 + 1 + 3
     monkeypatch.setattr(plan_module, "SUMS", count)
-    again = Plan(tiny.circuit, tiny.key.parameters, Shape(5, 3))
+    again = Plan(tiny.circuit, tiny.key.parameters, Generation(5, 3))
     assert again.instances == plan.instances
     monkeypatch.setattr(plan_module, "SUMS", count - 1)
     again.__dict__.pop("instances")
@@ -135,8 +135,8 @@ def test_there_are_few_sums_of_products(tiny: Setting, monkeypatch: pytest.Monke
 def test_grouping_is_counted(tiny: Setting, monkeypatch: pytest.MonkeyPatch, limit: str) -> None:
     """What is looked at for each piece, and leaves with those of the tables."""
     code = replace(tiny.key.parameters, group_bits=1)
-    leaves = sum(len(group.leaves) for group in Plan(tiny.circuit, code, Shape(5, 4)).groups)
-    plan = Plan(tiny.circuit, code, Shape(5, 4))
+    leaves = sum(len(group.leaves) for group in Plan(tiny.circuit, code, Generation(5, 4)).groups)
+    plan = Plan(tiny.circuit, code, Generation(5, 4))
     monkeypatch.setattr(plan_module, limit, leaves - 1)
     with pytest.raises(UserError, match=f"more than {leaves - 1} parts"):
         _ = plan.groups
@@ -146,8 +146,8 @@ def test_a_vector_without_cells_is_one_row() -> None:
     assert place([], 96, 5) == ({}, [0])
 
 
-@pytest.mark.parametrize("shape", [Shape(1, 1), Shape(5, 4), Shape(7, 3)], ids=str)
-def test_all_committed_columns_of_a_proof(toy: Setting, shape: Shape) -> None:
+@pytest.mark.parametrize("shape", [Generation(1, 1), Generation(5, 4), Generation(7, 3)], ids=str)
+def test_all_committed_columns_of_a_proof(toy: Setting, shape: Generation) -> None:
     plan = Plan(toy.circuit, toy.key.parameters, shape)
     p = plan.parameters
     sizes = dict(plan.witness_sizes)
@@ -170,8 +170,8 @@ def test_all_committed_columns_of_a_proof(toy: Setting, shape: Shape) -> None:
 
 
 @pytest.mark.parametrize("group_bits", [5, 6, 22])
-@pytest.mark.parametrize("shape", [Shape(1, 1), Shape(2, 6), Shape(4, 4)], ids=str)
-def test_groups_of_lookups(tiny: Setting, group_bits: int, shape: Shape) -> None:
+@pytest.mark.parametrize("shape", [Generation(1, 1), Generation(2, 6), Generation(4, 4)], ids=str)
+def test_groups_of_lookups(tiny: Setting, group_bits: int, shape: Generation) -> None:
     plan = Plan(tiny.circuit, replace(tiny.key.parameters, group_bits=group_bits), shape)
     circuit = plan.circuit
     if group_bits == 22:
@@ -209,7 +209,7 @@ def test_groups_of_lookups(tiny: Setting, group_bits: int, shape: Shape) -> None
 
 
 def test_each_group_has_tables_and_counts_of_its_own(tiny: Setting) -> None:
-    plan = Plan(tiny.circuit, replace(tiny.key.parameters, group_bits=5), Shape(4, 4))
+    plan = Plan(tiny.circuit, replace(tiny.key.parameters, group_bits=5), Generation(4, 4))
     names = [name for name, _ in plan.witness_sizes]
     assert len(set(names)) == len(names)
     assert sum(name.endswith(".u4") for name in names) > 1
@@ -217,7 +217,7 @@ def test_each_group_has_tables_and_counts_of_its_own(tiny: Setting) -> None:
 
 
 def test_instances_of_products(toy: Setting) -> None:
-    plan = Plan(toy.circuit, toy.key.parameters, Shape(5, 4))
+    plan = Plan(toy.circuit, toy.key.parameters, Generation(5, 4))
     of = {instance.einsum.name: instance for instance in plan.instances}
     # Matrix products sum over what both factors have; stacked layers are shared, and bring eq.
     product = of["mlp.up.requantize"]
@@ -232,9 +232,9 @@ def test_instances_of_products(toy: Setting) -> None:
 
 
 @pytest.mark.parametrize("group_bits", [5, 22])
-@pytest.mark.parametrize("shape", [Shape(1, 1), Shape(4, 4)], ids=str)
+@pytest.mark.parametrize("shape", [Generation(1, 1), Generation(4, 4)], ids=str)
 def test_pads_are_counted_before_they_are_used(
-    tiny: Setting, group_bits: int, shape: Shape
+    tiny: Setting, group_bits: int, shape: Generation
 ) -> None:
     """The verifier asserts that the conversation used just these."""
     code = replace(parameters(9, [2], pads=600), group_bits=group_bits)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from zklemma.runtime.circuit.extents import GENERATED, TOKENS, Axis, Shape
+from zklemma.runtime.circuit.extents import Axis
+from zklemma.runtime.circuit.generation import GENERATED, TOKENS, Generation, Tokens, extents
 from zklemma.runtime.circuit.relations import Circuit, Column
-from zklemma.runtime.circuit.tokens import Tokens
 from zklemma.runtime.field import Ext, P
 from zklemma.runtime.protocol import weight_tables as tables
 from zklemma.runtime.protocol.axis_weights import (
@@ -80,9 +80,9 @@ def test_table_values(log_rows: int, arity: int) -> None:
     assert found == [brute(rows[:, i], [eq(point)]) for i in range(arity)]
 
 
-@pytest.mark.parametrize("shape", [Shape(1, 1), Shape(4, 3), Shape(7, 5)], ids=str)
+@pytest.mark.parametrize("shape", [Generation(1, 1), Generation(4, 3), Generation(7, 5)], ids=str)
 @pytest.mark.parametrize("kind", ["point", "some", "none"])
-def test_public_columns(shape: Shape, kind: str) -> None:
+def test_public_columns(shape: Generation, kind: str) -> None:
     rng = np.random.default_rng(shape.prompt)
     data = rng.integers(-(1 << 14), 1 << 14, (2, MAX_TOKENS, 3))
     circuit = Circuit(
@@ -104,7 +104,7 @@ def test_public_columns(shape: Shape, kind: str) -> None:
         einsums=(),
         lookups=(),
         linears=(),
-        max_tokens=MAX_TOKENS,
+        extents=extents(MAX_TOKENS),
         data={"angle": data},
     )
     circuit.check()

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from proving import Setting, parameters
 from tiny import tiny_circuit, tiny_private_circuit
-from zklemma.runtime.circuit.extents import Shape
+from zklemma.runtime.circuit.generation import Generation, extents
 from zklemma.runtime.model import choose_parameters as chosen
 from zklemma.runtime.model.choose_parameters import choose_parameters
 from zklemma.runtime.model.subjects import subject_of
@@ -26,7 +26,7 @@ from zklemma.runtime.protocol.soundness import (
 )
 from zklemma.runtime.protocol.statement import Statement
 
-SHAPE = Shape(3, 4)
+SHAPE = Generation(3, 4)
 GOOD = parameters(13, [3, 2], pads=1500)
 
 
@@ -58,12 +58,12 @@ def test_the_identity_of_a_group_counts_its_tables(tiny: Setting) -> None:
 
 
 def test_a_gathered_row_counts_once_more_for_each_of_its_variables() -> None:
-    plan = Plan(tiny_private_circuit(), GOOD, Shape(4, 2))
+    plan = Plan(tiny_private_circuit(), GOOD, Generation(4, 2))
     (group,) = plan.groups
     # Five channels are three variables: six rows of the embedding are gathered at five positions, those
     # are a source themselves, read two times. Then ids by position, lookups of five positions, tables.
     rows, numbers = (6 + 5) + (5 + 2), (5 + 2) + (5 + 5) + (2 + 8)
-    assert plan.shape.rows == 5 and plan.degree(group) == 4 * rows + numbers
+    assert plan.shape.extents["tokens"] == 5 and plan.degree(group) == 4 * rows + numbers
     assert terms(plan, 1)["lookup identity"] == pytest.approx(128 - math.log2(4 * rows + numbers))
 
 
@@ -99,9 +99,9 @@ def test_pads_that_fill_their_code_give_nothing(tiny: Setting) -> None:
 
 
 def test_parameters_chosen_for_a_circuit(tiny: Setting) -> None:
-    code = choose_parameters([tiny.circuit], tiny.circuit.max_tokens, hiding=True)
+    code = choose_parameters([tiny.circuit], hiding=True)
     assert Parameters.from_list(code.to_list()) == code
-    for shape in (Shape(1, 1), Shape(1, 7), Shape(7, 1), Shape(4, 4)):
+    for shape in (Generation(1, 1), Generation(1, 7), Generation(7, 1), Generation(4, 4)):
         assert security_bits(Plan(tiny.circuit, code, shape)) >= LEAST_BITS
 
 
@@ -120,7 +120,7 @@ def test_no_statement_takes_more_pads_than_parameters_are_checked_for(
     least = min(sum_bits(terms(plan, claims_at_most(plan))) for plan in own)
     assert pads > max(needed(plan).pads for plan in own if plan.shape.rows == longest)
     for tokens in range(2, longest + 1):
-        for shape in (Shape(1, tokens - 1), Shape(tokens - 1, 1)):
+        for shape in (Generation(1, tokens - 1), Generation(tokens - 1, 1)):
             plan = Plan(circuit, code, shape)
             assert needed(plan).pads <= pads
             assert sum_bits(terms(plan, claims_at_most(plan))) >= least
@@ -134,13 +134,13 @@ def test_parameters_of_large_models_are_secure(rows: int, tokens: int) -> None:
         replace(
             circuit,
             axes=tuple(replace(a, size=sizes.get(a.name, a.size)) for a in circuit.axes),
-            max_tokens=tokens,
+            extents=extents(tokens),
         )
         for circuit in (tiny_circuit(), tiny_private_circuit())
     ]
-    code = choose_parameters(circuits, tokens, hiding=True)
+    code = choose_parameters(circuits, hiding=True)
     assert Parameters.from_list(code.to_list()) == code
     for circuit in circuits:
         for generated in (1, tokens // 2):
-            shape = Shape(tokens - generated, generated)
+            shape = Generation(tokens - generated, generated)
             assert security_bits(Plan(circuit, code, shape, tuple(circuit.reveals))) >= LEAST_BITS

@@ -12,10 +12,10 @@ from math import prod
 import numpy as np
 import pytest
 from zklemma.errors import UserError
-from zklemma.runtime.circuit.extents import GENERATED, TOKENS, Axis, Shape
-from zklemma.runtime.circuit.index_maps import Index
+from zklemma.runtime.circuit.extents import Axis
+from zklemma.runtime.circuit.generation import GENERATED, TOKENS, Generation, Tokens, extents
+from zklemma.runtime.circuit.index import Index
 from zklemma.runtime.circuit.relations import Circuit, Column, Einsum, Expr, Product, Term
-from zklemma.runtime.circuit.tokens import Tokens
 from zklemma.runtime.field import Ext, P
 from zklemma.runtime.protocol import axis_weights as weights_module
 from zklemma.runtime.protocol.axis_weights import (
@@ -60,12 +60,12 @@ def circuit_of(expr: Expr, columns: dict[str, tuple[str, ...]]) -> Circuit:
         einsums=(Einsum("relation", expr, (Product(1, (expr,)),), 1 << 60),),
         lookups=(),
         linears=(),
-        max_tokens=16,
+        extents=extents(16),
     )
 
 
 def claims_agree(
-    expr: Expr, columns: dict[str, tuple[str, ...]], shape: Shape, seed: int, sparse: str = ""
+    expr: Expr, columns: dict[str, tuple[str, ...]], shape: Generation, seed: int, sparse: str = ""
 ) -> None:
     """sum_cells w * expr = constant + sum_reads coefficient * sum_cells w * column."""
     rng = np.random.default_rng(seed)
@@ -121,9 +121,11 @@ INDICES = {
 }
 
 
-@pytest.mark.parametrize("shape", [Shape(1, 1), Shape(4, 3), Shape(2, 6), Shape(5, 5)], ids=str)
+@pytest.mark.parametrize(
+    "shape", [Generation(1, 1), Generation(4, 3), Generation(2, 6), Generation(5, 5)], ids=str
+)
 @pytest.mark.parametrize("name", INDICES)
-def test_every_index_kind(name: str, shape: Shape) -> None:
+def test_every_index_kind(name: str, shape: Generation) -> None:
     source, index = INDICES[name]
     other = "odd" if index.axis == "even" else "even"
     axes = (index.axis, "vocabulary", other)
@@ -137,18 +139,18 @@ def test_every_index_kind(name: str, shape: Shape) -> None:
 @pytest.mark.parametrize("axis", ["layer", "token", "whole", "one"])
 def test_sums(axis: str) -> None:
     expr = Expr(("odd",), (Term(-2, "column", (Index("sum"), *same("odd"))),), 1)
-    claims_agree(expr, {"column": (axis, "odd")}, Shape(4, 3), seed=1)
+    claims_agree(expr, {"column": (axis, "odd")}, Generation(4, 3), seed=1)
 
 
 def test_constants_and_broadcast_terms_count_existing_cells_only() -> None:
     terms = (Term(7, "row", same("token")), Term(1, "single", same("one")))
     expr = Expr(("layer", "token", "odd", "one"), terms, 11)
-    claims_agree(expr, {"row": ("token",), "single": ("one",)}, Shape(4, 3), seed=2)
-    claims_agree(Expr(("layer", "odd"), (), 3), {"unread": ("odd",)}, Shape(1, 1), seed=3)
+    claims_agree(expr, {"row": ("token",), "single": ("one",)}, Generation(4, 3), seed=2)
+    claims_agree(Expr(("layer", "odd"), (), 3), {"unread": ("odd",)}, Generation(1, 1), seed=3)
 
 
-@pytest.mark.parametrize("shape", [Shape(1, 1), Shape(4, 3)], ids=str)
-def test_one_axis_read_twice(shape: Shape) -> None:
+@pytest.mark.parametrize("shape", [Generation(1, 1), Generation(4, 3)], ids=str)
+def test_one_axis_read_twice(shape: Generation) -> None:
     """The embedding of a gathered row; a diagonal; a gather beside its own index."""
     gathered = Term(2, "table", (Index("token", "token"), Index("sum")))
     claims_agree(Expr(("token",), (gathered,)), {"table": ("vocabulary", "odd")}, shape, 4)
@@ -191,7 +193,7 @@ def test_random_expressions() -> None:
             terms.append(Term(int(rng.integers(-9, 9)), f"column{k}", indices))
         axes = tuple(dict.fromkeys(axes))[:4]
         kept = tuple(t for t in terms if all(index.axis in axes for index in t.indices))
-        shape = Shape(int(rng.integers(1, 4)), int(rng.integers(1, 3)))
+        shape = Generation(int(rng.integers(1, 4)), int(rng.integers(1, 3)))
         claims_agree(Expr(axes, kept, 4), columns, shape, seed)
 
 
@@ -226,8 +228,8 @@ def test_weights_of_an_axis(bits: int) -> None:
 
 
 def test_tokens_beyond_the_sequence_are_padding() -> None:
-    assert Tokens(range(1, 20), Shape(11, 8)).at.tolist() == [*range(1, 20), 0]
-    tokens = Tokens([5, 6, 7, 8], Shape(2, 2))
+    assert Tokens(range(1, 20), Generation(11, 8)).at.tolist() == [*range(1, 20), 0]
+    tokens = Tokens([5, 6, 7, 8], Generation(2, 2))
     assert tokens.at.tolist() == [5, 6, 7]
     assert tokens.previous.tolist() == [6, 7]
     assert tokens.next.tolist() == [7, 8]
@@ -246,7 +248,7 @@ def test_claims_end_for_every_key(monkeypatch: pytest.MonkeyPatch) -> None:
     weights: dict[str, Weight] = {"layer": ones(5), "odd": ones(3)}
 
     def expander() -> Expander:
-        return Expander(circuit, Shape(2, 2), Tokens((1, 2, 3, 4), Shape(2, 2)))
+        return Expander(circuit, Generation(2, 2), Tokens((1, 2, 3, 4), Generation(2, 2)))
 
     many = Expr(("layer",), (before,) * 6)
     spent = []

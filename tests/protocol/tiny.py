@@ -14,8 +14,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from zklemma.runtime.circuit.extents import GENERATED, TOKENS, Axis, Shape
-from zklemma.runtime.circuit.index_maps import Index
+from zklemma.runtime.circuit.extents import Axis
+from zklemma.runtime.circuit.generation import GENERATED, TOKENS, Generation, extents
+from zklemma.runtime.circuit.index import Index
 from zklemma.runtime.circuit.program import Program, Step
 from zklemma.runtime.circuit.relations import (
     Circuit,
@@ -105,7 +106,7 @@ def tiny_circuit() -> Circuit:
             Lookup("pick", "picks", (y, Expr(at, (picked,)), Expr(at, (read("z", *at),)))),
         ),
         linears=(Linear("total", sums, 400),),
-        max_tokens=MAX_TOKENS,
+        extents=extents(MAX_TOKENS),
         data={
             "picked": np.array(PICKED, np.int64),
             "u4": np.arange(16)[:, None],
@@ -131,7 +132,7 @@ def tiny_program() -> Program:
 
 
 def tiny_witness(
-    params: dict[str, np.ndarray], shape: Shape, tokens: Sequence[int]
+    params: dict[str, np.ndarray], shape: Generation, tokens: Sequence[int]
 ) -> dict[str, np.ndarray]:
     ids = ([*tokens] + [0] * shape.rows)[: shape.rows]
     acc = params["embedding"][ids].astype(np.int64) @ params["weights"].T.astype(np.int64) + 2
@@ -192,7 +193,7 @@ def tiny_private_circuit() -> Circuit:
             Lookup("length", "u3", (distance,)),
         ),
         linears=(),
-        max_tokens=MAX_TOKENS,
+        extents=extents(MAX_TOKENS),
         gathers=(
             Gather(
                 "row",
@@ -224,7 +225,7 @@ def tiny_private_circuit() -> Circuit:
 
 
 def tiny_private_witness(
-    params: dict[str, np.ndarray], shape: Shape, prompt: Sequence[int], output: Sequence[int]
+    params: dict[str, np.ndarray], shape: Generation, prompt: Sequence[int], output: Sequence[int]
 ) -> dict[str, np.ndarray]:
     tokens = [*prompt, *output]
     ids = np.array((tokens + [0] * shape.rows)[: shape.rows])

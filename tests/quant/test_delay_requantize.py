@@ -13,7 +13,7 @@ from zklemma.compiler.interpret_circuit import check
 from zklemma.compiler.pipelines import TO_QUANT, lower
 from zklemma.compiler.transforms.raise_to_nn import RaiseToNN
 from zklemma.compiler.weights import quantized_weights
-from zklemma.runtime.circuit.extents import Shape
+from zklemma.runtime.circuit.generation import Generation
 from zklemma.runtime.witness.executor import Executor
 
 PROMPT, GENERATED = 5, 4
@@ -43,7 +43,7 @@ def test_the_product_has_no_column(honest) -> None:
     assert not any(name.startswith("mlp.mul") for name in circuit.column)
     (relation,) = (each for each in circuit.einsums if each.name == RELATION)
     assert [len(product.factors) for product in relation.products] == [3]
-    assert check(circuit, Shape(PROMPT, GENERATED), columns, tokens) == []
+    assert check(circuit, Generation(PROMPT, GENERATED), columns, tokens) == []
 
 
 @pytest.mark.parametrize(
@@ -54,4 +54,4 @@ def test_another_factor_or_result_is_rejected(honest, column: str) -> None:
     array = columns[column].astype(np.int64)
     array[1] += 1  # All of a layer, as the other two factors may be zero in a cell.
     altered = {**columns, column: array}
-    assert RELATION in check(circuit, Shape(PROMPT, GENERATED), altered, tokens)
+    assert RELATION in check(circuit, Generation(PROMPT, GENERATED), altered, tokens)

@@ -30,7 +30,7 @@ def run(request: pytest.FixtureRequest) -> Any:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     # A private prompt's proof has a position more, so that the last token has one.
-    shape = module.Shape(len(module.PROMPT) + request.param, module.GENERATED)
+    shape = module.Generation(len(module.PROMPT) + request.param, module.GENERATED)
     return module.execute(module.PROMPT, shape, private_tokens=request.param)
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 from zklemma.errors import InvalidProof
+from zklemma.runtime.circuit.generation import Tokens
 from zklemma.runtime.circuit.relations import Expr, Lookup, Table
-from zklemma.runtime.circuit.tokens import Tokens
 from zklemma.runtime.field import Ext
 from zklemma.runtime.protocol.axis_weights import Expander
 from zklemma.runtime.protocol.deferred import Weighted, deferred_weights

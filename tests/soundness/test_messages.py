@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import pytest
 from zklemma.errors import InvalidProof
-from zklemma.runtime.circuit.tokens import Tokens
 from zklemma.runtime.field import Ext, P
 from zklemma.runtime.model.subjects import subject_of
 from zklemma.runtime.protocol import verification
@@ -306,12 +305,12 @@ def test_every_claim_is_there_and_true(setting: Any) -> None:
     assert len(found.claims) == 2 + relations + len(factors)
     witness = setting.witness(shown)
     columns = import_module("zklemma.runtime.witness.columns").Columns(
-        setting.circuit, shown.shape, {**setting.params, **witness}, np.array(shown.tokens)
+        setting.circuit, shown.shape, {**setting.params, **witness}, shown.inputs
     )
     counts = import_module("zklemma.runtime.protocol.lookup.multiplicities").count_uses(
         plan, columns
     )
-    expander = Expander(setting.circuit, shown.shape, Tokens(shown.tokens, shown.shape))
+    expander = Expander(setting.circuit, shown.shape, shown.inputs)
     for claim in found.claims[1:]:
         total = Ext.ZERO
         for read in claim.reads:

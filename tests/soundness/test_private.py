@@ -197,7 +197,7 @@ def test_a_digest_of_other_tokens_whose_form_is_sent(
 
     def lie(channel: Any, plan: Any, columns: Any, sealed: Any) -> None:
         values = {**columns.values, **{k: v for k, v in other.items() if k.startswith("prompt")}}
-        lies = Columns(columns.circuit, columns.shape, values, columns.tokens.ids)
+        lies = Columns(columns.circuit, columns.shape, values, columns.inputs)
         honest(channel, plan, lies, sealed)
 
     monkeypatch.setattr(disclosure_prover, "prove", lie)

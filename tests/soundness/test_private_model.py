@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from zklemma.compiler.interpret_circuit import check
 from zklemma.errors import InvalidProof
-from zklemma.runtime.circuit.extents import Shape
+from zklemma.runtime.circuit.generation import Generation
 from zklemma.runtime.protocol.statement import Statement
 from zklemma.runtime.verifying import disclosure
 from zklemma.runtime.verifying.disclosure import Opened
@@ -75,7 +75,7 @@ def compiled() -> Compiled:
     params = model.param_arrays(circuit, weights)
     executor = Executor(private, private_program, params)
 
-    def witness(shape: Shape, prompt: Sequence[int], output: Sequence[int]) -> Arrays:
+    def witness(shape: Generation, prompt: Sequence[int], output: Sequence[int]) -> Arrays:
         return executor.witness([*prompt, *output], len(prompt), len(output), shape=shape)
 
     code = proving.parameters(13, [4])
@@ -159,7 +159,7 @@ def not_read_on(compiled: Compiled, witness: Arrays) -> Arrays:
     end = len(compiled.prompt) + GENERATED
     ids[end - 1] = (ids[end - 1] + 1) % VOCABULARY
     tokens = compiled.prompt + compiled.output
-    shape = Shape(BOUND + 1, GENERATED)
+    shape = Generation(BOUND + 1, GENERATED)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(executor_module, "position_ids", lambda *_: ids)
         return compiled.executor.witness(tokens, len(compiled.prompt), GENERATED, shape=shape)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from zklemma.errors import InvalidProof
+from zklemma.runtime.circuit.generation import longest
 from zklemma.runtime.model.files import encode_proof
 from zklemma.runtime.protocol.statement import Statement
 from zklemma.runtime.verifying.verifier import verify
@@ -75,10 +76,10 @@ def test_another_statement(tiny: Any, proved: tuple[Statement, bytes], change: s
 @MODES
 def test_a_text_may_have_as_many_tokens_as_the_key_allows(tiny: Any, hiding: bool) -> None:
     """One more has no more positions, since the last token needs none."""
-    longest = Statement(7, 1, (1,) * 8, hiding)
-    assert tiny.verify(tiny.prove(longest)).statement == longest
+    most = Statement(7, 1, (1,) * 8, hiding)
+    assert tiny.verify(tiny.prove(most)).statement == most
     statement = Statement(8, 1, (1,) * 9, hiding)
-    assert statement.shape.rows == longest.shape.rows + 1 == tiny.circuit.max_tokens
+    assert statement.shape.rows == most.shape.rows + 1 == longest(tiny.circuit)
     with pytest.raises(InvalidProof, match="more tokens than the key allows"):
         tiny.verify(tiny.prove(statement))
 
@@ -91,6 +92,23 @@ def test_the_honest_witness_proves_no_other_statement(toy: Any, change: str) -> 
     assert toy.failing(other, toy.witness(statement))
     with pytest.raises(InvalidProof, match="does not hold"):
         toy.verify(toy.prove(other, toy.witness(statement)))
+
+
+@pytest.mark.parametrize(
+    ("extents", "reason"),
+    [
+        ({"generated": 8, "image.batch": 8, "tokens": 8}, "leaves other sizes to its proofs"),
+        ({"tokens": 8}, "leaves other sizes to its proofs"),
+        ({}, "more tokens than the key allows"),
+        ({"generated": 1, "tokens": 8}, "more generated than the key allows"),
+    ],
+)
+def test_a_circuit_of_other_extents(
+    tiny: Any, proved: tuple[Statement, bytes], extents: dict[str, int], reason: str
+) -> None:
+    circuit = replace(tiny.circuit, extents=extents, data=tiny.circuit.data)
+    with pytest.raises(InvalidProof, match=reason):
+        verify(replace(tiny.key, circuit=circuit), proved[1])
 
 
 def test_another_key_digest(tiny: Any, proved: tuple[Statement, bytes]) -> None:

@@ -66,7 +66,7 @@ def toy_artifact(seed: int = 0, hiding: bool = True, max_tokens: int = 16) -> Ar
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<bos> $A", special_tokens=[("<bos>", 2)]
     )
-    parameters = choose_parameters([circuit, private], max_tokens, hiding=hiding)
+    parameters = choose_parameters([circuit, private], hiding=hiding)
     masks = WeightMasks.fresh(circuit, parameters)
     weights = CommittedWeights(circuit, parameters, params, masks)
     key = VerifyingKey(

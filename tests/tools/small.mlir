@@ -1,5 +1,5 @@
 // A circuit with a relation of every kind, small enough for R1CS.
-circuit.system over <"goldilocks"> max_tokens 2 {
+circuit.system over <"goldilocks"> extents <tokens 2> {
   circuit.axis @token tokens
   circuit.axis @channel 4
   circuit.axis @row 3

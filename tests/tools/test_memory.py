@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from zklemma.errors import UserError
-from zklemma.runtime.circuit.extents import Shape
+from zklemma.runtime.circuit.generation import Generation
 from zklemma.runtime.model.keys import Artifact
 from zklemma.runtime.protocol.plan import Plan
 from zklemma.runtime.proving import answer
@@ -22,7 +22,7 @@ def artifact(make: Callable[..., Artifact]) -> Artifact:
 
 
 def needed(artifact: Artifact, tokens: int) -> int:
-    plan = Plan(artifact.key.circuit, artifact.key.parameters, Shape(tokens - 1, 1))
+    plan = Plan(artifact.key.circuit, artifact.key.parameters, Generation(tokens - 1, 1))
     return max(memory.prove_bytes(plan).values())
 
 
@@ -32,7 +32,7 @@ def test_more_tokens_need_more(artifact: Artifact) -> None:
 
 
 def test_what_is_held_is_counted(artifact: Artifact) -> None:
-    plan = Plan(artifact.key.circuit, artifact.key.parameters, Shape(20, 1))
+    plan = Plan(artifact.key.circuit, artifact.key.parameters, Generation(20, 1))
     executor = Executor(artifact.key.circuit, artifact.program, artifact.params)
     prompt = [3, 4] * 10
     made = executor.witness([*prompt, *executor.generate(prompt, 1)], 20, 1)
@@ -59,7 +59,7 @@ def test_private_tokens_are_told_apart_from_positions(
 
     def private(tokens: int) -> int:
         key = artifact.key
-        plan = Plan(key.private_circuit, key.parameters, Shape(tokens, 1), ("output",))
+        plan = Plan(key.private_circuit, key.parameters, Generation(tokens, 1), ("output",))
         return max(memory.prove_bytes(plan).values())
 
     free = private(20)

@@ -136,7 +136,7 @@ def test_einsums(artifact, subject, statement, witness, works, counted):
     counted(product_sum, "round_values", rounds)
     counted(product_sum, "fold_axis", made)
     values = {**artifact.params, **witness}
-    columns = Columns(subject.circuit, subject.shape, values, np.array(statement.tokens))
+    columns = Columns(subject.circuit, subject.shape, values, statement.inputs)
     channel, plan = ProverChannel(Transcript("test"), np.zeros((2, 4096), np.uint64)), subject.plan
     challenges = draw(plan, channel.challenges)
     point = channel.challenges(plan.lookup_depth + plan.group_bits)

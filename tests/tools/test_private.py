@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from zklemma.errors import UserError
-from zklemma.runtime.circuit.extents import Shape
+from zklemma.runtime.circuit.generation import Generation
 from zklemma.runtime.model import files
 from zklemma.runtime.model.keys import Artifact, save_artifact, save_key
 from zklemma.runtime.protocol.statement import private_bound
@@ -281,10 +281,12 @@ def test_nothing_takes_the_place_of_the_model(model: Model, tmp_path: Path) -> N
 def test_bounds_tell_lengths_apart_by_powers_of_two_only(most: int) -> None:
     """Whatever the prompt, the bound follows from the power of two above its length, or is as much as there
     is room for."""
-    artifact = SimpleNamespace(key=SimpleNamespace(circuit=SimpleNamespace(max_tokens=most)))
+    artifact = SimpleNamespace(
+        key=SimpleNamespace(circuit=SimpleNamespace(extents={"tokens": most}))
+    )
     for generated in (1, 4, 10):
         found: dict[int, set[int]] = {}
-        room = max(n for n in range(1, most) if Shape(n + 1, generated).rows <= most)
+        room = max(n for n in range(1, most) if Generation(n + 1, generated).rows <= most)
         for length in range(1, most + 1):
             try:
                 chosen = bound(artifact, length, generated, Privacy(prompt=True))  # type: ignore

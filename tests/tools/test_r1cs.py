@@ -18,7 +18,8 @@ from zklemma.dialects.circuit import CIRCUIT
 from zklemma.dialects.field import FIELD
 from zklemma.dialects.zk import ZK
 from zklemma.errors import UserError
-from zklemma.runtime.circuit.extents import Shape
+from zklemma.runtime.circuit.generation import Generation
+from zklemma.runtime.circuit.index import Inputs
 from zklemma.runtime.witness.columns import Columns
 from zklemma.tools import zk_translate
 from zklemma.tools.r1cs import BN254, R1cs, encode, encode_witness, r1cs
@@ -41,7 +42,7 @@ def columns() -> Columns:
     y = (3 * x * rotated * (2 * np.arange(4) + 1)).sum(1) - (x - 1).sum(1)
     values = {"w": w, "at": at, "x": x, "y": y, "z": z, "q": z**2 + 1}
     values["d"] = x.sum(1) - 2 * z + 3
-    return Columns(circuit, Shape(2, 1), values, np.zeros(3, np.int64))
+    return Columns(circuit, Generation(2, 1), values, Inputs())
 
 
 @pytest.fixture(scope="module")
@@ -78,9 +79,8 @@ def test_every_cell_matters(system: R1cs) -> None:
 
 def test_a_value_outside_its_table_has_no_row() -> None:
     found = columns()
-    found = Columns(
-        found.circuit, found.shape, {**found.values, "q": np.array([9, 2])}, found.tokens.ids
-    )
+    values = {**found.values, "q": np.array([9, 2])}
+    found = Columns(found.circuit, found.shape, values, found.inputs)
     with pytest.raises(UserError, match="relation squared: a value is in no row of its table"):
         r1cs(found, known=True)
 

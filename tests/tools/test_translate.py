@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from zklemma.compiler.emit import emit
-from zklemma.runtime.circuit.index_maps import Index
+from zklemma.runtime.circuit.index import Index
 from zklemma.runtime.circuit.relations import Circuit, Expr, Term
 from zklemma.tools import zk_opt, zk_translate
 
@@ -77,7 +77,7 @@ def test_what_is_no_circuit_is_refused(
 
 
 ROUND = """
-circuit.system over <"goldilocks"> max_tokens 4 {
+circuit.system over <"goldilocks"> extents <tokens 4> {
   circuit.axis @token tokens
   circuit.column @x public "data" [token] in 0 to 255 = ["60 * token"]
   circuit.column @q witness [token] in 0 to 15

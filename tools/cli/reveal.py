@@ -55,13 +55,14 @@ def reveal(
 def _show(path: Path, opened: Mapping[str, Opened], where: str, allow_noncanonical: bool) -> None:
     """Print what is revealed; `UserError` if the prompt would not be accepted."""
     from ...errors import InvalidProof
+    from ...runtime.circuit.generation import vocabulary
     from ...runtime.model.keys import load_key
     from ...runtime.verifying import disclosure, reading
     from ...runtime.verifying.verifier import check_prompt
 
     key = load_key(path)
     found = {what: disclosure.claimed(what, item) for what, item in opened.items()}
-    if any(token >= key.circuit.vocabulary for ids in found.values() for token in ids):
+    if any(token >= vocabulary(key.circuit.axis) for ids in found.values() for token in ids):
         raise UserError(f"{where}: it is not of a proof under {path}")
     prompt, answer = found.get("prompt"), found.get("output")
     try:

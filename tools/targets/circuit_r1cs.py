@@ -15,7 +15,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import IO
 
-import numpy as np
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.utils.target import Target
@@ -23,7 +22,7 @@ from xdsl.utils.target import Target
 from ...compiler.emit import circuit_of
 from ...compiler.targets.circuit_json import the_circuit
 from ...errors import UserError
-from ...runtime.circuit.extents import Shape
+from ...runtime.circuit.generation import BELOW_NEXT, Generation, Tokens, longest, vocabulary
 from ...runtime.witness.columns import Columns
 from ..r1cs import encode, r1cs
 
@@ -40,20 +39,18 @@ class CircuitR1cs(Target):
     def emit(self, ctx: Context, module: ModuleOp, output: IO[str]) -> None:
         circuit = circuit_of(the_circuit(module))
         count, given = self.prompt + self.generated, self.tokens
-        if self.prompt < 1 or self.generated < 1 or count > circuit.max_tokens + 1:
-            raise UserError(
-                f"{self.name}: at most {circuit.max_tokens} positions, and some of each"
-            )
+        if self.prompt < 1 or self.generated < 1 or count > longest(circuit) + 1:
+            raise UserError(f"{self.name}: at most {longest(circuit)} positions, and some of each")
         reads = any(
             index.kind in ("token", "previous", "next")
             for _, expr in circuit.expressions()
             for term in expr.terms
             for index in term.indices
-        ) or any(column.kind == "below-next" for column in circuit.columns)
+        ) or any(column.kind == BELOW_NEXT for column in circuit.columns)
         if reads and len(given) != count:
             raise UserError(f"{self.name}: the circuit takes {count} tokens: give tokens=1,2,..")
-        if reads and not all(0 <= token < circuit.vocabulary for token in given):
+        if reads and not all(0 <= token < vocabulary(circuit.axis) for token in given):
             raise UserError(f"{self.name}: a token is not in the vocabulary")
-        tokens = np.array(given if reads else [0] * count, np.int64)
-        columns = Columns(circuit, Shape(self.prompt, self.generated), {}, tokens)
+        shape = Generation(self.prompt, self.generated)
+        columns = Columns(circuit, shape, {}, Tokens(given if reads else [0] * count, shape))
         output.write(encode(r1cs(columns, known=False)).decode("latin-1"))

@@ -23,7 +23,7 @@ from itertools import permutations
 from math import isqrt
 
 from ...errors import expect
-from ...runtime.circuit.index_maps import Index
+from ...runtime.circuit.index import Index
 from ...runtime.circuit.relations import PRIME, Circuit, Einsum, Expr, Linear, Lookup, Product, Term
 from .cells import Cells
 from .claims import Claim

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ...errors import UserError
-from ...runtime.circuit.index_maps import Index
+from ...runtime.circuit.index import Index
 from ...runtime.circuit.relations import (
     PRIME,
     Circuit,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import product
 from math import prod
 
+from ...runtime.circuit.extents import Shape
 from ...runtime.circuit.relations import Circuit, Column, Expr, Product, Term
 
 Interval = tuple[int, int]
@@ -39,8 +40,7 @@ class Intervals:
     circuit: Circuit
 
     def size(self, axis: str) -> int:
-        size = self.circuit.axis[axis].size
-        return size if isinstance(size, int) else self.circuit.max_tokens
+        return Shape(self.circuit.extents).size(self.circuit.axis[axis])
 
     def expr(self, expr: Expr) -> Interval:
         ends = [self.at(expr, place) for place in self.places(expr)]

@@ -16,7 +16,7 @@ from math import isqrt
 
 import numpy as np
 
-from ...runtime.circuit.index_maps import Index
+from ...runtime.circuit.index import Index
 from ...runtime.circuit.relations import Circuit, Einsum, Expr, Term
 
 

@@ -32,7 +32,8 @@ from xdsl.rewriter import Rewriter
 from ....dialects import quant, zk
 from ....dialects.nn import module_path
 from ....errors import UserError
-from ....runtime.circuit.extents import GENERATED, TOKENS, Shape
+from ....runtime.circuit import generation
+from ....runtime.circuit.generation import GENERATED, TOKENS, Generation
 from ...analysis.head_axes import infer_axes
 from ...analysis.stream_bounds import square_limits
 from ...modules import main_function
@@ -84,15 +85,15 @@ def _conversion(function: FuncOp) -> Conversion:
             "convert-quant-to-zk needs one quant.tokens, one quant.embed and at most one quant.layers"
         )
     positions = quant.type_of(tokens[0].result).shape[0]
-    if Shape(positions, 1).rows != positions:
+    if Generation(positions, 1).rows != positions:
         raise UserError(
             f"at most {positions} tokens: lengths are padded to three binary digits and "
-            f"zeros, so use {Shape(positions, 1).rows}"
+            f"zeros, so use {Generation(positions, 1).rows}"
         )
     sizes: dict[str, int | str] = {}
     axes, layers = infer_axes(block, sizes), stacks[0].layers if stacks else 1
     sizes |= {"layer": layers, "token": TOKENS, "source": TOKENS, "generated": GENERATED}
-    return Conversion(System(positions, sizes), axes, square_limits(block))
+    return Conversion(System(generation.extents(positions), sizes), axes, square_limits(block))
 
 
 def _system(function: FuncOp, system: System, reveals: list[zk.RevealOp]) -> zk.SystemOp:
@@ -103,7 +104,7 @@ def _system(function: FuncOp, system: System, reveals: list[zk.RevealOp]) -> zk.
             op.detach()
             steps.append(op)
     return zk.SystemOp(
-        system.max_tokens,
+        system.extents,
         [
             *(zk.AxisOp(name, size) for name, size in system.sizes.items()),
             *system.columns.values(),

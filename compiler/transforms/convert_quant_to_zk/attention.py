@@ -20,7 +20,7 @@ from ....dialects.affine_expr import added, read, scaled
 from ....dialects.nn import ROPE_FRAC
 from ....dialects.table_expr import evaluate
 from ....errors import UserError
-from ....runtime.circuit.index_maps import Index
+from ....runtime.circuit.index import Index
 from ....runtime.circuit.relations import Expr
 from ...analysis.ranges import attend_limit
 from ...primitives.builder import Builder, constant

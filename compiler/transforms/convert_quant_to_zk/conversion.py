@@ -28,7 +28,7 @@ from ....dialects.affine_expr import read
 from ....dialects.nn import module_path
 from ....dialects.quant.axes import Axes
 from ....errors import UserError
-from ....runtime.circuit.index_maps import Index
+from ....runtime.circuit.index import Index
 from ....runtime.circuit.relations import Expr
 from ...analysis.head_axes import OfValues
 from ...primitives.builder import Builder, System

@@ -21,6 +21,7 @@ from xdsl.pattern_rewriter import PatternRewriter, op_type_rewrite_pattern
 from ....dialects import quant, zk
 from ....dialects.affine_expr import added, read, scaled
 from ....errors import UserError
+from ....runtime.circuit.generation import GENERATED, TOKENS
 from ....runtime.circuit.program import LIMB_BITS
 from ....runtime.circuit.relations import Expr
 from ...primitives import affine
@@ -41,7 +42,7 @@ class ConvertTokens(ConversionPattern):
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: quant.TokensOp, rewriter: PatternRewriter) -> None:
         c = self.conversion
-        b, positions = Builder(c.system, module="prompt"), c.system.max_tokens
+        b, positions = Builder(c.system, module="prompt"), c.system.extents[TOKENS]
         bits = max(1, (positions - 1).bit_length())
         if bits > LIMB_BITS:
             raise UserError(f"with private tokens at most {1 << LIMB_BITS} positions are proved")
@@ -133,7 +134,7 @@ class ConvertArgmax(ConversionPattern):
 
 def position_of_step(b: Builder, offset: int) -> Expr:
     """length + step + offset: where a step of generation reads or writes."""
-    step = b.counter("step", "generated", b.system.max_tokens)
+    step = b.counter("step", "generated", b.system.extents[GENERATED])
     return added(("generated",), read(LENGTH, ()), step, constant(offset))
 
 

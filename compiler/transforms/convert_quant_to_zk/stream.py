@@ -17,7 +17,7 @@ from xdsl.rewriter import InsertPoint, Rewriter
 from ....dialects import quant, zk
 from ....dialects.affine_expr import added, read
 from ....errors import UserError, expect
-from ....runtime.circuit.index_maps import Index
+from ....runtime.circuit.index import Index
 from ....runtime.circuit.relations import Expr
 from ...primitives import affine
 from ...primitives.builder import Builder

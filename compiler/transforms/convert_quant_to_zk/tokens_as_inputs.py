@@ -12,7 +12,7 @@ from xdsl.pattern_rewriter import PatternRewriter, op_type_rewrite_pattern
 from ....dialects import quant, zk
 from ....dialects.affine_expr import affine as affine_form
 from ....dialects.affine_expr import scaled
-from ....runtime.circuit.index_maps import Index
+from ....runtime.circuit.index import Index
 from ...primitives import affine
 from ...primitives.maximum import attained
 from .conversion import ConversionPattern

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ... import field
-from ...circuit.relations import REVEALS, Circuit
+from ...circuit.generation import REVEALS
+from ...circuit.relations import Circuit
 from ...field import Ext
 from ..axis_weights import Read, Weight, bits_of, eq
 from ..parameters import TARGET_BITS, Parameters, queries

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from zklemma.runtime.circuit.index import Inputs
 from zklemma.runtime.protocol.lookup.multiplicities import count_uses
 from zklemma.runtime.protocol.plan import Plan
 from zklemma.runtime.protocol.statement import Statement
@@ -34,7 +35,7 @@ def honest(setting: Any) -> tuple[Arrays, Arrays]:
     _, witness, _ = setting.private_case(("prompt", "output"), PROMPT, OUTPUT, 4, hiding=False)
     circuit = setting.key.private_circuit
     plan = Plan(circuit, setting.key.parameters, STATEMENT.shape)
-    columns = Columns(circuit, STATEMENT.shape, {**setting.params, **witness}, np.zeros(0))
+    columns = Columns(circuit, STATEMENT.shape, {**setting.params, **witness}, Inputs())
     counts = count_uses(plan, columns)
     assert failing(setting, witness, counts) == set()
     return dict(witness), counts

@@ -38,7 +38,7 @@ def honest(setting: Any) -> tuple[dict[str, np.ndarray], Counts]:
         setting.circuit,
         STATEMENT.shape,
         {**setting.params, **witness},
-        np.array(STATEMENT.tokens),
+        STATEMENT.inputs,
     )
     counts = count_uses(plan, columns)
     assert setting.failing(STATEMENT, witness, counts=dict(counts)) == set()

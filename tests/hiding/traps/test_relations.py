@@ -35,7 +35,7 @@ def run() -> Any:
     params = model.param_arrays(circuit, model.random_weights(module))
     executor = Executor(circuit, program, params)
     tokens = model.PROMPT + executor.generate(model.PROMPT, model.GENERATED)
-    shape = model.Shape(len(model.PROMPT), model.GENERATED)
+    shape = model.Generation(len(model.PROMPT), model.GENERATED)
     witness = executor.witness(tokens, shape.prompt, shape.generated)
     return model.Run(circuit, program, shape, tokens, {**witness, **params})
 

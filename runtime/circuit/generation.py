@@ -1,0 +1,173 @@
+"""Generation, a kind of statement, as circuits know it: a prompt of some tokens, and the tokens chosen after it.
+
+The kind has two extents. ``generated`` is the number of chosen tokens. ``tokens`` is the number of positions that
+the causal pass computes: the prompt and all chosen tokens but the last, rounded up (with padding tokens at the end,
+which cannot influence what comes before them) so that its binary expansion has at most three ones and blocks stay
+few.
+
+Prompt and output are either inputs of a circuit (`Tokens`), which it reads by the indices ``window``, ``token``,
+``previous`` and ``next`` and the public column ``below-next``, or columns of the witness, which `Circuit.reveals`
+names: then the statement may show them or keep them private.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...errors import ZklemmaError, expect
+from .extents import Axis, CircuitError, Shape
+from .index import IndexKind, IndexMap, Inputs
+
+if TYPE_CHECKING:
+    from .relations import Circuit
+
+TOKENS = "tokens"
+GENERATED = "generated"
+REVEALS = ("prompt", "output")
+BELOW_NEXT = "below-next"
+
+
+def extents(max_tokens: int) -> dict[str, int]:
+    """What a circuit declares for proofs of up to ``max_tokens`` tokens."""
+    return {GENERATED: max_tokens, TOKENS: max_tokens}
+
+
+def longest(circuit: Circuit) -> int:
+    """The most tokens of one proof; 0 if the circuit generates none."""
+    return circuit.extents.get(TOKENS, 0)
+
+
+def vocabulary(axes: Mapping[str, Axis]) -> int:
+    """The number of token ids: the size of the axis of that name."""
+    size = axes["vocabulary"].size if "vocabulary" in axes else 0
+    return size if isinstance(size, int) else 0
+
+
+@dataclass(frozen=True)
+class Generation(Shape):
+    """The shape of a proof about ``prompt`` >= 1 tokens given and ``generated`` >= 1 tokens produced."""
+
+    extents: Mapping[str, int] = field(init=False, repr=False, compare=False)
+    prompt: int
+    generated: int
+
+    def __post_init__(self) -> None:
+        exact = self.prompt + self.generated - 1
+        unit = 1 << max(0, exact.bit_length() - 3)
+        sizes = {TOKENS: -(-exact // unit) * unit, GENERATED: self.generated}
+        object.__setattr__(self, "extents", sizes)
+
+    @property
+    def rows(self) -> int:
+        """The number of positions."""
+        return self.extents[TOKENS]
+
+
+def position_ids(shape: Generation, tokens: np.ndarray) -> np.ndarray:
+    """The token id at each of ``shape.rows`` positions: the sequence, then the padding token 0.
+
+    Position prompt + generated - 1, where padding makes room for it, holds the last generated
+    token.
+    """
+    ids = np.zeros(shape.rows, np.int64)
+    kept = min(shape.rows, len(tokens))
+    ids[:kept] = tokens[:kept]
+    return ids
+
+
+class Tokens(Inputs):
+    """The ids of the prompt and of the generated tokens, ``shape.prompt`` + ``shape.generated`` of them.
+
+    ``at`` (rows,) is the id at each position, ``previous`` and ``next`` (generated,) the one before each
+    generated token and itself.
+    """
+
+    def __init__(self, ids: Sequence[int] | np.ndarray, shape: Generation):
+        self.ids = known = np.asarray(ids, np.int64)
+        self.shape = shape
+        if len(known) != shape.prompt + shape.generated:
+            raise ZklemmaError(f"{len(known)} tokens for a proof of another number")
+        self.at = position_ids(shape, known)
+        self.previous = known[shape.prompt - 1 : -1]
+        self.next = known[shape.prompt :]
+
+
+class _Window(IndexMap):
+    function = "window"
+
+    def fits(self, index, target, size, axes):
+        return target == GENERATED and size == TOKENS
+
+    def sources(self, index, span, inputs):
+        return np.arange(span.start, span.stop) + expect(inputs, Tokens).shape.prompt - 1
+
+    def read(self, array, position, index, span, inputs, dtype):
+        shift = expect(inputs, Tokens).shape.prompt - 1
+        return array[(*(slice(None),) * position, slice(span.start + shift, span.stop + shift))]
+
+
+class _Token(IndexMap):
+    function = "token"
+
+    def fits(self, index, target, size, axes):
+        return target == TOKENS and size == vocabulary(axes)
+
+    def sources(self, index, span, inputs):
+        return expect(inputs, Tokens).at[span.start : span.stop]
+
+
+class _Previous(IndexMap):
+    function = "previous"
+
+    def fits(self, index, target, size, axes):
+        return target == GENERATED and size == vocabulary(axes)
+
+    def sources(self, index, span, inputs):
+        return expect(inputs, Tokens).previous[span.start : span.stop]
+
+
+class _Next(_Previous):
+    function = "next"
+
+    def sources(self, index, span, inputs):
+        return expect(inputs, Tokens).next[span.start : span.stop]
+
+
+MAPS: dict[IndexKind, IndexMap] = {
+    "window": _Window(),
+    "token": _Token(),
+    "previous": _Previous(),
+    "next": _Next(),
+}
+
+
+def below_next(inputs: Inputs) -> np.ndarray:
+    """How many ones each row of the column ``below-next`` begins with, (generated,): zeros follow."""
+    return expect(inputs, Tokens).next
+
+
+def fits_below_next(sizes: tuple[int | str, ...]) -> bool:
+    """Whether that column can be over axes of these sizes."""
+    return len(sizes) == 2 and sizes[0] == GENERATED and isinstance(sizes[1], int)
+
+
+def check_reveals(circuit: Circuit) -> None:
+    """Raise `CircuitError` unless the columns that hold prompt and output are over the axes that their meaning
+    needs, and the circuit takes no tokens as inputs beside them."""
+    if set(circuit.reveals) != set(REVEALS):
+        raise CircuitError(f"a circuit reveals {' and '.join(REVEALS)} or neither")
+    wanted = {"prompt": [(), (TOKENS,)], "output": [(GENERATED,)]}
+    for what, names in circuit.reveals.items():
+        columns = [circuit.column.get(name) for name in names]
+        found = [c and tuple(circuit.axis[axis].size for axis in c.axes) for c in columns]
+        if found != wanted[what] or any(c is None or c.home != "witness" for c in columns):
+            raise CircuitError(f"the {what} is revealed through columns of another form")
+    for relation, expr in circuit.expressions():
+        if any(index.kind in MAPS for term in expr.terms for index in term.indices):
+            raise CircuitError(f"relation {relation}: the circuit takes no tokens as inputs")
+    if any(column.kind == BELOW_NEXT for column in circuit.columns):
+        raise CircuitError("the circuit takes no tokens as inputs")

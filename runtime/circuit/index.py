@@ -1,0 +1,110 @@
+"""What a kind of index is: how one axis of a column is read, given an axis of an expression.
+
+For each i of an axis of an expression, an index reads entries j of a column's axis. That is a linear map,
+out[i] = sum_j M[i, j] column[j] with coefficients 0, 1 and -1; most pick one entry for each i. What others ask
+of a kind is a method of it: its text, the axes that it fits, the entries that it reads, an array read by it,
+an interval of what is read, and its transpose, by which a claim on an expression becomes one on the column. The
+kinds are in `index_maps`, those that read a statement beside its kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from .extents import Axis, CircuitError
+
+IndexKind = Literal[
+    "same", "sum", "before", "rotate", "window", "token", "previous", "next", "pick"
+]
+Interval = tuple[int, int]
+Size = int | str
+
+
+class Inputs:
+    """What a circuit reads of a statement besides its sizes; each kind of statement has its own, and this one is
+    nothing at all."""
+
+
+@dataclass(frozen=True)
+class Index:
+    """How one axis of a column is read, given the index i of the expression along ``axis``.
+
+    ``same``    j = i
+    ``sum``     every j, summed (``axis`` is empty)
+    ``before``  every j < i, summed (the residual stream over layers)
+    ``rotate``  the half-split rotation: -column[i + n/2] if i < n/2 else column[i - n/2]
+    ``pick``    j = table[i], a fixed table
+
+    and of a prompt and its continuation (`generation`)
+
+    ``window``  j = i + prompt - 1 (generated index to position)
+    ``token``   j = the token id at position i
+    ``previous`` j = the id of the token before the i-th generated one, at position i + prompt - 1
+    ``next``    j = the id of the i-th generated token
+    """
+
+    kind: IndexKind
+    axis: str = ""
+    table: tuple[int, ...] = ()
+
+
+class IndexMap:
+    """A kind of index; here, one that picks an entry for each i."""
+
+    # The name in ``name(axis)``, if that is how the index is written.
+    function = ""
+    # Whether each i reads one entry as it is, so that several axes can be read together, entry by entry.
+    picks = True
+    # What a column of ones is read as, if not as ones: its name, and a function of the axis and half its size.
+    ones: tuple[str, str] | None = None
+
+    def text(self, index: Index) -> str:
+        """How the index is written."""
+        return f"{self.function}({index.axis})"
+
+    def fits(self, index: Index, target: Size, size: Size, axes: Mapping[str, Axis]) -> bool:
+        """Whether an axis of ``size`` can be read along one of size ``target``; ``axes`` are the circuit's."""
+        return target == size
+
+    def sources(self, index: Index, span: range, inputs: Inputs) -> np.ndarray:
+        """The entry that each i of ``span`` picks, int64; `CircuitError` for kinds that pick none."""
+        raise CircuitError(f"an index of kind {index.kind} has no single source")
+
+    def read(
+        self,
+        array: np.ndarray,
+        position: int,
+        index: Index,
+        span: range,
+        inputs: Inputs,
+        dtype: np.dtype,
+    ) -> np.ndarray:
+        """``array`` read along its axis ``position``, for i in ``span``. A view where it can be one; what is
+        computed is in ``dtype`` and may wrap around."""
+        return np.take(array, self.sources(index, span, inputs), axis=position)
+
+    def interval(self, low: int, high: int, size: int) -> Interval:
+        """What is read lies in it, if the entries lie in [low, high] and are ``size`` at most."""
+        return low, high
+
+    def transpose(
+        self, index: Index, weights: Sequence[Any], size: int, inputs: Inputs
+    ) -> dict[int, Any]:
+        """v with sum_i weights[i] out[i] = sum_j v[j] column[j], in rising order and without zeros that are known;
+        the weights are numbers of any kind."""
+        found: dict[int, Any] = {}
+        sources = self.sources(index, range(len(weights)), inputs).tolist()
+        for j, weight in zip(sources, weights, strict=True):
+            if weight:
+                found[j] = found.get(j, 0) + weight
+        return dict(sorted(found.items()))
+
+    def transpose_pairs(
+        self, pairs: tuple[tuple[Any, Any], ...], size: int
+    ) -> tuple[tuple[Any, Any], ...] | None:
+        """The same for weights that are a product over the bits of i, top bit first, if v is one too."""
+        return None
