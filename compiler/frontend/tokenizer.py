@@ -16,13 +16,13 @@ from pathlib import Path
 from textwrap import shorten
 
 from tokenizers import Tokenizer
-from transformers import AutoTokenizer, Gemma3TextConfig, GemmaTokenizer
+from transformers import AutoTokenizer, GemmaTokenizer, PreTrainedConfig
 
 from ...errors import UserError
 from .files import read_json, require_content
 
 
-def directory_tokenizer(directory: Path, config: Gemma3TextConfig) -> bytes:
+def directory_tokenizer(directory: Path, config: PreTrainedConfig) -> bytes:
     """The tokenizer of a Hugging Face directory, in the format of tokenizer.json."""
     path = directory / "tokenizer.json"
     if not path.is_file():

@@ -17,8 +17,10 @@ from xdsl.parser import Parser
 from zklemma.compiler.analysis.calibrate import calibrate
 from zklemma.compiler.analysis.sensitivity import sensitivities
 from zklemma.compiler.emit import param_arrays
+from zklemma.compiler.families.base import SLIDING, Rotation
+from zklemma.compiler.families.decoder import Decoder
+from zklemma.compiler.families.gemma3 import GEMMA3
 from zklemma.compiler.frontend.evaluate import evaluate
-from zklemma.compiler.gemma3 import SLIDING, Gemma3
 from zklemma.compiler.module_text import print_module
 from zklemma.compiler.pipelines import lower, to_quant
 from zklemma.compiler.running import run_passes
@@ -28,7 +30,8 @@ from zklemma.runtime.witness.executor import Executor
 
 PAGE = Path(__file__).parents[2] / "docs" / "extending.md"
 TOKENS = 8
-CONFIG = Gemma3(
+CONFIG = Decoder(
+    style=GEMMA3.style,
     vocab_size=40,
     hidden_size=16,
     intermediate_size=24,
@@ -40,7 +43,7 @@ CONFIG = Gemma3(
     query_pre_attn_scalar=8,
     layer_types=(SLIDING,),
     sliding_window=4,
-    rope={SLIDING: (1e4, 1.0)},
+    rope={SLIDING: Rotation(1e4)},
     tie_word_embeddings=True,
 )
 

@@ -1,4 +1,4 @@
-"""Which Gemma-3 an integer function is: its configuration, read off the function.
+"""Which decoder an integer function is: its configuration, read off the function.
 
 Constants that were rounded to integers are given as the shortest decimal number that rounds to them. Where
 all norms of the residual stream have the least eps that there is, that of the others tells the
@@ -20,10 +20,11 @@ from xdsl.ir import Block, BlockArgument, Operation, SSAValue
 
 from ...dialects import quant
 from ...errors import UserError
-from ..gemma3 import ACTIVATIONS, FULL, SLIDING, Gemma3
+from ..analysis.equalize import LARGEST
+from ..analysis.requantise import quantised_eps
 from ..modules import main_function
-from .equalize import LARGEST
-from .requantise import quantised_eps
+from .base import ACTIVATIONS, FULL, SLIDING, Rotation
+from .decoder import Decoder, Style
 
 OpT = TypeVar("OpT", bound=Operation)
 # What configurations have if they don't say.
@@ -33,8 +34,8 @@ USUAL_ACTIVATION = "gelu_pytorch_tanh"
 MOST_LAYERS = 1 << 10
 
 
-def recognise(module: ModuleOp) -> Gemma3:
-    """The configuration of a published function."""
+def recognise(module: ModuleOp, style: Style) -> Decoder:
+    """The configuration of a published function, as that of a decoder of a style."""
     block = main_function(module).body.block
     embedding, argmax = first(block, quant.EmbedOp), first(block, quant.ArgmaxOp)
     layers = first(block, quant.LayersOp)
@@ -47,10 +48,11 @@ def recognise(module: ModuleOp) -> Gemma3:
     heads, _, dim = quant.type_of(scores.q).shape
     kinds = [FULL if window == 0 else SLIDING for window in softmax.windows.get_values()]
     angles = list(zip(rope.thetas.get_values(), rope.factors.get_values(), strict=True))
-    frequencies: dict[str, tuple[float, float]] = {}
+    rotations: dict[str, Rotation] = {}
     for layer_type, kind in zip(kinds, rope.kinds.get_values(), strict=True):
-        frequencies.setdefault(layer_type, angles[kind])
-    return Gemma3(
+        rotations.setdefault(layer_type, Rotation(*angles[kind]))
+    return Decoder(
+        style=style,
         vocab_size=vocabulary,
         hidden_size=hidden,
         intermediate_size=quant.type_of(first(body, quant.TableOp).x).shape[-1],
@@ -62,7 +64,7 @@ def recognise(module: ModuleOp) -> Gemma3:
         query_pre_attn_scalar=_scalar(layers, scores, dim),
         layer_types=tuple(kinds),
         sliding_window=next((w for w in softmax.windows.get_values() if w), None),
-        rope=frequencies,
+        rope=rotations,
         tie_word_embeddings=argmax.table is embedding.table,
     )
 

@@ -1,44 +1,53 @@
-"""Gemma-3 by its configuration alone: the raised `nn` function, without PyTorch and without weights.
+"""Decoder-only language models by their configuration alone: the raised `nn` function, without PyTorch and weights.
 
 It is what `import_model` and `raise-to-nn` make of the model in transformers, up to the order of operations
-and the digests of weights, which are zeros here. Whoever reads a key learns from it which model of the
-family the key's function is, without a graph of PyTorch's beside it.
+and the digests of weights, which are zeros here. Whoever reads a key learns from it which model the
+key's function is, without a graph of PyTorch's beside it.
 
-Shapes as in the `nn` dialect. Errors: a configuration of sizes that do not fit is a `VerifyException`.
+A `Decoder` is a stack of layers of causal attention and a gated feed-forward network, each added to a
+residual stream (Vaswani et al. 2017; Touvron et al. 2023). What differs from family to family is its `Style`.
+
+Shapes as in the `nn` dialect. Errors: sizes that do not fit are a `VerifyException`.
 """
 
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from xdsl.dialects.builtin import ModuleOp, StringAttr, SymbolRefAttr, TensorType, f32, i64
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Block, Operation, Region, SSAValue
 
-from ..dialects import nn
-
-FAMILY = "gemma3_text"
-FULL, SLIDING = "full_attention", "sliding_attention"
-ACTIVATIONS: dict[str, type[nn.ActivationOp]] = {
-    "gelu_pytorch_tanh": nn.GeluTanhOp,
-    "gelu": nn.GeluOp,
-    "silu": nn.SiluOp,
-    "relu": nn.ReluOp,
-}
-"""What configurations call them."""
+from ...dialects import nn
+from .base import ACTIVATIONS, FULL, Family, Rotation
 
 
 @dataclass(frozen=True)
-class Gemma3:
+class Style:
+    """How a family builds its layers."""
+
+    scaled_embedding: bool = False
+    """Whether embeddings are multiplied by the root of their width."""
+    query_norms: bool = False
+    """Whether queries and keys are normalised, head by head, before they are rotated."""
+    sandwich: bool = False
+    """Whether what attention and feed-forward network give is normalised before it is added."""
+
+
+@dataclass(frozen=True)
+class Decoder:
     """What a configuration says about the function, under the names of config.json.
 
-    ``rope`` has (theta, factor) by layer type; ``sliding_window`` is None where no layer has one.
+    ``rope`` has the rotation by layer type; ``sliding_window`` is None where no layer has one. Scores are
+    divided by the root of ``query_pre_attn_scalar``.
     """
 
+    style: Style
     vocab_size: int
     hidden_size: int
     intermediate_size: int
@@ -50,18 +59,12 @@ class Gemma3:
     query_pre_attn_scalar: float
     layer_types: tuple[str, ...]
     sliding_window: int | None
-    rope: Mapping[str, tuple[float, float]]
+    rope: Mapping[str, Rotation]
     tie_word_embeddings: bool
 
     def fields(self) -> dict[str, Any]:
-        """The configuration as config.json would have it."""
-        rope: dict[str, dict[str, Any]] = {}
-        for kind, (theta, factor) in self.rope.items():
-            rope[kind] = {"rope_type": "default", "rope_theta": theta}
-            if factor != 1:
-                rope[kind] |= {"rope_type": "linear", "factor": factor}
+        """What configurations of all families say in the same words."""
         return {
-            "model_type": FAMILY,
             "vocab_size": self.vocab_size,
             "hidden_size": self.hidden_size,
             "intermediate_size": self.intermediate_size,
@@ -69,12 +72,7 @@ class Gemma3:
             "num_attention_heads": self.num_attention_heads,
             "num_key_value_heads": self.num_key_value_heads,
             "head_dim": self.head_dim,
-            "hidden_activation": self.hidden_activation,
             "rms_norm_eps": self.rms_norm_eps,
-            "query_pre_attn_scalar": self.query_pre_attn_scalar,
-            "layer_types": list(self.layer_types),
-            "sliding_window": self.sliding_window,
-            "rope_parameters": rope,
             "tie_word_embeddings": self.tie_word_embeddings,
         }
 
@@ -84,7 +82,7 @@ class Gemma3:
 
 
 class _Builder:
-    def __init__(self, config: Gemma3):
+    def __init__(self, config: Decoder):
         self.config = config
         self.block = Block()
 
@@ -92,7 +90,7 @@ class _Builder:
         c, embedding = self.config, "model.embed_tokens"
         ids = self.add(nn.TokensOp(TensorType(i64, [tokens])), "")
         table = self.param(embedding, c.vocab_size, c.hidden_size)
-        scale = float(np.float32(math.sqrt(c.hidden_size)))
+        scale = embedding_scale(c.hidden_size) if c.style.scaled_embedding else 1.0
         x = self.add(nn.EmbeddingOp(ids, table, scale=scale), embedding)
         for number, kind in enumerate(c.layer_types):
             x = self.layer(x, f"model.layers.{number}", kind)
@@ -106,12 +104,16 @@ class _Builder:
         return module
 
     def layer(self, x: SSAValue, path: str, kind: str) -> SSAValue:
+        after, sandwich = "post_attention_layernorm", self.config.style.sandwich
         y = self.norm(x, f"{path}.input_layernorm")
         y = self.attention(y, f"{path}.self_attn", kind)
-        y = self.norm(y, f"{path}.post_attention_layernorm")
+        if sandwich:
+            y = self.norm(y, f"{path}.{after}")
         x = self.add(nn.AddOp(x, y), path)
-        y = self.norm(x, f"{path}.pre_feedforward_layernorm")
-        y = self.norm(self.mlp(y, f"{path}.mlp"), f"{path}.post_feedforward_layernorm")
+        y = self.norm(x, f"{path}.{'pre_feedforward_layernorm' if sandwich else after}")
+        y = self.mlp(y, f"{path}.mlp")
+        if sandwich:
+            y = self.norm(y, f"{path}.post_feedforward_layernorm")
         return self.add(nn.AddOp(x, y), path)
 
     def attention(self, x: SSAValue, path: str, kind: str) -> SSAValue:
@@ -131,8 +133,9 @@ class _Builder:
 
     def rotated(self, x: SSAValue, path: str, name: str, kind: str) -> SSAValue:
         theta, factor = self.config.rope[kind]
-        normed = self.norm(x, f"{path}.{name}_norm")
-        return self.add(nn.RopeOp(normed, theta=theta, factor=factor), path)
+        if self.config.style.query_norms:
+            x = self.norm(x, f"{path}.{name}_norm")
+        return self.add(nn.RopeOp(x, theta=theta, factor=factor), path)
 
     def mlp(self, x: SSAValue, path: str) -> SSAValue:
         gate = self.linear(x, f"{path}.gate_proj", self.config.intermediate_size)
@@ -160,3 +163,32 @@ class _Builder:
     def add(self, op: Operation, path: str) -> SSAValue:
         self.block.add_op(nn.with_path(op, path))
         return op.results[0]
+
+
+def embedding_scale(width: int) -> float:
+    """The root of a width, in fp32."""
+    return float(np.float32(math.sqrt(width)))
+
+
+def rope_fields(rotation: Rotation) -> dict[str, Any]:
+    """The rotary parameters of a rotation as config.json has them."""
+    fields: dict[str, Any] = {"rope_type": "default", "rope_theta": rotation.theta}
+    if rotation.factor != 1:
+        fields |= {"rope_type": "linear", "factor": rotation.factor}
+    return fields
+
+
+class DecoderFamily(Family):
+    """A family whose models are decoders of one style."""
+
+    style: ClassVar[Style]
+
+    def read(self, function: ModuleOp) -> Decoder:
+        from .recognise import recognise
+
+        found = recognise(function, self.style)
+        self.config_fields(found)
+        return found
+
+    @abstractmethod
+    def config_fields(self, model: Decoder) -> dict[str, Any]: ...
