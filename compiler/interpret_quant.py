@@ -151,9 +151,8 @@ class QuantFunctions(InterpreterFunctions):
     @impl(quant.RopeOp)
     def rope(self, _: Interpreter, op: quant.RopeOp, args: PythonValues) -> PythonValues:
         (x,) = args
-        kind = op.kinds.get_values()[self.layer]
-        theta, factor = op.thetas.get_values()[kind], op.factors.get_values()[kind]
-        cos, sin = rope_table(theta, factor, x.shape[1], x.shape[2])
+        rotation = op.rotations[op.kinds.get_values()[self.layer]]
+        cos, sin = rope_table(rotation, x.shape[1], x.shape[2])
         half = x.shape[2] // 2
         rotated = np.concatenate([-x[..., half:], x[..., :half]], axis=-1)
         return (self.fit(op, x * cos + rotated * sin),)

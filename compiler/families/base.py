@@ -20,11 +20,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from xdsl.dialects.builtin import ModuleOp
 
 from ...dialects import nn
+from ...dialects.rotation import Rotation
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
@@ -40,19 +41,6 @@ ACTIVATIONS: dict[str, type[nn.ActivationOp]] = {
     "relu": nn.ReluOp,
 }
 """What configurations call them."""
-
-
-class Rotation(NamedTuple):
-    """A rotary embedding: its frequencies are theta^(-2i/D) / factor."""
-
-    theta: float
-    factor: float = 1.0
-
-    @classmethod
-    def of(cls, parameters: Mapping[str, Any]) -> Rotation:
-        """That of the rotary parameters of a configuration in transformers."""
-        linear = parameters["rope_type"] == "linear"
-        return cls(float(parameters["rope_theta"]), float(parameters["factor"]) if linear else 1.0)
 
 
 @dataclass(frozen=True)
@@ -158,6 +146,32 @@ DECODER_FIELDS = Fields(
 """Of any decoder-only language model in transformers."""
 
 
+GGUF_ENTRIES = {
+    "context_length": "max_position_embeddings",
+    "embedding_length": "hidden_size",
+    "block_count": "num_hidden_layers",
+    "feed_forward_length": "intermediate_size",
+    "attention.head_count": "num_attention_heads",
+    "attention.head_count_kv": "num_key_value_heads",
+    "attention.layer_norm_rms_epsilon": "rms_norm_eps",
+    "rope.freq_base": "rope_theta",
+}
+"""Those of any decoder."""
+
+GGUF_LAYER = {
+    "attn_norm": "input_layernorm",
+    "attn_q": "self_attn.q_proj",
+    "attn_k": "self_attn.k_proj",
+    "attn_v": "self_attn.v_proj",
+    "attn_output": "self_attn.o_proj",
+    "ffn_norm": "post_attention_layernorm",
+    "ffn_gate": "mlp.gate_proj",
+    "ffn_up": "mlp.up_proj",
+    "ffn_down": "mlp.down_proj",
+}
+"""Those of any decoder that normalises what a layer reads."""
+
+
 @dataclass(frozen=True)
 class Gguf:
     """How a GGUF file holds models of a family.
@@ -165,7 +179,8 @@ class Gguf:
     ``required`` and ``optional`` are entries about the model (without the architecture's name in front) and
     the fields of a configuration that they are; ``same`` must repeat other entries; ``harmless`` are passed
     over. ``tensors`` and ``layer_tensors`` are called otherwise in PyTorch; the latter are "blk.N.NAME.weight".
-    Norms are stored as w plus ``gain``.
+    Norms are stored as w plus ``gain``. ``paired`` are layers whose outputs lie, in each of so many heads as a
+    field says, in pairs that a rotation turns, and not in two halves.
     """
 
     architecture: str
@@ -174,6 +189,9 @@ class Gguf:
     same: Mapping[str, str]
     layer_tensors: Mapping[str, str]
     gain: float = 0.0
+    paired: Mapping[str, str] = field(default_factory=dict)
+    tokenizer: str = "AutoTokenizer"
+    """The class of transformers that makes the tokenizer."""
     harmless: tuple[str, ...] = ("rope.scaling.finetuned", "rope.scaling.original_context_length")
     tensors: Mapping[str, str] = field(
         default_factory=lambda: {

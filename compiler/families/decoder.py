@@ -24,13 +24,20 @@ from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Block, Operation, Region, SSAValue
 
 from ...dialects import nn
-from .base import ACTIVATIONS, FULL, Family, Rotation
+from ...dialects.rotation import Rotation
+from ...errors import UserError
+from .base import ACTIVATIONS, FULL, Family
+
+RAMP = ("low_freq_factor", "high_freq_factor", "original_max_position_embeddings")
+"""What configurations call the numbers of a ramp."""
 
 
 @dataclass(frozen=True)
 class Style:
     """How a family builds its layers."""
 
+    gain: float = 0.0
+    """What norms add to their weights."""
     scaled_embedding: bool = False
     """Whether embeddings are multiplied by the root of their width."""
     query_norms: bool = False
@@ -75,6 +82,24 @@ class Decoder:
             "rms_norm_eps": self.rms_norm_eps,
             "tie_word_embeddings": self.tie_word_embeddings,
         }
+
+    def require_usual_scale(self) -> None:
+        """`UserError` unless scores are divided by the root of a head's width, for families that do not say."""
+        if self.query_pre_attn_scalar != self.head_dim:
+            raise UserError(
+                f"its scores are divided by the root of {self.query_pre_attn_scalar}, not of {self.head_dim}"
+            )
+
+    def require_global(self) -> None:
+        """`UserError` for layers with a window."""
+        if {*self.layer_types} != {FULL}:
+            raise UserError("some of its layers have a window")
+
+    def one_rotation(self) -> Rotation:
+        """That of all layers; `UserError` where there are several."""
+        if len({*self.rope.values()}) != 1:
+            raise UserError("its layers have several rotary embeddings")
+        return next(iter(self.rope.values()))
 
     def module(self, tokens: int) -> ModuleOp:
         """The function for exactly so many tokens."""
@@ -132,10 +157,9 @@ class _Builder:
         return self.add(nn.SplitHeadsOp(y, heads=count), path)
 
     def rotated(self, x: SSAValue, path: str, name: str, kind: str) -> SSAValue:
-        theta, factor = self.config.rope[kind]
         if self.config.style.query_norms:
             x = self.norm(x, f"{path}.{name}_norm")
-        return self.add(nn.RopeOp(x, theta=theta, factor=factor), path)
+        return self.add(nn.RopeOp.of(x, self.config.rope[kind]), path)
 
     def mlp(self, x: SSAValue, path: str) -> SSAValue:
         gate = self.linear(x, f"{path}.gate_proj", self.config.intermediate_size)
@@ -146,7 +170,10 @@ class _Builder:
 
     def norm(self, x: SSAValue, path: str) -> SSAValue:
         weight = self.param(path, nn.shape_of(x)[-1])
-        return self.add(nn.RMSNormOp(x, weight, eps=self.config.rms_norm_eps), path)
+        gain = self.config.style.gain
+        offset = {} if gain == 1.0 else {"offset": gain}
+        op = nn.RMSNormOp(x, weight, eps=self.config.rms_norm_eps, **offset)
+        return self.add(op, path)
 
     def linear(self, x: SSAValue, path: str, size: int) -> SSAValue:
         weight = self.param(path, size, nn.shape_of(x)[-1])
@@ -172,10 +199,23 @@ def embedding_scale(width: int) -> float:
 
 def rope_fields(rotation: Rotation) -> dict[str, Any]:
     """The rotary parameters of a rotation as config.json has them."""
-    fields: dict[str, Any] = {"rope_type": "default", "rope_theta": rotation.theta}
-    if rotation.factor != 1:
-        fields |= {"rope_type": "linear", "factor": rotation.factor}
+    theta, factor, ramp = rotation
+    fields: dict[str, Any] = {"rope_type": "default", "rope_theta": theta}
+    if ramp is not None:
+        fields |= {"rope_type": "llama3", "factor": factor, **dict(zip(RAMP, ramp, strict=True))}
+    elif factor != 1:
+        fields |= {"rope_type": "linear", "factor": factor}
     return fields
+
+
+def rotation_of(parameters: Mapping[str, Any]) -> Rotation:
+    """The rotation of the rotary parameters that transformers has."""
+    kind, theta = parameters["rope_type"], float(parameters["rope_theta"])
+    if kind == "default":
+        return Rotation(theta)
+    low, high, length = (float(parameters.get(name, 0)) for name in RAMP)
+    ramp = (low, high, length) if kind == "llama3" else None
+    return Rotation(theta, float(parameters["factor"]), ramp)
 
 
 class DecoderFamily(Family):

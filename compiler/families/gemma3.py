@@ -7,9 +7,19 @@ from pathlib import Path
 from reprlib import repr as shown
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from ...dialects.rotation import Rotation
 from ...errors import UserError
-from .base import ACTIVATIONS, DECODER_FIELDS, FULL, LAYER_TYPES, SLIDING, Gguf, Rotation
-from .decoder import Decoder, DecoderFamily, Style, embedding_scale, rope_fields
+from .base import (
+    ACTIVATIONS,
+    DECODER_FIELDS,
+    FULL,
+    GGUF_ENTRIES,
+    GGUF_LAYER,
+    LAYER_TYPES,
+    SLIDING,
+    Gguf,
+)
+from .decoder import Decoder, DecoderFamily, Style, embedding_scale, rope_fields, rotation_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
@@ -18,7 +28,7 @@ if TYPE_CHECKING:
 class Gemma3(DecoderFamily):
     model_type = "gemma3_text"
     title = "Gemma-3"
-    style = Style(scaled_embedding=True, query_norms=True, sandwich=True)
+    style = Style(gain=1.0, scaled_embedding=True, query_norms=True, sandwich=True)
     fields = DECODER_FIELDS.adding(
         sizes=dict.fromkeys(
             ("sliding_window", "sliding_window_pattern", "_sliding_window_pattern"), 1 << 31
@@ -41,16 +51,9 @@ class Gemma3(DecoderFamily):
     gguf = Gguf(
         architecture="gemma3",
         required={
-            "context_length": "max_position_embeddings",
-            "embedding_length": "hidden_size",
-            "block_count": "num_hidden_layers",
-            "feed_forward_length": "intermediate_size",
-            "attention.head_count": "num_attention_heads",
-            "attention.head_count_kv": "num_key_value_heads",
+            **GGUF_ENTRIES,
             "attention.key_length": "head_dim",
-            "attention.layer_norm_rms_epsilon": "rms_norm_eps",
             "attention.sliding_window": "sliding_window",
-            "rope.freq_base": "rope_theta",
         },
         optional={
             "vocab_size": "vocab_size",
@@ -65,21 +68,15 @@ class Gemma3(DecoderFamily):
             "rope.dimension_count": "attention.key_length",
         },
         layer_tensors={
-            "attn_norm": "input_layernorm",
-            "attn_q": "self_attn.q_proj",
-            "attn_k": "self_attn.k_proj",
-            "attn_v": "self_attn.v_proj",
+            **GGUF_LAYER,
             "attn_q_norm": "self_attn.q_norm",
             "attn_k_norm": "self_attn.k_norm",
-            "attn_output": "self_attn.o_proj",
             "post_attention_norm": "post_attention_layernorm",
             "ffn_norm": "pre_feedforward_layernorm",
-            "ffn_gate": "mlp.gate_proj",
-            "ffn_up": "mlp.up_proj",
-            "ffn_down": "mlp.down_proj",
             "post_ffw_norm": "post_feedforward_layernorm",
         },
         gain=1.0,
+        tokenizer="GemmaTokenizer",
     )
     mistaken: ClassVar[Mapping[str, str]] = {
         "gemma3": "describes a multimodal Gemma-3; only the text model is supported: save its language model "
@@ -105,7 +102,7 @@ class Gemma3(DecoderFamily):
 
     def rotations(self, config: PreTrainedConfig) -> Mapping[str, Rotation]:
         return {
-            f"model.rotary_emb.{kind}_inv_freq": Rotation.of(config.rope_parameters[kind])
+            f"model.rotary_emb.{kind}_inv_freq": rotation_of(config.rope_parameters[kind])
             for kind in LAYER_TYPES
         }
 

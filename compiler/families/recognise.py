@@ -19,11 +19,13 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block, BlockArgument, Operation, SSAValue
 
 from ...dialects import quant
+from ...dialects.interfaces import View
+from ...dialects.rotation import Rotation
 from ...errors import UserError
 from ..analysis.equalize import LARGEST
 from ..analysis.requantise import quantised_eps
 from ..modules import main_function
-from .base import ACTIVATIONS, FULL, SLIDING, Rotation
+from .base import ACTIVATIONS, FULL, SLIDING
 from .decoder import Decoder, Style
 
 OpT = TypeVar("OpT", bound=Operation)
@@ -47,10 +49,9 @@ def recognise(module: ModuleOp, style: Style) -> Decoder:
     vocabulary, hidden = quant.type_of(embedding.table).shape
     heads, _, dim = quant.type_of(scores.q).shape
     kinds = [FULL if window == 0 else SLIDING for window in softmax.windows.get_values()]
-    angles = list(zip(rope.thetas.get_values(), rope.factors.get_values(), strict=True))
     rotations: dict[str, Rotation] = {}
     for layer_type, kind in zip(kinds, rope.kinds.get_values(), strict=True):
-        rotations.setdefault(layer_type, Rotation(*angles[kind]))
+        rotations.setdefault(layer_type, rope.rotations[kind])
     return Decoder(
         style=style,
         vocab_size=vocabulary,
@@ -130,19 +131,26 @@ def _stream(value: SSAValue) -> bool:
 
 
 def _scalar(layers: quant.LayersOp, scores: quant.ScoresOp, dim: int) -> float:
-    """query_pre_attn_scalar, from the factor of the queries' gain: sqrt(dim) scalar^(-1/2)."""
+    """query_pre_attn_scalar, from the factor of the weight that makes queries: scalar^(-1/2), in a gain times
+    sqrt(dim)."""
     value: SSAValue = scores.q
-    while isinstance(value.owner, quant.RequantizeOp | quant.RopeOp):
+    while isinstance(value.owner, quant.RequantizeOp | quant.RopeOp | View):
         value = value.owner.operands[0]
-    gain = value.owner.gain if isinstance(value.owner, quant.RmsNormOp) else None
-    if not isinstance(gain, BlockArgument) or gain not in layers.slices:
-        raise UserError("the function has no norm of queries where a model of the family has one")
-    param = layers.params[gain.index - 1].owner
+    maker = value.owner
+    if not isinstance(maker, quant.RmsNormOp | quant.MatmulOp):
+        raise UserError(
+            "the function has neither norm nor linear layer where a model makes queries"
+        )
+    weight = maker.operands[1]
+    if not isinstance(weight, BlockArgument) or weight not in layers.slices:
+        raise UserError("what makes queries is no weight of a layer")
+    param = layers.params[weight.index - 1].owner
     if not isinstance(param, quant.ParamOp):
-        raise UserError("the gain of the queries' norm is no weight")
+        raise UserError("what makes queries is no weight")
     factor = param.factor.value.data
+    unit = math.sqrt(dim) if isinstance(maker, quant.RmsNormOp) else 1.0
     *_, found = _shortest(
-        dim / factor**2, lambda value: value > 0 and math.sqrt(dim) * value**-0.5 == factor
+        (unit / factor) ** 2, lambda value: value > 0 and unit * value**-0.5 == factor
     )
     return int(found) if found.is_integer() else found
 

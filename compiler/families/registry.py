@@ -23,6 +23,10 @@ PACKAGE = __name__.rpartition(".")[0]
 GROUP = "zklemma.families"
 FAMILIES = {
     "gemma3_text": ".gemma3:GEMMA3",
+    "llama": ".llama:LLAMA",
+    "mistral": ".mistral:MISTRAL",
+    "qwen3": ".qwen3:QWEN3",
+    "gemma": ".gemma:GEMMA",
 }
 """Model type to "module:object", the module relative to this package."""
 

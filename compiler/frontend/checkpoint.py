@@ -140,7 +140,7 @@ def _open_gguf(path: Path, name: str) -> Checkpoint:
 
     tensors = GgufFile(path)
     family, config = checked_config(path, tensors.fields)
-    tokenizer = gguf_tokenizer(path)
+    tokenizer = gguf_tokenizer(path, tensors.form)
     return _checked(path, name, family, config, tokenizer, _gguf_ends(tensors), tensors)
 
 

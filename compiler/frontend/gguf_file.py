@@ -65,12 +65,22 @@ class GgufFile:
     def rows(self, name: str, count: int) -> Iterator[np.ndarray]:
         """The tensor as fp32, at most `count` rows at a time; a vector in one piece."""
         stored = self._stored(self._places[name])
+        order = self._order(name, len(stored))
         type = gguf.GGMLQuantizationType(self._places[name].type)
         for start in range(0, len(stored), count):
-            values = gguf.dequantize(stored[start : start + count], type)
+            values = gguf.dequantize(stored[order[start : start + count]], type)
             if self.form.gain and name.endswith("norm.weight"):
                 values = values - np.float32(self.form.gain)
             yield values.reshape(-1, *self.shapes[name][1:])
+
+    def _order(self, name: str, rows: int) -> np.ndarray:
+        """Where the rows of a tensor stand in the file, in PyTorch's order."""
+        order = np.arange(rows)
+        for layer, field in self.form.paired.items():
+            if name.endswith(f".{layer}.weight"):
+                pairs = order.reshape(self.fields[field], -1, 2)
+                return pairs.swapaxes(1, 2).reshape(-1)
+        return order
 
     def _stored(self, place: Place) -> np.ndarray:
         """The bytes of a tensor, row by row."""

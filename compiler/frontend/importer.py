@@ -132,8 +132,7 @@ class _Importer:
         if name in self.scalars:
             return self.add(nn.ConstantOp(self.scalars[name]))
         if name in self.rotations:
-            theta, factor = self.rotations[name]
-            return self.add(nn.RopeFrequenciesOp.of(shape[0], theta, factor))
+            return self.add(nn.RopeFrequenciesOp.of(shape[0], self.rotations[name]))
         raise _Unsupported(f"the buffer {name} has no known value")
 
     def operand(self, argument: Any) -> SSAValue:

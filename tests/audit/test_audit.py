@@ -19,7 +19,7 @@ from xdsl.ir import Operation
 from xdsl.rewriter import Rewriter
 from zklemma.compiler.analysis.coarse import formats
 from zklemma.compiler.analysis.requantise import differences, requantise
-from zklemma.compiler.families.base import FULL, SLIDING, Rotation
+from zklemma.compiler.families.base import FULL, SLIDING
 from zklemma.compiler.families.decoder import Decoder
 from zklemma.compiler.families.gemma3 import GEMMA3
 from zklemma.compiler.frontend.checkpoint import without_weights
@@ -28,6 +28,7 @@ from zklemma.compiler.published import SECRET, publish, read_function, write_fun
 from zklemma.dialects import quant
 from zklemma.dialects.nn import module_path
 from zklemma.dialects.quant import TableAttr
+from zklemma.dialects.rotation import Rotation
 from zklemma.errors import UserError
 from zklemma.runtime.circuit.encoding import decode_circuit, encode_circuit
 from zklemma.runtime.circuit.relations import Circuit

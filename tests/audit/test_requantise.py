@@ -21,7 +21,7 @@ from xdsl.dialects.builtin import (
     i64,
 )
 from zklemma.compiler.analysis.requantise import differences, requantise
-from zklemma.compiler.families.base import ACTIVATIONS, FULL, SLIDING, Rotation
+from zklemma.compiler.families.base import ACTIVATIONS, FULL, SLIDING
 from zklemma.compiler.families.gemma3 import GEMMA3
 from zklemma.compiler.frontend.checkpoint import without_weights
 from zklemma.compiler.frontend.importer import import_model
@@ -29,6 +29,7 @@ from zklemma.compiler.running import run_passes
 from zklemma.compiler.transforms.raise_to_nn import RaiseToNN
 from zklemma.dialects import quant
 from zklemma.dialects.quant import TableAttr
+from zklemma.dialects.rotation import Rotation
 from zklemma.errors import UserError
 
 

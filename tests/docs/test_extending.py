@@ -17,7 +17,7 @@ from xdsl.parser import Parser
 from zklemma.compiler.analysis.calibrate import calibrate
 from zklemma.compiler.analysis.sensitivity import sensitivities
 from zklemma.compiler.emit import param_arrays
-from zklemma.compiler.families.base import SLIDING, Rotation
+from zklemma.compiler.families.base import SLIDING
 from zklemma.compiler.families.decoder import Decoder
 from zklemma.compiler.families.gemma3 import GEMMA3
 from zklemma.compiler.frontend.evaluate import evaluate
@@ -26,6 +26,7 @@ from zklemma.compiler.pipelines import lower, to_quant
 from zklemma.compiler.running import run_passes
 from zklemma.compiler.weights import quantized_weights
 from zklemma.dialects import nn
+from zklemma.dialects.rotation import Rotation
 from zklemma.runtime.witness.executor import Executor
 
 PAGE = Path(__file__).parents[2] / "docs" / "extending.md"

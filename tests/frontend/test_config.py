@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import torch
 from transformers import Gemma3ForCausalLM, Gemma3TextConfig
-from zklemma.compiler.families.base import Rotation
 from zklemma.compiler.families.gemma3 import GEMMA3
 from zklemma.compiler.frontend.config import checked_config
+from zklemma.dialects.rotation import Rotation
 from zklemma.errors import UserError
 
 WHERE = Path("config.json")
@@ -86,8 +86,7 @@ def test_rope_is_that_of_transformers(changes: dict[str, Any]) -> None:
     _, config = checked_config(WHERE, SMALL | changes)
     rotations = GEMMA3.rotations(config)
     for layer_type in ("full_attention", "sliding_attention"):
-        theta, factor = rotations[f"model.rotary_emb.{layer_type}_inv_freq"]
-        ours = theta ** (-torch.arange(0, 8, 2, dtype=torch.float64) / 8) / factor
+        ours = torch.tensor(rotations[f"model.rotary_emb.{layer_type}_inv_freq"].frequencies(4))
         theirs = frequencies(json.loads(json.dumps(SMALL | changes)), layer_type)
         torch.testing.assert_close(ours.float(), theirs)
 

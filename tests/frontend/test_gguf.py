@@ -17,11 +17,11 @@ import pytest
 from tokenizers import Tokenizer
 from transformers import AutoTokenizer, Gemma3ForCausalLM, Gemma3TextConfig
 from transformers.modeling_gguf_pytorch_utils import load_gguf_checkpoint
-from zklemma.compiler.families.base import Rotation
 from zklemma.compiler.families.gemma3 import GEMMA3
 from zklemma.compiler.frontend import locate
 from zklemma.compiler.frontend.checkpoint import load_checkpoint, without_weights
 from zklemma.compiler.frontend.importer import import_model
+from zklemma.dialects.rotation import Rotation
 from zklemma.errors import UserError
 
 Type = gguf.GGMLQuantizationType
