@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ...dialects.rotation import Rotation
-from .base import ACTIVATIONS, DECODER_FIELDS, FULL, GGUF_ENTRIES, GGUF_LAYER, Gguf
+from .base import ACTIVATIONS, DECODER_FIELDS, FULL
 from .decoder import (
     Decoder,
     DecoderFamily,
@@ -33,18 +33,6 @@ class Gemma(DecoderFamily):
             "attention_bias": (False,),
             "use_bidirectional_attention": (False, None),
         },
-    )
-    gguf = Gguf(
-        architecture="gemma",
-        required={**GGUF_ENTRIES, "attention.key_length": "head_dim"},
-        optional={"vocab_size": "vocab_size"},
-        same={
-            "attention.value_length": "attention.key_length",
-            "rope.dimension_count": "attention.key_length",
-        },
-        layer_tensors=GGUF_LAYER,
-        gain=1.0,
-        tokenizer="GemmaTokenizer",
     )
 
     def masks(self, config: PreTrainedConfig) -> Mapping[str, int | None]:
