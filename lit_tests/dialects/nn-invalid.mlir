@@ -72,6 +72,18 @@
 
 // -----
 
+// CHECK: nn.rope: a ramp goes up, got 4.0 to 1.0
+%x = "test.op"() : () -> tensor<4x8x4xf32>
+%0 = nn.rope %x theta 1.0e+04 factor 8.0 ramp [4.0, 1.0, 8192.0] : (tensor<4x8x4xf32>) -> tensor<4x8x4xf32>
+
+// -----
+
+// CHECK: nn.rope: a ramp has three numbers: low, high and length
+%x = "test.op"() : () -> tensor<4x8x4xf32>
+%0 = nn.rope %x theta 1.0e+04 factor 8.0 ramp [1.0, 4.0] : (tensor<4x8x4xf32>) -> tensor<4x8x4xf32>
+
+// -----
+
 // CHECK: nn.scores: 4 heads can not share 3 key/value heads
 %q, %k = "test.op"() : () -> (tensor<4x8x4xf32>, tensor<3x8x4xf32>)
 %0 = nn.scores %q, %k scale 0.5 : (tensor<4x8x4xf32>, tensor<3x8x4xf32>) -> tensor<4x8x8xf32>

@@ -164,6 +164,14 @@ func.func @f(%x : !quant.tensor<[1, 2, 4], bits = 16, frac = 9>) {
 
 // -----
 
+// CHECK: 1 thetas, 2 ramps' numbers
+func.func @f(%x : !quant.tensor<[1, 2, 4], bits = 16, frac = 9>) {
+  %0 = quant.rope %x thetas [1.0e4] factors [8.0] ramps [1.0, 4.0] kinds [0] : (!quant.tensor<[1, 2, 4], bits = 16, frac = 9>) -> !quant.tensor<[1, 2, 4], bits = 34, frac = 25>
+  func.return
+}
+
+// -----
+
 // CHECK: 2 kinds for 1 layers
 func.func @f(%x : !quant.tensor<[1, 2, 4], bits = 16, frac = 9>) {
   %0 = quant.rope %x thetas [1.0e4] factors [1.0] kinds [0, 0] : (!quant.tensor<[1, 2, 4], bits = 16, frac = 9>) -> !quant.tensor<[1, 2, 4], bits = 34, frac = 25>
