@@ -132,7 +132,11 @@ class QuantFunctions(InterpreterFunctions):
 
     @impl(quant.MatmulOp)
     def matmul(self, _: Interpreter, op: quant.MatmulOp, args: PythonValues) -> PythonValues:
-        return (self.fit(op, args[0] @ args[1].T),)
+        x, w, *bias = args
+        acc = x @ w.T
+        if op.bias_shift is not None:
+            acc = acc + (bias[0] << op.bias_shift.value.data)
+        return (self.fit(op, acc),)
 
     @impl(quant.SplitHeadsOp)
     def split_heads(

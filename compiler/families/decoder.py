@@ -40,6 +40,8 @@ class Style:
     """What norms add to their weights."""
     scaled_embedding: bool = False
     """Whether embeddings are multiplied by the root of their width."""
+    biased_attention: bool = False
+    """Whether the linear layers that make queries, keys and values have biases."""
     query_norms: bool = False
     """Whether queries and keys are normalised, head by head, before they are rotated."""
     sandwich: bool = False
@@ -153,7 +155,8 @@ class _Builder:
         return self.linear(mixed, f"{path}.o_proj", c.hidden_size)
 
     def heads(self, x: SSAValue, path: str, name: str, count: int) -> SSAValue:
-        y = self.linear(x, f"{path}.{name}_proj", count * self.config.head_dim)
+        biased = self.config.style.biased_attention
+        y = self.linear(x, f"{path}.{name}_proj", count * self.config.head_dim, biased)
         return self.add(nn.SplitHeadsOp(y, heads=count), path)
 
     def rotated(self, x: SSAValue, path: str, name: str, kind: str) -> SSAValue:
@@ -175,14 +178,16 @@ class _Builder:
         op = nn.RMSNormOp(x, weight, eps=self.config.rms_norm_eps, **offset)
         return self.add(op, path)
 
-    def linear(self, x: SSAValue, path: str, size: int) -> SSAValue:
-        weight = self.param(path, size, nn.shape_of(x)[-1])
-        return self.add(nn.LinearOp(x, weight), path)
+    def linear(self, x: SSAValue, path: str, size: int, biased: bool = False) -> SSAValue:
+        weights = [self.param(path, size, nn.shape_of(x)[-1])]
+        if biased:
+            weights.append(self.param(path, size, kind="bias"))
+        return self.add(nn.LinearOp(x, *weights), path)
 
-    def param(self, path: str, *shape: int) -> SSAValue:
+    def param(self, path: str, *shape: int, kind: str = "weight") -> SSAValue:
         op = nn.ParamOp(
             TensorType(f32, shape),
-            param=SymbolRefAttr(f"{path}.weight"),
+            param=SymbolRefAttr(f"{path}.{kind}"),
             sha256=StringAttr("0" * 64),
         )
         return self.add(op, "")

@@ -25,6 +25,7 @@ FAMILIES = {
     "gemma3_text": ".gemma3:GEMMA3",
     "llama": ".llama:LLAMA",
     "mistral": ".mistral:MISTRAL",
+    "qwen2": ".qwen2:QWEN2",
     "qwen3": ".qwen3:QWEN3",
     "gemma": ".gemma:GEMMA",
 }

@@ -135,8 +135,9 @@ class NNFunctions(InterpreterFunctions):
 
     @impl(nn.LinearOp)
     def linear(self, _: Interpreter, op: nn.LinearOp, args: PythonValues) -> PythonValues:
-        x, w = args
-        return ((x.reshape(-1, x.shape[-1]) @ w.T).reshape(*x.shape[:-1], -1),)
+        x, w, *bias = args
+        y = (x.reshape(-1, x.shape[-1]) @ w.T).reshape(*x.shape[:-1], -1)
+        return (y + bias[0] if bias else y,)
 
     @impl(nn.AddOp)
     def add(self, _: Interpreter, op: nn.AddOp, args: PythonValues) -> PythonValues:

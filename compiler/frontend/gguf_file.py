@@ -34,7 +34,7 @@ TOKENS = {
 }
 END_TOKENS = ("tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id")
 
-LAYER_TENSOR = re.compile(r"blk\.(\d+)\.(\w+)\.weight")
+LAYER_TENSOR = re.compile(r"blk\.(\d+)\.(\w+)\.(weight|bias)")
 
 
 class GgufFile:
@@ -122,8 +122,8 @@ def _family(path: Path, architecture: Value | None) -> tuple[Family, Gguf]:
 
 def _usual_name(form: Gguf, name: str) -> str:
     if match := LAYER_TENSOR.fullmatch(name):
-        layer, part = match.groups()
-        return f"model.layers.{layer}.{form.layer_tensors.get(part, part)}.weight"
+        layer, part, kind = match.groups()
+        return f"model.layers.{layer}.{form.layer_tensors.get(part, part)}.{kind}"
     return form.tensors.get(name, name)
 
 

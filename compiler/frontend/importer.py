@@ -211,6 +211,12 @@ def _binary(op: Callable[[SSAValue, SSAValue], Operation]) -> Handler:
     return handler
 
 
+def _linear(importer: _Importer, node: Node) -> SSAValue:
+    x, w, bias = (*node.args, None)[:3]
+    others = () if bias is None else (importer.operand(bias),)
+    return importer.add(nn.LinearOp(importer.operand(x), importer.operand(w), *others))
+
+
 def _embedding(importer: _Importer, node: Node) -> SSAValue:
     table, ids = (importer.operand(argument) for argument in node.args[:2])
     return importer.add(nn.EmbeddingOp(ids, table, scale=1.0))
@@ -286,7 +292,7 @@ HANDLERS: dict[str, Handler] = {
     "aten.to.device": _convert,
     "aten.type_as.default": _convert,
     "aten.embedding.default": _embedding,
-    "aten.linear.default": _binary(nn.LinearOp),
+    "aten.linear.default": _linear,
     "aten.matmul.default": _binary(nn.MatmulOp),
     "aten.add.Tensor": _binary(nn.AddOp),
     "aten.mul.Tensor": _binary(nn.MulOp),

@@ -172,7 +172,11 @@ class Linear(RewritePattern):
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: nn.LinearOp, rewriter: PatternRewriter) -> None:
-        acc = quant.MatmulOp(op.x, op.w)
+        shift = None
+        if op.bias is not None:
+            x, w, bias = (quant.type_of(operand).fraction for operand in op.operands)
+            shift = x + w - bias
+        acc = quant.MatmulOp(*op.operands, bias_shift=shift)
         if WIDTH in op.attributes:
             acc.attributes[WIDTH] = op.attributes[WIDTH]
             replace(rewriter, op, acc)

@@ -118,8 +118,9 @@ class NNOp(IRDLOperation):
         self, *operands: SSAValue, **properties: float | int | Sequence[int] | Sequence[float]
     ):
         shape = type(self).infer(*map(shape_of, operands), **properties)
+        left_out = len(type(self).get_irdl_definition().operands) - len(operands)
         super().__init__(
-            operands=operands,
+            operands=[*operands, *[None] * left_out],
             properties={name: _attribute(value) for name, value in properties.items()},
             result_types=[TensorType(f32, shape)],
         )

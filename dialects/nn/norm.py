@@ -8,7 +8,6 @@ from typing import ClassVar
 
 import numpy as np
 from xdsl.dialects.builtin import FloatAttr, f64
-from xdsl.ir import SSAValue
 from xdsl.irdl import (
     irdl_op_definition,
     operand_def,
@@ -31,6 +30,7 @@ from ..interfaces import (
     Rescales,
     Rounded,
     Scaling,
+    Squares,
     TakesFactor,
     Values,
 )
@@ -138,10 +138,10 @@ class RMSNormOp(NNOp, Rounded, Normalises, Rescales, TakesFactor, Differentiable
         gain = ((np.float32(self.added) + w) * self.powers(np.float32)).astype(np.float32)
         return [(self.x, scale * (gradient * gain - x * scale * inner))]
 
-    def weight_squares(self, gradient: Array, values: Values) -> tuple[SSAValue, float]:
+    def weight_squares(self, gradient: Array, values: Values) -> Squares:
         x = values[self.x]
         along = (gradient * (x * self._scale(x))).reshape(-1, x.shape[-1])
-        return self.w, float(np.sum(np.square(along.sum(axis=0, dtype=np.float64))))
+        return [(self.w, float(np.sum(np.square(along.sum(axis=0, dtype=np.float64)))))]
 
     def _scale(self, x: Array) -> Array:
         """By what each row is divided, inverted."""

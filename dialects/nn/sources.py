@@ -35,6 +35,7 @@ from ..interfaces import (
     Named,
     Parts,
     Quantised,
+    Squares,
     TokenSource,
     Values,
 )
@@ -157,10 +158,10 @@ class EmbeddingOp(NNOp, Quantised, LeadingAxes, Differentiable, Named):
     def gradients(self, gradient: Array, values: Values) -> Parts:
         return []
 
-    def weight_squares(self, gradient: Array, values: Values) -> tuple[SSAValue, float]:
+    def weight_squares(self, gradient: Array, values: Values) -> Squares:
         """Summed by positions, as if each token stood at one."""
         squares = float(np.sum(np.square(gradient), dtype=np.float64))
-        return self.table, squares * self.scale.value.data**2
+        return [(self.table, squares * self.scale.value.data**2)]
 
 
 @irdl_op_definition

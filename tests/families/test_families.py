@@ -40,6 +40,7 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "llama": ("llama", {"tie_word_embeddings": True}),
     "llama 3": ("llama", {"rope_parameters": LLAMA3}),
     "mistral": ("mistral", {"sliding_window": 5, "head_dim": 12}),
+    "qwen2": ("qwen2", {"use_sliding_window": True, "sliding_window": 5, "max_window_layers": 1}),
     "qwen3": ("qwen3", {"head_dim": 16}),
     "gemma": ("gemma", {"head_dim": 8}),
 }
