@@ -24,6 +24,12 @@
 
 // -----
 
+// CHECK: nn.linear: the bias has shape (3), w (4, 16)
+%x, %w, %b = "test.op"() : () -> (tensor<8x16xf32>, tensor<4x16xf32>, tensor<3xf32>)
+%0 = nn.linear %x, %w bias %b : (tensor<8x16xf32>, tensor<4x16xf32>, tensor<3xf32>) -> tensor<8x4xf32>
+
+// -----
+
 // CHECK: nn.linear: the result has shape (8, 16), the operands make it (8, 4)
 %x, %w = "test.op"() : () -> (tensor<8x16xf32>, tensor<4x16xf32>)
 %0 = nn.linear %x, %w : (tensor<8x16xf32>, tensor<4x16xf32>) -> tensor<8x16xf32>

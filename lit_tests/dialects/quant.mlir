@@ -21,6 +21,9 @@
 // CHECK: func.func @matmul(%x: !quant.tensor<[64, 128], bits = 16, frac = 11>, %w: !quant.tensor<[384, 128], bits = 16, frac = 15>) {
 // CHECK-NEXT: %acc = quant.matmul %x, %w : (!quant.tensor<[64, 128], bits = 16, frac = 11>, !quant.tensor<[384, 128], bits = 16, frac = 15>) -> !quant.tensor<[64, 384], bits = 39, frac = 26>
 // CHECK-NEXT: func.return
+// CHECK: func.func @biased(%x: !quant.tensor<[64, 128], bits = 16, frac = 11>, %w: !quant.tensor<[384, 128], bits = 16, frac = 15>, %b: !quant.tensor<[384], bits = 18, frac = 14>) {
+// CHECK-NEXT: %acc = quant.matmul %x, %w bias %b shift 12 : (!quant.tensor<[64, 128], bits = 16, frac = 11>, !quant.tensor<[384, 128], bits = 16, frac = 15>, !quant.tensor<[384], bits = 18, frac = 14>) -> !quant.tensor<[64, 384], bits = 39, frac = 26>
+// CHECK-NEXT: func.return
 // CHECK: func.func @split_heads(%x: !quant.tensor<[64, 128], bits = 16, frac = 11>) {
 // CHECK-NEXT: %y = quant.split_heads %x heads 4 : (!quant.tensor<[64, 128], bits = 16, frac = 11>) -> !quant.tensor<[4, 64, 32], bits = 16, frac = 11>
 // CHECK-NEXT: func.return
@@ -94,6 +97,10 @@ func.func @rms_norm(%x : !quant.tensor<[64, 128], bits = 28, frac = 17>, %gain :
 }
 func.func @matmul(%x : !quant.tensor<[64, 128], bits = 16, frac = 11>, %w : !quant.tensor<[384, 128], bits = 16, frac = 15>) {
   %acc = quant.matmul %x, %w : (!quant.tensor<[64, 128], bits = 16, frac = 11>, !quant.tensor<[384, 128], bits = 16, frac = 15>) -> !quant.tensor<[64, 384], bits = 39, frac = 26> 
+  func.return
+}
+func.func @biased(%x : !quant.tensor<[64, 128], bits = 16, frac = 11>, %w : !quant.tensor<[384, 128], bits = 16, frac = 15>, %b : !quant.tensor<[384], bits = 18, frac = 14>) {
+  %acc = quant.matmul %x, %w bias %b shift 12 : (!quant.tensor<[64, 128], bits = 16, frac = 11>, !quant.tensor<[384, 128], bits = 16, frac = 15>, !quant.tensor<[384], bits = 18, frac = 14>) -> !quant.tensor<[64, 384], bits = 39, frac = 26>
   func.return
 }
 func.func @split_heads(%x : !quant.tensor<[64, 128], bits = 16, frac = 11>) {
