@@ -232,7 +232,7 @@ class DecoderFamily(Family):
         from .recognise import recognise
 
         found = recognise(function, self.style)
-        self.config_fields(found)
+        self.config_fields(found)  # Which refuses what no configuration of the family says.
         return found
 
     @abstractmethod
