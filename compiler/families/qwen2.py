@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ...dialects.rotation import Rotation
-from ...errors import UserError
 from .base import (
     ACTIVATIONS,
     DECODER_FIELDS,
@@ -54,11 +53,12 @@ class Qwen2(DecoderFamily):
 
     def config_fields(self, model: Decoder) -> dict[str, Any]:
         model.require_usual_scale()
-        if model.hidden_size != model.num_attention_heads * model.head_dim:
-            raise UserError("its heads together are not as wide as its residual stream")
+        fields = model.fields()
+        if model.hidden_size == model.num_attention_heads * model.head_dim:
+            del fields["head_dim"]  # Few configurations have it.
         return {
             "model_type": self.model_type,
-            **{name: value for name, value in model.fields().items() if name != "head_dim"},
+            **fields,
             "hidden_act": model.hidden_activation,
             "use_sliding_window": model.sliding_window is not None,
             "sliding_window": model.sliding_window,
