@@ -1,4 +1,4 @@
-"""zklemma proves in zero knowledge what a Gemma-3 model said.
+"""zklemma proves in zero knowledge what a language model said.
 
     artifact, report = zklemma.compile("path/to/checkpoint")
     answer = zklemma.prove(artifact, "Once upon a time", max_new_tokens=32)

@@ -132,7 +132,11 @@ class QuantFunctions(InterpreterFunctions):
 
     @impl(quant.MatmulOp)
     def matmul(self, _: Interpreter, op: quant.MatmulOp, args: PythonValues) -> PythonValues:
-        return (self.fit(op, args[0] @ args[1].T),)
+        x, w, *bias = args
+        acc = x @ w.T
+        if op.bias_shift is not None:
+            acc = acc + (bias[0] << op.bias_shift.value.data)
+        return (self.fit(op, acc),)
 
     @impl(quant.SplitHeadsOp)
     def split_heads(
@@ -151,9 +155,8 @@ class QuantFunctions(InterpreterFunctions):
     @impl(quant.RopeOp)
     def rope(self, _: Interpreter, op: quant.RopeOp, args: PythonValues) -> PythonValues:
         (x,) = args
-        kind = op.kinds.get_values()[self.layer]
-        theta, factor = op.thetas.get_values()[kind], op.factors.get_values()[kind]
-        cos, sin = rope_table(theta, factor, x.shape[1], x.shape[2])
+        rotation = op.rotations[op.kinds.get_values()[self.layer]]
+        cos, sin = rope_table(rotation, x.shape[1], x.shape[2])
         half = x.shape[2] // 2
         rotated = np.concatenate([-x[..., half:], x[..., :half]], axis=-1)
         return (self.fit(op, x * cos + rotated * sin),)

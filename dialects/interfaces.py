@@ -41,6 +41,7 @@ from ..errors import expect
 Array: TypeAlias = np.ndarray
 Values: TypeAlias = Mapping[SSAValue, Array]
 Parts: TypeAlias = Sequence[tuple[SSAValue, Array]]
+Squares: TypeAlias = Sequence[tuple[SSAValue, float]]
 
 TWO_LIMBS = 32
 """The bits of what is committed as two limbs: the widest integers but for what is only summed."""
@@ -127,9 +128,9 @@ class Differentiable(Operation, ABC):
     def gradients(self, gradient: Array, values: Values) -> Parts:
         """The operands that are no weights, with what the result's gradient makes of theirs."""
 
-    def weight_squares(self, gradient: Array, values: Values) -> tuple[SSAValue, float] | None:
-        """A weight that is read, and the sum over its elements of the square of its gradient."""
-        return None
+    def weight_squares(self, gradient: Array, values: Values) -> Squares:
+        """The weights that are read, each with the sum over its elements of the square of its gradient."""
+        return ()
 
 
 class Quantised(Operation, ABC):

@@ -24,9 +24,10 @@ from xdsl.utils.exceptions import VerifyException
 
 from ..compiler.analysis.coarse import formats
 from ..compiler.analysis.compare_circuits import circuit_differences
-from ..compiler.analysis.recognise import eps_range, recognise
 from ..compiler.analysis.requantise import differences
-from ..compiler.gemma3 import FAMILY
+from ..compiler.families.base import Family
+from ..compiler.families.recognise import eps_range
+from ..compiler.families.registry import families
 from ..compiler.modules import main_function
 from ..compiler.pipelines import level_of, lower, to_circuit
 from ..compiler.published import read_function
@@ -35,7 +36,7 @@ from ..compiler.transforms.guard import summary
 from ..compiler.transforms.stack_layers import StackLayers
 from ..compiler.weights import parameters
 from ..dialects import quant
-from ..errors import InvalidProof, UserError, ZklemmaError
+from ..errors import InvalidProof, UserError, ZklemmaError, expect
 from ..runtime.circuit.encoding import decode_circuit, encode_circuit
 from ..runtime.circuit.extents import CircuitError
 from ..runtime.model.keys import VerifyingKey
@@ -79,9 +80,9 @@ def audit(
         raise UserError(f"{key.source}: {error}") from None
     tokens = _tokens(function)
     stacked, problems = _stacked(function)
-    configuration = None
+    family, configuration = None, None
     if not problems:
-        configuration, problems = _family(stacked, tokens)
+        family, configuration, problems = _family(stacked, tokens)
     bounds = 0
     clock.start("lower")
     if not problems:  # Only what a model's function is lowered to has a bounded size.
@@ -103,7 +104,7 @@ def audit(
         "problems": problems,
         "model_id": key.model_id,
         "name": key.name,
-        "family": configuration and FAMILY,
+        "family": family and family.model_type,
         "configuration": configuration,
         "rms_norm_eps_range": configuration and list(eps_range(stacked)),
         "config": None if config is None else str(config),
@@ -137,20 +138,28 @@ def _stacked(function: ModuleOp) -> tuple[ModuleOp, list[str]]:
     try:
         run_passes(Context(), stacked, (StackLayers(),))
     except UserError as error:
-        return function, [f"the function is no {FAMILY} model's: {summary(error)}"]
+        return function, [f"the function is no model's of any family: {summary(error)}"]
     return stacked, []
 
 
-def _family(function: ModuleOp, tokens: int) -> tuple[dict[str, Any] | None, list[str]]:
-    """The configuration of a function, or why it is no model's of the family."""
-    try:
-        found = recognise(function)
-        lines = differences(found.module(tokens), function)
-    except (UserError, VerifyException) as error:
-        return None, [f"the function is no {FAMILY} model's: {summary(error)}"]
-    if lines:
-        return None, [f"the function is no {FAMILY} model's: {line}" for line in lines]
-    return found.fields(), []
+def _family(
+    function: ModuleOp, tokens: int
+) -> tuple[Family | None, dict[str, Any] | None, list[str]]:
+    """The family and the configuration of a function; or why it is no model's, of the family that comes closest."""
+    closest: tuple[float, list[str]] | None = None
+    for family in families():
+        try:
+            found = family.read(function)
+            lines = differences(found.module(tokens), function)
+            distance = float(len(lines))
+        except (UserError, VerifyException) as error:
+            lines, distance = [summary(error)], math.inf
+        if not lines:
+            return family, family.config_fields(found), []
+        if closest is None or distance < closest[0]:
+            name = family.model_type
+            closest = distance, [f"the function is no {name} model's: {line}" for line in lines]
+    return None, None, expect(closest, tuple)[1]
 
 
 def _compare_circuits(key: VerifyingKey, function: ModuleOp) -> tuple[int, list[str]]:

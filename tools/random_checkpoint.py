@@ -25,6 +25,7 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import Gemma3TextConfig
 
+from ..compiler.families.gemma3 import GEMMA3
 from ..compiler.frontend.checkpoint import LM_HEAD
 from ..compiler.frontend.export import meta_model
 from ..compiler.texts import CALIBRATION, kinds
@@ -140,7 +141,9 @@ def _write(folder: Path, config: Gemma3TextConfig) -> None:
     (folder / "tokenizer.json").write_text(_tokenizer(config.vocab_size).to_str())
     # Or transformers would take its vocabulary for one in Gemma's spelling.
     (folder / "tokenizer_config.json").write_text('{"tokenizer_class": "TokenizersBackend"}\n')
-    shapes = {name: tensor.shape for name, tensor in meta_model(config).state_dict().items()}
+    shapes = {
+        name: tensor.shape for name, tensor in meta_model(GEMMA3, config).state_dict().items()
+    }
     del shapes[LM_HEAD]  # Stored once, as the embedding.
     shards: list[list[str]] = [[]]
     size = 0

@@ -21,7 +21,7 @@ from typing import NamedTuple, TypedDict
 
 import numpy as np
 import torch
-from transformers import Gemma3ForCausalLM
+from transformers import PreTrainedModel
 from transformers.initialization import no_init_weights
 from xdsl.dialects.builtin import ModuleOp
 
@@ -164,12 +164,11 @@ def _averages(arrays: Sequence[np.ndarray]) -> Fidelity:
     }
 
 
-def pytorch_model(checkpoint: Checkpoint) -> Gemma3ForCausalLM:
+def pytorch_model(checkpoint: Checkpoint) -> PreTrainedModel:
     """The checkpoint in PyTorch, in fp32."""
     config = checkpoint.config
-    config._attn_implementation = "eager"
     with no_init_weights():  # Memory that nothing writes to before it is replaced is never taken.
-        model = Gemma3ForCausalLM(config).eval().float()
+        model = checkpoint.family.build(config).eval().float()
     state = {name: torch.from_numpy(checkpoint.tensor(name)) for name in checkpoint.names}
     missing, unexpected = model.load_state_dict(state, strict=False, assign=True)
     tied = {"lm_head.weight"} if config.tie_word_embeddings else set()

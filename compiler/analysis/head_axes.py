@@ -25,6 +25,7 @@ from ...dialects.quant.axes import (
     Contraction,
     LastOf,
     NamedAxes,
+    OfRows,
     Over,
     Rule,
     Same,
@@ -32,6 +33,7 @@ from ...dialects.quant.axes import (
 from ...errors import UserError
 
 FoundT = TypeVar("FoundT")
+ROWS = ("token", "generated")
 
 
 class OfValues(dict[SSAValue, FoundT]):
@@ -96,6 +98,9 @@ class _Inference:
             self.put(op, rule.value, rule.axes)
         elif isinstance(rule, LastOf) and rule.of in self.axes:
             self.put(op, rule.value, self.axes[rule.of][-1:])
+        elif isinstance(rule, OfRows) and rule.of in self.axes:
+            axes = tuple(a for a in self.axes[rule.of] if a not in ROWS)
+            self.put(op, rule.value, axes)
 
     def put(self, op: Operation, value: SSAValue, axes: Axes) -> None:
         if value not in self.axes:

@@ -61,6 +61,15 @@ class Limits:
         for _, shared in scales.together:
             for scale in shared:
                 self._bounded[scale] += shared
+        self._biased: dict[Scale, nn.LinearOp] = {}
+        """The layers of which scales are the biases'."""
+        for op in scales.ops:
+            if isinstance(op, nn.LinearOp) and op.bias is not None:
+                bias = scales.scale[op.bias]
+                self._biased[bias] = op
+                for operand in (op.x, op.w):
+                    for scale in scales.factors(operand):
+                        self._bounded[scale].append(bias)
 
     def read(self, op: Rounded) -> list[Scale]:
         """The scales of an operation's operands, and of its own numbers."""
@@ -83,6 +92,8 @@ class Limits:
                 most = min(most, self._result(op, fracs))
             elif op is scales.embedding.table.owner:
                 most = min(most, fracs[scales.scale[scales.embedding.result]])
+        if layer := self._biased.get(scale):  # It is added to the accumulator.
+            most = min(most, self.accumulator(layer, fracs))
         for op, shared in scales.together:
             if scale in shared:
                 others = sum(other.bits(fracs[other]) for other in shared if other is not scale)

@@ -22,7 +22,7 @@ from typing import TypeVar
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from ...dialects import nn
-from ...dialects.interfaces import Normalises
+from ...dialects.interfaces import Normalises, View
 from ...errors import UserError
 from .roles import path_of
 
@@ -43,24 +43,25 @@ def planned(op: Operation, name: str, kind: type[AttributeT]) -> AttributeT:
 
 
 def query_scale(value: SSAValue) -> float:
-    """The attention scale, for normalised queries before and after their rotation; 1 for other values.
+    """The attention scale, for queries from what makes them to their scores; 1 for other values.
 
-    No integers are multiplied by it: the gain of the queries' norm has it.
+    No integers are multiplied by it: a weight has it, the gain of the queries' norm or that of their linear
+    layer.
     """
     for use in value.uses:
         user = use.operation
         if isinstance(user, nn.ScoresOp) and use.index == 0:
             return user.scale.value.data
-        if isinstance(user, nn.RopeOp):
-            return query_scale(user.result)
+        if isinstance(user, nn.RopeOp | View):
+            return query_scale(user.results[0])
     return 1.0
 
 
 def weight_factor(op: nn.ParamOp) -> float:
     """What a weight is multiplied by before it is rounded.
 
-    The gain of a norm over n channels has sqrt(n), and the attention scale where it is a query's.
-    The table has the embedding's constant; a tied output layer uses the same integers, and its
+    The gain of a norm over n channels has sqrt(n). A gain or a linear layer that makes queries has the
+    attention scale. The table has the embedding's constant; a tied output layer uses the same integers, and its
     logits are larger by that factor, which the maximum ignores.
     """
     for use in op.result.uses:
@@ -69,4 +70,6 @@ def weight_factor(op: nn.ParamOp) -> float:
             return user.scale.value.data
         if isinstance(user, Normalises):
             return math.sqrt(nn.shape_of(op.result)[0]) * query_scale(user.results[0])
+        if isinstance(user, nn.LinearOp) and (scale := query_scale(user.result)) != 1:
+            return scale
     return 1.0

@@ -14,7 +14,7 @@ may have is what its operation and all its readers say (`interfaces.Quantised`, 
 
 What a choice of fraction bits makes of each other is in `limits`, what it costs in `costs`.
 
-Errors: `UserError` for operations other than Gemma-3's raised ones, missing ranges, or numbers that
+Errors: `UserError` for functions of another form, missing ranges, or numbers that
 can not be represented, with the module path.
 """
 
@@ -76,7 +76,7 @@ class Scales:
         self.rounded: list[tuple[Rounded, Scale, float]] = []
         """An operation of each role, its result's scale, and how many elements a token it rounds."""
         self._stream()
-        self._require_normalised_queries()
+        self._require_scaled_queries()
         self._output()
         self.root: dict[Operation, Scale] = {}
         """Of norms: the fraction bits of their reciprocal roots."""
@@ -116,15 +116,20 @@ class Scales:
                 (delta,) = (value for value in op.operands if value is not entering[0])
                 self.deltas[expect(delta.owner, Operation)] = None
 
-    def _require_normalised_queries(self) -> None:
-        """Norms absorb the attention scale (`query_scale`): norm, rope, scores in a row."""
+    def _require_scaled_queries(self) -> None:
+        """What makes queries absorbs the attention scale (`query_scale`): a weight that nothing else reads, and
+        from there to the scores nothing but rotations and views."""
         for op in self.ops:
             if not isinstance(op, nn.ScoresOp):
                 continue
-            rope = op.q.owner
-            norm = rope.operands[0].owner if isinstance(rope, nn.RopeOp) else None
-            if not isinstance(norm, Normalises) or len({*norm.results[0].uses}) != 1:
-                raise UserError(f"{where(op)}: only normalised, rotated queries are supported")
+            values: list[SSAValue] = [op.q]
+            while isinstance(maker := values[-1].owner, nn.RopeOp | View):
+                values.append(maker.operands[0])
+            if not isinstance(maker, nn.LinearOp | Normalises):
+                raise UserError(f"{where(op)}: queries must come from a norm or a linear layer")
+            values += maker.operands[1:]
+            if any(len({*value.uses}) != 1 for value in values):
+                raise UserError(f"{where(op)}: something else reads its queries, or their weight")
 
     def _output(self) -> None:
         end = self.block.last_op

@@ -105,8 +105,7 @@ def _accumulate(
         if not isinstance(op, Differentiable):
             where = nn.module_path(op) or "the model"
             raise UserError(f"{where}: {op.name} passes no gradients back")
-        if found := op.weight_squares(gradient, values):
-            weight, number = found
+        for weight, number in op.weight_squares(gradient, values):
             total[weight, SENSITIVITY] += number
         for operand, part in op.gradients(gradient, values):
             gradients[operand] = gradients[operand] + part if operand in gradients else part

@@ -1,4 +1,4 @@
-"""A Gemma-3 text checkpoint: configuration, tokenizer and weights, checked before use.
+"""A checkpoint of a language model: configuration, tokenizer and weights, checked before use.
 
 It is a Hugging Face directory (config.json, tokenizer.json, model.safetensors or shards of it) or a
 GGUF file. Weights stay on disk and are handed out as fp32: the reference function is the fp32
@@ -20,10 +20,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from transformers import Gemma3TextConfig
+from transformers import PreTrainedConfig
 
 from ...errors import UserError
-from .config import text_config, token_ids
+from ..families.base import Family
+from .config import checked_config, token_ids
 from .export import meta_model
 from .files import read_json
 from .locate import locate
@@ -55,7 +56,8 @@ class Checkpoint:
     path: Path
     name: str
     """What people call it: the directory's or file's name, or the hub id."""
-    config: Gemma3TextConfig
+    family: Family
+    config: PreTrainedConfig
     tokenizer_json: bytes
     end_tokens: tuple[int, ...]
     """The ids that end a text, in ascending order."""
@@ -127,20 +129,22 @@ def _open_directory(path: Path, name: str) -> Checkpoint:
     if not file.is_file():
         hint = "; give the GGUF file itself" if any(path.glob("*.gguf")) else ""
         raise UserError(f"{path} is not a Hugging Face checkpoint: it has no config.json{hint}")
-    config = text_config(file, read_json(file))
+    family, config = checked_config(file, read_json(file))
     tokenizer = directory_tokenizer(path, config)
-    return _checked(path, name, config, tokenizer, _ends(file, config), SafetensorsFiles(path))
+    ends = _ends(file, config)
+    return _checked(path, name, family, config, tokenizer, ends, SafetensorsFiles(path))
 
 
 def _open_gguf(path: Path, name: str) -> Checkpoint:
     from .gguf_file import GgufFile  # Needs a package that directories do not.
 
     tensors = GgufFile(path)
-    config = text_config(path, tensors.fields)
-    return _checked(path, name, config, gguf_tokenizer(path), _gguf_ends(tensors), tensors)
+    family, config = checked_config(path, tensors.fields)
+    tokenizer = gguf_tokenizer(path, tensors.form)
+    return _checked(path, name, family, config, tokenizer, _gguf_ends(tensors), tensors)
 
 
-def _ends(file: Path, config: Gemma3TextConfig) -> tuple[tuple[int, ...], Path]:
+def _ends(file: Path, config: PreTrainedConfig) -> tuple[tuple[int, ...], Path]:
     """The ids that end a text of the model with this configuration file, and which file says so. As in
     transformers: a generation_config.json beside it says all, where there is one."""
     path = file.with_name("generation_config.json")
@@ -156,13 +160,14 @@ def _gguf_ends(file: GgufFile) -> tuple[tuple[int, ...], Path]:
 def _checked(
     path: Path,
     name: str,
-    config: Gemma3TextConfig,
+    family: Family,
+    config: PreTrainedConfig,
     tokenizer: bytes,
     ends: tuple[tuple[int, ...], Path],
     tensors: Tensors,
 ) -> Checkpoint:
     """The checkpoint, if the tensors are those that the configuration asks for."""
-    shapes = _shapes(config)
+    shapes = _shapes(family, config)
     stored = {name: name for name in tensors.shapes}
     if config.tie_word_embeddings:
         if EMBEDDING not in stored and LM_HEAD in stored:
@@ -182,12 +187,12 @@ def _checked(
     for weight in stored:
         if weight not in shapes and not weight.endswith("inv_freq"):
             raise UserError(f"{path}: weight {weight} has no place in the model")
-    return Checkpoint(path, name, config, tokenizer, *ends, shapes, tensors, stored)
+    return Checkpoint(path, name, family, config, tokenizer, *ends, shapes, tensors, stored)
 
 
-def _shapes(config: Gemma3TextConfig) -> dict[str, tuple[int, ...]]:
+def _shapes(family: Family, config: PreTrainedConfig) -> dict[str, tuple[int, ...]]:
     """Shape of every weight, by canonical name, in the model's order."""
-    shapes = {name: tuple(t.shape) for name, t in meta_model(config).state_dict().items()}
+    shapes = {name: tuple(t.shape) for name, t in meta_model(family, config).state_dict().items()}
     if config.tie_word_embeddings:
         del shapes[LM_HEAD]
     return shapes
@@ -229,13 +234,13 @@ def without_weights(source: str | Path) -> Checkpoint:
     if path.is_dir():
         path = path / "config.json"
     if path.suffix == ".json":
-        config = text_config(path, read_json(path))
+        family, config = checked_config(path, read_json(path))
         ends = _ends(path, config)
     else:
         from .gguf_file import GgufFile  # Needs a package that directories do not.
 
         file = GgufFile(path)
-        config, ends = text_config(path, file.fields), _gguf_ends(file)
-    shapes = _shapes(config)
+        (family, config), ends = checked_config(path, file.fields), _gguf_ends(file)
+    shapes = _shapes(family, config)
     digests = dict.fromkeys(shapes, "0" * 64)
-    return Checkpoint(path, name, config, b"", *ends, shapes, _NoTensors(), {}, digests)
+    return Checkpoint(path, name, family, config, b"", *ends, shapes, _NoTensors(), {}, digests)

@@ -135,8 +135,9 @@ class NNFunctions(InterpreterFunctions):
 
     @impl(nn.LinearOp)
     def linear(self, _: Interpreter, op: nn.LinearOp, args: PythonValues) -> PythonValues:
-        x, w = args
-        return ((x.reshape(-1, x.shape[-1]) @ w.T).reshape(*x.shape[:-1], -1),)
+        x, w, *bias = args
+        y = (x.reshape(-1, x.shape[-1]) @ w.T).reshape(*x.shape[:-1], -1)
+        return (y + bias[0] if bias else y,)
 
     @impl(nn.AddOp)
     def add(self, _: Interpreter, op: nn.AddOp, args: PythonValues) -> PythonValues:
@@ -150,7 +151,8 @@ class NNFunctions(InterpreterFunctions):
     def rms_norm(self, _: Interpreter, op: nn.RMSNormOp, args: PythonValues) -> PythonValues:
         x, w = args
         mean = np.square(x).mean(axis=-1, keepdims=True)
-        gain = 1 + w if op.exponents is None else (1 + w) * self.powers(op.exponents)
+        gain = self.real(op.added) + w
+        gain = gain if op.exponents is None else gain * self.powers(op.exponents)
         return (x / np.sqrt(mean + self.real(op.eps.value.data)) * gain,)
 
     @impl(nn.SplitHeadsOp)
@@ -204,7 +206,7 @@ class NNFunctions(InterpreterFunctions):
         self, _: Interpreter, op: nn.RopeFrequenciesOp, args: PythonValues
     ) -> PythonValues:
         (count,) = nn.shape_of(op.result)
-        return (self.real(nn.rope_frequencies(count, op.theta.value.data, op.factor.value.data)),)
+        return (self.real(op.rotation.frequencies(count)),)
 
     @impl(nn.CausalMaskOp)
     def causal_mask(self, _: Interpreter, op: nn.CausalMaskOp, args: PythonValues) -> PythonValues:

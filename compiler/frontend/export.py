@@ -1,10 +1,10 @@
-"""`torch.export` of a Gemma-3 language model at a static number of tokens.
+"""`torch.export` of a language model at a static number of tokens.
 
 The model is built on the meta device, so that nothing is allocated, with eager attention, which
-traces to plain matmuls. The wrapper takes ids (1, T) only: positions and the two masks are
-buffers, because their values are known in closed form and tracing them would add input-independent
-operations for each. No decomposition table is run: the pre-dispatch graph already is the small,
-rigid set of operations that the importer reads.
+traces to plain matmuls. The wrapper takes ids (1, T) only: positions and masks are buffers, because
+their values are known in closed form and tracing them would add input-independent operations for each.
+No decomposition table is run: the pre-dispatch graph already is the small, rigid set of operations that
+the importer reads.
 
 The traced graph lists nodes in an order that depends on the iteration of a Python set inside
 transformers; the importer walks it from the output, so its result does not.
@@ -17,46 +17,48 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch.export import ExportedProgram
-from transformers import Gemma3ForCausalLM
+
+from ..families.base import Family
 
 if TYPE_CHECKING:
-    from transformers import Gemma3TextConfig
+    from transformers import PreTrainedConfig, PreTrainedModel
 
 MODEL = "causal_lm"
 POSITIONS = "positions"
-LAYER_TYPES = ("full_attention", "sliding_attention")
 
 
 class LogitsAtFixedPositions(torch.nn.Module):
     """ids (1, T) -> logits (1, T, vocab) at positions 0 .. T-1 with causal masks."""
 
-    def __init__(self, causal_lm: Gemma3ForCausalLM, tokens: int):
+    def __init__(self, family: Family, config: PreTrainedConfig, tokens: int):
         super().__init__()
-        self.causal_lm = causal_lm
+        self.causal_lm = meta_model(family, config)
+        self.masks = tuple(family.masks(config))
+        self.one_mask = family.one_mask
         self.register_buffer(POSITIONS, torch.empty((1, tokens), dtype=torch.int64))
-        for layer_type in LAYER_TYPES:
-            self.register_buffer(layer_type, torch.empty((1, 1, tokens, tokens)))
+        for name in self.masks:
+            self.register_buffer(name, torch.empty((1, 1, tokens, tokens)))
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        masks = {name: self.get_buffer(name) for name in self.masks}
         return self.causal_lm(
             input_ids=ids,
             position_ids=self.get_buffer(POSITIONS),
-            attention_mask={name: self.get_buffer(name) for name in LAYER_TYPES},
+            attention_mask=next(iter(masks.values())) if self.one_mask else masks,
             use_cache=False,
         ).logits
 
 
-def meta_model(config: Gemma3TextConfig) -> Gemma3ForCausalLM:
+def meta_model(family: Family, config: PreTrainedConfig) -> PreTrainedModel:
     """The model without storage: shapes and structure only, fp32."""
-    config._attn_implementation = "eager"
     with torch.device("meta"):
-        return Gemma3ForCausalLM(config).eval().float()
+        return family.build(config).eval().float()
 
 
-def export_model(config: Gemma3TextConfig, tokens: int) -> ExportedProgram:
+def export_model(family: Family, config: PreTrainedConfig, tokens: int) -> ExportedProgram:
     """Traces the model for exactly `tokens` tokens."""
     with torch.device("meta"), torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
-        wrapper = LogitsAtFixedPositions(meta_model(config), tokens).eval()
+        wrapper = LogitsAtFixedPositions(family, config, tokens).eval()
         ids = torch.empty((1, tokens), dtype=torch.int64)
         return torch.export.export(wrapper, (ids,), strict=False)

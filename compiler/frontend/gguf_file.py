@@ -1,9 +1,9 @@
-"""A GGUF file of a Gemma-3 text model: configuration fields and weights under their usual names.
+"""A GGUF file of a language model: configuration fields and weights under their usual names.
 
 What transformers makes of the same file is the reference: fields that GGUF has no entry for, among them
 query_pre_attn_scalar, have the defaults of transformers. Entries about the model that are not known are
 refused. Quantised tensors are handed out as the fp32 numbers that the `gguf` package defines, a few rows
-at a time; gains of norms, which GGUF stores as 1 + w, as w.
+at a time. What a family's entries and tensors are called is in `families.base.Gguf`.
 
 Errors: `UserError` naming the file and the entry or tensor.
 """
@@ -20,36 +20,13 @@ from typing import Any
 import gguf
 import numpy as np
 
-from ...errors import UserError
+from ...errors import UserError, expect
+from ..families.base import Family, Gguf
+from ..families.registry import families
 from .gguf_header import Array, Header, Place, Value, read_header
 
-ARCHITECTURE = "gemma3"
-# Entries about the model that must be there, and what they are called in a configuration.
-REQUIRED = {
-    "context_length": "max_position_embeddings",
-    "embedding_length": "hidden_size",
-    "block_count": "num_hidden_layers",
-    "feed_forward_length": "intermediate_size",
-    "attention.head_count": "num_attention_heads",
-    "attention.head_count_kv": "num_key_value_heads",
-    "attention.key_length": "head_dim",
-    "attention.layer_norm_rms_epsilon": "rms_norm_eps",
-    "attention.sliding_window": "sliding_window",
-    "rope.freq_base": "rope_theta",
-}
-OPTIONAL = {
-    "vocab_size": "vocab_size",
-    "attention.causal": "is_causal",
-    "attention.sliding_window_pattern": "sliding_window_pattern",
-    "rope.freq_base_swa": "rope_local_base_freq",
-    "attn_logit_softcapping": "attn_logit_softcapping",
-    "final_logit_softcapping": "final_logit_softcapping",
-}
-# Entries that must repeat the length of the keys.
-SAME_AS_KEYS = ("attention.value_length", "rope.dimension_count")
 # Linear rotary embeddings of the global layers.
 SCALING = {"rope.scaling.type": "rope_type", "rope.scaling.factor": "factor"}
-HARMLESS = ("rope.scaling.finetuned", "rope.scaling.original_context_length")
 TOKENS = {
     "tokenizer.ggml.bos_token_id": "bos_token_id",
     "tokenizer.ggml.eos_token_id": "eos_token_id",
@@ -57,27 +34,7 @@ TOKENS = {
 }
 END_TOKENS = ("tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id")
 
-LAYER_TENSOR = re.compile(r"blk\.(\d+)\.(\w+)\.weight")
-MODEL_TENSORS = {
-    "token_embd.weight": "model.embed_tokens.weight",
-    "output_norm.weight": "model.norm.weight",
-    "output.weight": "lm_head.weight",
-}
-LAYER_TENSORS = {
-    "attn_norm": "input_layernorm",
-    "attn_q": "self_attn.q_proj",
-    "attn_k": "self_attn.k_proj",
-    "attn_v": "self_attn.v_proj",
-    "attn_q_norm": "self_attn.q_norm",
-    "attn_k_norm": "self_attn.k_norm",
-    "attn_output": "self_attn.o_proj",
-    "post_attention_norm": "post_attention_layernorm",
-    "ffn_norm": "pre_feedforward_layernorm",
-    "ffn_gate": "mlp.gate_proj",
-    "ffn_up": "mlp.up_proj",
-    "ffn_down": "mlp.down_proj",
-    "post_ffw_norm": "post_feedforward_layernorm",
-}
+LAYER_TENSOR = re.compile(r"blk\.(\d+)\.(\w+)\.(weight|bias)")
 
 
 class GgufFile:
@@ -91,30 +48,39 @@ class GgufFile:
             raise UserError(f"{path}: cannot read: {error}") from error
         header = read_header(path, self._data)
         metadata = header.metadata
-        architecture = metadata.get("general.architecture")
-        if architecture != ARCHITECTURE:
-            raise UserError(
-                f"{path} holds the architecture {shown(architecture)}; supported is {ARCHITECTURE!r}"
-            )
+        self.family, self.form = _family(path, metadata.get("general.architecture"))
         if metadata.get("split.count", 1) not in (0, 1):
             raise UserError(f"{path} is one part of a split model: merge the parts into one file")
-        self._places = {_usual_name(name): place for name, place in header.tensors.items()}
+        self._places = {
+            _usual_name(self.form, name): place for name, place in header.tensors.items()
+        }
         if len(self._places) < len(header.tensors):
             raise UserError(f"{path} has one tensor under two names")
         self.shapes = {name: place.shape for name, place in self._places.items()}
         for name, place in self._places.items():
             self._require_readable(name, place)
-        self.fields = _fields(path, header)
+        self.fields = _fields(path, header, self.family, self.form)
         self.end_tokens = [metadata[key] for key in END_TOKENS if key in metadata]
 
     def rows(self, name: str, count: int) -> Iterator[np.ndarray]:
         """The tensor as fp32, at most `count` rows at a time; a vector in one piece."""
         stored = self._stored(self._places[name])
+        order = self._order(name, len(stored))
         type = gguf.GGMLQuantizationType(self._places[name].type)
         for start in range(0, len(stored), count):
-            values = gguf.dequantize(stored[start : start + count], type)
-            values = values - np.float32(1) if "norm" in name else values
+            values = gguf.dequantize(stored[order[start : start + count]], type)
+            if self.form.gain and name.endswith("norm.weight"):
+                values = values - np.float32(self.form.gain)
             yield values.reshape(-1, *self.shapes[name][1:])
+
+    def _order(self, name: str, rows: int) -> np.ndarray:
+        """Where the rows of a tensor stand in the file, in PyTorch's order."""
+        order = np.arange(rows)
+        for layer, field in self.form.paired.items():
+            if name.endswith(f".{layer}.weight"):
+                pairs = order.reshape(self.fields[field], -1, 2)
+                return pairs.swapaxes(1, 2).reshape(-1)
+        return order
 
     def _stored(self, place: Place) -> np.ndarray:
         """The bytes of a tensor, row by row."""
@@ -143,42 +109,46 @@ class GgufFile:
             raise UserError(f"{self.path} is truncated: it ends before the weight {name} does")
 
 
-def _usual_name(name: str) -> str:
+def _family(path: Path, architecture: Value | None) -> tuple[Family, Gguf]:
+    """The family whose models a file of an architecture holds, and how."""
+    known = {each.gguf.architecture: each for each in families() if each.gguf}
+    if not isinstance(architecture, str) or architecture not in known:
+        supported = ", ".join(map(repr, known))
+        raise UserError(
+            f"{path} holds the architecture {shown(architecture)}; supported: {supported}"
+        )
+    return known[architecture], expect(known[architecture].gguf, Gguf)
+
+
+def _usual_name(form: Gguf, name: str) -> str:
     if match := LAYER_TENSOR.fullmatch(name):
-        layer, part = match.groups()
-        return f"model.layers.{layer}.{LAYER_TENSORS.get(part, part)}.weight"
-    return MODEL_TENSORS.get(name, name)
+        layer, part, kind = match.groups()
+        return f"model.layers.{layer}.{form.layer_tensors.get(part, part)}.{kind}"
+    return form.tensors.get(name, name)
 
 
-def _fields(path: Path, header: Header) -> dict[str, Any]:
+def _fields(path: Path, header: Header, family: Family, form: Gguf) -> dict[str, Any]:
     """The fields of a configuration, as config.json would have them."""
-    prefix = f"{ARCHITECTURE}."
+    prefix = f"{form.architecture}."
     entries = {
         key.removeprefix(prefix): value
         for key, value in header.metadata.items()
         if key.startswith(prefix)
     }
+    named = {**form.required, **form.optional}
     for key, value in entries.items():
-        if isinstance(value, Array) or not (
-            key in REQUIRED
-            or key in OPTIONAL
-            or key in SAME_AS_KEYS
-            or key in SCALING
-            or key in HARMLESS
-        ):
+        if isinstance(value, Array) or key not in {*named, *form.same, *SCALING, *form.harmless}:
             raise UserError(
                 f"{path}: the entry {prefix}{key} = {shown(value)} is not one that the compiler knows"
             )
-    for key in REQUIRED:
+    for key in form.required:
         if key not in entries:
             raise UserError(f"{path} has no entry {prefix}{key}")
-    for key in SAME_AS_KEYS:
-        if entries.get(key, entries["attention.key_length"]) != entries["attention.key_length"]:
-            raise UserError(
-                f"{path}: {prefix}{key} = {shown(entries[key])} is not {prefix}attention.key_length"
-            )
-    fields: dict[str, Any] = {"model_type": "gemma3_text"}
-    fields |= {name: entries[key] for key, name in (REQUIRED | OPTIONAL).items() if key in entries}
+    for key, other in form.same.items():
+        if key in entries and other in entries and entries[key] != entries[other]:
+            raise UserError(f"{path}: {prefix}{key} = {shown(entries[key])} is not {prefix}{other}")
+    fields: dict[str, Any] = {"model_type": family.model_type}
+    fields |= {name: entries[key] for key, name in named.items() if key in entries}
     fields |= {name: header.metadata[key] for key, name in TOKENS.items() if key in header.metadata}
     fields.setdefault("vocab_size", _vocabulary(path, header.metadata))
     scaling = {name: entries[key] for key, name in SCALING.items() if key in entries}

@@ -2,8 +2,8 @@
 
 The graph is walked from its output against the data flow, so that the result depends on the model
 alone and not on the order in which the tracer listed the nodes. Values that a checkpoint does not
-store get their closed form: positions, masks, rotary frequencies, the embedding scale sqrt(h),
-rounded to fp32.
+store get their closed form: positions, and what the model's family says of masks, rotary frequencies and
+other buffers.
 
 Errors: `UserError`, one line with the module path and the ATen operation, for what has no
 counterpart in the dialect.
@@ -11,12 +11,9 @@ counterpart in the dialect.
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
 from torch.export import ExportedProgram
 from torch.fx import Node
@@ -30,12 +27,9 @@ from xdsl.utils.exceptions import VerifyException
 from ...dialects import nn
 from ...errors import UserError, expect
 from .checkpoint import Checkpoint
-from .config import rope_parameters
-from .export import LAYER_TYPES, MODEL, POSITIONS, export_model
+from .export import MODEL, POSITIONS, export_model
 
 FUNCTION = "main"
-FREQUENCIES = re.compile(r"model\.rotary_emb\.(\w+?)_inv_freq")
-EMBEDDING_SCALE = "model.embed_tokens.embed_scale"
 
 
 def import_model(checkpoint: Checkpoint, tokens: int) -> ModuleOp:
@@ -43,7 +37,7 @@ def import_model(checkpoint: Checkpoint, tokens: int) -> ModuleOp:
     limit = checkpoint.config.max_position_embeddings
     if not 1 <= tokens <= limit:
         raise UserError(f"the number of tokens must be between 1 and {limit}, got {tokens}")
-    program = export_model(checkpoint.config, tokens)
+    program = export_model(checkpoint.family, checkpoint.config, tokens)
     block = Block()
     logits = _Importer(checkpoint, program, block).run()
     block.add_op(ReturnOp(logits))
@@ -65,6 +59,10 @@ class _Importer:
         self.block = block
         self.values: dict[Node, SSAValue] = {}
         self.params: dict[str, SSAValue] = {}
+        family, config = checkpoint.family, checkpoint.config
+        self.masks = family.masks(config)
+        self.rotations = family.rotations(config)
+        self.scalars = family.scalars(config)
 
     def run(self) -> SSAValue:
         """Imports what the output depends on, operands before users; returns the logits."""
@@ -124,19 +122,17 @@ class _Importer:
         return self.params[name]
 
     def buffer(self, name: str, node: Node) -> SSAValue:
-        config = self.checkpoint.config
         shape = tuple(node.meta["val"].shape)
         if name == POSITIONS:
             return self.add(nn.PositionsOp(_i64(node)))
-        if name in LAYER_TYPES:
-            window = config.sliding_window if name == "sliding_attention" else None
+        if name in self.masks:
+            window = self.masks[name]
             attribute = None if window is None else IntegerAttr(window, i64_type)
             return self.add(nn.CausalMaskOp(_f32(shape), window=attribute))
-        if name == EMBEDDING_SCALE:
-            return self.add(nn.ConstantOp(float(np.float32(math.sqrt(config.hidden_size)))))
-        if match := FREQUENCIES.fullmatch(name):
-            theta, factor = rope_parameters(config, match[1])
-            return self.add(nn.RopeFrequenciesOp.of(shape[0], theta, factor))
+        if name in self.scalars:
+            return self.add(nn.ConstantOp(self.scalars[name]))
+        if name in self.rotations:
+            return self.add(nn.RopeFrequenciesOp.of(shape[0], self.rotations[name]))
         raise _Unsupported(f"the buffer {name} has no known value")
 
     def operand(self, argument: Any) -> SSAValue:
@@ -215,6 +211,12 @@ def _binary(op: Callable[[SSAValue, SSAValue], Operation]) -> Handler:
     return handler
 
 
+def _linear(importer: _Importer, node: Node) -> SSAValue:
+    x, w, bias = (*node.args, None)[:3]
+    others = () if bias is None else (importer.operand(bias),)
+    return importer.add(nn.LinearOp(importer.operand(x), importer.operand(w), *others))
+
+
 def _embedding(importer: _Importer, node: Node) -> SSAValue:
     table, ids = (importer.operand(argument) for argument in node.args[:2])
     return importer.add(nn.EmbeddingOp(ids, table, scale=1.0))
@@ -290,7 +292,7 @@ HANDLERS: dict[str, Handler] = {
     "aten.to.device": _convert,
     "aten.type_as.default": _convert,
     "aten.embedding.default": _embedding,
-    "aten.linear.default": _binary(nn.LinearOp),
+    "aten.linear.default": _linear,
     "aten.matmul.default": _binary(nn.MatmulOp),
     "aten.add.Tensor": _binary(nn.AddOp),
     "aten.mul.Tensor": _binary(nn.MulOp),

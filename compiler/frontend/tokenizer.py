@@ -15,14 +15,16 @@ import tempfile
 from pathlib import Path
 from textwrap import shorten
 
+import transformers
 from tokenizers import Tokenizer
-from transformers import AutoTokenizer, Gemma3TextConfig, GemmaTokenizer
+from transformers import AutoTokenizer, PreTrainedConfig
 
 from ...errors import UserError
+from ..families.base import Gguf
 from .files import read_json, require_content
 
 
-def directory_tokenizer(directory: Path, config: Gemma3TextConfig) -> bytes:
+def directory_tokenizer(directory: Path, config: PreTrainedConfig) -> bytes:
     """The tokenizer of a Hugging Face directory, in the format of tokenizer.json."""
     path = directory / "tokenizer.json"
     if not path.is_file():
@@ -48,14 +50,14 @@ def directory_tokenizer(directory: Path, config: Gemma3TextConfig) -> bytes:
         ) from error
 
 
-def gguf_tokenizer(path: Path) -> bytes:
-    """The tokenizer that the metadata of a GGUF file describes, in the format of tokenizer.json."""
+def gguf_tokenizer(path: Path, form: Gguf) -> bytes:
+    """The tokenizer that the metadata of a GGUF file of such a form describes, in the format of tokenizer.json."""
     # A folder of its own: transformers prefers a tokenizer.json that lies beside the file.
     with tempfile.TemporaryDirectory() as folder:
         link = Path(folder) / "model.gguf"
         link.symlink_to(path.resolve())
         try:
-            loaded = GemmaTokenizer.from_pretrained(
+            loaded = getattr(transformers, form.tokenizer).from_pretrained(
                 folder, gguf_file=link.name, local_files_only=True
             )
             return _canonical(loaded.backend_tokenizer)

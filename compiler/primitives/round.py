@@ -1,15 +1,17 @@
 """round: a sum of products, divided by 2^s and rounded half up, to a signed number of b bits.
 
-    2^s y + rem - half(s) = products        half(s) = 2^(s-1), and 0 for s = 0
+    2^s y + rem - half(s) - plus = products        half(s) = 2^(s-1), and 0 for s = 0
     y = sum_i 2^16i limb_i - 2^(b-1)        each limb in the range of its width
     rem = sum_i 2^16i rem_i                 likewise, s bits in all
+
+``plus`` is an affine form that is added to the products, if there is one: a bias.
 
 An unsigned number of w bits has limbs of 16 bits and a last one of what is left, at most 18, each in
 a table of exactly its width. A value that is looked up in a table of its whole range is a column of
 its own instead of limbs, as the table says that it is in range.
 
 One witness: the ranges make limbs of exact widths unique digits, so that y and rem are determined
-by y and rem as numbers. With 0 <= rem < 2^s, 2^s y + rem = products + half(s) has one solution over
+by y and rem as numbers. With 0 <= rem < 2^s, 2^s y + rem = products + plus + half(s) has one solution over
 the integers, the floor of the division and its remainder. A larger rem, which would let y be smaller
 by one, has no digits; a y out of its b bits neither, and then there is no witness at all.
 """
@@ -58,8 +60,9 @@ def rounded(
     bits: int,
     limit: int | None = None,
     looked_up: bool = False,
+    plus: Expr | None = None,
 ) -> Rounded:
-    """The sum of products over 2^shift, rounded; ``looked_up`` where a table of all its values follows."""
+    """The sum of products and ``plus`` over 2^shift, rounded; ``looked_up``: a table of all its values follows."""
     interval = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
     if looked_up:
         y, roles = b.witness(name, axes, *interval), Roles(y=name)
@@ -70,5 +73,7 @@ def rounded(
     rest, rem = limbs(b, f"{name}.rem", axes, shift)
     half = 1 << shift >> 1
     total = added(b.over(axes), scaled(1 << shift, y), rest, constant(-half))
+    if plus is not None:
+        total = added(b.over(axes), total, scaled(-1, plus))
     contract(b, f"{name}.requantize", total, products, limit)
     return Rounded(y, interval, roles | Roles(rem=rem))

@@ -49,6 +49,8 @@ class BatchDecode(ModulePass):
         width = logits.attributes.get(WIDTH) if isinstance(logits, Operation) else None
         if not isinstance(logits, quant.MatmulOp) or not isinstance(width, IntegerAttr):
             raise UserError("the function must return logits with a known width")
+        if logits.bias is not None:
+            raise UserError("an output layer with a bias is not supported")
 
         chain: list[Operation] = []
         source: SSAValue = logits.x

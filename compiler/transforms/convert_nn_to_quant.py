@@ -5,8 +5,8 @@ pattern an operation: it computes the accumulator of the operands, which are int
 rounds it to the format. What operations need beyond formats stands on them too: eps and exponents of
 norms, factors of weights, k of a softmax, the width of logits.
 
-* The table is scaled by the embedding's constant, a norm's gain is (1 + w) sqrt(n), for queries times
-  the attention scale.
+* The table is scaled by the embedding's constant, a norm's gain is (1 + w) sqrt(n). What makes queries, a
+  norm or a linear layer, has the attention scale as well.
 * A product that `delay-requantize` marked is not rounded: the linear layer multiplies the accumulator.
 * An activation is a table of the formats of its argument and its result.
 * The softmax is converted with the attention that reads its probabilities, as they are not values of their
@@ -41,6 +41,7 @@ from xdsl.pattern_rewriter import (
 
 from ...dialects import nn, quant
 from ...dialects.quant import FormatAttr, QuantTensorType, TableAttr
+from ...dialects.rotation import Rotation
 from ...errors import UserError
 from ..analysis.plan import (
     EPS,
@@ -67,11 +68,7 @@ class ConvertNNToQuant(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         function = main_function(op)
-        angles = {
-            (rope.theta.value.data, rope.factor.value.data)
-            for rope in function.walk()
-            if isinstance(rope, nn.RopeOp)
-        }
+        angles = {rope.rotation for rope in function.walk() if isinstance(rope, nn.RopeOp)}
         patterns: list[RewritePattern] = [
             Tokens(),
             Param(),
@@ -80,7 +77,7 @@ class ConvertNNToQuant(ModulePass):
             Linear(),
             SplitHeads(),
             MergeHeads(),
-            Rope(sorted(angles)),
+            Rope(sorted(angles, key=lambda each: (each[:2], each.ramp or ()))),
             Scores(),
             Attend(),
             Activation(),
@@ -139,7 +136,7 @@ class Param(RewritePattern):
             type_in(op, nn.shape_of(op.result)),
             names=ArrayAttr([StringAttr(op.param_name)]),
             sha256=ArrayAttr([op.sha256]),
-            offset=FloatAttr(1.0 if norms else 0.0, f64),
+            offset=FloatAttr(norms[0].added if norms else 0.0, f64),
             factor=planned(op, FACTOR, FloatAttr),
             rows=norms[0].exponents if norms else op.rows,
             columns=op.columns,
@@ -175,7 +172,11 @@ class Linear(RewritePattern):
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: nn.LinearOp, rewriter: PatternRewriter) -> None:
-        acc = quant.MatmulOp(op.x, op.w)
+        shift = None
+        if op.bias is not None:
+            x, w, bias = (quant.type_of(operand).fraction for operand in op.operands)
+            shift = x + w - bias
+        acc = quant.MatmulOp(*op.operands, bias_shift=shift)
         if WIDTH in op.attributes:
             acc.attributes[WIDTH] = op.attributes[WIDTH]
             replace(rewriter, op, acc)
@@ -199,16 +200,11 @@ class MergeHeads(RewritePattern):
 class Rope(RewritePattern):
     """All rotations share their tables of angles, which ``angles`` lists."""
 
-    angles: list[tuple[float, float]] = field(default_factory=list)
+    angles: list[Rotation] = field(default_factory=list)
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: nn.RopeOp, rewriter: PatternRewriter) -> None:
-        acc = quant.RopeOp(
-            op.x,
-            thetas=tuple(theta for theta, _ in self.angles),
-            factors=tuple(factor for _, factor in self.angles),
-            kinds=(self.angles.index((op.theta.value.data, op.factor.value.data)),),
-        )
+        acc = quant.RopeOp.of(op.x, self.angles, self.angles.index(op.rotation))
         round_to_format(rewriter, op, acc)
 
 

@@ -252,11 +252,11 @@ def _apply(op: Operation, readers: Readers, before: int, exponent: int) -> None:
     if isinstance(op, Normalises):
         _scale(op, GAIN, 2.0**exponent)
         moved = exponent
-    elif home:
-        rescale(home.op, COLUMNS, np.array([-before]))
+    elif isinstance(weight, nn.ParamOp) and _scaling(op, 0) is Scaling.RETURNED:
+        rescale(weight, COLUMNS, np.array([-before]))
         moved = exponent - before
         for name in (RANGE, ROW_NORM):
-            _scale(home.op, name, 2.0**moved)
+            _scale(weight, name, 2.0**moved)
     else:
         moved = 0
     if isinstance(weight, nn.ParamOp):

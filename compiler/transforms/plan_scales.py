@@ -6,7 +6,7 @@ Each operation gets what `analysis.plan` lists, from its role's ranges (`analysi
 By default values and weights have 16 bits; what only a norm reads, and the deltas of the residual
 stream, have as many as sums of squares allow.
 
-Errors: `UserError` for operations other than Gemma-3's raised ones, missing ranges, or numbers that
+Errors: `UserError` for functions of another form, missing ranges, or numbers that
 can not be represented, with the module path.
 """
 

@@ -1,6 +1,7 @@
 """Pass `raise-heads`: recognises view + permute as `nn.split_heads` and its inverse.
 
-Splitting views (T, H*D) as (T, H, D) and swaps the first two axes; merging does the reverse.
+Splitting views (T, H*D) as (T, H, D) and swaps the first two axes; merging does the reverse. A norm of the last
+axis that stands between view and swap is moved behind them.
 """
 
 from __future__ import annotations
@@ -29,6 +30,23 @@ class SplitHeadsPattern(RewritePattern):
             rewriter.replace(op, nn.inherit_path(nn.SplitHeadsOp(view.x, heads=heads), op))
 
 
+class NormAfterSwapPattern(RewritePattern):
+    """A norm over the last axis does not mind in which order the others are."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: nn.PermuteOp, rewriter: PatternRewriter) -> None:
+        norm = defined_by(op.x, nn.RMSNormOp)
+        if norm is None or op.axes.get_values() != SWAP:
+            return
+        swapped = nn.inherit_path(nn.PermuteOp(norm.x, axes=SWAP), op)
+        moved = norm.create(
+            operands=[swapped.results[0], norm.w],
+            properties=norm.properties.copy(),
+            result_types=[op.result.type],
+        )
+        rewriter.replace(op, [swapped, nn.inherit_path(moved, norm)])
+
+
 class MergeHeadsPattern(RewritePattern):
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: nn.ViewOp, rewriter: PatternRewriter) -> None:
@@ -47,4 +65,4 @@ class RaiseHeads(ModulePass):
     name = "raise-heads"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        rewrite(ctx, op, SplitHeadsPattern(), MergeHeadsPattern())
+        rewrite(ctx, op, NormAfterSwapPattern(), SplitHeadsPattern(), MergeHeadsPattern())

@@ -1,6 +1,7 @@
-"""Pass `raise-rms-norm`: recognises x * rsqrt(mean(x^2) + eps) * (1 + w) as `nn.rms_norm`.
+"""Pass `raise-rms-norm`: recognises x * rsqrt(mean(x^2) + eps) * gain as `nn.rms_norm`.
 
-Root mean square layer normalisation, Zhang and Sennrich 2019, with Gemma's gain 1 + w.
+Root mean square layer normalisation, Zhang and Sennrich 2019. The gain is a weight, or a constant plus a
+weight, as Gemma's 1 + w.
 """
 
 from __future__ import annotations
@@ -21,15 +22,15 @@ class RMSNormPattern(RewritePattern):
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: nn.MulOp, rewriter: PatternRewriter) -> None:
         for normed, gain in either_order(op):
-            one_plus = plus_constant(gain)
+            w, offset = plus_constant(gain) or (gain, 0.0)
             scaled = defined_by(normed, nn.MulOp)
-            if one_plus is None or one_plus[1] != 1.0 or scaled is None:
+            if scaled is None:
                 continue
             for x, inverse in either_order(scaled):
                 eps = _inverse_rms(x, inverse)
-                w = one_plus[0]
                 if eps is not None and eps > 0 and nn.shape_of(w) == nn.shape_of(x)[-1:]:
-                    norm = nn.RMSNormOp(x, w, eps=eps)
+                    written = {} if offset == 1.0 else {"offset": offset}
+                    norm = nn.RMSNormOp(x, w, eps=eps, **written)
                     rewriter.replace(op, nn.inherit_path(norm, op))
                     return
 

@@ -34,11 +34,7 @@ class RopePattern(RewritePattern):
                         and _is_rotate_half(turned, x)
                         and len(nn.shape_of(x)) == 3
                     ):
-                        raised = nn.RopeOp(
-                            x,
-                            theta=frequencies.theta.value.data,
-                            factor=frequencies.factor.value.data,
-                        )
+                        raised = nn.RopeOp.of(x, frequencies.rotation)
                         rewriter.replace(op, nn.inherit_path(raised, op))
                         return
 

@@ -41,7 +41,6 @@ from .attention import (
     ScoresOp,
     SoftmaxOp,
     SplitHeadsOp,
-    rope_frequencies,
 )
 from .base import (
     FUNCTIONAL,
@@ -212,7 +211,6 @@ __all__ = [
     "require",
     "require_normal",
     "require_positive",
-    "rope_frequencies",
     "shape_of",
     "with_path",
 ]

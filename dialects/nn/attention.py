@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
+from xdsl.ir import SSAValue
 from xdsl.irdl import (
     irdl_op_definition,
     operand_def,
@@ -28,7 +30,21 @@ from ..interfaces import (
     Values,
     View,
 )
-from .base import FUNCTIONAL, F32Tensor, Float, Int, NNOp, Shape, require, require_positive, text
+from ..rotation import Rotation
+from .base import (
+    FUNCTIONAL,
+    F32Tensor,
+    Float,
+    Floats,
+    Int,
+    NNOp,
+    Shape,
+    require,
+    require_positive,
+    rotation_in,
+    rotation_of,
+    text,
+)
 from .elementwise import UnaryOp
 
 ONE_LIMB = 18
@@ -38,11 +54,6 @@ SCORE_BITS = 17
 MOST_SCORE_FRAC = 12
 ROPE_FRAC = 16
 """Cosines and sines are integers over 2^16."""
-
-
-def rope_frequencies(count: int, theta: float, factor: float) -> Array:
-    """theta^(-2i/D) / factor for i < D/2 = count, as float64."""
-    return theta ** (-np.arange(count) / count) / factor
 
 
 @irdl_op_definition
@@ -109,7 +120,8 @@ class RopeOp(NNOp, Rounded, Differentiable, Named):
     """Rotary position embedding (Su et al. 2021) of (H, T, D) at positions t = 0 .. T-1.
 
     Channel i < D/2 is paired with i + D/2 and the pair is rotated by the angle
-    t * theta^(-2i/D) / factor; `factor` above 1 is linear position interpolation.
+    t * theta^(-2i/D) / factor; `factor` above 1 is linear position interpolation, which a `ramp`
+    [low, high, length] keeps from channels that turn quickly (`dialects.rotation`).
 
     ```mlir
     %y = nn.rope %x theta 1.0e+04 factor 1.0 : (tensor<4x64x32xf32>) -> tensor<4x64x32xf32>
@@ -123,21 +135,29 @@ class RopeOp(NNOp, Rounded, Differentiable, Named):
     x = operand_def(F32Tensor)
     theta = prop_def(Float)
     factor = prop_def(Float)
+    ramp = opt_prop_def(Floats)
     result = result_def(F32Tensor)
     traits = traits_def(Pure())
-    assembly_format = "$x `theta` $theta `factor` $factor" + FUNCTIONAL
+    assembly_format = "$x `theta` $theta `factor` $factor (`ramp` $ramp^)?" + FUNCTIONAL
+
+    @classmethod
+    def of(cls, x: SSAValue, rotation: Rotation) -> RopeOp:
+        ramp = {"ramp": rotation.ramp} if rotation.ramp else {}
+        return cls(x, theta=rotation.theta, factor=rotation.factor, **ramp)
 
     @staticmethod
-    def infer(x: Shape, theta: float, factor: float) -> Shape:
+    def infer(x: Shape, theta: float, factor: float, ramp: Sequence[float] | None = None) -> Shape:
         require(len(x) == 3 and x[2] % 2 == 0, f"x must be (H, T, even D), got {text(x)}")
-        require_positive("theta", theta)
-        require_positive("factor", factor)
+        rotation_of(theta, factor, ramp).verify()
         return x
+
+    @property
+    def rotation(self) -> Rotation:
+        return rotation_in(self.theta, self.factor, self.ramp)
 
     def angles(self, tokens: int, half: int) -> tuple[Array, Array]:
         """Cosines and sines of (T, D/2), as float64."""
-        frequencies = rope_frequencies(half, self.theta.value.data, self.factor.value.data)
-        angles = np.outer(np.arange(tokens), frequencies)
+        angles = np.outer(np.arange(tokens), self.rotation.frequencies(half))
         return np.cos(angles), np.sin(angles)
 
     def row_norm(self, bounds: Bounds) -> float:

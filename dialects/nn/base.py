@@ -27,12 +27,14 @@ from xdsl.irdl import IRDLOperation
 from xdsl.utils.exceptions import VerifyException
 
 from ...errors import expect
+from ..rotation import Rotation
 
 F32Tensor: TypeAlias = TensorType[Float32Type]
 I64Tensor: TypeAlias = TensorType[I64]
 Float: TypeAlias = FloatAttr[Float64Type]
 Int: TypeAlias = IntegerAttr[I64]
 Ints: TypeAlias = DenseArrayBase[I64]
+Floats: TypeAlias = DenseArrayBase[Float64Type]
 Shape: TypeAlias = tuple[int, ...]
 
 PATH = "module"
@@ -85,12 +87,14 @@ def require(condition: bool, message: str) -> None:
         raise VerifyException(message)
 
 
-def _attribute(value: float | int | Sequence[int]) -> Attribute:
+def _attribute(value: float | int | Sequence[int] | Sequence[float]) -> Attribute:
     if isinstance(value, float):
         return FloatAttr(value, f64)
     if isinstance(value, int):
         return IntegerAttr(value, i64)
-    return DenseArrayBase.from_list(i64, value)
+    if any(isinstance(each, float) for each in value):
+        return DenseArrayBase.from_list(f64, [float(each) for each in value])
+    return DenseArrayBase.from_list(i64, [int(each) for each in value])
 
 
 def _plain(attribute: Attribute) -> Any:
@@ -110,10 +114,13 @@ class NNOp(IRDLOperation):
     def infer(*operands: Any, **properties: Any) -> Shape:
         raise NotImplementedError
 
-    def __init__(self, *operands: SSAValue, **properties: float | int | Sequence[int]):
+    def __init__(
+        self, *operands: SSAValue, **properties: float | int | Sequence[int] | Sequence[float]
+    ):
         shape = type(self).infer(*map(shape_of, operands), **properties)
+        left_out = len(type(self).get_irdl_definition().operands) - len(operands)
         super().__init__(
-            operands=operands,
+            operands=[*operands, *[None] * left_out],
             properties={name: _attribute(value) for name, value in properties.items()},
             result_types=[TensorType(f32, shape)],
         )
@@ -167,3 +174,15 @@ class LeafOp(IRDLOperation):
 
     def verify_(self) -> None:
         shape_of(self.results[0])
+
+
+def rotation_of(theta: float, factor: float, ramp: Sequence[float] | None) -> Rotation:
+    """The rotation of these properties."""
+    require(ramp is None or len(ramp) == 3, "a ramp has three numbers: low, high and length")
+    return Rotation(theta, factor, (ramp[0], ramp[1], ramp[2]) if ramp else None)
+
+
+def rotation_in(theta: Float, factor: Float, ramp: Floats | None) -> Rotation:
+    """The rotation of these attributes."""
+    numbers = None if ramp is None else ramp.get_values()
+    return rotation_of(theta.value.data, factor.value.data, numbers)

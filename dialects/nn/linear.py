@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
-from xdsl.ir import SSAValue
-from xdsl.irdl import irdl_op_definition, operand_def, result_def, traits_def
+from xdsl.irdl import irdl_op_definition, operand_def, opt_operand_def, result_def, traits_def
 from xdsl.traits import Pure
 
 from ..interfaces import (
@@ -19,6 +18,7 @@ from ..interfaces import (
     Rescales,
     Rounded,
     Scaling,
+    Squares,
     TakesFactor,
     Values,
 )
@@ -28,7 +28,7 @@ from .sources import ParamOp
 
 @irdl_op_definition
 class LinearOp(NNOp, LeadingAxes, Rounded, Rescales, TakesFactor, Differentiable, Named):
-    """A linear layer without bias, y = x w^T: x (..., k), w (n, k) -> (..., n).
+    """A linear layer, y = x w^T: x (..., k), w (n, k) -> (..., n); with a bias (n), it is added to each row.
 
     ```mlir
     %y = nn.linear %x, %w : (tensor<64x128xf32>, tensor<384x128xf32>) -> tensor<64x384xf32>
@@ -41,15 +41,17 @@ class LinearOp(NNOp, LeadingAxes, Rounded, Rescales, TakesFactor, Differentiable
     FACTORS: ClassVar[tuple[int, ...]] = (0, 1)
     x = operand_def(F32Tensor)
     w = operand_def(F32Tensor)
+    bias = opt_operand_def(F32Tensor)
     result = result_def(F32Tensor)
     traits = traits_def(Pure())
-    assembly_format = "$x `,` $w" + FUNCTIONAL
+    assembly_format = "$x `,` $w (`bias` $bias^)?" + FUNCTIONAL
 
     @staticmethod
-    def infer(x: Shape, w: Shape) -> Shape:
+    def infer(x: Shape, w: Shape, bias: Shape | None = None) -> Shape:
         require(len(x) >= 2, f"x must be (T, k), got {text(x)}")
         require(len(w) == 2, f"w must be (n, k), got {text(w)}")
         require(x[-1] == w[1], f"x has {x[-1]} channels, w takes {w[1]}")
+        require(bias in (None, w[:1]), f"the bias has shape {text(bias or ())}, w {text(w)}")
         return (*x[:-1], w[0])
 
     @property
@@ -62,19 +64,22 @@ class LinearOp(NNOp, LeadingAxes, Rounded, Rescales, TakesFactor, Differentiable
         return Scaling.RETURNED if index == 0 and self.private_weight else Scaling.OTHER
 
     def factor_home(self) -> Home | None:
-        weight = self.private_weight
+        weight = self.private_weight if self.bias is None else None
         return Home(weight, "rows", (self.result,)) if weight else None
 
     def gradients(self, gradient: Array, values: Values) -> Parts:
         x, w = values[self.x], values[self.w]
         return [(self.x, (gradient.reshape(-1, gradient.shape[-1]) @ w).reshape(x.shape))]
 
-    def weight_squares(self, gradient: Array, values: Values) -> tuple[SSAValue, float]:
-        """|g^T x|^2 summed over its elements, by positions."""
+    def weight_squares(self, gradient: Array, values: Values) -> Squares:
+        """|g^T x|^2 summed over its elements, by positions; of the bias as if x were 1."""
         x = values[self.x]
         left, right = x.reshape(-1, x.shape[-1]), gradient.reshape(-1, gradient.shape[-1])
-        products = (left @ left.T) * (right @ right.T)
-        return self.w, float(np.sum(products, dtype=np.float64))
+        products = right @ right.T
+        found = [(self.w, float(np.sum((left @ left.T) * products, dtype=np.float64)))]
+        if self.bias is not None:
+            found.append((self.bias, float(np.sum(products, dtype=np.float64))))
+        return found
 
 
 @irdl_op_definition

@@ -8,7 +8,6 @@ from typing import ClassVar
 
 import numpy as np
 from xdsl.dialects.builtin import FloatAttr, f64
-from xdsl.ir import SSAValue
 from xdsl.irdl import (
     irdl_op_definition,
     operand_def,
@@ -31,11 +30,13 @@ from ..interfaces import (
     Rescales,
     Rounded,
     Scaling,
+    Squares,
     TakesFactor,
     Values,
 )
 from .base import (
     FUNCTIONAL,
+    HUGE,
     F32Tensor,
     Float,
     Ints,
@@ -55,8 +56,8 @@ SQUARES_BITS = 62
 class RMSNormOp(NNOp, Rounded, Normalises, Rescales, TakesFactor, Differentiable, Named):
     """Root-mean-square norm over the last axis: x * rsqrt(mean(x^2) + eps) * (1 + w).
 
-    With `exponents` channel c of the result is multiplied by 2^exponents[c]; a single one is that of
-    all channels.
+    With `offset` the gain is offset + w. With `exponents` channel c of the result is multiplied by
+    2^exponents[c]; a single one is that of all channels.
 
     ```mlir
     %y = nn.rms_norm %x, %w eps 1.0e-06 : (tensor<64x128xf32>, tensor<128xf32>)
@@ -71,15 +72,25 @@ class RMSNormOp(NNOp, Rounded, Normalises, Rescales, TakesFactor, Differentiable
     x = operand_def(F32Tensor)
     w = operand_def(F32Tensor)
     eps = prop_def(Float)
+    offset = opt_prop_def(Float)
     exponents = opt_prop_def(Ints)
     result = result_def(F32Tensor)
     traits = traits_def(Pure())
-    assembly_format = "$x `,` $w `eps` $eps (`exponents` $exponents^)?" + FUNCTIONAL
+    assembly_format = (
+        "$x `,` $w `eps` $eps (`offset` $offset^)? (`exponents` $exponents^)?" + FUNCTIONAL
+    )
 
     @staticmethod
-    def infer(x: Shape, w: Shape, eps: float, exponents: Sequence[int] | None = None) -> Shape:
+    def infer(
+        x: Shape,
+        w: Shape,
+        eps: float,
+        offset: float = 1.0,
+        exponents: Sequence[int] | None = None,
+    ) -> Shape:
         require(len(x) >= 1 and w == x[-1:], f"w has shape {text(w)}, x has {text(x)}")
         require_positive("eps", eps)
+        require(abs(offset) < HUGE, f"offset must be a finite f32, got {offset}")
         require(
             exponents is None or len(exponents) in (1, w[0]),
             f"{len(exponents or ())} exponents for {w[0]} channels",
@@ -94,13 +105,18 @@ class RMSNormOp(NNOp, Rounded, Normalises, Rescales, TakesFactor, Differentiable
     def constant(self, value: float) -> None:
         self.properties["eps"] = FloatAttr(value, f64)
 
+    @property
+    def added(self) -> float:
+        """What is added to the weight to make the gain."""
+        return 1.0 if self.offset is None else self.offset.value.data
+
     def powers(self, dtype: type) -> Array | float:
         """2^exponents, channel by channel."""
         found = self.exponents
         return 1.0 if found is None else 2.0 ** np.array(found.get_values(), dtype)
 
     def gains(self, weight: Array) -> Array:
-        return (1 + weight.astype(np.float64)) * self.powers(np.float64)
+        return (self.added + weight.astype(np.float64)) * self.powers(np.float64)
 
     def scaling(self, index: int) -> Scaling:
         return Scaling.FORGOTTEN if index == 0 else Scaling.OTHER
@@ -119,13 +135,13 @@ class RMSNormOp(NNOp, Rounded, Normalises, Rescales, TakesFactor, Differentiable
         x, y, w = values[self.x], values[self.result], values[self.w]
         scale = self._scale(x)
         inner = (gradient * y).mean(axis=-1, keepdims=True)
-        gain = ((1 + w) * self.powers(np.float32)).astype(np.float32)
+        gain = ((np.float32(self.added) + w) * self.powers(np.float32)).astype(np.float32)
         return [(self.x, scale * (gradient * gain - x * scale * inner))]
 
-    def weight_squares(self, gradient: Array, values: Values) -> tuple[SSAValue, float]:
+    def weight_squares(self, gradient: Array, values: Values) -> Squares:
         x = values[self.x]
         along = (gradient * (x * self._scale(x))).reshape(-1, x.shape[-1])
-        return self.w, float(np.sum(np.square(along.sum(axis=0, dtype=np.float64))))
+        return [(self.w, float(np.sum(np.square(along.sum(axis=0, dtype=np.float64)))))]
 
     def _scale(self, x: Array) -> Array:
         """By what each row is divided, inverted."""

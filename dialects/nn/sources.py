@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 from xdsl.dialects.builtin import (
+    DenseArrayBase,
     FlatSymbolRefAttrConstr,
     FloatAttr,
     StringAttr,
@@ -34,14 +35,17 @@ from ..interfaces import (
     Named,
     Parts,
     Quantised,
+    Squares,
     TokenSource,
     Values,
 )
+from ..rotation import Rotation
 from .base import (
     FUNCTIONAL,
     HUGE,
     F32Tensor,
     Float,
+    Floats,
     I64Tensor,
     Int,
     Ints,
@@ -50,7 +54,7 @@ from .base import (
     Shape,
     require,
     require_normal,
-    require_positive,
+    rotation_in,
     shape_of,
     text,
 )
@@ -154,10 +158,10 @@ class EmbeddingOp(NNOp, Quantised, LeadingAxes, Differentiable, Named):
     def gradients(self, gradient: Array, values: Values) -> Parts:
         return []
 
-    def weight_squares(self, gradient: Array, values: Values) -> tuple[SSAValue, float]:
+    def weight_squares(self, gradient: Array, values: Values) -> Squares:
         """Summed by positions, as if each token stood at one."""
         squares = float(np.sum(np.square(gradient), dtype=np.float64))
-        return self.table, squares * self.scale.value.data**2
+        return [(self.table, squares * self.scale.value.data**2)]
 
 
 @irdl_op_definition
@@ -206,7 +210,7 @@ class PositionsOp(LeafOp, LeadingAxes):
 
 @irdl_op_definition
 class RopeFrequenciesOp(LeafOp):
-    """The D/2 angular frequencies theta^(-2i/D) / factor of a rotary embedding.
+    """The D/2 angular frequencies of a rotary embedding: theta^(-2i/D) / factor, or with a ramp as in `nn.rope`.
 
     PyTorch holds them in a buffer that checkpoints leave out.
 
@@ -218,20 +222,28 @@ class RopeFrequenciesOp(LeafOp):
     name = "nn.rope_frequencies"
     theta = prop_def(Float)
     factor = prop_def(Float)
+    ramp = opt_prop_def(Floats)
     result = result_def(F32Tensor)
     traits = traits_def(Pure())
-    assembly_format = "`theta` $theta `factor` $factor attr-dict `:` type($result)"
+    assembly_format = "`theta` $theta `factor` $factor (`ramp` $ramp^)? attr-dict `:` type($result)"
 
     @classmethod
-    def of(cls, count: int, theta: float, factor: float) -> RopeFrequenciesOp:
+    def of(cls, count: int, rotation: Rotation) -> RopeFrequenciesOp:
+        ramp = rotation.ramp and DenseArrayBase.from_list(f64, rotation.ramp)
         return cls(
-            TensorType(f32, (count,)), theta=FloatAttr(theta, f64), factor=FloatAttr(factor, f64)
+            TensorType(f32, (count,)),
+            theta=FloatAttr(rotation.theta, f64),
+            factor=FloatAttr(rotation.factor, f64),
+            ramp=ramp,
         )
+
+    @property
+    def rotation(self) -> Rotation:
+        return rotation_in(self.theta, self.factor, self.ramp)
 
     def verify_(self) -> None:
         require(len(shape_of(self.result)) == 1, "the frequencies are one vector")
-        require_positive("theta", self.theta.value.data)
-        require_positive("factor", self.factor.value.data)
+        self.rotation.verify()
 
 
 @irdl_op_definition

@@ -8,14 +8,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
-from xdsl.irdl import irdl_op_definition, operand_def, prop_def, result_def, traits_def
+from xdsl.ir import SSAValue
+from xdsl.irdl import (
+    irdl_op_definition,
+    operand_def,
+    opt_prop_def,
+    prop_def,
+    result_def,
+    traits_def,
+)
 from xdsl.traits import Pure
 
 from ..interfaces import Named, View
-from ..nn import ROPE_FRAC, require, require_positive
+from ..nn import ROPE_FRAC, require
+from ..rotation import Rotation
 from . import axes as named
 from .attributes import MAX_BITS, QuantTensorType, TableAttr
-from .base import FUNCTIONAL, Floats, Inferred, Int, Ints, QuantOp, signed_bits
+from .base import FUNCTIONAL, Floats, Inferred, Int, Ints, QuantOp, numbers, signed_bits
 
 EXP_FRAC = 15
 """e = table[d] of `quant.softmax` is 2^15 * exp(-d * 2^-frac)."""
@@ -71,13 +80,28 @@ class MergeHeadsOp(QuantOp, View, Named):
         return [Inferred((tokens, heads * width), x.width, x.fraction)]
 
 
+NO_RAMP = (0.0, 0.0, 0.0)
+
+
+def _rotations(
+    thetas: tuple[float, ...], factors: tuple[float, ...], ramps: tuple[float, ...]
+) -> tuple[Rotation, ...]:
+    cut = [ramps[3 * kind : 3 * kind + 3] for kind in range(len(thetas))]
+    return tuple(
+        Rotation(theta, factor, (ramp[0], ramp[1], ramp[2]) if ramp and ramp[2] else None)
+        for theta, factor, ramp in zip(thetas, factors, cut, strict=True)
+    )
+
+
 @irdl_op_definition
 class RopeOp(QuantOp, Named):
     """Rotary position embedding of [H, T, D], as an accumulator: x * cos + rotate(x) * sin.
 
     rotate(x)[i] = -x[i + D/2] for i < D/2, else x[i - D/2]. cos and sin are the integers of
-    `rope_table.rope_table`, with 14 fraction bits, for theta = thetas[kind] and factor =
-    factors[kind]; kind = kinds[0], in the body of `quant.layers` kinds[layer].
+    `rope_table.rope_table`, with 14 fraction bits, for theta = thetas[kind], factor = factors[kind]
+    and the ramp that the three numbers of ramps[kind] are, if there are ramps (`dialects.rotation`);
+    a length of 0 says that a kind has none. kind = kinds[0], in the body of `quant.layers`
+    kinds[layer].
 
     ```mlir
     %acc = quant.rope %q thetas [1.0e+04, 1.0e+06] factors [1.0, 1.0] kinds [0]
@@ -92,10 +116,30 @@ class RopeOp(QuantOp, Named):
     x = operand_def(QuantTensorType)
     thetas = prop_def(Floats)
     factors = prop_def(Floats)
+    ramps = opt_prop_def(Floats)
     kinds = prop_def(Ints)
     result = result_def(QuantTensorType)
     traits = traits_def(Pure())
-    assembly_format = "$x `thetas` $thetas `factors` $factors `kinds` $kinds" + FUNCTIONAL
+    assembly_format = (
+        "$x `thetas` $thetas `factors` $factors (`ramps` $ramps^)? `kinds` $kinds" + FUNCTIONAL
+    )
+
+    @classmethod
+    def of(cls, x: SSAValue, rotations: Sequence[Rotation], kind: int) -> RopeOp:
+        """By one of some rotations."""
+        ramps = [number for each in rotations for number in each.ramp or NO_RAMP]
+        return cls(
+            x,
+            thetas=tuple(each.theta for each in rotations),
+            factors=tuple(each.factor for each in rotations),
+            ramps=tuple(ramps) if any(each.ramp for each in rotations) else None,
+            kinds=(kind,),
+        )
+
+    @property
+    def rotations(self) -> tuple[Rotation, ...]:
+        """Those of the kinds, in order."""
+        return _rotations(*map(numbers, (self.thetas, self.factors, self.ramps)))
 
     @staticmethod
     def infer(
@@ -103,16 +147,18 @@ class RopeOp(QuantOp, Named):
         thetas: tuple[float, ...],
         factors: tuple[float, ...],
         kinds: tuple[int, ...],
+        ramps: tuple[float, ...] = (),
     ) -> Sequence[Inferred]:
         require(
             len(x.shape) == 3 and x.shape[2] % 2 == 0,
             f"x must be [H, T, even D], got {list(x.shape)}",
         )
         require(len(thetas) == len(factors), f"{len(thetas)} thetas, {len(factors)} factors")
-        for theta in thetas:
-            require_positive("theta", theta)
-        for factor in factors:
-            require_positive("factor", factor)
+        require(
+            len(ramps) in (0, 3 * len(thetas)), f"{len(thetas)} thetas, {len(ramps)} ramps' numbers"
+        )
+        for rotation in _rotations(thetas, factors, ramps):
+            rotation.verify()
         for kind in kinds:
             require(0 <= kind < len(thetas), f"kind {kind} of {len(thetas)}")
         return [Inferred(x.shape, signed_bits(2 * x.bound << ROPE_FRAC), x.fraction + ROPE_FRAC)]

@@ -51,6 +51,14 @@ class LastOf:
 
 
 @dataclass(frozen=True)
+class OfRows:
+    """The value is over the axes of another, but for its rows."""
+
+    value: SSAValue
+    of: SSAValue
+
+
+@dataclass(frozen=True)
 class Contraction:
     """y sums x w over an axis of x, which y does not have: y[row, out] and w[out, contracted], where
     each of out and contracted may stand for several. Where nothing says what out is, it is a width of its own."""
@@ -60,7 +68,7 @@ class Contraction:
     y: SSAValue
 
 
-Rule: TypeAlias = Same | Over | LastOf | Contraction
+Rule: TypeAlias = Same | Over | LastOf | OfRows | Contraction
 
 
 class NamedAxes(IRDLOperation):

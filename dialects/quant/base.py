@@ -122,8 +122,9 @@ class QuantOp(NamedAxes):
         if results is None:
             inferred = type(self).infer(*map(type_of, operands), **properties)
             results = [QuantTensorType.of(r.shape, r.bits, r.frac or 0) for r in inferred]
+        left_out = len(type(self).get_irdl_definition().operands) - len(operands)
         super().__init__(
-            operands=operands,
+            operands=[*operands, *[None] * left_out],
             properties={name: _attribute(value) for name, value in properties.items()},
             result_types=results,
         )

@@ -201,8 +201,9 @@ class Step(IRDLOperation):
         module: str = "",
         **properties: int | str | Sequence[int] | Sequence[str],
     ):
+        left_out = len(type(self).get_irdl_definition().operands) - len(operands)
         super().__init__(
-            operands=operands,
+            operands=[*operands, *[None] * left_out],
             result_types=results,
             properties={name: _attribute(value) for name, value in properties.items()},
         )

@@ -27,6 +27,7 @@ from xdsl.ir import SSAValue
 from xdsl.irdl import (
     irdl_op_definition,
     operand_def,
+    opt_operand_def,
     opt_prop_def,
     prop_def,
     result_def,
@@ -152,7 +153,7 @@ class RmsNormOp(RoundedStep):
 
 @irdl_op_definition
 class MatmulOp(RoundedStep):
-    """A linear layer: what x has and the result has not is contracted.
+    """A linear layer: what x has and the result has not is contracted. A bias is shifted, and added to each row.
 
     ```mlir
     %y = zk.matmul %x, %w shift 15 bits 16 limbs [@q.limb0] rem [@q.rem0]
@@ -164,10 +165,17 @@ class MatmulOp(RoundedStep):
     name = "zk.matmul"
     x = operand_def(ValueType)
     w = operand_def(ValueType)
-    assembly_format = "$x `,` $w" + ROUNDED + FUNCTIONAL
+    bias = opt_operand_def(ValueType)
+    bias_shift = opt_prop_def(Int)
+    assembly_format = "$x `,` $w (`bias` $bias^ `shift` $bias_shift)?" + ROUNDED + FUNCTIONAL
 
     def verify_(self) -> None:
         x, w, y = map(axes_of, (self.x, self.w, self.result))
+        bias = () if self.bias is None else axes_of(self.bias)
+        require(
+            {*bias} <= {*y},
+            f"the bias is over [{', '.join(bias)}], the result over [{', '.join(y)}]",
+        )
         require(
             set(y) == set(x) ^ set(w),
             f"x over [{', '.join(x)}] and w over [{', '.join(w)}] do not make [{', '.join(y)}]",

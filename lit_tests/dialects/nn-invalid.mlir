@@ -24,6 +24,12 @@
 
 // -----
 
+// CHECK: nn.linear: the bias has shape (3), w (4, 16)
+%x, %w, %b = "test.op"() : () -> (tensor<8x16xf32>, tensor<4x16xf32>, tensor<3xf32>)
+%0 = nn.linear %x, %w bias %b : (tensor<8x16xf32>, tensor<4x16xf32>, tensor<3xf32>) -> tensor<8x4xf32>
+
+// -----
+
 // CHECK: nn.linear: the result has shape (8, 16), the operands make it (8, 4)
 %x, %w = "test.op"() : () -> (tensor<8x16xf32>, tensor<4x16xf32>)
 %0 = nn.linear %x, %w : (tensor<8x16xf32>, tensor<4x16xf32>) -> tensor<8x16xf32>
@@ -69,6 +75,18 @@
 // CHECK: nn.rope: theta must be in 2^-126 .. 2^128, got -1.0
 %x = "test.op"() : () -> tensor<4x8x4xf32>
 %0 = nn.rope %x theta -1.0 factor 1.0 : (tensor<4x8x4xf32>) -> tensor<4x8x4xf32>
+
+// -----
+
+// CHECK: nn.rope: a ramp goes up, got 4.0 to 1.0
+%x = "test.op"() : () -> tensor<4x8x4xf32>
+%0 = nn.rope %x theta 1.0e+04 factor 8.0 ramp [4.0, 1.0, 8192.0] : (tensor<4x8x4xf32>) -> tensor<4x8x4xf32>
+
+// -----
+
+// CHECK: nn.rope: a ramp has three numbers: low, high and length
+%x = "test.op"() : () -> tensor<4x8x4xf32>
+%0 = nn.rope %x theta 1.0e+04 factor 8.0 ramp [1.0, 4.0] : (tensor<4x8x4xf32>) -> tensor<4x8x4xf32>
 
 // -----
 

@@ -62,6 +62,8 @@ func.func @imported(%x : tensor<1x8x16xf32>) {
   %t = nn.positions : tensor<1x8xi64>
   // CHECK-NEXT: %f = nn.rope_frequencies theta 1.000000e+06 factor 1.000000e+00 : tensor<8xf32>
   %f = nn.rope_frequencies theta 1.0e+06 factor 1.0 : tensor<8xf32>
+  // CHECK-NEXT: %g = nn.rope_frequencies theta 1.000000e+06 factor 8.000000e+00 ramp [1.000000e+00, 4.000000e+00, 8.192000e+03] : tensor<8xf32>
+  %g = nn.rope_frequencies theta 1.0e+06 factor 8.0 ramp [1.0, 4.0, 8192.0] : tensor<8xf32>
   // CHECK-NEXT: %m = nn.causal_mask : tensor<1x1x8x8xf32>
   %m = nn.causal_mask : tensor<1x1x8x8xf32>
   // CHECK-NEXT: %l = nn.causal_mask window 3 : tensor<1x1x8x8xf32>

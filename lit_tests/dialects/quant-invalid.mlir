@@ -132,6 +132,14 @@ func.func @f(%x : !quant.tensor<[2, 4], bits = 16, frac = 9>, %w : !quant.tensor
 
 // -----
 
+// CHECK: the bias has frac 9 and is shifted by 8, not to 18
+func.func @f(%x : !quant.tensor<[2, 4], bits = 16, frac = 9>, %w : !quant.tensor<[3, 4], bits = 16, frac = 9>, %b : !quant.tensor<[3], bits = 16, frac = 9>) {
+  %0 = quant.matmul %x, %w bias %b shift 8 : (!quant.tensor<[2, 4], bits = 16, frac = 9>, !quant.tensor<[3, 4], bits = 16, frac = 9>, !quant.tensor<[3], bits = 16, frac = 9>) -> !quant.tensor<[2, 3], bits = 40, frac = 18>
+  func.return
+}
+
+// -----
+
 // CHECK: the result has 33 bits, the operands need 34
 func.func @f(%x : !quant.tensor<[2, 4], bits = 16, frac = 9>, %w : !quant.tensor<[3, 4], bits = 16, frac = 9>) {
   %0 = quant.matmul %x, %w : (!quant.tensor<[2, 4], bits = 16, frac = 9>, !quant.tensor<[3, 4], bits = 16, frac = 9>) -> !quant.tensor<[2, 3], bits = 33, frac = 18>
@@ -159,6 +167,14 @@ func.func @f(%x : !quant.tensor<[1, 2, 3], bits = 16, frac = 9>) {
 // CHECK: kind 1 of 1
 func.func @f(%x : !quant.tensor<[1, 2, 4], bits = 16, frac = 9>) {
   %0 = quant.rope %x thetas [1.0e4] factors [1.0] kinds [1] : (!quant.tensor<[1, 2, 4], bits = 16, frac = 9>) -> !quant.tensor<[1, 2, 4], bits = 34, frac = 25>
+  func.return
+}
+
+// -----
+
+// CHECK: 1 thetas, 2 ramps' numbers
+func.func @f(%x : !quant.tensor<[1, 2, 4], bits = 16, frac = 9>) {
+  %0 = quant.rope %x thetas [1.0e4] factors [8.0] ramps [1.0, 4.0] kinds [0] : (!quant.tensor<[1, 2, 4], bits = 16, frac = 9>) -> !quant.tensor<[1, 2, 4], bits = 34, frac = 25>
   func.return
 }
 

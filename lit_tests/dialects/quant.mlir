@@ -21,6 +21,9 @@
 // CHECK: func.func @matmul(%x: !quant.tensor<[64, 128], bits = 16, frac = 11>, %w: !quant.tensor<[384, 128], bits = 16, frac = 15>) {
 // CHECK-NEXT: %acc = quant.matmul %x, %w : (!quant.tensor<[64, 128], bits = 16, frac = 11>, !quant.tensor<[384, 128], bits = 16, frac = 15>) -> !quant.tensor<[64, 384], bits = 39, frac = 26>
 // CHECK-NEXT: func.return
+// CHECK: func.func @biased(%x: !quant.tensor<[64, 128], bits = 16, frac = 11>, %w: !quant.tensor<[384, 128], bits = 16, frac = 15>, %b: !quant.tensor<[384], bits = 18, frac = 14>) {
+// CHECK-NEXT: %acc = quant.matmul %x, %w bias %b shift 12 : (!quant.tensor<[64, 128], bits = 16, frac = 11>, !quant.tensor<[384, 128], bits = 16, frac = 15>, !quant.tensor<[384], bits = 18, frac = 14>) -> !quant.tensor<[64, 384], bits = 39, frac = 26>
+// CHECK-NEXT: func.return
 // CHECK: func.func @split_heads(%x: !quant.tensor<[64, 128], bits = 16, frac = 11>) {
 // CHECK-NEXT: %y = quant.split_heads %x heads 4 : (!quant.tensor<[64, 128], bits = 16, frac = 11>) -> !quant.tensor<[4, 64, 32], bits = 16, frac = 11>
 // CHECK-NEXT: func.return
@@ -29,6 +32,9 @@
 // CHECK-NEXT: func.return
 // CHECK: func.func @rope(%q: !quant.tensor<[4, 64, 32], bits = 16, frac = 11>) {
 // CHECK-NEXT: %acc = quant.rope %q thetas [1.000000e+04, 1.000000e+06] factors [1.000000e+00, 1.000000e+00] kinds [0] : (!quant.tensor<[4, 64, 32], bits = 16, frac = 11>) -> !quant.tensor<[4, 64, 32], bits = 34, frac = 27>
+// CHECK-NEXT: func.return
+// CHECK: func.func @stretched_rope(%q: !quant.tensor<[4, 64, 32], bits = 16, frac = 11>) {
+// CHECK-NEXT: %acc = quant.rope %q thetas [1.000000e+04] factors [8.000000e+00] ramps [1.000000e+00, 4.000000e+00, 8.192000e+03] kinds [0] : (!quant.tensor<[4, 64, 32], bits = 16, frac = 11>) -> !quant.tensor<[4, 64, 32], bits = 34, frac = 27>
 // CHECK-NEXT: func.return
 // CHECK: func.func @scores(%q: !quant.tensor<[4, 64, 32], bits = 16, frac = 13>, %k: !quant.tensor<[1, 64, 32], bits = 16, frac = 12>) {
 // CHECK-NEXT: %acc = quant.scores %q, %k : (!quant.tensor<[4, 64, 32], bits = 16, frac = 13>, !quant.tensor<[1, 64, 32], bits = 16, frac = 12>) -> !quant.tensor<[4, 64, 64], bits = 37, frac = 25>
@@ -93,6 +99,10 @@ func.func @matmul(%x : !quant.tensor<[64, 128], bits = 16, frac = 11>, %w : !qua
   %acc = quant.matmul %x, %w : (!quant.tensor<[64, 128], bits = 16, frac = 11>, !quant.tensor<[384, 128], bits = 16, frac = 15>) -> !quant.tensor<[64, 384], bits = 39, frac = 26> 
   func.return
 }
+func.func @biased(%x : !quant.tensor<[64, 128], bits = 16, frac = 11>, %w : !quant.tensor<[384, 128], bits = 16, frac = 15>, %b : !quant.tensor<[384], bits = 18, frac = 14>) {
+  %acc = quant.matmul %x, %w bias %b shift 12 : (!quant.tensor<[64, 128], bits = 16, frac = 11>, !quant.tensor<[384, 128], bits = 16, frac = 15>, !quant.tensor<[384], bits = 18, frac = 14>) -> !quant.tensor<[64, 384], bits = 39, frac = 26>
+  func.return
+}
 func.func @split_heads(%x : !quant.tensor<[64, 128], bits = 16, frac = 11>) {
   %y = quant.split_heads %x heads 4 : (!quant.tensor<[64, 128], bits = 16, frac = 11>) -> !quant.tensor<[4, 64, 32], bits = 16, frac = 11> 
   func.return
@@ -103,6 +113,10 @@ func.func @merge_heads(%x : !quant.tensor<[4, 64, 32], bits = 16, frac = 11>) {
 }
 func.func @rope(%q : !quant.tensor<[4, 64, 32], bits = 16, frac = 11>) {
   %acc = quant.rope %q thetas [1.0e+04, 1.0e+06] factors [1.0, 1.0] kinds [0] : (!quant.tensor<[4, 64, 32], bits = 16, frac = 11>) -> !quant.tensor<[4, 64, 32], bits = 34, frac = 27> 
+  func.return
+}
+func.func @stretched_rope(%q : !quant.tensor<[4, 64, 32], bits = 16, frac = 11>) {
+  %acc = quant.rope %q thetas [1.0e+04] factors [8.0] ramps [1.0, 4.0, 8192.0] kinds [0] : (!quant.tensor<[4, 64, 32], bits = 16, frac = 11>) -> !quant.tensor<[4, 64, 32], bits = 34, frac = 27> 
   func.return
 }
 func.func @scores(%q : !quant.tensor<[4, 64, 32], bits = 16, frac = 13>, %k : !quant.tensor<[1, 64, 32], bits = 16, frac = 12>) {

@@ -28,6 +28,19 @@ func.func @one(%x : tensor<6x4xf32>) -> tensor<1x6x4xf32> {
   func.return %y : tensor<1x6x4xf32>
 }
 
+// A norm of the last axis that stands between them comes after.
+
+// CHECK-LABEL: func.func @norm_between
+// CHECK-NEXT:    [[H:%.*]] = nn.split_heads %x heads 4 {module = "attn"} : (tensor<6x16xf32>) -> tensor<4x6x4xf32>
+// CHECK-NEXT:    [[Y:%.*]] = nn.rms_norm [[H]], %w eps 1.000000e-06 offset 0.000000e+00 {module = "attn.norm"} : (tensor<4x6x4xf32>, tensor<4xf32>) -> tensor<4x6x4xf32>
+// CHECK-NEXT:    func.return [[Y]]
+func.func @norm_between(%x : tensor<6x16xf32>, %w : tensor<4xf32>) -> tensor<4x6x4xf32> {
+  %v = nn.view %x : (tensor<6x16xf32>) -> tensor<6x4x4xf32>
+  %n = nn.rms_norm %v, %w eps 1.0e-06 offset 0.0 {module = "attn.norm"} : (tensor<6x4x4xf32>, tensor<4xf32>) -> tensor<6x4x4xf32>
+  %y = nn.permute %n [1, 0, 2] {module = "attn"} : (tensor<6x4x4xf32>) -> tensor<4x6x4xf32>
+  func.return %y : tensor<4x6x4xf32>
+}
+
 // Neither: other axes, other shapes.
 
 // CHECK-LABEL: func.func @other_axes

@@ -34,7 +34,7 @@ func.func @reversed(%x : tensor<4x6x16xf32>, %w : tensor<16xf32>, %other : tenso
   func.return %y : tensor<4x6x16xf32>
 }
 
-// Not a norm: another power, a gain without the 1, the mean of something else.
+// Not a norm: another power, the mean of something else.
 
 // CHECK-LABEL: func.func @cubes
 // CHECK-NOT:     nn.rms_norm
@@ -51,8 +51,10 @@ func.func @cubes(%x : tensor<6x16xf32>, %w : tensor<16xf32>, %other : tensor<6x1
   func.return %y : tensor<6x16xf32>
 }
 
+// Another constant in the gain, or none.
+
 // CHECK-LABEL: func.func @other_gain
-// CHECK-NOT:     nn.rms_norm
+// CHECK-NEXT:    nn.rms_norm %x, %w eps 1.000000e-05 offset 2.000000e+00 {module = "model.norm"}
 func.func @other_gain(%x : tensor<6x16xf32>, %w : tensor<16xf32>, %other : tensor<6x16xf32>) -> tensor<6x16xf32> {
   %sq = nn.pow %x exponent 2.0 : (tensor<6x16xf32>) -> tensor<6x16xf32>
   %mean = nn.mean %sq : (tensor<6x16xf32>) -> tensor<6x1xf32>
@@ -78,5 +80,18 @@ func.func @other_mean(%x : tensor<6x16xf32>, %w : tensor<16xf32>, %other : tenso
   %one = nn.constant 1.0 : tensor<f32>
   %gain = nn.add %w, %one : (tensor<16xf32>, tensor<f32>) -> tensor<16xf32>
   %y = nn.mul %n, %gain {module = "model.norm"} : (tensor<6x16xf32>, tensor<16xf32>) -> tensor<6x16xf32>
+  func.return %y : tensor<6x16xf32>
+}
+
+// CHECK-LABEL: func.func @only_the_weight
+// CHECK-NEXT:    nn.rms_norm %x, %w eps 1.000000e-05 offset 0.000000e+00 :
+func.func @only_the_weight(%x : tensor<6x16xf32>, %w : tensor<16xf32>) -> tensor<6x16xf32> {
+  %sq = nn.pow %x exponent 2.0 : (tensor<6x16xf32>) -> tensor<6x16xf32>
+  %mean = nn.mean %sq : (tensor<6x16xf32>) -> tensor<6x1xf32>
+  %eps = nn.constant 1.0e-05 : tensor<f32>
+  %shifted = nn.add %mean, %eps : (tensor<6x1xf32>, tensor<f32>) -> tensor<6x1xf32>
+  %inv = nn.rsqrt %shifted : (tensor<6x1xf32>) -> tensor<6x1xf32>
+  %n = nn.mul %x, %inv : (tensor<6x16xf32>, tensor<6x1xf32>) -> tensor<6x16xf32>
+  %y = nn.mul %w, %n : (tensor<16xf32>, tensor<6x16xf32>) -> tensor<6x16xf32>
   func.return %y : tensor<6x16xf32>
 }

@@ -24,7 +24,8 @@ rms_norm       inputs: x, gain; attributes eps, emin, emax, shift, bits, table.
                2*emax bits), slack (limbs of p4 - 1 - (S - pm), 2*emax bits), limbs, rem.
                The normalised axis is the last axis of x; gain is over that axis.
 matmul         y = requantize(sum_contracted x * w); attributes shift, bits; inputs: x, w. The contracted axes
-               are those of x that ``axes`` lacks. witness limbs, rem
+               are those of x that ``axes`` lacks. A third input, over axes that y has, in their order, is
+               added, shifted to the left by bias_shift. witness limbs, rem
 rope           inputs: x, cos, sin; acc = x*cos[kind] + rotate(x)*sin[kind] over the last axis, position = token,
                kind = kinds[layer]; y = requantize(acc); attributes kinds, shift, bits. witness limbs, rem
 scores         inputs: q[kv, group, token, dim], k[kv, token, dim]:

@@ -260,7 +260,7 @@ def bit_length(x: np.ndarray) -> np.ndarray:
 
 
 def matmul(run: Pass, step: Step) -> np.ndarray:
-    (name, weight), model = step.inputs, run.model
+    (name, weight, *bias), model = step.inputs, run.model
     x, axes = run.values[name], run.axes[name]
     contracted = tuple(axis for axis in axes if axis not in step.axes)
     matrix = model.matrix(weight, run.layer, contracted)
@@ -274,7 +274,12 @@ def matmul(run: Pass, step: Step) -> np.ndarray:
     sizes = [x.shape[axes.index(axis)] for axis in kept]
     sizes += [array.shape[weight_axes.index(axis)] for axis in outputs]
     order = [[*kept, *outputs].index(axis) for axis in step.axes]
-    return requantize(run, step, result.reshape(sizes).transpose(order))
+    acc = result.reshape(sizes).transpose(order)
+    if bias:
+        added, over = model.param(bias[0], run.layer)
+        shape = [added.shape[over.index(axis)] if axis in over else 1 for axis in step.axes]
+        acc = acc + (added.astype(np.int64).reshape(shape) << attribute(step, "bias_shift"))
+    return requantize(run, step, acc)
 
 
 def rope(run: Pass, step: Step) -> np.ndarray:

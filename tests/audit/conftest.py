@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 from xdsl.dialects.builtin import ModuleOp
-from zklemma.compiler.analysis.recognise import recognise
-from zklemma.compiler.gemma3 import Gemma3
+from zklemma.compiler.families.decoder import Decoder
+from zklemma.compiler.families.gemma3 import GEMMA3
 from zklemma.compiler.published import publish
 from zklemma.runtime.model.keys import VerifyingKey
 
@@ -37,12 +37,12 @@ FIELDS = {
 
 
 @pytest.fixture(scope="session")
-def config() -> Gemma3:
-    return recognise(publish(small.SHARED.tiny_module()[1]))
+def config() -> Decoder:
+    return GEMMA3.read(publish(small.SHARED.tiny_module()[1]))
 
 
 @pytest.fixture(scope="session")
-def function(config: Gemma3) -> ModuleOp:
+def function(config: Decoder) -> ModuleOp:
     return small.function_of(config)
 
 

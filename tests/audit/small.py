@@ -11,7 +11,7 @@ from tokenizers import Tokenizer, models
 from xdsl.dialects.builtin import ModuleOp
 from zklemma.compiler.analysis.requantise import requantise
 from zklemma.compiler.emit import param_arrays
-from zklemma.compiler.gemma3 import Gemma3
+from zklemma.compiler.families.decoder import Decoder
 from zklemma.compiler.pipelines import lower
 from zklemma.compiler.published import write_function
 from zklemma.runtime.circuit.encoding import encode_circuit
@@ -38,7 +38,7 @@ def lowering() -> ModuleType:
 SHARED = lowering()
 
 
-def function_of(config: Gemma3) -> ModuleOp:
+def function_of(config: Decoder) -> ModuleOp:
     """The published function of another configuration in the small model's formats."""
     _, module = SHARED.tiny_module()
     return requantise(config.module(TOKENS), module)

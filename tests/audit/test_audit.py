@@ -19,13 +19,16 @@ from xdsl.ir import Operation
 from xdsl.rewriter import Rewriter
 from zklemma.compiler.analysis.coarse import formats
 from zklemma.compiler.analysis.requantise import differences, requantise
+from zklemma.compiler.families.base import FULL, SLIDING
+from zklemma.compiler.families.decoder import Decoder
+from zklemma.compiler.families.gemma3 import GEMMA3
 from zklemma.compiler.frontend.checkpoint import without_weights
-from zklemma.compiler.gemma3 import FULL, SLIDING, Gemma3
 from zklemma.compiler.module_text import parse_module
 from zklemma.compiler.published import SECRET, publish, read_function, write_function
 from zklemma.dialects import quant
 from zklemma.dialects.nn import module_path
 from zklemma.dialects.quant import TableAttr
+from zklemma.dialects.rotation import Rotation
 from zklemma.errors import UserError
 from zklemma.runtime.circuit.encoding import decode_circuit, encode_circuit
 from zklemma.runtime.circuit.relations import Circuit
@@ -49,7 +52,9 @@ def refused(key: VerifyingKey, *starts: str) -> list[str]:
 def test_an_honest_key_passes(honest, config):
     report = audit(honest)
     assert report["valid"] and report["problems"] == []
-    assert report["family"] == "gemma3_text" and report["configuration"] == config.fields()
+    assert report["family"] == "gemma3_text" and report["configuration"] == GEMMA3.config_fields(
+        config
+    )
     assert report["max_tokens"] == TOKENS and report["parameters"] == honest.weights
     formats = {(f["module"], f["kind"]): (f["bits"], f["fraction"]) for f in report["formats"]}
     assert formats["model.layers.*.self_attn.q_proj", "linear layer"] == (16, 11)
@@ -138,7 +143,7 @@ def warmer(function: ModuleOp) -> ModuleOp:
     return function
 
 
-CHANGED: dict[str, tuple[Callable[[Gemma3], ModuleOp], str]] = {
+CHANGED: dict[str, tuple[Callable[[Decoder], ModuleOp], str]] = {
     "layers": (
         lambda config: function_of(replace(config, layer_types=(SLIDING, FULL))),
         "axis layer: size is 2, not 3",
@@ -152,7 +157,7 @@ CHANGED: dict[str, tuple[Callable[[Gemma3], ModuleOp], str]] = {
         "column mask: windows is (4, 4, 0), not (3, 3, 0)",
     ),
     "theta": (
-        lambda config: function_of(replace(config, rope={**config.rope, SLIDING: (2e4, 1.0)})),
+        lambda config: function_of(replace(config, rope={**config.rope, SLIDING: Rotation(2e4)})),
         "rope.cos: its contents at (0, 1, ",
     ),
     "scores": (
@@ -369,7 +374,7 @@ def path_of(op: Operation) -> str:
 
 
 def coarser(
-    config: Gemma3, function: ModuleOp, path: str, kind: type, bits: int, lost: int
+    config: Decoder, function: ModuleOp, path: str, kind: type, bits: int, lost: int
 ) -> ModuleOp:
     """The function with other bits at a path, of which so many fewer are fraction."""
     function = function.clone()

@@ -20,15 +20,16 @@ from xdsl.dialects.builtin import (
     f64,
     i64,
 )
-from zklemma.compiler.analysis.recognise import recognise
 from zklemma.compiler.analysis.requantise import differences, requantise
+from zklemma.compiler.families.base import ACTIVATIONS, FULL, SLIDING
+from zklemma.compiler.families.gemma3 import GEMMA3
 from zklemma.compiler.frontend.checkpoint import without_weights
 from zklemma.compiler.frontend.importer import import_model
-from zklemma.compiler.gemma3 import ACTIVATIONS, FULL, SLIDING
 from zklemma.compiler.running import run_passes
 from zklemma.compiler.transforms.raise_to_nn import RaiseToNN
 from zklemma.dialects import quant
 from zklemma.dialects.quant import TableAttr
+from zklemma.dialects.rotation import Rotation
 from zklemma.errors import UserError
 
 
@@ -77,11 +78,11 @@ VARIANTS = {
         "model.layers.1.self_attn: quant.softmax: windows is 4, not 3",
     ),
     "theta": (
-        {"rope": {SLIDING: (1e4, 1.0), FULL: (5e5, 1.0)}},
+        {"rope": {SLIDING: Rotation(1e4), FULL: Rotation(5e5)}},
         "model.layers.*.self_attn: quant.rope: thetas is [10000.0, 500000.0], not [10000.0, 1000000.0]",
     ),
     "rope factor": (
-        {"rope": {SLIDING: (1e4, 1.0), FULL: (1e6, 8.0)}},
+        {"rope": {SLIDING: Rotation(1e4), FULL: Rotation(1e6, 8.0)}},
         "model.layers.*.self_attn: quant.rope: factors is [1.0, 8.0], not [1.0, 1.0]",
     ),
     "eps": (
@@ -134,7 +135,7 @@ def test_another_architecture_is_named(raised, config, name):
 @pytest.mark.parametrize("name", VARIANTS)
 def test_what_is_read_off_a_function_is_its_configuration(config, name):
     changed = replace(config, **VARIANTS[name][0])
-    assert recognise(function_of(changed)) == changed
+    assert GEMMA3.read(function_of(changed)) == changed
 
 
 def test_an_output_layer_of_its_own(raised, config, function, write_config):
@@ -143,7 +144,7 @@ def test_an_output_layer_of_its_own(raised, config, function, write_config):
     apart = pytorch(write_config(tie_word_embeddings=False))
     assert differences(apart, function) == ["lm_head.weight: this weight is missing"]
     assert differences(apart, other) == []
-    read = recognise(other)
+    read = GEMMA3.read(other)
     assert read == replace(config, tie_word_embeddings=False)
     assert differences(read.module(TOKENS), other) == []
 
@@ -155,7 +156,7 @@ def test_an_activation_of_none(raised, function):
     op.properties["table"] = TableAttr.of(table, -bound, bound)
     (found,) = differences(raised, other)
     assert found.startswith("model.layers.*.mlp.act_fn: quant.table: table is ") and table in found
-    assert differences(recognise(other).module(TOKENS), other) == [found]
+    assert differences(GEMMA3.read(other).module(TOKENS), other) == [found]
 
 
 @pytest.mark.parametrize("name", [name for name in ACTIVATIONS if name != "gelu_pytorch_tanh"])
@@ -167,8 +168,8 @@ def test_another_activation_of_the_family(raised, function, name):
     op.properties["table"] = TableAttr.of(table, -x.bound, x.bound)
     (found,) = differences(raised, other)
     assert found.startswith("model.layers.*.mlp.act_fn: quant.table: table is ") and table in found
-    config = recognise(other)
-    assert config.fields()["hidden_activation"] == name
+    config = GEMMA3.read(other)
+    assert GEMMA3.config_fields(config)["hidden_activation"] == name
     assert differences(config.module(TOKENS), other) == []
 
 
@@ -195,7 +196,7 @@ def test_eps_where_the_streams_norms_have_the_least_that_there_is(config, functi
             on_stream = re.search(r"input|pre_feed|model\.norm", path)
             eps = float(2**14) if on_stream else 1e-5 * type.shape[-1] * 4.0 ** (type.fraction + 8)
             op.properties["eps"] = DenseArrayBase.from_list(i64, [round(eps)] * len(op.eps))
-    assert recognise(other).rms_norm_eps == 1e-5
+    assert GEMMA3.read(other).rms_norm_eps == 1e-5
 
 
 def test_eps_of_a_file_that_keeps_fp32(function):
@@ -206,7 +207,7 @@ def test_eps_of_a_file_that_keeps_fp32(function):
             type = quant.type_of(op.x)
             found = eps * type.shape[-1] * 4.0 ** (type.fraction + 12)
             op.properties["eps"] = DenseArrayBase.from_list(i64, [round(found)] * len(op.eps))
-    assert recognise(other).rms_norm_eps == eps * 4.0**12 != 1e-6 * 4.0**12
+    assert GEMMA3.read(other).rms_norm_eps == eps * 4.0**12 != 1e-6 * 4.0**12
 
 
 def test_dataflow_counts_not_only_operations(raised, function):
@@ -236,7 +237,7 @@ def test_a_function_without_what_the_family_has(function):
     table.results[0].replace_all_uses_with(table.operands[0])
     table.detach()
     with pytest.raises(UserError, match=r"no quant\.table"):
-        recognise(other)
+        GEMMA3.read(other)
 
 
 @pytest.mark.parametrize(
@@ -260,4 +261,4 @@ def test_the_family_is_what_pytorch_computes(write_config, function, fields):
     module = pytorch(write_config(**fields))
     formats = function if fields.get("tie_word_embeddings", True) else untied(function)
     integers = requantise(module, formats)
-    assert differences(recognise(integers).module(TOKENS), integers) == []
+    assert differences(GEMMA3.read(integers).module(TOKENS), integers) == []

@@ -17,8 +17,10 @@ from xdsl.parser import Parser
 from zklemma.compiler.analysis.calibrate import calibrate
 from zklemma.compiler.analysis.sensitivity import sensitivities
 from zklemma.compiler.emit import param_arrays
+from zklemma.compiler.families.base import SLIDING
+from zklemma.compiler.families.decoder import Decoder
+from zklemma.compiler.families.gemma3 import GEMMA3
 from zklemma.compiler.frontend.evaluate import evaluate
-from zklemma.compiler.gemma3 import SLIDING, Gemma3
 from zklemma.compiler.levels import EVERYTHING
 from zklemma.compiler.module_text import print_module
 from zklemma.compiler.pipelines import lower, to_quant
@@ -27,12 +29,14 @@ from zklemma.compiler.resumed import read_model
 from zklemma.compiler.running import run_passes
 from zklemma.compiler.weights import quantized_weights
 from zklemma.dialects import nn
+from zklemma.dialects.rotation import Rotation
 from zklemma.errors import UserError
 from zklemma.runtime.witness.executor import Executor
 
 PAGE = Path(__file__).parents[2] / "docs" / "extending.md"
 TOKENS = 8
-CONFIG = Gemma3(
+CONFIG = Decoder(
+    style=GEMMA3.style,
     vocab_size=40,
     hidden_size=16,
     intermediate_size=24,
@@ -44,7 +48,7 @@ CONFIG = Gemma3(
     query_pre_attn_scalar=8,
     layer_types=(SLIDING,),
     sliding_window=4,
-    rope={SLIDING: (1e4, 1.0)},
+    rope={SLIDING: Rotation(1e4)},
     tie_word_embeddings=True,
 )
 

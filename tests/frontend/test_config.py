@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 import torch
 from transformers import Gemma3ForCausalLM, Gemma3TextConfig
-from zklemma.compiler.frontend.config import rope_parameters, text_config
+from zklemma.compiler.families.gemma3 import GEMMA3
+from zklemma.compiler.frontend.config import checked_config
+from zklemma.dialects.rotation import Rotation
 from zklemma.errors import UserError
 
 WHERE = Path("config.json")
@@ -43,14 +45,17 @@ PUBLISHED = """{
 
 
 def test_published_configuration() -> None:
-    config = text_config(WHERE, json.loads(PUBLISHED))
-    assert rope_parameters(config, "full_attention") == (1e6, 1.0)
-    assert rope_parameters(config, "sliding_attention") == (1e4, 1.0)
+    family, config = checked_config(WHERE, json.loads(PUBLISHED))
+    assert family is GEMMA3
+    assert GEMMA3.rotations(config) == {
+        "model.rotary_emb.full_attention_inv_freq": Rotation(1e6),
+        "model.rotary_emb.sliding_attention_inv_freq": Rotation(1e4),
+    }
 
 
 def test_every_field_that_transformers_writes() -> None:
     config = Gemma3TextConfig(**SMALL)
-    again = text_config(WHERE, json.loads(config.to_json_string(use_diff=False)))
+    _, again = checked_config(WHERE, json.loads(config.to_json_string(use_diff=False)))
     assert again.to_dict() == config.to_dict()
 
 
@@ -78,10 +83,10 @@ FULL = {"full_attention": {"rope_type": "linear", "factor": 8.0, "rope_theta": 5
     ids=str,
 )
 def test_rope_is_that_of_transformers(changes: dict[str, Any]) -> None:
-    config = text_config(WHERE, SMALL | changes)
+    _, config = checked_config(WHERE, SMALL | changes)
+    rotations = GEMMA3.rotations(config)
     for layer_type in ("full_attention", "sliding_attention"):
-        theta, factor = rope_parameters(config, layer_type)
-        ours = theta ** (-torch.arange(0, 8, 2, dtype=torch.float64) / 8) / factor
+        ours = torch.tensor(rotations[f"model.rotary_emb.{layer_type}_inv_freq"].frequencies(4))
         theirs = frequencies(json.loads(json.dumps(SMALL | changes)), layer_type)
         torch.testing.assert_close(ours.float(), theirs)
 
@@ -173,7 +178,7 @@ def test_rope_refused(changes: dict[str, Any], words: list[str]) -> None:
 
 def refused(changes: dict[str, Any], *words: str) -> None:
     with pytest.raises(UserError) as caught:
-        text_config(WHERE, SMALL | changes)
+        checked_config(WHERE, SMALL | changes)
     message = str(caught.value)
     assert message.startswith("config.json") and "\n" not in message and len(message) < 300
     for word in words:

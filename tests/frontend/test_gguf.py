@@ -17,10 +17,11 @@ import pytest
 from tokenizers import Tokenizer
 from transformers import AutoTokenizer, Gemma3ForCausalLM, Gemma3TextConfig
 from transformers.modeling_gguf_pytorch_utils import load_gguf_checkpoint
+from zklemma.compiler.families.gemma3 import GEMMA3
 from zklemma.compiler.frontend import locate
 from zklemma.compiler.frontend.checkpoint import load_checkpoint, without_weights
-from zklemma.compiler.frontend.config import rope_parameters
 from zklemma.compiler.frontend.importer import import_model
+from zklemma.dialects.rotation import Rotation
 from zklemma.errors import UserError
 
 Type = gguf.GGMLQuantizationType
@@ -190,8 +191,10 @@ def test_other_files_beside_it_do_not_matter(tmp_path: Path, small: Path) -> Non
 def test_linear_rope_is_used(tmp_path: Path) -> None:
     entries = {"rope.scaling.type": "linear", "rope.scaling.factor": 8.0}
     config = load_checkpoint(write(tmp_path / "model.gguf", entries=entries)).config
-    assert rope_parameters(config, "full_attention") == (1e6, 8.0)
-    assert rope_parameters(config, "sliding_attention") == (1e4, 1.0)
+    assert GEMMA3.rotations(config) == {
+        "model.rotary_emb.full_attention_inv_freq": Rotation(1e6, 8.0),
+        "model.rotary_emb.sliding_attention_inv_freq": Rotation(1e4),
+    }
 
 
 def refused(path: Path | str, *words: str) -> None:

@@ -11,10 +11,10 @@ import torch
 from transformers import Gemma3ForCausalLM
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
+from zklemma.compiler.families.base import ACTIVATIONS
 from zklemma.compiler.frontend.checkpoint import Checkpoint, load_checkpoint
 from zklemma.compiler.frontend.evaluate import evaluate
 from zklemma.compiler.frontend.importer import import_model
-from zklemma.compiler.gemma3 import ACTIVATIONS
 from zklemma.compiler.transforms.raise_to_nn import RaiseToNN
 from zklemma.dialects import nn
 from zklemma.errors import UserError

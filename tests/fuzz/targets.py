@@ -38,8 +38,8 @@ from mutations import (
     damage,
 )
 from xdsl.utils.exceptions import VerifyException
-from zklemma.compiler.analysis.recognise import recognise
 from zklemma.compiler.analysis.requantise import differences
+from zklemma.compiler.families.gemma3 import GEMMA3
 from zklemma.compiler.module_text import parse_module
 from zklemma.compiler.published import publish, read_function, write_function
 from zklemma.dialects import affine_expr, table_expr
@@ -298,7 +298,7 @@ def _published() -> bytes:
 def _function(data: bytes) -> None:
     found = read_function(data)
     require(write_function(found) == data, "another encoding")
-    differences(recognise(found).module(16), found)
+    differences(GEMMA3.read(found).module(16), found)
 
 
 def _table(data: bytes) -> None:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp, StringAttr
-from zklemma.compiler.analysis.recognise import recognise
 from zklemma.compiler.analysis.requantise import requantise
 from zklemma.compiler.emit import emit, param_arrays
+from zklemma.compiler.families.gemma3 import GEMMA3
 from zklemma.compiler.interpret_circuit import Evaluator, check
 from zklemma.compiler.levels import HIGHEST, OPTIMISATIONS, Level
 from zklemma.compiler.pipelines import (
@@ -105,7 +105,7 @@ def test_a_table_of_its_own_holds_a_range(model) -> None:
 def single_layers(model) -> tuple[ModuleOp, ModuleOp, dict[str, np.ndarray]]:
     """A function with a stack and the same without one, and weights for both."""
     module, weights = model
-    raised = recognise(publish(module)).module(16)
+    raised = GEMMA3.read(publish(module)).module(16)
     stacked = requantise(raised, module)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(StackLayers, "apply", lambda *arguments: None)

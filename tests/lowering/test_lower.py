@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from zklemma.compiler.analysis.rope_table import rope_table
 from zklemma.compiler.interpret_circuit import Evaluator, check
+from zklemma.dialects.rotation import Rotation
 from zklemma.runtime.circuit.encoding import (
     decode_circuit,
     decode_program,
@@ -95,7 +96,7 @@ def test_bounds_are_below_the_prime_and_above_what_occurs(run):
 
 def test_rope_columns_are_the_tables_of_the_quantiser(run):
     data = run.circuit.data
-    tables = [rope_table(theta, 1.0, 16, 8) for theta in (1e4, 1e6)]
+    tables = [rope_table(Rotation(theta), 16, 8) for theta in (1e4, 1e6)]
     for i, (cos, sin) in enumerate(tables):
         assert np.array_equal(data["rope.cos"][i], cos)
         assert np.array_equal(data["rope.sin"][i], sin)

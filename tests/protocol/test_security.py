@@ -113,12 +113,12 @@ def test_no_statement_takes_more_pads_than_parameters_are_checked_for(
     checked: list[Plan] = []
     monkeypatch.setattr(chosen, "security_bits", lambda plan: checked.append(plan) or LEAST_BITS)
     longest = 32
-    circuit = replace(tiny.circuit, max_tokens=longest)
-    code = choose_parameters([circuit], longest, hiding=True)
+    circuit = replace(tiny.circuit, extents=extents(longest))
+    code = choose_parameters([circuit], hiding=True)
     own = [plan for plan in checked if plan.circuit is circuit]
     pads = max(needed(plan).pads for plan in own)
     least = min(sum_bits(terms(plan, claims_at_most(plan))) for plan in own)
-    assert pads > max(needed(plan).pads for plan in own if plan.shape.rows == longest)
+    assert pads > max(needed(plan).pads for plan in own if plan.shape.extents["tokens"] == longest)
     for tokens in range(2, longest + 1):
         for shape in (Generation(1, tokens - 1), Generation(tokens - 1, 1)):
             plan = Plan(circuit, code, shape)

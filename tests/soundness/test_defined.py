@@ -61,9 +61,10 @@ def test_sums_that_fit_what_lookups_left(tiny: Any, monkeypatch: pytest.MonkeyPa
     witness["rem"][1, 2] = (witness["rem"][1, 2] + 1) % 4
     einsum = tiny.circuit.defined["rem"]
     assert [product.coefficient for product in einsum.products] == [einsum.defined.coefficient]
-    shape, tokens = STATEMENT.shape, STATEMENT.tokens
-    columns = Columns(tiny.circuit, shape, {**tiny.params, **witness}, np.array(tokens))
-    expander = Expander(tiny.circuit, shape, Tokens(tokens, shape))
+    shape = STATEMENT.shape
+    inputs = Tokens(STATEMENT.tokens, shape)
+    columns = Columns(tiny.circuit, shape, {**tiny.params, **witness}, inputs)
+    expander = Expander(tiny.circuit, shape, inputs)
     left: list[Weighted] = []
 
     def weigh(*arguments: Any) -> list[Weighted]:

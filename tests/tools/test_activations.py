@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from zklemma.compiler.gemma3 import ACTIVATIONS
+from zklemma.compiler.families.base import ACTIVATIONS
 from zklemma.runtime.progress import Clock, Silent
 from zklemma.runtime.proving.prover import Prover, Request
 from zklemma.runtime.verifying.verifier import verify

@@ -29,7 +29,7 @@ def test_checkpoint_has_the_shape_and_full_vocabulary(checkpoint):
     assert loaded.shapes[EMBEDDING] == (sizes["vocab_size"], sizes["hidden_size"])
     vocabulary = json.loads(loaded.tokenizer_json)["model"]["vocab"]
     assert sorted(vocabulary.values()) == list(range(sizes["vocab_size"]))
-    assert list(loaded.config.layer_types or ()).count("full_attention") == 1
+    assert loaded.config.to_dict()["layer_types"].count("full_attention") == 1
 
 
 def test_checkpoint_is_kept_and_seeded(checkpoint, cache, tmp_path):

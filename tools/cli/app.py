@@ -35,7 +35,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="Prove what a Gemma-3 model said, and verify it.",
+    help="Prove what a language model said, and verify it.",
 )
 
 

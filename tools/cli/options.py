@@ -17,7 +17,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on s
 Checkpoint = Annotated[
     str,
     typer.Argument(
-        help="A Gemma-3 text model: a Hugging Face directory, a GGUF file, a hub id, or gemma3-270m."
+        help="A language model: a Hugging Face directory, a GGUF file, a hub id, or gemma3-270m."
     ),
 ]
 AllowNoncanonicalPrompt = Annotated[

@@ -11,7 +11,6 @@ sum: (d, e, select) in the table for d = top - s, raised by 2^(bits+1) where att
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 
 from xdsl.pattern_rewriter import PatternRewriter, op_type_rewrite_pattern
 
@@ -73,14 +72,12 @@ class ConvertRope(RoundedPattern[quant.RopeOp]):
     def angles(self, op: quant.RopeOp, b: Builder, kinds: Sequence[int]) -> list[str]:
         """The public columns of cosines and sines of some kinds, over (kind, token, dim)."""
         one, dim = 1 << ROPE_FRAC, self.conversion.system.size("dim")
-        angles = list(zip(op.thetas.get_values(), op.factors.get_values(), strict=True))
         half = f"(dim - {dim // 2} * floor(dim / {dim // 2}))"
         names = []
         for function in ("cos", "sin"):
             contents = [
-                f"round({one} * {function}(token * {_decimal(theta)}^(-2 * {half} / {dim})"
-                f" / {_decimal(factor)}))"
-                for theta, factor in (angles[kind] for kind in kinds)
+                f"round({one} * {function}({op.rotations[kind].angle('token', half, dim)}))"
+                for kind in kinds
             ]
             axes = ("kind", "token", "dim")
             names.append(b.public(f"rope.{function}", axes, -one, one, contents=contents))
@@ -176,10 +173,6 @@ class ConvertAttend(RoundedPattern[quant.AttendOp]):
             op.e, op.inv, op.v, results=[made], name=name, module=b.module, **options, **y.roles
         )
         return step, y.value
-
-
-def _decimal(value: float) -> str:
-    return format(Decimal(value), "f")
 
 
 PATTERNS = (ViewHeads, ConvertRope, ConvertScores, ConvertSoftmax, ConvertAttend)

@@ -170,12 +170,13 @@ class RoundedPattern(ConversionPattern, Generic[OpT]):
         result: quant.RequantizeOp,
         products: Sequence[Factors],
         limit: int | None = None,
+        plus: Expr | None = None,
     ) -> tuple[Rounded, zk.ValueType, dict[str, int]]:
-        """The rounded sum of products, its type, and the options of a step that rounds."""
+        """The rounded sum of products and of what is added, its type, and the options of a step that rounds."""
         axes, bits = self.conversion.axes[result.result], quant.type_of(result.result).width
         shift = result.shift.value.data
         looked_up = any(isinstance(use.operation, quant.TableOp) for use in result.result.uses)
-        y = rounded(b, name, axes, products, shift, bits, limit, looked_up)
+        y = rounded(b, name, axes, products, shift, bits, limit, looked_up, plus)
         return y, zk.ValueType.of(axes, *y.interval), {"shift": shift, "bits": bits}
 
 

@@ -1,8 +1,8 @@
 """Linear layers, sums and products, and functions of one number.
 
-`quant.matmul` and `quant.mul` are one contraction, rounded; a product that only linear layers read
-is no column, as their relations multiply its factors. `quant.add` is affine. `quant.table` is one
-lookup, whatever its function: a new activation needs nothing here.
+`quant.matmul` and `quant.mul` are one contraction, rounded; a bias stands beside the rounded value. A
+product that only linear layers read is no column, as their relations multiply its factors. `quant.add`
+is affine. `quant.table` is one lookup, whatever its function: a new activation needs nothing here.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from xdsl.pattern_rewriter import PatternRewriter, op_type_rewrite_pattern
 
 from ....dialects import quant, zk
-from ....dialects.affine_expr import added
+from ....dialects.affine_expr import added, scaled
 from ....errors import UserError
 from ....runtime.circuit.relations import Expr
 from ...primitives import affine
@@ -27,11 +27,22 @@ class ConvertMatmul(RoundedPattern[quant.MatmulOp]):
     ) -> tuple[zk.Step, Expr]:
         c = self.conversion
         name = c.name(op, own_module=True)
-        w = c.weight(op.w, b.module)
-        products = [(*c.factors[op.x], c.expr(w))]
-        y, made, options = self.rounded(b, name, result, products)
+        weights = [c.weight(value, b.module) for value in op.operands[1:]]
+        products = [(*c.factors[op.x], c.expr(weights[0]))]
+        plus, shift = None, {}
+        if op.bias_shift is not None:
+            shift = {"bias_shift": op.bias_shift.value.data}
+            plus = scaled(1 << shift["bias_shift"], c.expr(weights[1]))
+        y, made, options = self.rounded(b, name, result, products, plus=plus)
         step = zk.MatmulOp(
-            op.x, w, results=[made], name=name, module=b.module, **options, **y.roles
+            op.x,
+            *weights,
+            results=[made],
+            name=name,
+            module=b.module,
+            **shift,
+            **options,
+            **y.roles,
         )
         return step, y.value
 

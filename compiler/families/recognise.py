@@ -1,4 +1,4 @@
-"""Which Gemma-3 an integer function is: its configuration, read off the function.
+"""Which decoder an integer function is: its configuration, read off the function.
 
 Constants that were rounded to integers are given as the shortest decimal number that rounds to them. Where
 all norms of the residual stream have the least eps that there is, that of the others tells the
@@ -19,11 +19,14 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block, BlockArgument, Operation, SSAValue
 
 from ...dialects import quant
+from ...dialects.interfaces import View
+from ...dialects.rotation import Rotation
 from ...errors import UserError
-from ..gemma3 import ACTIVATIONS, FULL, SLIDING, Gemma3
+from ..analysis.equalize import LARGEST
+from ..analysis.requantise import quantised_eps
 from ..modules import main_function
-from .equalize import LARGEST
-from .requantise import quantised_eps
+from .base import ACTIVATIONS, FULL, SLIDING
+from .decoder import Decoder, Style
 
 OpT = TypeVar("OpT", bound=Operation)
 # What configurations have if they don't say.
@@ -33,8 +36,8 @@ USUAL_ACTIVATION = "gelu_pytorch_tanh"
 MOST_LAYERS = 1 << 10
 
 
-def recognise(module: ModuleOp) -> Gemma3:
-    """The configuration of a published function."""
+def recognise(module: ModuleOp, style: Style) -> Decoder:
+    """The configuration of a published function, as that of a decoder of a style."""
     block = main_function(module).body.block
     embedding, argmax = first(block, quant.EmbedOp), first(block, quant.ArgmaxOp)
     layers = first(block, quant.LayersOp)
@@ -46,11 +49,11 @@ def recognise(module: ModuleOp) -> Gemma3:
     vocabulary, hidden = quant.type_of(embedding.table).shape
     heads, _, dim = quant.type_of(scores.q).shape
     kinds = [FULL if window == 0 else SLIDING for window in softmax.windows.get_values()]
-    angles = list(zip(rope.thetas.get_values(), rope.factors.get_values(), strict=True))
-    frequencies: dict[str, tuple[float, float]] = {}
+    rotations: dict[str, Rotation] = {}
     for layer_type, kind in zip(kinds, rope.kinds.get_values(), strict=True):
-        frequencies.setdefault(layer_type, angles[kind])
-    return Gemma3(
+        rotations.setdefault(layer_type, rope.rotations[kind])
+    return Decoder(
+        style=style,
         vocab_size=vocabulary,
         hidden_size=hidden,
         intermediate_size=quant.type_of(first(body, quant.TableOp).x).shape[-1],
@@ -62,7 +65,7 @@ def recognise(module: ModuleOp) -> Gemma3:
         query_pre_attn_scalar=_scalar(layers, scores, dim),
         layer_types=tuple(kinds),
         sliding_window=next((w for w in softmax.windows.get_values() if w), None),
-        rope=frequencies,
+        rope=rotations,
         tie_word_embeddings=argmax.table is embedding.table,
     )
 
@@ -128,19 +131,26 @@ def _stream(value: SSAValue) -> bool:
 
 
 def _scalar(layers: quant.LayersOp, scores: quant.ScoresOp, dim: int) -> float:
-    """query_pre_attn_scalar, from the factor of the queries' gain: sqrt(dim) scalar^(-1/2)."""
+    """query_pre_attn_scalar, from the factor of the weight that makes queries: scalar^(-1/2), in a gain times
+    sqrt(dim)."""
     value: SSAValue = scores.q
-    while isinstance(value.owner, quant.RequantizeOp | quant.RopeOp):
+    while isinstance(value.owner, quant.RequantizeOp | quant.RopeOp | View):
         value = value.owner.operands[0]
-    gain = value.owner.gain if isinstance(value.owner, quant.RmsNormOp) else None
-    if not isinstance(gain, BlockArgument) or gain not in layers.slices:
-        raise UserError("the function has no norm of queries where a model of the family has one")
-    param = layers.params[gain.index - 1].owner
+    maker = value.owner
+    if not isinstance(maker, quant.RmsNormOp | quant.MatmulOp):
+        raise UserError(
+            "the function has neither norm nor linear layer where a model makes queries"
+        )
+    weight = maker.operands[1]
+    if not isinstance(weight, BlockArgument) or weight not in layers.slices:
+        raise UserError("what makes queries is no weight of a layer")
+    param = layers.params[weight.index - 1].owner
     if not isinstance(param, quant.ParamOp):
-        raise UserError("the gain of the queries' norm is no weight")
+        raise UserError("what makes queries is no weight")
     factor = param.factor.value.data
+    unit = math.sqrt(dim) if isinstance(maker, quant.RmsNormOp) else 1.0
     *_, found = _shortest(
-        dim / factor**2, lambda value: value > 0 and math.sqrt(dim) * value**-0.5 == factor
+        (unit / factor) ** 2, lambda value: value > 0 and unit * value**-0.5 == factor
     )
     return int(found) if found.is_integer() else found
 

@@ -1,0 +1,56 @@
+"""Random checkpoints of every family in Hugging Face format, small enough to build in a test."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tokenizers import Tokenizer, decoders, models
+from transformers import CONFIG_MAPPING, AutoModelForCausalLM
+
+COMMON: dict[str, Any] = {
+    "vocab_size": 64,
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 64,
+    "pad_token_id": 0,
+    "bos_token_id": None,
+    "eos_token_id": 1,
+}
+WORDS = ("<pad>", "<eos>", "<unk>", *string.ascii_letters, " ", ".", ",", "\n")
+
+MakeCheckpoint = Callable[..., Path]
+
+
+def make_checkpoint(directory: Path, model_type: str, **config: Any) -> Path:
+    """Writes a random checkpoint; norms get gains away from their neutral value, biases from zero."""
+    torch.manual_seed(0)
+    made = CONFIG_MAPPING[model_type].from_dict(COMMON | {"model_type": model_type} | config)
+    model = AutoModelForCausalLM.from_config(made)
+    neutral = 0.0 if model_type.startswith("gemma") else 1.0
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if parameter.dim() == 1:
+                parameter.normal_(mean=neutral if "norm" in name else 0.0, std=0.3)
+            else:
+                parameter.normal_(std=parameter.shape[-1] ** -0.5)
+    model.save_pretrained(directory)
+    words = models.BPE({word: i for i, word in enumerate(WORDS)}, [], unk_token="<unk>")
+    tokenizer = Tokenizer(words)
+    tokenizer.decoder = decoders.Fuse()
+    tokenizer.save(str(directory / "tokenizer.json"))
+    (directory / "tokenizer_config.json").write_text('{"tokenizer_class": "TokenizersBackend"}\n')
+    return directory
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> MakeCheckpoint:
+    """Makes a checkpoint under the test's directory."""
+    return lambda model_type, **config: make_checkpoint(tmp_path / "model", model_type, **config)

@@ -1,0 +1,95 @@
+"""Configurations of the families: rotations as transformers has them, and one clear line for what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from transformers import CONFIG_MAPPING, AutoModelForCausalLM
+from zklemma.compiler.analysis.rope_table import rope_table
+from zklemma.compiler.frontend.config import checked_config
+from zklemma.dialects.rotation import Rotation
+from zklemma.errors import UserError
+
+WHERE = Path("config.json")
+SMALL: dict[str, Any] = {
+    "vocab_size": 64,
+    "hidden_size": 64,
+    "intermediate_size": 48,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 1,
+    "max_position_embeddings": 64,
+}
+LLAMA3 = {
+    "rope_type": "llama3",
+    "factor": 32.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 64,
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes"),
+    [
+        ("llama", {}),
+        ("llama", {"rope_theta": 5e5, "rope_scaling": LLAMA3}),
+        ("llama", {"rope_parameters": LLAMA3 | {"rope_theta": 1e4}}),
+        ("llama", {"rope_scaling": {"rope_type": "linear", "factor": 4.0}}),
+        ("mistral", {"rope_theta": 1e6}),
+        ("qwen2", {"rope_theta": 1e6}),
+        ("qwen3", {"head_dim": 16}),
+        ("gemma", {"head_dim": 16}),
+    ],
+    ids=str,
+)
+def test_rotations_are_those_of_transformers(kind: str, changes: dict[str, Any]) -> None:
+    family, config = checked_config(WHERE, SMALL | {"model_type": kind} | changes)
+    ((name, rotation),) = family.rotations(config).items()
+    model = AutoModelForCausalLM.from_config(CONFIG_MAPPING[kind].from_dict(SMALL | changes))
+    theirs = model.get_buffer(name).numpy()
+    np.testing.assert_allclose(rotation.frequencies(len(theirs)), theirs, rtol=1e-5)
+
+
+@pytest.mark.parametrize("ramp", [None, (1.0, 4.0, 64.0)])
+def test_tables_have_the_angles(ramp: tuple[float, float, float] | None) -> None:
+    rotation = Rotation(1e4, 8.0, ramp)
+    angles = np.outer(np.arange(9), np.tile(rotation.frequencies(16), 2))
+    for table, real in zip(rope_table(rotation, 9, 32), (np.cos, np.sin), strict=True):
+        np.testing.assert_array_equal(table, np.floor(2**16 * real(angles) + 0.5))
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "words"),
+    [
+        ("llama", {"attention_bias": True}, ["attention_bias = True", "only False"]),
+        ("llama", {"mlp_bias": True}, ["mlp_bias = True"]),
+        ("llama", {"sliding_window": 5}, ["sliding_window = 5 is not a setting"]),
+        ("llama", {"attention_multiplier": 2.0}, ["attention_multiplier = 2.0", "remove it"]),
+        ("llama", {"hidden_act": "mish"}, ["hidden_act = 'mish'"]),
+        ("llama", {"rope_scaling": {"rope_type": "yarn", "factor": 4.0}}, ["'yarn'", "'llama3'"]),
+        ("llama", {"rope_scaling": LLAMA3 | {"low_freq_factor": 4.0}}, ["low_freq_factor = 4.0"]),
+        ("llama", {"rope_scaling": LLAMA3 | {"factor": 0}}, ["factor = 0"]),
+        (
+            "llama",
+            {"hidden_size": 96, "num_attention_heads": 3, "num_key_value_heads": 2},
+            ["num_key_value_heads = 2"],
+        ),
+        ("mistral", {"layer_types": ["full_attention"]}, ["layer_types"]),
+        ("mistral", {"rope_scaling": LLAMA3}, ["rope_scaling has 'low_freq_factor'"]),
+        ("qwen3", {"layer_types": ["linear_attention"]}, ["linear_attention"]),
+        ("gemma", {"use_bidirectional_attention": True}, ["use_bidirectional_attention"]),
+        ("gemma2", {}, ["'gemma2'", "'gemma3_text', 'llama'"]),
+        (["llama"], {}, ["['llama']"]),
+    ],
+    ids=str,
+)
+def test_refused(kind: Any, changes: dict[str, Any], words: list[str]) -> None:
+    with pytest.raises(UserError) as raised:
+        checked_config(WHERE, SMALL | {"model_type": kind} | changes)
+    message = str(raised.value)
+    assert "\n" not in message
+    assert all(word in message for word in ["config.json", *words]), message

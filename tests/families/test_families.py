@@ -1,0 +1,85 @@
+"""Every family from a checkpoint to a verified answer, against PyTorch, and to its configuration in an audit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from xdsl.context import Context
+from zklemma.compiler.analysis.fidelity import Window, compare, pytorch_logits
+from zklemma.compiler.families.registry import FAMILIES
+from zklemma.compiler.frontend.checkpoint import load_checkpoint
+from zklemma.compiler.frontend.evaluate import evaluate
+from zklemma.compiler.frontend.importer import import_model
+from zklemma.compiler.transforms.raise_to_nn import RaiseToNN
+from zklemma.runtime.progress import Clock, Silent
+from zklemma.runtime.proving.prover import Prover, Request
+from zklemma.runtime.verifying.verifier import verify
+from zklemma.runtime.witness.executor import Executor
+from zklemma.tools import compiling
+from zklemma.tools.audit import audit
+
+TOKENS, WINDOWS = 16, 40
+LLAMA3 = {
+    "rope_type": "llama3",
+    "rope_theta": 1e4,
+    "factor": 8.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 16,
+}
+GEMMA3 = {
+    "head_dim": 8,
+    "query_pre_attn_scalar": 8,
+    "sliding_window": 5,
+    "layer_types": ["sliding_attention", "full_attention"],
+}
+MODELS: dict[str, tuple[str, dict[str, Any]]] = {
+    "gemma3_text": ("gemma3_text", GEMMA3),
+    "llama": ("llama", {"tie_word_embeddings": True}),
+    "llama 3": ("llama", {"rope_parameters": LLAMA3}),
+    "mistral": ("mistral", {"sliding_window": 5, "head_dim": 12}),
+    "qwen2": ("qwen2", {"use_sliding_window": True, "sliding_window": 5, "max_window_layers": 1}),
+    "qwen3": ("qwen3", {"head_dim": 16}),
+    "gemma": ("gemma", {"head_dim": 8}),
+}
+
+
+def test_every_family_is_tested() -> None:
+    assert {kind for kind, _ in MODELS.values()} == {*FAMILIES}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_from_a_checkpoint_to_a_verified_answer(make: Any, name: str) -> None:
+    kind, config = MODELS[name]
+    source = make(kind, **config)
+    checkpoint = load_checkpoint(source)
+    vocabulary = checkpoint.config.vocab_size
+    reference = pytorch_logits(checkpoint)
+    windows = np.random.default_rng(0).integers(3, vocabulary, (WINDOWS, TOKENS)).tolist()
+
+    module = import_model(checkpoint, TOKENS)
+    RaiseToNN().apply(Context(), module)
+    logits = evaluate(module, np.array(windows[0]), checkpoint.tensor)
+    np.testing.assert_allclose(logits, reference(windows[0]), atol=1e-4)
+
+    artifact, _ = compiling.compile(source, TOKENS, least_fidelity=None, private=False)
+    integers = Executor(artifact.key.circuit, artifact.program, artifact.params).logits
+    found = compare(
+        reference, integers, artifact.meta["logits_scale"], (Window("ids", ids) for ids in windows)
+    ).whole()
+    assert found["greedy_agreement"] >= 0.995 and found["kl"] < 1e-5
+
+    prover = Prover(artifact.key, artifact.program, artifact.params, artifact.masks)
+    prompt = tuple(windows[0][:5])
+    tokens = (*prompt, *prover.executor.generate(prompt, 3))
+    proof = prover.prove(Request(tokens, len(prompt), hiding=False), Clock(Silent())).proof
+    assert verify(artifact.key, proof).statement.tokens == tokens
+
+    report = audit(artifact.key, source)
+    assert report["valid"], report["problems"]
+    assert report["family"] == kind
+    said = checkpoint.config.to_dict()
+    for field, value in report["configuration"].items():
+        assert value == said[field], field
