@@ -45,7 +45,7 @@ SLACK = 1.1
 DEAREST = 38.0
 
 
-Group = tuple[Scale, ...]
+Joint = tuple[Scale, ...]
 
 
 @dataclass(frozen=True)
@@ -94,13 +94,13 @@ def choose(costs: Costs, nats: float) -> dict[Scale, int]:
     return found if costs.error(found) <= nats and costs.cells(found) < costs.cells(best) else best
 
 
-def _descend(costs: Costs, price: float, pairs: Sequence[Group] = ()) -> dict[Scale, int]:
+def _descend(costs: Costs, price: float, pairs: Sequence[Joint] = ()) -> dict[Scale, int]:
     """Fraction bits that no change of one scale makes better, nor of those pairs."""
     scales, fracs = costs.scales, default_fracs(costs.limits)
     # The final norm and the tables are of one size whatever they cost: few positions pay for them.
     fixed = {scales.scale[scales.output.x], scales.scale[scales.output.w]}
     fixed.add(scales.scale[scales.embedding.table])
-    groups: list[Group] = [(scale,) for scale in scales.all]
+    groups: list[Joint] = [(scale,) for scale in scales.all]
     groups += [pair for _, shared in scales.together for pair in combinations(shared, 2)]
     for _ in range(SWEEPS):
         before = dict(fracs)
@@ -112,15 +112,15 @@ def _descend(costs: Costs, price: float, pairs: Sequence[Group] = ()) -> dict[Sc
     return fracs
 
 
-def _meeting(costs: Costs) -> list[Group]:
+def _meeting(costs: Costs) -> list[Joint]:
     """The pairs of scales that meet in an operation."""
-    found: dict[Group, None] = {}
+    found: dict[Joint, None] = {}
     for op, result, _ in costs.scales.rounded:
         found |= dict.fromkeys(combinations(dict.fromkeys([*costs.limits.read(op), result]), 2))
     return list(found)
 
 
-def _improve(costs: Costs, group: Group, fracs: dict[Scale, int], price: float) -> None:
+def _improve(costs: Costs, group: Joint, fracs: dict[Scale, int], price: float) -> None:
     """Sets the fraction bits of some scales to those that cost least, the others being as they are, but for
     reciprocal roots that have to be shorter then."""
     limits = costs.limits
@@ -142,7 +142,7 @@ def _improve(costs: Costs, group: Group, fracs: dict[Scale, int], price: float) 
     fracs |= best
 
 
-def _candidates(costs: Costs, group: Group, fracs: Fracs) -> list[tuple[int, ...]]:
+def _candidates(costs: Costs, group: Joint, fracs: Fracs) -> list[tuple[int, ...]]:
     """What is tried, what there is first: for one scale all, for several what is near."""
     now = tuple(fracs[scale] for scale in group)
     if len(group) == 1:
