@@ -229,7 +229,7 @@ def test_entries(tmp_path: Path, entries: dict[str, Any], words: list[str]) -> N
 
 
 def test_other_architecture(tmp_path: Path) -> None:
-    refused(write(tmp_path / "model.gguf", architecture="llama"), "'llama'", "'gemma3'")
+    refused(write(tmp_path / "model.gguf", architecture="gpt2"), "'gpt2'", "'gemma3'")
 
 
 def test_missing_tensor(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ class Outliers:
             base.names,
             base.shapes,
         )
-        self.canonical = base.canonical
+        self.family, self.canonical = base.family, base.canonical
         self.weights = {name: base.tensor(name).copy() for name in base.names}
         rng = np.random.default_rng(0)
         for layer in range(base.config.num_hidden_layers):
