@@ -47,6 +47,8 @@ class Scale:
     or what is looked up."""
     shared: bool = False
     """Whether others have what bits it leaves, so that none are headroom."""
+    squared: bool = False
+    """Whether a norm squares it: rows of odd text outgrow what was calibrated, and a second limb is headroom."""
 
     @property
     def most(self) -> int:
@@ -59,7 +61,8 @@ class Scale:
     def bits(self, frac: int) -> int:
         """The bits of its type: whole limbs, as what they do not need is headroom, or as few as it takes."""
         every = self.exact or self.shared
-        widths = range(LIMB, self.most_bits) if every else (LIMB, WIDE_LIMB, WIDEST_LIMB)
+        narrow = (LIMB, WIDE_LIMB) if self.squared else (LIMB, WIDE_LIMB, WIDEST_LIMB)
+        widths = range(LIMB, self.most_bits) if every else narrow
         fitting = (b for b in widths if most_frac(self.magnitude, b) >= frac)
         return min(next(fitting, self.most_bits), self.most_bits)
 

@@ -164,6 +164,7 @@ class Scales:
             scale = Scale(where(op), magnitude, self._most_bits(op))
             readers = [reader for reader, _ in _readers(op.results[0])]
             scale.exact = any(isinstance(reader, nn.ActivationOp) for reader in readers)
+            scale.squared = any(isinstance(reader, Normalises) for reader in readers)
         self.scale |= dict.fromkeys((peer.results[0] for peer in peers), scale)
         factor = query_scale(op.results[0])
         scale.sensitivity += sum(map(sensitivity_of, peers)) / factor**2
