@@ -32,7 +32,7 @@ CONFIG: dict[str, Any] = {
     "layer_types": ["sliding_attention", "full_attention"],
     "bos_token_id": None,
 }
-PACKAGE = "example_package"
+PACKAGE = "example_family"
 
 
 def install(folder: Path, code: str, entry: str) -> None:
