@@ -77,7 +77,7 @@ class Join(RewritePattern):
     def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter) -> None:
         name = _named(op)
         if name in self.joined:
-            rewriter.erase_op(op)
+            rewriter.erase(op)
         elif name in self.widths:
             width = self.widths[name]
             if isinstance(op, RangeOp):
