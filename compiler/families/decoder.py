@@ -16,7 +16,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from xdsl.dialects.builtin import ModuleOp, StringAttr, SymbolRefAttr, TensorType, f32, i64
@@ -27,6 +27,9 @@ from ...dialects import nn
 from ...dialects.rotation import Rotation
 from ...errors import UserError
 from .base import ACTIVATIONS, FULL, Family
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
 
 RAMP = ("low_freq_factor", "high_freq_factor", "original_max_position_embeddings")
 """What configurations call the numbers of a ramp."""
@@ -227,6 +230,10 @@ class DecoderFamily(Family):
     """A family whose models are decoders of one style."""
 
     style: ClassVar[Style]
+
+    def rotations(self, config: PreTrainedConfig) -> Mapping[str, Rotation]:
+        """By default one for all layers."""
+        return {"model.rotary_emb.inv_freq": rotation_of(config.rope_parameters)}
 
     def read(self, function: ModuleOp) -> Decoder:
         from .recognise import recognise

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ...dialects.rotation import Rotation
 from .base import ACTIVATIONS, DECODER_FIELDS, FULL
 from .decoder import (
     Decoder,
@@ -13,7 +12,6 @@ from .decoder import (
     Style,
     embedding_scale,
     rope_fields,
-    rotation_of,
 )
 
 if TYPE_CHECKING:
@@ -37,9 +35,6 @@ class Gemma(DecoderFamily):
 
     def masks(self, config: PreTrainedConfig) -> Mapping[str, int | None]:
         return {FULL: None}
-
-    def rotations(self, config: PreTrainedConfig) -> Mapping[str, Rotation]:
-        return {"model.rotary_emb.inv_freq": rotation_of(config.rope_parameters)}
 
     def scalars(self, config: PreTrainedConfig) -> Mapping[str, float]:
         return {"model.embed_tokens.embed_scale": embedding_scale(config.hidden_size)}

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ...dialects.rotation import Rotation
 from ...errors import UserError
 from .base import ACTIVATIONS, DECODER_FIELDS, FULL, GGUF_ENTRIES, GGUF_LAYER, Family, Gguf
 from .decoder import RAMP, Decoder, DecoderFamily, Style, rope_fields, rotation_of
@@ -61,9 +60,6 @@ class Llama(DecoderFamily):
 
     def masks(self, config: PreTrainedConfig) -> Mapping[str, int | None]:
         return {FULL: None}
-
-    def rotations(self, config: PreTrainedConfig) -> Mapping[str, Rotation]:
-        return {"model.rotary_emb.inv_freq": rotation_of(config.rope_parameters)}
 
     def config_fields(self, model: Decoder) -> dict[str, Any]:
         model.require_global()

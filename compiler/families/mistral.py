@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ...dialects.rotation import Rotation
 from ...errors import UserError
 from .base import ACTIVATIONS, DECODER_FIELDS, FULL, SLIDING
-from .decoder import Decoder, DecoderFamily, Style, rope_fields, rotation_of
+from .decoder import Decoder, DecoderFamily, Style, rope_fields
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
@@ -29,9 +28,6 @@ class Mistral(DecoderFamily):
 
     def masks(self, config: PreTrainedConfig) -> Mapping[str, int | None]:
         return {FULL if config.sliding_window is None else SLIDING: config.sliding_window}
-
-    def rotations(self, config: PreTrainedConfig) -> Mapping[str, Rotation]:
-        return {"model.rotary_emb.inv_freq": rotation_of(config.rope_parameters)}
 
     def config_fields(self, model: Decoder) -> dict[str, Any]:
         model.require_usual_scale()

@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ...dialects.rotation import Rotation
 from .base import (
     ACTIVATIONS,
     DECODER_FIELDS,
@@ -16,7 +15,7 @@ from .base import (
     SLIDING,
     Gguf,
 )
-from .decoder import Decoder, DecoderFamily, Style, rope_fields, rotation_of
+from .decoder import Decoder, DecoderFamily, Style, rope_fields
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
@@ -47,9 +46,6 @@ class Qwen2(DecoderFamily):
 
     def masks(self, config: PreTrainedConfig) -> Mapping[str, int | None]:
         return {FULL: None, SLIDING: config.sliding_window}
-
-    def rotations(self, config: PreTrainedConfig) -> Mapping[str, Rotation]:
-        return {"model.rotary_emb.inv_freq": rotation_of(config.rope_parameters)}
 
     def config_fields(self, model: Decoder) -> dict[str, Any]:
         model.require_usual_scale()
