@@ -1,6 +1,6 @@
 """`merge-tables`: one table set for the whole system.
 
-Ranges become lookups in the tables `u1` .. `u18` of 0 .. 2^w - 1, and tables with the same contents
+Ranges become lookups in the tables `u1` .. `u20` of 0 .. 2^w - 1, and tables with the same contents
 become one, named after the last part of the first one's name ("rsqrt"), with a number where
 contents differ or something else has that name.
 """

@@ -18,7 +18,7 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ArrayAttr, IntAttr, IntegerAttr, ModuleOp, SymbolRefAttr, i64
 from xdsl.ir import Attribute, Operation
 from xdsl.passes import ModulePass
-from xdsl.pattern_rewriter import PatternRewriter, PatternRewriteWalker, RewritePattern
+from xdsl.pattern_rewriter import PatternRewriter, RewritePattern
 
 from ...dialects.zk import (
     ColumnOp,
@@ -36,6 +36,7 @@ from ...runtime.circuit.relations import Expr, Product, Term, whole
 from ..modules import systems
 from .options import check_options
 from .pack_columns import largest_shape
+from .sweeping import sweep
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,7 @@ class WidenLimbs(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for system in systems(op, SystemOp):
             joined = worthwhile(system, dict(joinable(system)), self.rows)
-            if joined:
-                pattern = Join(joined)
-                PatternRewriteWalker(pattern, apply_recursively=False).rewrite_region(system.body)
+            sweep(system, Join(joined))
 
 
 @dataclass(frozen=True)

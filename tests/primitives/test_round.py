@@ -2,6 +2,7 @@
 
 import numpy as np
 from zklemma.compiler.primitives.round import rounded
+from zklemma.dialects.affine_expr import scaled
 
 SHIFT, BITS = 13, 20
 HALF, LEAST = 1 << SHIFT >> 1, -(1 << BITS - 1)
@@ -36,6 +37,13 @@ def test_each_relation_is_needed(stated) -> None:
             "y.limb1.range": {"a": too_large, **witness(too_large)},
         },
     )
+
+
+def test_what_is_added_is_not_left_out(stated) -> None:
+    bias = np.array([1, -1, 2, 3])
+    a, plus = stated.give("a", ["n"], A), stated.give("bias", ["n"], bias, 3)
+    rounded(stated.b, "y", ("n",), [(a,)], 0, 17, looked_up=True, plus=scaled(2, plus))
+    stated.attacked({"y": A + 2 * bias}, {"y.requantize": {"y": A}})
 
 
 def test_no_shift_is_exact(stated) -> None:
