@@ -28,6 +28,15 @@ class Piece:
     def slices(self) -> tuple[slice, ...]:
         return tuple(slice(o, o + (1 << b)) for o, b in zip(self.offsets, self.bits, strict=True))
 
+    def halves(self, axis: int) -> tuple[Piece, Piece]:
+        """Along an axis that is longer than one."""
+        bits = tuple(b - (i == axis) for i, b in enumerate(self.bits))
+        first, second = (
+            tuple(o + (i == axis) * shift for i, o in enumerate(self.offsets))
+            for shift in (0, 1 << bits[axis])
+        )
+        return Piece(first, bits), Piece(second, bits)
+
 
 @dataclass(frozen=True)
 class Block:
@@ -60,12 +69,12 @@ def pieces(sizes: Iterable[int]) -> list[Piece]:
     ]
 
 
-def pack(tensors: Iterable[tuple[str, tuple[int, ...]]], least: int = 0) -> tuple[list[Block], int]:
-    """Lay the pieces of (name, sizes) tensors out; return blocks and the number of cells used.
+def pack(tensors: Iterable[tuple[str, list[Piece]]], least: int = 0) -> tuple[list[Block], int]:
+    """Lay tensors out, each told by its name and pieces; return blocks and the number of cells used.
 
     ``least``: the log2 of the smallest block; smaller pieces are padded to it.
     """
-    found = [(name, piece) for name, sizes in tensors for piece in pieces(sizes)]
+    found = [(name, piece) for name, parts in tensors for piece in parts]
     found.sort(key=lambda item: -max(least, item[1].log_size))
     blocks, start = [], 0
     for name, piece in found:

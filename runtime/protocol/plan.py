@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from ..circuit.band import Band
 from ..circuit.extents import Shape
 from ..circuit.layout import Piece, pieces
 from ..circuit.relations import Circuit, Einsum, Expr, Home, Lookup, Product
@@ -138,20 +139,28 @@ def multiplicity(group: int, table: str) -> str:
     return f"multiplicity.{group}.{table}"
 
 
+Banded = tuple[Band, int, int]
+"""A band, and the places of its rows and columns among the axes of a tensor."""
+
+
 def place(
-    tensors: Iterable[tuple[str, tuple[int, ...]]], columns: int, row_bits: int
+    tensors: Iterable[tuple[str, tuple[int, ...]]],
+    columns: int,
+    row_bits: int,
+    bands: Mapping[str, Banded] | None = None,
 ) -> tuple[dict[str, list[Placed]], list[int]]:
     """First fit of pieces, largest first, into slabs of 2^row_bits rows of ``columns`` cells, of which the
     last has as few rows as its pieces need, a power of two; returns the log2 of each slab's rows, too.
 
     Sizes are powers of two in falling order, so every start is a multiple of the piece's size. A piece
-    larger than a slab is halved along its first axes until it fits.
+    larger than a slab is halved along its first axes until it fits. Of tensors in ``bands`` the rest has no place.
     """
+    bands = bands or {}
     capacity = columns << row_bits
     limit = capacity.bit_length() - 1
     found: list[tuple[str, Piece]] = []
     for name, sizes in tensors:
-        found += [(name, part) for part in cut_up(sizes, limit)]
+        found += [(name, part) for part in cut_up(sizes, limit, bands.get(name))]
         require_few(len(found), BLOCKS)
     found.sort(key=lambda item: -max(row_bits, item[1].log_size))
     filled: list[int] = []
@@ -173,24 +182,23 @@ def place(
     return out, [row_bits] * (len(filled) - 1) + [last]
 
 
-def cut_up(sizes: tuple[int, ...], limit: int) -> list[Piece]:
-    """The pieces of a tensor, halved until none has more than 2^limit cells."""
+def cut_up(sizes: tuple[int, ...], limit: int, banded: Banded | None = None) -> list[Piece]:
+    """The pieces of a tensor, or of its band, halved until none has more than 2^limit cells."""
     cuts = math.prod(size.bit_count() for size in sizes)
     require_few(cuts + (math.prod(sizes) >> limit), BLOCKS)
-    return [part for piece in pieces(sizes) for part in _halved(piece, limit)]
+    found: list[Piece] = []
+    for piece in pieces(sizes):
+        for part in banded[0].pieces(piece, *banded[1:]) if banded else [piece]:
+            found += _halved(part, limit)
+            require_few(len(found), BLOCKS)
+    return found
 
 
 def _halved(piece: Piece, limit: int) -> list[Piece]:
     if piece.log_size <= limit:
         return [piece]
     axis = next(i for i, bits in enumerate(piece.bits) if bits)
-    bits = tuple(b - (i == axis) for i, b in enumerate(piece.bits))
-    step = 1 << bits[axis]
-    halves = [
-        Piece(tuple(o + (i == axis) * shift for i, o in enumerate(piece.offsets)), bits)
-        for shift in (0, step)
-    ]
-    return [part for half in halves for part in _halved(half, limit)]
+    return [part for half in piece.halves(axis) for part in _halved(half, limit)]
 
 
 def _named(einsum: Einsum) -> int:
@@ -217,6 +225,11 @@ class Plan:
 
     def sizes(self, axes: Iterable[str]) -> tuple[int, ...]:
         return tuple(self.shape.size(self.circuit.axis[axis]) for axis in axes)
+
+    def banded(self, axes: Sequence[str]) -> Banded | None:
+        """The band that cells over these axes are in."""
+        band = self.circuit.band(axes)
+        return band and (band, axes.index(band.rows), axes.index(band.columns))
 
     def bits(self, axis: str) -> int:
         return bits_of(self.shape.size(self.circuit.axis[axis]))
@@ -267,8 +280,9 @@ class Plan:
         items = []
         for name, numbers in by_source.items():
             for number in numbers:
-                sizes = self.sizes(self.lookups[number].exprs[0].axes)
-                parts = cut_up(sizes, max(0, self.parameters.group_bits - 3))
+                axes = self.lookups[number].exprs[0].axes
+                limit = max(0, self.parameters.group_bits - 3)
+                parts = cut_up(self.sizes(axes), limit, self.banded(axes))
                 items += [(number, name, piece) for piece in parts]
                 require_few(len(items), BLOCKS)
         bins: list[tuple[dict[str, None], list[tuple[int, str, Piece]], int]] = []
@@ -348,7 +362,9 @@ class Plan:
     @cached_property
     def _witness(self) -> tuple[dict[str, list[Placed]], list[int]]:
         p = self.parameters
-        return place(self.witness_sizes, p.data_columns, p.row_bits)
+        found = {c.name: self.banded(c.axes) for c in self.circuit.committed}
+        bands = {name: banded for name, banded in found.items() if banded}
+        return place(self.witness_sizes, p.data_columns, p.row_bits, bands)
 
     def _weights(self, home: Home) -> tuple[dict[str, list[Placed]], list[int]]:
         p = self.parameters
