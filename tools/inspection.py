@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InvalidProof, UserError
+from ..runtime.circuit.band import parts
 from ..runtime.circuit.extents import Shape
 from ..runtime.circuit.generation import longest
-from ..runtime.circuit.layout import pieces
 from ..runtime.circuit.relations import Circuit
 from ..runtime.model import files
 from ..runtime.model.keys import VerifyingKey, load_artifact
@@ -124,11 +124,8 @@ def _circuit(circuit: Circuit) -> dict[str, Any]:
 
     def held(axes: tuple[str, ...]) -> int:
         """Those of them that a band leaves."""
-        band, found = circuit.band(axes), pieces(shape.size(circuit.axis[name]) for name in axes)
-        if band:
-            at = axes.index(band.rows), axes.index(band.columns)
-            found = [part for piece in found for part in band.pieces(piece, *at)]
-        return sum(1 << piece.log_size for piece in found)
+        sizes = (shape.size(circuit.axis[name]) for name in axes)
+        return sum(1 << piece.log_size for piece in parts(circuit.bands, axes, sizes))
 
     witness = sum(held(column.axes) for column in circuit.committed)
     lookups = sum(held(lookup.exprs[0].axes) for lookup in circuit.lookups)

@@ -203,8 +203,8 @@ def _commit(plan: Plan, kind: Callable[[str], str], hiding: bool, sums: _Sums) -
         "bytes moved": 16 * rows << p.log_code,
     }
     cells: dict[str, int] = defaultdict(int)
-    for name, sizes in plan.witness_sizes:
-        cells[kind(name)] += math.prod(sizes)
+    for name, count in plan.witness_cells.items():
+        cells[kind(name)] += count
     cells[MASKS] = capacity - sum(cells.values())
     for unit, total in totals.items():
         done = before = 0

@@ -83,7 +83,7 @@ class Keep(RewritePattern):
             rewriter.insert(BandOp(band), InsertPoint.after(op))
 
 
-def _is_mask(column: ColumnOp) -> bool:
+def _is_mask(column: zk.ColumnLike) -> bool:
     return column.kind is not None and column.kind.data == "mask"
 
 

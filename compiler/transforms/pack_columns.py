@@ -9,7 +9,7 @@ the same rule; this one is what predictions are made from.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -20,9 +20,10 @@ from xdsl.passes import ModulePass
 from ...dialects import zk
 from ...dialects.circuit import BLOCKS, CELLS, SystemOp, blocks_attr
 from ...errors import UserError
+from ...runtime.circuit.band import parts
 from ...runtime.circuit.extents import Shape
 from ...runtime.circuit.generation import GENERATED
-from ...runtime.circuit.layout import Piece, pack, pieces
+from ...runtime.circuit.layout import Piece, pack
 from ...runtime.circuit.relations import LONGEST_EXTENT
 from ..modules import systems
 from .options import check_options
@@ -39,15 +40,10 @@ def largest_shape(greatest: Shape, generated: int | None) -> Shape:
     return Shape({**greatest.extents, GENERATED: count})
 
 
-def parts_over(system: SystemOp, shape: Shape, names: Sequence[str]) -> list[Piece]:
+def parts_over(system: SystemOp, shape: Shape, names: Sequence[str]) -> Iterator[Piece]:
     """The pieces of a committed column over some axes: all, or those in its band."""
     axes = system.axes
-    found = pieces([shape.size(axes[name]) for name in names])
-    for band in system.bands:
-        if band.rows in names and band.columns in names:
-            at = names.index(band.rows), names.index(band.columns)
-            found = [part for piece in found for part in band.pieces(piece, *at)]
-    return found
+    return parts(system.bands, names, (shape.size(axes[name]) for name in names))
 
 
 def cells_over(system: SystemOp | zk.SystemOp, shape: Shape, names: Sequence[str]) -> int:

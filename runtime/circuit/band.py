@@ -9,10 +9,10 @@ nothing up.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from .layout import Piece
+from .layout import Piece, pieces
 
 # log2 of a block's side: smaller blocks are many pieces and save little.
 LEAST_BLOCK, LARGEST_BLOCK = 4, 20
@@ -50,3 +50,18 @@ class Band:
         elif held is None:
             for half in piece.halves(row if piece.bits[row] >= piece.bits[column] else column):
                 yield from self.pieces(half, row, column)
+
+
+def band_of(bands: Iterable[Band], axes: Sequence[str]) -> Band | None:
+    """The one that cells over these axes are in, if they are in any."""
+    return next((band for band in bands if band.rows in axes and band.columns in axes), None)
+
+
+def parts(bands: Iterable[Band], axes: Sequence[str], sizes: Iterable[int]) -> Iterator[Piece]:
+    """The pieces of a tensor over these axes: all, or what is in its band."""
+    band = band_of(bands, axes)
+    for piece in pieces(sizes):
+        if band is None:
+            yield piece
+        else:
+            yield from band.pieces(piece, axes.index(band.rows), axes.index(band.columns))

@@ -8,7 +8,7 @@ bits of the whole vector: free low bits, constant high bits.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import product
 
@@ -61,15 +61,13 @@ def cut(size: int) -> list[tuple[int, int]]:
     return parts
 
 
-def pieces(sizes: Iterable[int]) -> list[Piece]:
+def pieces(sizes: Iterable[int]) -> Iterator[Piece]:
     """All pieces of a tensor of the given sizes, in row-major order of their offsets."""
-    return [
-        Piece(tuple(o for o, _ in parts), tuple(b for _, b in parts))
-        for parts in product(*(cut(size) for size in sizes))
-    ]
+    for parts in product(*(cut(size) for size in sizes)):
+        yield Piece(tuple(o for o, _ in parts), tuple(b for _, b in parts))
 
 
-def pack(tensors: Iterable[tuple[str, list[Piece]]], least: int = 0) -> tuple[list[Block], int]:
+def pack(tensors: Iterable[tuple[str, Iterable[Piece]]], least: int = 0) -> tuple[list[Block], int]:
     """Lay tensors out, each told by its name and pieces; return blocks and the number of cells used.
 
     ``least``: the log2 of the smallest block; smaller pieces are padded to it.

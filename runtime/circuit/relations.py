@@ -32,7 +32,7 @@ from typing import Literal
 import numpy as np
 
 from . import generation
-from .band import LARGEST_BLOCK, LEAST_BLOCK, Band
+from .band import LARGEST_BLOCK, LEAST_BLOCK, Band, band_of
 from .extents import Axis, CircuitError, Shape
 from .index_maps import MAPS, Index
 
@@ -237,8 +237,7 @@ class Circuit:
 
     def band(self, axes: Sequence[str]) -> Band | None:
         """The one that cells over these axes are in, if they are in any."""
-        found = (band for band in self.bands if band.rows in axes and band.columns in axes)
-        return next(found, None)
+        return band_of(self.bands, axes)
 
     def sizes(self, column: Column, shape: Shape) -> tuple[int, ...]:
         return tuple(shape.size(self.axis[name]) for name in column.axes)

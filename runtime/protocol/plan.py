@@ -11,13 +11,12 @@ trees; those of its pieces that differ along the first axis only are one claim, 
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from ..circuit.band import Band
+from ..circuit.band import parts
 from ..circuit.extents import Shape
 from ..circuit.layout import Piece, pieces
 from ..circuit.relations import Circuit, Einsum, Expr, Home, Lookup, Product
@@ -139,28 +138,20 @@ def multiplicity(group: int, table: str) -> str:
     return f"multiplicity.{group}.{table}"
 
 
-Banded = tuple[Band, int, int]
-"""A band, and the places of its rows and columns among the axes of a tensor."""
-
-
 def place(
-    tensors: Iterable[tuple[str, tuple[int, ...]]],
-    columns: int,
-    row_bits: int,
-    bands: Mapping[str, Banded] | None = None,
+    tensors: Iterable[tuple[str, Iterable[Piece]]], columns: int, row_bits: int
 ) -> tuple[dict[str, list[Placed]], list[int]]:
     """First fit of pieces, largest first, into slabs of 2^row_bits rows of ``columns`` cells, of which the
     last has as few rows as its pieces need, a power of two; returns the log2 of each slab's rows, too.
 
     Sizes are powers of two in falling order, so every start is a multiple of the piece's size. A piece
-    larger than a slab is halved along its first axes until it fits. Of tensors in ``bands`` the rest has no place.
+    larger than a slab is halved along its first axes until it fits.
     """
-    bands = bands or {}
     capacity = columns << row_bits
     limit = capacity.bit_length() - 1
     found: list[tuple[str, Piece]] = []
-    for name, sizes in tensors:
-        found += [(name, part) for part in cut_up(sizes, limit, bands.get(name))]
+    for name, whole in tensors:
+        found += [(name, part) for part in cut_up(whole, limit)]
         require_few(len(found), BLOCKS)
     found.sort(key=lambda item: -max(row_bits, item[1].log_size))
     filled: list[int] = []
@@ -182,15 +173,12 @@ def place(
     return out, [row_bits] * (len(filled) - 1) + [last]
 
 
-def cut_up(sizes: tuple[int, ...], limit: int, banded: Banded | None = None) -> list[Piece]:
-    """The pieces of a tensor, or of its band, halved until none has more than 2^limit cells."""
-    cuts = math.prod(size.bit_count() for size in sizes)
-    require_few(cuts + (math.prod(sizes) >> limit), BLOCKS)
+def cut_up(whole: Iterable[Piece], limit: int) -> list[Piece]:
+    """Pieces, halved until none has more than 2^limit cells."""
     found: list[Piece] = []
-    for piece in pieces(sizes):
-        for part in banded[0].pieces(piece, *banded[1:]) if banded else [piece]:
-            found += _halved(part, limit)
-            require_few(len(found), BLOCKS)
+    for piece in whole:
+        require_few(len(found) + (1 << max(0, piece.log_size - limit)), BLOCKS)
+        found += _halved(piece, limit)
     return found
 
 
@@ -226,10 +214,9 @@ class Plan:
     def sizes(self, axes: Iterable[str]) -> tuple[int, ...]:
         return tuple(self.shape.size(self.circuit.axis[axis]) for axis in axes)
 
-    def banded(self, axes: Sequence[str]) -> Banded | None:
-        """The band that cells over these axes are in."""
-        band = self.circuit.band(axes)
-        return band and (band, axes.index(band.rows), axes.index(band.columns))
+    def parts(self, axes: Sequence[str]) -> Iterator[Piece]:
+        """The pieces of what is over these axes: all, or those in its band."""
+        return parts(self.circuit.bands, axes, self.sizes(axes))
 
     def bits(self, axis: str) -> int:
         return bits_of(self.shape.size(self.circuit.axis[axis]))
@@ -282,8 +269,7 @@ class Plan:
             for number in numbers:
                 axes = self.lookups[number].exprs[0].axes
                 limit = max(0, self.parameters.group_bits - 3)
-                parts = cut_up(self.sizes(axes), limit, self.banded(axes))
-                items += [(number, name, piece) for piece in parts]
+                items += [(number, name, piece) for piece in cut_up(self.parts(axes), limit)]
                 require_few(len(items), BLOCKS)
         bins: list[tuple[dict[str, None], list[tuple[int, str, Piece]], int]] = []
         searched = 0
@@ -362,14 +348,14 @@ class Plan:
     @cached_property
     def _witness(self) -> tuple[dict[str, list[Placed]], list[int]]:
         p = self.parameters
-        found = {c.name: self.banded(c.axes) for c in self.circuit.committed}
-        bands = {name: banded for name, banded in found.items() if banded}
-        return place(self.witness_sizes, p.data_columns, p.row_bits, bands)
+        held = {c.name: self.parts(c.axes) for c in self.circuit.committed}
+        tensors = ((name, held.get(name) or pieces(sizes)) for name, sizes in self.witness_sizes)
+        return place(tensors, p.data_columns, p.row_bits)
 
     def _weights(self, home: Home) -> tuple[dict[str, list[Placed]], list[int]]:
         p = self.parameters
-        sizes = [(c.name, self.sizes(c.axes)) for c in self.circuit.home(home)]
-        return place(sizes, p.data_columns, p.row_bits)
+        tensors = ((c.name, pieces(self.sizes(c.axes))) for c in self.circuit.home(home))
+        return place(tensors, p.data_columns, p.row_bits)
 
     @cached_property
     def _commitments(self) -> list[tuple[dict[str, list[Placed]], list[int]]]:
@@ -410,10 +396,16 @@ class Plan:
         return found
 
     @cached_property
+    def witness_cells(self) -> dict[str, int]:
+        """How many cells of each column are committed to."""
+        return {
+            name: sum(1 << block.piece.log_size for block in blocks)
+            for name, blocks in self._witness[0].items()
+        }
+
+    @property
     def committed_cells(self) -> int:
-        return sum(
-            1 << block.piece.log_size for blocks in self._witness[0].values() for block in blocks
-        )
+        return sum(self.witness_cells.values())
 
     @cached_property
     def deferred(self) -> list[Deferred]:
