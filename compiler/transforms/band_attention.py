@@ -27,18 +27,15 @@ from dataclasses import dataclass
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
-from xdsl.pattern_rewriter import (
-    PatternRewriter,
-    PatternRewriteWalker,
-    RewritePattern,
-    op_type_rewrite_pattern,
-)
+from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
 from xdsl.rewriter import InsertPoint
 
 from ...dialects import zk
 from ...dialects.circuit import BandOp, ColumnOp, EinsumOp, LookupOp, SystemOp
 from ...runtime.circuit.band import LARGEST_BLOCK, LEAST_BLOCK, Band
+from ..modules import systems
 from .options import check_options
+from .sweeping import sweep
 
 
 @dataclass(frozen=True)
@@ -52,7 +49,8 @@ class BandAttention(ModulePass):
         check_options(self, block=(LEAST_BLOCK, LARGEST_BLOCK))
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        PatternRewriteWalker(Keep(self.block), apply_recursively=False).rewrite_module(op)
+        for system in systems(op, SystemOp):
+            sweep(system, Keep(self.block))
 
 
 @dataclass
