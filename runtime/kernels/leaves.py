@@ -228,7 +228,7 @@ def leaf_block(leaves, group, start, p, q, values):
     return ANY
 
 
-class Index(NamedTuple):
+class RowIndex(NamedTuple):
     """Where the rows of a table are, by their first component less ``first``: ``order``[``start``[v]] to
     ``order``[``start``[v + 1]], or row v where both are empty. ``contents`` (rows, components) is the table."""
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ....errors import RangeError
 from ...circuit.relations import Table
-from ...kernels.leaves import Index, count_rows
+from ...kernels.leaves import RowIndex, count_rows
 from ...kernels.operand import operand
 from ...kernels.pool import chunks
 from ...witness.columns import Columns
@@ -83,7 +83,7 @@ def finder(plan: Plan, columns: Columns, table: str) -> Rows | GatheredRows:
 SPARSE = 16
 
 
-def indexed(contents: np.ndarray) -> Index:
+def indexed(contents: np.ndarray) -> RowIndex:
     """A table's rows by their first component; by none where too few of its values have a row."""
     inputs, none = contents[:, 0].astype(np.int64), np.empty(0, np.int64)
     low, high = int(inputs.min()), int(inputs.max())
@@ -94,7 +94,7 @@ def indexed(contents: np.ndarray) -> Index:
         start = np.searchsorted(inputs[order], np.arange(low, high + 2))
     else:
         start, order = np.zeros(1, np.int64), none
-    return Index(
+    return RowIndex(
         low, operand(start, np.int64), operand(order, np.int64), operand(contents, np.int64)
     )
 
