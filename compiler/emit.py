@@ -119,6 +119,7 @@ def _circuit(system: ir.SystemOp) -> Circuit:
             if isinstance(op, ir.LinearOp)
         ),
         extents=system.extents.sizes,
+        bands=system.bands,
         gathers=tuple(
             Gather(op.label, op.index.data, op.value.data, op.source.data, module_path(op))
             for op in relations

@@ -53,14 +53,35 @@ class Evaluator:
     def violated(self) -> list[str]:
         """The names of the relations that do not hold."""
         circuit = self.circuit
-        violated = [e.name for e in circuit.einsums if not self.einsum(e)]
+        violated = [f"band of {c.name}" for c in circuit.home("witness") if not self.in_band(c)]
+        violated += [e.name for e in circuit.einsums if not self.einsum(e)]
         for lookup in circuit.lookups:
-            cells = [np.ravel(self.expr(expr)) for expr in lookup.exprs]
+            outside = self.outside(lookup.exprs[0].axes)
+            cells = [self.expr(expr)[~outside] for expr in lookup.exprs]
             if not self.rows_known(lookup.table, np.stack(cells, axis=1)):
                 violated.append(lookup.name)
         violated += [r.name for r in circuit.linears if np.any(self.expr(r.expr) != 0)]
         violated += [g.name for g in circuit.gathers if not self.gather(g)]
         return violated
+
+    def outside(self, axes: Sequence[str]) -> np.ndarray:
+        """Which cells over some axes are in no band that they should be in."""
+        sizes = [self.shape.size(self.circuit.axis[axis]) for axis in axes]
+        found = np.zeros(sizes, bool)
+        for band in self.circuit.bands:
+            if band.rows in axes and band.columns in axes:
+                places = axes.index(band.rows), axes.index(band.columns)
+                i, j = (_along(np.arange(sizes[p]) >> band.block, p, len(axes)) for p in places)
+                # The least distance of two cells, one of each block.
+                apart = np.maximum(0, ((i - j) << band.block) - (1 << band.block) + 1)
+                found |= (i < j) | (apart >= band.window if band.window else False)
+        return found
+
+    def in_band(self, column: Column) -> bool:
+        """Whether a column is zero where it has no cells; one that is defined is looked up nowhere else."""
+        if column.name in self.circuit.defined:
+            return True
+        return not np.any(self.column(column)[self.outside(column.axes)])
 
     def rows_known(self, table: str, cells: np.ndarray) -> bool:
         """Whether each row of ``cells`` is a row of the table, compared as mixed-radix numbers."""
@@ -88,7 +109,9 @@ class Evaluator:
         total = self.expr(einsum.lhs)
         for product in einsum.products:
             total = _minus(total, self.product(product, axes))
-        return not np.any(total != 0)
+        wrong = total != 0
+        # What is defined is looked up in its band alone.
+        return not np.any(wrong & ~self.outside(axes) if einsum.defines else wrong)
 
     def product(self, product: Product, axes: tuple[str, ...]) -> np.ndarray:
         """The contraction; factors without contracted axes are multiplied after it."""
@@ -199,6 +222,11 @@ class Evaluator:
         back = np.arange(sizes[1])[:, None] - np.arange(sizes[2])[None, :]
         layers = [(back >= 0) & ((back < window) if window else True) for window in column.windows]
         return np.stack(layers).astype(np.int64)
+
+
+def _along(values: np.ndarray, place: int, axes: int) -> np.ndarray:
+    """A vector along one of so many axes."""
+    return values.reshape([-1 if axis == place else 1 for axis in range(axes)])
 
 
 def _peak(array: np.ndarray) -> int:

@@ -33,6 +33,7 @@ OPTIMISATIONS = {
     "dedup-lookups": 1,
     "merge-tables": 1,
     "virtualize-remainders": 1,
+    "band-attention": 1,
     "pack-columns": 1,
 }
 """The passes that can be left out, in the order of the pipeline, and the level from which on they run."""

@@ -26,6 +26,7 @@ from ..runtime.circuit.relations import Circuit
 from .emit import emit
 from .levels import EVERYTHING, OPTIMISATIONS, Level
 from .running import Watch, pipeline_text, run_passes
+from .transforms.band_attention import BandAttention
 from .transforms.batch_decode import BatchDecode
 from .transforms.bound_relations import BoundRelations
 from .transforms.choose_bits import ChooseBits
@@ -108,6 +109,7 @@ def to_circuit(private_tokens: bool, level: Level = EVERYTHING) -> tuple[ModuleP
             MergeTables(),
             LowerZkToCircuit(),
             VirtualizeRemainders(),
+            BandAttention(),
             PackColumns(),
             VerifyLegality("circuit"),
         )

@@ -67,6 +67,11 @@ def _more(name: str) -> Measure:
     return lambda before, after: after.having(name) - before.having(name)
 
 
+def _added(name: str) -> Measure:
+    """By how many operations of a kind there are more."""
+    return lambda before, after: _fewer(name)(after, before)
+
+
 STATISTICS: dict[str, dict[str, Measure]] = {
     "equalize-layers": {
         "weights and norms rescaled by powers of two": _changed("rows", COLUMNS, "exponents")
@@ -81,6 +86,7 @@ STATISTICS: dict[str, dict[str, Measure]] = {
     # What stays a range gets a table of its own.
     "merge-tables": {"tables fewer": _fewer("zk.range", "zk.table")},
     "virtualize-remainders": {"columns defined and not committed": _more("defines")},
+    "band-attention": {"squares of which a band is left": _added("circuit.band")},
     "pack-columns": {"columns laid out": _more(BLOCKS)},
 }
 """By optimisation: what is said of it, and how that is measured."""

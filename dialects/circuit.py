@@ -19,19 +19,25 @@ from xdsl.dialects.builtin import (
     I64,
     DenseArrayBase,
     FlatSymbolRefAttrConstr,
+    IntegerAttr,
+    StringAttr,
     i64,
 )
 from xdsl.ir import Dialect, Operation
 from xdsl.irdl import (
+    IRDLOperation,
     irdl_op_definition,
     opt_prop_def,
     prop_def,
     traits_def,
 )
 from xdsl.traits import SymbolOpInterface
+from xdsl.utils.exceptions import VerifyException
 
 from ..errors import expect
-from ..runtime.circuit.relations import Expr, Product
+from ..runtime.circuit.band import Band
+from ..runtime.circuit.extents import CircuitError
+from ..runtime.circuit.relations import Circuit, Expr, Product
 from .field import GOLDILOCKS, PrimeFieldType
 from .nn import require
 from .zk import (
@@ -172,6 +178,44 @@ class GatherOp(GatherLike):
 
 
 @irdl_op_definition
+class BandOp(IRDLOperation):
+    """Of the square of two axes there is a band alone: blocks in which something is at most a window behind.
+
+    Elsewhere the witness is zero, uncommitted, and nothing is looked up. A window of 0 is the whole triangle.
+
+    ```mlir
+    circuit.band "token", "source" window 0 block 64
+    ```
+    """
+
+    name = "circuit.band"
+    rows = prop_def(StringAttr)
+    columns = prop_def(StringAttr)
+    window = prop_def(IntegerAttr[I64])
+    block = prop_def(IntegerAttr[I64])
+    assembly_format = "$rows `,` $columns `window` $window `block` $block attr-dict"
+
+    def __init__(self, band: Band):
+        super().__init__(
+            properties={
+                "rows": StringAttr(band.rows),
+                "columns": StringAttr(band.columns),
+                "window": IntegerAttr(band.window, i64),
+                "block": IntegerAttr(1 << band.block, i64),
+            }
+        )
+
+    @property
+    def band(self) -> Band:
+        bits = self.block.value.data.bit_length() - 1
+        return Band(self.rows.data, self.columns.data, self.window.value.data, bits)
+
+    def verify_(self) -> None:
+        side = self.block.value.data
+        require(side > 0 and not side & (side - 1), f"a block of {side} is no power of two")
+
+
+@irdl_op_definition
 class RevealOp(RevealLike):
     """The witness columns that hold the prompt (length, token ids) or the output (token ids).
 
@@ -221,6 +265,10 @@ class SystemOp(SystemLike):
         return self.body.block.ops
 
     @property
+    def bands(self) -> tuple[Band, ...]:
+        return tuple(op.band for op in self.body.block.ops if isinstance(op, BandOp))
+
+    @property
     def defined(self) -> dict[str, EinsumOp]:
         """The columns that are not committed, with what defines them."""
         return {op.defined: op for op in self.relations if isinstance(op, EinsumOp) and op.defines}
@@ -228,10 +276,15 @@ class SystemOp(SystemLike):
     def verify_(self) -> None:
         ops = list(self.body.block.ops)
         relations = (EinsumOp, LookupOp, LinearOp, GatherOp)
-        allowed = (AxisOp, ColumnOp, TableOp, *relations, RevealOp, ComputeOp)
+        allowed = (AxisOp, ColumnOp, TableOp, BandOp, *relations, RevealOp, ComputeOp)
         require(all(isinstance(op, allowed) for op in ops), "circuit.system has parts only")
         reads = ((op.label, expr) for op in self.relations for expr in op.expressions())
         verify_names(self.extents.sizes, self.axes, self.columns.values(), reads, self.reveals)
+        axes, extents = tuple(self.axes.values()), self.extents.sizes
+        try:
+            Circuit(axes, (), (), (), (), (), extents, self.bands).check_bands()
+        except CircuitError as error:
+            raise VerifyException(str(error)) from None
         require(sum(isinstance(op, ComputeOp) for op in ops) == 1, "one zk.compute is needed")
         verify_steps(self.compute, self.columns, self.tables)
         self.verify_lookups()
@@ -257,6 +310,6 @@ def blocks_attr(blocks: Sequence[tuple[int, int]]) -> DenseArrayBase[I64]:
 
 CIRCUIT = Dialect(
     "circuit",
-    [SystemOp, AxisOp, ColumnOp, TableOp, EinsumOp, LookupOp, LinearOp, GatherOp, RevealOp],
+    [SystemOp, AxisOp, ColumnOp, TableOp, BandOp, EinsumOp, LookupOp, LinearOp, GatherOp, RevealOp],
     [],
 )

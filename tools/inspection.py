@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InvalidProof, UserError
+from ..runtime.circuit.band import parts
 from ..runtime.circuit.extents import Shape
 from ..runtime.circuit.generation import longest
 from ..runtime.circuit.relations import Circuit
@@ -121,8 +122,13 @@ def _circuit(circuit: Circuit) -> dict[str, Any]:
     def cells(axes: tuple[str, ...]) -> int:
         return math.prod(shape.size(circuit.axis[name]) for name in axes)
 
-    witness = sum(cells(column.axes) for column in circuit.committed)
-    lookups = sum(cells(lookup.exprs[0].axes) for lookup in circuit.lookups)
+    def held(axes: tuple[str, ...]) -> int:
+        """Those of them that a band leaves."""
+        sizes = (shape.size(circuit.axis[name]) for name in axes)
+        return sum(1 << piece.log_size for piece in parts(circuit.bands, axes, sizes))
+
+    witness = sum(held(column.axes) for column in circuit.committed)
+    lookups = sum(held(lookup.exprs[0].axes) for lookup in circuit.lookups)
     lookups += sum(cells(gather.index.axes) for gather in circuit.gathers)
     return {
         "max_tokens": longest(circuit),

@@ -26,6 +26,7 @@ memory are made again from the leaves, which is counted apart (`AGAIN`): it is a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -68,8 +69,8 @@ class Cost:
     moved: int
 
 
-def lookup_counts(plan: Plan) -> dict[str, Cost]:
-    """By source of lookups; `AGAIN` is one more."""
+def lookup_counts(plan: Plan, label: Callable[[Leaf], str]) -> dict[str, Cost]:
+    """By what leaves are called; `AGAIN` is one more."""
     filled = np.array(
         [g.leaves[-1].start + (1 << g.leaves[-1].piece.log_size) for g in plan.groups]
     )
@@ -84,15 +85,16 @@ def lookup_counts(plan: Plan) -> dict[str, Cost]:
     for group in plan.groups:
         for leaf in group.leaves:
             size, (own, macs) = 1 << leaf.piece.log_size, _at_leaf(plan, leaf, joined)
-            sums = found.setdefault(leaf.table, [0.0, 0.0])
+            name = label(leaf)
+            sums = found.setdefault(name, [0.0, 0.0])
             sums[0] += size * own
             sums[1] += size * macs
-            leaves[leaf.table] = leaves.get(leaf.table, 0) + size
+            leaves[name] = leaves.get(name, 0) + size
     costs = {}
-    for table, (own, macs) in found.items():
-        share = leaves[table] / total
-        costs[table] = Cost(
-            leaves[table], round(own + share * products), round(macs), round(share * moved)
+    for name, (own, macs) in found.items():
+        share = leaves[name] / total
+        costs[name] = Cost(
+            leaves[name], round(own + share * products), round(macs), round(share * moved)
         )
     again = _made_again(filled, depth)
     if again:

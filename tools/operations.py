@@ -5,8 +5,8 @@ starts from are made by the verifier's code on messages of zeros. Units are thos
 the algorithm asks for; what a kernel does beside it (conversions, reading, reductions, tables of eq) makes up
 its distance from the ceiling. Not counted: grinding beyond its expectation, Merkle paths, digests of tokens.
 
-A *kind* is the operation of the witness program that a relation or a column belongs to (linear layers, norms,
-...); the table, for a lookup.
+Work is told apart by labels. Those of `kinds` are the operation of the witness program that a relation or a column
+belongs to (linear layers, norms, ...), and the table of a lookup; those of `modules` are module paths.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..runtime.circuit.program import Program, Step
 from ..runtime.field import Ext
@@ -31,7 +32,7 @@ from ..runtime.protocol.opening.forms import forms_of
 from ..runtime.protocol.opening.prover import SIDE
 from ..runtime.protocol.opening.shared import combined_reads
 from ..runtime.protocol.pads.shared import cells as pad_cells
-from ..runtime.protocol.plan import Plan
+from ..runtime.protocol.plan import Leaf, Plan
 from ..runtime.protocol.subject import Subject
 from ..runtime.protocol.transcript import Transcript
 from .ceilings import butterflies
@@ -52,7 +53,7 @@ KINDS = {
     "select": "next token",
     "argmax": "next token",
 }
-OTHER, WEIGHTS, COUNTS = "other", "weights", "multiplicities"
+OTHER, WEIGHTS, COUNTS, ROWS = "other", "weights", "multiplicities", "rows of tables"
 MASKS, TREE, PADS, WORK = "masks and empty cells", "hash tree", "pads", "proof of work"
 ROUNDS, FOLDED, COLUMNS = "rounds", "folded vectors", "opened columns"
 
@@ -66,12 +67,20 @@ Steps = tuple[Step, ...]
 
 @dataclass(frozen=True)
 class Work:
-    """``count`` operations of ``unit`` in a stage, for relations of ``kind``."""
+    """``count`` operations of ``unit`` in a stage, for what has the label ``kind``."""
 
     stage: str
     kind: str
     unit: str
     count: int
+
+
+class Labels(NamedTuple):
+    """What the work for a step of the program, for a column or a relation, and for a leaf of lookups is called."""
+
+    step: Callable[[Step], str]
+    name: Callable[[str], str]
+    leaf: Callable[[Leaf], str]
 
 
 class _Sums:
@@ -88,24 +97,28 @@ class _Sums:
         return [Work(*names, count) for names, count in self.counts.items()]
 
 
-def operations(subject: Subject, program: Program, tree_kept: bool = True) -> list[Work]:
-    """All work of the proof of a subject. ``tree_kept``: the artifact has the weights' hash tree."""
-    plan, kind, sums = subject.plan, kinds(subject.plan, program), _Sums()
+def operations(
+    subject: Subject, program: Program, tree_kept: bool = True, labels: Labels | None = None
+) -> list[Work]:
+    """All work of the proof of a subject, by its `kinds` unless there are other labels. ``tree_kept``: the artifact
+    has the weights' hash tree."""
+    plan, sums = subject.plan, _Sums()
+    labels = labels or kinds(plan, program)
     _load(plan, tree_kept, sums)
-    for name, macs in executed(plan, program):
-        sums.add("execute", name, "integer MACs", macs)
-    _commit(plan, kind, subject.hiding, sums)
-    for table, cost in lookup_counts(plan).items():
-        sums.add("lookup", table, "small MACs", cost.macs)
-        sums.add("lookup", table, "multiplications", cost.products)
-        sums.add("lookup", table, "bytes moved", cost.moved)
-    _einsum(subject, kind, sums)
-    _open(plan, claims_of(subject), kind, sums)
+    for step, macs in executed(plan, program):
+        sums.add("execute", labels.step(step), "integer MACs", macs)
+    _commit(plan, labels.name, subject.hiding, sums)
+    for label, cost in lookup_counts(plan, labels.leaf).items():
+        sums.add("lookup", label, "small MACs", cost.macs)
+        sums.add("lookup", label, "multiplications", cost.products)
+        sums.add("lookup", label, "bytes moved", cost.moved)
+    _einsum(subject, labels.name, sums)
+    _open(plan, claims_of(subject, zeros()), labels.name, sums)
     return sums.works()
 
 
-def kinds(plan: Plan, program: Program) -> Callable[[str], str]:
-    """The kind of a relation or a column by its name, which begins with its step's output."""
+def kinds(plan: Plan, program: Program) -> Labels:
+    """Of a relation or a column by its name, which begins with its step's output."""
     steps = (*program.prologue, *program.body, *program.epilogue)
     names = sorted(((s.output, KINDS.get(s.op, OTHER)) for s in steps), key=lambda x: -len(x[0]))
     weights = {c.name for home in ("param", "renewed") for c in plan.circuit.home(home)}
@@ -118,11 +131,28 @@ def kinds(plan: Plan, program: Program) -> Callable[[str], str]:
         found = (k for output, k in names if name == output or name.startswith(f"{output}."))
         return next(found, OTHER)
 
-    return kind
+    return Labels(lambda step: KINDS[step.op], kind, lambda leaf: leaf.table)
 
 
-def executed(plan: Plan, program: Program) -> Iterator[tuple[str, int]]:
-    """Kind and multiply-accumulates of each matrix product of the forward pass."""
+def modules(plan: Plan) -> Labels:
+    """The modules that steps, relations and columns come from; a weight's is the one that has it."""
+    circuit, numbers = plan.circuit, plan.lookups
+    relations = (*circuit.einsums, *circuit.linears)
+    origins = {part.name: part.origin for part in (*circuit.columns, *relations)}
+    for home in ("param", "renewed"):
+        origins |= {c.name: c.origin.rpartition(".")[0] for c in circuit.home(home)}
+
+    def name(part: str) -> str:
+        return COUNTS if part.startswith("multiplicity.") else origins.get(part) or OTHER
+
+    def leaf(each: Leaf) -> str:
+        return ROWS if each.lookup < 0 else numbers[each.lookup].origin or OTHER
+
+    return Labels(lambda step: step.origin or OTHER, name, leaf)
+
+
+def executed(plan: Plan, program: Program) -> Iterator[tuple[Step, int]]:
+    """The matrix products of the forward pass, and multiply-accumulates of each."""
     column = plan.circuit.column
     steps = [(step, 1) for step in (*program.prologue, *program.epilogue)]
     steps += [(step, program.layers) for step in program.body]
@@ -134,25 +164,31 @@ def executed(plan: Plan, program: Program) -> Iterator[tuple[str, int]]:
             for name in step.inputs:
                 # What softmax gives beside its output has no axis of its own.
                 over |= {*(column[name].axes if name in column else axes.get(name, ()))}
-            yield KINDS[step.op], times * math.prod(plan.sizes(over - {"layer"}))
+            yield step, times * math.prod(plan.sizes(over - {"layer"}))
 
 
-def claims_of(subject: Subject) -> list[Claim]:
+class Zeros(Channel):
+    """A prover who says nothing but zeros; ``count`` bytes of them."""
+
+    count = 0
+
+    def raw(self, label: str, count: int) -> bytes:
+        self.count += count
+        return bytes(count)
+
+
+def zeros() -> Zeros:
+    return Zeros(Transcript("operations"), Reader(b""), hiding=True)
+
+
+def claims_of(subject: Subject, channel: Channel) -> list[Claim]:
     """What the relations come down to, for messages of zeros: which cells, not which values."""
-    channel = _Zeros(Transcript("operations"), Reader(b""), True)
     plan, expander = subject.plan, subject.expander
     claims = verify_circuit(channel, plan, expander)
     for what in revealed(plan.circuit):
         _, reads = draw(plan, what, channel.challenges)
         claims.append(Claim(Affine(Ext.ZERO), reads))
     return claims
-
-
-class _Zeros(Channel):
-    """A prover who says nothing but zeros."""
-
-    def raw(self, label: str, count: int) -> bytes:
-        return bytes(count)
 
 
 def _codeword(
@@ -203,8 +239,8 @@ def _commit(plan: Plan, kind: Callable[[str], str], hiding: bool, sums: _Sums) -
         "bytes moved": 16 * rows << p.log_code,
     }
     cells: dict[str, int] = defaultdict(int)
-    for name, sizes in plan.witness_sizes:
-        cells[kind(name)] += math.prod(sizes)
+    for name, count in plan.witness_cells.items():
+        cells[kind(name)] += count
     cells[MASKS] = capacity - sum(cells.values())
     for unit, total in totals.items():
         done = before = 0

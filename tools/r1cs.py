@@ -139,6 +139,7 @@ class _Writer:
                 for i in range(prod(self.sizes(column.axes))):
                     cell = {self.first[column.name] + i: 1, ONE: -column.low}
                     self.system.below(cell, column.high - column.low + 1)
+                self.zeros(column)
         for linear in self.circuit.linears:
             for place in self.places(linear.expr.axes):
                 self.system.zero(self.form(linear.expr, place))
@@ -154,6 +155,15 @@ class _Writer:
         for place in itertools.product(*map(range, self.sizes(axes))):
             yield dict(zip(axes, place, strict=True))
 
+    def held(self, axes: Sequence[str]) -> Iterator[dict[str, int]]:
+        """The places that a band leaves of cells over some axes."""
+        band = self.circuit.band(axes)
+        for place in self.places(axes):
+            if band is None or band.holds(
+                *((place[a], place[a] + 1) for a in (band.rows, band.columns))
+            ):
+                yield place
+
     def cells(self, column: Column) -> None:
         self.first[column.name] = self.system.wires
         count = prod(self.sizes(column.axes))
@@ -162,6 +172,15 @@ class _Writer:
         )
         for value in values:
             self.system.wire(int(value))
+
+    def zeros(self, column: Column) -> None:
+        """What a column has outside a band."""
+        if column.name in self.circuit.defined or not self.circuit.band(column.axes):
+            return
+        held = {tuple(place.values()) for place in self.held(column.axes)}
+        for i, place in enumerate(self.places(column.axes)):
+            if tuple(place.values()) not in held:
+                self.system.zero({self.first[column.name] + i: 1})
 
     def form(self, expr: Expr, place: Place) -> Form:
         """An expression at one place."""
@@ -195,7 +214,7 @@ class _Writer:
 
     def einsums(self) -> None:
         for einsum in self.circuit.einsums:
-            for place in self.places(einsum.lhs.axes):
+            for place in (self.held if einsum.defines else self.places)(einsum.lhs.axes):
                 parts = [(-1, self.form(einsum.lhs, place))]
                 for product in einsum.products:
                     axes = {axis for factor in product.factors for axis in factor.axes}
@@ -211,7 +230,7 @@ class _Writer:
             table = self.circuit.data[lookup.table]
             low = int(table[0, 0])
             run = table.shape[1] == 1 and np.array_equal(table[:, 0], low + np.arange(len(table)))
-            for place in self.places(lookup.exprs[0].axes):
+            for place in self.held(lookup.exprs[0].axes):
                 forms = [self.form(expr, place) for expr in lookup.exprs]
                 if run:
                     self.system.below(_sum([(1, forms[0]), (-low, {ONE: 1})]), len(table))

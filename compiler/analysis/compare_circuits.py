@@ -65,5 +65,7 @@ def _contents(wanted: Circuit, found: Circuit) -> Iterator[str]:
 def _whole(wanted: Circuit, found: Circuit) -> Iterator[str]:
     if wanted.extents != found.extents:
         yield f"its extents are {dict(found.extents)}, not {dict(wanted.extents)}"
+    if wanted.bands != found.bands:
+        yield f"its bands are {_SHORT.repr(found.bands)}, not {_SHORT.repr(wanted.bands)}"
     if wanted.reveals != found.reveals:
         yield f"it reveals {dict(found.reveals)}, not {dict(wanted.reveals)}"

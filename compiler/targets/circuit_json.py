@@ -6,6 +6,7 @@
      "columns":   [{"name", "home", "axes", "low", "high", "module", "kind", "windows", "contents"}]
      "tables":    [{"name", "parts": [{"expressions", "low", "high"}]}]
      "relations": [{"kind", "name", "module", ...}]           see below
+     "bands":     [{"rows", "columns", "window", "block"}]     block is a log2, as in `runtime.circuit.band`
      "reveals":   {"prompt": [...], "output": [...]}}
 
 An expression is {"axes", "constant", "terms": [{"coefficient", "column", "indices"}]}, an index
@@ -82,6 +83,7 @@ def plain(system: circuit.SystemOp) -> dict[str, Any]:
             }
             for op in system.relations
         ],
+        "bands": [asdict(band) for band in system.bands],
         "reveals": {op.what.data: op.names for op in system.reveals},
     }
 

@@ -22,7 +22,7 @@ this pass writes is the same everywhere, so that lit tests can pin it.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -36,7 +36,7 @@ from ...runtime.circuit.extents import Shape
 from ...runtime.circuit.relations import LONGEST_EXTENT, Expr
 from ..modules import systems
 from .options import check_options
-from .pack_columns import largest_shape
+from .pack_columns import cells_over, largest_shape
 
 STATS, MODULES = "stats", "modules"
 
@@ -74,13 +74,16 @@ def by_module(system: circuit.SystemOp | zk.SystemOp, shape: Shape) -> dict[str,
     def cells(names: Iterable[str]) -> int:
         return prod(shape.size(axes[name]) for name in names)
 
+    def held(names: Sequence[str]) -> int:
+        return cells_over(system, shape, names)
+
     found: dict[str, Counter[str]] = defaultdict(Counter)
     defined = system.defined if isinstance(system, circuit.SystemOp) else {}
     for name, column in system.columns.items():
         if column.home.data != "public":
             home = "param" if column.home.data == "param" else "witness"
             home = "defined" if name in defined else home
-            found[module_path(column)][f"{home}_cells"] += cells(column.axis_names)
+            found[module_path(column)][f"{home}_cells"] += held(column.axis_names)
     for op in system.relations:
         counts = found[module_path(op)]
         if isinstance(op, zk.EinsumLike):
@@ -88,9 +91,9 @@ def by_module(system: circuit.SystemOp | zk.SystemOp, shape: Shape) -> dict[str,
                 joint = {axis for factor in product.data.factors for axis in factor.axes}
                 counts["products"] += cells(joint)
         elif isinstance(op, zk.RangeOp | zk.LookupLike):
-            counts["lookups"] += cells(next(iter(op.expressions())).axes)
+            counts["lookups"] += held(next(iter(op.expressions())).axes)
         elif isinstance(op, zk.GatherLike):
-            counts["lookups"] += cells(op.index.data.axes)
+            counts["lookups"] += held(op.index.data.axes)
     return {path: counts for path, counts in sorted(found.items()) if counts}
 
 

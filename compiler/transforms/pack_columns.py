@@ -9,17 +9,21 @@ the same rule; this one is what predictions are made from.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import prod
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import DenseArrayBase, ModuleOp, i64
 from xdsl.passes import ModulePass
 
+from ...dialects import zk
 from ...dialects.circuit import BLOCKS, CELLS, SystemOp, blocks_attr
 from ...errors import UserError
+from ...runtime.circuit.band import parts
 from ...runtime.circuit.extents import Shape
 from ...runtime.circuit.generation import GENERATED
-from ...runtime.circuit.layout import pack
+from ...runtime.circuit.layout import Piece, pack
 from ...runtime.circuit.relations import LONGEST_EXTENT
 from ..modules import systems
 from .options import check_options
@@ -34,6 +38,19 @@ def largest_shape(greatest: Shape, generated: int | None) -> Shape:
     if not 1 <= count <= most:
         raise UserError(f"generated must be 1 to {most}, got {count}")
     return Shape({**greatest.extents, GENERATED: count})
+
+
+def parts_over(system: SystemOp, shape: Shape, names: Sequence[str]) -> Iterator[Piece]:
+    """The pieces of a committed column over some axes: all, or those in its band."""
+    axes = system.axes
+    return parts(system.bands, names, (shape.size(axes[name]) for name in names))
+
+
+def cells_over(system: SystemOp | zk.SystemOp, shape: Shape, names: Sequence[str]) -> int:
+    """The cells of a column of the witness, or of a lookup, over some axes: all, or those in their band."""
+    if isinstance(system, SystemOp):
+        return sum(1 << piece.log_size for piece in parts_over(system, shape, names))
+    return prod(shape.size(system.axes[name]) for name in names)
 
 
 @dataclass(frozen=True)
@@ -53,11 +70,11 @@ class PackColumns(ModulePass):
 
     def pack(self, system: SystemOp) -> None:
         shape = largest_shape(system.greatest, self.generated)
-        axes, columns = system.axes, system.columns
+        columns = system.columns
         totals = []
         for home in ("param", "witness"):
             tensors = [
-                (name, tuple(shape.size(axes[axis]) for axis in column.axis_names))
+                (name, parts_over(system, shape, column.axis_names))
                 for name, column in columns.items()
                 if column.home.data == home and name not in system.defined
             ]

@@ -39,6 +39,7 @@ PASSES = {
     "merge-tables": ".merge_tables:MergeTables",
     "lower-zk-to-circuit": ".lower_zk_to_circuit:LowerZkToCircuit",
     "virtualize-remainders": ".virtualize_remainders:VirtualizeRemainders",
+    "band-attention": ".band_attention:BandAttention",
     "pack-columns": ".pack_columns:PackColumns",
     "verify-legality": ".verify_legality:VerifyLegality",
     "circuit-stats": ".circuit_stats:CircuitStats",

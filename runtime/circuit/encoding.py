@@ -27,7 +27,7 @@ from .packed import unpack
 from .program import Program
 from .relations import MOST_DIMENSIONS, Circuit
 
-VERSION = 5
+VERSION = 6
 WIDTHS = ("|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8")
 # Of all arrays together: a progression of any length takes a few bytes.
 MOST_CELLS = 1 << 24

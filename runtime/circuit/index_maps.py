@@ -53,13 +53,13 @@ class _Before(IndexMap):
         return target == size and isinstance(size, int)
 
     def read(self, array, position, index, span, inputs, dtype):
-        before = (slice(None),) * position
-        # Exclusive running sums of [0, stop), of which the span is kept.
+        # Exclusive running sums of [0, stop), of which the span is kept. Numpy's own take ten times as long along
+        # an axis that is not the last.
         sums = np.zeros((*array.shape[:position], span.stop, *array.shape[position + 1 :]), dtype)
-        if span.stop > 1:
-            used = array[(*before, slice(span.stop - 1))]
-            np.cumsum(used, axis=position, dtype=dtype, out=sums[(*before, slice(1, None))])
-        return sums[(*before, slice(span.start, span.stop))]
+        cells, found = (np.moveaxis(x, position, 0) for x in (array, sums))
+        for i in range(span.stop - 1):
+            np.add(found[i], cells[i], out=found[i + 1], dtype=dtype, casting="unsafe")
+        return sums[(*(slice(None),) * position, slice(span.start, span.stop))]
 
     def interval(self, low, high, size):
         return min(0, (size - 1) * low), max(0, (size - 1) * high)

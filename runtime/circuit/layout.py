@@ -8,7 +8,7 @@ bits of the whole vector: free low bits, constant high bits.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import product
 
@@ -27,6 +27,15 @@ class Piece:
     @property
     def slices(self) -> tuple[slice, ...]:
         return tuple(slice(o, o + (1 << b)) for o, b in zip(self.offsets, self.bits, strict=True))
+
+    def halves(self, axis: int) -> tuple[Piece, Piece]:
+        """Along an axis that is longer than one."""
+        bits = tuple(b - (i == axis) for i, b in enumerate(self.bits))
+        first, second = (
+            tuple(o + (i == axis) * shift for i, o in enumerate(self.offsets))
+            for shift in (0, 1 << bits[axis])
+        )
+        return Piece(first, bits), Piece(second, bits)
 
 
 @dataclass(frozen=True)
@@ -52,20 +61,18 @@ def cut(size: int) -> list[tuple[int, int]]:
     return parts
 
 
-def pieces(sizes: Iterable[int]) -> list[Piece]:
+def pieces(sizes: Iterable[int]) -> Iterator[Piece]:
     """All pieces of a tensor of the given sizes, in row-major order of their offsets."""
-    return [
-        Piece(tuple(o for o, _ in parts), tuple(b for _, b in parts))
-        for parts in product(*(cut(size) for size in sizes))
-    ]
+    for parts in product(*(cut(size) for size in sizes)):
+        yield Piece(tuple(o for o, _ in parts), tuple(b for _, b in parts))
 
 
-def pack(tensors: Iterable[tuple[str, tuple[int, ...]]], least: int = 0) -> tuple[list[Block], int]:
-    """Lay the pieces of (name, sizes) tensors out; return blocks and the number of cells used.
+def pack(tensors: Iterable[tuple[str, Iterable[Piece]]], least: int = 0) -> tuple[list[Block], int]:
+    """Lay tensors out, each told by its name and pieces; return blocks and the number of cells used.
 
     ``least``: the log2 of the smallest block; smaller pieces are padded to it.
     """
-    found = [(name, piece) for name, sizes in tensors for piece in pieces(sizes)]
+    found = [(name, piece) for name, parts in tensors for piece in parts]
     found.sort(key=lambda item: -max(least, item[1].log_size))
     blocks, start = [], 0
     for name, piece in found:

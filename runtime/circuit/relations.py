@@ -14,7 +14,8 @@ identity in the field is the identity in the integers):
 * `Gather`   at each cell a value is the row of a source that an index names
 
 The size of an axis that a proof chooses is an extent, which the circuit declares with the greatest size that it
-serves; a `Shape` gives the sizes. The same circuit therefore serves prompts of all lengths, say.
+serves; a `Shape` gives the sizes. The same circuit therefore serves prompts of all lengths, say. Of the square of
+two axes a circuit may have a `Band` alone: its witness and its lookups have no cells elsewhere.
 
 What a statement says is either an input of the circuit, which it reads by indices and public columns of the
 statement's kind (`generation`), or in columns of the witness, which `Circuit.reveals` names: then the statement
@@ -23,7 +24,7 @@ may show it or keep it private.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -31,6 +32,7 @@ from typing import Literal
 import numpy as np
 
 from . import generation
+from .band import LARGEST_BLOCK, LEAST_BLOCK, Band, band_of
 from .extents import Axis, CircuitError, Shape
 from .index_maps import MAPS, Index
 
@@ -203,6 +205,7 @@ class Circuit:
     lookups: tuple[Lookup, ...]
     linears: tuple[Linear, ...]
     extents: Mapping[str, int]
+    bands: tuple[Band, ...] = ()
     gathers: tuple[Gather, ...] = ()
     reveals: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     data: Mapping[str, np.ndarray] = field(default_factory=dict, compare=False)
@@ -231,6 +234,10 @@ class Circuit:
     def committed(self) -> list[Column]:
         """The witness columns that a proof commits to."""
         return [column for column in self.home("witness") if column.name not in self.defined]
+
+    def band(self, axes: Sequence[str]) -> Band | None:
+        """The one that cells over these axes are in, if they are in any."""
+        return band_of(self.bands, axes)
 
     def sizes(self, column: Column, shape: Shape) -> tuple[int, ...]:
         return tuple(shape.size(self.axis[name]) for name in column.axes)
@@ -272,6 +279,7 @@ class Circuit:
             fits = isinstance(axis.size, int) and 0 < axis.size <= LONGEST_AXIS
             if not fits and axis.size not in self.extents:
                 raise CircuitError(f"axis {axis.name}: size {axis.size}")
+        self.check_bands()
         for column in self.columns:
             for name in column.axes:
                 if name not in self.axis:
@@ -318,6 +326,17 @@ class Circuit:
                 raise CircuitError(f"relation {gather.name}: value, index and source do not fit")
         if self.reveals:
             generation.check_reveals(self)
+
+    def check_bands(self) -> None:
+        """That bands are of two axes of one extent each, of which no other band is."""
+        named = [name for band in self.bands for name in (band.rows, band.columns)]
+        for band in self.bands:
+            sizes = [axis.size for axis in self.axes if axis.name in (band.rows, band.columns)]
+            square = len(sizes) == 2 and sizes[0] == sizes[1] and sizes[0] in self.extents
+            if not square or len(set(named)) != len(named):
+                raise CircuitError(f"a band of axes {band.rows} and {band.columns}")
+            if band.window < 0 or not LEAST_BLOCK <= band.block <= LARGEST_BLOCK:
+                raise CircuitError(f"a band of window {band.window} and blocks 2^{band.block}")
 
     def _check_sizes(self) -> None:
         """That expressions are few and short: work on them is in proportion to what they name."""

@@ -228,30 +228,49 @@ def leaf_block(leaves, group, start, p, q, values):
     return ANY
 
 
+class RowIndex(NamedTuple):
+    """Where the rows of a table are, by their first component less ``first``: ``order``[``start``[v]] to
+    ``order``[``start``[v + 1]], or row v where both are empty. ``contents`` (rows, components) is the table."""
+
+    first: int
+    start: Ints
+    order: Ints
+    contents: Ints
+
+
+@njit(nogil=True)
+def _row_of(index, values, i):
+    """The row that a tuple is, or -1."""
+    at, plain = np.uint64(values[0, i] - index.first), index.start.size == 0
+    if at >= np.uint64(index.contents.shape[0] if plain else index.start.size - 1):
+        return -1
+    low, high = np.int64(at), np.int64(at) + 1
+    if not plain:
+        low, high = index.start[low], index.start[high]
+    for j in range(low, high):
+        row = j if plain else index.order[j]
+        k = 1
+        while k < index.contents.shape[1] and index.contents[row, k] == values[k, i]:
+            k += 1
+        if k == index.contents.shape[1]:
+            return row
+    return -1
+
+
 @njit(cache=True, nogil=True)
-def count_rows(leaves, leaf, contents, counts, missed):
-    """Count the table rows (rows, components) that the tuples of a leaf are. ``missed`` (cells,) takes the cells
-    whose tuple is not in the row that is numbered by its first component less the first row's; returns how
-    many these are."""
-    low, rows, arity = leaves.leaf[leaf].part, contents.shape[0], contents.shape[1]
+def count_rows(leaves, leaf, index, counts, missed):
+    """Count the table rows that the tuples of a leaf are. ``missed`` (cells,) takes the cells whose tuple is none;
+    returns how many these are."""
+    low, arity = leaves.leaf[leaf].part, index.contents.shape[1]
     size, n = missed.size, min(np.int64(1024), missed.size)
-    row, values = np.empty(n, np.int64), np.empty(n, np.int64)
-    offset, found = contents[0, 0], 0
+    values, found = np.empty((arity, n), np.int64), 0
     for start in range(0, size, n):
-        integers(leaves.part[low], leaves.outer[low], start, row)
+        for k in range(arity):
+            integers(leaves.part[low + k], leaves.outer[low + k], start, values[k])
         for i in range(n):
-            # Unsigned, so that what lies below the first row lies beyond the last one too.
-            at = np.uint64(row[i] - offset)
-            inside = at < np.uint64(rows)
-            row[i] = np.int64(at) if inside and contents[np.int64(at), 0] == row[i] else -1
-        for k in range(1, arity):
-            integers(leaves.part[low + k], leaves.outer[low + k], start, values)
-            for i in range(n):
-                if row[i] >= 0 and contents[row[i], k] != values[i]:
-                    row[i] = -1
-        for i in range(n):
-            if row[i] >= 0:
-                counts[row[i]] += 1
+            row = _row_of(index, values, i)
+            if row >= 0:
+                counts[row] += 1
             else:
                 missed[found] = start + i
                 found += 1

@@ -38,7 +38,7 @@ def choose_parameters(circuits: Sequence[Circuit], hiding: bool) -> Parameters:
     columns = max(12, min(22, bits_of(weights + _cells(circuits[0], "witness", shape)) - 8))
     trial = [Plan(c, with_columns(columns, 0), shape, tuple(c.reveals)) for c in circuits]
     # The first circuit is the one to be quick with.
-    witness = sum(math.prod(sizes) for _, sizes in trial[0].witness_sizes)
+    witness = trial[0].committed_cells
     pads = max(needed(plan).pads for plan in trial) + SPARE_PADS
     for found in options(weights, witness, pads, hiding):
         if all(security_bits(plan) >= LEAST_BITS for plan in _plans(circuits, found, max_tokens)):

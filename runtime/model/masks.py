@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..circuit.extents import Shape
+from ..circuit.layout import pieces
 from ..circuit.relations import Circuit
 from ..protocol.commitment.merkle import SALT_WORDS
 from ..protocol.parameters import Parameters
@@ -33,8 +34,9 @@ class WeightMasks:
 
     @staticmethod
     def shapes(circuit: Circuit, p: Parameters) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        sizes = [(c.name, circuit.sizes(c, Shape())) for c in circuit.home("param")]
-        _, slabs = place(sizes, p.data_columns, p.row_bits)
+        params = circuit.home("param")
+        tensors = ((c.name, pieces(circuit.sizes(c, Shape()))) for c in params)
+        _, slabs = place(tensors, p.data_columns, p.row_bits)
         rows = sum(1 << bits for bits in slabs)
         return (rows, p.mask_columns), (SALT_WORDS, 1 << p.log_code)
 

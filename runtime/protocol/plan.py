@@ -11,12 +11,12 @@ trees; those of its pieces that differ along the first axis only are one claim, 
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from ..circuit.band import parts
 from ..circuit.extents import Shape
 from ..circuit.layout import Piece, pieces
 from ..circuit.relations import Circuit, Einsum, Expr, Home, Lookup, Product
@@ -139,7 +139,7 @@ def multiplicity(group: int, table: str) -> str:
 
 
 def place(
-    tensors: Iterable[tuple[str, tuple[int, ...]]], columns: int, row_bits: int
+    tensors: Iterable[tuple[str, Iterable[Piece]]], columns: int, row_bits: int
 ) -> tuple[dict[str, list[Placed]], list[int]]:
     """First fit of pieces, largest first, into slabs of 2^row_bits rows of ``columns`` cells, of which the
     last has as few rows as its pieces need, a power of two; returns the log2 of each slab's rows, too.
@@ -150,8 +150,8 @@ def place(
     capacity = columns << row_bits
     limit = capacity.bit_length() - 1
     found: list[tuple[str, Piece]] = []
-    for name, sizes in tensors:
-        found += [(name, part) for part in cut_up(sizes, limit)]
+    for name, whole in tensors:
+        found += [(name, part) for part in cut_up(whole, limit)]
         require_few(len(found), BLOCKS)
     found.sort(key=lambda item: -max(row_bits, item[1].log_size))
     filled: list[int] = []
@@ -173,24 +173,20 @@ def place(
     return out, [row_bits] * (len(filled) - 1) + [last]
 
 
-def cut_up(sizes: tuple[int, ...], limit: int) -> list[Piece]:
-    """The pieces of a tensor, halved until none has more than 2^limit cells."""
-    cuts = math.prod(size.bit_count() for size in sizes)
-    require_few(cuts + (math.prod(sizes) >> limit), BLOCKS)
-    return [part for piece in pieces(sizes) for part in _halved(piece, limit)]
+def cut_up(whole: Iterable[Piece], limit: int) -> list[Piece]:
+    """Pieces, halved until none has more than 2^limit cells."""
+    found: list[Piece] = []
+    for piece in whole:
+        require_few(len(found) + (1 << max(0, piece.log_size - limit)), BLOCKS)
+        found += _halved(piece, limit)
+    return found
 
 
 def _halved(piece: Piece, limit: int) -> list[Piece]:
     if piece.log_size <= limit:
         return [piece]
     axis = next(i for i, bits in enumerate(piece.bits) if bits)
-    bits = tuple(b - (i == axis) for i, b in enumerate(piece.bits))
-    step = 1 << bits[axis]
-    halves = [
-        Piece(tuple(o + (i == axis) * shift for i, o in enumerate(piece.offsets)), bits)
-        for shift in (0, step)
-    ]
-    return [part for half in halves for part in _halved(half, limit)]
+    return [part for half in piece.halves(axis) for part in _halved(half, limit)]
 
 
 def _named(einsum: Einsum) -> int:
@@ -217,6 +213,10 @@ class Plan:
 
     def sizes(self, axes: Iterable[str]) -> tuple[int, ...]:
         return tuple(self.shape.size(self.circuit.axis[axis]) for axis in axes)
+
+    def parts(self, axes: Sequence[str]) -> Iterator[Piece]:
+        """The pieces of what is over these axes: all, or those in its band."""
+        return parts(self.circuit.bands, axes, self.sizes(axes))
 
     def bits(self, axis: str) -> int:
         return bits_of(self.shape.size(self.circuit.axis[axis]))
@@ -267,9 +267,9 @@ class Plan:
         items = []
         for name, numbers in by_source.items():
             for number in numbers:
-                sizes = self.sizes(self.lookups[number].exprs[0].axes)
-                parts = cut_up(sizes, max(0, self.parameters.group_bits - 3))
-                items += [(number, name, piece) for piece in parts]
+                axes = self.lookups[number].exprs[0].axes
+                limit = max(0, self.parameters.group_bits - 3)
+                items += [(number, name, piece) for piece in cut_up(self.parts(axes), limit)]
                 require_few(len(items), BLOCKS)
         bins: list[tuple[dict[str, None], list[tuple[int, str, Piece]], int]] = []
         searched = 0
@@ -348,12 +348,14 @@ class Plan:
     @cached_property
     def _witness(self) -> tuple[dict[str, list[Placed]], list[int]]:
         p = self.parameters
-        return place(self.witness_sizes, p.data_columns, p.row_bits)
+        held = {c.name: self.parts(c.axes) for c in self.circuit.committed}
+        tensors = ((name, held.get(name) or pieces(sizes)) for name, sizes in self.witness_sizes)
+        return place(tensors, p.data_columns, p.row_bits)
 
     def _weights(self, home: Home) -> tuple[dict[str, list[Placed]], list[int]]:
         p = self.parameters
-        sizes = [(c.name, self.sizes(c.axes)) for c in self.circuit.home(home)]
-        return place(sizes, p.data_columns, p.row_bits)
+        tensors = ((c.name, pieces(self.sizes(c.axes))) for c in self.circuit.home(home))
+        return place(tensors, p.data_columns, p.row_bits)
 
     @cached_property
     def _commitments(self) -> list[tuple[dict[str, list[Placed]], list[int]]]:
@@ -394,10 +396,16 @@ class Plan:
         return found
 
     @cached_property
+    def witness_cells(self) -> dict[str, int]:
+        """How many cells of each column are committed to."""
+        return {
+            name: sum(1 << block.piece.log_size for block in blocks)
+            for name, blocks in self._witness[0].items()
+        }
+
+    @property
     def committed_cells(self) -> int:
-        return sum(
-            1 << block.piece.log_size for blocks in self._witness[0].values() for block in blocks
-        )
+        return sum(self.witness_cells.values())
 
     @cached_property
     def deferred(self) -> list[Deferred]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ...errors import UserError
 from ..circuit.generation import Generation
+from ..circuit.layout import pieces
 from ..circuit.program import Program
 from ..circuit.relations import Circuit
 from ..model.links import NEW, OLD, link_subject
@@ -100,8 +101,8 @@ class CommittedWeights:
         params: Mapping[str, np.ndarray],
         masks: WeightMasks,
     ):
-        sizes = [(c.name, params[c.name].shape) for c in circuit.home("param")]
-        placed, slabs = place(sizes, p.data_columns, p.row_bits)
+        tensors = ((c.name, pieces(params[c.name].shape)) for c in circuit.home("param"))
+        placed, slabs = place(tensors, p.data_columns, p.row_bits)
         self.params = params
         self.slabs = Slabs(p, lay_out(placed, params, 0, slabs), masks.cells)
         self.code = LeanCodeword(self.slabs, p.log_code, masks.salts, masks.tree)

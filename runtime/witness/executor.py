@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from ...errors import RangeError, UserError, ZklemmaError, expect
+from ..circuit.band import Band
 from ..circuit.generation import Generation, Tokens, longest, position_ids
 from ..circuit.index import Index, Inputs
 from ..circuit.program import DEFINE, Program, Step
@@ -127,6 +128,8 @@ class Executor:
             own = [axis for axis in column.axes if layer is None or axis != "layer"]
             target = columns[name] if layer is None else columns[name][layer]
             target[...] = array.transpose([axes.index(axis) for axis in own])
+            if band := self.circuit.band(column.axes):
+                _clear(target, band, own.index(band.rows), own.index(band.columns))
             missing.discard(name)
 
         run = self._pass(
@@ -228,3 +231,14 @@ class Executor:
                 raise ZklemmaError(
                     f"weight {column.name}: values outside [{column.low}, {column.high}]"
                 )
+
+
+def _clear(array: np.ndarray, band: Band, rows: int, columns: int) -> None:
+    """Zeros outside a band of two axes."""
+    square = np.moveaxis(array, (rows, columns), (0, 1))
+    side = 1 << band.block
+    starts = range(0, len(square), side)
+    for i in starts:
+        for j in starts:
+            if not band.holds((i, i + side), (j, j + side)):
+                square[i : i + side, j : j + side] = 0

@@ -70,7 +70,7 @@ OF_FUNCTIONS = (
 )
 OF_FUNCTIONS += ("convert-quant-to-zk", "compile-to-circuit", "lower-to-circuit")
 OF_SYSTEMS = ("bound-relations", "virtualize", "dedup-lookups", "merge-tables")
-OF_SYSTEMS += ("lower-zk-to-circuit", "pack-columns", "circuit-stats")
+OF_SYSTEMS += ("lower-zk-to-circuit", "band-attention", "pack-columns", "circuit-stats")
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:

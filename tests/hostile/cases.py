@@ -22,6 +22,7 @@ from unittest.mock import patch
 
 import numpy as np
 from zklemma.runtime.circuit import encoding
+from zklemma.runtime.circuit.band import LEAST_BLOCK, Band
 from zklemma.runtime.circuit.encoding import encode_circuit
 from zklemma.runtime.circuit.extents import Axis
 from zklemma.runtime.circuit.generation import TOKENS, Generation, extents
@@ -303,6 +304,19 @@ def defined(
     return case(key(circuit))
 
 
+def banded(tokens: int, columns: int, window: int) -> Case:
+    """Columns over the square of a text, in as small blocks as there may be, each looked up."""
+    axes = "token", "source"
+    names = [f"c{i}" for i in range(columns)]
+    circuit = plain(
+        axes=[Axis("source", TOKENS)],
+        columns=[Column(name, axes, "witness", 0, 1) for name in names],
+        lookups=[looked_up(f"l{n}", "u4", axes, Term(1, n, same(*axes))) for n in names],
+        bands=(Band(*axes, window, LEAST_BLOCK),),
+    )
+    return case(key(longer(circuit, tokens)), 1, tokens - 1)
+
+
 def generated(tokens: int, reads: int) -> Case:
     """Texts that are generated as a whole, with every index that tokens give."""
     terms = [
@@ -511,6 +525,7 @@ over: dict[str, Callable[[], Case]] = {
     "products of a column in pieces": lambda: defined(*[1023] * 3, products=1 << 11),
     "terms of a column in pieces": lambda: defined(511, *[3] * 9, terms=3000),
     "pieces along a listed axis": lambda: defined(256, *[3] * 12),
+    "small blocks of attention": lambda: banded(MOST, 4, 0),
     "queries": lambda: reading(queries=(1 << 20) - 1),
     "masks of pads": lambda: reading(pads_masks=(1 << 20) - 1, pads_log_code=24),
     "rows of slabs": lambda: case(
@@ -585,6 +600,8 @@ within: dict[str, Callable[[], Case]] = {
     "products of a column in fewer pieces": lambda: defined(255, *[3] * 4, products=150, factors=3),
     "fewer pieces along a listed axis": lambda: defined(256, *[3] * 10),
     "terms that read one column": lambda: defined(8191, 511, 63, reads=4000),
+    "blocks of a window": lambda: banded(1 << 11, 4, 16),
+    "blocks of attention": lambda: banded(1 << 11, 4, 0),
     "generated": lambda: generated(TEXT, 4),
     "a long text": lambda: generated(MOST, 1),
     "most queries": lambda: reading(

@@ -68,7 +68,12 @@ def wide(group_bits: int) -> Setting:
     circuit = Circuit(
         axes=tuple(Axis(name, size) for name, size in sizes.items()),
         columns=columns,
-        tables=(Table("u8", 1, 256), Table("pair", 2, 9), Table("triple", 3, 21)),
+        tables=(
+            Table("u8", 1, 256),
+            Table("pair", 2, 9),
+            Table("triple", 3, 21),
+            Table("twice", 2, 6),
+        ),
         einsums=(),
         lookups=(
             Lookup("byte", "u8", (plain["byte"],)),
@@ -78,6 +83,7 @@ def wide(group_bits: int) -> Setting:
             Lookup("pair", "pair", (plain["short"], plain["word"])),
             Lookup("triple", "triple", (plain["long"], plain["unsigned"], plain["signed"])),
             Lookup("spread", "triple", (spread, mixed, plain["byte"])),
+            Lookup("twice", "twice", (spread, spread)),
         ),
         linears=(),
         extents={},
@@ -85,6 +91,8 @@ def wide(group_bits: int) -> Setting:
             "u8": np.arange(256)[:, None],
             "pair": np.arange(18).reshape(9, 2) - 4,
             "triple": np.arange(63).reshape(21, 3) << 40,
+            # Not in order, and not one row for each first component.
+            "twice": np.array([[1, 1], [0, 1], [0, 0], [3, 3], [3, 4], [9, 9]]),
         },
     )
     circuit.check()

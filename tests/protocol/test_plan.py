@@ -10,7 +10,7 @@ import pytest
 from proving import Setting, parameters
 from zklemma.errors import UserError
 from zklemma.runtime.circuit.generation import Generation
-from zklemma.runtime.circuit.layout import Piece
+from zklemma.runtime.circuit.layout import Piece, pieces
 from zklemma.runtime.protocol import plan as plan_module
 from zklemma.runtime.protocol.conversation import needed
 from zklemma.runtime.protocol.plan import Leaf, Plan, multiplicity, place
@@ -46,7 +46,7 @@ def test_blocks_are_disjoint_aligned_and_complete(capacity: int, row_bits: int) 
             (f"column{i}", tuple(rng.integers(1, 14, rng.integers(0, 4)).tolist()))
             for i in range(rng.integers(1, 9))
         ]
-        placed, slabs = place(tensors, columns, row_bits)
+        placed, slabs = place([(name, pieces(s)) for name, s in tensors], columns, row_bits)
         assert all(bits == row_bits for bits in slabs[:-1]) and slabs[-1] <= row_bits
         for name, sizes in tensors:
             check_cover([block.piece for block in placed[name]], sizes)
@@ -76,7 +76,7 @@ def test_blocks_are_disjoint_aligned_and_complete(capacity: int, row_bits: int) 
 )
 def test_planning_ends_for_every_key(count: int, sizes: tuple[int, ...], log_capacity: int) -> None:
     with pytest.raises(UserError, match=r"more than \d+ parts"):
-        place([(f"column{i}", sizes) for i in range(count)], 1 << log_capacity >> 5, 5)
+        place([(f"column{i}", pieces(sizes)) for i in range(count)], 1 << log_capacity >> 5, 5)
 
 
 @pytest.mark.parametrize("group_bits", [1, 12, 14])

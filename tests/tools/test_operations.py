@@ -209,7 +209,7 @@ def test_forward_pass(executor, statement, witness, works, monkeypatch):
 
 
 def test_committed_cells_have_their_kinds(artifact, subject, works):
-    kind = kinds(subject.plan, artifact.program)
+    kind = kinds(subject.plan, artifact.program).name
     assert kind("multiplicity.0.u16") == COUNTS
     assert {kind(c.name) for c in subject.circuit.home("param")} == {WEIGHTS}
     found = {w.kind for w in works if w.stage == "commit" and w.unit == "butterflies"}
@@ -263,7 +263,7 @@ def test_private_proofs(artifact, statement):
 
 def test_every_leaf_is_counted_once(subject):
     plan = subject.plan
-    costs = lookup_operations.lookup_counts(plan)
+    costs = lookup_operations.lookup_counts(plan, lambda leaf: leaf.table)
     rows = sum(plan.sources[name].rows for group in plan.groups for name in group.tables)
     assert sum(cost.leaves for cost in costs.values()) == plan.lookup_cells + rows
     assert all(cost.products > 0 for cost in costs.values())

@@ -9,6 +9,7 @@ import typer
 from .audit import audit
 from .bench import bench
 from .compile import compile
+from .cost import cost
 from .export import export
 from .fidelity import fidelity
 from .guard import guard
@@ -55,6 +56,7 @@ for command in (
     compile,
     export,
     fidelity,
+    cost,
     prove,
     reveal,
     rotate,

@@ -8,7 +8,7 @@ import numpy as np
 
 from ....errors import RangeError
 from ...circuit.relations import Table
-from ...kernels.leaves import count_rows
+from ...kernels.leaves import RowIndex, count_rows
 from ...kernels.operand import operand
 from ...kernels.pool import chunks
 from ...witness.columns import Columns
@@ -79,10 +79,31 @@ def finder(plan: Plan, columns: Columns, table: str) -> Rows | GatheredRows:
     return Rows(plan.circuit.table[table], plan.circuit.data[table])
 
 
+# Of a table that is not in order: the first component's values that are listed, for each row.
+SPARSE = 16
+
+
+def indexed(contents: np.ndarray) -> RowIndex:
+    """A table's rows by their first component; by none where too few of its values have a row."""
+    inputs, none = contents[:, 0].astype(np.int64), np.empty(0, np.int64)
+    low, high = int(inputs.min()), int(inputs.max())
+    if (inputs == np.arange(low, low + len(inputs))).all():
+        start = order = none
+    elif high - low < SPARSE * len(inputs):
+        order = np.argsort(inputs, kind="stable")
+        start = np.searchsorted(inputs[order], np.arange(low, high + 2))
+    else:
+        start, order = np.zeros(1, np.int64), none
+    return RowIndex(
+        low, operand(start, np.int64), operand(order, np.int64), operand(contents, np.int64)
+    )
+
+
 def count_uses(plan: Plan, columns: Columns, strict: bool = True) -> dict[str, np.ndarray]:
     """The multiplicity columns. Raises `RangeError` naming the relation whose cell is in no row
     (with ``strict`` off such cells count nowhere, and the proof will not verify)."""
     finders = {name: cache(partial(finder, plan, columns, name)) for name in plan.sources}
+    tables = {name: cache(partial(indexed, array)) for name, array in plan.circuit.data.items()}
     leaves, parts = lookup_leaves(plan, columns)
     counts = {
         multiplicity(number, table): np.zeros(plan.sources[table].rows, np.int64)
@@ -98,8 +119,7 @@ def count_uses(plan: Plan, columns: Columns, strict: bool = True) -> dict[str, n
             values = cells([component.values for component in parts[index]])
             if plan.sources[leaf.table].entries is None:
                 missed = np.empty(1 << leaf.piece.log_size, np.int64)
-                contents = operand(plan.circuit.data[leaf.table], np.int64)
-                missed = missed[: count_rows(leaves, index, contents, uses, missed)]
+                missed = missed[: count_rows(leaves, index, tables[leaf.table](), uses, missed)]
                 if not missed.size:
                     continue
                 values = [v[missed] for v in values]
