@@ -43,7 +43,7 @@ def test_bytes_cells_and_memory_are_those_of_a_proof(artifact, path):
         ),
     ]
     prover = Prover(artifact.key, artifact.program, artifact.params, artifact.masks)
-    proved = prover.prove(Request(tokens, len(PROMPT), True), Clock(Silent()))
+    proved = prover.prove(Request(tuple(tokens), len(PROMPT), True), Clock(Silent()))
     found = costs.cost(path, len(tokens), GENERATED)
     # Which nodes of a tree are sent depends on what is opened.
     assert found["proof_bytes"] == pytest.approx(len(proved.proof), rel=0.02)
