@@ -58,7 +58,8 @@ class _Before(IndexMap):
         sums = np.zeros((*array.shape[:position], span.stop, *array.shape[position + 1 :]), dtype)
         cells, found = (np.moveaxis(x, position, 0) for x in (array, sums))
         for i in range(span.stop - 1):
-            np.add(found[i], cells[i], out=found[i + 1], dtype=dtype, casting="unsafe")
+            at = slice(i, i + 1)
+            np.add(found[at], cells[at], out=found[i + 1 : i + 2], dtype=dtype, casting="unsafe")
         return sums[(*(slice(None),) * position, slice(span.start, span.stop))]
 
     def interval(self, low, high, size):
