@@ -54,6 +54,7 @@ GROUPS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         (
             *of("formats", "difference", "files", "keys", "packed", "visible"),
             *of("protocol", "circuit", "channel"),
+            *of("circuit", "band"),
             *of("lowering", "encoding"),
             *of("kernels", "field"),
             *within(

@@ -177,3 +177,16 @@ def test_full_disk_leaves_nothing(tmp_path):
     )
     assert done.returncode not in (0, -signal.SIGXFSZ) and "cannot write: File too" in done.stderr
     assert os.listdir(tmp_path) == []
+
+
+def test_memory_that_runs_out_is_no_fault_of_the_file(tmp_path, monkeypatch):
+    path = tmp_path / "x"
+    path.write_bytes(b"x")
+    for number, kind in ((errno.ENOMEM, MemoryError), (errno.ENODEV, UserError)):
+
+        def fail(*_, number=number, **__):
+            raise OSError(number, "no")
+
+        monkeypatch.setattr(files.mmap, "mmap", fail)
+        with pytest.raises(kind):
+            files.read(path)

@@ -9,10 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 from tiny import tiny_circuit, tiny_private_circuit
-from zklemma.errors import UserError
+from zklemma.errors import UserError, ZklemmaError
 from zklemma.runtime.circuit.encoding import encode_circuit
 from zklemma.runtime.circuit.extents import Axis, CircuitError
-from zklemma.runtime.circuit.generation import GENERATED, TOKENS, Generation, extents, longest
+from zklemma.runtime.circuit.generation import (
+    GENERATED,
+    TOKENS,
+    Generation,
+    Tokens,
+    extents,
+    longest,
+)
 from zklemma.runtime.circuit.index import Index
 from zklemma.runtime.circuit.relations import (
     MOST_AXES,
@@ -231,6 +238,10 @@ CONDITIONS: list[tuple[str, Callable[[], Circuit]]] = [
         "relation more: rem is defined by relation requantize, and so only lookups read it",
         lambda: enlarged(lookups=[Lookup("more", "u2", (Expr(("token",), (SUMMED,)),))]),
     ),
+    (
+        "relation more: rem is defined by relation requantize, and so only lookups read it",
+        lambda: enlarged(lookups=[Lookup("more", "u2", (Expr((*WHERE, "vocabulary"), (REMAINDER,)),))]),
+    ),
     ("kind axis, more than", lambda: enlarged(axes=[Axis(f"a{i}", 1) for i in range(MOST_AXES)])),
     (
         "kind column, more than",
@@ -263,6 +274,7 @@ CONDITIONS: list[tuple[str, Callable[[], Circuit]]] = [
         lambda: spare(Column("d", ("step",), "public", 0, 1), np.zeros(4, int)),
     ),
     ("mask over other axes", lambda: spare(replace(MASK, axes=("step", "token", "row")))),
+    ("mask over other axes", lambda: spare(replace(MASK, axes=("step", "row", "row")))),
     ("mask over other axes", lambda: spare(replace(MASK, windows=(0, 0)))),
     ("windows", lambda: spare(replace(MASK, windows=(0, -1, 0)))),
     ("below-next over", lambda: spare(replace(BELOW, axes=("generated",)))),
@@ -393,3 +405,10 @@ def test_each_condition_on_tokens_by_itself(reason: str, circuit: Callable[[], C
         made = replace(made, data={**made.data, "output.ids": np.zeros(longest(made), np.int64)})
     with pytest.raises(CircuitError, match=reason):
         made.check()
+
+
+@pytest.mark.parametrize("count", [0, 2, 4])
+def test_inputs_of_another_number_of_tokens(count: int) -> None:
+    Tokens((0,) * 3, Generation(2, 1))
+    with pytest.raises(ZklemmaError, match=f"{count} tokens for a proof of another number"):
+        Tokens((0,) * count, Generation(2, 1))
