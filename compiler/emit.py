@@ -19,7 +19,7 @@ from xdsl.dialects.builtin import ModuleOp
 
 from ..dialects import circuit as ir
 from ..dialects.nn import module_path
-from ..dialects.table_expr import evaluate, evaluate_grid
+from ..dialects.table_expr import evaluate_grid
 from ..dialects.zk import ColumnLike, TableLike
 from ..errors import UserError
 from ..runtime.circuit.encoding import MOST_CELLS
@@ -36,6 +36,7 @@ from ..runtime.circuit.relations import (
     PublicKind,
     Table,
 )
+from .analysis.looked_up import table_contents
 from .witness_program import witness_program
 
 
@@ -85,7 +86,7 @@ def _circuit(system: ir.SystemOp) -> Circuit:
             f"the tables have {cells:,} cells, more than the {MOST_CELLS:,} of a key: do not leave "
             "merge-tables out, or stack-layers"
         )
-    data = {name: _rows(table) for name, table in tables.items()}
+    data = {name: table_contents(table) for name, table in tables.items()}
     for name, column in columns.items():
         if column.texts:
             data[name] = _contents(column, axes, system.greatest)
@@ -141,14 +142,6 @@ def _column(column: ColumnLike) -> Column:
         kind=cast(PublicKind, column.kind.data if column.kind else "data"),
         windows=tuple(column.windows.get_values()) if column.windows else (),
     )
-
-
-def _rows(table: TableLike) -> np.ndarray:
-    parts = [
-        np.stack([evaluate(text, p.low.data, p.high.data) for text in p.texts], axis=1)
-        for p in table.rows
-    ]
-    return np.concatenate(parts)
 
 
 def _table_text(table: TableLike) -> str:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Container
 
+import numpy as np
+
 from ...dialects.table_expr import evaluate
 from ...dialects.zk import LookupOp, SystemOp, TableLike
 from ...runtime.circuit.relations import Expr
@@ -28,6 +30,15 @@ def intervals(system: SystemOp, wanted: Container[Expr]) -> dict[Expr, Interval]
     return found
 
 
+def table_contents(table: TableLike) -> np.ndarray:
+    """The rows of a table, (rows, components)."""
+    parts = (
+        np.stack([evaluate(text, p.low.data, p.high.data) for text in p.texts], axis=1)
+        for p in table.rows
+    )
+    return np.concatenate(list(parts))
+
+
 def _entries(table: TableLike, i: int) -> Interval:
-    columns = [evaluate(p.texts[i], p.low.data, p.high.data) for p in table.rows]
-    return min(int(c.min()) for c in columns), max(int(c.max()) for c in columns)
+    entries = table_contents(table)[:, i]
+    return int(entries.min()), int(entries.max())

@@ -28,7 +28,8 @@ circuit.system over <"goldilocks"> extents <tokens 48> {
   circuit.lookup @softmax in @exp [#zk.expr<"token, source: top[token] - s[token, source] - 512*mask[*, token, source] + 512">, #zk.expr<"token, source: e[token, source]">, #zk.expr<"token, source: select[token, source]">]
   circuit.linear @one <"token: select[token, *] - 1"> bound <64>
   zk.compute {
-    %s = zk.tokens : !zk.value<[token, source], -128 to 127>
+    %q = zk.tokens : !zk.value<[token, dim], -8 to 7>
+    %s = zk.scores %q, %q shift 4 bits 8 limbs [@s] rem [@s.rem] : (!zk.value<[token, dim], -8 to 7>, !zk.value<[token, dim], -8 to 7>) -> !zk.value<[token, source], -128 to 127>
     %e, %inv = zk.softmax %s bits 8 table @exp windows [8] k 32 width 21 e @e select @select : (!zk.value<[token, source], -128 to 127>) -> (!zk.value<[token, source], 0 to 255>, !zk.value<[token], 0 to 262143>)
   }
 }

@@ -27,6 +27,16 @@ class Band:
     window: int
     block: int
 
+    def cells(self, size: int) -> int:
+        """Of the square of two axes of that size."""
+        side = 1 << self.block
+        behind = self.window + side - 2 >> self.block if self.window else size
+        ends = [min(start + side, size) for start in range(0, size, side)]
+        return sum(
+            (end - (row << self.block)) * (end - (max(0, row - behind) << self.block))
+            for row, end in enumerate(ends)
+        )
+
     def holds(self, i: tuple[int, int], j: tuple[int, int]) -> bool | None:
         """Whether cells of i in [first, end) and j in [first, end) are in the band: all, none or some (None)."""
         first_i, last_i = i[0] >> self.block, i[1] - 1 >> self.block

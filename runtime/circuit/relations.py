@@ -328,7 +328,8 @@ class Circuit:
             generation.check_reveals(self)
 
     def check_bands(self) -> None:
-        """That bands are of two axes of one extent each, of which no other band is."""
+        """That bands are of two axes of one extent each, of which no other band is; and that columns may be zero
+        outside, where lookups but no gathers are made."""
         named = [name for band in self.bands for name in (band.rows, band.columns)]
         for band in self.bands:
             sizes = [axis.size for axis in self.axes if axis.name in (band.rows, band.columns)]
@@ -337,6 +338,14 @@ class Circuit:
                 raise CircuitError(f"a band of axes {band.rows} and {band.columns}")
             if band.window < 0 or not LEAST_BLOCK <= band.block <= LARGEST_BLOCK:
                 raise CircuitError(f"a band of window {band.window} and blocks 2^{band.block}")
+        for gather in self.gathers if self.bands else ():
+            if self.band(gather.index.axes):
+                raise CircuitError(f"relation {gather.name}: rows are gathered in a band")
+        for column in self.home("witness") if self.bands else ():
+            if not column.low <= 0 <= column.high and self.band(column.axes):
+                raise CircuitError(
+                    f"column {column.name}: zero, which it is outside a band, is out of its range"
+                )
 
     def _check_sizes(self) -> None:
         """That expressions are few and short: work on them is in proportion to what they name."""

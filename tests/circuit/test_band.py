@@ -1,5 +1,6 @@
 """The cells of a band, against its definition, and circuits that say one."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -8,7 +9,7 @@ from zklemma.runtime.circuit.band import Band
 from zklemma.runtime.circuit.encoding import decode_circuit, encode_circuit
 from zklemma.runtime.circuit.extents import Axis, CircuitError
 from zklemma.runtime.circuit.layout import pieces
-from zklemma.runtime.circuit.relations import Circuit
+from zklemma.runtime.circuit.relations import Circuit, Column, Expr, Gather
 
 CASES = list(product([1, 15, 16, 40, 100, 128], [0, 1, 2, 16, 17, 18, 30, 500], [4, 5]))
 
@@ -40,6 +41,11 @@ def test_blocks_keep_little_of_what_is_masked_in_few_pieces():
         parts = [*Band("token", "source", 0, block).pieces(whole, 0, 1)]
         assert sum(1 << part.log_size for part in parts) == cells << 14
         assert len(parts) == count
+
+
+@pytest.mark.parametrize(("size", "window", "block"), CASES)
+def test_cells_are_counted(size, window, block):
+    assert Band("token", "source", window, block).cells(size) == wanted(size, window, block).sum()
 
 
 def circuit(*bands: Band) -> Circuit:
@@ -86,3 +92,19 @@ def test_a_square_of_numbers_has_no_band():
     axes = (*made.axes, Axis("other", 7))
     with pytest.raises(CircuitError, match="a band of axes row and other"):
         Circuit(axes, (), (), (), (), (), made.extents, made.bands).check()
+
+
+def test_gathers_and_columns_that_cannot_be_zero_are_not_in_a_band():
+    made, square = circuit(GOOD), ("token", "source")
+    index, value = Expr(square, (), 0), Expr(square, (), 0)
+    gather = Gather("rows", index, value, Expr(("row",), ()))
+    with pytest.raises(CircuitError, match="relation rows: rows are gathered in a band"):
+        replace(made, gathers=(gather,)).check()
+    replace(made, gathers=(gather,), bands=()).check()
+    for ends in ((1, 5), (-5, -1)):
+        outside = replace(made, columns=(Column("c", square, "witness", *ends),))
+        with pytest.raises(CircuitError, match="column c: zero"):
+            outside.check()
+        replace(outside, bands=()).check()
+    for low, high, axes in ((0, 5, square), (-5, 0, square), (1, 5, ("token", "row"))):
+        replace(made, columns=(Column("c", axes, "witness", low, high),)).check()

@@ -240,7 +240,9 @@ CONDITIONS: list[tuple[str, Callable[[], Circuit]]] = [
     ),
     (
         "relation more: rem is defined by relation requantize, and so only lookups read it",
-        lambda: enlarged(lookups=[Lookup("more", "u2", (Expr((*WHERE, "vocabulary"), (REMAINDER,)),))]),
+        lambda: enlarged(
+            lookups=[Lookup("more", "u2", (Expr((*WHERE, "vocabulary"), (REMAINDER,)),))]
+        ),
     ),
     ("kind axis, more than", lambda: enlarged(axes=[Axis(f"a{i}", 1) for i in range(MOST_AXES)])),
     (
