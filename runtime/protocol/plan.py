@@ -12,7 +12,7 @@ trees; those of its pieces that differ along the first axis only are one claim, 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -210,13 +210,20 @@ class Plan:
         self.parameters = parameters
         self.shape = shape
         self.private = private
+        self._parts: dict[tuple[str, ...], list[Piece]] = {}
 
     def sizes(self, axes: Iterable[str]) -> tuple[int, ...]:
         return tuple(self.shape.size(self.circuit.axis[axis]) for axis in axes)
 
-    def parts(self, axes: Sequence[str]) -> Iterator[Piece]:
+    def parts(self, axes: tuple[str, ...]) -> list[Piece]:
         """The pieces of what is over these axes: all, or those in its band."""
-        return parts(self.circuit.bands, axes, self.sizes(axes))
+        if axes not in self._parts:
+            found: list[Piece] = []
+            for piece in parts(self.circuit.bands, axes, self.sizes(axes)):
+                found.append(piece)
+                require_few(len(found), BLOCKS)
+            self._parts[axes] = found
+        return self._parts[axes]
 
     def bits(self, axis: str) -> int:
         return bits_of(self.shape.size(self.circuit.axis[axis]))
@@ -348,8 +355,12 @@ class Plan:
     @cached_property
     def _witness(self) -> tuple[dict[str, list[Placed]], list[int]]:
         p = self.parameters
-        held = {c.name: self.parts(c.axes) for c in self.circuit.committed}
-        tensors = ((name, held.get(name) or pieces(sizes)) for name, sizes in self.witness_sizes)
+        own = {c.name: c.axes for c in self.circuit.committed}
+        # One after the other, since limits are on all of them together.
+        tensors = (
+            (name, self.parts(own[name]) if name in own else pieces(sizes))
+            for name, sizes in self.witness_sizes
+        )
         return place(tensors, p.data_columns, p.row_bits)
 
     def _weights(self, home: Home) -> tuple[dict[str, list[Placed]], list[int]]:

@@ -526,6 +526,7 @@ over: dict[str, Callable[[], Case]] = {
     "terms of a column in pieces": lambda: defined(511, *[3] * 9, terms=3000),
     "pieces along a listed axis": lambda: defined(256, *[3] * 12),
     "small blocks of attention": lambda: banded(MOST, 4, 0),
+    "small blocks of many columns": lambda: banded(1 << 14, 24, 1),
     "queries": lambda: reading(queries=(1 << 20) - 1),
     "masks of pads": lambda: reading(pads_masks=(1 << 20) - 1, pads_log_code=24),
     "rows of slabs": lambda: case(

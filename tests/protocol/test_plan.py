@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from proving import Setting, parameters
 from zklemma.errors import UserError
+from zklemma.runtime.circuit.extents import Axis
 from zklemma.runtime.circuit.generation import Generation
 from zklemma.runtime.circuit.layout import Piece, pieces
 from zklemma.runtime.protocol import plan as plan_module
@@ -91,6 +92,17 @@ def test_grouping_ends_for_every_key(tiny: Setting, group_bits: int) -> None:
     code = replace(tiny.key.parameters, group_bits=group_bits)
     with pytest.raises(UserError, match=r"more than \d+ parts"):
         _ = Plan(circuit, code, Generation(5, 4)).groups
+
+
+def test_pieces_of_one_tensor_are_counted(tiny: Setting) -> None:
+    """20 along each axis."""
+    names = tuple(f"long{i}" for i in range(16))
+    axes = (*tiny.circuit.axes, *(Axis(name, (1 << 20) - 1) for name in names))
+    circuit = replace(tiny.circuit, axes=axes, data=tiny.circuit.data)
+    plan = Plan(circuit, tiny.key.parameters, Generation(5, 4))
+    assert len(plan.parts(names[:3])) == 8000
+    with pytest.raises(UserError, match=r"more than \d+ parts"):
+        plan.parts(names)
 
 
 def test_there_are_few_groups(tiny: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
