@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InvalidProof, UserError
+from ..runtime.circuit import band
 from ..runtime.circuit.extents import Shape
 from ..runtime.circuit.generation import longest
 from ..runtime.circuit.relations import Circuit
@@ -123,10 +124,7 @@ def _circuit(circuit: Circuit) -> dict[str, Any]:
 
     def held(axes: tuple[str, ...]) -> int:
         """Those of them that a band leaves."""
-        if not (band := circuit.band(axes)):
-            return cells(axes)
-        others = tuple(axis for axis in axes if axis not in (band.rows, band.columns))
-        return cells(others) * band.cells(shape.size(circuit.axis[band.rows]))
+        return band.cells(circuit.bands, axes, [shape.size(circuit.axis[name]) for name in axes])
 
     witness = sum(held(column.axes) for column in circuit.committed)
     lookups = sum(held(lookup.exprs[0].axes) for lookup in circuit.lookups)

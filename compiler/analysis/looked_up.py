@@ -40,5 +40,5 @@ def table_contents(table: TableLike) -> np.ndarray:
 
 
 def _entries(table: TableLike, i: int) -> Interval:
-    entries = table_contents(table)[:, i]
-    return int(entries.min()), int(entries.max())
+    columns = [evaluate(p.texts[i], p.low.data, p.high.data) for p in table.rows]
+    return min(int(c.min()) for c in columns), max(int(c.max()) for c in columns)

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import prod
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import DenseArrayBase, ModuleOp, i64
@@ -20,7 +19,7 @@ from xdsl.passes import ModulePass
 from ...dialects import zk
 from ...dialects.circuit import BLOCKS, CELLS, SystemOp, blocks_attr
 from ...errors import UserError
-from ...runtime.circuit.band import parts
+from ...runtime.circuit.band import cells, parts
 from ...runtime.circuit.extents import Shape
 from ...runtime.circuit.generation import GENERATED
 from ...runtime.circuit.layout import Piece, pack
@@ -48,9 +47,8 @@ def parts_over(system: SystemOp, shape: Shape, names: Sequence[str]) -> Iterator
 
 def cells_over(system: SystemOp | zk.SystemOp, shape: Shape, names: Sequence[str]) -> int:
     """The cells of a column of the witness, or of a lookup, over some axes: all, or those in their band."""
-    if isinstance(system, SystemOp):
-        return sum(1 << piece.log_size for piece in parts_over(system, shape, names))
-    return prod(shape.size(system.axes[name]) for name in names)
+    bands = system.bands if isinstance(system, SystemOp) else ()
+    return cells(bands, names, [shape.size(system.axes[name]) for name in names])
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from math import prod
 
 from .layout import Piece, pieces
 
@@ -65,6 +66,16 @@ class Band:
 def band_of(bands: Iterable[Band], axes: Sequence[str]) -> Band | None:
     """The one that cells over these axes are in, if they are in any."""
     return next((band for band in bands if band.rows in axes and band.columns in axes), None)
+
+
+def cells(bands: Iterable[Band], axes: Sequence[str], sizes: Sequence[int]) -> int:
+    """How many cells a tensor over these axes has: all, or those in its band."""
+    band = band_of(bands, axes)
+    if band is None:
+        return prod(sizes)
+    square = {axes.index(band.rows), axes.index(band.columns)}
+    others = prod(size for place, size in enumerate(sizes) if place not in square)
+    return others * band.cells(sizes[axes.index(band.rows)])
 
 
 def parts(bands: Iterable[Band], axes: Sequence[str], sizes: Iterable[int]) -> Iterator[Piece]:
