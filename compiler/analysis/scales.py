@@ -39,6 +39,9 @@ MAX_EXPONENT = 22
 GAIN_BITS = 22
 OUTPUT_BITS = 20
 """The widest final norm's output."""
+TABLE_BITS = 22
+"""The widest embedding that is not the head's too: a norm reads its rows, which may be of very different sizes.
+The proof that weights are in their ranges (`weight_ranges`) has a table of all these values."""
 
 
 def exponent_of(square: float) -> int:
@@ -221,8 +224,10 @@ class Scales:
         op, factor = peers[0], weight_factor(peers[0])
         users = [use.operation for peer in peers for use in peer.result.uses]
         scale = Scale(path_of(op), max(map(range_of, peers)) * abs(factor), WIDE_LIMB)
-        if op.result is self.embedding.table or op.result is self.output.w:
+        if op.result is self.output.w:
             scale.most_bits = LIMB
+        elif op.result is self.embedding.table:
+            scale.most_bits = TABLE_BITS
         if users and isinstance(users[0], Normalises):
             scale.magnitude = max(range_of(user, GAIN) for user in users) * factor
             scale.most_bits, scale.exact = GAIN_BITS, True

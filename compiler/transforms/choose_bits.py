@@ -97,9 +97,8 @@ def choose(costs: Costs, nats: float) -> dict[Scale, int]:
 def _descend(costs: Costs, price: float, pairs: Sequence[Joint] = ()) -> dict[Scale, int]:
     """Fraction bits that no change of one scale makes better, nor of those pairs."""
     scales, fracs = costs.scales, default_fracs(costs.limits)
-    # The final norm and the tables are of one size whatever they cost: few positions pay for them.
+    # The final norm and the head are of one size whatever they cost: few positions pay for them.
     fixed = {scales.scale[scales.output.x], scales.scale[scales.output.w]}
-    fixed.add(scales.scale[scales.embedding.table])
     groups: list[Joint] = [(scale,) for scale in scales.all]
     groups += [pair for _, shared in scales.together for pair in combinations(shared, 2)]
     for _ in range(SWEEPS):

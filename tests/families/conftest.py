@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,16 @@ WORDS = ("<pad>", "<eos>", "<unk>", *string.ascii_letters, " ", ".", ",", "\n")
 MakeCheckpoint = Callable[..., Path]
 
 
-def make_checkpoint(directory: Path, model_type: str, **config: Any) -> Path:
-    """Writes a random checkpoint; norms get gains away from their neutral value, biases from zero."""
+def make_checkpoint(
+    directory: Path,
+    model_type: str,
+    larger: Mapping[str, tuple[int, float]] | None = None,
+    **config: Any,
+) -> Path:
+    """Writes a random checkpoint; norms get gains away from their neutral value, biases from zero.
+
+    ``larger`` has, of weights by name, a row and how many times larger it is.
+    """
     torch.manual_seed(0)
     made = CONFIG_MAPPING[model_type].from_dict(COMMON | {"model_type": model_type} | config)
     model = AutoModelForCausalLM.from_config(made)
@@ -41,6 +49,8 @@ def make_checkpoint(directory: Path, model_type: str, **config: Any) -> Path:
                 parameter.normal_(mean=neutral if "norm" in name else 0.0, std=0.3)
             else:
                 parameter.normal_(std=parameter.shape[-1] ** -0.5)
+        for name, (row, factor) in (larger or {}).items():
+            model.get_parameter(name)[row] *= factor
     model.save_pretrained(directory)
     words = models.BPE({word: i for i, word in enumerate(WORDS)}, [], unk_token="<unk>")
     tokenizer = Tokenizer(words)

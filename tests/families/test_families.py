@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,11 @@ import pytest
 from xdsl.context import Context
 from zklemma.compiler.analysis.fidelity import Window, compare, pytorch_logits
 from zklemma.compiler.families.registry import FAMILIES
-from zklemma.compiler.frontend.checkpoint import load_checkpoint
+from zklemma.compiler.frontend.checkpoint import Checkpoint, load_checkpoint
 from zklemma.compiler.frontend.evaluate import evaluate
 from zklemma.compiler.frontend.importer import import_model
 from zklemma.compiler.transforms.raise_to_nn import RaiseToNN
+from zklemma.runtime.model.keys import Artifact
 from zklemma.runtime.progress import Clock, Silent
 from zklemma.runtime.proving.prover import Prover, Request
 from zklemma.runtime.verifying.verifier import verify
@@ -21,6 +23,8 @@ from zklemma.tools import compiling
 from zklemma.tools.audit import audit
 
 TOKENS, WINDOWS = 16, 40
+LARGER = 40
+"""A token whose row is."""
 LLAMA3 = {
     "rope_type": "llama3",
     "rope_theta": 1e4,
@@ -55,31 +59,57 @@ def test_from_a_checkpoint_to_a_verified_answer(make: Any, name: str) -> None:
     kind, config = MODELS[name]
     source = make(kind, **config)
     checkpoint = load_checkpoint(source)
-    vocabulary = checkpoint.config.vocab_size
-    reference = pytorch_logits(checkpoint)
-    windows = np.random.default_rng(0).integers(3, vocabulary, (WINDOWS, TOKENS)).tolist()
-
+    (ids, *_) = windows(checkpoint)
     module = import_model(checkpoint, TOKENS)
     RaiseToNN().apply(Context(), module)
-    logits = evaluate(module, np.array(windows[0]), checkpoint.tensor)
-    np.testing.assert_allclose(logits, reference(windows[0]), atol=1e-4)
+    logits = evaluate(module, np.array(ids), checkpoint.tensor)
+    np.testing.assert_allclose(logits, pytorch_logits(checkpoint)(ids), atol=1e-4)
 
-    artifact, _ = compiling.compile(source, TOKENS, least_fidelity=None, private=False)
-    integers = Executor(artifact.key.circuit, artifact.program, artifact.params).logits
-    found = compare(
-        reference, integers, artifact.meta["logits_scale"], (Window("ids", ids) for ids in windows)
-    ).whole()
-    assert found["greedy_agreement"] >= 0.995 and found["kl"] < 1e-5
-
-    prover = Prover(artifact.key, artifact.program, artifact.params, artifact.masks)
-    prompt = tuple(windows[0][:5])
-    tokens = (*prompt, *prover.executor.generate(prompt, 3))
-    proof = prover.prove(Request(tokens, len(prompt), hiding=False), Clock(Silent())).proof
-    assert verify(artifact.key, proof).statement.tokens == tokens
-
+    artifact = faithful(source)
+    proved(artifact, ids)
     report = audit(artifact.key, source)
     assert report["valid"], report["problems"]
     assert report["family"] == kind
     said = checkpoint.config.to_dict()
     for field, value in report["configuration"].items():
         assert value == said[field], field
+
+
+def test_one_row_of_an_untied_embedding_is_far_larger_than_others(make: Any) -> None:
+    """Norms read the rows, so that the model is hardly another: formats must leave small rows their bits."""
+    source = make("llama", larger={"model.embed_tokens.weight": (LARGER, 1000.0)})
+    artifact = faithful(source)
+    table = artifact.key.circuit.column["embed_tokens.weight"]
+    assert table.high - table.low >= 1 << 20
+    ids = windows(load_checkpoint(source))[0]
+    ids[1] = LARGER
+    proved(artifact, ids)
+
+
+def windows(checkpoint: Checkpoint) -> list[list[int]]:
+    """Random ids."""
+    vocabulary = checkpoint.config.vocab_size
+    return np.random.default_rng(0).integers(3, vocabulary, (WINDOWS, TOKENS)).tolist()
+
+
+def faithful(source: Path) -> Artifact:
+    """A checkpoint, compiled; its integers say what PyTorch says."""
+    artifact, _ = compiling.compile(source, TOKENS, least_fidelity=None, private=False)
+    checkpoint = load_checkpoint(source)
+    found = compare(
+        pytorch_logits(checkpoint),
+        Executor(artifact.key.circuit, artifact.program, artifact.params).logits,
+        artifact.meta["logits_scale"],
+        (Window("ids", ids) for ids in windows(checkpoint)),
+    ).whole()
+    assert found["greedy_agreement"] >= 0.995 and found["kl"] < 1e-5
+    return artifact
+
+
+def proved(artifact: Artifact, ids: list[int]) -> None:
+    """An answer to the first ids, proved and verified."""
+    prover = Prover(artifact.key, artifact.program, artifact.params, artifact.masks)
+    prompt = tuple(ids[:5])
+    tokens = (*prompt, *prover.executor.generate(prompt, 3))
+    proof = prover.prove(Request(tokens, len(prompt), hiding=False), Clock(Silent())).proof
+    assert verify(artifact.key, proof).statement.tokens == tokens
