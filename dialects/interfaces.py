@@ -6,6 +6,7 @@ interfaces do; whoever asks tests for the interface, and a new operation is know
 | interface | question | asked by |
 |---|---|---|
 | `Named` | what is it called, at either level? | requantise, coarse |
+| `Parameter` | which weights of the checkpoint is it? | layers, roles |
 | `TokenSource` | where do the token ids enter, and how many? | resumed, drop-batch |
 | `LeadingAxes` | what is it without a first axis of size 1? | drop-batch |
 | `RowWise` | does a row of the result depend on that row alone? | batch-decode |
@@ -14,7 +15,7 @@ interfaces do; whoever asks tests for the interface, and a new operation is know
 | `TakesFactor` | where can a factor on the result go? | equalize-layers, channel equalisation |
 | `Differentiable` | how does an error pass back? | sensitivity |
 | `Quantised` | how wide may the integers be that it reads? | plan-scales, verify-legality |
-| `Sum` | do its operands share one scale with the result? | plan-scales |
+| `Sum` | do its operands share one scale with the result? | layers, plan-scales |
 | `Rounded` | what follows its result's format from? | plan-scales, choose-bits, value errors |
 | `Normalises` | which norm is it, if its result forgets its operand's size? | calibrate, plan-scales |
 
@@ -51,6 +52,15 @@ class Named(Operation, ABC):
     """What reports call the operation, and the one of the other level that it becomes or comes from."""
 
     KIND: ClassVar[str]
+
+
+class Parameter(Operation, ABC):
+    """Weights of the checkpoint."""
+
+    @property
+    @abstractmethod
+    def param_names(self) -> tuple[str, ...]:
+        """The names of the tensors, one a layer."""
 
 
 class TokenSource(Operation, ABC):
@@ -144,7 +154,7 @@ class Quantised(Operation, ABC):
         return TWO_LIMBS
 
 
-class Sum(Quantised):
+class Sum(Operation, ABC):
     """A sum, whose operands share one scale with it."""
 
 

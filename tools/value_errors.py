@@ -22,8 +22,9 @@ from xdsl.dialects.builtin import FloatAttr, ModuleOp
 from xdsl.ir import Operation
 
 from ..compiler.analysis.plan import FACTOR, FORMAT, UNROUNDED
-from ..compiler.analysis.roles import LAYER, role_path
+from ..compiler.analysis.roles import Roles
 from ..compiler.frontend.evaluate import evaluate
+from ..compiler.modules import main_function
 from ..dialects import nn
 from ..dialects.interfaces import Quantised
 from ..dialects.quant import FormatAttr
@@ -47,6 +48,7 @@ def value_errors(
     (tokens,) = (op for op in module.walk() if isinstance(op, nn.TokensOp))
     length = nn.shape_of(tokens.result)[0]
     exact = _observed(executor, ids)
+    roles = Roles(main_function(module).body.block.ops)
     order: dict[tuple[str, str], int] = defaultdict(int)
     errors: list[Error] = []
 
@@ -68,9 +70,8 @@ def value_errors(
         x *= _factor(op)
         actual = integers.reshape(x.shape) * 2.0**-fraction
         size = np.linalg.norm(x) or 1.0
-        match = LAYER.search(path)
-        layer = int(match[1]) if match else None
-        errors.append(Error(role_path(path), kind, layer, float(np.linalg.norm(actual - x) / size)))
+        error = float(np.linalg.norm(actual - x) / size)
+        errors.append(Error(roles.path(op), kind, roles.layer(op), error))
 
     padded = np.array([*ids, *[0] * (length - len(ids))])
     evaluate(module, padded, tensor, observe=observe)

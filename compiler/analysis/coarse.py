@@ -33,7 +33,6 @@ from xdsl.ir import Operation
 from ...dialects import quant
 from ...dialects.interfaces import View
 from ...dialects.table_expr import evaluate
-from ..modules import main_function
 from .limits import RECIPROCAL_BITS
 from .requantise import roles, rounded, rounding
 from .scale import LIMB
@@ -61,10 +60,10 @@ class Format:
 def formats(function: ModuleOp) -> list[Format]:
     """Those of every role of a published function, in its order."""
     found: list[Format] = []
-    for (path, kind, _), ops in roles(main_function(function).walk()).items():
+    for (path, kind, _), ops in roles(function).items():
         if isinstance(ops[0], View | quant.ArgmaxOp):
             continue
-        place = path.replace("{layer}", "*").replace("layers.0.", "layers.*.")
+        place = path.replace("{layer}", "*")
         type, used = rounded(ops[0]), _used(ops[0])
         coarse = tuple(_coarse(ops[0], kind, type.width, used))
         found.append(Format(place, kind, type.width, type.fraction, used, coarse))

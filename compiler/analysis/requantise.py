@@ -13,7 +13,6 @@ That the choices are good ones, so that the integers predict what the floats do,
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import (
@@ -37,10 +36,10 @@ from ..published import publish
 from ..transforms.batch_decode import BatchDecode
 from ..transforms.convert_nn_to_quant import ConvertNNToQuant
 from ..transforms.guard import summary
-from ..transforms.stack_layers import StackLayers, layer_number, per_layer
+from ..transforms.stack_layers import StackLayers, per_layer
 from .equalize import LARGEST
 from .plan import EPS, EXPONENTS, FACTOR, FORMAT, ROOT, UNROUNDED, WIDTH, K, weight_factor
-from .roles import role_path
+from .roles import Roles, path_of
 from .scales import integer_eps
 
 Role = tuple[str, str, int]
@@ -49,8 +48,8 @@ Role = tuple[str, str, int]
 
 def differences(model: ModuleOp, function: ModuleOp) -> list[str]:
     """Where a published function is not the quantisation of a raised `nn` module; empty if it is."""
-    wanted = roles(main_function(model).walk())
-    found = roles(main_function(function).walk())
+    wanted = roles(model)
+    found = roles(function)
     lines = [_absent(role, "is missing") for role in wanted if role not in found]
     lines += [_absent(role, "does not belong") for role in found if role not in wanted]
     if lines:
@@ -67,10 +66,10 @@ def requantise(model: ModuleOp, function: ModuleOp) -> ModuleOp:
 
     What the compiler's passes raise, `UserError` or `VerifyException`, where choices do not fit.
     """
-    model, found = model.clone(), roles(main_function(function).walk())
-    for role, peers in roles(main_function(model).walk()).items():
-        for op in peers:
-            _adopt(op, found[role][0])
+    model, found = model.clone(), roles(function)
+    for role, peers in roles(model).items():
+        for layer, op in enumerate(peers):
+            _adopt(op, found[role][0], layer)
     rows = [op.rows.value.data for op in function.walk() if isinstance(op, quant.SelectOp)]
     for each in (ConvertNNToQuant(), StackLayers(), BatchDecode(rows[0] if rows else None)):
         each.apply(Context(), model)
@@ -78,14 +77,16 @@ def requantise(model: ModuleOp, function: ModuleOp) -> ModuleOp:
     return publish(model)
 
 
-def roles(ops: Iterable[Operation]) -> dict[Role, list[Operation]]:
-    """The operations of each role, of all layers in turn, in order."""
+def roles(module: ModuleOp) -> dict[Role, list[Operation]]:
+    """The operations of each role of a function, of all layers in turn, in order."""
+    function = main_function(module)
+    peers = Roles(function.body.block.ops)
     found: dict[Role, list[Operation]] = defaultdict(list)
     places: Counter[tuple[str, str]] = Counter()
-    for op in ops:
+    for op in function.walk():
         if isinstance(op, Named):
-            path, kind = _path(op), op.KIND
-            found[role_path(path), kind, places[path, kind]].append(op)
+            path, kind = path_of(op), op.KIND
+            found[peers.path(op), kind, places[path, kind]].append(op)
             places[path, kind] += 1
     return found
 
@@ -112,14 +113,7 @@ def _absent(role: Role, what: str) -> str:
     return f"{path.replace('{layer}', '*')}: this {kind} {what}"
 
 
-def _path(op: Operation) -> str:
-    """The module path of an operation, in the body of a stack with "{layer}"; a weight's is its name."""
-    if isinstance(op, quant.ParamOp):
-        return op.param_names[0]
-    return op.param_name if isinstance(op, nn.ParamOp) else nn.module_path(op)
-
-
-def _adopt(op: Operation, found: Operation) -> None:
+def _adopt(op: Operation, found: Operation, layer: int) -> None:
     """Gives an operation of `nn` the choices of its counterpart."""
     if isinstance(found, quant.MulOp) and rounding(found) is None:
         op.attributes[UNROUNDED] = UnitAttr()
@@ -129,7 +123,7 @@ def _adopt(op: Operation, found: Operation) -> None:
     if isinstance(op, nn.ParamOp):
         op.attributes[FACTOR] = FloatAttr(weight_factor(op), f64)
     elif isinstance(op, nn.RMSNormOp) and isinstance(found, quant.RmsNormOp):
-        op.attributes[EPS] = IntegerAttr(_eps(op, found), i64)
+        op.attributes[EPS] = IntegerAttr(_eps(op, found, layer), i64)
         op.attributes[ROOT] = found.root
         op.attributes[EXPONENTS] = found.exponents
     elif isinstance(op, nn.AttendOp) and isinstance(found, quant.AttendOp):
@@ -139,11 +133,10 @@ def _adopt(op: Operation, found: Operation) -> None:
         op.attributes[WIDTH] = found.width
 
 
-def _eps(op: nn.RMSNormOp, found: quant.RmsNormOp) -> int:
+def _eps(op: nn.RMSNormOp, found: quant.RmsNormOp, layer: int) -> int:
     """That of the layer in the found norm, if it is the float one's, up to a power of four where the input
     may have been rescaled: anywhere but on the residual stream."""
-    type, layer = quant.type_of(found.x), layer_number(op) or 0
-    entries = found.eps.get_values()
+    type, entries = quant.type_of(found.x), found.eps.get_values()
     eps = op.eps.value.data
     if not isinstance(op.x.owner, nn.AddOp | nn.EmbeddingOp) and layer < len(entries):
         for moved in range(-LARGEST, LARGEST + 1):
@@ -186,7 +179,7 @@ class _Comparison:
             return
         self.counterpart[wanted] = found
         if wanted.name != found.name:
-            place = f"{found.name} at {_where(found)}" if _path(found) else found.name
+            place = f"{found.name} at {_where(found)}" if path_of(found) else found.name
             self.lines.append(f"{_where(wanted)}: {wanted.name} is missing, there is {place}")
             return
         where = f"{_where(wanted)}: {wanted.name}"
@@ -219,7 +212,7 @@ class _Comparison:
         pairs = zip(one.get_values(), other.get_values(), strict=False)  # type: ignore
         for layer, (a, b) in enumerate(pairs):
             if a != b:
-                place = where.replace("layers.*", f"layers.{layer}")
+                place = where.replace("*", str(layer), 1)
                 self.lines.append(f"{place}: {name} is {b}, not {a}")
 
 
@@ -232,7 +225,7 @@ def _through(value: SSAValue) -> SSAValue:
 
 
 def _where(op: Operation) -> str:
-    return _path(op).replace("{layer}", "*").replace("layers.0.", "layers.*.") or "the function"
+    return path_of(op).replace("{layer}", "*") or "the function"
 
 
 def _shown(attribute: Attribute | None) -> str:

@@ -1,51 +1,64 @@
-"""Roles: the same place in every decoder layer.
+"""Roles: the same place in every layer.
 
-Layers are stacked, so what stands in one place has one format in all of them. A role is a module path
-with the layer's number left out, an operation's name, and its place among those of the same path.
+Layers are stacked, so what stands in one place has one format in all of them. A role is the operations of one
+place of the layers that `find_layers` finds, of the same names and on the same types; an operation of no layer
+is a role by itself. Module paths are what roles are called, and decide nothing.
 """
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 
 from xdsl.ir import Operation
 
 from ...dialects import nn
-
-LAYER = re.compile(r"\blayers\.(\d{1,6})\b")
-
-Role = tuple[str, str, int]
+from ...dialects.interfaces import Parameter
+from .layers import find_layers
 
 
-def role_path(path: str) -> str:
-    """A module path with the layer number written "{layer}"."""
-    return LAYER.sub("layers.{layer}", path)
+def role_path(paths: Sequence[str]) -> str:
+    """One module path for those of all layers in turn: with "{layer}" for the layer's number."""
+    parts = [path.split(".") for path in paths]
+    if len({*map(len, parts)}) > 1:
+        return paths[0]
+    numbers = tuple(map(str, range(len(paths))))
+    places = zip(*parts, strict=True)
+    return ".".join(
+        "{layer}" if len(paths) > 1 and place == numbers else place[0] for place in places
+    )
 
 
 def path_of(op: Operation) -> str:
     """The module path of an operation; a parameter's is its name in the checkpoint."""
-    return op.param_name if isinstance(op, nn.ParamOp) else nn.module_path(op)
+    return role_path(op.param_names) if isinstance(op, Parameter) else nn.module_path(op)
 
 
 class Roles:
     """The roles of a function's operations, in the order of their first operations."""
 
     def __init__(self, ops: Iterable[Operation]):
-        ordinals: dict[tuple[str, str], int] = defaultdict(int)
-        self._peers: dict[Role, list[Operation]] = defaultdict(list)
-        self._role: dict[Operation, Role] = {}
-        for op in ops:
-            path = path_of(op)
-            role = role_path(path), op.name, ordinals[path, op.name]
-            ordinals[path, op.name] += 1
-            self._peers[role].append(op)
-            self._role[op] = role
+        self._peers: dict[Operation, list[Operation]] = {op: [op] for op in ops}
+        self._layer: dict[Operation, int] = {}
+        layers = find_layers(self._peers, _form)
+        for place in zip(*(layer.parts for layer in layers), strict=True):
+            for number, op in enumerate(place):
+                self._peers[op], self._layer[op] = list(place), number
 
     def __iter__(self) -> Iterator[list[Operation]]:
-        return iter(self._peers.values())
+        return (peers for op, peers in self._peers.items() if peers[0] is op)
 
     def peers(self, op: Operation) -> list[Operation]:
         """The operations of an operation's role, itself among them."""
-        return self._peers[self._role[op]]
+        return self._peers[op]
+
+    def layer(self, op: Operation) -> int | None:
+        """The number of an operation's layer."""
+        return self._layer.get(op)
+
+    def path(self, op: Operation) -> str:
+        """The module path of an operation's role."""
+        return role_path([path_of(peer) for peer in self._peers.get(op, [op])])
+
+
+def _form(op: Operation) -> Hashable:
+    return op.name, *(value.type for value in (*op.operands, *op.results))

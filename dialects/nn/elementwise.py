@@ -17,6 +17,7 @@ from ..interfaces import (
     LeadingAxes,
     Named,
     Parts,
+    Quantised,
     Rescales,
     Rounded,
     Scaling,
@@ -60,7 +61,7 @@ class BinaryOp(NNOp, HasFolderInterface, LeadingAxes):
 
 
 @irdl_op_definition
-class AddOp(BinaryOp, Sum, Differentiable, Named):
+class AddOp(BinaryOp, Sum, Quantised, Differentiable, Named):
     """Sum; folds x + 0.
 
     ```mlir

@@ -33,6 +33,7 @@ from ..interfaces import (
     Differentiable,
     LeadingAxes,
     Named,
+    Parameter,
     Parts,
     Quantised,
     Squares,
@@ -87,7 +88,7 @@ class TokensOp(LeafOp, Quantised, LeadingAxes, TokenSource):
 
 
 @irdl_op_definition
-class ParamOp(LeafOp, Quantised, Named):
+class ParamOp(LeafOp, Quantised, Parameter, Named):
     """A weight of the checkpoint, by name; `sha256` is that of its fp32 little-endian bytes.
 
     A matrix may be rescaled: element [i, j] is multiplied by 2^(rows[i] + columns[j]). A single
@@ -110,6 +111,10 @@ class ParamOp(LeafOp, Quantised, Named):
     traits = traits_def(Pure())
     irdl_options = (ParsePropInAttrDict(),)
     assembly_format = "$param attr-dict `:` type($result)"
+
+    @property
+    def param_names(self) -> tuple[str, ...]:
+        return (self.param_name,)
 
     @property
     def param_name(self) -> str:

@@ -8,7 +8,7 @@ from typing import ClassVar
 from xdsl.irdl import irdl_op_definition, operand_def, prop_def, result_def, traits_def
 from xdsl.traits import Commutative, Pure
 
-from ..interfaces import Named, RowWise
+from ..interfaces import Named, RowWise, Sum
 from ..nn import require
 from .attributes import QuantTensorType, TableAttr
 from .base import FUNCTIONAL, Inferred, QuantOp, signed_bits
@@ -72,7 +72,7 @@ class MulOp(QuantOp, Named):
 
 
 @irdl_op_definition
-class AddOp(QuantOp, Named):
+class AddOp(QuantOp, Sum, Named):
     """Exact sum of two values of one scale.
 
     The result declares the range that the residual stream keeps, which is at least that of each

@@ -161,7 +161,12 @@ def residual_deltas(end: SSAValue, start: SSAValue) -> list[SSAValue]:
 
 
 def _entering_bound(residual: SSAValue) -> int:
-    """The magnitude of what enters the layers: that of an embedding is below its type's."""
+    """The magnitude of what enters the layers: that of an embedding is below its type's, and sums add to it."""
+    added, sums = 0, set[SSAValue]()
+    while isinstance(residual.owner, AddOp) and residual not in sums:
+        sums.add(residual)
+        added += type_of(residual.owner.rhs).bound
+        residual = residual.owner.lhs
     if isinstance(residual.owner, EmbedOp):
-        return type_of(residual.owner.table).bound << residual.owner.shift.value.data
-    return type_of(residual).bound
+        return added + (type_of(residual.owner.table).bound << residual.owner.shift.value.data)
+    return added + type_of(residual).bound

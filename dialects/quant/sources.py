@@ -16,7 +16,7 @@ from xdsl.irdl import (
 )
 from xdsl.traits import Pure
 
-from ..interfaces import Named, TokenSource
+from ..interfaces import Named, Parameter, TokenSource
 from ..nn import HUGE, require, require_normal
 from . import axes as named
 from .attributes import MAX_BITS, QuantTensorType
@@ -51,7 +51,7 @@ class TokensOp(LeafOp, TokenSource):
 
 
 @irdl_op_definition
-class ParamOp(LeafOp, Named):
+class ParamOp(LeafOp, Parameter, Named):
     """Weights of the checkpoint: round((offset + w) * factor * 2^frac), ties upwards.
 
     `rows` and `columns` are exponents that equalise channels: element [i, j] of a matrix is also

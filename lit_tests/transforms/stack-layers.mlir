@@ -54,7 +54,10 @@ func.func @main() -> !quant.tensor<[4, 4], bits = 20, frac = 12> {
 
 // -----
 
-// CHECK: model.layers.1.norm: quant.rms_norm of layer 1 differs from layer 0 in table
+// Layers of different tables stay.
+// CHECK-LABEL: @eps()
+// CHECK-NOT: quant.layers
+// CHECK: func.return
 func.func @eps() -> !quant.tensor<[4, 4], bits = 20, frac = 12> {
   %ids = quant.tokens : !quant.tensor<[4], bits = 32, frac = 0>
   %table = quant.param ["embed"] sha256 ["20"] offset 0.0 factor 2.0 : !quant.tensor<[16, 4], bits = 16, frac = 10>
@@ -86,7 +89,10 @@ func.func @eps() -> !quant.tensor<[4, 4], bits = 20, frac = 12> {
 
 // -----
 
-// CHECK: model.layers.1.other: quant.requantize of layer 1 stands where layer 0 has quant.requantize
+// Module paths decide nothing.
+// CHECK-LABEL: @path()
+// CHECK: quant.param stacked ["model.layers.0.norm.weight", "model.layers.1.norm.weight"]
+// CHECK: quant.layers %x0 {{.*}} count 2
 func.func @path() -> !quant.tensor<[4, 4], bits = 20, frac = 12> {
   %ids = quant.tokens : !quant.tensor<[4], bits = 32, frac = 0>
   %table = quant.param ["embed"] sha256 ["20"] offset 0.0 factor 2.0 : !quant.tensor<[16, 4], bits = 16, frac = 10>
@@ -118,7 +124,10 @@ func.func @path() -> !quant.tensor<[4, 4], bits = 20, frac = 12> {
 
 // -----
 
-// CHECK: layer 0 takes 1 values and gives 0; it must take and give the residual stream
+// So do layers that do not follow each other: the second reads what the first one read.
+// CHECK-LABEL: @skip()
+// CHECK-NOT: quant.layers
+// CHECK: func.return
 func.func @skip() -> !quant.tensor<[4, 4], bits = 20, frac = 12> {
   %ids = quant.tokens : !quant.tensor<[4], bits = 32, frac = 0>
   %table = quant.param ["embed"] sha256 ["20"] offset 0.0 factor 2.0 : !quant.tensor<[16, 4], bits = 16, frac = 10>
@@ -150,7 +159,10 @@ func.func @skip() -> !quant.tensor<[4, 4], bits = 20, frac = 12> {
 
 // -----
 
-// CHECK: model.layers.1.in.weight: parameter of layer 1 stands where layer 0 has model.layers.0.out.weight
+// Nor do names of parameters.
+// CHECK-LABEL: @param()
+// CHECK: quant.param stacked ["model.layers.0.out.weight", "model.layers.1.in.weight"]
+// CHECK: quant.layers %x0 {{.*}} count 2
 func.func @param() -> !quant.tensor<[4, 4], bits = 20, frac = 12> {
   %ids = quant.tokens : !quant.tensor<[4], bits = 32, frac = 0>
   %table = quant.param ["embed"] sha256 ["20"] offset 0.0 factor 2.0 : !quant.tensor<[16, 4], bits = 16, frac = 10>
@@ -182,7 +194,10 @@ func.func @param() -> !quant.tensor<[4, 4], bits = 20, frac = 12> {
 
 // -----
 
-// CHECK: decoder layers are numbered [0, 2], not 0 .. N-1
+// Nor do the numbers in them.
+// CHECK-LABEL: @gap()
+// CHECK: quant.param stacked ["model.layers.0.norm.weight", "model.layers.2.norm.weight"]
+// CHECK: quant.layers %x0 {{.*}} count 2
 func.func @gap() -> !quant.tensor<[4, 4], bits = 20, frac = 12> {
   %ids = quant.tokens : !quant.tensor<[4], bits = 32, frac = 0>
   %table = quant.param ["embed"] sha256 ["20"] offset 0.0 factor 2.0 : !quant.tensor<[16, 4], bits = 16, frac = 10>
@@ -214,7 +229,10 @@ func.func @gap() -> !quant.tensor<[4, 4], bits = 20, frac = 12> {
 
 // -----
 
-// CHECK: model.layers.1.attn: quant.rope of layer 1 differs from layer 0 in thetas
+// The frequencies of all kinds are the same in all layers.
+// CHECK-LABEL: @theta()
+// CHECK-NOT: quant.layers
+// CHECK: func.return
 func.func @theta() -> !quant.tensor<[4, 4], bits = 20, frac = 12> {
   %ids = quant.tokens : !quant.tensor<[4], bits = 32, frac = 0>
   %table = quant.param ["embed"] sha256 ["20"] offset 0.0 factor 2.0 : !quant.tensor<[16, 4], bits = 16, frac = 10>
@@ -246,7 +264,10 @@ func.func @theta() -> !quant.tensor<[4, 4], bits = 20, frac = 12> {
 
 // -----
 
-// CHECK: the model has no decoder layers: no module path has layers.N
+// Nothing repeats.
+// CHECK-LABEL: @none()
+// CHECK-NOT: quant.layers
+// CHECK: func.return
 func.func @none() -> !quant.tensor<[4], bits = 32, frac = 0> {
   %ids = quant.tokens : !quant.tensor<[4], bits = 32, frac = 0>
   func.return %ids : !quant.tensor<[4], bits = 32, frac = 0>

@@ -37,9 +37,8 @@ from ...primitives.round import Rounded, rounded
 
 OpT = TypeVar("OpT", bound=Operation)
 
-# For names only: what a path says is left out of the names of columns, or stands for all layers.
-LAYER_PREFIX = re.compile(r"^(model(\.|$))?(layers\.\{layer\}(\.|$))?")
-LAYER_NUMBER = re.compile(r"\blayers\.\d+\.")
+# For names only: what a path says is left out of the names of columns.
+PREFIX = re.compile(r"^(.*\{layer\}|model)(\.|$)")
 
 
 @dataclass
@@ -98,7 +97,7 @@ class Conversion:
     ) -> zk.ReadOp:
         """The column of a parameter, read; ``value`` is what its axes are known of."""
         bound = quant.type_of(param.result).bound
-        name = LAYER_PREFIX.sub("", origin)
+        name = PREFIX.sub("", origin)
         axes, interval = self.axes[value], (-bound, bound - 1)
         old = self.system.columns.get(name)
         if old is None:
@@ -122,7 +121,7 @@ class Conversion:
     def name(self, op: Operation, own_module: bool = False) -> str:
         """The module path without the prefix of the model and layer, and the kind, unless it is the one
         operation of its own module; unique."""
-        base, kind = LAYER_PREFIX.sub("", module_path(op)), op.name.removeprefix("quant.")
+        base, kind = PREFIX.sub("", module_path(op)), op.name.removeprefix("quant.")
         if own_module and base and base not in self.system.columns:
             return self.unique(base)
         return self.unique(f"{base}.{kind}" if base else kind)

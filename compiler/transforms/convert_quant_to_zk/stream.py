@@ -19,9 +19,10 @@ from ....dialects.affine_expr import added, read
 from ....errors import UserError, expect
 from ....runtime.circuit.index import Index
 from ....runtime.circuit.relations import Expr
+from ...analysis.roles import role_path
 from ...primitives import affine
 from ...primitives.builder import Builder
-from .conversion import LAYER_NUMBER, ConversionPattern
+from .conversion import ConversionPattern
 
 STREAM, OUT = "residual", "residual.out"
 
@@ -37,7 +38,7 @@ class EnterLayers(ConversionPattern):
             if argument in c.axes:
                 if not isinstance(param.owner, quant.ParamOp):
                     raise UserError(f"{entered.module}: weights must be parameters")
-                origin = LAYER_NUMBER.sub("layers.{layer}.", param.owner.param_names[0])
+                origin = role_path(param.owner.param_names)
                 weight = c.parameter(param.owner, argument, inside, origin)
                 Rewriter.insert_op(weight, start)
                 argument.replace_all_uses_with(weight.result)
