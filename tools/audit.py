@@ -79,10 +79,8 @@ def audit(
     except UserError as error:
         raise UserError(f"{key.source}: {error}") from None
     tokens = _tokens(function)
-    stacked, problems = _stacked(function)
-    family, configuration = None, None
-    if not problems:
-        family, configuration, problems = _family(stacked, tokens)
+    stacked = _stacked(function)
+    family, configuration, problems = _family(stacked, tokens)
     bounds = 0
     clock.start("lower")
     if not problems:  # Only what a model's function is lowered to has a bounded size.
@@ -130,16 +128,11 @@ def _tokens(function: ModuleOp) -> int:
     return quant.type_of(ids[0].result).shape[0] if ids else 0
 
 
-def _stacked(function: ModuleOp) -> tuple[ModuleOp, list[str]]:
-    """A function with its layers in one stack, as that of a model is told; or why they are no layers."""
-    if any(isinstance(op, quant.LayersOp) for op in function.walk()):
-        return function, []
+def _stacked(function: ModuleOp) -> ModuleOp:
+    """A function with its layers in one stack, if there are several, as that of a model is told."""
     stacked = function.clone()
-    try:
-        run_passes(Context(), stacked, (StackLayers(),))
-    except UserError as error:
-        return function, [f"the function is no model's of any family: {summary(error)}"]
-    return stacked, []
+    run_passes(Context(), stacked, (StackLayers(),))
+    return stacked
 
 
 def _family(

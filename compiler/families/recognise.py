@@ -40,10 +40,10 @@ def recognise(module: ModuleOp, style: Style) -> Decoder:
     """The configuration of a published function, as that of a decoder of a style."""
     block = main_function(module).body.block
     embedding, argmax = first(block, quant.EmbedOp), first(block, quant.ArgmaxOp)
-    layers = first(block, quant.LayersOp)
-    if layers.layers > MOST_LAYERS:
+    layers = next((op for op in block.ops if isinstance(op, quant.LayersOp)), None)
+    if layers and layers.layers > MOST_LAYERS:
         raise UserError(f"the function has {layers.layers} layers, more than any model")
-    body = layers.body.block
+    body = layers.body.block if layers else block  # Of one layer, or it is no model's.
     scores, softmax = first(body, quant.ScoresOp), first(body, quant.SoftmaxOp)
     rope = first(body, quant.RopeOp)
     vocabulary, hidden = quant.type_of(embedding.table).shape
@@ -130,7 +130,7 @@ def _stream(value: SSAValue) -> bool:
     )
 
 
-def _scalar(layers: quant.LayersOp, scores: quant.ScoresOp, dim: int) -> float:
+def _scalar(layers: quant.LayersOp | None, scores: quant.ScoresOp, dim: int) -> float:
     """query_pre_attn_scalar, from the factor of the weight that makes queries: scalar^(-1/2), in a gain times
     sqrt(dim)."""
     value: SSAValue = scores.q
@@ -142,9 +142,9 @@ def _scalar(layers: quant.LayersOp, scores: quant.ScoresOp, dim: int) -> float:
             "the function has neither norm nor linear layer where a model makes queries"
         )
     weight = maker.operands[1]
-    if not isinstance(weight, BlockArgument) or weight not in layers.slices:
-        raise UserError("what makes queries is no weight of a layer")
-    param = layers.params[weight.index - 1].owner
+    if layers and isinstance(weight, BlockArgument) and weight in layers.slices:
+        weight = layers.params[weight.index - 1]
+    param = weight.owner
     if not isinstance(param, quant.ParamOp):
         raise UserError("what makes queries is no weight")
     factor = param.factor.value.data

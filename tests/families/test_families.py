@@ -41,6 +41,7 @@ GEMMA3 = {
 }
 MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "gemma3_text": ("gemma3_text", GEMMA3),
+    "one layer": ("llama", {"num_hidden_layers": 1}),
     "llama": ("llama", {"tie_word_embeddings": True}),
     "llama 3": ("llama", {"rope_parameters": LLAMA3}),
     "mistral": ("mistral", {"sliding_window": 5, "head_dim": 12}),
