@@ -183,6 +183,12 @@ def read(path: str | Path, most: int | None = None) -> memoryview:
         raise UserError(f"{path}: cannot read: {_reason(error)}") from error
 
 
+def forget_pages(mapped: memoryview) -> None:
+    """Let go of the pages of a file that `read` mapped; what is needed is read again. Nothing was written there."""
+    if isinstance(mapped.obj, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        mapped.obj.madvise(mmap.MADV_DONTNEED)
+
+
 @contextlib.contextmanager
 def atomic_write(path: str | Path, secret: bool = False) -> Iterator[BinaryIO]:
     """A file to write that takes the place of ``path`` at the end, or leaves no trace.

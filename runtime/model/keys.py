@@ -34,7 +34,18 @@ from ..field import P
 from ..visible import require_name
 from .budget import Budget, FileBudget
 from .difference import difference, restore
-from .files import KEY, MODEL, Buffer, atomic_write, identify, pack, padding, read, unpack
+from .files import (
+    KEY,
+    MODEL,
+    Buffer,
+    atomic_write,
+    forget_pages,
+    identify,
+    pack,
+    padding,
+    read,
+    unpack,
+)
 from .links import Ancestor
 from .masks import WeightMasks
 
@@ -374,7 +385,8 @@ def save_artifact(path: str | Path, artifact: Artifact) -> int:
 def load_artifact(path: str | Path) -> Artifact:
     """Map a .zkl file. The arrays are read-only views of it."""
     source = str(path)
-    sections = unpack(MODEL, read(path), source)
+    mapped = read(path)
+    sections = unpack(MODEL, mapped, source)
     key = VerifyingKey.decode(sections[b"VKEY"], source)
     try:
         meta = _plain_facts(_decode(sections[b"META"]))
@@ -397,6 +409,7 @@ def load_artifact(path: str | Path) -> Artifact:
         raise UserError(f"{source}: the weights do not fit the circuit")
     masks = _load_masks(key, sections[b"MASK"], source)
     masks = replace(masks, tree=_load_tree(key, sections[b"TREE"], source))
+    forget_pages(mapped)  # All were read, for the sum; a proof reads few of the masks and the tree.
     programs = sections[b"PROG"], sections[b"PRGP"]
     return Artifact(key, *programs, params, masks, meta, FileBudget.beside(path, key))
 

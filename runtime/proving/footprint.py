@@ -14,7 +14,7 @@ import psutil
 from ...errors import UserError
 from ..circuit.generation import Generation
 from ..circuit.relations import Home
-from ..protocol.commitment.cells import run_type
+from ..protocol.commitment.cells import parts, run_type
 from ..protocol.commitment.codeword import BLOCK, is_kept
 from ..protocol.commitment.merkle import SALT_WORDS
 from ..protocol.lookup.prover import MEMORY
@@ -101,12 +101,20 @@ def _column_bytes(plan: Plan, home: Home) -> int:
 
 
 def _laid_out_bytes(plan: Plan, home: Home) -> int:
-    """Those cells that are committed once more, in the order of their slabs (`cells.gathered`)."""
-    return sum(
-        run_type(column.storage).itemsize * math.prod(plan.sizes(column.axes))
-        for column in plan.circuit.home(home)
-        if column.name not in plan.circuit.defined
-    )
+    """Those cells that are committed and copied to the order of their slabs (`cells.gathered`)."""
+    found = 0
+    for column in plan.circuit.home(home):
+        if column.name in plan.circuit.defined:
+            continue
+        sizes = plan.sizes(column.axes)
+        strides = [math.prod(sizes[axis + 1 :]) for axis in range(len(sizes))]
+        kind = run_type(column.storage)
+        for block in plan.placed[column.name]:
+            shape = [1 << bits for bits in block.piece.bits]
+            rows = 1 << plan.all_slabs[block.slab]
+            if column.storage != kind or parts(shape, strides, rows) is None:
+                found += kind.itemsize * math.prod(shape)
+    return found
 
 
 def _activations(plan: Plan) -> int:

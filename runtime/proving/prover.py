@@ -13,6 +13,7 @@ from ..circuit.generation import Generation
 from ..circuit.layout import pieces
 from ..circuit.program import Program
 from ..circuit.relations import Circuit
+from ..kernels.memory import return_freed_memory
 from ..model.links import NEW, OLD, link_subject
 from ..model.masks import WeightMasks
 from ..model.subjects import Key, subject_of
@@ -163,6 +164,7 @@ def prove_subject(
     channel.raw("witness root", code.root)
     channel.raw("pads root", pads.code.root)
 
+    return_freed_memory()
     clock.start("lookup")
     left = logup_prover.prove(channel, plan, columns, counts)
     deferred = deferred_weights(plan, subject.expander, *left)
@@ -170,6 +172,7 @@ def prove_subject(
     einsum_prover.prove(channel, plan, subject.expander, columns, deferred)
     disclosure_prover.prove(channel, plan, columns, sealed or {})
 
+    return_freed_memory()
     clock.start("open")
     # The claims and the constraints on pads are what the verifier makes of what was sent; nothing is
     # checked here.

@@ -19,8 +19,8 @@ from zklemma.runtime.kernels.signatures import from_data, named, to_data
 
 FEW = {
     "lift._lift_columns": [
-        [1.0, ["int16:2Cr", "int64", "uint64:2C", "int64", "int64"]],
-        [1.0, ["int64:2Cr", "int64", "uint64:2C", "int64", "int64"]],
+        [1.0, ["int16:1Cr", *["int64"] * 4, "uint64:2C", "int64", "int64"]],
+        [1.0, ["int64:1Cr", *["int64"] * 4, "uint64:2C", "int64", "int64"]],
     ],
     "tensor._double": [[1.0, ["uint64:2C", "int64", "uint64:1C", "uint64:1C", "int64", "int64"]]],
 }

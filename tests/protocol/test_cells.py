@@ -34,6 +34,41 @@ def test_large_pieces_are_not_copied() -> None:
     assert all(np.shares_memory(run.cells, column) for run in found.runs)
 
 
+@pytest.mark.parametrize(
+    ("part", "viewed"),
+    [
+        (np.s_[:, :, :1024], (1024, 1024)),  # A part of each row.
+        (np.s_[:2, :, 1024:], (512, 512)),
+        (np.s_[:, :128], (4, 128 * 1536)),
+        (np.s_[1:, :256], (1, 3 * 256 * 1536)),
+        (np.s_[:, :128, :1024], None),  # At two distances.
+        (np.s_[:, :, :16], None),  # Parts shorter than a column of the slab.
+        (np.s_[:1, :128, :1024], None),  # Small.
+        (np.s_[:, ::2, :1024], (512, 1024)),
+        (np.s_[:, ::-1], None),
+    ],
+)
+def test_large_pieces_in_parts_are_not_copied(part, viewed) -> None:
+    column = np.random.default_rng(0).integers(-(1 << 15), 1 << 15, (4, 256, 1536), np.int16)
+    piece = column[part]
+    found = cells.gathered([(64, piece)], 32)
+    (run,) = found.runs
+    assert np.shares_memory(run.cells, column) == (viewed is not None)
+    assert run.cells.shape == (viewed or (1, piece.size))
+    flat, end = piece.reshape(-1), 64 + piece.size
+    for first, last in ((64, 96), (64, end), (end - 96, end), (64 + 512, 64 + 4096)):
+        assert (found[first:last] == flat[first - 64 : last - 64]).all()
+    starts, blocks = zip(*run.blocks(), strict=True)
+    assert (np.concatenate(blocks) == flat).all() and starts[0] == 64
+    assert np.diff(starts).tolist() == [block.size for block in blocks[:-1]]
+    p = parameters(17, [2])
+    out = np.empty((5, 1 << p.log_columns), np.uint64)
+    Slabs(p, [found], np.zeros((32, p.mask_columns), np.uint64)).fill(3, out)
+    expected = np.zeros((1 << p.log_columns, 32), np.int64)
+    expected.reshape(-1)[64:end] = flat
+    assert (out == field.to_field(expected[:, 3:8].T)).all()
+
+
 def test_slabs_of_runs() -> None:
     """Rows with nothing in parts of a slab, and slabs with few rows."""
     p = parameters(8, [2])

@@ -60,8 +60,8 @@ class Slabs:
         end = 0
         for run in cells.runs:
             start = run.start // cells.rows
-            grid = run.cells.reshape(-1, cells.rows)
+            grid = run.cells.reshape(len(run.cells), -1, cells.rows)
             out[:, end:start] = 0
-            end = start + len(grid)
+            end = run.end // cells.rows
             lift_columns(grid, row, out[:, start:end])
         out[:, end : self._data] = 0

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -30,12 +31,11 @@ def prove(
 ) -> None:
     point = draw_point(plan, channel.challenges)
     at_point: Weights = {axis: eq(z) for axis, z in point.items()}
-    arrays: dict[tuple, np.ndarray] = {}
+    arrays = _Arrays(columns, plan.instances)
     running = [
         _start(plan, instance, at, columns, arrays)
         for instance, at in zip(plan.instances, places(plan, at_point, deferred), strict=True)
     ]
-    arrays.clear()
     order = iter(running)
     for einsum in plan.relations:
         sums = [next(order).total for _ in einsum.products]
@@ -92,29 +92,59 @@ def _final(channel: ProverChannel, plan: Plan, instance: Instance, found: Sequen
         channel.product()
 
 
+class _Arrays:
+    """The factors of instances that are started in order: one that several have is made once, and kept until
+    the last of them."""
+
+    def __init__(self, columns: Columns, instances: Iterable[Instance]):
+        self._columns = columns
+        self._uses = Counter(
+            self._key(instance, factor) for instance in instances for factor in instance.factors
+        )
+        self._kept: dict[Hashable, np.ndarray] = {}
+
+    def take(self, instance: Instance, factor: Expr) -> np.ndarray:
+        key = self._key(instance, factor)
+        found = self._kept.pop(key, None)
+        if found is None:
+            found = self._columns.expr(factor, _cuts(instance, factor.axes))
+        self._uses[key] -= 1
+        if self._uses[key]:
+            self._kept[key] = found
+        return found
+
+    def _key(self, instance: Instance, factor: Expr) -> Hashable:
+        return factor, *(
+            (axis, *instance.box[axis]) for axis in factor.axes if axis in instance.box
+        )
+
+
+def _cuts(instance: Instance, axes: Iterable[str]) -> dict[str, slice]:
+    """The part of some axes that an instance is over, where it is not the whole."""
+    parts = ((axis, instance.box[axis]) for axis in axes if axis in instance.box)
+    return {axis: slice(start, start + (1 << bits)) for axis, (start, bits) in parts}
+
+
 def _start(
     plan: Plan,
     instance: Instance,
     at: Weights,
     columns: Columns,
-    arrays: dict[tuple, np.ndarray],
+    arrays: _Arrays,
 ) -> ProductSum:
-    """An instance's sumcheck; ``arrays`` keeps factors that several instances have."""
-    box = {axis: slice(start, start + (1 << bits)) for axis, (start, bits) in instance.box.items()}
+    """An instance's sumcheck."""
     tables = []
     for factor in instance.factors:
-        own = {axis: cut for axis, cut in box.items() if axis in factor.axes}
-        key = factor, *((axis, cut.start, cut.stop) for axis, cut in own.items())
-        if key not in arrays:
-            arrays[key] = columns.expr(factor, own)
+        own = _cuts(instance, factor.axes)
+        array = arrays.take(instance, factor)
         bound = {
             axis: vector(weight, columns.size(axis))[:, own.get(axis, slice(None))]
             for axis, weight in bound_weights(plan, instance, factor, at).items()
         }
-        tables.append(bind(Table(factor.axes, arrays[key]), bound))
+        tables.append(bind(Table(factor.axes, array), bound))
     uses = [instance.factors.index(factor) for factor in instance.product.factors]
     sizes = {axis: columns.size(axis) for axis in instance.variables}
-    sizes |= {axis: cut.stop - cut.start for axis, cut in box.items() if axis in sizes}
+    sizes |= {axis: 1 << bits for axis, (_, bits) in instance.box.items() if axis in sizes}
     for axis in instance.weighted:
         uses.append(len(tables))
         tables.append(Table((axis,), vector(at[axis], sizes[axis])))

@@ -63,9 +63,9 @@ def prove_masked(
     on_columns = [np.zeros((2, columns), np.uint64) for _ in slabs]
     for (found, masks), target in zip(slabs, folded, strict=True):
         own = np.ascontiguousarray(weights[:, :: rows // found.rows])
-        for run in found.runs:
-            at = run.start // found.rows
-            part = contract(run.cells.reshape(-1, found.rows, 1), own)[:, :, 0]
+        for start, block in (each for run in found.runs for each in run.blocks()):
+            at = start // found.rows
+            part = contract(block.reshape(-1, found.rows, 1), own)[:, :, 0]
             target[:, at : at + part.shape[1]] = part
         if masks.any():
             target[:, p.data_columns :] = fold_rows(masks, own)
