@@ -10,7 +10,7 @@ of smaller layers, and then the one that begins first.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -18,8 +18,11 @@ import numpy as np
 from xdsl.ir import Operation, SSAValue
 
 from ...dialects.interfaces import Parameter, Sum
+from ...errors import expect
 
 Form = Callable[[Operation], Hashable]
+# Runs that are looked into: a model's layers are among the first, and a function that anyone wrote has any number.
+TRIED = 64
 
 
 @dataclass(frozen=True)
@@ -32,51 +35,68 @@ class Layer:
     leaving: SSAValue
 
     @property
-    def parts(self) -> Iterator[Operation]:
-        """What has a counterpart in each layer."""
-        yield from self.ops
-        for param in self.params:
-            if isinstance(param.owner, Operation):
-                yield param.owner
+    def makers(self) -> list[Operation]:
+        """The operations that make its parameters."""
+        return [expect(param.owner, Operation) for param in self.params]
 
 
 def find_layers(ops: Iterable[Operation], form: Form) -> list[Layer]:
     """The layers of a function's operations; none where nothing repeats."""
     inner = [op for op in ops if op.results and not isinstance(op, Parameter)]
-    numbers: dict[Hashable, int] = {}
-    forms = np.array([numbers.setdefault(form(op), len(numbers)) for op in inner], np.int64)
-    ends = {place for place, op in enumerate(inner) if isinstance(op, Sum)}
-    for count, size, start in _runs(forms, ends):
-        parts = (inner[start + i * size :][:size] for i in range(count))
-        layers = [layer for part in parts if (layer := _layer(part)) is not None]
+    for count, size, start in _runs(inner, form)[:TRIED]:
+        layers: list[Layer] = []
+        for at in range(start, start + count * size, size):
+            if (layer := _layer(inner[at : at + size])) is None:
+                break
+            layers.append(layer)
         if len(layers) == count and _alike(layers, form):
             return layers
     return []
 
 
-def _runs(forms: np.ndarray, ends: set[int]) -> list[tuple[int, int, int]]:
-    """(count, size, start) of all runs of parts that have the same forms and end with a sum, those that are tried
-    first in front."""
+def _runs(ops: Sequence[Operation], form: Form) -> list[tuple[int, int, int]]:
+    """(count, size, start) of runs of parts of the same forms, those that are tried first in front: of parts of one
+    size that follow each other, from the first on that begins where one value is handed on and ends with a sum."""
+    numbers: dict[Hashable, int] = {}
+    forms = np.array([numbers.setdefault(form(op), len(numbers)) for op in ops], np.int64)
+    cut, sums = _cuts(ops), np.array([isinstance(op, Sum) for op in ops], bool)
     found: list[tuple[int, int, int]] = []
-    for size in range(1, len(forms) // 2 + 1):
+    for size in range(1, len(ops) // 2 + 1):
         same = np.concatenate([[False], forms[:-size] == forms[size:], [False]])
         first, end = np.flatnonzero(same[1:] != same[:-1]).reshape(-1, 2).T
         for begin, length in zip(first.tolist(), (end - first).tolist(), strict=True):
-            for start in range(begin, begin + min(size, length)):
-                count = (begin + length - start) // size + 1
-                if count > 1 and start + size - 1 in ends:
-                    found.append((count, size, start))
+            spare = length - size + 1  # Places at which two parts can begin.
+            if spare > 0:
+                last = begin + min(size, spare)
+                fits = np.flatnonzero(cut[begin:last] & sums[begin + size - 1 : last + size - 1])
+                if fits.size:
+                    start = begin + int(fits[0])
+                    found.append(((begin + length - start) // size + 1, size, start))
     return sorted(found, key=lambda run: (-run[0] * run[1], run[1], run[2]))
+
+
+def _cuts(ops: Sequence[Operation]) -> np.ndarray:
+    """For each operation whether one value is made before it and read from there on, but for parameters."""
+    place = {op: at for at, op in enumerate(ops)}
+    live = np.zeros(len(ops) + 2, np.int64)
+    for at, op in enumerate(ops):
+        for value in op.results:
+            ends = [place.get(use.operation, len(ops)) for use in value.uses]
+            if ends:
+                live[at + 1] += 1
+                live[max(ends) + 1] -= 1
+    return np.cumsum(live)[: len(ops)] == 1
 
 
 def _layer(ops: Sequence[Operation]) -> Layer | None:
     """Operations as a layer, if they take and leave one value and nothing else reads their parameters."""
     inside = {*ops}
     read = dict.fromkeys(operand for op in ops for operand in op.operands)
-    params = [value for value in read if isinstance(value.owner, Parameter)]
-    entering = [value for value in read if value.owner not in inside and value not in params]
-    leaving = [value for op in ops for value in op.results if not _readers(value) <= inside]
-    own = all(_readers(param) <= inside for param in params)
+    outer = [value for value in read if value.owner not in inside]
+    params = [value for value in outer if isinstance(value.owner, Parameter)]
+    entering = [value for value in outer if not isinstance(value.owner, Parameter)]
+    leaving = [value for op in ops for value in op.results if not _within(value, inside)]
+    own = all(_within(param, inside) for param in params)
     if len(entering) != 1 or len(leaving) != 1 or not own:
         return None
     stream = {*entering}
@@ -86,25 +106,25 @@ def _layer(ops: Sequence[Operation]) -> Layer | None:
     return Layer(ops, entering[0], params, leaving[0]) if leaving[0] in stream else None
 
 
-def _readers(value: SSAValue) -> set[Operation]:
-    return {use.operation for use in value.uses}
+def _within(value: SSAValue, ops: set[Operation]) -> bool:
+    """Whether nothing but these operations reads a value."""
+    return all(use.operation in ops for use in value.uses)
 
 
 def _alike(layers: Sequence[Layer], form: Form) -> bool:
-    """Whether each layer takes what the one before leaves, and nothing else does, and reads the same operands."""
+    """Whether each layer takes what the one before leaves, and nothing else does, and reads the same operands, of
+    parameters of the same forms."""
     first = layers[0]
     for before, after in pairwise(layers):
-        if after.entering is not before.leaving or not _readers(before.leaving) <= {*after.ops}:
+        if after.entering is not before.leaving or not _within(before.leaving, {*after.ops}):
             return False
     for layer in layers[1:]:
-        same = {first.entering: layer.entering} | dict(
-            zip(first.params, layer.params, strict=False)
-        )
+        if [form(op) for op in layer.makers] != [form(op) for op in first.makers]:
+            return False
+        same = {first.entering: layer.entering}
+        same |= dict(zip(first.params, layer.params, strict=True))
         for one, other in zip(first.ops, layer.ops, strict=True):
             if [same.get(operand) for operand in one.operands] != list(other.operands):
                 return False
             same |= zip(one.results, other.results, strict=True)
-        pairs = zip(first.parts, layer.parts, strict=True)
-        if any(form(one) != form(other) for one, other in pairs):
-            return False
     return True

@@ -39,10 +39,12 @@ class Roles:
     def __init__(self, ops: Iterable[Operation]):
         self._peers: dict[Operation, list[Operation]] = {op: [op] for op in ops}
         self._layer: dict[Operation, int] = {}
+        self._path: dict[Operation, str] = {}
         layers = find_layers(self._peers, _form)
-        for place in zip(*(layer.parts for layer in layers), strict=True):
-            for number, op in enumerate(place):
-                self._peers[op], self._layer[op] = list(place), number
+        for place in zip(*([*layer.ops, *layer.makers] for layer in layers), strict=True):
+            peers, path = list(place), role_path([path_of(op) for op in place])
+            for number, op in enumerate(peers):
+                self._peers[op], self._layer[op], self._path[op] = peers, number, path
 
     def __iter__(self) -> Iterator[list[Operation]]:
         return (peers for op, peers in self._peers.items() if peers[0] is op)
@@ -57,7 +59,7 @@ class Roles:
 
     def path(self, op: Operation) -> str:
         """The module path of an operation's role."""
-        return role_path([path_of(peer) for peer in self._peers.get(op, [op])])
+        return self._path.get(op) or path_of(op)
 
 
 def _form(op: Operation) -> Hashable:

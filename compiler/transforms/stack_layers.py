@@ -52,22 +52,21 @@ def _form(op: Operation) -> Hashable:
 
 def _stack(block: Block, layers: Sequence[Layer]) -> None:
     first, last = layers[0], layers[-1]
-    groups = zip(*(layer.params for layer in layers), strict=True)
-    stacked = [_stack_params(params) for params in groups]
+    stacked = [_stack_params(ops) for ops in zip(*(layer.makers for layer in layers), strict=True)]
     stack = LayersOp(
         first.entering, [op.result for op in stacked], len(layers), _body(first, layers)
     )
     block.insert_ops_after([*stacked, stack], expect(last.leaving.owner, Operation))
     last.leaving.replace_all_uses_with(stack.result)
     for layer in reversed(layers):
-        for op in (*reversed(layer.ops), *(expect(param.owner, ParamOp) for param in layer.params)):
+        for op in (*reversed(layer.ops), *layer.makers):
             op.detach()
             op.erase()
 
 
-def _stack_params(values: tuple[SSAValue, ...]) -> ParamOp:
-    ops = [value.owner for value in values if isinstance(value.owner, ParamOp)]
-    type = quant.type_of(values[0])
+def _stack_params(makers: Sequence[Operation]) -> ParamOp:
+    ops = [expect(maker, ParamOp) for maker in makers]
+    type = quant.type_of(ops[0].result)
     digests = [op.sha256 for op in ops if op.sha256 is not None]
     return ParamOp(
         QuantTensorType.of((len(ops), *type.shape), type.width, type.fraction),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from xdsl.dialects.builtin import Float32Type, StringAttr, SymbolRefAttr, TensorType
-from xdsl.dialects.test import TestOp
+from xdsl.dialects.test import TestOp as Made
 from xdsl.ir import Operation, SSAValue
 from zklemma.compiler.analysis.layers import find_layers
 from zklemma.compiler.analysis.roles import Roles, role_path
@@ -18,7 +18,7 @@ class Function:
 
     def __init__(self) -> None:
         self.ops: list[Operation] = []
-        self.start = self.x = self.add(TestOp(result_types=[STREAM]))
+        self.start = self.x = self.add(Made(result_types=[STREAM]))
 
     def add(self, op: Operation) -> SSAValue:
         self.ops.append(op)
@@ -55,7 +55,7 @@ def test_layers_are_the_longest_run_of_the_smallest_part() -> None:
 
 def test_a_sum_before_the_first_layer_is_none() -> None:
     function = Function()
-    other = function.add(TestOp(result_types=[STREAM]))
+    other = function.add(Made(result_types=[STREAM]))
     function.x = function.add(nn.AddOp(function.x, other))
     for name in "ab":
         function.residual(name)
@@ -74,6 +74,16 @@ def test_parts_that_add_nothing_to_a_stream_are_no_layers() -> None:
     function = Function()
     for name in "abc":
         function.x = function.linear(function.x, name)
+    assert places(function) == []
+
+
+def test_a_function_of_any_form_ends() -> None:
+    """Many runs of parts that end with sums, none of which are layers, since all read one weight."""
+    function = Function()
+    weight = function.param("weight", 4)
+    for number in range(4000):
+        made = nn.AddOp if number % 7 else nn.MulOp
+        function.x = function.add(made(function.x, weight))
     assert places(function) == []
 
 
