@@ -108,12 +108,11 @@ def _laid_out_bytes(plan: Plan, home: Home) -> int:
             continue
         sizes = plan.sizes(column.axes)
         strides = [math.prod(sizes[axis + 1 :]) for axis in range(len(sizes))]
-        kind = run_type(column.storage)
         for block in plan.placed[column.name]:
             shape = [1 << bits for bits in block.piece.bits]
             rows = 1 << plan.all_slabs[block.slab]
-            if column.storage != kind or parts(shape, strides, rows) is None:
-                found += kind.itemsize * math.prod(shape)
+            if parts(column.storage, shape, strides, rows) is None:
+                found += run_type(column.storage).itemsize * math.prod(shape)
     return found
 
 

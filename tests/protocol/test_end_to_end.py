@@ -125,9 +125,9 @@ def test_cells_outside_the_columns_are_read_by_nothing(
             filled += dense.size
             for run, mark in zip(cells.runs, used.runs, strict=True):
                 own = slice(run.start, run.end)
-                dense[own] = np.where(mark.cells == 1, run.cells, dense[own])
-                filled -= int((mark.cells == 1).sum())
-            out.append(Cells([Run(0, dense)], cells.rows))
+                dense[own] = np.where(mark[own] == 1, run[own], dense[own])
+                filled -= int((mark[own] == 1).sum())
+            out.append(Cells([Run(0, dense.reshape(1, -1))], cells.rows))
         return out
 
     monkeypatch.setattr(prover, "lay_out", fill)

@@ -74,7 +74,7 @@ def gathered(pieces: Iterable[tuple[int, np.ndarray]], rows: int) -> Cells:
     copied: list[tuple[int, np.ndarray]] = []
     for start, piece in sorted(pieces, key=lambda item: item[0]):
         strides = [stride // piece.itemsize for stride in piece.strides]
-        viewed = parts(piece.shape, strides, rows) if piece.dtype in SMALL else None
+        viewed = parts(piece.dtype, piece.shape, strides, rows)
         if copied and (viewed or _type(piece) != _type(copied[0][1])):
             runs.append(_copy(copied, rows))
             copied = []
@@ -87,8 +87,12 @@ def gathered(pieces: Iterable[tuple[int, np.ndarray]], rows: int) -> Cells:
     return Cells(runs, rows)
 
 
-def parts(shape: Sequence[int], strides: Sequence[int], rows: int) -> tuple[int, int] | None:
+def parts(
+    dtype: np.dtype, shape: Sequence[int], strides: Sequence[int], rows: int
+) -> tuple[int, int] | None:
     """How many parts of how many cells a piece lies in, if it is not to be copied; strides in cells."""
+    if dtype not in SMALL or math.prod(shape) < VIEWED:
+        return None
     axes = [(size, stride) for size, stride in zip(shape, strides, strict=True) if size > 1]
     length = 1
     while axes and axes[-1][1] == length:
@@ -100,7 +104,7 @@ def parts(shape: Sequence[int], strides: Sequence[int], rows: int) -> tuple[int,
         if stride != apart * count:
             return None
         count *= size
-    return (count, length) if math.prod(shape) >= VIEWED and length % rows == 0 else None
+    return (count, length) if length % rows == 0 else None
 
 
 def _copy(pieces: Sequence[tuple[int, np.ndarray]], rows: int) -> Run:

@@ -99,29 +99,29 @@ class _Arrays:
     def __init__(self, columns: Columns, instances: Iterable[Instance]):
         self._columns = columns
         self._uses = Counter(
-            self._key(instance, factor) for instance in instances for factor in instance.factors
+            self._key(factor, _cuts(instance, factor))
+            for instance in instances
+            for factor in instance.factors
         )
         self._kept: dict[Hashable, np.ndarray] = {}
 
-    def take(self, instance: Instance, factor: Expr) -> np.ndarray:
-        key = self._key(instance, factor)
+    def take(self, factor: Expr, cuts: Mapping[str, slice]) -> np.ndarray:
+        key = self._key(factor, cuts)
         found = self._kept.pop(key, None)
         if found is None:
-            found = self._columns.expr(factor, _cuts(instance, factor.axes))
+            found = self._columns.expr(factor, cuts)
         self._uses[key] -= 1
         if self._uses[key]:
             self._kept[key] = found
         return found
 
-    def _key(self, instance: Instance, factor: Expr) -> Hashable:
-        return factor, *(
-            (axis, *instance.box[axis]) for axis in factor.axes if axis in instance.box
-        )
+    def _key(self, factor: Expr, cuts: Mapping[str, slice]) -> Hashable:
+        return factor, *((axis, cut.start, cut.stop) for axis, cut in cuts.items())
 
 
-def _cuts(instance: Instance, axes: Iterable[str]) -> dict[str, slice]:
-    """The part of some axes that an instance is over, where it is not the whole."""
-    parts = ((axis, instance.box[axis]) for axis in axes if axis in instance.box)
+def _cuts(instance: Instance, factor: Expr) -> dict[str, slice]:
+    """The part of a factor's axes that an instance is over, where it is not the whole."""
+    parts = ((axis, instance.box[axis]) for axis in factor.axes if axis in instance.box)
     return {axis: slice(start, start + (1 << bits)) for axis, (start, bits) in parts}
 
 
@@ -135,8 +135,8 @@ def _start(
     """An instance's sumcheck."""
     tables = []
     for factor in instance.factors:
-        own = _cuts(instance, factor.axes)
-        array = arrays.take(instance, factor)
+        own = _cuts(instance, factor)
+        array = arrays.take(factor, own)
         bound = {
             axis: vector(weight, columns.size(axis))[:, own.get(axis, slice(None))]
             for axis, weight in bound_weights(plan, instance, factor, at).items()
