@@ -160,14 +160,16 @@ class _Floats(Transformer[Token, Ball]):
 
     def mul(self, children: list[Ball]) -> Ball:
         (a, da), (b, db) = children
-        return _rounded(a * b, np.abs(a) * db + np.abs(b) * da + da * db, _whole(children))
+        error = np.abs(a) * db + np.abs(b) * da + da * db
+        scaling = (da == 0) & (db == 0) & (_is_power(a) | _is_power(b))
+        return _rounded(a * b, error, _whole(children) | scaling)
 
     def div(self, children: list[Ball]) -> Ball:
         (a, da), (b, db) = children
         value = a / b
         error = (da + np.abs(value) * db) / (np.abs(b) - db)
         error = np.where(np.abs(b) <= db, np.inf, error)
-        scaling = (da == 0) & (db == 0) & (np.abs(np.frexp(b)[0]) == 0.5)
+        scaling = (da == 0) & (db == 0) & _is_power(b)
         return _rounded(value, error, scaling)
 
     def pow(self, children: list[Ball]) -> Ball:
@@ -214,6 +216,11 @@ def _whole(balls: list[Ball]) -> np.ndarray:
     """Where sums and products of exact integers are exact integers again."""
     flags = [(error == 0) & (np.floor(value) == value) for value, error in balls]
     return flags[0] & flags[1]
+
+
+def _is_power(value: Any) -> Any:
+    """Whether it is a power of two, by which products and quotients are exact."""
+    return np.abs(np.frexp(value)[0]) == 0.5
 
 
 def _rounded(value: Any, error: Any, exact: Any) -> Ball:

@@ -6,7 +6,7 @@ same in numpy, for evaluating and for the sensitivities of values before it. `bo
 large results get; by default none is larger than its argument, as for all that are named here.
 
 The table has two sides: with arguments of f and results of g fraction bits its entry at the integer x is
-round(2^g FUNCTION(x 2^-f)).
+round(2^g FUNCTION(x 2^-f)). Rectifiers are written otherwise (`RectifierOp`).
 """
 
 from __future__ import annotations
@@ -54,9 +54,7 @@ class ActivationOp(UnaryOp, Rounded, Differentiable, Named):
     @classmethod
     def table(cls, argument: int, result: int) -> str:
         """The expression of the table for so many fraction bits on either side."""
-        z = f"(x / 2^{argument})" if argument >= 0 else f"(x * 2^{-argument})"
-        unit = f"2^{result}" if result >= 0 else f"1 / 2^{-result}"
-        return f"round({unit} * {cls.FUNCTION.format(z=z)})"
+        return f"round({_unit(result)} * {cls.FUNCTION.format(z=_number('x', argument))})"
 
     def gradients(self, gradient: Array, values: Values) -> Parts:
         return [(self.x, gradient * self.derivative(values[self.x]))]
@@ -68,8 +66,26 @@ class ActivationOp(UnaryOp, Rounded, Differentiable, Named):
         return self.bound(bounds.magnitude(self.x))
 
 
+class RectifierOp(ActivationOp):
+    """max(z, 0) less a tail of |z|, which `TAIL` writes as a function of "{z}" = |z|.
+
+    The table rounds the tail by itself, to no fewer fraction bits than its argument has, and then, if results have
+    fewer, once more. Far from zero, where the tail is e^-|z| or less, entries are exact numbers then. Rounded as a
+    whole, every second one would be a tie less a tail, of which only hundreds of digits tell that it is below.
+    """
+
+    TAIL: ClassVar[str]
+
+    @classmethod
+    def table(cls, argument: int, result: int) -> str:
+        fine = max(argument, result)
+        tail = cls.TAIL.format(z=_number("abs(x)", argument))
+        text = f"max(x, 0) * 2^{fine - argument} - round({_unit(fine)} * {tail})"
+        return text if fine == result else f"round(({text}) / 2^{fine - result})"
+
+
 @irdl_op_definition
-class GeluTanhOp(ActivationOp):
+class GeluTanhOp(RectifierOp):
     """GELU in its tanh form: x/2 * (1 + tanh(sqrt(2/pi) * (x + 0.044715 x^3))).
 
     ```mlir
@@ -78,7 +94,7 @@ class GeluTanhOp(ActivationOp):
     """
 
     name = "nn.gelu_tanh"
-    FUNCTION: ClassVar[str] = "{z} * (1 + tanh(sqrt(2 / pi) * ({z} + 0.044715 * {z}^3))) / 2"
+    TAIL: ClassVar[str] = "{z} * (1 - tanh(sqrt(2 / pi) * ({z} + 0.044715 * {z}^3))) / 2"
 
     @staticmethod
     def function(x: Array) -> Array:
@@ -95,7 +111,7 @@ class GeluTanhOp(ActivationOp):
 
 
 @irdl_op_definition
-class GeluOp(ActivationOp):
+class GeluOp(RectifierOp):
     """GELU (Hendrycks and Gimpel 2016): x/2 * (1 + erf(x / sqrt(2))).
 
     ```mlir
@@ -104,7 +120,7 @@ class GeluOp(ActivationOp):
     """
 
     name = "nn.gelu"
-    FUNCTION: ClassVar[str] = "{z} * (1 + erf({z} / sqrt(2))) / 2"
+    TAIL: ClassVar[str] = "{z} * (1 - erf({z} / sqrt(2))) / 2"
 
     @staticmethod
     def function(x: Array) -> Array:
@@ -118,7 +134,7 @@ class GeluOp(ActivationOp):
 
 
 @irdl_op_definition
-class SiluOp(ActivationOp):
+class SiluOp(RectifierOp):
     """SiLU, or Swish (Ramachandran et al. 2017): x / (1 + exp(-x)).
 
     ```mlir
@@ -127,7 +143,7 @@ class SiluOp(ActivationOp):
     """
 
     name = "nn.silu"
-    FUNCTION: ClassVar[str] = "{z} * (1 + tanh({z} / 2)) / 2"
+    TAIL: ClassVar[str] = "{z} * (1 - tanh({z} / 2)) / 2"
 
     @staticmethod
     def function(x: Array) -> Array:
@@ -158,6 +174,41 @@ class ReluOp(ActivationOp):
     @staticmethod
     def derivative(x: Array) -> Array:
         return (x > 0).astype(x.dtype)
+
+
+@irdl_op_definition
+class TanhOp(ActivationOp):
+    """Hyperbolic tangent.
+
+    ```mlir
+    %y = nn.tanh %x : (tensor<64x384xf32>) -> tensor<64x384xf32>
+    ```
+    """
+
+    name = "nn.tanh"
+    FUNCTION: ClassVar[str] = "tanh({z})"
+
+    @staticmethod
+    def function(x: Array) -> Array:
+        return np.tanh(x)
+
+    @staticmethod
+    def derivative(x: Array) -> Array:
+        return 1 - np.square(np.tanh(x))
+
+    @staticmethod
+    def bound(magnitude: float) -> float:
+        return min(magnitude, 1.0)
+
+
+def _number(integer: str, fraction: int) -> str:
+    """An integer with so many fraction bits, as the number that it stands for."""
+    return f"({integer} / 2^{fraction})" if fraction >= 0 else f"({integer} * 2^{-fraction})"
+
+
+def _unit(fraction: int) -> str:
+    """How many integers one is."""
+    return f"2^{fraction}" if fraction >= 0 else f"1 / 2^{-fraction}"
 
 
 def _erf(x: Array) -> Array:
