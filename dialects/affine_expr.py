@@ -14,7 +14,8 @@ text and parsing a printed expression give back the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -71,6 +72,18 @@ def read(column: str, axes: Iterable[str], **indices: Index) -> Expr:
     """A column over ``axes``, each read at the same index unless ``indices`` says otherwise."""
     chosen = tuple(indices.get(axis, Index("same", axis)) for axis in axes)
     return Expr(tuple(i.axis for i in chosen if i.axis), (Term(1, column, chosen),))
+
+
+def renamed(expr: Expr, names: Mapping[str, str]) -> Expr:
+    """The expression over other axes of the same sizes; axes that ``names`` lacks stay."""
+    terms = [
+        replace(
+            term,
+            indices=tuple(replace(i, axis=names.get(i.axis, i.axis)) for i in term.indices),
+        )
+        for term in expr.terms
+    ]
+    return Expr(tuple(names.get(axis, axis) for axis in expr.axes), tuple(terms), expr.constant)
 
 
 def format_expr(expr: Expr) -> str:

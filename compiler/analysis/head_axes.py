@@ -2,15 +2,17 @@
 
 Values are [T, n] or [H, T, D] at the `quant` level. Here each gets named axes: rows are `token`
 (after `quant.select`: `generated`), heads are (kv, group) for queries and (kv) for keys and values,
-columns are `channel`, `intermediate`, or the axes of the heads into which they are cut. What a
-value's columns mean may follow from where it comes from or from where it goes, so equations between
-operands and results are solved in both directions until nothing changes.
+columns are `channel`, `intermediate`, or the axes of the heads into which they are cut. Where a linear
+layer gives what it takes, its weight is over `channel` and `channel_in`. What a value's columns mean may
+follow from where it comes from or from where it goes, so equations between operands and results are solved
+in both directions until nothing changes.
 
 Errors: `UserError` naming the module whose value would have two meanings.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TypeVar
 
 from xdsl.ir import Block, Operation, SSAValue
@@ -62,6 +64,7 @@ class _Inference:
         self.rules = [
             (op, rule) for op in ops if isinstance(op, NamedAxes) for rule in op.axes_rules()
         ]
+        self.second: dict[str, str] = {}
         self.changed = False
 
     def run(self) -> OfValues[Axes]:
@@ -69,17 +72,37 @@ class _Inference:
         contractions = [(op, rule) for op, rule in self.rules if isinstance(rule, Contraction)]
         for op, rule in contractions:
             if rule.y not in self.axes:
-                self.put(op, rule.y, (self.axes[rule.x][0], "intermediate"))
+                width = self.width(quant.type_of(rule.y).shape[-1])
+                self.put(op, rule.y, (self.axes[rule.x][0], width))
                 self.solve()
         for op, rule in contractions:
-            x, y = self.axes[rule.x], self.axes[rule.y]
-            self.put(op, rule.w, tuple(a for a in (*y, *x) if a != "token"))
+            out = tuple(axis for axis in self.axes[rule.y] if axis not in ROWS)
+            self.put(op, rule.w, (*out, *self.contracted(rule.x, out)))
         self.solve()
         for op in self.ops:
             for value in op.results:
                 if value in self.axes:
                     self.measure(op, value)
+        self.sizes.update((name, self.sizes[axis]) for name, axis in self.second.items())
         return self.axes
+
+    def width(self, size: int) -> str:
+        """An axis for columns of which nothing says what they are; one for each size."""
+        name, n = "intermediate", 1
+        while self.sizes.setdefault(name, size) != size:
+            n += 1
+            name = f"intermediate{n}"
+        return name
+
+    def contracted(self, value: SSAValue, out: Axes) -> Iterator[str]:
+        """What a sum of products calls the columns of a value: an axis that the result has too has a second name
+        there, as its two indices are not the same."""
+        for axis in self.axes[value]:
+            if axis in out:
+                self.second[f"{axis}_in"] = axis
+                yield f"{axis}_in"
+            elif axis not in ROWS:
+                yield axis
 
     def solve(self) -> None:
         self.changed = True

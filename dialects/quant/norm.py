@@ -12,7 +12,7 @@ from ..interfaces import Named, RowWise
 from ..nn import require
 from . import axes as named
 from .attributes import MAX_BITS, QuantTensorType, TableAttr
-from .base import FUNCTIONAL, Inferred, Int, Ints, QuantOp, signed_bits
+from .base import FUNCTIONAL, Inferred, Int, Ints, QuantOp, signed_bits, type_of
 
 MANTISSA_BITS = 14
 """The mantissa m of `quant.rms_norm` is in [2^14, 2^16)."""
@@ -89,4 +89,6 @@ class RmsNormOp(QuantOp, RowWise, Named):
 
     def axes_rules(self) -> Iterator[named.Rule]:
         yield named.Same((self.x, self.result))
-        yield named.LastOf(self.gain, self.x)
+        # Of rows [T, n] the whole, which may be heads side by side, of heads [H, T, D] each.
+        rows = len(type_of(self.x).shape) == 2
+        yield (named.OfRows if rows else named.LastOf)(self.gain, self.x)

@@ -36,7 +36,7 @@ from xdsl.irdl import (
 from xdsl.traits import Pure
 
 from ..nn import require
-from .compute import Step, ValueType, WritesColumns, axes_of, roles, same_axes
+from .compute import Step, ValueType, WritesColumns, axes_of, roles, same_axes, type_of
 
 Int: TypeAlias = IntegerAttr[I64]
 Ints: TypeAlias = DenseArrayBase[I64]
@@ -114,7 +114,7 @@ class RoundedStep(Step):
 
 @irdl_op_definition
 class RmsNormOp(RoundedStep):
-    """Root-mean-square norm over the last axis, times a gain.
+    """Root-mean-square norm over the axes of a gain, times that.
 
     ```mlir
     %y = zk.rms_norm %x, %gain eps [16384] exponents 0, 17 table @norm.rsqrt m @norm.m r @norm.r
@@ -148,7 +148,9 @@ class RmsNormOp(RoundedStep):
 
     def verify_(self) -> None:
         same_axes(self.x, self.result)
-        require(axes_of(self.gain) == axes_of(self.x)[-1:], "the gain is not over the last axis")
+        gain = axes_of(self.gain)
+        over = tuple(axis for axis in axes_of(self.x) if axis in gain)
+        require(gain != () and over == gain, "the gain is not over axes of x, in their order")
 
 
 @irdl_op_definition
@@ -374,6 +376,29 @@ class AddOp(Step):
 
 
 @irdl_op_definition
+class RenameOp(Step):
+    """The same value over other axes of the same sizes, for a linear layer that gives what it takes: the index over
+    which it sums is another than that of its result. Nothing is committed.
+
+    ```mlir
+    %y = zk.rename %x : (!zk.value<[token, channel], -32768 to 32767>)
+      -> !zk.value<[token, channel_in], -32768 to 32767>
+    ```
+    """
+
+    name = "zk.rename"
+    x = operand_def(ValueType)
+    result = result_def(ValueType)
+    traits = traits_def(Pure())
+    assembly_format = "$x" + FUNCTIONAL
+
+    def verify_(self) -> None:
+        x, y = type_of(self.x), type_of(self.result)
+        require(len(x.axes) == len(y.axes), "the result has more or fewer axes")
+        require(x.range == y.range, "the result has another range")
+
+
+@irdl_op_definition
 class SelectOp(Step):
     """The rows of the positions that generate.
 
@@ -458,6 +483,7 @@ STEPS = [
     TableStepOp,
     MulOp,
     AddOp,
+    RenameOp,
     SelectOp,
     ArgmaxOp,
     SolveOp,

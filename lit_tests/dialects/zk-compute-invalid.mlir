@@ -120,7 +120,7 @@ zk.system extents <tokens 8> {
 
 // -----
 
-// CHECK: the gain is not over the last axis
+// CHECK: the gain is not over axes of x, in their order
 zk.system extents <tokens 8> {
   zk.axis @token tokens
   zk.axis @channel 4
@@ -275,6 +275,40 @@ zk.system extents <tokens 8> {
   zk.column @q public "data" [channel] in 0 to 3 = ["channel"]
   zk.compute {
     zk.axis @layer 2
+  }
+  zk.constrain {
+    zk.reveal "prompt"
+  }
+}
+
+// -----
+
+// CHECK: the result has more or fewer axes
+zk.system extents <tokens 8> {
+  zk.axis @token tokens
+  zk.axis @channel 4
+  zk.axis @channel_in 4
+  zk.column @p public "data" [token, channel] in 0 to 3 = ["channel"]
+  zk.compute {
+    %p = zk.read @p : !zk.value<[token, channel], 0 to 3>
+    %y = zk.rename %p : (!zk.value<[token, channel], 0 to 3>) -> !zk.value<[token], 0 to 3>
+  }
+  zk.constrain {
+    zk.reveal "prompt"
+  }
+}
+
+// -----
+
+// CHECK: the result has another range
+zk.system extents <tokens 8> {
+  zk.axis @token tokens
+  zk.axis @channel 4
+  zk.axis @channel_in 4
+  zk.column @p public "data" [token, channel] in 0 to 3 = ["channel"]
+  zk.compute {
+    %p = zk.read @p : !zk.value<[token, channel], 0 to 3>
+    %y = zk.rename %p : (!zk.value<[token, channel], 0 to 3>) -> !zk.value<[token, channel_in], 0 to 2>
   }
   zk.constrain {
     zk.reveal "prompt"

@@ -25,6 +25,7 @@
 // CHECK-NEXT:       %t = zk.tabulate %o table @act y @t : (!zk.value<[token, channel], -32768 to 32767>) -> !zk.value<[token, channel], -348 to 32767>
 // CHECK-NEXT:       %p = zk.mul %t, %o : (!zk.value<[token, channel], -348 to 32767>, !zk.value<[token, channel], -32768 to 32767>) -> !zk.value<[token, channel], -1073741824 to 1073741824>
 // CHECK-NEXT:       %d = zk.mul %t, %o shift 11 bits 16 limbs [@d0] rem [@d1] : (!zk.value<[token, channel], -348 to 32767>, !zk.value<[token, channel], -32768 to 32767>) -> !zk.value<[token, channel], -32768 to 32767>
+// CHECK-NEXT:       %c = zk.rename %p : (!zk.value<[token, channel], -1073741824 to 1073741824>) -> !zk.value<[token, channel_in], -1073741824 to 1073741824>
 // CHECK-NEXT:       %r2 = zk.add %r, %d : (!zk.value<[token, channel], -524288 to 524272>, !zk.value<[token, channel], -32768 to 32767>) -> !zk.value<[token, channel], -524288 to 524272>
 // CHECK-NEXT:       zk.yield %r2 : !zk.value<[token, channel], -524288 to 524272>
 // CHECK-NEXT:     }
@@ -39,6 +40,7 @@ zk.system extents <generated 16, tokens 16> {
   zk.axis @generated generated
   zk.axis @vocabulary 1024
   zk.axis @channel 16
+  zk.axis @channel_in 16
   zk.axis @kv 2
   zk.axis @group 2
   zk.axis @dim 4
@@ -117,6 +119,7 @@ zk.system extents <generated 16, tokens 16> {
       %t = zk.tabulate %o table @act y @t : (!zk.value<[token, channel], -32768 to 32767>) -> !zk.value<[token, channel], -348 to 32767>
       %p = zk.mul %t, %o : (!zk.value<[token, channel], -348 to 32767>, !zk.value<[token, channel], -32768 to 32767>) -> !zk.value<[token, channel], -1073741824 to 1073741824>
       %d = zk.mul %t, %o shift 11 bits 16 limbs [@d0] rem [@d1] : (!zk.value<[token, channel], -348 to 32767>, !zk.value<[token, channel], -32768 to 32767>) -> !zk.value<[token, channel], -32768 to 32767>
+      %c = zk.rename %p : (!zk.value<[token, channel], -1073741824 to 1073741824>) -> !zk.value<[token, channel_in], -1073741824 to 1073741824>
       %r2 = zk.add %r, %d : (!zk.value<[token, channel], -524288 to 524272>, !zk.value<[token, channel], -32768 to 32767>) -> !zk.value<[token, channel], -524288 to 524272>
       zk.yield %r2 : !zk.value<[token, channel], -524288 to 524272>
     }

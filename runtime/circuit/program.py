@@ -22,7 +22,7 @@ rms_norm       inputs: x, gain; attributes eps, emin, emax, shift, bits, table.
                r = table[m]; acc = x * (r * 2^(emax-e)) * gain; y = requantize(acc).
                witness m, r, p2 = 2^(emax-e), p4 = 4^e, pm = p4*m, u = r*p2, remainder (limbs of S - pm,
                2*emax bits), slack (limbs of p4 - 1 - (S - pm), 2*emax bits), limbs, rem.
-               The normalised axis is the last axis of x; gain is over that axis.
+               The normalised axes are those of gain, which has them in the order of x.
 matmul         y = requantize(sum_contracted x * w); attributes shift, bits; inputs: x, w. The contracted axes
                are those of x that ``axes`` lacks. A third input, over axes that y has, in their order, is
                added, shifted to the left by bias_shift. witness limbs, rem
@@ -45,6 +45,7 @@ table          y = table[x]; attribute table (rows (x less its least, y)); witne
 mul            y = requantize(a * b); attributes shift, bits; witness limbs, rem.
                Without them y = a * b, and nothing is committed: a matmul's relation has both as factors
 add            y = a + b, exact; nothing is committed
+rename         y = x, over ``axes`` instead; nothing is committed
 select         y[generated, channel] = x[prompt - 1 + generated, channel]. witness rows (y)
 argmax         inputs: x[generated, channel], table[vocabulary, channel]; logits = sum_channel x * table;
                token = lowest index that attains the maximum; best = logits at the token; attribute width.

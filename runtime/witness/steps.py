@@ -224,8 +224,12 @@ def embed(run: Pass, step: Step) -> np.ndarray:
 
 
 def rms_norm(run: Pass, step: Step) -> np.ndarray:
-    x = run.values[step.inputs[0]]
-    gain, _ = run.model.param(step.inputs[1], run.layer)
+    gain, over = run.model.param(step.inputs[1], run.layer)
+    rows = tuple(axis for axis in step.axes if axis not in over)
+    order = [step.axes.index(axis) for axis in (*rows, *over)]
+    x = run.values[step.inputs[0]].transpose(order)
+    sizes = x.shape
+    x, gain = x.reshape(*sizes[: len(rows)], -1), gain.reshape(-1)
     emin, emax = (attribute(step, name) for name in ("emin", "emax"))
     eps = per_layer(run, step, "eps")
     first, table = run.model.table(str(step.attributes["table"]))
@@ -245,12 +249,11 @@ def rms_norm(run: Pass, step: Step) -> np.ndarray:
     if run.record:
         p4 = 1 << 2 * e
         pm = p4 * m
-        axes = step.axes[:-1]
         for role, array in (("m", m), ("r", r), ("p2", p2), ("p4", p4), ("pm", pm), ("u", u)):
-            run.put(step, role, array, axes)
-        run.put_limbs(step, "remainder", square - pm, 2 * emax, axes)
-        run.put_limbs(step, "slack", p4 - 1 - (square - pm), 2 * emax, axes)
-    return requantize(run, step, acc)
+            run.put(step, role, array, rows)
+        run.put_limbs(step, "remainder", square - pm, 2 * emax, rows)
+        run.put_limbs(step, "slack", p4 - 1 - (square - pm), 2 * emax, rows)
+    return requantize(run, step, acc.reshape(sizes).transpose(np.argsort(order)))
 
 
 def bit_length(x: np.ndarray) -> np.ndarray:
@@ -377,6 +380,11 @@ def add(run: Pass, step: Step) -> np.ndarray:
     return a + b
 
 
+def rename(run: Pass, step: Step) -> np.ndarray:
+    (x,) = run.inputs(step)
+    return x
+
+
 def select(run: Pass, step: Step) -> np.ndarray:
     (x,) = run.inputs(step)
     run.put(step, "rows", x[run.chosen])
@@ -440,6 +448,7 @@ OPERATIONS: dict[str, Callable[[Pass, Step], np.ndarray]] = {
     "table": table,
     "mul": mul,
     "add": add,
+    "rename": rename,
     "select": select,
     "argmax": argmax,
 }

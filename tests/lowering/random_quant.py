@@ -56,7 +56,10 @@ SIZES = st.builds(
     width=st.sampled_from([2, 4, 6]),
     layers=st.integers(1, 3),
     blocks=st.lists(
-        st.sampled_from(["linear", "attention", "gated"]), min_size=1, max_size=3, unique=True
+        st.sampled_from(["linear", "square", "attention", "gated"]),
+        min_size=1,
+        max_size=3,
+        unique=True,
     ).map(tuple),
     norm_at_end=st.booleans(),
     rounded_product=st.booleans(),
@@ -122,6 +125,10 @@ class _Writer:
 
     def linear(self, x: SSAValue) -> SSAValue:
         return self.rounded(self.matmul(x, "in", self.sizes.hidden), 12)
+
+    def square(self, x: SSAValue) -> SSAValue:
+        """Two linear layers that give as many channels as they take, the second one in `add_to`."""
+        return self.rounded(self.matmul(x, "in", self.sizes.channels), 12)
 
     def gated(self, x: SSAValue) -> SSAValue:
         gate = self.rounded(self.matmul(x, "gate", self.sizes.hidden), 10)

@@ -24,13 +24,13 @@ from xdsl.pattern_rewriter import PatternRewriter, RewritePattern
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from ....dialects import quant, zk
-from ....dialects.affine_expr import read
+from ....dialects.affine_expr import read, renamed
 from ....dialects.nn import module_path
 from ....dialects.quant.axes import Axes
 from ....errors import UserError
 from ....runtime.circuit.index import Index
 from ....runtime.circuit.relations import Expr
-from ...analysis.head_axes import OfValues
+from ...analysis.head_axes import ROWS, OfValues
 from ...primitives.builder import Builder, System
 from ...primitives.contract import Factors
 from ...primitives.round import Rounded, rounded
@@ -114,6 +114,21 @@ class Conversion:
         op = self.system.columns[column]
         made = zk.ReadOp(column, zk.ValueType.of(op.axis_names, *op.range))
         Rewriter.insert_op(made, InsertPoint.before(before))
+        return made.result
+
+    def contracted(self, x: SSAValue, weight: SSAValue, before: Operation) -> SSAValue:
+        """A value over the axes by which a weight sums over it: the last ones of the weight, in its order."""
+        type = zk.type_of(x)
+        columns = [axis for axis in type.axis_names if axis not in ROWS]
+        names = dict(zip(columns, zk.axes_of(weight)[-len(columns) :], strict=True))
+        if all(new == old for old, new in names.items()):
+            return x
+        axes = [names.get(axis, axis) for axis in type.axis_names]
+        hint = self.unique(f"{x.name_hint}.in")
+        made = zk.RenameOp(x, results=[zk.ValueType.of(axes, *type.range)], name=hint)
+        Rewriter.insert_op(made, InsertPoint.before(before))
+        self.factors[made.result] = tuple(renamed(factor, names) for factor in self.factors[x])
+        self.names.add(hint)
         return made.result
 
     # Names

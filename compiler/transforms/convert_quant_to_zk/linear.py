@@ -28,14 +28,15 @@ class ConvertMatmul(RoundedPattern[quant.MatmulOp]):
         c = self.conversion
         name = c.name(op, own_module=True)
         weights = [c.weight(value, b.module) for value in op.operands[1:]]
-        products = [(*c.factors[op.x], c.expr(weights[0]))]
+        x = c.contracted(op.x, weights[0], before=result)
+        products = [(*c.factors[x], c.expr(weights[0]))]
         plus, shift = None, {}
         if op.bias_shift is not None:
             shift = {"bias_shift": op.bias_shift.value.data}
             plus = scaled(1 << shift["bias_shift"], c.expr(weights[1]))
         y, made, options = self.rounded(b, name, result, products, plus=plus)
         step = zk.MatmulOp(
-            op.x,
+            x,
             *weights,
             results=[made],
             name=name,

@@ -21,11 +21,12 @@ class ConvertRmsNorm(RoundedPattern[quant.RmsNormOp]):
     ) -> tuple[zk.Step, Expr]:
         c = self.conversion
         gain = c.weight(op.gain, b.module)
-        name, axes, x = c.name(op, own_module=True), zk.axes_of(op.x), c.expr(op.x)
+        name, x = c.name(op, own_module=True), c.expr(op.x)
+        axes = tuple(axis for axis in zk.axes_of(op.x) if axis not in zk.axes_of(gain))
         eps, low, high = tuple(op.eps.get_values()), op.emin, op.emax
         roots = zk.RowsAttr.of(["x", op.table.expression.data], *op.table.domain)
         squares, limit = [(x, x)], c.squares.get(op)
-        n = normalise(b, name, axes[:-1], squares, eps, roots, (low, high), limit)
+        n = normalise(b, name, axes, squares, eps, roots, (low, high), limit)
         most = n.limit * max(map(abs, zk.type_of(gain).range))
         y, made, options = self.rounded(b, name, result, [(x, n.scale, c.expr(gain))], most)
         step = zk.RmsNormOp(
