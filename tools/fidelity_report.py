@@ -63,7 +63,12 @@ def report(
     found = [value_errors(module, loaded.tensor, executor, w.ids) for w in windows[:VALUES]]
     clock.start("predictions")
     result = compare(
-        pytorch_logits(loaded), executor.logits, artifact.meta["logits_scale"], windows, clock.at
+        pytorch_logits(loaded),
+        executor.logits,
+        artifact.meta["logits_scale"],
+        windows,
+        clock.at,
+        loaded.family.logits_cap(loaded.config),
     )
     clock.stop()
     errors = [

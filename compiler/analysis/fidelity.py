@@ -121,11 +121,16 @@ def compare(
     scale: float,
     windows: Iterable[Window],
     progress: Callable[[float], None] = lambda done: None,
+    cap: float | None = None,
 ) -> Comparison:
-    """Compares two functions from ids to logits (n, vocabulary); ``scale`` makes integer ones real."""
+    """Compares two functions from ids to logits (n, vocabulary); ``scale`` makes integer ones real, and ``cap`` is
+    `Family.logits_cap`."""
     result, chosen = Comparison(), [window for window in windows if len(window.ids) > 1]
     for number, (kind, ids) in enumerate(chosen):
-        result.add(kind, ids, reference(ids), integer(ids) * scale)
+        logits = integer(ids) * scale
+        if cap is not None:
+            logits = cap * np.tanh(logits / cap)
+        result.add(kind, ids, reference(ids), logits)
         progress((number + 1) / len(chosen))
     return result
 
@@ -169,7 +174,7 @@ def pytorch_model(checkpoint: Checkpoint) -> PreTrainedModel:
     config = checkpoint.config
     with no_init_weights():  # Memory that nothing writes to before it is replaced is never taken.
         model = checkpoint.family.build(config).eval().float()
-    state = {name: torch.from_numpy(checkpoint.tensor(name)) for name in checkpoint.names}
+    state = {name: torch.from_numpy(array) for name, array in checkpoint.state().items()}
     missing, unexpected = model.load_state_dict(state, strict=False, assign=True)
     tied = {"lm_head.weight"} if config.tie_word_embeddings else set()
     if unexpected or set(missing) - tied:

@@ -19,6 +19,7 @@ from __future__ import annotations
 import math
 from typing import TypeVar
 
+from xdsl.dialects.func import ReturnOp
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from ...dialects import nn
@@ -42,34 +43,50 @@ def planned(op: Operation, name: str, kind: type[AttributeT]) -> AttributeT:
     return found
 
 
-def query_scale(value: SSAValue) -> float:
-    """The attention scale, for queries from what makes them to their scores; 1 for other values.
+def value_factor(value: SSAValue) -> float:
+    """What integers stand for more than the value that they are of: for queries, from what makes them to their
+    scores, the attention scale, for what the output layer reads the scale of its logits; for other values 1.
 
-    No integers are multiplied by it: a weight has it, the gain of the queries' norm or that of their linear
-    layer.
+    No integers are multiplied by it: a weight has it, a norm's gain or that of a linear layer.
     """
     for use in value.uses:
         user = use.operation
         if isinstance(user, nn.ScoresOp) and use.index == 0:
             return user.scale.value.data
         if isinstance(user, nn.RopeOp | View):
-            return query_scale(user.results[0])
+            return value_factor(user.results[0])
+        if isinstance(user, nn.LinearOp) and use.index == 0 and is_output(user):
+            return user.factor
     return 1.0
+
+
+def is_output(op: nn.LinearOp) -> bool:
+    """Whether its results are the logits."""
+    return any(isinstance(use.operation, ReturnOp) for use in op.result.uses)
 
 
 def weight_factor(op: nn.ParamOp) -> float:
     """What a weight is multiplied by before it is rounded.
 
-    The gain of a norm over n channels has sqrt(n). A gain or a linear layer that makes queries has the
-    attention scale. The table has the embedding's constant; a tied output layer uses the same integers, and its
-    logits are larger by that factor, which the maximum ignores.
+    The gain of a norm over n channels has sqrt(n), a linear layer its scale, and what makes a value that has a
+    factor has that (`value_factor`). The table has the embedding's constant; a tied output layer uses the same
+    integers, and its logits are larger by that factor, which the maximum ignores.
+
+    `UserError` where operations that read it would need different ones.
     """
-    for use in op.result.uses:
-        user = use.operation
-        if isinstance(user, nn.EmbeddingOp):
-            return user.scale.value.data
-        if isinstance(user, Normalises):
-            return math.sqrt(nn.shape_of(op.result)[0]) * query_scale(user.results[0])
-        if isinstance(user, nn.LinearOp) and (scale := query_scale(user.result)) != 1:
-            return scale
-    return 1.0
+    factors = {_reader_factor(use.operation) for use in op.result.uses} - {None}
+    if len(factors) > 1:
+        raise UserError(f"{path_of(op)}: one weight is used with different factors")
+    return next(iter(factors), None) or 1.0
+
+
+def _reader_factor(op: Operation) -> float | None:
+    """The factor of what an operation reads as its weight; the output layer takes whatever it has."""
+    if isinstance(op, nn.EmbeddingOp):
+        return op.scale.value.data
+    if isinstance(op, Normalises):
+        width = nn.shape_of(op.operands[0])[-1]
+        return math.sqrt(width) * value_factor(op.results[0])
+    if isinstance(op, nn.LinearOp) and not is_output(op):
+        return op.factor * value_factor(op.result)
+    return None

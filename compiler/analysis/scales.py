@@ -30,7 +30,7 @@ from ...dialects import nn, quant
 from ...dialects.interfaces import TWO_LIMBS, Normalises, Quantised, Rounded, Sum, View
 from ...errors import UserError, expect
 from .calibrate import GAIN, range_of, squares_of
-from .plan import UNROUNDED, query_scale, weight_factor
+from .plan import UNROUNDED, value_factor, weight_factor
 from .roles import Roles, path_of
 from .scale import LIMB, WIDE_LIMB, Scale
 from .sensitivity import RADIAL, sensitivity_of
@@ -54,15 +54,17 @@ def integer_eps(eps: float, channels: int, frac: int) -> int:
     return max(1 << quant.MANTISSA_BITS, round(eps * channels * 4.0**frac))
 
 
-def delta_bits(channels: int) -> int:
+def delta_bits(channels: int, count: int) -> int:
     """The widest deltas of a residual stream that its norms can square.
 
-    A norm proves that the square of its input's norm is below 4^22 2^16 (`stream_bounds`); one delta
-    more keeps it below 2^63.
+    A norm proves that the square of its input's norm is below 4^22 2^16 (`stream_bounds`); ``count`` deltas,
+    of which no other norm reads the sum, keep it below 2^63.
     """
     proved = 1 << MAX_EXPONENT + 8
     bits = TWO_LIMBS
-    while (proved + math.isqrt(channels * 4 ** (bits - 1)) + 1) ** 2 + proved**2 >= 1 << 63:
+    while (
+        proved + count * (math.isqrt(channels * 4 ** (bits - 1)) + 1)
+    ) ** 2 + proved**2 >= 1 << 63:
         bits -= 1
     return bits
 
@@ -120,7 +122,7 @@ class Scales:
                 self.deltas[expect(delta.owner, Operation)] = None
 
     def _require_scaled_queries(self) -> None:
-        """What makes queries absorbs the attention scale (`query_scale`): a weight that nothing else reads, and
+        """What makes queries absorbs the attention scale (`value_factor`): a weight that nothing else reads, and
         from there to the scores nothing but rotations and views."""
         for op in self.ops:
             if not isinstance(op, nn.ScoresOp):
@@ -139,6 +141,9 @@ class Scales:
         output = end.operands[0].owner if isinstance(end, ReturnOp) else None
         if not isinstance(output, nn.LinearOp) or not isinstance(output.x.owner, Normalises):
             raise UserError("the function must return the logits: a norm and a linear layer")
+        values = [output.x, *output.x.owner.operands[1:]]
+        if output.scale is not None and any(len({*value.uses}) != 1 for value in values):
+            raise UserError(f"{where(output)}: something else reads the final norm, or its weight")
         self.output = output
 
     # Scales
@@ -169,7 +174,7 @@ class Scales:
             scale.exact = any(isinstance(reader, nn.ActivationOp) for reader in readers)
             scale.squared = any(isinstance(reader, Normalises) for reader in readers)
         self.scale |= dict.fromkeys((peer.results[0] for peer in peers), scale)
-        factor = query_scale(op.results[0])
+        factor = value_factor(op.results[0])
         scale.sensitivity += sum(map(sensitivity_of, peers)) / factor**2
         scale.ops += peers
         elements = math.prod(nn.shape_of(op.results[0])) / self.tokens * len(peers)
@@ -190,7 +195,7 @@ class Scales:
 
     def range(self, peers: list[Operation]) -> float:
         """The largest recorded value of a role, in the units of its integers."""
-        return max(map(range_of, peers)) * query_scale(peers[0].results[0])
+        return max(map(range_of, peers)) * value_factor(peers[0].results[0])
 
     def _most_bits(self, op: Rounded) -> int:
         """The widest type of a result that all its readers take."""
@@ -213,12 +218,27 @@ class Scales:
             return self.scale[self.embedding.result]
         largest = max((max(map(range_of, self.roles.peers(op))) for op in self.deltas), default=1.0)
         channels = nn.shape_of(self.embedding.result)[-1]
-        scale = Scale("the residual stream", largest * self.headroom, delta_bits(channels))
+        scale = Scale(
+            "the residual stream",
+            largest * self.headroom,
+            delta_bits(channels, self._between_norms()),
+        )
         norms = [r for x in self.stream for r, _ in _readers(x) if isinstance(r, Normalises)]
         squares = max((squares_of(norm)[1] for norm in norms), default=1.0)
         while exponent_of(squares * 4.0**scale.most) >= MAX_EXPONENT:
             scale.most_bits -= 1
         return scale
+
+    def _between_norms(self) -> int:
+        """The most deltas that the residual stream takes up from one norm that reads it to the next."""
+        most = count = 0
+        for op in self.ops:
+            if isinstance(op, Sum):
+                count += 1
+                most = max(most, count)
+            elif isinstance(op, Normalises) and op.operands[0] in self.stream:
+                count = 0
+        return most
 
     def _weights(self, peers: list[nn.ParamOp]) -> None:
         op, factor = peers[0], weight_factor(peers[0])
@@ -251,7 +271,7 @@ class Scales:
     def gain(self, op: Normalises) -> float:
         """The largest gain of a norm's role, with the attention scale that it absorbs."""
         largest = max(range_of(peer, GAIN) for peer in self.roles.peers(op))
-        return largest * query_scale(op.results[0])
+        return largest * value_factor(op.results[0])
 
     def factors(self, value: SSAValue) -> list[Scale]:
         """The scales whose fraction bits a value has: its own, or those of a product's factors."""

@@ -133,6 +133,7 @@ def _output(op: nn.LinearOp, values: Values, total: Totals, random: np.random.Ge
     for start in range(0, len(flat), ROWS):
         rows = flat[start : start + ROWS]
         p = rows @ w.T
+        p *= np.float32(op.factor)
         p -= p.max(axis=-1, keepdims=True)
         spread = max(spread, -float(p.min()))
         np.exp(p, out=p)
@@ -141,6 +142,7 @@ def _output(op: nn.LinearOp, values: Values, total: Totals, random: np.random.Ge
         labels = np.minimum((cumulative < drawn).sum(axis=-1), p.shape[-1] - 1)
         p /= cumulative[:, -1:]
         p[np.arange(len(rows)), labels] -= 1
+        p *= np.float32(op.factor)
         gradient[start : start + ROWS] = p @ w
         # Labels are independent, so that of the weights' gradient only squares remain on average.
         squares += float(np.sum(np.sum(p * p, axis=1) * np.sum(rows * rows, axis=1)))

@@ -48,7 +48,7 @@ class Fields:
     """Every field that a configuration may have, and what becomes of it; others are refused.
 
     ``sizes`` are integers from 1 to a largest value, far beyond any model, which keeps nonsense from taking
-    all memory before a weight is looked at; those in ``optional`` may be null. ``numbers`` are above zero.
+    all memory before a weight is looked at. ``numbers`` are above zero. What is in ``optional`` may be null.
     ``fixed`` lists the only values that mean what the compiler implements. ``used`` are checked otherwise,
     and ``harmless`` change no fp32 logits of a text.
     """
@@ -146,6 +146,11 @@ DECODER_FIELDS = Fields(
 """Of any decoder-only language model in transformers."""
 
 
+def head_dim(config: PreTrainedConfig) -> int:
+    """The width of a head: some configurations have it, in others all heads together are the hidden width."""
+    return getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+
+
 GGUF_ENTRIES = {
     "context_length": "max_position_embeddings",
     "embedding_length": "hidden_size",
@@ -202,6 +207,24 @@ class Gguf:
     )
 
 
+@dataclass(frozen=True)
+class Wrapper:
+    """How a checkpoint of several models holds the one that is of a family.
+
+    Its configuration is a ``field`` of the whole one, of which `OUTER` fields hold for it as well; others
+    are ``harmless`` to it. Its weights have one of the ``prefixes``, each with what stands in its place in a
+    checkpoint of the model alone; the ``others`` are of the other models.
+    """
+
+    prefixes: Mapping[str, str]
+    others: tuple[str, ...]
+    harmless: tuple[str, ...]
+    field: str = "text_config"
+
+
+OUTER = ("bos_token_id", "eos_token_id", "pad_token_id", "tie_word_embeddings")
+
+
 class Model(Protocol):
     """What an audit learns of a function."""
 
@@ -222,11 +245,13 @@ class Family(ABC):
     """Whether configurations have rotary parameters for each type of layer."""
     rope_types: ClassVar[Mapping[str, tuple[str, ...]]] = {"default": (), "linear": ("factor",)}
     """The kinds of rotary embeddings, and which parameters each has beside theta."""
+    rope_options: ClassVar[tuple[str, ...]] = ()
+    """Parameters that they need not have."""
     one_mask: ClassVar[bool] = True
     """Whether the model takes one mask, and not one for each type of layer."""
     gguf: ClassVar[Gguf | None] = None
-    mistaken: ClassVar[Mapping[str, str]] = {}
-    """Other model types that people may take for this one, and what to do about them."""
+    wrappers: ClassVar[Mapping[str, Wrapper]] = {}
+    """By model type: checkpoints of several models, of which one is of this family."""
 
     # Configuration
 
@@ -259,6 +284,15 @@ class Family(ABC):
 
     def scalars(self, config: PreTrainedConfig) -> Mapping[str, float]:
         """Other buffers that no checkpoint stores, all of them single numbers of fp32."""
+        return {}
+
+    def logits_cap(self, config: PreTrainedConfig) -> float | None:
+        """c where logits are c tanh(x / c) of what the output layer gives; by default None: they are that."""
+        return None
+
+    def parts(self, config: PreTrainedConfig) -> Mapping[str, Mapping[str, int]]:
+        """Of weights by which a model makes several values: the weights that make each, in order, and how many
+        rows they are. By default there are none."""
         return {}
 
     # Audits

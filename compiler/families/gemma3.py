@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from reprlib import repr as shown
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...dialects.rotation import Rotation
@@ -18,8 +17,18 @@ from .base import (
     LAYER_TYPES,
     SLIDING,
     Gguf,
+    Wrapper,
 )
-from .decoder import Decoder, DecoderFamily, Style, embedding_scale, rope_fields, rotation_of
+from .decoder import (
+    Decoder,
+    DecoderFamily,
+    Style,
+    embedding_scale,
+    require_same_activation,
+    rope_fields,
+    rotation_of,
+)
+from .recognise import query_scalar
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
@@ -28,7 +37,7 @@ if TYPE_CHECKING:
 class Gemma3(DecoderFamily):
     model_type = "gemma3_text"
     title = "Gemma-3"
-    style = Style(gain=1.0, scaled_embedding=True, query_norms=True, sandwich=True)
+    style = Style(gain=1.0, scaled_embedding=True, query_norms=True, norms_behind=True)
     fields = DECODER_FIELDS.adding(
         sizes=dict.fromkeys(
             ("sliding_window", "sliding_window_pattern", "_sliding_window_pattern"), 1 << 31
@@ -78,17 +87,32 @@ class Gemma3(DecoderFamily):
         gain=1.0,
         tokenizer="GemmaTokenizer",
     )
-    mistaken: ClassVar[Mapping[str, str]] = {
-        "gemma3": "describes a multimodal Gemma-3; only the text model is supported: save its language model "
-        "as a Gemma3ForCausalLM checkpoint and use that"
+    wrappers: ClassVar[Mapping[str, Wrapper]] = {
+        # With images, as those from 4B on are published; older files have the first two prefixes.
+        "gemma3": Wrapper(
+            prefixes={
+                "language_model.model.": "model.",
+                "language_model.lm_head.": "lm_head.",
+                "model.language_model.": "model.",
+            },
+            others=tuple(
+                f"{prefix}{part}."
+                for prefix in ("", "model.")
+                for part in ("vision_tower", "multi_modal_projector")
+            ),
+            harmless=(
+                "architectures",
+                "boi_token_index",
+                "eoi_token_index",
+                "image_token_index",
+                "mm_tokens_per_image",
+                "vision_config",
+            ),
+        )
     }
 
     def check(self, where: Path, config: PreTrainedConfig, fields: Mapping[str, Any]) -> None:
-        if fields.get("hidden_act") not in (None, config.hidden_activation):
-            raise UserError(
-                f"{where}: hidden_act = {shown(fields['hidden_act'])} is not what the model uses, "
-                f"hidden_activation = {config.hidden_activation!r}: remove it"
-            )
+        require_same_activation(where, config, fields)
         # Without layer_types a pattern makes them; the name with an underscore is but a copy.
         used, copy = fields.get("sliding_window_pattern", 6), fields.get("_sliding_window_pattern")
         if fields.get("layer_types") is None and copy not in (None, used):
@@ -102,7 +126,9 @@ class Gemma3(DecoderFamily):
 
     def rotations(self, config: PreTrainedConfig) -> Mapping[str, Rotation]:
         return {
-            f"model.rotary_emb.{kind}_inv_freq": rotation_of(config.rope_parameters[kind])
+            f"model.rotary_emb.{kind}_inv_freq": rotation_of(
+                config.rope_parameters[kind], config.head_dim
+            )
             for kind in LAYER_TYPES
         }
 
@@ -114,10 +140,10 @@ class Gemma3(DecoderFamily):
             "model_type": self.model_type,
             **model.fields(),
             "hidden_activation": model.hidden_activation,
-            "query_pre_attn_scalar": model.query_pre_attn_scalar,
+            "query_pre_attn_scalar": query_scalar(model.score_scale),
             "layer_types": list(model.layer_types),
             "sliding_window": model.sliding_window,
-            "rope_parameters": {kind: rope_fields(each) for kind, each in model.rope.items()},
+            "rope_parameters": {kind: rope_fields(each) for kind, each in model.rope().items()},
         }
 
 

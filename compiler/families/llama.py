@@ -10,8 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...errors import UserError
-from .base import ACTIVATIONS, DECODER_FIELDS, FULL, GGUF_ENTRIES, GGUF_LAYER, Family, Gguf
-from .decoder import RAMP, Decoder, DecoderFamily, Style, rope_fields, rotation_of
+from .base import (
+    ACTIVATIONS,
+    DECODER_FIELDS,
+    FULL,
+    GGUF_ENTRIES,
+    GGUF_LAYER,
+    Family,
+    Gguf,
+    head_dim,
+)
+from .decoder import LENGTH, RAMP, Decoder, DecoderFamily, Style, rope_fields, rotation_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
@@ -20,14 +29,14 @@ if TYPE_CHECKING:
 class Llama(DecoderFamily):
     model_type = "llama"
     title = "Llama"
-    style = Style()
+    style = Style(optional_biases=True)
     fields = DECODER_FIELDS.adding(
         optional=("head_dim", "num_key_value_heads"),
         fixed={
             "architectures": (None, [], ["LlamaForCausalLM"]),
             "hidden_act": tuple(ACTIVATIONS),
-            "attention_bias": (False,),
-            "mlp_bias": (False,),
+            "attention_bias": (False, True),
+            "mlp_bias": (False, True),
             "rope_interleaved": (False,),
         },
         harmless=("is_llama_config", "pretraining_tp", "transformers.js_config"),
@@ -35,7 +44,9 @@ class Llama(DecoderFamily):
     rope_types: ClassVar[Mapping[str, tuple[str, ...]]] = {
         **Family.rope_types,
         "llama3": ("factor", *RAMP),
+        "yarn": ("factor", LENGTH),
     }
+    rope_options = ("beta_fast", "beta_slow", "attention_factor", "mscale", "mscale_all_dim")
     gguf = Gguf(
         architecture="llama",
         required=GGUF_ENTRIES,
@@ -52,8 +63,8 @@ class Llama(DecoderFamily):
     )
 
     def check(self, where: Path, config: PreTrainedConfig, fields: Mapping[str, Any]) -> None:
-        ramp = rotation_of(config.rope_parameters).ramp
-        if ramp and ramp[0] >= ramp[1]:
+        ramp = rotation_of(config.rope_parameters, head_dim(config)).ramp
+        if ramp and ramp[2] and ramp[0] >= ramp[1]:
             raise UserError(
                 f"{where}: {RAMP[0]} = {ramp[0]} must be less than {RAMP[1]} = {ramp[1]}"
             )
@@ -68,6 +79,8 @@ class Llama(DecoderFamily):
             "model_type": self.model_type,
             **model.fields(),
             "hidden_act": model.hidden_activation,
+            "attention_bias": model.attention_bias,
+            "mlp_bias": model.mlp_bias,
             "rope_parameters": rope_fields(model.one_rotation()),
         }
 

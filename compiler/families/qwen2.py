@@ -49,12 +49,9 @@ class Qwen2(DecoderFamily):
 
     def config_fields(self, model: Decoder) -> dict[str, Any]:
         model.require_usual_scale()
-        fields = model.fields()
-        if model.hidden_size == model.num_attention_heads * model.head_dim:
-            del fields["head_dim"]  # Few configurations have it.
         return {
             "model_type": self.model_type,
-            **fields,
+            **model.brief_fields(),
             "hidden_act": model.hidden_activation,
             "use_sliding_window": model.sliding_window is not None,
             "sliding_window": model.sliding_window,

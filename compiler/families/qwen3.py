@@ -12,9 +12,9 @@ from .qwen2 import Qwen2
 class Qwen3(Qwen2):
     model_type = "qwen3"
     title = "Qwen3"
-    style = Style(query_norms=True)
+    style = Style(query_norms=True, optional_biases=True)
     fields = Qwen2.fields.adding(
-        fixed={"architectures": (None, [], ["Qwen3ForCausalLM"]), "attention_bias": (False,)}
+        fixed={"architectures": (None, [], ["Qwen3ForCausalLM"]), "attention_bias": (False, True)}
     )
     gguf = Gguf(
         architecture="qwen3",
@@ -32,7 +32,11 @@ class Qwen3(Qwen2):
     )
 
     def config_fields(self, model: Decoder) -> dict[str, Any]:
-        return {**super().config_fields(model), "head_dim": model.head_dim}
+        return {
+            **super().config_fields(model),
+            "head_dim": model.head_dim,
+            "attention_bias": model.attention_bias,
+        }
 
 
 QWEN3 = Qwen3()

@@ -11,8 +11,9 @@ Errors: `UserError` for a function without what is to be read.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from xdsl.dialects.builtin import ModuleOp
@@ -20,13 +21,13 @@ from xdsl.ir import Block, BlockArgument, Operation, SSAValue
 
 from ...dialects import quant
 from ...dialects.interfaces import View
-from ...dialects.rotation import Rotation
 from ...errors import UserError
 from ..analysis.equalize import LARGEST
 from ..analysis.requantise import quantised_eps
 from ..modules import main_function
+from ..transforms.convert_nn_to_quant import exponentials
 from .base import ACTIVATIONS, FULL, SLIDING
-from .decoder import Decoder, Style
+from .decoder import Decoder, Style, embedding_scale
 
 OpT = TypeVar("OpT", bound=Operation)
 # What configurations have if they don't say.
@@ -34,6 +35,9 @@ USUAL_EPS = 1e-6
 USUAL_ACTIVATION = "gelu_pytorch_tanh"
 # No model has more; each is built.
 MOST_LAYERS = 1 << 10
+MOST_DIGITS = 17
+# A factor in a table of exponentials.
+SCALED = re.compile(r"exp\(-x \* ([0-9.]{1,40}) /")
 
 
 def recognise(module: ModuleOp, style: Style) -> Decoder:
@@ -49,24 +53,48 @@ def recognise(module: ModuleOp, style: Style) -> Decoder:
     vocabulary, hidden = quant.type_of(embedding.table).shape
     heads, _, dim = quant.type_of(scores.q).shape
     kinds = [FULL if window == 0 else SLIDING for window in softmax.windows.get_values()]
-    rotations: dict[str, Rotation] = {}
-    for layer_type, kind in zip(kinds, rope.kinds.get_values(), strict=True):
-        rotations.setdefault(layer_type, rope.rotations[kind])
+    activation = next(
+        (
+            op
+            for op in body.ops
+            if isinstance(op, quant.TableOp) and op.result is not softmax.scores
+        ),
+        None,
+    )
+    if activation is None:
+        raise UserError(
+            f"the function has no {quant.TableOp.name} where a model of the family has one"
+        )
+    cap = _score_cap(softmax) if style.soft_caps else None
+    sums = [op.rhs for op in body.ops if isinstance(op, quant.AddOp)]
+    deltas = [] if style.norms_behind else [_maker(value, quant.MatmulOp) for value in sums]
+    others: dict[str, Any] = {"score_cap": cap}
+    if style.optional_biases:
+        others["attention_bias"], others["mlp_bias"] = (
+            any(layer.bias is not None for layer in deltas[turn::2]) for turn in (0, 1)
+        )
+    if style.multipliers and deltas:
+        others["delta_scale"] = _parameter(layers, deltas[0].w).factor.value.data
+        others["embedding_scale"] = _parameter(None, embedding.table).factor.value.data
+        others["logits_divisor"] = _logits_divisor(argmax)
+    if style.scaled_embedding:
+        others["embedding_scale"] = embedding_scale(hidden)
     return Decoder(
         style=style,
         vocab_size=vocabulary,
         hidden_size=hidden,
-        intermediate_size=quant.type_of(first(body, quant.TableOp).x).shape[-1],
+        intermediate_size=quant.type_of(activation.x).shape[-1],
         num_attention_heads=heads,
         num_key_value_heads=quant.type_of(scores.k).shape[0],
         head_dim=dim,
-        hidden_activation=_activation(first(body, quant.TableOp)),
+        hidden_activation=_activation(activation),
         rms_norm_eps=_eps([op for op in module.walk() if isinstance(op, quant.RmsNormOp)]),
-        query_pre_attn_scalar=_scalar(layers, scores, dim),
+        score_scale=_score_scale(layers, scores, cap or 1.0),
         layer_types=tuple(kinds),
         sliding_window=next((w for w in softmax.windows.get_values() if w), None),
-        rope=rotations,
+        rotations=tuple(rope.rotations[kind] for kind in rope.kinds.get_values()),
         tie_word_embeddings=argmax.table is embedding.table,
+        **others,
     )
 
 
@@ -113,7 +141,7 @@ def _eps(norms: list[quant.RmsNormOp]) -> float:
     eps, type = _largest(norm), quant.type_of(norm.x)
     exact = eps / (type.shape[-1] * 4.0**type.fraction)
     found = [
-        _shortest(exact * 4.0**move, lambda v, m=move: quantised_eps(v * 4.0**-m, type) == eps)
+        shortest(exact * 4.0**move, lambda v, m=move: quantised_eps(v * 4.0**-m, type) == eps)
         for move in moves
     ]
     return min(found)[-1]
@@ -130,37 +158,75 @@ def _stream(value: SSAValue) -> bool:
     )
 
 
-def _scalar(layers: quant.LayersOp | None, scores: quant.ScoresOp, dim: int) -> float:
-    """query_pre_attn_scalar, from the factor of the weight that makes queries: scalar^(-1/2), in a gain times
-    sqrt(dim)."""
-    value: SSAValue = scores.q
-    while isinstance(value.owner, quant.RequantizeOp | quant.RopeOp | View):
-        value = value.owner.operands[0]
-    maker = value.owner
-    if not isinstance(maker, quant.RmsNormOp | quant.MatmulOp):
-        raise UserError(
-            "the function has neither norm nor linear layer where a model makes queries"
-        )
-    weight = maker.operands[1]
-    if layers and isinstance(weight, BlockArgument) and weight in layers.slices:
-        weight = layers.params[weight.index - 1]
-    param = weight.owner
-    if not isinstance(param, quant.ParamOp):
-        raise UserError("what makes queries is no weight")
-    factor = param.factor.value.data
-    unit = math.sqrt(dim) if isinstance(maker, quant.RmsNormOp) else 1.0
-    *_, found = _shortest(
-        (unit / factor) ** 2, lambda value: value > 0 and unit * value**-0.5 == factor
-    )
+def _score_cap(softmax: quant.SoftmaxOp) -> float | None:
+    """The factor of scores in the exponentials, if their table is one of scaled scores."""
+    fraction, text = quant.type_of(softmax.scores).fraction, softmax.table.expression.data
+    found = SCALED.search(text)
+    scale = float(found[1]) if found else 1.0
+    return scale if scale != 1 and exponentials(fraction, scale) == text else None
+
+
+def _score_scale(layers: quant.LayersOp | None, scores: quant.ScoresOp, cap: float) -> float:
+    """The attention scale, from the factor of the weight that makes queries: a norm's has the root of its width
+    too, and all have one over the cap of scores. One over a root where a decimal number has that root, as
+    configurations give it."""
+    maker = _maker(scores.q, quant.RmsNormOp, quant.MatmulOp)
+    factor = _parameter(layers, maker.operands[1]).factor.value.data
+    unit = _root(maker) if isinstance(maker, quant.RmsNormOp) else 1.0
+
+    def fits(scale: float) -> bool:
+        return unit * (scale * (1.0 / cap)) == factor
+
+    scale = factor / unit * cap
+    digits, _, scalar = shortest(scale**-2, lambda value: value > 0 and fits(value**-0.5))
+    return scalar**-0.5 if digits < MOST_DIGITS else shortest(scale, fits)[-1]
+
+
+def query_scalar(scale: float) -> float:
+    """query_pre_attn_scalar: the number over whose root a scale is one."""
+    found = shortest(scale**-2, lambda value: value > 0 and value**-0.5 == scale)[-1]
     return int(found) if found.is_integer() else found
 
 
-def _shortest(found: float, makes_it: Callable[[float], bool]) -> tuple[int, str, float]:
+def _logits_divisor(argmax: quant.ArgmaxOp) -> float:
+    """From the factor of the final norm's gain."""
+    norm = _maker(argmax.x, quant.RmsNormOp)
+    factor, unit = _parameter(None, norm.gain).factor.value.data, _root(norm)
+    return shortest(unit / factor, lambda value: value > 0 and unit * (1.0 / value) == factor)[-1]
+
+
+def _root(norm: quant.RmsNormOp) -> float:
+    """That of its width."""
+    return math.sqrt(quant.type_of(norm.x).shape[-1])
+
+
+def _maker(value: SSAValue, *kinds: type[OpT]) -> OpT:
+    """The operation of some kinds that makes a value, behind roundings, rotations and views."""
+    passed = quant.RequantizeOp, quant.RopeOp, quant.SelectOp, View
+    maker = value.owner
+    while isinstance(maker, Operation) and isinstance(maker, passed):
+        maker = maker.operands[0].owner
+    if not isinstance(maker, kinds):
+        names = " or ".join(kind.name for kind in kinds)
+        raise UserError(f"the function has no {names} where a model of the family has one")
+    return maker
+
+
+def _parameter(layers: quant.LayersOp | None, weight: SSAValue) -> quant.ParamOp:
+    """The parameter that a weight is, or of which it is a layer's slice."""
+    if layers and isinstance(weight, BlockArgument) and weight in layers.slices:
+        weight = layers.params[weight.index - 1]
+    if not isinstance(weight.owner, quant.ParamOp):
+        raise UserError("the function computes what is a weight in a model of the family")
+    return weight.owner
+
+
+def shortest(found: float, makes_it: Callable[[float], bool]) -> tuple[int, str, float]:
     """The shortest decimal number near one that makes an integer or a factor, or that number in fp32, as
-    GGUF files keep it: its digits, its text and its value."""
-    for digits in range(17):
+    GGUF files keep it: its digits, its text and its value. `MOST_DIGITS` where none does."""
+    for digits in range(MOST_DIGITS):
         text = f"{found:.{digits}e}"
         for value in (float(text), float(np.float32(text))):
             if math.isfinite(value) and makes_it(value):
                 return digits, text, value
-    return 17, "", found
+    return MOST_DIGITS, "", found

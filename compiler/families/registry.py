@@ -28,6 +28,11 @@ FAMILIES = {
     "qwen2": ".qwen2:QWEN2",
     "qwen3": ".qwen3:QWEN3",
     "gemma": ".gemma:GEMMA",
+    "gemma2": ".gemma2:GEMMA2",
+    "granite": ".granite:GRANITE",
+    "olmo2": ".olmo2:OLMO2",
+    "phi3": ".phi3:PHI3",
+    "smollm3": ".smollm3:SMOLLM3",
 }
 """Model type to "module:object", the module relative to this package."""
 

@@ -17,19 +17,20 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 from transformers import PreTrainedConfig
 
 from ...errors import UserError
 from ..families.base import Family
-from .config import checked_config, token_ids
+from .config import checked_config, inner_config, token_ids
 from .export import meta_model
 from .files import read_json
 from .locate import locate
 from .safetensors_files import SafetensorsFiles
-from .tokenizer import directory_tokenizer, gguf_tokenizer
+from .tensors import InnerTensors, Parts, PartTensors, Shapes, Tensors, split_shapes
+from .tokenizer import LoadedTokenizer, directory_tokenizer, gguf_tokenizer
 
 if TYPE_CHECKING:
     from .gguf_file import GgufFile
@@ -37,16 +38,6 @@ if TYPE_CHECKING:
 EMBEDDING = "model.embed_tokens.weight"
 LM_HEAD = "lm_head.weight"
 CHUNK_BYTES = 1 << 24
-
-
-class Tensors(Protocol):
-    """Where weights are stored, under the names that PyTorch has for them."""
-
-    shapes: dict[str, tuple[int, ...]]
-
-    def rows(self, name: str, count: int) -> Iterator[np.ndarray]:
-        """The tensor as fp32, about `count` rows at a time."""
-        ...
 
 
 @dataclass(eq=False)
@@ -59,15 +50,19 @@ class Checkpoint:
     family: Family
     config: PreTrainedConfig
     tokenizer_json: bytes
+    chat: tuple[str, str] | None
+    """What the model's template of conversations writes before and behind a question."""
     end_tokens: tuple[int, ...]
     """The ids that end a text, in ascending order."""
     end_file: Path
     """The file that says so."""
-    shapes: dict[str, tuple[int, ...]]
+    shapes: Shapes
     """Shape of every weight, by canonical name, in the model's order."""
     tensors: Tensors = field(repr=False)
     stored: dict[str, str] = field(repr=False)
     """The name that the files have for a canonical name."""
+    parts: Parts = field(default_factory=dict, repr=False)
+    """The weights that PyTorch has as one."""
     digests: dict[str, str] = field(default_factory=dict, repr=False)
 
     @property
@@ -96,6 +91,13 @@ class Checkpoint:
             out[start : start + len(chunk)] = chunk
             start += len(chunk)
         return out
+
+    def state(self) -> dict[str, np.ndarray]:
+        """All weights, as PyTorch has them."""
+        found = {name: self.tensor(name) for name in self.shapes}
+        for whole, parts in self.parts.items():
+            found[whole] = np.concatenate([found.pop(part) for part in parts])
+        return found
 
     def sha256(self, name: str) -> str:
         """The SHA-256 of the weight's fp32 little-endian row-major bytes, as hexadecimal digits."""
@@ -129,10 +131,14 @@ def _open_directory(path: Path, name: str) -> Checkpoint:
     if not file.is_file():
         hint = "; give the GGUF file itself" if any(path.glob("*.gguf")) else ""
         raise UserError(f"{path} is not a Hugging Face checkpoint: it has no config.json{hint}")
-    family, config = checked_config(file, read_json(file))
+    wrapper, fields = inner_config(file, read_json(file))
+    family, config = checked_config(file, fields)
     tokenizer = directory_tokenizer(path, config)
     ends = _ends(file, config)
-    return _checked(path, name, family, config, tokenizer, ends, SafetensorsFiles(path))
+    tensors: Tensors = SafetensorsFiles(path)
+    if wrapper:
+        tensors = InnerTensors(tensors, wrapper.prefixes, wrapper.others)
+    return checked(path, name, family, config, tokenizer, ends, tensors)
 
 
 def _open_gguf(path: Path, name: str) -> Checkpoint:
@@ -141,7 +147,7 @@ def _open_gguf(path: Path, name: str) -> Checkpoint:
     tensors = GgufFile(path)
     family, config = checked_config(path, tensors.fields)
     tokenizer = gguf_tokenizer(path, tensors.form)
-    return _checked(path, name, family, config, tokenizer, _gguf_ends(tensors), tensors)
+    return checked(path, name, family, config, tokenizer, _gguf_ends(tensors), tensors)
 
 
 def _ends(file: Path, config: PreTrainedConfig) -> tuple[tuple[int, ...], Path]:
@@ -157,12 +163,12 @@ def _gguf_ends(file: GgufFile) -> tuple[tuple[int, ...], Path]:
     return token_ids(file.path, "the tokens that end a text", file.end_tokens), file.path
 
 
-def _checked(
+def checked(
     path: Path,
     name: str,
     family: Family,
     config: PreTrainedConfig,
-    tokenizer: bytes,
+    tokenizer: LoadedTokenizer,
     ends: tuple[tuple[int, ...], Path],
     tensors: Tensors,
 ) -> Checkpoint:
@@ -187,10 +193,14 @@ def _checked(
     for weight in stored:
         if weight not in shapes and not weight.endswith("inv_freq"):
             raise UserError(f"{path}: weight {weight} has no place in the model")
-    return Checkpoint(path, name, family, config, tokenizer, *ends, shapes, tensors, stored)
+    if parts := family.parts(config):
+        shapes, tensors = split_shapes(shapes, parts), PartTensors(tensors, parts)
+        stored |= {part: part for rows in parts.values() for part in rows}
+    read = tokenizer.json, tokenizer.chat
+    return Checkpoint(path, name, family, config, *read, *ends, shapes, tensors, stored, parts)
 
 
-def _shapes(family: Family, config: PreTrainedConfig) -> dict[str, tuple[int, ...]]:
+def _shapes(family: Family, config: PreTrainedConfig) -> Shapes:
     """Shape of every weight, by canonical name, in the model's order."""
     shapes = {name: tuple(t.shape) for name, t in meta_model(family, config).state_dict().items()}
     if config.tie_word_embeddings:
@@ -217,7 +227,7 @@ class _NoTensors:
     """The weights of a model that has none."""
 
     def __init__(self) -> None:
-        self.shapes: dict[str, tuple[int, ...]] = {}
+        self.shapes: Shapes = {}
 
     def rows(self, name: str, count: int) -> Iterator[np.ndarray]:
         raise UserError(f"{name}: a configuration has no weights")
@@ -234,13 +244,16 @@ def without_weights(source: str | Path) -> Checkpoint:
     if path.is_dir():
         path = path / "config.json"
     if path.suffix == ".json":
-        family, config = checked_config(path, read_json(path))
+        family, config = checked_config(path, inner_config(path, read_json(path))[1])
         ends = _ends(path, config)
     else:
         from .gguf_file import GgufFile  # Needs a package that directories do not.
 
         file = GgufFile(path)
         (family, config), ends = checked_config(path, file.fields), _gguf_ends(file)
-    shapes = _shapes(family, config)
+    parts = family.parts(config)
+    shapes = split_shapes(_shapes(family, config), parts)
     digests = dict.fromkeys(shapes, "0" * 64)
-    return Checkpoint(path, name, family, config, b"", *ends, shapes, _NoTensors(), {}, digests)
+    return Checkpoint(
+        path, name, family, config, b"", None, *ends, shapes, _NoTensors(), {}, parts, digests
+    )

@@ -17,21 +17,44 @@ from typing import Any
 from transformers import PreTrainedConfig
 
 from ...errors import UserError
-from ..families.base import LAYER_TYPES, SLIDING, Family
+from ..families.base import LAYER_TYPES, OUTER, SLIDING, Family, Wrapper, head_dim
 from ..families.registry import families, family, names
 
 
 def family_of(where: Path, fields: dict[str, Any]) -> Family:
     """The family of the models that a configuration from the file `where` is of."""
     kind = fields.get("model_type")
-    if isinstance(kind, str):
-        if kind in names():
-            return family(kind)
-        for known in families():
-            if kind in known.mistaken:
-                raise UserError(f"{where} {known.mistaken[kind]}")
-    supported = ", ".join(map(repr, names()))
+    if isinstance(kind, str) and kind in names():
+        return family(kind)
+    wrapped = (kind for known in families() for kind in known.wrappers)
+    supported = ", ".join(map(repr, (*names(), *wrapped)))
     raise UserError(f"{where} describes the architecture {shown(kind)}; supported: {supported}")
+
+
+def inner_config(where: Path, fields: dict[str, Any]) -> tuple[Wrapper | None, dict[str, Any]]:
+    """The configuration of the model that is proved, where a checkpoint holds several, and how it holds it."""
+    kind = fields.get("model_type")
+    for known in families():
+        if not isinstance(kind, str) or kind not in known.wrappers:
+            continue
+        wrapper = known.wrappers[kind]
+        for name in fields.keys() - {wrapper.field, "model_type", *OUTER, *wrapper.harmless}:
+            if name not in known.fields.harmless:
+                raise UserError(
+                    f"{where}: {shown(name)} = {shown(fields[name])} is not a setting that the compiler "
+                    "knows: if it does not change what the model computes, remove it"
+                )
+        inner = fields.get(wrapper.field)
+        if not isinstance(inner, dict):
+            raise UserError(f"{where}: {wrapper.field} = {shown(inner)} must be an object")
+        if inner.get("model_type", known.model_type) != known.model_type:
+            raise UserError(
+                f"{where}: {wrapper.field}.model_type = {shown(inner['model_type'])} must be "
+                f"{known.model_type!r}"
+            )
+        outer = {name: fields[name] for name in OUTER if name in fields}
+        return wrapper, {"model_type": known.model_type, **outer, **inner}
+    return None, fields
 
 
 def checked_config(where: Path, fields: dict[str, Any]) -> tuple[Family, PreTrainedConfig]:
@@ -61,9 +84,9 @@ def token_ids(where: Path, name: str, value: Any) -> tuple[int, ...]:
 
 def _require_known(where: Path, found: Family, name: str, value: Any) -> None:
     known = found.fields
+    if value is None and name in known.optional:
+        return
     if name in known.sizes:
-        if value is None and name in known.optional:
-            return
         if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
             raise UserError(f"{where}: {name} = {shown(value)} must be a positive integer")
         if value > known.sizes[name]:
@@ -115,12 +138,16 @@ def _require_plain_rope(where: Path, found: Family, fields: dict[str, Any]) -> N
 def _require_rope_fields(where: Path, found: Family, group: str, parameters: Any) -> None:
     if not isinstance(parameters, dict):
         raise UserError(f"{where}: {group} = {shown(parameters)} must be an object")
-    others = {name for names in found.rope_types.values() for name in names}
+    others = {name for names in found.rope_types.values() for name in names} | {*found.rope_options}
     for name, value in parameters.items():
         if name == "type":
             raise UserError(
                 f"{where}: {group} names its type as 'type', which transformers passes over: "
                 "call it 'rope_type'"
+            )
+        if name in found.rope_options and value is not None and not _positive(value):
+            raise UserError(
+                f"{where}: {name} = {shown(value)} of {group} must be a positive number"
             )
         if name not in ("rope_type", "rope_theta", "partial_rotary_factor", *others):
             raise UserError(f"{where}: {group} has {shown(name)}, which is not known")
@@ -164,11 +191,6 @@ def _require_consistent(where: Path, found: Family, config: PreTrainedConfig) ->
             _require_rope(where, found, parameters, f" of {layer_type}")
     if SLIDING in layer_types and not (config.sliding_window or 0) > 0:
         raise UserError(f"{where}: sliding_window = {config.sliding_window!r} must be positive")
-
-
-def head_dim(config: PreTrainedConfig) -> int:
-    """The width of a head: some configurations have it, in others all heads together are the hidden width."""
-    return getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
 
 
 def _require_rope(where: Path, found: Family, parameters: dict[str, Any], whose: str) -> None:

@@ -137,6 +137,8 @@ class NNFunctions(InterpreterFunctions):
     def linear(self, _: Interpreter, op: nn.LinearOp, args: PythonValues) -> PythonValues:
         x, w, *bias = args
         y = (x.reshape(-1, x.shape[-1]) @ w.T).reshape(*x.shape[:-1], -1)
+        if op.scale is not None:
+            y *= self.real(op.factor)
         return (y + bias[0] if bias else y,)
 
     @impl(nn.AddOp)
@@ -185,6 +187,8 @@ class NNFunctions(InterpreterFunctions):
         self, _: Interpreter, op: nn.MaskedSoftmaxOp, args: PythonValues
     ) -> PythonValues:
         (scores,) = args
+        if op.scale is not None:
+            scores = scores * self.real(op.factor)
         return (softmax(np.where(visible(scores.shape[-1], _window(op)), scores, -np.inf)),)
 
     @impl(nn.AttendOp)

@@ -13,6 +13,7 @@ transformers; the importer walks it from the output, so its result does not.
 from __future__ import annotations
 
 import warnings
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import torch
@@ -23,6 +24,8 @@ from ..families.base import Family
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
 
+# Tracing changes PyTorch's state.
+_TRACING = Lock()
 MODEL = "causal_lm"
 POSITIONS = "positions"
 
@@ -56,8 +59,8 @@ def meta_model(family: Family, config: PreTrainedConfig) -> PreTrainedModel:
 
 
 def export_model(family: Family, config: PreTrainedConfig, tokens: int) -> ExportedProgram:
-    """Traces the model for exactly `tokens` tokens."""
-    with torch.device("meta"), torch.no_grad(), warnings.catch_warnings():
+    """Traces the model for exactly `tokens` tokens; of several threads one at a time."""
+    with _TRACING, torch.device("meta"), torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         wrapper = LogitsAtFixedPositions(family, config, tokens).eval()
         ids = torch.empty((1, tokens), dtype=torch.int64)

@@ -89,9 +89,10 @@ class _Importer:
             if handler is None:
                 raise _Unsupported
             value = handler(self, node)
-            expected = tuple(node.meta["val"].shape)
-            if nn.shape_of(value) != expected:
-                raise _Unsupported(f"its shape is {expected}, imported {nn.shape_of(value)}")
+            found = nn.shape_of(value)
+            expected = found if handler is _cut else tuple(node.meta["val"].shape)
+            if found != expected and 0 not in expected:
+                raise _Unsupported(f"its shape is {expected}, imported {found}")
             return value
         except (_Unsupported, VerifyException) as error:
             where = path or "the model"
@@ -110,7 +111,18 @@ class _Importer:
             return self.param(_inside(self.signature.inputs_to_parameters[name]))
         return self.buffer(_inside(self.signature.inputs_to_buffers[name]), node)
 
+    def part(self, whole: str, start: int, stop: int) -> str | None:
+        """The part of a weight that rows start .. stop-1 are."""
+        position = 0
+        for name, rows in self.checkpoint.parts.get(whole, {}).items():
+            if (start, stop) == (position, position + rows):
+                return name
+            position += rows
+        return None
+
     def param(self, name: str) -> SSAValue:
+        if name in self.checkpoint.parts:
+            return self.whole(name)
         name = self.checkpoint.canonical(name)
         if name not in self.params:
             op = nn.ParamOp(
@@ -120,6 +132,13 @@ class _Importer:
             )
             self.params[name] = self.add(op)
         return self.params[name]
+
+    def whole(self, name: str) -> SSAValue:
+        """A weight of which only parts are read in the end."""
+        parts = self.checkpoint.parts[name]
+        shape = (sum(parts.values()), *self.checkpoint.shapes[next(iter(parts))][1:])
+        unread = StringAttr("0" * 64)
+        return self.add(nn.ParamOp(_f32(shape), param=SymbolRefAttr(name), sha256=unread))
 
     def buffer(self, name: str, node: Node) -> SSAValue:
         shape = tuple(node.meta["val"].shape)
@@ -211,6 +230,13 @@ def _binary(op: Callable[[SSAValue, SSAValue], Operation]) -> Handler:
     return handler
 
 
+def _div(importer: _Importer, node: Node) -> SSAValue:
+    source, divisor = node.args
+    _only(isinstance(divisor, int | float) and divisor != 0, "a divisor that is no number")
+    constant = importer.operand(1.0 / divisor)  # type: ignore[operator]
+    return importer.add(nn.MulOp(importer.operand(source), constant))
+
+
 def _linear(importer: _Importer, node: Node) -> SSAValue:
     x, w, bias = (*node.args, None)[:3]
     others = () if bias is None else (importer.operand(bias),)
@@ -266,19 +292,48 @@ def _transpose(importer: _Importer, node: Node) -> SSAValue:
 def _slice(importer: _Importer, node: Node) -> SSAValue:
     source, dim, start, stop, step = (*node.args, *(0, None, None, 1)[len(node.args) - 1 :])
     value = importer.operand(source)
-    if tuple(node.meta["val"].shape) == nn.shape_of(value):
+    shape = tuple(node.meta["val"].shape)
+    if shape == nn.shape_of(value) or 0 in shape:  # Nobody reads what has no elements.
         return value
     _only(bool(_is_last(dim, source) and step == 1), f"slicing axis {dim} with step {step}")
     start, stop, _ = slice(start, stop).indices(nn.shape_of(value)[-1])
+    return _columns(importer, value, start, stop)
+
+
+def _columns(importer: _Importer, value: SSAValue, start: int, stop: int) -> SSAValue:
+    """Columns start .. stop-1 of a value. Those that a part of a weight makes are made by that part."""
+    linear = value.owner
+    weight = linear.w.owner if isinstance(linear, nn.LinearOp) and linear.bias is None else None
+    if isinstance(linear, nn.LinearOp) and isinstance(weight, nn.ParamOp):
+        part = importer.part(weight.param_name, start, stop)
+        if part:
+            importer.path = part.rpartition(".")[0]
+            return importer.add(nn.LinearOp(linear.x, importer.param(part)))
     return importer.add(nn.SliceOp(value, bounds=(start, stop)))
+
+
+def _cut(importer: _Importer, node: Node) -> SSAValue:
+    """What is cut into pieces, of which `_piece` takes one."""
+    source, _, dim = (*node.args, *node.kwargs.values(), 0)[:3]
+    _only(_is_last(dim, source), f"axis {dim}")
+    return importer.operand(source)
+
+
+def _piece(importer: _Importer, node: Node) -> SSAValue:
+    source, index = node.args
+    pieces = expect(source, Node).meta["val"]
+    start = sum(piece.shape[-1] for piece in pieces[:index])
+    stop = start + pieces[index].shape[-1]  # type: ignore[index]
+    return _columns(importer, importer.operand(source), start, stop)
 
 
 def _cat(importer: _Importer, node: Node) -> SSAValue:
     parts, dim = (*node.args, 0)[:2]
-    _only(isinstance(parts, list) and len(parts) == 2, "other than two parts")
+    _only(isinstance(parts, list), "no list of parts")
     _only(_is_last(dim, node), f"axis {dim}")
-    lhs, rhs = (importer.operand(part) for part in parts)  # type: ignore[union-attr]
-    return importer.add(nn.ConcatOp(lhs, rhs))
+    found = [importer.operand(part) for part in parts if 0 not in part.meta["val"].shape]  # type: ignore
+    _only(len(found) <= 2, "more than two parts")
+    return found[0] if len(found) == 1 else importer.add(nn.ConcatOp(*found))
 
 
 GELUS = {"none": nn.GeluOp, "tanh": nn.GeluTanhOp}
@@ -296,6 +351,7 @@ HANDLERS: dict[str, Handler] = {
     "aten.matmul.default": _binary(nn.MatmulOp),
     "aten.add.Tensor": _binary(nn.AddOp),
     "aten.mul.Tensor": _binary(nn.MulOp),
+    "aten.div.Tensor": _div,
     "aten.pow.Tensor_Scalar": _pow,
     "aten.mean.dim": _mean,
     "aten.rsqrt.default": _unary(nn.RsqrtOp),
@@ -306,11 +362,16 @@ HANDLERS: dict[str, Handler] = {
     "aten.gelu.default": _gelu,
     "aten.silu.default": _unary(nn.SiluOp),
     "aten.relu.default": _unary(nn.ReluOp),
+    "aten.tanh.default": _unary(nn.TanhOp),
     "aten.view.default": _view,
     "aten.reshape.default": _view,
     "aten.unsqueeze.default": _view,
     "aten.expand.default": _expand,
     "aten.transpose.int": _transpose,
     "aten.slice.Tensor": _slice,
+    "aten.chunk.default": _cut,
+    "aten.split.Tensor": _cut,
+    "aten.split_with_sizes.default": _cut,
+    "<built-in function getitem>": _piece,
     "aten.cat.default": _cat,
 }

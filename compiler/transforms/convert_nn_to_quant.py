@@ -18,6 +18,7 @@ Errors: `UserError` for an operation that has no pattern or no format, with the 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import (
@@ -228,14 +229,18 @@ class Attend(RewritePattern):
             windows=(0 if source.window is None else source.window.value.data,),
             k=planned(op, K, IntegerAttr).value.data,
             width=quant.EXP_FRAC + (type.shape[2] - 1).bit_length(),
-            table=TableAttr.of(
-                f"round(2^{quant.EXP_FRAC} * exp(-x / 2^{type.fraction}))", 0, 1 << type.width
-            ),
+            table=TableAttr.of(exponentials(type.fraction, source.factor), 0, 1 << type.width),
         )
         nn.inherit_path(softmax, source)
         rewriter.insert(softmax)
         round_to_format(rewriter, op, quant.AttendOp(softmax.e, softmax.inv, op.v))
         rewriter.erase(source)
+
+
+def exponentials(fraction: int, scale: float) -> str:
+    """The table of a softmax's exponentials of minus a difference of scores with so many fraction bits."""
+    times = "" if scale == 1 else f" * {Decimal(scale):f}"
+    return f"round(2^{quant.EXP_FRAC} * exp(-x{times} / 2^{fraction}))"
 
 
 class Activation(RewritePattern):

@@ -1,7 +1,7 @@
 """Pass `raise-attention`: recognises scores, masked softmax and mixing of grouped-query attention.
 
-    matmul(q, permute(repeat(k))) * scale   ->  nn.scores    (a scale of 1 may be absent)
-    softmax(s + causal_mask)                ->  nn.masked_softmax
+    matmul(q, permute(repeat(k))) * scale   ->  nn.scores    (a scale of 1 may be absent, q and k have others)
+    softmax(s * scale + causal_mask)        ->  nn.masked_softmax  (the same)
     matmul(p, repeat(v))                    ->  nn.attend
 
 `repeat` gives each of H query heads its key/value head, (KV, T, D) -> (H, T, D), by a view that
@@ -33,7 +33,13 @@ class ScoresPattern(RewritePattern):
         q, k = op.lhs, transposed.x
         if q.type == k.type:
             scaled, scale = _scaled(op)
-            raised = nn.ScoresOp(q, _repeated(k), scale=scale)
+            factors = []
+            for value in (q, _repeated(k)):
+                factor = times_constant(value)
+                positive = factor is not None and factor[1] > 0
+                factors.append(factor if factor and positive else (value, 1.0))
+            (q, first), (k, second) = factors
+            raised = nn.ScoresOp(q, k, scale=scale * first * second)
             rewriter.replace(scaled, nn.inherit_path(raised, scaled))
 
 
@@ -44,8 +50,13 @@ class MaskedSoftmaxPattern(RewritePattern):
         for scores, added in either_order(masked) if masked else ():
             mask = defined_by(added, nn.CausalMaskOp)
             if mask and scores.type == op.result.type:
-                window = {"window": mask.window.value.data} if mask.window else {}
-                raised = nn.MaskedSoftmaxOp(scores, **window)
+                others: dict[str, int | float] = {}
+                if mask.window:
+                    others["window"] = mask.window.value.data
+                scaled = times_constant(scores)
+                if scaled and scaled[1] > 0:
+                    scores, others["scale"] = scaled
+                raised = nn.MaskedSoftmaxOp(scores, **others)
                 rewriter.replace(op, nn.inherit_path(raised, op))
                 return
 
@@ -60,14 +71,17 @@ class AttendPattern(RewritePattern):
 
 
 def _scaled(op: nn.MatmulOp) -> tuple[nn.MatmulOp | nn.MulOp, float]:
-    """The product times a positive constant, and the constant; the product itself where there is none,
-    as a multiplication by 1 has been folded away."""
-    users = [use.operation for use in op.result.uses]
-    if len(users) == 1 and isinstance(users[0], nn.MulOp):
-        scaled = times_constant(users[0].result)
-        if scaled and scaled[1] > 0:
-            return users[0], scaled[1]
-    return op, 1.0
+    """The product times positive constants, one after the other, and the constant that they make; the product
+    itself where there is none, as a multiplication by 1 has been folded away."""
+    found: nn.MatmulOp | nn.MulOp = op
+    factor = 1.0
+    while True:
+        users = [use.operation for use in found.result.uses]
+        product = users[0] if len(users) == 1 else None
+        scaled = times_constant(product.result) if isinstance(product, nn.MulOp) else None
+        if not isinstance(product, nn.MulOp) or not scaled or scaled[1] <= 0:
+            return found, factor
+        found, factor = product, factor * scaled[1]
 
 
 def _repeated(value: SSAValue) -> SSAValue:

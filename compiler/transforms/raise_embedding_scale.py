@@ -24,7 +24,7 @@ class EmbeddingScalePattern(RewritePattern):
         scale = embedding.scale.value.data * scaled[1] if scaled and embedding else 0.0
         if embedding and nn.TINIEST <= abs(scale) < nn.HUGE:
             raised = nn.EmbeddingOp(embedding.tokens, embedding.table, scale=scale)
-            rewriter.replace(op, nn.inherit_path(raised, op))
+            rewriter.replace(op, nn.inherit_path(raised, embedding))
 
 
 @dataclass(frozen=True)

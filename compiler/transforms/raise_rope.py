@@ -1,7 +1,8 @@
 """Pass `raise-rope`: recognises x cos(a) + rotate_half(x) sin(a) as `nn.rope`.
 
 The angles a (T, D) are positions times frequencies, repeated for both halves of the channels;
-rotate_half maps the halves (x1, x2) to (-x2, x1). RoFormer, Su et al. 2021, in the half-split form.
+rotate_half maps the halves (x1, x2) to (-x2, x1). RoFormer, Su et al. 2021, in the half-split form. A constant
+that cosines and sines are multiplied by, as in YaRN, stands behind the rotation.
 """
 
 from __future__ import annotations
@@ -10,12 +11,12 @@ from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import SSAValue
+from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
 
 from ...dialects import nn
-from .matching import defined_by, either_order, rewrite
+from .matching import defined_by, either_order, rewrite, times_constant
 
 
 class RopePattern(RewritePattern):
@@ -27,15 +28,19 @@ class RopePattern(RewritePattern):
                 continue
             for x, cosine in either_order(plain):
                 for turned, sine in either_order(rotated):
-                    frequencies = _frequencies(cosine, nn.CosOp)
+                    found = _frequencies(cosine, nn.CosOp)
                     if (
-                        frequencies is not None
-                        and frequencies is _frequencies(sine, nn.SinOp)
+                        found is not None
+                        and found == _frequencies(sine, nn.SinOp)
                         and _is_rotate_half(turned, x)
                         and len(nn.shape_of(x)) == 3
                     ):
-                        raised = nn.RopeOp.of(x, frequencies.rotation)
-                        rewriter.replace(op, nn.inherit_path(raised, op))
+                        frequencies, scale = found
+                        raised: list[Operation] = [nn.RopeOp.of(x, frequencies.rotation)]
+                        if scale != 1:
+                            raised.append(nn.ConstantOp(scale))
+                            raised.append(nn.MulOp(*(each.results[0] for each in raised)))
+                        rewriter.replace(op, [nn.inherit_path(each, op) for each in raised])
                         return
 
 
@@ -57,10 +62,12 @@ def _is_rotate_half(value: SSAValue, x: SSAValue) -> bool:
 
 def _frequencies(
     value: SSAValue, function: type[nn.CosOp] | type[nn.SinOp]
-) -> nn.RopeFrequenciesOp | None:
-    """The frequencies f where the value (1, T, D) is function([t f, t f]) at t = 0 .. T-1."""
+) -> tuple[nn.RopeFrequenciesOp, float] | None:
+    """The frequencies f where the value (1, T, D) is scale * function([t f, t f]) at t = 0 .. T-1, and scale."""
     view = defined_by(value, nn.ViewOp)
-    wave = defined_by(view.x, function) if view else None
+    scaled = times_constant(view.x) if view else None
+    scale = scaled[1] if scaled else 1.0
+    wave = defined_by(scaled[0] if scaled else view.x, function) if view else None
     halves = defined_by(wave.x, nn.ConcatOp) if wave else None
     angles = defined_by(halves.lhs, nn.MulOp) if halves else None
     if view is None or halves is None or angles is None or halves.lhs is not halves.rhs:
@@ -71,7 +78,7 @@ def _frequencies(
     for time, factor in either_order(angles):
         frequencies = defined_by(factor, nn.RopeFrequenciesOp)
         if frequencies and _is_positions(time, rank2[0]):
-            return frequencies
+            return frequencies, scale
     return None
 
 

@@ -20,21 +20,27 @@ from xdsl.transforms.canonicalize import CanonicalizePass
 from ...dialects import nn
 from ...dialects.interfaces import Quantised
 from ...errors import UserError
+from .align_rope import AlignRope
 from .drop_batch import DropBatch
 from .raise_attention import RaiseAttention
 from .raise_embedding_scale import RaiseEmbeddingScale
 from .raise_heads import RaiseHeads
+from .raise_linear_scale import RaiseLinearScale
+from .raise_logits import RaiseLogits
 from .raise_rms_norm import RaiseRMSNorm
 from .raise_rope import RaiseRope
 
 PASSES: tuple[ModulePass, ...] = (
     DropBatch(),
     CanonicalizePass(),
+    RaiseLogits(),
     RaiseEmbeddingScale(),
+    RaiseLinearScale(),
     RaiseRMSNorm(),
     RaiseHeads(),
     RaiseRope(),
     RaiseAttention(),
+    AlignRope(),
 )
 
 

@@ -19,10 +19,13 @@ PACKAGE = __name__.rpartition(".")[0]
 PASSES = {
     "drop-batch": ".drop_batch:DropBatch",
     "raise-embedding-scale": ".raise_embedding_scale:RaiseEmbeddingScale",
+    "raise-logits": ".raise_logits:RaiseLogits",
+    "raise-linear-scale": ".raise_linear_scale:RaiseLinearScale",
     "raise-rms-norm": ".raise_rms_norm:RaiseRMSNorm",
     "raise-heads": ".raise_heads:RaiseHeads",
     "raise-rope": ".raise_rope:RaiseRope",
     "raise-attention": ".raise_attention:RaiseAttention",
+    "align-rope": ".align_rope:AlignRope",
     "raise-to-nn": ".raise_to_nn:RaiseToNN",
     "equalize-layers": ".equalize_layers:EqualizeLayers",
     "plan-scales": ".plan_scales:PlanScales",

@@ -224,7 +224,7 @@ class ScoresOp(NNOp, Rounded, Differentiable, Named):
 
 @irdl_op_definition
 class MaskedSoftmaxOp(NNOp, Quantised, Differentiable, Named):
-    """Causal softmax of (H, T, T) over the last axis; what a query may not see gets exactly 0.
+    """Causal softmax of scale * scores (H, T, T) over the last axis; what a query may not see gets exactly 0.
 
     Query i sees the keys j with 0 <= i - j, and with i - j < window where there is a window: a
     window of w covers w keys, the query's own position included.
@@ -238,18 +238,25 @@ class MaskedSoftmaxOp(NNOp, Quantised, Differentiable, Named):
     KIND: ClassVar[str] = "softmax"
     scores = operand_def(F32Tensor)
     window = opt_prop_def(Int)
+    scale = opt_prop_def(Float)
     result = result_def(F32Tensor)
     traits = traits_def(Pure())
-    assembly_format = "$scores (`window` $window^)?" + FUNCTIONAL
+    assembly_format = "$scores (`window` $window^)? (`scale` $scale^)?" + FUNCTIONAL
 
     @staticmethod
-    def infer(scores: Shape, window: int | None = None) -> Shape:
+    def infer(scores: Shape, window: int | None = None, scale: float = 1.0) -> Shape:
         require(
             len(scores) == 3 and scores[1] == scores[2],
             f"scores must be (H, T, T), got {text(scores)}",
         )
         require(window is None or window > 0, f"window must be positive, got {window}")
+        require_positive("scale", scale)
         return scores
+
+    @property
+    def factor(self) -> float:
+        """What scores are multiplied by."""
+        return 1.0 if self.scale is None else self.scale.value.data
 
     def operand_bits(self, index: int) -> int:
         return SCORE_BITS
@@ -257,7 +264,7 @@ class MaskedSoftmaxOp(NNOp, Quantised, Differentiable, Named):
     def gradients(self, gradient: Array, values: Values) -> Parts:
         p = values[self.result]
         mean = np.sum(gradient * p, axis=-1, keepdims=True)
-        return [(self.scores, p * (gradient - mean))]
+        return [(self.scores, p * (gradient - mean) * np.float32(self.factor))]
 
 
 @irdl_op_definition

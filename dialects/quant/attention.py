@@ -88,7 +88,7 @@ def _rotations(
 ) -> tuple[Rotation, ...]:
     cut = [ramps[3 * kind : 3 * kind + 3] for kind in range(len(thetas))]
     return tuple(
-        Rotation(theta, factor, (ramp[0], ramp[1], ramp[2]) if ramp and ramp[2] else None)
+        Rotation(theta, factor, (ramp[0], ramp[1], ramp[2]) if any(ramp) else None)
         for theta, factor, ramp in zip(thetas, factors, cut, strict=True)
     )
 

@@ -82,3 +82,25 @@ func.func @in_turns(%s : tensor<4x6x6xf32>, %v : tensor<2x6x8xf32>) -> tensor<4x
   %o = nn.matmul %p, %v3 : (tensor<4x6x6xf32>, tensor<4x6x8xf32>) -> tensor<4x6x8xf32>
   func.return %o : tensor<4x6x8xf32>
 }
+
+// A soft cap: what scores are multiplied by afterwards is the softmax's scale.
+
+// CHECK-LABEL: func.func @capped
+// CHECK-NEXT:    [[S:%.*]] = nn.scores %q, %k scale 1.000000e-02
+// CHECK-NEXT:    [[T:%.*]] = nn.tanh [[S]]
+// CHECK-NEXT:    nn.masked_softmax [[T]] scale 5.000000e+01
+func.func @capped(%q : tensor<2x6x8xf32>, %k : tensor<2x6x8xf32>) -> tensor<2x6x6xf32> {
+  %kt = nn.permute %k [0, 2, 1] : (tensor<2x6x8xf32>) -> tensor<2x8x6xf32>
+  %qk = nn.matmul %q, %kt : (tensor<2x6x8xf32>, tensor<2x8x6xf32>) -> tensor<2x6x6xf32>
+  %c = nn.constant 0.5 : tensor<f32>
+  %inverse = nn.constant 0.02 : tensor<f32>
+  %cap = nn.constant 50.0 : tensor<f32>
+  %a = nn.mul %qk, %c : (tensor<2x6x6xf32>, tensor<f32>) -> tensor<2x6x6xf32>
+  %b = nn.mul %a, %inverse : (tensor<2x6x6xf32>, tensor<f32>) -> tensor<2x6x6xf32>
+  %t = nn.tanh %b : (tensor<2x6x6xf32>) -> tensor<2x6x6xf32>
+  %s = nn.mul %t, %cap : (tensor<2x6x6xf32>, tensor<f32>) -> tensor<2x6x6xf32>
+  %mask = nn.causal_mask : tensor<1x6x6xf32>
+  %m = nn.add %s, %mask : (tensor<2x6x6xf32>, tensor<1x6x6xf32>) -> tensor<2x6x6xf32>
+  %p = nn.softmax %m : (tensor<2x6x6xf32>) -> tensor<2x6x6xf32>
+  func.return %p : tensor<2x6x6xf32>
+}

@@ -14,17 +14,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol
 
+from ...turns import MARKS, Marks
 from ..visible import quote
 
 Pieces = list[tuple[int, str | None]]
-
-# How Gemma's chat template writes a turn. Its words are special tokens where they are tokens at all.
-_OPEN, _CLOSE = "<start_of_turn>", "<end_of_turn>"
-_TURN = re.compile(
-    rf"{_OPEN}([a-z]{{1,16}})\n((?:(?!{_OPEN}|{_CLOSE}).)*)({_CLOSE}\n|\Z)", re.DOTALL
-)
 
 
 class Canonical(Protocol):
@@ -116,13 +112,24 @@ def describe(
 def _turns(key: Words, prompt: Sequence[int], text: str) -> list[tuple[str, str, bool]] | None:
     """The turns of a canonical prompt that is nothing but turns, as special tokens mark them: who speaks, what, and
     whether the turn is over."""
-    found = list(_TURN.finditer(text))
-    if not found or "".join(turn[0] for turn in found) != text:
-        return None
+    for marks in MARKS:
+        found = list(_turn(marks).finditer(text))
+        if found and "".join(turn[0] for turn in found) == text:
+            words = marks.begin, marks.end
+            if all(_token_count(key, prompt, word) == text.count(word) for word in words):
+                return [(turn[1], turn[2], bool(turn[3])) for turn in found]
+    return None
+
+
+@cache
+def _turn(marks: Marks) -> re.Pattern[str]:
+    begin, end = re.escape(marks.begin), re.escape(marks.end)
+    return re.compile(rf"{begin}([a-z]{{1,16}})\n((?:(?!{begin}|{end}).)*)({end}\n|\Z)", re.DOTALL)
+
+
+def _token_count(key: Words, tokens: Sequence[int], word: str) -> int | None:
+    """How many of the tokens are a word's, None if it is not one token."""
     start, end = key.frame
-    for word in (_OPEN, _CLOSE):
-        ids = key.tokenize(word)
-        inner = ids[len(start) : len(ids) - len(end)]
-        if len(inner) != 1 or list(prompt).count(inner[0]) != text.count(word):
-            return None
-    return [(turn[1], turn[2], bool(turn[3])) for turn in found]
+    ids = key.tokenize(word)
+    inner = ids[len(start) : len(ids) - len(end)]
+    return list(tokens).count(inner[0]) if len(inner) == 1 else None

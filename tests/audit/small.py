@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from tokenizers import Tokenizer, models
 from xdsl.dialects.builtin import ModuleOp
@@ -14,6 +16,7 @@ from zklemma.compiler.emit import param_arrays
 from zklemma.compiler.families.decoder import Decoder
 from zklemma.compiler.pipelines import lower
 from zklemma.compiler.published import write_function
+from zklemma.dialects.rotation import Rotation
 from zklemma.runtime.circuit.encoding import encode_circuit
 from zklemma.runtime.model.choose_parameters import choose_parameters
 from zklemma.runtime.model.keys import VerifyingKey
@@ -42,6 +45,13 @@ def function_of(config: Decoder) -> ModuleOp:
     """The published function of another configuration in the small model's formats."""
     _, module = SHARED.tiny_module()
     return requantise(config.module(TOKENS), module)
+
+
+def varied(config: Decoder, rope: Mapping[str, Rotation] | None = None, **fields: Any) -> Decoder:
+    """A configuration with other fields, its rotations by layer type."""
+    found = replace(config, **fields)
+    by_type = config.rope() | dict(rope or {})
+    return replace(found, rotations=tuple(by_type[kind] for kind in found.layer_types))
 
 
 def rekeyed(key: VerifyingKey, function: ModuleOp) -> VerifyingKey:

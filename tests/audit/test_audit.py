@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small import TOKENS, function_of, honest_key, rekeyed
+from small import TOKENS, function_of, honest_key, rekeyed, varied
 from typer.testing import CliRunner
 from xdsl.dialects.builtin import ArrayAttr, DenseArrayBase, IntegerAttr, ModuleOp, StringAttr, i64
 from xdsl.ir import Operation
@@ -157,7 +157,7 @@ CHANGED: dict[str, tuple[Callable[[Decoder], ModuleOp], str]] = {
         "column mask: windows is (4, 4, 0), not (3, 3, 0)",
     ),
     "theta": (
-        lambda config: function_of(replace(config, rope={**config.rope, SLIDING: Rotation(2e4)})),
+        lambda config: function_of(varied(config, {SLIDING: Rotation(2e4)})),
         "rope.cos: its contents at (0, 1, ",
     ),
     "scores": (

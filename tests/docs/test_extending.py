@@ -45,10 +45,11 @@ CONFIG = Decoder(
     head_dim=8,
     hidden_activation="silu",
     rms_norm_eps=1e-6,
-    query_pre_attn_scalar=8,
+    score_scale=8**-0.5,
     layer_types=(SLIDING,),
     sliding_window=4,
-    rope={SLIDING: Rotation(1e4)},
+    rotations=(Rotation(1e4),),
+    embedding_scale=4.0,
     tie_word_embeddings=True,
 )
 

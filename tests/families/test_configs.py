@@ -22,6 +22,7 @@ SMALL: dict[str, Any] = {
     "num_attention_heads": 2,
     "num_key_value_heads": 1,
     "max_position_embeddings": 64,
+    "pad_token_id": None,
 }
 LLAMA3 = {
     "rope_type": "llama3",
@@ -32,6 +33,9 @@ LLAMA3 = {
 }
 
 
+YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 64}
+
+
 @pytest.mark.parametrize(
     ("kind", "changes"),
     [
@@ -39,10 +43,18 @@ LLAMA3 = {
         ("llama", {"rope_theta": 5e5, "rope_scaling": LLAMA3}),
         ("llama", {"rope_parameters": LLAMA3 | {"rope_theta": 1e4}}),
         ("llama", {"rope_scaling": {"rope_type": "linear", "factor": 4.0}}),
+        ("llama", {"rope_scaling": YARN}),
+        ("llama", {"rope_scaling": YARN | {"beta_fast": 8.0, "beta_slow": 2.0}}),
+        ("llama", {"rope_scaling": YARN | {"original_max_position_embeddings": 8}}),
         ("mistral", {"rope_theta": 1e6}),
         ("qwen2", {"rope_theta": 1e6}),
         ("qwen3", {"head_dim": 16}),
         ("gemma", {"head_dim": 16}),
+        ("gemma2", {"head_dim": 16}),
+        ("granite", {}),
+        ("olmo2", {}),
+        ("phi3", {}),
+        ("smollm3", {}),
     ],
     ids=str,
 )
@@ -65,12 +77,13 @@ def test_tables_have_the_angles(ramp: tuple[float, float, float] | None) -> None
 @pytest.mark.parametrize(
     ("kind", "changes", "words"),
     [
-        ("llama", {"attention_bias": True}, ["attention_bias = True", "only False"]),
-        ("llama", {"mlp_bias": True}, ["mlp_bias = True"]),
+        ("gemma", {"attention_bias": True}, ["attention_bias = True", "only False"]),
+        ("granite", {"mlp_bias": True}, ["mlp_bias = True"]),
         ("llama", {"sliding_window": 5}, ["sliding_window = 5 is not a setting"]),
         ("llama", {"attention_multiplier": 2.0}, ["attention_multiplier = 2.0", "remove it"]),
         ("llama", {"hidden_act": "mish"}, ["hidden_act = 'mish'"]),
-        ("llama", {"rope_scaling": {"rope_type": "yarn", "factor": 4.0}}, ["'yarn'", "'llama3'"]),
+        ("mistral", {"rope_scaling": {"rope_type": "yarn", "factor": 4.0}}, ["'yarn'", "'linear'"]),
+        ("llama", {"rope_scaling": YARN | {"beta_fast": -1.0}}, ["beta_fast = -1.0"]),
         ("llama", {"rope_scaling": LLAMA3 | {"low_freq_factor": 4.0}}, ["low_freq_factor = 4.0"]),
         ("llama", {"rope_scaling": LLAMA3 | {"factor": 0}}, ["factor = 0"]),
         (
@@ -82,7 +95,10 @@ def test_tables_have_the_angles(ramp: tuple[float, float, float] | None) -> None
         ("mistral", {"rope_scaling": LLAMA3}, ["rope_scaling has 'low_freq_factor'"]),
         ("qwen3", {"layer_types": ["linear_attention"]}, ["linear_attention"]),
         ("gemma", {"use_bidirectional_attention": True}, ["use_bidirectional_attention"]),
-        ("gemma2", {}, ["'gemma2'", "'gemma3_text', 'llama'"]),
+        ("gpt2", {}, ["'gpt2'", "'gemma3_text', 'llama'"]),
+        ("smollm3", {"no_rope_layers": [2]}, ["no_rope_layers = [2]"]),
+        ("smollm3", {"no_rope_layers": [0]}, ["no layer"]),
+        ("smollm3", {"no_rope_layers": [1, 1]}, ["no_rope_layers = [1, 1]"]),
         (["llama"], {}, ["['llama']"]),
     ],
     ids=str,

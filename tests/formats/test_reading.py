@@ -29,6 +29,7 @@ def chat() -> Tokenizer:
     """With the special tokens of conversations, which the shipped one has not."""
     tokenizer = Tokenizer.from_str(WHOLE.to_str())
     tokenizer.add_special_tokens(["<start_of_turn>", "<end_of_turn>"])
+    tokenizer.add_special_tokens(["<|im_start|>", "<|im_end|>"])
     return tokenizer
 
 
@@ -189,6 +190,13 @@ def test_a_conversation_is_shown_as_turns():
     more = f"{TURNS}Hello<end_of_turn>\n<start_of_turn>user\n"
     found = report(CHAT.tokenize(more), key=CHAT)
     assert found["turns"][1:] == [("model", "Hello", True), ("user", "", False)]
+
+
+def test_a_conversation_in_chat_ml_is_too():
+    text = "<|im_start|>system\nBe kind<|im_end|>\n<|im_start|>user\n1 < 2<|im_end|>\n"
+    found = report(CHAT.tokenize(text), key=CHAT)
+    assert found["turns"] == [("system", "Be kind", True), ("user", "1 < 2", True)]
+    assert report(KEY.tokenize(text))["turns"] is None
 
 
 @pytest.mark.parametrize(

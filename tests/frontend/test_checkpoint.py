@@ -145,7 +145,7 @@ def test_broken_config(maker: Any) -> None:
     [
         ({"model_type": "gpt2"}, ["'gpt2'"]),
         ({"model_type": None}, ["architecture"]),
-        ({"model_type": "gemma3"}, ["multimodal"]),
+        ({"model_type": "gemma3"}, ["not a setting"]),
         ({"final_logit_softcapping": 30.0}, ["final_logit_softcapping"]),
         ({"attn_logit_softcapping": 50.0}, ["attn_logit_softcapping"]),
         ({"attention_bias": True}, ["attention_bias"]),

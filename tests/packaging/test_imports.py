@@ -11,8 +11,8 @@ TOPS = ("compiler", "dialects", "runtime", "tools")
 # Whatever is imported must begin with one of these; the rest of each part is its own.
 ALLOWED = {
     "dialects": ("dialects", "errors", "runtime.circuit"),
-    "compiler": ("compiler", "dialects", "errors", "runtime.circuit"),
-    "runtime": ("runtime", "errors"),
+    "compiler": ("compiler", "dialects", "errors", "runtime.circuit", "turns"),
+    "runtime": ("runtime", "errors", "turns"),
     "runtime.circuit": ("runtime.circuit", "errors"),
     "runtime.kernels": ("runtime.kernels", "runtime.field", "errors"),
     "runtime.witness": (

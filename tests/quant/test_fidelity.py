@@ -53,7 +53,7 @@ class Outliers:
             base.names,
             base.shapes,
         )
-        self.family, self.canonical = base.family, base.canonical
+        self.family, self.canonical, self.parts = base.family, base.canonical, base.parts
         self.weights = {name: base.tensor(name).copy() for name in base.names}
         rng = np.random.default_rng(0)
         for layer in range(base.config.num_hidden_layers):
@@ -74,6 +74,9 @@ class Outliers:
 
     def tensor(self, name: str) -> np.ndarray:
         return self.weights[self.canonical(name)]
+
+    def state(self) -> dict[str, np.ndarray]:
+        return self.weights
 
     def sha256(self, name: str) -> str:
         return hashlib.sha256(self.tensor(name).astype("<f4").tobytes()).hexdigest()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tokenizers import Tokenizer
 from zklemma.compiler.calibrated import TEXT_TOKENS, Texts
 from zklemma.compiler.frontend.checkpoint import load_checkpoint
 from zklemma.compiler.texts import CALIBRATION, HELD_OUT, kinds, read_text
@@ -44,6 +46,23 @@ def test_windows_are_whole_texts_whose_kinds_take_turns(texts: Texts) -> None:
     for kind, text in kinds(HELD_OUT).items():
         ids = [token for window in windows if window.kind == kind for token in window.ids[1:]]
         assert ids == texts.ids(text)
+
+
+def test_conversations_have_the_marks_that_the_tokenizer_knows(texts: Texts) -> None:
+    assert texts.kinds(HELD_OUT) == kinds(HELD_OUT)
+    checkpoint = load_checkpoint(ROOT / "checkpoints/tiny-gemma3")
+    tokenizer = Tokenizer.from_str(checkpoint.tokenizer_json.decode())
+    tokenizer.add_special_tokens(["<|im_start|>", "<|im_end|>"])
+    other = Texts(replace(checkpoint, tokenizer_json=tokenizer.to_str().encode()))
+    for name in (CALIBRATION, HELD_OUT):
+        found, shipped = other.kinds(name), kinds(name)
+        for ours, theirs in (
+            ("<|im_start|>assistant\n", "<start_of_turn>model\n"),
+            ("<|im_end|>", "<end_of_turn>"),
+        ):
+            assert found["chat"].count(ours) == shipped["chat"].count(theirs) > 0
+        assert "_of_turn>" not in found["chat"]
+        assert found | {"chat": ""} == shipped | {"chat": ""}
 
 
 def test_kinds_share_calibration_evenly_and_own_texts_come_on_top(texts: Texts) -> None:

@@ -197,6 +197,7 @@ def test_inspect_refuses_a_key_with_a_false_bound(make, run, tmp_path):
         ((*ONCE, "--max-new-tokens", "0"), "at least one"),
         (("--prompt", "once upon a zebra", *FOUR), "not in the vocabulary"),
         (("--prompt", "\udc80", *FOUR), "Unicode"),
+        (("--chat", *ONCE, *FOUR), "no template of conversations"),
     ],
 )
 def test_prove_refuses_bad_prompts(toy, run, tmp_path, options, text):

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +15,9 @@ from .. import console
 from .options import AsJson, Quiet, Visibility, emit, hexadecimal, visibilities
 from .outputs import check_outputs
 from .warm import ready
+
+if TYPE_CHECKING:
+    from ...runtime.model.keys import Artifact
 
 
 def prove(
@@ -28,6 +31,12 @@ def prove(
             help="A file that holds the text; - for standard input. Others see arguments."
         ),
     ] = None,
+    chat: Annotated[
+        bool,
+        typer.Option(
+            "--chat", help="The text is a question: write it as the model was taught to read them."
+        ),
+    ] = False,
     prompt_visibility: Annotated[
         Visibility, typer.Option(help="Whether the proof says what the prompt was.")
     ] = Visibility.PUBLIC,
@@ -83,6 +92,8 @@ def prove(
     check_outputs(written, inputs)
     artifact = load_artifact(model)
     artifact.budget.require()
+    if chat:
+        text = _asked(artifact, text)
 
     from ...runtime.kernels.memory import keep_freed_memory
     from ...runtime.proving import answer
@@ -159,6 +170,17 @@ def prove(
             "committed": f"{found.committed_cells:,} cells, {found.lookups:,} lookups",
         },
     )
+
+
+def _asked(artifact: Artifact, question: str) -> str:
+    """A question as the model's template of conversations has it."""
+    around = artifact.meta.get("chat")
+    if not around:
+        raise UserError(
+            f"{artifact.key.name} has no template of conversations: leave --chat out, or write the whole prompt"
+        )
+    before, behind = around
+    return f"{before}{question}{behind}"
 
 
 def _prompt(text: str | None, path: Path | None) -> str:

@@ -1,0 +1,80 @@
+"""Where weights are stored, and as what the compiler sees them there.
+
+`PartTensors`: some models make several values by one linear layer, queries, keys and values, or gate and product.
+Their weights lie one below the other in one tensor, of which each is seen as a tensor of its own (`Family.parts`).
+
+`InnerTensors`: some checkpoints are of several models, of which a family is one (`families.base.Wrapper`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Protocol
+
+import numpy as np
+
+Shapes = dict[str, tuple[int, ...]]
+Parts = Mapping[str, Mapping[str, int]]
+"""Of tensors that have several parts: the parts' names and their rows, in order."""
+
+
+class Tensors(Protocol):
+    """Where weights are stored, under the names that PyTorch has for them."""
+
+    shapes: Shapes
+
+    def rows(self, name: str, count: int) -> Iterator[np.ndarray]:
+        """The tensor as fp32, about `count` rows at a time."""
+        ...
+
+
+def split_shapes(shapes: Shapes, parts: Parts) -> Shapes:
+    """The shapes with each part in the place of what it is a part of."""
+    found: Shapes = {}
+    for name, shape in shapes.items():
+        for part, rows in parts.get(name, {name: shape[0] if shape else 0}).items():
+            found[part] = (rows, *shape[1:]) if shape else shape
+    return found
+
+
+class InnerTensors:
+    """The tensors of one of several models, under the names that it has for them."""
+
+    def __init__(self, tensors: Tensors, prefixes: Mapping[str, str], others: tuple[str, ...]):
+        self.tensors = tensors
+        self.shapes: Shapes = {}
+        self._stored: dict[str, str] = {}
+        for stored, shape in tensors.shapes.items():
+            if not stored.startswith(others):
+                found = next((prefix for prefix in prefixes if stored.startswith(prefix)), "")
+                name = prefixes.get(found, "") + stored.removeprefix(found)
+                self.shapes[name], self._stored[name] = shape, stored
+
+    def rows(self, name: str, count: int) -> Iterator[np.ndarray]:
+        return self.tensors.rows(self._stored[name], count)
+
+
+class PartTensors:
+    """Tensors of which some are parts."""
+
+    def __init__(self, tensors: Tensors, parts: Parts):
+        self.tensors = tensors
+        self.shapes = split_shapes(tensors.shapes, parts)
+        self._place: dict[str, tuple[str, int, int]] = {}
+        for whole, rows in parts.items():
+            start = 0
+            for part, count in rows.items():
+                self._place[part] = whole, start, start + count
+                start += count
+
+    def rows(self, name: str, count: int) -> Iterator[np.ndarray]:
+        if name not in self._place:
+            yield from self.tensors.rows(name, count)
+            return
+        whole, start, end = self._place[name]
+        position = 0
+        for chunk in self.tensors.rows(whole, count):
+            found = chunk[max(0, start - position) : max(0, end - position)]
+            position += len(chunk)
+            if len(found):
+                yield found
