@@ -150,7 +150,10 @@ class RmsNormOp(RoundedStep):
         same_axes(self.x, self.result)
         gain = axes_of(self.gain)
         over = tuple(axis for axis in axes_of(self.x) if axis in gain)
-        require(gain != () and over == gain, "the gain is not over axes of x, in their order")
+        require(
+            0 < len(gain) < len(axes_of(self.x)) and over == gain,
+            "the gain is not over some axes of x, in their order",
+        )
 
 
 @irdl_op_definition

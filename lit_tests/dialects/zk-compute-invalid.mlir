@@ -120,7 +120,7 @@ zk.system extents <tokens 8> {
 
 // -----
 
-// CHECK: the gain is not over axes of x, in their order
+// CHECK: the gain is not over some axes of x, in their order
 zk.system extents <tokens 8> {
   zk.axis @token tokens
   zk.axis @channel 4
