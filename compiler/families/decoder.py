@@ -126,9 +126,8 @@ class Decoder:
 
     def require_usual_scale(self) -> None:
         """`UserError` unless scores are divided by the root of a head's width, for families that do not say."""
-        ramp = next((each.ramp for each in self.rotations if each.ramp), None)
-        yarn = yarn_scale(self.rotations[0].factor) if ramp and not ramp[2] else 1.0
-        if not math.isclose(self.score_scale, self.head_dim**-0.5 * yarn, rel_tol=1e-15):
+        yarn = max(map(yarn_scale, self.rotations), default=1.0)
+        if self.score_scale != self.head_dim**-0.5 * yarn * yarn:
             raise UserError(
                 f"its scores are multiplied by {self.score_scale}, not divided by the root of {self.head_dim}"
             )
@@ -137,6 +136,11 @@ class Decoder:
         """`UserError` for layers with a window."""
         if {*self.layer_types} != {FULL}:
             raise UserError("some of its layers have a window")
+
+    def require_one_window(self) -> None:
+        """`UserError` unless all layers have a window, or none."""
+        if len({*self.layer_types}) > 1:
+            raise UserError("its layers have several windows")
 
     def one_rotation(self) -> Rotation:
         """That of all layers; `UserError` where there are several."""
@@ -299,15 +303,14 @@ def _yarn(parameters: Mapping[str, Any], theta: float, width: int) -> tuple[floa
         width * math.log(parameters[LENGTH] / (each * 2 * math.pi)) / (2 * math.log(theta))
         for each in turns
     )
-    if parameters.get("truncate", True):
-        low, high = math.floor(low), math.ceil(high)
-    low, high = max(low, 0), min(high, width - 1)
+    low, high = max(math.floor(low), 0), min(math.ceil(high), width - 1)
     return float(low), high + 0.001 if low == high else float(high), 0.0
 
 
-def yarn_scale(factor: float) -> float:
-    """What YaRN multiplies scores by, by default: the square of its scale of cosines and sines."""
-    return (0.1 * math.log(factor) + 1.0) ** 2 if factor > 1 else 1.0
+def yarn_scale(rotation: Rotation) -> float:
+    """What cosines and sines are multiplied by where configurations of YaRN don't say; 1 for other rotations."""
+    yarn = rotation.ramp is not None and not rotation.ramp[2]
+    return 0.1 * math.log(rotation.factor) + 1.0 if yarn and rotation.factor > 1 else 1.0
 
 
 def require_same_activation(

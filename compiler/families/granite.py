@@ -17,7 +17,7 @@ class Granite(DecoderFamily):
     title = "Granite"
     style = Style(multipliers=True)
     fields = DECODER_FIELDS.adding(
-        optional=("head_dim", "num_key_value_heads"),
+        optional=("num_key_value_heads",),
         numbers=(
             "attention_multiplier",
             "embedding_multiplier",

@@ -63,8 +63,16 @@ class Llama(DecoderFamily):
     )
 
     def check(self, where: Path, config: PreTrainedConfig, fields: Mapping[str, Any]) -> None:
+        theta, yarn = config.rope_parameters["rope_theta"], "yarn"
+        if config.rope_parameters["rope_type"] == yarn and theta <= 1:
+            raise UserError(f"{where}: rope_theta = {theta} must be above 1 for {yarn}")
         ramp = rotation_of(config.rope_parameters, head_dim(config)).ramp
-        if ramp and ramp[2] and ramp[0] >= ramp[1]:
+        if ramp and not ramp[2] and ramp[0] >= ramp[1]:
+            raise UserError(
+                f"{where}: beta_fast, beta_slow and {LENGTH} make {yarn} interpolate from channel "
+                f"{ramp[0]:g} to {ramp[1]:g}: the first must be less"
+            )
+        if ramp and ramp[0] >= ramp[1]:
             raise UserError(
                 f"{where}: {RAMP[0]} = {ramp[0]} must be less than {RAMP[1]} = {ramp[1]}"
             )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ...errors import UserError
 from .base import ACTIVATIONS, DECODER_FIELDS, FULL, SLIDING
 from .decoder import Decoder, DecoderFamily, Style, rope_fields
 
@@ -31,8 +30,7 @@ class Mistral(DecoderFamily):
 
     def config_fields(self, model: Decoder) -> dict[str, Any]:
         model.require_usual_scale()
-        if len({*model.layer_types}) > 1:
-            raise UserError("its layers have several windows")
+        model.require_one_window()
         return {
             "model_type": self.model_type,
             **model.fields(),

@@ -17,7 +17,7 @@ class Olmo2(DecoderFamily):
     title = "OLMo 2"
     style = Style(wide_query_norms=True, norms_before=False, norms_behind=True)
     fields = DECODER_FIELDS.adding(
-        optional=("head_dim", "num_key_value_heads"),
+        optional=("num_key_value_heads",),
         fixed={
             "architectures": (None, [], ["Olmo2ForCausalLM"]),
             "hidden_act": tuple(ACTIVATIONS),

@@ -6,8 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ...errors import UserError
-from .base import ACTIVATIONS, DECODER_FIELDS, FULL, SLIDING
+from .base import ACTIVATIONS, DECODER_FIELDS, FULL, SLIDING, head_dim
 from .decoder import Decoder, DecoderFamily, Style, rope_fields
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ class Phi3(DecoderFamily):
     style = Style(activation="activation_fn", product_first=True)
     fields = DECODER_FIELDS.adding(
         sizes={"sliding_window": 1 << 31, "original_max_position_embeddings": 1 << 31},
-        optional=("head_dim", "num_key_value_heads", "sliding_window"),
+        optional=("num_key_value_heads", "sliding_window"),
         fixed={
             "architectures": (None, [], ["Phi3ForCausalLM"]),
             "hidden_act": tuple(ACTIVATIONS),
@@ -34,7 +33,7 @@ class Phi3(DecoderFamily):
         return {FULL if config.sliding_window is None else SLIDING: config.sliding_window}
 
     def parts(self, config: PreTrainedConfig) -> Mapping[str, Mapping[str, int]]:
-        width = getattr(config, "head_dim", config.hidden_size // config.num_attention_heads)
+        width = head_dim(config)
         heads = {"q": config.num_attention_heads, "k": config.num_key_value_heads}
         heads["v"] = heads["k"]
         found: dict[str, Mapping[str, int]] = {}
@@ -50,8 +49,7 @@ class Phi3(DecoderFamily):
 
     def config_fields(self, model: Decoder) -> dict[str, Any]:
         model.require_usual_scale()
-        if len({*model.layer_types}) > 1:
-            raise UserError("its layers have several windows")
+        model.require_one_window()
         return {
             "model_type": self.model_type,
             **model.brief_fields(),

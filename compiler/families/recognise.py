@@ -37,7 +37,7 @@ USUAL_ACTIVATION = "gelu_pytorch_tanh"
 MOST_LAYERS = 1 << 10
 MOST_DIGITS = 17
 # A factor in a table of exponentials.
-SCALED = re.compile(r"exp\(-x \* ([0-9.]{1,40}) /")
+SCALED = re.compile(r"exp\(-x \* ([0-9]+(?:\.[0-9]+)?) /")
 
 
 def recognise(module: ModuleOp, style: Style) -> Decoder:

@@ -22,7 +22,7 @@ class SmolLM3(DecoderFamily):
     style = Style(optional_biases=True)
     fields = DECODER_FIELDS.adding(
         sizes={"no_rope_layer_interval": 1 << 10, "sliding_window": 1 << 31},
-        optional=("head_dim", "num_key_value_heads", "sliding_window"),
+        optional=("num_key_value_heads", "sliding_window"),
         fixed={
             "architectures": (None, [], ["SmolLM3ForCausalLM"]),
             "hidden_act": tuple(ACTIVATIONS),

@@ -29,9 +29,8 @@ class StillRopePattern(RewritePattern):
         for x in (op.q, op.k):
             rope = nn.inherit_path(nn.RopeOp.of(x, STILL), op)
             # Where other layers have theirs: layers are the same operations in the same order.
-            rewriter.insert_op(
-                rope, InsertPoint.after(x.owner) if isinstance(x, OpResult) else None
-            )
+            point = InsertPoint.after(x.op) if isinstance(x, OpResult) else InsertPoint.before(op)
+            rewriter.insert(rope, point)
             turned.append(rope.result)
         scores = nn.ScoresOp(*turned, scale=op.scale.value.data)
         rewriter.replace(op, nn.inherit_path(scores, op))

@@ -33,12 +33,7 @@ class ScoresPattern(RewritePattern):
         q, k = op.lhs, transposed.x
         if q.type == k.type:
             scaled, scale = _scaled(op)
-            factors = []
-            for value in (q, _repeated(k)):
-                factor = times_constant(value)
-                positive = factor is not None and factor[1] > 0
-                factors.append(factor if factor and positive else (value, 1.0))
-            (q, first), (k, second) = factors
+            (q, first), (k, second) = _unscaled(q), _unscaled(_repeated(k))
             raised = nn.ScoresOp(q, k, scale=scale * first * second)
             rewriter.replace(scaled, nn.inherit_path(raised, scaled))
 
@@ -53,9 +48,9 @@ class MaskedSoftmaxPattern(RewritePattern):
                 others: dict[str, int | float] = {}
                 if mask.window:
                     others["window"] = mask.window.value.data
-                scaled = times_constant(scores)
-                if scaled and scaled[1] > 0:
-                    scores, others["scale"] = scaled
+                scores, scale = _unscaled(scores)
+                if scale != 1:
+                    others["scale"] = scale
                 raised = nn.MaskedSoftmaxOp(scores, **others)
                 rewriter.replace(op, nn.inherit_path(raised, op))
                 return
@@ -82,6 +77,12 @@ def _scaled(op: nn.MatmulOp) -> tuple[nn.MatmulOp | nn.MulOp, float]:
         if not isinstance(product, nn.MulOp) or not scaled or scaled[1] <= 0:
             return found, factor
         found, factor = product, factor * scaled[1]
+
+
+def _unscaled(value: SSAValue) -> tuple[SSAValue, float]:
+    """(x, c) where the value is x times a positive constant c, else the value and 1."""
+    found = times_constant(value)
+    return found if found and found[1] > 0 else (value, 1.0)
 
 
 def _repeated(value: SSAValue) -> SSAValue:

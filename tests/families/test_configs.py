@@ -84,6 +84,9 @@ def test_tables_have_the_angles(ramp: tuple[float, float, float] | None) -> None
         ("llama", {"hidden_act": "mish"}, ["hidden_act = 'mish'"]),
         ("mistral", {"rope_scaling": {"rope_type": "yarn", "factor": 4.0}}, ["'yarn'", "'linear'"]),
         ("llama", {"rope_scaling": YARN | {"beta_fast": -1.0}}, ["beta_fast = -1.0"]),
+        ("llama", {"rope_scaling": YARN | {"beta_fast": 0.1}}, ["beta_fast", "the first must be"]),
+        ("llama", {"rope_scaling": YARN | {"rope_theta": 1.0}}, ["rope_theta = 1.0", "yarn"]),
+        ("phi3", {"head_dim": None}, ["head_dim = None"]),
         ("llama", {"rope_scaling": LLAMA3 | {"low_freq_factor": 4.0}}, ["low_freq_factor = 4.0"]),
         ("llama", {"rope_scaling": LLAMA3 | {"factor": 0}}, ["factor = 0"]),
         (

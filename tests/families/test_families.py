@@ -68,6 +68,7 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "mistral": ("mistral", {"sliding_window": 5, "head_dim": 12}),
     "qwen2": ("qwen2", {"use_sliding_window": True, "sliding_window": 5, "max_window_layers": 1}),
     "qwen3": ("qwen3", {"head_dim": 16}),
+    "qwen3 with biases": ("qwen3", {"head_dim": 16, "attention_bias": True}),
     "gemma": ("gemma", {"head_dim": 8}),
     "gemma2": ("gemma2", GEMMA2),
     "gemma2 without caps": (
