@@ -2,8 +2,9 @@
 
 The variants are the levels of optimisation and, of the highest one, what is left where one pass is left out. The
 model is imported and calibrated once; where the pass that is left out comes after the choice of formats, formats
-are chosen once as well. Each variant is compiled in a process of its own, and proved in another, whose memory is
-the one that is reported. What it proves is a text of one token of prompt and all others generated.
+are chosen once as well. First all variants are compiled, each in a process of its own, and then each is proved in
+another, whose memory is the one that is reported: what is timed is one short stretch of the machine's day. What is
+proved is a text of one token of prompt and all others generated. All models are on the disk at once.
 
 `batch-decode` is no pass that can be left out: the alternative to a causal pass over all positions is a proof
 for each generated token. Its row has T proofs of one token after one of prompt, which is less than it would
@@ -37,8 +38,6 @@ from .measuring import RANDOM, steps
 
 SHIPPED = Path(__file__).parents[1] / "checkpoints" / "tiny-gemma3"
 BATCH = "batch-decode"
-BASE = Level()
-"""What every other variant is compared with."""
 PANELS = {
     "committed_cells": "committed cells",
     "lookups": "lookups",
@@ -72,6 +71,10 @@ class Variant:
         return ["-O", str(self.level.level), *left_out]
 
 
+BASE = Variant(f"-O{HIGHEST}", Level())
+"""What every other variant is compared with."""
+
+
 def variants() -> list[Variant]:
     """The levels, highest first, and the highest one without each of the passes."""
     levels = [Variant(f"-O{n}", Level(n)) for n in range(HIGHEST, -1, -1)]
@@ -103,45 +106,47 @@ def ablation(source: str, tokens: int, runs: int, fidelity: bool, quiet: bool) -
         task = bar.add_task("calibrate", total=2 * len(every) + 2)
         bench = _Bench(Path(folder), source, tokens, runs, fidelity)
         bench.calibrate()
-        rows = []
-        for variant in every:
-            for what, stage in (("compile", bench.compile), ("prove", bench.prove)):
-                bar.update(task, description=f"{what} {variant.name}", advance=1)
+        rows: dict[str, dict[str, Any]] = {}
+        for stage, measure in (("compile", bench.compile), ("prove", bench.prove)):
+            for variant in every:
+                bar.update(task, description=f"{stage} {variant.name}", advance=1)
+                if variant.name in rows:
+                    continue
                 try:
-                    stage(variant)
+                    found = measure(variant)
                 except UserError as error:
-                    if variant.level == BASE:
+                    if variant == BASE:
                         raise
-                    rows.append({"variant": variant.name, "reason": str(error)})
-                    break
-            else:
-                rows.append(bench.row(variant))
-            if variant.level == BASE:
-                bar.update(task, description=f"prove without {BATCH}", advance=1)
-                single = bench.single()
-        rows.append(single)
+                    found = {"variant": variant.name, "reason": str(error)}
+                if found:
+                    rows[variant.name] = found
+        bar.update(task, description=f"prove without {BATCH}", advance=1)
+        single = bench.single()
     return {
         "machine": console.machine(),
-        "model": bench.compiled["name"],
-        "parameters": bench.compiled["parameters"],
+        "model": bench.base["name"],
+        "parameters": bench.base["parameters"],
         "tokens": tokens,
         "generated": tokens - 1,
         "runs": runs,
-        "rows": rows,
+        "rows": [*(rows[variant.name] for variant in every), single],
     }
 
 
 class _Bench:
-    """The files of an ablation, all in one folder, and what was measured last."""
+    """The files of an ablation, all in one folder, and what compiles said."""
 
     def __init__(self, folder: Path, source: str, tokens: int, runs: int, fidelity: bool):
         self.source, self.tokens, self.runs, self.fidelity = source, tokens, runs, fidelity
         self.calibrated, self.planned = folder / "calibrated.mlir", folder / "planned.mlir"
-        self.tree, self.model = folder / "tree", folder / "model.zkl"
-        self.compiled: dict[str, Any] = {}
-        self.proved: dict[str, Any] = {}
-        self.agreement: float | None = None
+        self.folder, self.tree = folder, folder / "tree"
+        self.compiled: dict[Variant, dict[str, Any]] = {}
         self.text: list[int] = []
+
+    @property
+    def base(self) -> dict[str, Any]:
+        """What the compile of `BASE` said."""
+        return self.compiled[BASE]
 
     def calibrate(self) -> None:
         length = ("--max-tokens", str(self.tokens))
@@ -150,55 +155,52 @@ class _Bench:
     def compile(self, variant: Variant) -> None:
         options = [*variant.options, "--quiet", "--json"]
         start = self.calibrated
-        if variant.level == BASE:
+        if variant == BASE:
             options += ["--print-ir-tree", str(self.tree)]
         elif not variant.plans_anew:
             start = self._resumed(variant.level)
-        measured = self.fidelity and (variant.level == BASE or variant.plans_anew)
+        measured = self.fidelity and (variant == BASE or variant.plans_anew)
         options += RANDOM if measured else ["--no-fidelity"]
-        files = ("-o", str(self.model), "--from-ir", str(start))
+        files = ("-o", str(self._model(variant)), "--from-ir", str(start))
         said = _call("zklemma compile", "cli", "compile", self.source, *files, *options)
-        self.compiled = json.loads(said)
-        if variant.level == BASE:
+        self.compiled[variant] = json.loads(said)
+        if variant == BASE:
             self._keep_plan()
 
-    def prove(self, variant: Variant) -> None:
-        self.proved = self._proofs(self.tokens - 1)
-        if variant.level == BASE:
-            self.text = self.proved["text"]
-        elif not variant.plans_anew and self.proved["text"] != self.text:
+    def prove(self, variant: Variant) -> dict[str, Any]:
+        """The row of a variant."""
+        count = self.tokens - 1
+        proved = self._proofs(variant, count)
+        if variant == BASE:
+            self.text = proved["text"]
+        elif not variant.plans_anew and proved["text"] != self.text:
             raise ZklemmaError(f"{variant.name}: the model says something else than with the pass")
-
-    def row(self, variant: Variant) -> dict[str, Any]:
-        """The figures of the variant that was proved last."""
-        found = self.compiled["fidelity"]
-        agreement = found["greedy_agreement"] if found else None
-        if variant.level == BASE:
-            self.agreement = agreement
-        elif not variant.plans_anew:
-            agreement = self.agreement  # It is the same integer function.
-        return {
-            "variant": variant.name,
-            **_figures(self.proved, self.tokens - 1, 1),
-            "greedy_agreement": agreement,
-            "compile_seconds": self.compiled["seconds"],
-            "reason": None,
-        }
+        if variant != BASE:
+            self._model(variant).unlink()  # It is large.
+        return self._row(variant.name, variant, _figures(proved, count, 1))
 
     def single(self) -> dict[str, Any]:
-        """The row of batch-decode, from the same model as the last one."""
+        """The row of batch-decode."""
         count = self.tokens - 1
+        return self._row(f"without {BATCH}", BASE, _figures(self._proofs(BASE, 1), 1, count))
+
+    def _row(self, name: str, variant: Variant, figures: Mapping[str, Any]) -> dict[str, Any]:
+        # Where formats are the same, so is the integer function.
+        fidelity = (self.compiled[variant] if variant.plans_anew else self.base)["fidelity"]
         return {
-            "variant": f"without {BATCH}",
-            **_figures(self._proofs(1), 1, count),
-            "greedy_agreement": self.agreement,
-            "compile_seconds": self.compiled["seconds"],
+            "variant": name,
+            **figures,
+            "greedy_agreement": fidelity["greedy_agreement"] if fidelity else None,
+            "compile_seconds": self.compiled[variant]["seconds"],
             "reason": None,
         }
 
-    def _proofs(self, generated: int) -> dict[str, Any]:
+    def _model(self, variant: Variant) -> Path:
+        return self.folder / f"{variant.name}.zkl"
+
+    def _proofs(self, variant: Variant, generated: int) -> dict[str, Any]:
         options = ("--generated", str(generated), "--runs", str(self.runs))
-        return json.loads(_call("the prover", "timed_proofs", str(self.model), *options))
+        return json.loads(_call("the prover", "timed_proofs", str(self._model(variant)), *options))
 
     def _keep_plan(self) -> None:
         """The module with chosen formats, from the files that the compile left for each pass."""

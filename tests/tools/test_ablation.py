@@ -25,7 +25,7 @@ class Commands:
         self.starts: dict[tuple[str, ...], str] = {}
         self.text: dict[tuple[str, ...], list[int]] = {}
         self.refused: tuple[str, ...] = ()
-        self.options: tuple[str, ...] = ()
+        self.models: dict[str, tuple[str, ...]] = {}
 
     def __call__(self, what: str, module: str, *arguments: str) -> str:
         self.made.append(arguments)
@@ -37,19 +37,22 @@ class Commands:
             proof = {"seconds": 2.0 + count, "proof_bytes": 100 + count, "verify_seconds": 0.5}
             proof |= {"committed_cells": 10 * count, "lookups": 8 * count}
             report = {"proofs": {str(count): proof}, "relations": 4, "peak_rss_bytes": 1 << 30}
-            return json.dumps(report | {"text": self.text.get(self.options, TEXT)})
+            return json.dumps(report | {"text": self.text.get(self.models[arguments[0]], TEXT)})
         start = arguments.index("-O")
         end = next(i for i, a in enumerate(arguments) if a == "--quiet")
-        self.options = arguments[start:end]
-        self.starts[self.options] = Path(arguments[arguments.index("--from-ir") + 1]).read_text()
+        options = arguments[start:end]
+        self.starts[options] = Path(arguments[arguments.index("--from-ir") + 1]).read_text()
         if "--print-ir-tree" in arguments:
             folder = Path(arguments[arguments.index("--print-ir-tree") + 1]) / "model"
             folder.mkdir(parents=True)
             (folder / "06-choose-bits.mlir").write_text(PLANNED)
-        if self.options == self.refused:
+        if options == self.refused:
             raise UserError("the tables have too many cells")
+        model = arguments[arguments.index("-o") + 1]
+        Path(model).touch()
+        self.models[model] = options
         measured = "--no-fidelity" not in arguments
-        fidelity = {"greedy_agreement": 0.5 if self.options == ("-O", "1") else 1.0}
+        fidelity = {"greedy_agreement": 0.5 if options == ("-O", "1") else 1.0}
         report = {"name": "small", "parameters": 3, "seconds": 1.5}
         return json.dumps(report | {"fidelity": fidelity if measured else None})
 
