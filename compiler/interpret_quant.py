@@ -66,6 +66,13 @@ def seen_keys(tokens: int, window: int) -> np.ndarray:
     return (age >= 0) & ((window == 0) | (age < window))
 
 
+def rounded_shift(acc: np.ndarray, shift: int) -> np.ndarray:
+    """acc over 2^shift, rounded half up."""
+    # Half of 2^shift added to acc could overflow.
+    up = acc >> (shift - 1) & 1 if shift else 0
+    return (acc >> shift) + up
+
+
 @register_impls
 class QuantFunctions(InterpreterFunctions):
     def __init__(self, weights: Mapping[str, np.ndarray], ids: np.ndarray, rows: int | None):
@@ -101,17 +108,15 @@ class QuantFunctions(InterpreterFunctions):
 
     @impl(quant.EmbedOp)
     def embed(self, _: Interpreter, op: quant.EmbedOp, args: PythonValues) -> PythonValues:
-        ids, rows = args
-        return (self.fit(op, rows[ids] << op.shift.value.data),)
+        (ids, rows), shift = args, op.shift.value.data
+        found = rows[ids] << shift if shift >= 0 else rounded_shift(rows[ids], -shift)
+        return (self.fit(op, found),)
 
     @impl(quant.RequantizeOp)
     def requantize(
         self, _: Interpreter, op: quant.RequantizeOp, args: PythonValues
     ) -> PythonValues:
-        (acc,), shift = args, op.shift.value.data
-        # Half of 2^shift added to acc could overflow.
-        up = acc >> (shift - 1) & 1 if shift else 0
-        return (self.fit(op, (acc >> shift) + up),)
+        return (self.fit(op, rounded_shift(args[0], op.shift.value.data)),)
 
     @impl(quant.RmsNormOp)
     def rms_norm(self, _: Interpreter, op: quant.RmsNormOp, args: PythonValues) -> PythonValues:

@@ -76,6 +76,8 @@ def _used(op: Operation) -> int:
     if isinstance(op, quant.TableOp):
         entries = evaluate(op.table.expression.data, *op.table.domain)
         return min(width, quant.signed_bits(max(-int(entries.min()), int(entries.max()))))
+    if isinstance(op, quant.EmbedOp):
+        return min(width, quant.type_of(op.table).width + op.shift.value.data)
     if (found := rounding(op)) is None:
         return width
     return max(0, min(width, quant.type_of(found.acc).width - found.shift.value.data))

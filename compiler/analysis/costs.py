@@ -3,18 +3,20 @@
 An operation that rounds an accumulator of fraction a commits, for each element, the limbs of its result and
 those of the remainder of a - f bits. A limb of more than 16 bits counts a little more, for wider columns
 and a larger table; where that is less than two limbs' cost, `widen-limbs` makes one of 16 bits and one of few.
-A table that holds a range has a row for each of its values.
+A table that holds a range has a row for each of its values. Rows of the embedding are rounded where they enter the
+residual stream, if they have more fraction bits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from ...dialects import nn
 from ...dialects.interfaces import Rounded
 from ...runtime.circuit.program import limb_widths
 from .limits import Limits
-from .scale import LIMB, WIDE_LIMB, WIDEST_LIMB, Fracs, Scale
+from .scale import LIMB, WIDE_LIMB, WIDEST_LIMB, Fracs, Scale, nats
+from .sensitivity import sensitivity_of
 
 WIDE_CELL = 1.05
 """What a cell of more than 16 bits costs beside one of at most 16: lookups of it take 4 % longer."""
@@ -33,6 +35,11 @@ class Costs:
         self._touched: dict[Scale, list[tuple[Rounded, Scale, float]]] = {
             scale: [] for scale in self.scales.all
         }
+        embedding = self.scales.embedding
+        self.channels = nn.shape_of(embedding.result)[-1]
+        self.table = self.scales.scale[embedding.table]
+        self.stream = self.scales.scale[embedding.result]
+        self.sensitivity = sensitivity_of(embedding)
         for each in self.scales.rounded:
             op, result, _ = each
             for scale in {*limits.read(op), result}:
@@ -40,23 +47,39 @@ class Costs:
 
     def cells(self, fracs: Fracs) -> float:
         """Limbs that are committed of all that is rounded."""
-        return sum(self._cells(*each, fracs) for each in self.scales.rounded)
+        return self._embedding(fracs)[0] + sum(
+            self._cells(*each, fracs) for each in self.scales.rounded
+        )
 
-    def cells_of(self, group: Iterable[Scale], fracs: Fracs) -> float:
+    def cells_of(self, group: Collection[Scale], fracs: Fracs) -> float:
         """Those that depend on some scales, their part of the tables of their values, and what wide weights
         cost more."""
-        own, touched = 0.0, dict[Rounded, tuple[Rounded, Scale, float]]()
+        own = self._embedding(fracs)[0] if {*group} & {self.table, self.stream} else 0.0
+        touched, share = dict[Rounded, tuple[Rounded, Scale, float]](), 0.0
         for scale in group:
             bits = scale.bits(fracs[scale])
-            own += 2.0**bits if scale.exact else scale.weights * (WIDE_CELL - 1) * (bits > LIMB)
+            share += 2.0**bits if scale.exact else scale.weights * (WIDE_CELL - 1) * (bits > LIMB)
             touched |= {each[0]: each for each in self._touched[scale]}
-        return own / self.scales.tokens + sum(
-            self._cells(*each, fracs) for each in touched.values()
-        )
+        own += sum(self._cells(*each, fracs) for each in touched.values())
+        return share / self.scales.tokens + own
 
     def error(self, fracs: Fracs) -> float:
         """Nats a position that all roundings cost, were they independent."""
-        return sum(scale.error(fracs[scale]) for scale in self.scales.all)
+        return self.error_of(self.scales.all, fracs)
+
+    def error_of(self, group: Collection[Scale], fracs: Fracs) -> float:
+        """Those that depend on some scales."""
+        own = self._embedding(fracs)[1] if {*group} & {self.table, self.stream} else 0.0
+        return own + sum(scale.error(fracs[scale]) for scale in group)
+
+    def _embedding(self, fracs: Fracs) -> tuple[float, float]:
+        """Limbs and nats of the rows of the embedding, where they are rounded as they enter the stream."""
+        cut = self.limits.entering_cut(fracs)
+        if cut <= 0:
+            return 0.0, 0.0
+        kept = self.table.bits(fracs[self.table]) - cut + 1
+        limbs = self._limbs(kept) + self._limbs(cut)
+        return self.channels * limbs, nats(self.sensitivity, fracs[self.stream])
 
     def _cells(self, op: Rounded, scale: Scale, count: float, fracs: Fracs) -> float:
         frac = fracs[scale]

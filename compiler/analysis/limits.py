@@ -34,6 +34,9 @@ FEWEST = -64
 SMALL_BITS = 6
 """A norm's constant that was rounded up is at most 2^-6 of the least sum of squares that was calibrated: its row
 is then off by a part in 128, of which few rows come near."""
+MOST_CUT = LIMB // 2
+"""The most fraction bits that rows of the embedding lose as they enter the residual stream. They lose none where it
+could have more itself."""
 SPREAD = 4
 """How much further logits may lie apart than calibrated."""
 
@@ -91,7 +94,9 @@ class Limits:
             if isinstance(op, Rounded):
                 most = min(most, self._result(op, fracs))
             elif op is scales.embedding.table.owner:
-                most = min(most, fracs[scales.scale[scales.embedding.result]])
+                stream = scales.scale[scales.embedding.result]
+                cut = MOST_CUT if fracs[stream] >= stream.most else 0
+                most = min(most, fracs[stream] + cut)
         if layer := self._biased.get(scale):  # It is added to the accumulator.
             most = min(most, self.accumulator(layer, fracs))
         for op, shared in scales.together:
@@ -99,6 +104,12 @@ class Limits:
                 others = sum(other.bits(fracs[other]) for other in shared if other is not scale)
                 most = min(most, most_frac(scale.magnitude, self.room(op) - others))
         return most
+
+    def entering_cut(self, fracs: Fracs) -> int:
+        """The fraction bits that rows of the embedding lose as they enter the residual stream; negative where it
+        has more than they."""
+        embedding, scale = self.scales.embedding, self.scales.scale
+        return fracs[scale[embedding.table]] - fracs[scale[embedding.result]]
 
     def least(self, scale: Scale) -> int:
         """The fewest fraction bits of a scale: a reciprocal root is no number with fewer than 8, and beside

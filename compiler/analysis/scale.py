@@ -30,6 +30,11 @@ def most_frac(magnitude: float, bits: int) -> int:
     return frac
 
 
+def nats(sensitivity: float, frac: int) -> float:
+    """Nats a position that rounding to ``frac`` bits costs what has a sensitivity."""
+    return sensitivity * 4.0**-frac / 24
+
+
 @dataclass(eq=False)
 class Scale:
     """Fraction bits to be chosen, of what ``path`` names."""
@@ -56,7 +61,7 @@ class Scale:
 
     def error(self, frac: int) -> float:
         """Nats a position that rounding to ``frac`` bits costs."""
-        return self.sensitivity * 4.0**-frac / 24
+        return nats(self.sensitivity, frac)
 
     def bits(self, frac: int) -> int:
         """The bits of its type: whole limbs, as what they do not need is headroom, or as few as it takes."""

@@ -40,8 +40,7 @@ def _walk(
 ) -> None:
     for op in ops:
         if isinstance(op, quant.EmbedOp):
-            largest = quant.type_of(op.table).bound << op.shift.value.data
-            norms[op.result] = _euclidean(op.result, largest)
+            norms[op.result] = _euclidean(op.result, 1 << op.bits - 1)
         elif isinstance(op, quant.AddOp) and op.lhs in norms and _limbed(op.rhs):
             delta = _euclidean(op.rhs, quant.type_of(op.rhs).bound)
             norms[op.result] = norms[op.lhs] + delta

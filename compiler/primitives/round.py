@@ -4,7 +4,7 @@
     y = sum_i 2^16i limb_i - 2^(b-1)        each limb in the range of its width
     rem = sum_i 2^16i rem_i                 likewise, s bits in all
 
-``plus`` is an affine form that is added to the products, if there is one: a bias.
+``plus`` is an affine form that is added to the products, if there is one: a bias. It may be all that is rounded.
 
 An unsigned number of w bits has limbs of 16 bits and a last one of what is left, at most 18, each in
 a table of exactly its width. A value that is looked up in a table of its whole range is a column of
@@ -75,5 +75,8 @@ def rounded(
     total = added(b.over(axes), scaled(1 << shift, y), rest, constant(-half))
     if plus is not None:
         total = added(b.over(axes), total, scaled(-1, plus))
-    contract(b, f"{name}.requantize", total, products, limit)
+    if products:
+        contract(b, f"{name}.requantize", total, products, limit)
+    else:
+        b.zero(f"{name}.requantize", total)
     return Rounded(y, interval, roles | Roles(rem=rem))

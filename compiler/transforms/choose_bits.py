@@ -134,7 +134,7 @@ def _improve(costs: Costs, group: Joint, fracs: dict[Scale, int], price: float) 
             fracs[root] = min(fracs[root], limits.most(root, fracs))
         if not _fits(costs, bounded, fracs):
             continue
-        nats = sum(other.error(fracs[other]) for other in (*group, *roots))
+        nats = costs.error_of((*group, *roots), fracs)
         cost = costs.cells_of(group, fracs) + price * nats
         if cost < least:
             best, least = {other: fracs[other] for other in bounded}, cost

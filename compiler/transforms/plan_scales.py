@@ -97,7 +97,8 @@ def write(limits: Limits, fracs: Fracs) -> None:
     channels = nn.shape_of(scales.embedding.result)[-1]
     residual = scales.scale[scales.embedding.result]
     table = scales.scale[scales.embedding.table]
-    entering = 1 << table.bits(fracs[table]) - 1 + fracs[residual] - fracs[table]
+    cut = limits.entering_cut(fracs)
+    entering = 1 << table.bits(fracs[table]) - cut + (cut > 0) - 1
     if channels * entering**2 >= 1 << nn.SQUARES_BITS:
         raise UserError(
             f"{residual.path} of {channels} channels does not fit sums of squares below "

@@ -168,5 +168,5 @@ def _entering_bound(residual: SSAValue) -> int:
         added += type_of(residual.owner.rhs).bound
         residual = residual.owner.lhs
     if isinstance(residual.owner, EmbedOp):
-        return added + (type_of(residual.owner.table).bound << residual.owner.shift.value.data)
+        return added + (1 << residual.owner.bits - 1)
     return added + type_of(residual).bound

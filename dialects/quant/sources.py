@@ -123,6 +123,8 @@ class ParamOp(LeafOp, Parameter, Named):
 class EmbedOp(QuantOp, Named):
     """Rows of a table: x[t, :] = table[ids[t], :] << shift.
 
+    A negative shift rounds: x = (row + 2^(-shift-1)) >> -shift.
+
     ```mlir
     %x = quant.embed %ids, %table shift 4 : (!quant.tensor<[64], bits = 32, frac = 0>,
          !quant.tensor<[1024, 128], bits = 16, frac = 13>)
@@ -145,10 +147,21 @@ class EmbedOp(QuantOp, Named):
         require(
             len(table.shape) == 2, f"the table must be [vocabulary, h], got {list(table.shape)}"
         )
-        require(0 <= shift < MAX_BITS, f"shift {shift} is not in 0 .. {MAX_BITS - 1}")
+        least = 1 - table.width
+        require(least <= shift < MAX_BITS, f"shift {shift} is not in {least} .. {MAX_BITS - 1}")
         shape = (ids.shape[0], table.shape[1])
-        return [Inferred(shape, table.width + shift, table.fraction + shift)]
+        return [Inferred(shape, _bits(table, shift), table.fraction + shift)]
+
+    @property
+    def bits(self) -> int:
+        """The bits that its elements need, of which their type may have more."""
+        return _bits(type_of(self.table), self.shift.value.data)
 
     def axes_rules(self) -> Iterator[named.Rule]:
         yield named.Over(self.table, named.EMBEDDING)
         yield named.Over(self.result, named.CHANNELS)
+
+
+def _bits(table: QuantTensorType, shift: int) -> int:
+    """Of a row that is shifted; what is rounded up may need one more."""
+    return table.width + shift + (shift < 0)

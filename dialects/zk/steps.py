@@ -73,7 +73,7 @@ class PromptOp(Step):
 
 @irdl_op_definition
 class EmbedOp(Step):
-    """Rows of a table by token: table[ids[token], channel] << shift.
+    """Rows of a table by token: table[ids[token], channel] << shift. A negative shift rounds, to ``bits`` bits.
 
     ```mlir
     %x = zk.embed %ids, %table shift 4 : (!zk.value<[token], 0 to 1023>,
@@ -86,10 +86,19 @@ class EmbedOp(Step):
     ids = operand_def(ValueType)
     table = operand_def(ValueType)
     shift = prop_def(Int)
+    bits = opt_prop_def(Int)
     rows = opt_prop_def(Column)
+    limbs = opt_prop_def(Columns)
+    y = opt_prop_def(Column)
+    rem = opt_prop_def(Columns)
     result = result_def(ValueType)
     traits = traits_def(WritesColumns())
-    assembly_format = "$ids `,` $table `shift` $shift (`rows` $rows^)?" + FUNCTIONAL
+    assembly_format = (
+        "$ids `,` $table `shift` $shift (`bits` $bits^)? (`rows` $rows^)?"
+        + LIMBS
+        + " (`rem` $rem^)?"
+        + FUNCTIONAL
+    )
 
     @property
     def inputs(self) -> Sequence[SSAValue]:
@@ -98,6 +107,11 @@ class EmbedOp(Step):
     def verify_(self) -> None:
         rows, columns = axes_of(self.ids), axes_of(self.table)[1:]
         require(axes_of(self.result) == rows + columns, "the result has other axes than its rows")
+        rounded = self.bits is not None
+        require(
+            rounded == (self.shift.value.data < 0), "a negative shift goes with a number of bits"
+        )
+        require(rounded or not {*roles(self)} - {"rows"}, "rows that are not rounded have no limbs")
 
 
 class RoundedStep(Step):

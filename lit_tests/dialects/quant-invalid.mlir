@@ -334,7 +334,23 @@ func.func @f(%x : !quant.tensor<[4611686018427387905], bits = 16, frac = 0>) { f
 
 // -----
 
-// CHECK: quant.embed: shift 9223372036854775807 is not in 0 .. 62
+// CHECK: quant.embed: shift -16 is not in -15 .. 62
+func.func @f(%i : !quant.tensor<[4], bits = 32, frac = 0>, %t : !quant.tensor<[9, 8], bits = 16, frac = 9>) {
+  %0 = quant.embed %i, %t shift -16 : (!quant.tensor<[4], bits = 32, frac = 0>, !quant.tensor<[9, 8], bits = 16, frac = 9>) -> !quant.tensor<[4, 8], bits = 16, frac = -7>
+  func.return
+}
+
+// -----
+
+// CHECK: quant.embed: the result has 13 bits, the operands need 14
+func.func @f(%i : !quant.tensor<[4], bits = 32, frac = 0>, %t : !quant.tensor<[9, 8], bits = 16, frac = 9>) {
+  %0 = quant.embed %i, %t shift -3 : (!quant.tensor<[4], bits = 32, frac = 0>, !quant.tensor<[9, 8], bits = 16, frac = 9>) -> !quant.tensor<[4, 8], bits = 13, frac = 6>
+  func.return
+}
+
+// -----
+
+// CHECK: quant.embed: shift 9223372036854775807 is not in -15 .. 62
 func.func @f(%i : !quant.tensor<[2], bits = 32, frac = 0>, %t : !quant.tensor<[9, 4], bits = 16, frac = 3>) {
   %0 = quant.embed %i, %t shift 9223372036854775807 : (!quant.tensor<[2], bits = 32, frac = 0>, !quant.tensor<[9, 4], bits = 16, frac = 3>) -> !quant.tensor<[2, 4], bits = 18, frac = 3>
   func.return

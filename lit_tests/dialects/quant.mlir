@@ -12,6 +12,9 @@
 // CHECK: func.func @embed(%ids: !quant.tensor<[64], bits = 32, frac = 0>, %table: !quant.tensor<[1024, 128], bits = 16, frac = 13>) {
 // CHECK-NEXT: %x = quant.embed %ids, %table shift 4 : (!quant.tensor<[64], bits = 32, frac = 0>, !quant.tensor<[1024, 128], bits = 16, frac = 13>) -> !quant.tensor<[64, 128], bits = 28, frac = 17>
 // CHECK-NEXT: func.return
+// CHECK: func.func @embed_rounded(%ids: !quant.tensor<[64], bits = 32, frac = 0>, %table: !quant.tensor<[1024, 128], bits = 16, frac = 13>) {
+// CHECK-NEXT: %x = quant.embed %ids, %table shift -4 : (!quant.tensor<[64], bits = 32, frac = 0>, !quant.tensor<[1024, 128], bits = 16, frac = 13>) -> !quant.tensor<[64, 128], bits = 13, frac = 9>
+// CHECK-NEXT: func.return
 // CHECK: func.func @requantize(%acc: !quant.tensor<[64, 384], bits = 39, frac = 26>) {
 // CHECK-NEXT: %y = quant.requantize %acc shift 15 : (!quant.tensor<[64, 384], bits = 39, frac = 26>) -> !quant.tensor<[64, 384], bits = 16, frac = 11>
 // CHECK-NEXT: func.return
@@ -85,6 +88,10 @@ func.func @param() {
 }
 func.func @embed(%ids : !quant.tensor<[64], bits = 32, frac = 0>, %table : !quant.tensor<[1024, 128], bits = 16, frac = 13>) {
   %x = quant.embed %ids, %table shift 4 : (!quant.tensor<[64], bits = 32, frac = 0>, !quant.tensor<[1024, 128], bits = 16, frac = 13>) -> !quant.tensor<[64, 128], bits = 28, frac = 17> 
+  func.return
+}
+func.func @embed_rounded(%ids : !quant.tensor<[64], bits = 32, frac = 0>, %table : !quant.tensor<[1024, 128], bits = 16, frac = 13>) {
+  %x = quant.embed %ids, %table shift -4 : (!quant.tensor<[64], bits = 32, frac = 0>, !quant.tensor<[1024, 128], bits = 16, frac = 13>) -> !quant.tensor<[64, 128], bits = 13, frac = 9>
   func.return
 }
 func.func @requantize(%acc : !quant.tensor<[64, 384], bits = 39, frac = 26>) {

@@ -207,6 +207,61 @@ zk.system extents <tokens 8> {
 
 // -----
 
+// CHECK: a negative shift goes with a number of bits
+zk.system extents <tokens 8> {
+  zk.axis @token tokens
+  zk.axis @channel 4
+  zk.column @p public "data" [token, channel] in 0 to 3 = ["channel"]
+  zk.column @q public "data" [channel] in 0 to 3 = ["channel"]
+  zk.compute {
+    %p = zk.read @p : !zk.value<[token, channel], 0 to 3>
+    %i = zk.tokens : !zk.value<[token], 0 to 3>
+    %y = zk.embed %i, %p shift -1 : (!zk.value<[token], 0 to 3>, !zk.value<[token, channel], 0 to 3>) -> !zk.value<[token, channel], 0 to 3>
+  }
+  zk.constrain {
+    zk.reveal "prompt"
+  }
+}
+
+// -----
+
+// CHECK: a negative shift goes with a number of bits
+zk.system extents <tokens 8> {
+  zk.axis @token tokens
+  zk.axis @channel 4
+  zk.column @p public "data" [token, channel] in 0 to 3 = ["channel"]
+  zk.column @q public "data" [channel] in 0 to 3 = ["channel"]
+  zk.compute {
+    %p = zk.read @p : !zk.value<[token, channel], 0 to 3>
+    %i = zk.tokens : !zk.value<[token], 0 to 3>
+    %y = zk.embed %i, %p shift 1 bits 3 : (!zk.value<[token], 0 to 3>, !zk.value<[token, channel], 0 to 3>) -> !zk.value<[token, channel], 0 to 3>
+  }
+  zk.constrain {
+    zk.reveal "prompt"
+  }
+}
+
+// -----
+
+// CHECK: rows that are not rounded have no limbs
+zk.system extents <tokens 8> {
+  zk.axis @token tokens
+  zk.axis @channel 4
+  zk.column @p public "data" [token, channel] in 0 to 3 = ["channel"]
+  zk.column @r witness [token, channel] in 0 to 1
+  zk.column @q public "data" [channel] in 0 to 3 = ["channel"]
+  zk.compute {
+    %p = zk.read @p : !zk.value<[token, channel], 0 to 3>
+    %i = zk.tokens : !zk.value<[token], 0 to 3>
+    %y = zk.embed %i, %p shift 1 rem [@r] : (!zk.value<[token], 0 to 3>, !zk.value<[token, channel], 0 to 3>) -> !zk.value<[token, channel], 0 to 3>
+  }
+  zk.constrain {
+    zk.reveal "prompt"
+  }
+}
+
+// -----
+
 // CHECK: zk.add terminates block in single-block region but is not a terminator
 zk.system extents <tokens 8> {
   zk.axis @token tokens

@@ -16,7 +16,8 @@ op             meaning; attributes; witness roles
 =============  ==========================================================================================
 prompt         id[token], the token at each position; no inputs. With a private prompt only; witness ids, length
                (of the prompt), before (1 where position < length), prompt (before * id)
-embed          x[token, channel] = table[id(token), channel] << shift. inputs: table. witness rows (of the table)
+embed          x[token, channel] = table[id(token), channel] << shift. inputs: table. witness rows (of the table).
+               A negative shift rounds, to attribute bits: y = requantize(row) by -shift. witness limbs, rem
 rms_norm       inputs: x, gain; attributes eps, emin, emax, shift, bits, table.
                S = sum_channel x^2 + eps; e in [emin, emax] with m = S >> 2e in [2^14, 2^16);
                r = table[m]; acc = x * (r * 2^(emax-e)) * gain; y = requantize(acc).

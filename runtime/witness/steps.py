@@ -187,9 +187,10 @@ def product(x: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     return np.stack([product(*pair) for pair in zip(x, matrix, strict=True)])
 
 
-def requantize(run: Pass, step: Step, acc: np.ndarray) -> np.ndarray:
-    """The rounded value; it takes the place of ``acc``, but for one that is not contiguous."""
-    shift, bits = attribute(step, "shift"), attribute(step, "bits")
+def requantize(run: Pass, step: Step, acc: np.ndarray, shift: int | None = None) -> np.ndarray:
+    """The rounded value; it takes the place of ``acc``, but for one that is not contiguous. ``shift`` is by default
+    the step's."""
+    shift, bits = attribute(step, "shift") if shift is None else shift, attribute(step, "bits")
     y = np.ascontiguousarray(acc)
     limbs, rests = (
         np.empty((len(step.witness.get(role, ())) if run.record else 0, y.size), np.uint32)
@@ -220,7 +221,8 @@ def embed(run: Pass, step: Step) -> np.ndarray:
     table, _ = run.model.param(step.inputs[0], run.layer)
     rows = table[run.ids].astype(np.int64)
     run.put(step, "rows", rows)
-    return rows << attribute(step, "shift")
+    shift = attribute(step, "shift")
+    return rows << shift if shift >= 0 else requantize(run, step, rows, -shift)
 
 
 def rms_norm(run: Pass, step: Step) -> np.ndarray:

@@ -34,9 +34,13 @@ def parse(text: str) -> tuple[Context, ModuleOp]:
     return context, Parser(context, text).parse_module()
 
 
-def tiny_module() -> tuple[Context, ModuleOp]:
-    """The quantised model as text beside this file; its weights are `random_weights`."""
-    return parse((Path(__file__).parent / "tiny.mlir").read_text())
+def tiny_module(shift: int = 6) -> tuple[Context, ModuleOp]:
+    """The quantised model as text beside this file, whose embedding's rows are shifted by so much; its weights are
+    `random_weights`."""
+    text = (Path(__file__).parent / "tiny.mlir").read_text()
+    table = "[40, 16], bits = 16, frac = "
+    text = text.replace(f"{table}13", f"{table}{19 - shift}")
+    return parse(text.replace("quant.embed %0, %1 shift 6", f"quant.embed %0, %1 shift {shift}"))
 
 
 def random_weights(module: ModuleOp) -> dict[str, np.ndarray]:
@@ -65,11 +69,13 @@ class Run:
         return {column.name: self.columns[column.name] for column in self.circuit.home("param")}
 
 
-def execute(prompt: list[int], shape: Generation, private_tokens: bool) -> Run:
-    """The small model's circuit with an honest witness and its weights."""
-    _, module = tiny_module()
-    circuit, program = lower(module, private_tokens)
-    params = param_arrays(circuit, random_weights(module))
+def execute(
+    prompt: list[int], shape: Generation, private_tokens: bool, module: ModuleOp | None = None
+) -> Run:
+    """The small model's circuit, or that of a module with its weights, with an honest witness."""
+    _, model = tiny_module()
+    circuit, program = lower(module or model, private_tokens)
+    params = param_arrays(circuit, random_weights(model))
     executor = Executor(circuit, program, params)
     tokens = prompt + executor.generate(prompt, GENERATED)
     witness = executor.witness(tokens, len(prompt), GENERATED, shape=shape)
@@ -86,6 +92,21 @@ def run() -> Run:
 def private_run() -> Run:
     """With prompt and output as columns, in a proof of three prompt tokens more."""
     return execute(VARIED, Generation(len(VARIED) + 4, GENERATED), private_tokens=True)
+
+
+@pytest.fixture(scope="session", params=[False, True], ids=["public", "private"])
+def rounded_run(request: pytest.FixtureRequest) -> Run:
+    """With rows of the embedding that lose three bits; prompt and output as inputs, and as columns."""
+    _, module = tiny_module(shift=-3)
+    shape = Generation(len(VARIED) + request.param, GENERATED)
+    return execute(VARIED, shape, request.param, module)
+
+
+@pytest.fixture(scope="session")
+def rounded_model() -> tuple[ModuleOp, dict[str, np.ndarray]]:
+    """That of `rounded_run`, and its weights."""
+    _, module = tiny_module(shift=-3)
+    return module, random_weights(tiny_module()[1])
 
 
 @pytest.fixture(scope="session")

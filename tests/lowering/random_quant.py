@@ -41,6 +41,8 @@ class Sizes:
     norm_at_end: bool
     rounded_product: bool
     rope: bool
+    shift: int
+    """Of the embedding's rows."""
     window: int
     seed: int
 
@@ -64,6 +66,7 @@ SIZES = st.builds(
     norm_at_end=st.booleans(),
     rounded_product=st.booleans(),
     rope=st.booleans(),
+    shift=st.integers(-9, 3),
     window=st.integers(0, 4),
     seed=st.integers(0, 1 << 16),
 )
@@ -167,10 +170,11 @@ class _Writer:
         sizes = self.sizes
         self.path = "model.embed_tokens"
         ids = self.add(quant.TokensOp(QuantTensorType.of((sizes.tokens,), 32, 0)))
-        table = self.param("table", sizes.vocabulary, sizes.channels, bits=16, frac=FRACTION)
+        fraction = FRACTION - sizes.shift
+        table = self.param("table", sizes.vocabulary, sizes.channels, bits=16, frac=fraction)
         shape = (sizes.tokens, sizes.channels)
         stream = QuantTensorType.of(shape, STREAM, FRACTION)
-        x = self.add(quant.EmbedOp(ids, table, shift=0, results=[stream]))
+        x = self.add(quant.EmbedOp(ids, table, shift=sizes.shift, results=[stream]))
         for layer in range(sizes.layers):
             for block in sizes.blocks:
                 self.path = f"model.layers.{layer}.{block}"

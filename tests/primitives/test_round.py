@@ -46,6 +46,28 @@ def test_what_is_added_is_not_left_out(stated) -> None:
     stated.attacked({"y": A + 2 * bias}, {"y.requantize": {"y": A}})
 
 
+def test_nothing_but_what_is_added(stated) -> None:
+    plus = stated.give("a", ["n"], [-9, -2, 6, 7], 5)
+    y = rounded(stated.b, "y", ("n",), [], 2, 4, plus=plus)
+    assert y.interval == (-8, 7)
+    honest = {"y.limb0": np.array([6, 8, 10, 10]), "y.rem0": np.array([1, 0, 0, 1])}
+    stated.attacked(
+        honest,
+        {
+            "y.requantize": {"y.rem0": honest["y.rem0"] ^ 1},
+            "y.rem0.range": {
+                "y.limb0": honest["y.limb0"] - 1,
+                "y.rem0": honest["y.rem0"] + 4,
+            },
+            "y.limb0.range": {
+                "a": np.array([-9, -2, 6, 40]),
+                "y.limb0": np.array([6, 8, 10, 18]),
+                "y.rem0": np.array([1, 0, 0, 2]),
+            },
+        },
+    )
+
+
 def test_no_shift_is_exact(stated) -> None:
     a = stated.give("a", ["n"], A)
     y = rounded(stated.b, "y", ("n",), [(a,)], 0, 17, looked_up=True)

@@ -156,6 +156,11 @@ def test_table_embed_and_views() -> None:
         [32, 40],
         [0, 8],
     ]
+    rows = np.array([[-9, -8, -7, -6], [5, 6, 7, 9]])
+    assert run(lambda i, t: quant.EmbedOp(i, t, shift=-2), np.array([1, 0]), rows).tolist() == [
+        [1, 2, 2, 2],
+        [-2, -2, -2, -1],
+    ]
     heads = run(lambda a: quant.SplitHeadsOp(a, heads=2), np.arange(12).reshape(3, 4))
     assert heads[1].tolist() == [[2, 3], [6, 7], [10, 11]]
     assert run(quant.MergeHeadsOp, heads).tolist() == np.arange(12).reshape(3, 4).tolist()

@@ -62,23 +62,23 @@ HARMLESS = {
 }
 
 
-def circuits(path: Path) -> tuple[Circuit, Circuit]:
+def circuits(text: str) -> tuple[Circuit, Circuit]:
     """The two circuits of a `quant` text: tokens are inputs, or columns."""
     context = Context()
     for dialect in (Builtin, Func, *(make() for make in dialect_factories().values())):
         context.load_dialect(dialect)
-    module = Parser(context, path.read_text()).parse_module()
+    module = Parser(context, text).parse_module()
     return lower(module)[0], lower(module, private_tokens=True)[0]
 
 
 @pytest.fixture(scope="session")
 def real() -> tuple[Circuit, Circuit]:
-    return circuits(REAL)
+    return circuits(REAL.read_text())
 
 
 @pytest.fixture(scope="session")
 def small() -> tuple[Circuit, Circuit]:
-    return circuits(SMALL)
+    return circuits(SMALL.read_text())
 
 
 def test_the_real_270m(real: tuple[Circuit, Circuit]) -> None:
@@ -107,6 +107,20 @@ def test_the_small_model(small: tuple[Circuit, Circuit]) -> None:
     found = Examination()
     for circuit in small:
         found.circuit(circuit)
+    assert found.failures == [] and found.free == ["self_attn.softmax.select"]
+
+
+def test_a_rounded_embedding() -> None:
+    """Rows lose three bits as they enter the stream; their limb and their remainder are determined."""
+    text = SMALL.read_text().replace(
+        "[40, 16], bits = 16, frac = 13", "[40, 16], bits = 16, frac = 22"
+    )
+    found = Examination()
+    for circuit in circuits(text.replace("%1 shift 6", "%1 shift -3")):
+        found.circuit(circuit)
+        gadget = next(g for g in gadgets(circuit) if "embed_tokens.rem0" in g.columns)
+        gathered = ("embed_tokens.rows",) * bool(circuit.reveals)
+        assert gadget.columns == (*gathered, "embed_tokens.limb0", "embed_tokens.rem0")
     assert found.failures == [] and found.free == ["self_attn.softmax.select"]
 
 

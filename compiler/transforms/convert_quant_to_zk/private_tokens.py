@@ -24,12 +24,12 @@ from ....errors import UserError
 from ....runtime.circuit.generation import GENERATED, TOKENS
 from ....runtime.circuit.program import LIMB_BITS
 from ....runtime.circuit.relations import Expr
-from ...primitives import affine
 from ...primitives.builder import Builder, constant
 from ...primitives.contract import contract
 from ...primitives.gather import gather, rows
 from ...primitives.maximum import ordered
 from .conversion import ConversionPattern
+from .embedding import entering
 from .logits import largest_logit
 
 IDS, LENGTH, BEFORE = "ids", "prompt.length", "prompt.before"
@@ -72,22 +72,20 @@ class ConvertTokens(ConversionPattern):
 class ConvertEmbed(ConversionPattern):
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: quant.EmbedOp, rewriter: PatternRewriter) -> None:
-        c, shift = self.conversion, op.shift.value.data
+        c = self.conversion
         b = c.builder(op)
         table = c.weight(op.table, b.module)
         name, axes = c.name(op, own_module=True), c.axes[op.result]
         row, _ = rows(b, name, read(IDS, ("token",)), axes, c.expr(table))
-        low, high = zk.type_of(table).range
-        made = zk.ValueType.of(axes, low << shift, high << shift)
-        value = affine.value(b, name, axes, scaled(1 << shift, row), made.range)
+        value, made, options = entering(b, name, op, axes, row, zk.type_of(table).range)
         step = zk.EmbedOp(
             op.ids,
             table,
             results=[made],
             name=name,
             module=b.module,
-            shift=shift,
             rows=f"{name}.rows",
+            **options,
         )
         c.replace(op, rewriter, step, (value,))
 

@@ -11,11 +11,11 @@ from xdsl.pattern_rewriter import PatternRewriter, op_type_rewrite_pattern
 
 from ....dialects import quant, zk
 from ....dialects.affine_expr import affine as affine_form
-from ....dialects.affine_expr import scaled
 from ....runtime.circuit.index import Index
 from ...primitives import affine
 from ...primitives.maximum import attained
 from .conversion import ConversionPattern
+from .embedding import entering
 from .logits import largest_logit
 
 
@@ -29,16 +29,14 @@ class ConvertTokens(ConversionPattern):
 class ConvertEmbed(ConversionPattern):
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: quant.EmbedOp, rewriter: PatternRewriter) -> None:
-        c, shift = self.conversion, op.shift.value.data
+        c = self.conversion
         b = c.builder(op)
         table = c.weight(op.table, b.module)
         name, axes = c.name(op, own_module=True), c.axes[op.result]
         row = c.at(b, table, vocabulary=Index("token", "token"))
-        low, high = zk.type_of(table).range
-        made = zk.ValueType.of(axes, low << shift, high << shift)
-        rows = scaled(1 << shift, affine_form(axes, row.terms))
-        value = affine.value(b, name, axes, rows, made.range)
-        step = zk.EmbedOp(op.ids, table, results=[made], name=name, module=b.module, shift=shift)
+        row = affine_form(axes, row.terms)
+        value, made, options = entering(b, name, op, axes, row, zk.type_of(table).range)
+        step = zk.EmbedOp(op.ids, table, results=[made], name=name, module=b.module, **options)
         c.replace(op, rewriter, step, (value,))
 
 
