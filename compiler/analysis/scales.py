@@ -29,10 +29,11 @@ from xdsl.ir import Block, Operation, SSAValue
 from ...dialects import nn, quant
 from ...dialects.interfaces import TWO_LIMBS, Normalises, Quantised, Rounded, Sum, View
 from ...errors import UserError, expect
+from ...runtime.circuit.relations import PRIME
 from .calibrate import GAIN, range_of, squares_of
 from .plan import UNROUNDED, value_factor, weight_factor
 from .roles import Roles, path_of
-from .scale import LIMB, WIDE_LIMB, Scale
+from .scale import LIMB, WIDE_LIMB, Scale, most_frac
 from .sensitivity import RADIAL, sensitivity_of
 
 MAX_EXPONENT = 22
@@ -57,16 +58,22 @@ def integer_eps(eps: float, channels: int, frac: int) -> int:
 def delta_bits(channels: int, count: int) -> int:
     """The widest deltas of a residual stream that its norms can square.
 
-    A norm proves that the square of its input's norm is below 4^22 2^16 (`stream_bounds`); ``count`` deltas,
-    of which no other norm reads the sum, keep it below 2^63.
+    Whatever the exponents of norms are, squares stay below 2^63.
     """
-    proved = 1 << MAX_EXPONENT + 8
     bits = TWO_LIMBS
-    while (
-        proved + count * (math.isqrt(channels * 4 ** (bits - 1)) + 1)
-    ) ** 2 + proved**2 >= 1 << 63:
+    while _largest_square(channels, count, bits, MAX_EXPONENT) >= 1 << 63:
         bits -= 1
     return bits
+
+
+def _largest_square(channels: int, count: int, bits: int, exponent: int) -> int:
+    """A bound on both sides of a norm's relation for the square of its input.
+
+    The norm before it proves that the square of its own input's norm is below 4^exponent 2^16 (`stream_bounds`);
+    then come ``count`` deltas of so many bits, of which no other norm reads the sum.
+    """
+    proved = 1 << exponent + 8
+    return (proved + count * (math.isqrt(channels * 4 ** (bits - 1)) + 1)) ** 2 + proved**2
 
 
 class Scales:
@@ -212,21 +219,30 @@ class Scales:
         """The deltas' scale: one, as they are summed.
 
         The square of the stream's norm stays below 2^63 (`stream_bounds`), and its calibrated
-        exponents, with one to spare, within reach.
+        exponents, with one to spare, within reach. Where that leaves fewer fraction bits than the rows of an
+        embedding have that is the head's too, and so makes them round, deltas are as wide as the exponents that
+        this model's norms have keep squares below the prime.
         """
         if self.embedding.result in self.scale:
             return self.scale[self.embedding.result]
         largest = max((max(map(range_of, self.roles.peers(op))) for op in self.deltas), default=1.0)
-        channels = nn.shape_of(self.embedding.result)[-1]
-        scale = Scale(
-            "the residual stream",
-            largest * self.headroom,
-            delta_bits(channels, self._between_norms()),
-        )
+        channels, count = nn.shape_of(self.embedding.result)[-1], self._between_norms()
+        magnitude = largest * self.headroom
+        scale = Scale("the residual stream", magnitude, delta_bits(channels, count))
         norms = [r for x in self.stream for r, _ in _readers(x) if isinstance(r, Normalises)]
         squares = max((squares_of(norm)[1] for norm in norms), default=1.0)
         while exponent_of(squares * 4.0**scale.most) >= MAX_EXPONENT:
             scale.most_bits -= 1
+        tied = self.embedding.table is self.output.w
+        while tied and scale.most < self.scale[self.embedding.table].most:
+            wider = scale.most_bits + 1
+            exponent = exponent_of(squares * 4.0 ** most_frac(magnitude, wider)) + self.spare
+            if (
+                exponent > MAX_EXPONENT
+                or _largest_square(channels, count, wider, exponent) >= PRIME
+            ):
+                break
+            scale.most_bits = wider
         return scale
 
     def _between_norms(self) -> int:

@@ -14,16 +14,19 @@ from zklemma.compiler.analysis.coarse import formats
 from zklemma.compiler.analysis.costs import Costs
 from zklemma.compiler.analysis.fidelity import logits_scale
 from zklemma.compiler.analysis.limits import MOST_CUT, Limits
-from zklemma.compiler.analysis.scales import Scales
+from zklemma.compiler.analysis.scales import Scales, delta_bits
 from zklemma.compiler.analysis.sensitivity import sensitivities, sensitivity_of
+from zklemma.compiler.analysis.stream_bounds import square_limits
 from zklemma.compiler.frontend.evaluate import evaluate
 from zklemma.compiler.interpret_quant import interpret
 from zklemma.compiler.modules import main_function
 from zklemma.compiler.transforms.choose_bits import ChooseBits, choose
 from zklemma.compiler.transforms.convert_nn_to_quant import ConvertNNToQuant
 from zklemma.compiler.transforms.plan_scales import PlanScales, default_fracs
+from zklemma.compiler.transforms.stack_layers import StackLayers
 from zklemma.compiler.weights import quantized_weights
 from zklemma.dialects import nn, quant
+from zklemma.runtime.circuit.relations import PRIME
 
 LARGEST = 140_000.0
 """Of a delta; a stream of 29 bits has 10 fraction bits then."""
@@ -46,8 +49,8 @@ def outlier(make_model: Callable[..., Any]) -> tuple[Any, ModuleOp]:
     return model, module
 
 
-def scales_of(module: ModuleOp) -> Scales:
-    return Scales(main_function(module).body.block, 1.75, 3)
+def scales_of(module: ModuleOp, spare: int = 3) -> Scales:
+    return Scales(main_function(module).body.block, 1.75, spare)
 
 
 def found(module: ModuleOp, kind: type) -> Any:
@@ -96,6 +99,22 @@ def test_what_rounding_costs(outlier: Any) -> None:
 def test_defaults_round_too(outlier: Any) -> None:
     limits = Limits(scales_of(outlier[1]))
     assert limits.entering_cut(default_fracs(limits)) == 3
+
+
+def test_deltas_are_wider_where_rows_would_round(outlier: Any) -> None:
+    """With small exponents norms leave them a bit more; relations stay below the prime."""
+    _, module = outlier
+    every = [scales_of(module, spare) for spare in (3, 0)]
+    (hidden,) = {nn.shape_of(scales.embedding.result)[-1] for scales in every}
+    bits = [scales.scale[scales.embedding.result].most_bits for scales in every]
+    assert bits == [delta_bits(hidden, 1), delta_bits(hidden, 1) + 1]
+    for each in (PlanScales(spare_exponents=0), ConvertNNToQuant(), StackLayers()):
+        each.apply(Context(), module)
+    module.verify()
+    assert found(module, quant.EmbedOp).shift.value.data == -2
+    bounds = square_limits(main_function(module).body.block)
+    total = [limit + (1 << 2 * op.emax + 16) for op, limit in bounds.items()]
+    assert len(total) == 3 and all(each < PRIME for each in total)
 
 
 def test_rows_of_few_bits_are_coarse(outlier: Any) -> None:
