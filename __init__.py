@@ -4,6 +4,8 @@
     answer = zklemma.prove(artifact, "Once upon a time", max_new_tokens=32)
     verified = zklemma.verify(artifact.key, answer.proof)
 
+and what a function of tensors gives: there `prove` takes inputs by name.
+
 Names are imported when first used: verifying needs neither torch nor the compiler.
 """
 
@@ -25,20 +27,30 @@ if TYPE_CHECKING:
         save_artifact,
         save_key,
     )
-    from .runtime.proving.answer import Answer, prove
+    from .runtime.model.signature import Signature, Tensor
+    from .runtime.proving.answer import Answer
+    from .runtime.proving.inference import Inference, Visibility
+    from .runtime.proving.prove import prove
     from .runtime.proving.rotation import rotate
-    from .runtime.verifying.verifier import Verified, verify
+    from .runtime.verifying.function_verifier import VerifiedFunction
+    from .runtime.verifying.verifier import Verified
+    from .runtime.verifying.verify import verify
     from .tools.audit import audit
     from .tools.compiling import compile
 
 _HOMES = {
     "audit": ".tools.audit",
     "compile": ".tools.compiling",
-    "prove": ".runtime.proving.answer",
+    "prove": ".runtime.proving.prove",
     "Answer": ".runtime.proving.answer",
+    "Inference": ".runtime.proving.inference",
+    "Visibility": ".runtime.proving.inference",
     "rotate": ".runtime.proving.rotation",
-    "verify": ".runtime.verifying.verifier",
+    "verify": ".runtime.verifying.verify",
     "Verified": ".runtime.verifying.verifier",
+    "VerifiedFunction": ".runtime.verifying.function_verifier",
+    "Signature": ".runtime.model.signature",
+    "Tensor": ".runtime.model.signature",
     "Artifact": ".runtime.model.keys",
     "VerifyingKey": ".runtime.model.keys",
     "load_artifact": ".runtime.model.keys",
@@ -51,15 +63,22 @@ _NEEDS = {
     "audit": ("compile", "xdsl"),
     "compile": ("compile", "torch"),
     "prove": ("prove", "numba"),
+    "Inference": ("prove", "numba"),
+    "Visibility": ("prove", "numba"),
     "rotate": ("prove", "numba"),
 }
 __all__ = [
     "Answer",
     "Artifact",
+    "Inference",
     "InvalidProof",
+    "Signature",
+    "Tensor",
     "UserError",
     "Verified",
+    "VerifiedFunction",
     "VerifyingKey",
+    "Visibility",
     "__version__",
     "audit",
     "compile",

@@ -5,7 +5,7 @@ the actual values shows that nothing overflows, else arrays of Python integers.
 
 Shapes: an array for each witness and param column, in the column's axes at the given shape;
 ``tokens`` are the ids of the prompt and of the generated tokens; positions past them hold token 0. A
-circuit that holds them in columns takes none.
+circuit that holds them in columns, or is of a function, takes none.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from math import prod
 
 import numpy as np
 
+from ..errors import expect
+from ..runtime.circuit.extents import Shape
 from ..runtime.circuit.generation import Generation
 from ..runtime.circuit.index import Index
 from ..runtime.circuit.relations import Circuit, Column, Einsum, Expr, Gather, Product
@@ -25,7 +27,7 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 def check(
     circuit: Circuit,
-    shape: Generation,
+    shape: Shape,
     columns: Mapping[str, np.ndarray],
     tokens: Sequence[int] | np.ndarray = (),
 ) -> list[str]:
@@ -40,14 +42,14 @@ class Evaluator:
     def __init__(
         self,
         circuit: Circuit,
-        shape: Generation,
+        shape: Shape,
         columns: Mapping[str, np.ndarray],
         tokens: np.ndarray,
     ):
-        count = 0 if circuit.reveals else shape.prompt + shape.generated
+        self.circuit, self.shape, self.given, self.tokens = circuit, shape, columns, tokens
+        count = 0 if circuit.reveals else self.generation.prompt + self.generation.generated
         if tokens.shape != (count,):
             raise ValueError(f"{tokens.size} tokens where the circuit takes {count}")
-        self.circuit, self.shape, self.given, self.tokens = circuit, shape, columns, tokens
         self.cache: dict[str, np.ndarray] = {}
 
     def violated(self) -> list[str]:
@@ -184,22 +186,26 @@ class Evaluator:
         return exact[tuple(picks)] if picks else exact.reshape((1,) * len(axes))
 
     def positions(self, index: Index, size: int) -> np.ndarray:
-        prompt, generated = self.shape.prompt, self.shape.generated
         if index.kind in ("same", "before", "rotate"):
             return np.arange(size)
+        if index.kind == "pick":
+            return np.array(index.table)
+        prompt, generated = self.generation.prompt, self.generation.generated
         if index.kind == "window":
             return np.arange(generated) + prompt - 1
         if index.kind == "token":
             return self.ids()
         if index.kind == "previous":
             return self.tokens[prompt - 1 : prompt + generated - 1]
-        if index.kind == "next":
-            return self.tokens[prompt:]
-        return np.array(index.table)
+        return self.tokens[prompt:]
+
+    @property
+    def generation(self) -> Generation:
+        return expect(self.shape, Generation)
 
     def ids(self) -> np.ndarray:
-        ids = np.zeros(self.shape.rows, np.int64)
-        known = self.tokens[: self.shape.rows]
+        ids = np.zeros(self.generation.rows, np.int64)
+        known = self.tokens[: self.generation.rows]
         ids[: len(known)] = known
         return ids
 
@@ -217,7 +223,7 @@ class Evaluator:
         if column.kind == "data":
             return self.circuit.data[column.name][tuple(slice(size) for size in sizes)]
         if column.kind == "below-next":
-            following = self.tokens[self.shape.prompt :]
+            following = self.tokens[self.generation.prompt :]
             return (np.arange(sizes[1])[None, :] < following[:, None]).astype(np.int64)
         back = np.arange(sizes[1])[:, None] - np.arange(sizes[2])[None, :]
         layers = [(back >= 0) & ((back < window) if window else True) for window in column.windows]

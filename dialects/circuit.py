@@ -217,12 +217,14 @@ class BandOp(IRDLOperation):
 
 @irdl_op_definition
 class RevealOp(RevealLike):
-    """The witness columns that hold the prompt (length, token ids) or the output (token ids).
+    """The witness columns that hold the prompt (length, token ids) or the output (token ids) of a generation, or
+    the one that holds an input or an output of a function.
 
-    A circuit that takes both as inputs reveals nothing.
+    A circuit that takes prompt and output as inputs reveals nothing.
 
     ```mlir
     circuit.reveal "output" through ["output.ids"]
+    circuit.reveal "output score" through ["score"]
     ```
     """
 

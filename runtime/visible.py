@@ -73,13 +73,13 @@ def columns(text: str) -> int:
     return sum(1 + (unicodedata.east_asian_width(c) in "FW") for c in text)
 
 
-def require_name(name: str, where: str) -> None:
+def require_name(name: str, where: str, what: str = "model's name") -> None:
     """`UserError`, about ``where``, unless a model can be called so: by few characters, each of which is seen."""
     # A longer name is not what is shown of it, so that no more of it is looked at.
     shown = visible(name[:MOST_NAME], alone=True)
     if not name or shown != name or columns(name) > MOST_NAME:
         raise UserError(
-            f"{where}: a model's name has 1 to {MOST_NAME} printable characters, of which wide ones count twice, "
+            f"{where}: a {what} has 1 to {MOST_NAME} printable characters, of which wide ones count twice, "
             f"unlike {quote(name[:MOST_NAME])}"
         )
 

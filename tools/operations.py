@@ -185,7 +185,7 @@ def claims_of(subject: Subject, channel: Channel) -> list[Claim]:
     """What the relations come down to, for messages of zeros: which cells, not which values."""
     plan, expander = subject.plan, subject.expander
     claims = verify_circuit(channel, plan, expander)
-    for what in revealed(plan.circuit):
+    for what in revealed(plan):
         _, reads = draw(plan, what, channel.challenges)
         claims.append(Claim(Affine(Ext.ZERO), reads))
     return claims

@@ -7,7 +7,7 @@
      "tables":    [{"name", "parts": [{"expressions", "low", "high"}]}]
      "relations": [{"kind", "name", "module", ...}]           see below
      "bands":     [{"rows", "columns", "window", "block"}]     block is a log2, as in `runtime.circuit.band`
-     "reveals":   {"prompt": [...], "output": [...]}}
+     "reveals":   {"prompt": [...], "output": [...]}}          of a function {"input NAME": [...], ...}
 
 An expression is {"axes", "constant", "terms": [{"coefficient", "column", "indices"}]}, an index
 {"kind", "axis", "table"} as in `runtime.circuit.relations.Index`. Relations have, by kind:

@@ -1,7 +1,8 @@
 """`lower-zk-to-circuit`: the final circuit, once everything that needs a pass has been through it.
 
 Bounds must be written (`bound-relations`). Prompt and output are revealed: either both are public
-inputs, whose token ids the circuit reads by index, or both are columns, which `circuit.reveal` names.
+inputs, whose token ids the circuit reads by index, or both are columns, which `circuit.reveal` names. Of a function
+it names the column of each input and output.
 What both dialects say alike keeps its text. What optimisations would have made smaller becomes what it is
 by itself:
 
@@ -30,7 +31,7 @@ from ...dialects import circuit, zk
 from ...dialects.affine_expr import affine
 from ...dialects.nn import module_path
 from ...errors import UserError
-from ...runtime.circuit.generation import REVEALS
+from ...runtime.circuit import kinds
 from ...runtime.circuit.index import Index
 from ...runtime.circuit.relations import Term
 from ..analysis.ranges import Interval, SystemRanges
@@ -49,10 +50,9 @@ class LowerZkToCircuit(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for system in systems(op, zk.SystemOp):
-            if {reveal.what.data for reveal in system.reveals} != set(REVEALS):
-                raise UserError(
-                    "the prompt and the output must be revealed, through columns or not"
-                )
+            kind = kinds.of(system.extents.sizes)
+            if not kind.complete({reveal.what.data for reveal in system.reveals}):
+                raise UserError(kind.MISSING)
             intervals = SystemRanges.of(system).definitions(system.defines)
             paths = {name: module_path(column) for name, column in system.columns.items()}
             _definitions_last(system)

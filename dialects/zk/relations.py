@@ -31,6 +31,7 @@ from xdsl.ir import Attribute
 from xdsl.irdl import IRDLOperation, irdl_op_definition, opt_prop_def, prop_def, traits_def
 from xdsl.traits import SymbolOpInterface
 
+from ...runtime.circuit import kinds
 from ...runtime.circuit.generation import REVEALS
 from ...runtime.circuit.program import WIDEST_LIMB_BITS
 from ...runtime.circuit.relations import Expr, Product
@@ -321,7 +322,7 @@ class DefineOp(IRDLOperation):
 
 
 class RevealLike(IRDLOperation):
-    """What a statement says of the prompt or the output, and the columns that hold it."""
+    """Something that a statement may show, and the columns that hold it."""
 
     what = prop_def(StringAttr)
     columns = opt_prop_def(ArrayAttr[StringAttr])
@@ -340,20 +341,26 @@ class RevealLike(IRDLOperation):
         return tuple(name.data for name in self.columns or ())
 
     def verify_(self) -> None:
-        require(self.what.data in REVEALS, f"{self.what.data} can not be revealed")
+        what = self.what.data
+        require(kinds.can_reveal(what), f"{what} can not be revealed")
+        through = what in REVEALS or len(self.names) == 1
+        require(through, f"{what} is revealed through one column")
 
 
 @irdl_op_definition
 class RevealOp(RevealLike):
-    """Something that the statement shows: "prompt" or "output".
+    """Something that the statement shows: "prompt" or "output" of a generation, "input NAME" or "output NAME" of a
+    function.
 
-    Without columns it is an input of the relations, which read it by index. With columns it is part
-    of the witness, and the statement may show it or keep it private: for the prompt its length, a
-    number, and its token ids (zeros after them), for the output its token ids.
+    Without columns prompt and output are inputs of the relations, which read them by index. With columns they are
+    part of the witness, and the statement may show them or keep them private: for the prompt its length, a
+    number, and its token ids (zeros after them), for the output its token ids. A tensor of a function is one
+    column, over examples and then its own axes.
 
     ```mlir
     zk.reveal "output"
     zk.reveal "prompt" through ["prompt.length", "prompt.ids"]
+    zk.reveal "input image" through ["image"]
     ```
     """
 

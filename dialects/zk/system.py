@@ -17,7 +17,7 @@ from xdsl.irdl import IRDLOperation, irdl_op_definition, prop_def, region_def, t
 from xdsl.traits import IsolatedFromAbove, NoTerminator, SymbolTable
 from xdsl.utils.exceptions import VerifyException
 
-from ...runtime.circuit import generation
+from ...runtime.circuit import kinds
 from ...runtime.circuit.extents import Axis, CircuitError, Shape
 from ...runtime.circuit.relations import Circuit, Column, Expr, Home, Linear, PublicKind
 from ..nn import module_path, require
@@ -238,6 +238,6 @@ def verify_names(
         for label, expr in circuit.expressions():
             circuit._check_expr(label, expr)
         if through:
-            generation.check_reveals(circuit)
+            kinds.of(extents).check_reveals(circuit)
     except CircuitError as error:
         raise VerifyException(str(error)) from None

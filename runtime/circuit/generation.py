@@ -12,7 +12,7 @@ names: then the statement may show them or keep them private.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -155,9 +155,55 @@ def fits_below_next(sizes: tuple[int | str, ...]) -> bool:
     return len(sizes) == 2 and sizes[0] == GENERATED and isinstance(sizes[1], int)
 
 
+def order(names: Iterable[str]) -> tuple[str, ...]:
+    """What is revealed, in the order of the conversation."""
+    found = {*names}
+    return tuple(what for what in REVEALS if what in found)
+
+
+def label(what: str) -> str:
+    """What stands for the prompt or the output in the labels of the transcript."""
+    return what
+
+
+SMALLER = "fewer --max-tokens"
+"""What a model may be compiled for to have smaller proofs."""
+
+
+def counted(circuit: Circuit) -> str:
+    """How much the largest proof is about."""
+    return f"{longest(circuit)} tokens"
+
+
+def largest(circuit: Circuit) -> Generation:
+    """A shape that parameters are made for: of the most tokens, half of them generated."""
+    tokens = longest(circuit)
+    generated = max(1, tokens // 2)
+    return Generation(tokens - generated + 1, generated)
+
+
+def hardest(circuit: Circuit) -> list[Shape]:
+    """Shapes of which one takes the most pads: the largest, and those whose positions are cut in three, as deferred
+    claims on each cut are claims of their own."""
+    tokens = longest(circuit)
+    cut_in_three = min(tokens, 7 << max(0, (tokens // 7).bit_length() - 1))
+    lengths = {tokens, cut_in_three}
+    return [shape for n in lengths for shape in (Generation(1, n - 1), Generation(n - 1, 1))]
+
+
+def complete(names: set[str]) -> bool:
+    """Whether these are what a circuit, or the relations that become one, reveal."""
+    return names == set(REVEALS)
+
+
+MISSING = "the prompt and the output must be revealed, through columns or not"
+
+
 def check_reveals(circuit: Circuit) -> None:
-    """Raise `CircuitError` unless the columns that hold prompt and output are over the axes that their meaning
-    needs, and the circuit takes no tokens as inputs beside them."""
+    """Raise `CircuitError` unless the circuit reveals nothing, or the columns that hold prompt and output are over
+    the axes that their meaning needs, and it takes no tokens as inputs beside them."""
+    if not circuit.reveals:
+        return
     if set(circuit.reveals) != set(REVEALS):
         raise CircuitError(f"a circuit reveals {' and '.join(REVEALS)} or neither")
     wanted = {"prompt": [(), (TOKENS,)], "output": [(GENERATED,)]}

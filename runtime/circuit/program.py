@@ -14,6 +14,8 @@ half(s) = 2^(s-1) for s > 0, half(0) = 0:
 =============  ==========================================================================================
 op             meaning; attributes; witness roles
 =============  ==========================================================================================
+input          x, the input of a function with the attribute name, integers over (example, ...). witness x
+output         y = x, the output of a function with the attribute name. witness x (y)
 prompt         id[token], the token at each position; no inputs. With a private prompt only; witness ids, length
                (of the prompt), before (1 where position < length), prompt (before * id)
 embed          x[token, channel] = table[id(token), channel] << shift. inputs: table. witness rows (of the table).
@@ -58,7 +60,8 @@ define         x = the other terms of a linear relation in which x has the coeff
                attribute relation (its name); witness x
 =============  ==========================================================================================
 
-The value that the body takes and gives is ``residual``: the prologue's last output enters layer 0, the body's
+A function has no layers: all its steps are in the prologue, and ``define`` may come last in it. Of a generation,
+the value that the body takes and gives is ``residual``: the prologue's last output enters layer 0, the body's
 last output enters the next layer, and the last layer's enters the epilogue.
 """
 

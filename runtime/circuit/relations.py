@@ -31,7 +31,7 @@ from typing import Literal
 
 import numpy as np
 
-from . import generation
+from . import generation, kinds
 from .band import LARGEST_BLOCK, LEAST_BLOCK, Band, band_of
 from .extents import Axis, CircuitError, Shape
 from .index_maps import MAPS, Index
@@ -194,8 +194,9 @@ class Circuit:
     """A whole circuit. ``extents`` are the sizes that proofs choose, with the greatest that each may have. ``data``
     maps the names of public data columns and tables to int64 arrays, as long as that along extents.
 
-    ``reveals`` is empty, or names the witness columns that hold the "prompt" (its length, a number, and its
-    token ids over the token axis, zeros after it) and the "output" (token ids over the generated axis).
+    ``reveals`` names witness columns that hold what a statement may show, by the circuit's kind: none, or those of
+    the "prompt" (its length, a number, and its token ids over the token axis, zeros after it) and the "output"
+    (token ids over the generated axis); of a function, one for each "input NAME" and "output NAME".
     """
 
     axes: tuple[Axis, ...]
@@ -324,8 +325,7 @@ class Circuit:
                 )
             if gather.value.axes != (*gather.index.axes, *carried):
                 raise CircuitError(f"relation {gather.name}: value, index and source do not fit")
-        if self.reveals:
-            generation.check_reveals(self)
+        kinds.of(self.extents).check_reveals(self)
 
     def check_bands(self) -> None:
         """That bands are of two axes of one extent each, of which no other band is; and that columns may be zero

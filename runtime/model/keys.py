@@ -1,10 +1,11 @@
 """The verifying key (.vk) and the prover's artifact (.zkl).
 
 The verifying key is all a verifier needs: the circuit, the code parameters, the root of the
-committed weights, the tokenizer that turns tokens into text and the ids that end one. It says as well which
-function the circuits were made from, for audits. The *model id* is a hash of these. What else the key carries is
-proofs of facts about them: that the weights are in range, and that roots of older keys hold the same weights. The
-artifact adds what only the prover needs: the witness program, the integer weights and facts about the checkpoint.
+committed weights; of a language model the tokenizer that turns tokens into text and the ids that end one, of a
+function of tensors their signature. It says as well which function the circuits were made from, for audits. The
+*model id* is a hash of these. What else the key carries is proofs of facts about them: that the weights are in
+range, and that roots of older keys hold the same weights. The artifact adds what only the prover needs: the witness
+program, the integer weights and facts about the checkpoint.
 Contents are decoded when first used, and weights stay mapped in the file, so that loading is quick.
 """
 
@@ -18,11 +19,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from ...errors import UserError
+from ...errors import UserError, expect
+from ..circuit import function, kinds
 from ..circuit.encoding import decode_circuit, decode_program
 from ..circuit.extents import CircuitError, Shape
 from ..circuit.generation import vocabulary
@@ -48,6 +50,7 @@ from .files import (
 )
 from .links import Ancestor
 from .masks import WeightMasks
+from .signature import Signature
 
 if TYPE_CHECKING:
     from ..protocol.parameters import Parameters
@@ -68,6 +71,8 @@ IDENTITY = b"zklemma model 1"
 # Far beyond the text of any model's function.
 MOST_FUNCTION = 1 << 20
 
+Kind = Literal["language model", "function"]
+
 
 @dataclass(frozen=True)
 class VerifyingKey:
@@ -76,11 +81,14 @@ class VerifyingKey:
     ``name`` (which `require_name` accepts) and ``weights`` (how many numbers the checkpoint holds) are for people;
     ``code`` is `Parameters.to_list`; ``eos`` are the ids that end a text, ascending; ``weight_root`` is the 32-byte
     root of the committed weights; ``range_proof`` shows that each of them lies in its declared range
-    (`check_ranges`). There are two circuits of the one model: in the first token ids are inputs, in the second,
+    (`check_ranges`). There are two circuits of a language model: in the first token ids are inputs, in the second,
     the private one, they are committed. ``links`` are the keys that this one was rotated from, oldest first: the
     weight root of each, and the proof that the next root holds the same. ``function_bytes`` is the text of the
     integer function that both circuits say, at which proofs do not look (`zklemma audit`). ``tokenizer_bytes`` is
     what `tokenizer.compact` makes of the checkpoint's tokenizer.
+
+    The key of a function has a ``signature`` and one circuit; what is only for tokens is empty. What is only for
+    the other kind of key raises `UserError`.
     """
 
     name: str
@@ -94,10 +102,30 @@ class VerifyingKey:
     tokenizer_bytes: Buffer
     range_proof: Buffer
     links: tuple[tuple[bytes, bytes], ...] = ()
+    signature: Signature | None = None
     source: str = field(default="verifying key", compare=False)
 
     def __post_init__(self) -> None:
         require_name(self.name, self.source)
+        if self.signature and (self.eos or self.private_circuit_bytes or self.tokenizer_bytes):
+            raise UserError(f"{self.source}: a function has no tokens")
+
+    @property
+    def kind(self) -> Kind:
+        return "function" if self.signature else "language model"
+
+    def require(self, kind: Kind) -> None:
+        """`UserError` if the key is of another kind."""
+        if self.kind != kind:
+            raise UserError(
+                f"{self.source}: this is the key of a {self.kind}; what is asked needs that of a {kind}"
+            )
+
+    @property
+    def function_signature(self) -> Signature:
+        """The signature of a function."""
+        self.require("function")
+        return expect(self.signature, Signature)
 
     def encode(self) -> bytes:
         """The contents of a .vk file."""
@@ -109,14 +137,16 @@ class VerifyingKey:
 
     @property
     def _meta(self) -> bytes:
-        return pack_values([self.name, self.weights, self.code, list(self.eos)])
+        facts = [self.name, self.weights, self.code, list(self.eos)]
+        return pack_values([*facts, self.signature.to_list()] if self.signature else facts)
 
     @staticmethod
     def decode(data: Buffer, source: str = "verifying key") -> VerifyingKey:
         """The key that these bytes encode; ``source`` names them in errors."""
         sections = unpack(KEY, data, source)
         try:
-            name, weights, code, eos = _decode(sections[b"META"])
+            name, weights, code, eos, *more = _decode(sections[b"META"])
+            signature = Signature.from_list(*more) if more else None
             links = tuple((root, proof) for root, proof in _decode(sections[b"LINK"]))
             if len(links) > MOST_LINKS:
                 raise UserError(f"{source}: the key has more than {MOST_LINKS} links to older ones")
@@ -124,6 +154,7 @@ class VerifyingKey:
             fits = fits and len(eos) <= MOST_ENDS and all(type(token) is int for token in eos)
             # Nothing but a list equals a sorted one.
             fits = fits and eos == sorted({*eos}) and min(eos, default=0) >= 0
+            fits = fits and [signature.to_list() for _ in more if signature] == more
             fits = fits and _encode_links(links) == sections[b"LINK"]
             fits = fits and all(type(part) is bytes for link in links for part in link)
             fits = fits and all(len(root) == ROOT_BYTES for root, _ in links)
@@ -131,7 +162,9 @@ class VerifyingKey:
             private = restore(sections[b"CIRP"], first)
             fits = fits and difference(private, first) == sections[b"CIRP"]
         except (ValueError, TypeError):
-            fits = False
+            fits, signature = False, None
+        except UserError as error:
+            raise UserError(f"{source}: the signature is malformed: {error}") from None
         fits = fits and len(sections[b"FUNC"]) <= MOST_FUNCTION
         if not fits or len(sections[b"ROOT"]) != ROOT_BYTES:
             raise UserError(f"{source}: the verifying key is malformed")
@@ -147,6 +180,7 @@ class VerifyingKey:
             tokenizer_bytes=sections[b"TOKN"],
             range_proof=sections[b"RNGE"],
             links=links,
+            signature=signature,
             source=source,
         )
 
@@ -189,12 +223,16 @@ class VerifyingKey:
     @cached_property
     def circuit(self) -> Circuit:
         circuit = self._decode(self.circuit_bytes)
-        if circuit.reveals:
+        if self.signature:
+            if kinds.of(circuit.extents) is not function or not self.signature.fits(circuit):
+                raise UserError(f"{self.source}: the circuit is not of the signature's function")
+        elif circuit.reveals:
             raise UserError(f"{self.source}: the circuit does not take tokens as inputs")
         return circuit
 
     @cached_property
     def private_circuit(self) -> Circuit:
+        self.require("language model")
         circuit = self._decode(self.private_circuit_bytes)
         if not circuit.reveals:
             raise UserError(f"{self.source}: the private circuit does not hold tokens in columns")
@@ -234,6 +272,7 @@ class VerifyingKey:
     def _tokenizer(self) -> TokenizerLike:
         from .tokenizer import load
 
+        self.require("language model")
         with self._library():
             return load(self.tokenizer_bytes)
 
@@ -317,6 +356,7 @@ class Artifact:
     @cached_property
     def private_program(self) -> Program:
         """The one that makes the private circuit's witness."""
+        self.key.require("language model")
         return self._decode(self.private_program_bytes)
 
     def _decode(self, data: Buffer) -> Program:
@@ -411,6 +451,8 @@ def load_artifact(path: str | Path) -> Artifact:
     masks = replace(masks, tree=_load_tree(key, sections[b"TREE"], source))
     forget_pages(mapped)  # All were read, for the sum; a proof reads few of the masks and the tree.
     programs = sections[b"PROG"], sections[b"PRGP"]
+    if key.signature and len(programs[1]):
+        raise UserError(f"{source}: a function has one witness program")
     return Artifact(key, *programs, params, masks, meta, FileBudget.beside(path, key))
 
 

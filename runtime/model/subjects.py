@@ -8,6 +8,7 @@ from typing import Protocol
 from ..circuit.relations import Circuit
 from ..protocol.parameters import Parameters
 from ..protocol.statement import Statement
+from ..protocol.statements import AnyStatement
 from ..protocol.subject import Subject
 from .links import Ancestor
 
@@ -32,14 +33,16 @@ class Key(Protocol):
     def text(self, tokens: Sequence[int]) -> str: ...
 
 
-def subject_of(key: Key, statement: Statement) -> Subject:
-    """What a proof of the statement under the key is about."""
+def subject_of(key: Key, statement: AnyStatement) -> Subject:
+    """What a proof of the statement under the key is about. Tokens that are not all public have a circuit of their
+    own."""
     identity = (
         ("key", key.digest),
         ("weights", key.weight_root),
         ("statement", statement.encode()),
     )
-    circuit = key.private_circuit if statement.digests else key.circuit
+    in_columns = isinstance(statement, Statement) and statement.digests
+    circuit = key.private_circuit if in_columns else key.circuit
     return Subject(
         circuit,
         key.parameters,
@@ -50,4 +53,5 @@ def subject_of(key: Key, statement: Statement) -> Subject:
         identity,
         statement.shown,
         statement.digests,
+        statement.silent,
     )

@@ -18,6 +18,7 @@ from .claims import Claim
 from .commitment.merkle import DIGEST
 from .deferred import deferred_weights
 from .disclosure import verifier as disclosure_verifier
+from .disclosure.shared import label
 from .einsum import verifier as einsum_verifier
 from .lookup import verifier as logup_verifier
 from .opening import verifier as opening_verifier
@@ -69,7 +70,7 @@ def needed(plan: Plan) -> Needed:
         deferred = deferred_weights(plan, nothing, challenges, point)
         einsum_verifier.verify(channel, plan, nothing, Claim(q, []), deferred)
         for what in plan.private:
-            disclosure_verifier.receive(channel, what)
+            disclosure_verifier.receive(channel, label(plan, what))
         opening_verifier.verify_masked(channel, plan, [])
         _NEEDED[plan] = Needed(channel.pads, channel.triples)
     return _NEEDED[plan]

@@ -197,7 +197,8 @@ def _named(einsum: Einsum) -> int:
 
 class Plan:
     """The static side of one proof: see the module's docstring for its parts. ``private`` names what of
-    `Circuit.reveals` is committed to by a digest of its own (`disclosure`)."""
+    `Circuit.reveals` is committed to by a digest of its own (`disclosure`), ``silent`` what the statement says
+    nothing about; it shows the rest."""
 
     def __init__(
         self,
@@ -205,11 +206,13 @@ class Plan:
         parameters: Parameters,
         shape: Shape,
         private: tuple[str, ...] = (),
+        silent: tuple[str, ...] = (),
     ):
         self.circuit = circuit
         self.parameters = parameters
         self.shape = shape
         self.private = private
+        self.silent = silent
         self._parts: dict[tuple[str, ...], list[Piece]] = {}
 
     def sizes(self, axes: Iterable[str]) -> tuple[int, ...]:

@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import math
 
-from .axis_weights import bits_of
 from .conversation import needed
-from .disclosure.shared import Code, column_sizes
+from .disclosure.shared import Code, column_sizes, form_variables, revealed
 from .parameters import Parameters, query_bits
 from .plan import EINSUM_DEGREE, Plan
 
@@ -50,10 +49,11 @@ def terms(plan: Plan, claims: int) -> dict[str, float]:
         "pads folds": _field(1 << p.pads_log_code),
         "pads queries": p.grind + query_bits(p.pads_queries, pad_cells / 2.0**p.pads_log_code),
     }
+    for what in revealed(plan):
+        columns = len(plan.circuit.reveals[what])
+        found[f"{what} form"] = _field(columns + form_variables(plan, what))
     for what in plan.private:
-        sizes = column_sizes(plan, what)
-        code = Code.of(sum(sizes), p)
-        found[f"{what} form"] = _field(len(sizes) + max(map(bits_of, sizes)))
+        code = Code.of(sum(column_sizes(plan, what)), p)
         found[f"{what} folds"] = _field(1 << code.log_code)
         found[f"{what} queries"] = p.grind + query_bits(code.queries, code.rate)
     queries = p.queries

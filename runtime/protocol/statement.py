@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Protocol
 
 from ...errors import InvalidProof
 from ..circuit.generation import Generation, Tokens
@@ -53,6 +54,11 @@ class Statement:
     def inputs(self) -> Inputs:
         """What the circuit reads: the tokens, if all of them are public."""
         return Inputs() if self.digests else Tokens(self.tokens, self.shape)
+
+    @property
+    def silent(self) -> tuple[str, ...]:
+        """Of prompt and output something is always said."""
+        return ()
 
     @property
     def shown(self) -> dict[str, Sequence[int]]:
@@ -137,7 +143,13 @@ def read_statement(reader: Reader, max_tokens: int = LONGEST_EXTENT) -> Statemen
     return Statement.decode(reader.take(size))
 
 
-def frame(statement: Statement) -> bytes:
-    """The bytes that `read_statement` reads."""
+class Encoded(Protocol):
+    """A statement of any kind."""
+
+    def encode(self) -> bytes: ...
+
+
+def frame(statement: Encoded) -> bytes:
+    """The bytes that `read_statement`, or the like of another kind, reads."""
     data = statement.encode()
     return struct.pack("<I", len(data)) + data

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import numpy as np
+
 from ..circuit.extents import Shape
 from ..circuit.index import Inputs
 from ..circuit.relations import Circuit
@@ -23,7 +25,8 @@ class Subject:
 
     The roots are of the ``param`` columns and, if there are any, of the ``renewed`` ones.
     What the statement says are ``inputs`` of the circuit; or, where it reveals columns, those have the cells
-    ``shown`` or are what ``digests`` commit to. About weights alone it says nothing.
+    ``shown``, are what ``digests`` commit to, or are among the ``silent`` ones, of which nothing is said. About
+    weights alone it says nothing.
     ``identity`` lists what the transcript absorbs first, by label: together it must fix everything else here.
     """
 
@@ -34,8 +37,9 @@ class Subject:
     inputs: Inputs
     hiding: bool
     identity: tuple[tuple[str, bytes], ...]
-    shown: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    shown: Mapping[str, Sequence[int] | np.ndarray] = field(default_factory=dict)
     digests: Mapping[str, bytes] = field(default_factory=dict)
+    silent: tuple[str, ...] = ()
 
     def begin(self) -> Transcript:
         transcript = Transcript(PROTOCOL)
@@ -45,7 +49,7 @@ class Subject:
 
     @cached_property
     def plan(self) -> Plan:
-        return Plan(self.circuit, self.parameters, self.shape, tuple(self.digests))
+        return Plan(self.circuit, self.parameters, self.shape, tuple(self.digests), self.silent)
 
     @cached_property
     def expander(self) -> Expander:

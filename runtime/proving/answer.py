@@ -50,7 +50,7 @@ class Answer:
     prompt: list[int]
     generated: list[int]
     text: str
-    result: ProofResult
+    result: ProofResult[Statement]
     model_id: bytes
 
     @property
@@ -162,7 +162,7 @@ def prove_tokens(
     privacy: Privacy | None = None,
     nonce: bytes = b"",
     allow_noncanonical_prompt: bool = False,
-) -> ProofResult:
+) -> ProofResult[Statement]:
     """Prove that the model continues ``prompt`` with ``generated``. What the proof opens is counted before
     it is begun, and not if there is too little memory for it. `UserError` if the prompt is not canonical, unless
     that is allowed: whoever verifies must allow it too."""
@@ -187,7 +187,17 @@ def prove_tokens(
     )
     circuit = artifact.key.private_circuit if privacy.items else artifact.key.circuit
     shape = request.shape
-    require_memory(Plan(circuit, artifact.key.parameters, shape, privacy.items), shape)
+    plan = Plan(circuit, artifact.key.parameters, shape, privacy.items)
+    # Tokens in columns take one position more.
+    extra = int(bool(privacy.items))
+
+    def smaller(tokens: int) -> Plan:
+        shorter = max(1, tokens - shape.generated), min(shape.generated, tokens - 1)
+        least = Generation(shorter[0] + extra, shorter[1])
+        return Plan(circuit, artifact.key.parameters, least, privacy.items)
+
+    sizes = range(2, shape.prompt - extra + shape.generated)
+    require_memory(plan, smaller, sizes, "tokens", "shorten the text")
     artifact.budget.spend()
     program = artifact.private_program if privacy.items else artifact.program
     return run(

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 
 from ...errors import UserError
-from ..circuit.generation import Generation
 from ..circuit.relations import Home
 from ..protocol.commitment.cells import parts, run_type
 from ..protocol.commitment.codeword import BLOCK, is_kept
@@ -58,26 +58,23 @@ def prove_bytes(plan: Plan) -> dict[str, int]:
     }
 
 
-def require_memory(plan: Plan, shape: Generation) -> None:
-    """`UserError` if the proof, of that shape, would not fit into what is free, with what would."""
+def require_memory(
+    plan: Plan, smaller: Callable[[int], Plan], sizes: range, unit: str, shorten: str
+) -> None:
+    """`UserError` if the proof would not fit into what is free, with what would: the plans ``smaller`` are of so
+    many tokens, say, and need more with each; ``shorten`` is how there would be fewer."""
     needed, free = max(prove_bytes(plan).values()), free_bytes()
     if needed <= free:
         return
-    # Tokens in columns take one position more.
-    extra = int(bool(plan.private))
 
-    def fits(tokens: int) -> bool:
-        prompt, generated = max(1, tokens - shape.generated), min(shape.generated, tokens - 1)
-        smaller = Generation(prompt + extra, generated)
-        least = Plan(plan.circuit, plan.parameters, smaller, plan.private)
-        return max(prove_bytes(least).values()) <= free
+    def too_large(size: int) -> bool:
+        return max(prove_bytes(smaller(size)).values()) > free
 
-    sizes = range(2, shape.prompt - extra + shape.generated)
-    tokens = bisect_left(sizes, True, key=lambda n: not fits(n)) + 1
-    advice = f"at most {tokens} tokens fit" if tokens > 1 else "no proof of this model fits"
+    fitting = bisect_left(sizes, True, key=too_large)
+    most = f"at most {sizes[0] + fitting - 1} {unit} fit" if fitting else ""
     raise UserError(
-        f"the proof needs about {needed / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free: {advice}; "
-        "shorten the text, end other programs or take a larger machine"
+        f"the proof needs about {needed / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free: "
+        f"{most or 'no proof of this model fits'}; {shorten}, end other programs or take a larger machine"
     )
 
 

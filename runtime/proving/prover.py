@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -29,6 +30,7 @@ from ..protocol.deferred import deferred_weights
 from ..protocol.disclosure import prover as disclosure_prover
 from ..protocol.disclosure.prover import Sealed
 from ..protocol.einsum import prover as einsum_prover
+from ..protocol.function_statement import FunctionStatement
 from ..protocol.lookup import prover as logup_prover
 from ..protocol.lookup.multiplicities import count_uses
 from ..protocol.opening import prover as opening_prover
@@ -71,15 +73,18 @@ class Request:
         return Generation(self.length + bool(self.private), len(self.tokens) - self.prompt)
 
 
+S = TypeVar("S", Statement, FunctionStatement)
+
+
 @dataclass(frozen=True)
-class ProofResult:
+class ProofResult(Generic[S]):
     """A proof; ``seconds`` for each of load, execute, commit, lookup, einsum, open, and their total;
     ``predicted_bytes`` of memory (`memory`).
 
     ``sealed`` can open what the statement keeps behind digests.
     """
 
-    statement: Statement
+    statement: S
     proof: bytes
     seconds: dict[str, float]
     committed_cells: int
@@ -205,9 +210,39 @@ def prove_link(
     return prove_subject(subject, [old.named(OLD), new.named(NEW)], {}, Clock(Silent()))
 
 
-class Prover:
-    """Proves statements under one key. The weights' codeword is made once and kept. ``program`` makes the
-    witness of the circuit that is proved: with ``private``, of the key's private one."""
+class KeyProver:
+    """Proves statements under one key from witnesses. The weights' codeword is made once and kept."""
+
+    def __init__(self, key: Key, params: Mapping[str, np.ndarray], masks: WeightMasks):
+        self.key = key
+        self.weights = CommittedWeights(key.circuit, key.parameters, params, masks)
+        self.weights.check(key)
+
+    def prove_witness(
+        self,
+        statement: S,
+        witness: Mapping[str, np.ndarray],
+        clock: Clock,
+        strict: bool = True,
+        sealed: Mapping[str, Sealed] | None = None,
+    ) -> ProofResult[S]:
+        """Prove the statement from given witness columns; see `prove_subject`."""
+        subject = subject_of(self.key, statement)
+        said = prove_subject(subject, [self.weights], witness, clock, strict, sealed)
+        return ProofResult(
+            statement=statement,
+            proof=frame(statement) + said,
+            seconds=clock.seconds | {"total": sum(clock.seconds.values())},
+            committed_cells=subject.plan.committed_cells,
+            lookups=subject.plan.lookup_cells,
+            predicted_bytes=max(prove_bytes(subject.plan).values()),
+            sealed=sealed or {},
+        )
+
+
+class Prover(KeyProver):
+    """Proves generations under one key. ``program`` makes the witness of the circuit that is proved: with
+    ``private``, of the key's private one."""
 
     def __init__(
         self,
@@ -217,13 +252,11 @@ class Prover:
         masks: WeightMasks,
         private: bool = False,
     ):
-        self.key = key
         circuit = key.private_circuit if private else key.circuit
         self.executor = Executor(circuit, program, params)
-        self.weights = CommittedWeights(key.circuit, key.parameters, params, masks)
-        self.weights.check(key)
+        super().__init__(key, params, masks)
 
-    def prove(self, request: Request, clock: Clock) -> ProofResult:
+    def prove(self, request: Request, clock: Clock) -> ProofResult[Statement]:
         """Prove what is asked, with fresh commitments to what is private."""
         clock.start("execute")
         tokens, prompt = request.tokens, request.prompt
@@ -243,27 +276,6 @@ class Prover:
         )
         return self.prove_witness(statement, witness, clock, sealed=sealed)
 
-    def prove_witness(
-        self,
-        statement: Statement,
-        witness: Mapping[str, np.ndarray],
-        clock: Clock,
-        strict: bool = True,
-        sealed: Mapping[str, Sealed] | None = None,
-    ) -> ProofResult:
-        """Prove the statement from given witness columns; see `prove_subject`."""
-        subject = subject_of(self.key, statement)
-        said = prove_subject(subject, [self.weights], witness, clock, strict, sealed)
-        return ProofResult(
-            statement=statement,
-            proof=frame(statement) + said,
-            seconds=clock.seconds | {"total": sum(clock.seconds.values())},
-            committed_cells=subject.plan.committed_cells,
-            lookups=subject.plan.lookup_cells,
-            predicted_bytes=max(prove_bytes(subject.plan).values()),
-            sealed=sealed or {},
-        )
-
 
 def prove(
     key: Key,
@@ -272,7 +284,7 @@ def prove(
     masks: WeightMasks,
     request: Request,
     progress: Progress,
-) -> ProofResult:
+) -> ProofResult[Statement]:
     """One proof: `Prover` for one request. The stage ``load`` makes the weights' codeword again."""
     clock = Clock(progress)
     clock.start("load")

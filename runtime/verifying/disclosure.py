@@ -1,4 +1,4 @@
-"""Opening a private prompt or output: what was committed, all of it, with the salts.
+"""Opening what is behind a digest: what was committed, all of it, with the salts.
 
 The prover keeps `Opened` vectors. Whoever gets one encodes and hashes it again: if the root is the digest that a
 proved statement holds, its cells are what the proof was about. A digest binds by collision resistance alone.
@@ -6,25 +6,31 @@ proved statement holds, its cells are what the proof was about. A digest binds b
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...errors import InvalidProof, UserError
 from .. import field
+from ..circuit import function, kinds
 from ..circuit.packed import pack as pack_values
 from ..circuit.packed import unpack as unpack_values
 from ..model.files import OPENING, Buffer, pack, unpack
 from ..protocol.commitment.merkle import DIGEST, NODE, SALT_WORDS, leaf_digest
 from ..protocol.disclosure.shared import MASKS, ROWS, Code
+from ..protocol.function_statement import FunctionStatement
 from ..protocol.parameters import Parameters
 from ..protocol.statement import Statement
 
-ITEMS = ("prompt", "output")
-MOST_FACTS = 16
+if TYPE_CHECKING:
+    from ..model.keys import VerifyingKey
+
+# Those about each of a function's tensors.
+MOST_FACTS = 1 << 7
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,7 @@ class Opened:
 
 def encode(opened: Mapping[str, Opened]) -> bytes:
     """The contents of an opening's file."""
-    items = [what for what in ITEMS if what in opened]
+    items = kinds.order(opened)
     meta = [[what, opened[what].rows.shape[1], opened[what].salts.shape[1]] for what in items]
     data = pack_values(meta)
     rows = [np.ascontiguousarray(opened[what].rows, "<u8").tobytes() for what in items]
@@ -55,7 +61,12 @@ def decode(data: Buffer, where: str) -> dict[str, Opened]:
         )
         found = {}
         for what, cells, length in meta:
-            if what not in ITEMS or type(cells) is not int or type(length) is not int:
+            if (
+                type(what) is not str
+                or not kinds.can_reveal(what)
+                or type(cells) is not int
+                or type(length) is not int
+            ):
                 raise ValueError
             if not 0 < cells <= len(rows) or not 0 < length <= len(salts):
                 raise ValueError
@@ -121,6 +132,25 @@ def tokens(statement: Statement, what: str, opened: Opened, p: Parameters) -> li
     if digest(opened, count, p) != wanted:
         raise InvalidProof(f"this does not open the digest of the proof's {what}")
     return claimed(what, opened)
+
+
+def cells(statement: FunctionStatement, what: str, opened: Opened, key: VerifyingKey) -> np.ndarray:
+    """The integers (examples, ...) behind a digest of a statement that was proved under the key; `InvalidProof` if
+    this does not open it."""
+    wanted = statement.digests.get(what)
+    if wanted is None:
+        raise InvalidProof(f"the statement has no digest of the {what}")
+    sizes = function.sizes(key.circuit, what, statement.shape)
+    if digest(opened, math.prod(sizes), key.parameters) != wanted:
+        raise InvalidProof(f"this does not open the digest of the proof's {what}")
+    return claimed_cells(opened).reshape(sizes)
+
+
+def claimed_cells(opened: Opened) -> np.ndarray:
+    """The integers of an opening, int64, whatever digest it opens; those from half of the field on are negative."""
+    found = opened.rows[0, :-MASKS]
+    negative = found > np.uint64(field.P // 2)
+    return np.where(negative, found - np.uint64(field.P), found).astype(np.int64)
 
 
 def claimed(what: str, opened: Opened) -> list[int]:

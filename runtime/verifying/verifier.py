@@ -1,4 +1,4 @@
-"""The verifier: a key and a proof in, the statement or a reason out.
+"""The verifier of what a language model said: a key and a proof in, the statement or a reason out.
 
 It never runs the model: it replays the transcript, evaluates public data, and opens commitments. It imports
 numpy and nothing heavier.
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import InvalidProof, UserError
+from ..circuit import function
 from ..circuit.generation import longest, vocabulary
 from ..model import files
 from ..model.files import Buffer
@@ -81,6 +82,18 @@ def read_proof(key: Key, proof: Buffer | str | Path, where: str = "proof") -> by
     return content
 
 
+def open_proof(
+    key: Key, proof: Buffer | str | Path, model_id: str | None, check_ranges: bool
+) -> Reader:
+    """A proof to read, once the key is found to be the model's and, unless that is known, its weights in range."""
+    if model_id is not None:
+        check_identity(key, model_id)
+    reader = Reader(read_proof(key, proof))
+    if check_ranges:
+        key.check_ranges()
+    return reader
+
+
 def check_prompt(
     key: reading.Canonical, prompt: Sequence[int], allow_noncanonical: bool = False
 ) -> bool:
@@ -105,11 +118,11 @@ def verify(
     What is proved about integers rests on the weights' ranges, which the key proves. Who has checked that of a key
     with the same id (`VerifyingKey.check_ranges`) may leave it out: ``check_ranges`` = False.
     """
-    if model_id is not None:
-        check_identity(key, model_id)
-    reader = Reader(read_proof(key, proof))
-    if check_ranges:
-        key.check_ranges()
+    reader = open_proof(key, proof, model_id, check_ranges)
+    if function.most(key.circuit):
+        raise UserError(
+            "this is the key of a function; what is asked needs that of a language model"
+        )
     most = longest(key.circuit)
     statement = read_statement(reader, most)
     statement.check(vocabulary(key.circuit.axis), most)

@@ -12,13 +12,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...errors import RangeError, UserError, ZklemmaError, expect
-from ..circuit.band import Band
+from ...errors import UserError, ZklemmaError, expect
 from ..circuit.generation import Generation, Tokens, longest, position_ids
-from ..circuit.index import Index, Inputs
-from ..circuit.program import DEFINE, Program, Step
-from ..circuit.relations import Circuit, Expr, Term
-from .columns import Columns
+from ..circuit.index import Inputs
+from ..circuit.program import DEFINE, Program
+from ..circuit.relations import Circuit
+from .recorder import Recorder, check_params
 from .steps import OPERATIONS, Axes, Model, Observe, Pass
 
 
@@ -38,7 +37,7 @@ class Executor:
             program, epilogue=tuple(step for step in program.epilogue if step.op != DEFINE)
         )
         self.max_tokens = min(max_tokens or longest(circuit), longest(circuit))
-        self._check_params(params)
+        check_params(circuit, params)
         self.model = Model(circuit, params)
         self.axes: dict[str, Axes] = {"residual": program.prologue[-1].axes}
         self.bits: dict[str, int] = {}
@@ -109,54 +108,17 @@ class Executor:
         self._check_length(prompt, generated)
         shape = shape or self._least_shape(prompt, generated)
         self._check_shape(shape, prompt, generated)
-        columns = {
-            column.name: np.empty(self.circuit.sizes(column, shape), column.storage)
-            for column in self.circuit.home("witness")
-        }
-        missing = set(columns)
-
-        def record(name: str, layer: int | None, axes: Axes, array: np.ndarray) -> None:
-            column = self.circuit.column[name]
-            low, high = int(array.min()), int(array.max())
-            if low < column.low or high > column.high:
-                where = column.origin.replace("{layer}", str(layer))
-                seen = high if high > column.high else low
-                raise RangeError(
-                    f"{where}: the committed value {name} is {seen}, outside its range "
-                    f"[{column.low}, {column.high}]; compile with more headroom"
-                )
-            own = [axis for axis in column.axes if layer is None or axis != "layer"]
-            target = columns[name] if layer is None else columns[name][layer]
-            target[...] = array.transpose([axes.index(axis) for axis in own])
-            if band := self.circuit.band(column.axes):
-                _clear(target, band, own.index(band.rows), own.index(band.columns))
-            missing.discard(name)
-
+        recorder = Recorder(self.circuit, shape)
         run = self._pass(
             position_ids(shape, tokens),
             slice(prompt - 1, prompt - 1 + generated),
             capacity=shape.rows,
         )
-        run.targets, run.record = tokens[prompt:], record
+        run.targets, run.record = tokens[prompt:], recorder.record
         self._run(run, progress)
-        if self.definitions:
-            inputs = Inputs() if self.circuit.reveals else Tokens(tokens, shape)
-            made = Columns(self.circuit, shape, {**self.model.params, **columns}, inputs)
-            for step in self.definitions:
-                (name,) = step.witness["x"]
-                record(name, None, step.axes, made.expr(self._definition(step, name)))
-        if missing:
-            raise ZklemmaError(f"no step of the witness program makes {min(missing)}")
-        return columns
-
-    def _definition(self, step: Step, name: str) -> Expr:
-        """What a linear relation says that a column is."""
-        relations = {linear.name: linear.expr for linear in self.circuit.linears}
-        expr = relations.get(str(step.attributes["relation"]))
-        own = Term(-1, name, tuple(Index("same", axis) for axis in step.axes))
-        if expr is None or own not in expr.terms:
-            raise ZklemmaError(f"{step.origin}: no relation says what {name} is")
-        return replace(expr, terms=tuple(term for term in expr.terms if term != own))
+        inputs = Inputs() if self.circuit.reveals else Tokens(tokens, shape)
+        recorder.define(self.definitions, self.model.params, inputs)
+        return recorder.complete()
 
     def _pass(self, ids: np.ndarray, chosen: slice, start: int = 0, capacity: int = 0) -> Pass:
         return Pass(self.model, self.axes, self.bits, ids, chosen, start, capacity)
@@ -217,28 +179,3 @@ class Executor:
                 f"{most}: lower the bound on the prompt's length or compile with "
                 f"--max-tokens {shape.rows}"
             )
-
-    def _check_params(self, params: Mapping[str, np.ndarray]) -> None:
-        for column in self.circuit.home("param"):
-            array = params.get(column.name)
-            sizes = tuple(self.circuit.axis[axis].size for axis in column.axes)
-            if array is None or array.shape != sizes or array.dtype.kind not in "iu":
-                raise ZklemmaError(f"weight {column.name}: missing, or not integers of {sizes}")
-            limits = np.iinfo(array.dtype)
-            if (limits.min < column.low or limits.max > column.high) and (
-                array.min() < column.low or array.max() > column.high
-            ):
-                raise ZklemmaError(
-                    f"weight {column.name}: values outside [{column.low}, {column.high}]"
-                )
-
-
-def _clear(array: np.ndarray, band: Band, rows: int, columns: int) -> None:
-    """Zeros outside a band of two axes."""
-    square = np.moveaxis(array, (rows, columns), (0, 1))
-    side = 1 << band.block
-    starts = range(0, len(square), side)
-    for i in starts:
-        for j in starts:
-            if not band.holds((i, i + side), (j, j + side)):
-                square[i : i + side, j : j + side] = 0

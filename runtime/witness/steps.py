@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ...errors import RangeError, ZklemmaError, expect
+from ...errors import RangeError, UserError, ZklemmaError, expect
+from ..circuit.function import EXAMPLE
 from ..circuit.program import LIMB_BITS, Step
 from ..circuit.relations import Circuit
 from ..kernels.dots import dots
@@ -82,7 +83,9 @@ class Pass:
     ``axes`` has the axes of each value, ``bits`` the width of each that is rounded.
     ``cache`` holds, for each step that attends, the keys or values of all positions so far,
     with room for ``capacity`` of them. ``chosen`` are the rows that ``select`` takes. ``targets``, where
-    given, are the tokens that must come out, and then ``argmax`` records what it commits.
+    given, are the tokens that must come out, and then ``argmax`` records what it commits. A function has no
+    positions: ``given`` are its inputs by name, ``results`` its outputs. ``remedy`` is what helps where a value is
+    out of its range.
     """
 
     model: Model
@@ -98,6 +101,12 @@ class Pass:
     observe: Observe | None = None
     layer: int | None = None
     values: dict[str, np.ndarray] = field(default_factory=dict)
+    given: Mapping[str, np.ndarray] = field(default_factory=dict)
+    results: dict[str, np.ndarray] = field(default_factory=dict)
+    remedy: str = (
+        "compile with more headroom (--headroom 4), or calibrate on text like this "
+        "(--calibration FILE)"
+    )
 
     @property
     def stop(self) -> int:
@@ -131,8 +140,7 @@ class Pass:
         where = step.origin.replace("{layer}", str(self.layer))
         at = self.position(step, value, int(place))
         raise RangeError(
-            f"{where}: the {what}{at} is {seen}, outside its calibrated range [{low}, {high}]; compile "
-            "with more headroom (--headroom 4), or calibrate on text like this (--calibration FILE)"
+            f"{where}: the {what}{at} is {seen}, outside its calibrated range [{low}, {high}]; {self.remedy}"
         )
 
     def require_small(self, step: Step, what: str, value: np.ndarray, share: int) -> None:
@@ -141,11 +149,13 @@ class Pass:
         self.require(step, what, value, -largest, largest)
 
     def position(self, step: Step, value: np.ndarray, place: int) -> str:
-        """Which of the sequence's positions an element of a value has, as far as its axes tell."""
+        """Which position of the sequence, or which example, an element is at, as far as its axes tell."""
         axes = step.axes if value.ndim == len(step.axes) else step.axes[: value.ndim]
+        index = np.unravel_index(place, value.shape)
+        if EXAMPLE in axes:
+            return f" of example {int(index[axes.index(EXAMPLE)])}"
         if "token" not in axes:
             return ""
-        index = np.unravel_index(place, value.shape)
         return f" at position {self.start + int(index[axes.index('token')])}"
 
     def put(self, step: Step, role: str, array: np.ndarray, axes: Axes | None = None) -> None:
@@ -203,6 +213,28 @@ def requantize(run: Pass, step: Step, acc: np.ndarray, shift: int | None = None)
     for role, arrays in ("limbs", limbs), ("rem", rests):
         run.put_all(step, role, (array.reshape(y.shape) for array in arrays))
     return y
+
+
+def take_input(run: Pass, step: Step) -> np.ndarray:
+    name, circuit = str(step.attributes["name"]), run.model.circuit
+    if name not in run.given:
+        raise UserError(f"the input {name} is missing")
+    x = run.given[name].astype(np.int64)
+    sizes = tuple(circuit.axis[axis].size for axis in step.axes[1:])
+    if not len(x) or x.shape[1:] != sizes:
+        raise UserError(f"the input {name} is of another shape than examples of {sizes}")
+    (held,) = step.witness["x"]
+    column = circuit.column[held]
+    run.require(step, f"input {name}", x, column.low, column.high)
+    run.put(step, "x", x)
+    return x
+
+
+def give_output(run: Pass, step: Step) -> np.ndarray:
+    (x,) = run.inputs(step)
+    run.put(step, "x", x)
+    run.results[str(step.attributes["name"])] = x
+    return x
 
 
 def prompt(run: Pass, step: Step) -> np.ndarray:
@@ -439,6 +471,8 @@ def attribute(step: Step, name: str) -> int:
 
 
 OPERATIONS: dict[str, Callable[[Pass, Step], np.ndarray]] = {
+    "input": take_input,
+    "output": give_output,
     "prompt": prompt,
     "embed": embed,
     "rms_norm": rms_norm,

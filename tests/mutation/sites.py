@@ -53,7 +53,7 @@ PROVER = "runtime.protocol.prover_channel"
 CHECKING = re.compile(r"_*(check|require|verify|finish|absorb|identify|same)")
 SAYING = {"raw", "clear", "masked", "masked_round", "clear_round", "absorb"}
 # What stands for ``what`` in a label.
-ITEMS = ("prompt", "output")
+ITEMS = ("prompt", "output", "tensor")
 
 Target = tuple[str, str]
 # From the node of a function to one in it, by numbers as `_children` gives them. A last step of -1 - k is the k-th

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,12 @@ from zklemma.runtime.model.masks import WeightMasks
 from zklemma.runtime.model.weight_ranges import verify_ranges
 from zklemma.runtime.protocol.statement import Statement
 from zklemma.runtime.protocol.transcript import Transcript
+from zklemma.runtime.proving.inference import Visibility, prove
 from zklemma.runtime.proving.prover import CommittedWeights, prove_link, prove_ranges
+from zklemma.runtime.verifying.function_verifier import verify_function
+
+sys.path.append(str(Path(__file__).parents[1] / "functions"))
+mlp = import_module("mlp")
 
 PAGE = (Path(__file__).parents[2] / "docs" / "transcript.md").read_text()
 ORDER = PAGE.split("```")[1].strip("\n").splitlines()
@@ -67,6 +74,10 @@ def conversations(setting: Setting) -> Iterator[Callable[[], object]]:
     ranges, link = prove_ranges(*about, old), prove_link(*about, old, new)
     yield partial(verify_ranges, *about, old.root, ranges)
     yield partial(verify_link, *about, old.root, new.root, link)
+    function = mlp.mlp_artifact()
+    for hiding in (False, True):
+        made = prove(function, mlp.examples(2), Visibility(["left"], ["right", "score"]), hiding)
+        yield partial(verify_function, function.key, made.proof, check_ranges=False)
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ from zklemma.runtime.model.keys import Artifact, load_artifact, save_key
 from zklemma.runtime.model.tokenizer import compact
 from zklemma.runtime.proving import answer
 from zklemma.runtime.verifying import disclosure
+from zklemma.runtime.verifying.verifier import verify
 from zklemma.runtime.witness.executor import Executor
 
 CHECKPOINT = Path(__file__).parents[2] / "checkpoints" / "tiny-gemma3"
@@ -81,7 +82,7 @@ def test_another_prompt_of_the_same_text_is_invalid(artifact, shipped, run, tmp_
     assert done.stdout.startswith("INVALID: the prompt's tokens are not those that the tokenizer")
     with pytest.raises(InvalidProof, match="not those that the tokenizer makes of its text"):
         zklemma.verify(artifact.key, proof)
-    assert zklemma.verify(artifact.key, proof, None, True).canonical_prompt is False
+    assert verify(artifact.key, proof, None, True).canonical_prompt is False
 
     done = run("verify", shipped.key, proof, ALLOW)
     assert done.returncode == 0 and done.stdout.startswith("VALID\n")
@@ -143,7 +144,7 @@ def test_private_prompts_are_checked_when_they_are_revealed(artifact, shipped, r
     done = run("verify", shipped.key, proof)
     assert done.returncode == 0
     assert "(whether these are the tokens of a text is checked with its opening)" in done.stdout
-    assert zklemma.verify(artifact.key, proof).canonical_prompt is None
+    assert verify(artifact.key, proof).canonical_prompt is None
     done = run("verify", shipped.key, proof, "--reveal", secret)
     assert done.returncode == 1 and done.stdout.startswith("INVALID: the prompt's tokens are not")
     done = run("verify", shipped.key, proof, "--reveal", secret, ALLOW)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from ... import field
-from ...circuit.generation import REVEALS
-from ...circuit.relations import Circuit
+from ...circuit import kinds
 from ...field import Ext
 from ..axis_weights import Read, Weight, bits_of, eq
 from ..parameters import TARGET_BITS, Parameters, queries
@@ -45,27 +45,46 @@ class Code:
         return Code(cells, log_code, min(MASKS, queries(rate, TARGET_BITS - p.grind)))
 
 
-def revealed(circuit: Circuit) -> dict[str, tuple[str, ...]]:
-    """`Circuit.reveals`, in the order of the conversation."""
-    return {what: circuit.reveals[what] for what in REVEALS if what in circuit.reveals}
+def revealed(plan: Plan) -> tuple[str, ...]:
+    """What the statement shows or has a digest of, in the order of the conversation."""
+    return kinds.order(what for what in plan.circuit.reveals if what not in plan.silent)
+
+
+def label(plan: Plan, what: str) -> str:
+    """What stands for it in the labels of the transcript."""
+    return kinds.of(plan.circuit.extents).label(what)
+
+
+def axis_sizes(plan: Plan, what: str) -> list[tuple[int, ...]]:
+    """The sizes of each column of ``what``."""
+    return [plan.sizes(plan.circuit.column[name].axes) for name in plan.circuit.reveals[what]]
 
 
 def column_sizes(plan: Plan, what: str) -> list[int]:
     """How many cells each column of ``what`` has."""
-    columns = (plan.circuit.column[name] for name in plan.circuit.reveals[what])
-    return [int(np.prod(plan.sizes(column.axes), dtype=int)) for column in columns]
+    return [math.prod(sizes) for sizes in axis_sizes(plan, what)]
+
+
+def form_variables(plan: Plan, what: str) -> int:
+    """How many variables the point of the form has: those of the column with the most."""
+    return max(sum(map(bits_of, sizes)) for sizes in axis_sizes(plan, what))
 
 
 def draw(plan: Plan, what: str, challenges) -> tuple[np.ndarray, list[Read]]:
-    """The form: as (2, cells) weights, and as reads of the columns."""
-    sizes = column_sizes(plan, what)
-    kappa, *point = challenges(1 + max(map(bits_of, sizes)))
+    """The form: as (2, cells) weights, and as reads of the columns. A column takes as many of the point's last
+    coordinates as it has variables, axis by axis."""
+    kappa, *point = challenges(1 + form_variables(plan, what))
     parts, reads, power = [], [], Ext.ONE
-    for name, size in zip(plan.circuit.reveals[what], sizes, strict=True):
-        axes = plan.circuit.column[name].axes
-        weights: tuple[Weight, ...] = tuple(eq(point[len(point) - bits_of(size) :]) for _ in axes)
-        over = vector(weights[0], size) if weights else np.array([[1], [0]], np.uint64)
-        parts.append(field.kmul(over, np.asarray(power)[:, None]))
-        reads.append(Read(power, name, weights))
+    for name, sizes in zip(plan.circuit.reveals[what], axis_sizes(plan, what), strict=True):
+        own = point[len(point) - sum(map(bits_of, sizes)) :]
+        weights: list[Weight] = []
+        over = np.asarray(power)[:, None]
+        for size in sizes:
+            weights.append(eq(own[: bits_of(size)]))
+            own = own[bits_of(size) :]
+            along = vector(weights[-1], size)
+            over = field.kmul(over[:, :, None], along[:, None]).reshape(2, -1)
+        parts.append(over)
+        reads.append(Read(power, name, tuple(weights)))
         power = power * kappa
     return np.concatenate(parts, axis=1), reads

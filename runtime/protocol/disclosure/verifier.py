@@ -1,4 +1,4 @@
-"""Prompt and output, the verifier's side; the protocol is described in `disclosure`."""
+"""What is revealed, the verifier's side; the protocol is described in `disclosure`."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from ..channel import Affine, Channel
 from ..claims import Claim
 from ..commitment.verifier import draw_positions, evaluate, open_columns
 from ..plan import Plan
-from .shared import ROWS, Code, draw, revealed
+from .shared import ROWS, Code, draw, label, revealed
 
 
 def verify(
     channel: Channel,
     plan: Plan,
-    shown: Mapping[str, Sequence[int]],
+    shown: Mapping[str, Sequence[int] | np.ndarray],
     digests: Mapping[str, bytes],
 ) -> list[Claim]:
     """The claims on the revealed columns; ``shown`` has the cells of what is public, column after column."""
     claims = []
-    for what in revealed(plan.circuit):
+    for what in revealed(plan):
         form, reads = draw(plan, what, channel.challenges)
         if what in digests:
             value = _verify_private(channel, plan, what, form, digests[what])
         else:
-            cells = np.array(shown[what], np.uint64)
+            cells = field.to_field(shown[what])
             value = Affine(Ext(*field.kdot(form, np.stack([cells, np.zeros_like(cells)]))))
         claims.append(Claim(value, reads))
     return claims
 
 
-def receive(channel: Channel, what: str) -> tuple[Affine, Affine, Ext]:
+def receive(channel: Channel, said: str) -> tuple[Affine, Affine, Ext]:
     """y, tau and eta."""
-    y, tau = channel.masked(f"{what} values", 2)
+    y, tau = channel.masked(f"{said} values", 2)
     return y, tau, channel.challenge()
 
 
@@ -45,8 +45,9 @@ def _verify_private(
     channel: Channel, plan: Plan, what: str, form: np.ndarray, digest: bytes
 ) -> Affine:
     code = Code.of(form.shape[1], plan.parameters)
-    y, tau, eta = receive(channel, what)
-    sent = channel.clear(f"{what} masked", code.dimension)
+    said = label(plan, what)
+    y, tau, eta = receive(channel, said)
+    sent = channel.clear(f"{said} masked", code.dimension)
     star = np.array([(x.a, x.b) for x in sent], np.uint64).T
     value = Ext(*field.kdot(form, star[:, : code.cells]))
     channel.require_zero(

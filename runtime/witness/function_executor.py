@@ -1,0 +1,76 @@
+"""The integer executor of a function: a batch of examples in, the outputs or the witness of a proof out.
+
+It defines the function that is proved, by the steps that generation takes too (`runtime.witness.steps`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from ...errors import UserError, ZklemmaError
+from ..circuit import function
+from ..circuit.function import Batch
+from ..circuit.index import Inputs
+from ..circuit.program import DEFINE, Program
+from ..circuit.relations import Circuit
+from .recorder import Recorder, check_params
+from .steps import OPERATIONS, Axes, Model, Observe, Pass
+
+REMEDY = "compile with more headroom (--headroom 4), or calibrate on examples like this"
+
+
+class FunctionExecutor:
+    """Runs one function. ``params`` are its ``param`` columns, in any integer dtype."""
+
+    def __init__(
+        self, circuit: Circuit, program: Program, params: Mapping[str, np.ndarray]
+    ) -> None:
+        check_params(circuit, params)
+        self.circuit = circuit
+        self.model = Model(circuit, params)
+        steps = (*program.prologue, *program.epilogue)
+        self.steps = [step for step in steps if step.op != DEFINE]
+        self.definitions = [step for step in steps if step.op == DEFINE]
+        self.axes: dict[str, Axes] = {step.output: step.axes for step in self.steps}
+        for step in self.steps:
+            if step.op not in OPERATIONS:
+                raise ZklemmaError(f"{step.origin}: unknown operation {step.op}")
+        if program.layers or program.body:
+            raise ZklemmaError("a function has no layers")
+
+    def run(
+        self, inputs: Mapping[str, np.ndarray], observe: Observe | None = None
+    ) -> dict[str, np.ndarray]:
+        """The integers of each output (examples, ...) by its name, from those of each input; ``observe`` gets each
+        step's value."""
+        run = self._pass(inputs)
+        run.observe = observe
+        self._run(run)
+        return run.results
+
+    def witness(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Every witness column for as many examples as there are, in its narrowest integer dtype."""
+        run = self._pass(inputs)
+        examples, most = len(next(iter(inputs.values()), ())), function.most(self.circuit)
+        if examples > most:
+            raise UserError(
+                f"{examples} examples are too many: the function was compiled for {most}"
+            )
+        recorder = Recorder(self.circuit, Batch(examples))
+        run.record = recorder.record
+        self._run(run)
+        recorder.define(self.definitions, self.model.params, Inputs())
+        return recorder.complete()
+
+    def _run(self, run: Pass) -> None:
+        for step in self.steps:
+            run.run(step)
+
+    def _pass(self, inputs: Mapping[str, np.ndarray]) -> Pass:
+        none = np.zeros(0, np.int64)
+        run = Pass(self.model, self.axes, {}, none, slice(0), given=inputs, remedy=REMEDY)
+        if len({len(array) for array in inputs.values()}) != 1:
+            raise UserError("a function takes inputs, all of one number of examples")
+        return run

@@ -1,0 +1,38 @@
+"""Artifacts of the small function that several tests share, and what proves with them."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
+import pytest
+from zklemma.runtime.model.keys import Artifact
+
+sys.path.append(str(Path(__file__).parent))
+
+from mlp import mlp_artifact
+
+TOOLS = Path(__file__).parents[1] / "tools" / "conftest.py"
+
+
+@pytest.fixture(scope="session")
+def artifact() -> Artifact:
+    """With private weights."""
+    return mlp_artifact()
+
+
+@pytest.fixture(scope="session")
+def public() -> Artifact:
+    """With public ones."""
+    return mlp_artifact(hiding=False)
+
+
+@pytest.fixture(scope="session")
+def language() -> Artifact:
+    """The toy language model of the tests of commands."""
+    spec = spec_from_file_location("tools_conftest", TOOLS)
+    assert spec and spec.loader
+    module = sys.modules["tools_conftest"] = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.toy_artifact()
