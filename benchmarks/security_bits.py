@@ -43,6 +43,11 @@ def variables(size: int) -> int:
     return (size - 1).bit_length()
 
 
+def axes(column: int | list[int]) -> list[int]:
+    """The sizes of a column that may be given by the number of its cells, if it has one axis or none."""
+    return [column] if isinstance(column, int) else column
+
+
 def chances(numbers: dict[str, Any]) -> dict[str, Fraction]:
     """The soundness error of each part of one proof."""
     p, depth = numbers["parameters"], numbers["lookup_depth"]
@@ -81,12 +86,14 @@ def chances(numbers: dict[str, Any]) -> dict[str, Fraction]:
     rate = Fraction(pads + 1 + p["pads_masks"], 2 ** p["pads_log_code"])
     found["pads queries"] = miss(p["pads_queries"], rate, p["grind"])
 
-    for what, sizes in numbers["private"].items():
-        dimension = sum(sizes) + DIGEST_MASKS
+    for what, columns in (numbers.get("shown", {}) | numbers["private"]).items():
+        most = max(sum(map(variables, sizes)) for sizes in map(axes, columns))
+        found[f"{what} form"] = roots(len(columns) + most)
+    for what, columns in numbers["private"].items():
+        dimension = sum(map(math.prod, map(axes, columns))) + DIGEST_MASKS
         length = 1 << variables(16 * dimension)
         rate = Fraction(dimension, length)
         queries = math.ceil((TARGET - p["grind"]) / bits((1 + rate) / 2))
-        found[f"{what} form"] = roots(len(sizes) + max(map(variables, sizes)))
         found[f"{what} folds"] = roots(length)
         found[f"{what} queries"] = miss(min(DIGEST_MASKS, queries), rate, p["grind"])
 

@@ -71,6 +71,7 @@ def audit(
     the configuration's eps may lie, as integers tell.
     `UserError` for a key whose parts can not be read, or a configuration that is none.
     """
+    key.require("language model")
     clock = Clock(progress or Silent())
     clock.start("load")
     try:

@@ -15,8 +15,8 @@ from typing import Any
 from ..runtime.model import files
 from ..runtime.model.keys import load_artifact
 from ..runtime.model.subjects import subject_of
-from ..runtime.protocol.channel import Reader
-from ..runtime.protocol.statement import read_statement
+from ..runtime.protocol.statement import Statement
+from ..runtime.protocol.statements import read_any_statement
 from .operations import Work, operations
 
 MEMORY = "bytes moved"
@@ -29,8 +29,9 @@ def works_of(model: Path, proof: Path) -> list[Work]:
     """The operations of a proof, from the artifact that made it."""
     artifact = load_artifact(model)
     _, content = files.decode_proof(files.read(proof), str(proof))
-    statement = read_statement(Reader(content))
-    program = artifact.private_program if statement.digests else artifact.program
+    statement = read_any_statement(content)
+    in_columns = isinstance(statement, Statement) and statement.digests
+    program = artifact.private_program if in_columns else artifact.program
     subject = subject_of(artifact.key, statement)
     return operations(subject, program, artifact.masks.tree is not None)
 

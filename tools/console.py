@@ -224,14 +224,6 @@ def value(found: Any) -> str:
 
 def statement(name: str, report: Mapping[str, Any]) -> str:
     """What a valid proof says, in words. Lines of text from elsewhere begin with quotes or an id."""
-    private = [what for what, found in report["visibility"].items() if found == "private"]
-    if report["hiding"]:
-        secrecy = f"Private: {', '.join(private)}. The proof reveals nothing more about them."
-    else:
-        secrecy = (
-            "The verifier needs no weights, but this proof is not hiding: "
-            "it may reveal something about them."
-        )
     most = "at most " * ("prompt" in report["digests"])
     said = [
         *sentence("The model", name, f", id {report['model_id']},"),
@@ -240,12 +232,27 @@ def statement(name: str, report: Mapping[str, Any]) -> str:
         *prompt_lines(report),
         f"answers greedily, {tokens(report['generated'])} long,",
         *answer_lines(report),
+        *closing(report),
+    ]
+    return "\n".join(said)
+
+
+def closing(report: Mapping[str, Any]) -> list[str]:
+    """The end of a verdict: what the statement carries, how sure it is, and what it hides."""
+    private = [what for what, found in report["visibility"].items() if found != "public"]
+    if report["hiding"]:
+        secrecy = f"Private: {', '.join(private)}. The proof reveals nothing more about them."
+    else:
+        secrecy = (
+            "The verifier needs no weights, but this proof is not hiding: "
+            "it may reveal something about them."
+        )
+    return [
         *([f"Nonce: {report['nonce']}"] if report["nonce"] else []),
         f"Security: {report['security_bits']} bits. {secrecy}",
         f"Proof: {size(report['proof_bytes'])}, checked in {report['seconds']:.2f} s.",
         RANGES[report["ranges"]],
     ]
-    return "\n".join(said)
 
 
 def prompt_lines(report: Mapping[str, Any]) -> list[str]:

@@ -13,11 +13,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..errors import UserError
+from ..runtime.circuit import function
 from ..runtime.circuit.generation import longest
-from ..runtime.model.keys import load_artifact
+from ..runtime.model.keys import VerifyingKey, load_artifact
 from ..runtime.model.subjects import subject_of
 from ..runtime.protocol.commitment.merkle import DIGEST, SALT_WORDS
+from ..runtime.protocol.function_statement import FunctionStatement
 from ..runtime.protocol.opening.verifier import verify_masked
 from ..runtime.protocol.pads.shared import cells as pad_cells
 from ..runtime.protocol.pads.verifier import ROWS as PAD_ROWS
@@ -41,20 +45,26 @@ EXPLAINED = {
 ELEMENT, WORD = 16, 8
 
 
-def cost(path: Path, tokens: int | None = None, generated: int = 1) -> dict[str, Any]:
-    """The prediction for a proof of ``tokens`` tokens, as many as the model takes unless given, of which
-    ``generated`` are the model's."""
+def cost(
+    path: Path,
+    tokens: int | None = None,
+    generated: int | None = None,
+    examples: int | None = None,
+) -> dict[str, Any]:
+    """The prediction for a proof of ``tokens`` tokens, of which ``generated``, one unless given, are the model's;
+    or of ``examples`` of a function, all shown. Unless given they are as many as the model takes."""
     artifact = load_artifact(path)
     key = artifact.key
-    most = longest(key.circuit)
-    tokens = most if tokens is None else tokens
-    if not 1 <= generated < tokens <= most:
-        raise UserError(
-            f"{tokens} tokens of which {generated} are generated: this model takes 2 to {most}, and at least "
-            "one of them is the prompt's"
-        )
-    hiding = bool(key.parameters.hiding)
-    statement = Statement(tokens - generated, generated, (0,) * tokens, hiding)
+    if key.kind == "function":
+        if tokens is not None or generated is not None:
+            raise UserError("a function has no tokens: say how many --examples")
+        statement = _examples(key, examples)
+        about = {"examples": statement.batch}
+    else:
+        if examples is not None:
+            raise UserError("a language model has no examples: say how many --tokens")
+        statement = _tokens(key, tokens, 1 if generated is None else generated)
+        about = {"tokens": len(statement.tokens), "generated": statement.generated}
     subject = subject_of(key, statement)
     plan, labels = subject.plan, modules(subject.plan)
     works = operations(subject, artifact.program, artifact.masks.tree is not None, labels)
@@ -68,8 +78,7 @@ def cost(path: Path, tokens: int | None = None, generated: int = 1) -> dict[str,
     stages, by_module = seconds(works, ceilings())
     return {
         "model": key.name,
-        "tokens": tokens,
-        "generated": generated,
+        **about,
         "seconds": sum(stages.values()),
         "stages": stages,
         "peak_bytes": max(prove_bytes(plan).values()),
@@ -81,6 +90,32 @@ def cost(path: Path, tokens: int | None = None, generated: int = 1) -> dict[str,
             for name, taken in sorted(by_module.items(), key=lambda item: -item[1])
         },
     }
+
+
+def _tokens(key: VerifyingKey, tokens: int | None, generated: int) -> Statement:
+    """A statement of that size."""
+    most = longest(key.circuit)
+    tokens = most if tokens is None else tokens
+    if not 1 <= generated < tokens <= most:
+        raise UserError(
+            f"{tokens} tokens of which {generated} are generated: this model takes 2 to {most}, and at least "
+            "one of them is the prompt's"
+        )
+    hiding = bool(key.parameters.hiding)
+    return Statement(tokens - generated, generated, (0,) * tokens, hiding)
+
+
+def _examples(key: VerifyingKey, examples: int | None) -> FunctionStatement:
+    """A statement that shows zeros."""
+    most = function.most(key.circuit)
+    shape = function.Batch(most if examples is None else examples)
+    if not 1 <= shape.examples <= most:
+        raise UserError(f"{shape.examples} examples: this function takes 1 to {most}")
+    shown = {
+        what: np.zeros(function.cells(key.circuit, what, shape), np.int64)
+        for what in key.circuit.reveals
+    }
+    return FunctionStatement(shape.examples, shown, bool(key.parameters.hiding))
 
 
 def seconds(

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InvalidProof, UserError
-from ..runtime.circuit import band
+from ..runtime.circuit import band, function, kinds
 from ..runtime.circuit.extents import Shape
 from ..runtime.circuit.generation import longest
 from ..runtime.circuit.relations import Circuit
 from ..runtime.model import files
 from ..runtime.model.keys import VerifyingKey, load_artifact
-from ..runtime.protocol.channel import Reader
-from ..runtime.protocol.statement import read_statement
+from ..runtime.protocol.statement import Statement
+from ..runtime.protocol.statements import AnyStatement, read_any_statement
 from ..runtime.verifying import disclosure
 from ..runtime.verifying.verifier import check_links
 from .uniqueness.bounds import false_bound, false_bounds
@@ -39,16 +39,7 @@ def describe(path: Path, check: bool = False) -> dict[str, Any]:
     }
     if kind is files.PROOF:
         model_id, proof = files.decode_proof(data, str(path))
-        statement = read_statement(Reader(proof))
-        said = {
-            "model_id": model_id.hex(),
-            "prompt_tokens": statement.prompt,
-            "generated_tokens": statement.generated,
-            "hiding": statement.hiding,
-            "private": {what: digest.hex() for what, digest in statement.digests.items()},
-            "nonce": statement.nonce.hex(),
-            "token_ids": list(statement.tokens),
-        }
+        said = {"model_id": model_id.hex(), **_statement(read_any_statement(proof))}
         sha256 = hashlib.sha256(proof).hexdigest()
         return report | {"sha256": sha256} | said | {"unchecked": list(said)}
     if kind is files.OPENING:
@@ -71,6 +62,20 @@ def describe(path: Path, check: bool = False) -> dict[str, Any]:
     return report | found | facts | dict(artifact.meta)
 
 
+def _statement(statement: AnyStatement) -> dict[str, Any]:
+    digests = {what: digest.hex() for what, digest in statement.digests.items()}
+    ends = {"hiding": statement.hiding, "private": digests, "nonce": statement.nonce.hex()}
+    if isinstance(statement, Statement):
+        lengths = {"prompt_tokens": statement.prompt, "generated_tokens": statement.generated}
+        return {**lengths, **ends, "token_ids": list(statement.tokens)}
+    return {
+        "examples": statement.batch,
+        "public": {what: len(cells) for what, cells in statement.shown.items()},
+        "nothing_said": list(statement.silent),
+        **ends,
+    }
+
+
 def _key(key: VerifyingKey, check: bool) -> dict[str, Any]:
     if check:
         key.check_ranges()
@@ -90,16 +95,38 @@ def _key(key: VerifyingKey, check: bool) -> dict[str, Any]:
         "circuits": "whether they are a model's: zklemma audit",
         **digests(key),
         "circuit_bytes": len(key.circuit_bytes),
-        "eos": list(key.eos),
+        **({} if key.signature else {"eos": list(key.eos)}),
+        **_signature(key),
         **_circuit(key.circuit),
         "unchecked": unchecked
         + (["weight_ranges", "bounds", "links", "ancestors"] if not check else []),
     }
 
 
+def _signature(key: VerifyingKey) -> dict[str, Any]:
+    """The tensors of a function."""
+    if key.signature is None:
+        return {}
+    return {
+        f"{role}s": {
+            tensor.name: {
+                "shape": list(tensor.shape),
+                "bits": tensor.bits,
+                "fraction_bits": tensor.frac,
+                "labels": len(tensor.labels),
+            }
+            for tensor in tensors
+        }
+        for role, tensors in (("input", key.signature.inputs), ("output", key.signature.outputs))
+    }
+
+
 def _check_bounds(key: VerifyingKey) -> None:
     """`InvalidProof` where a relation of either circuit has a bound that its sides may exceed."""
-    for name, circuit in (("circuit", key.circuit), ("private circuit", key.private_circuit)):
+    circuits = {"circuit": key.circuit}
+    if key.kind == "language model":
+        circuits["private circuit"] = key.private_circuit
+    for name, circuit in circuits.items():
         for relation, most in false_bounds(circuit):
             raise InvalidProof(f"the {name}: {false_bound(relation, most)}")
 
@@ -112,11 +139,17 @@ def digests(key: VerifyingKey) -> dict[str, str]:
         "function": key.function_bytes,
         "tokenizer": key.tokenizer_bytes,
     }
+    if key.kind == "function":
+        parts = {name: parts[name] for name in ("circuit", "function")}
     return {f"{name}_sha256": hashlib.sha256(part).hexdigest() for name, part in parts.items()}
 
 
 def _circuit(circuit: Circuit) -> dict[str, Any]:
-    """Counts of a circuit's parts, and of its cells for each token it runs over."""
+    """Counts of a circuit's parts, and of its cells in the largest proof."""
+    most = {"max_tokens": longest(circuit)}
+    if kinds.of(circuit.extents) is function:
+        most = {"max_examples": function.most(circuit)}
+    (unit,) = most
     shape = Shape(circuit.extents)
 
     def cells(axes: tuple[str, ...]) -> int:
@@ -130,7 +163,7 @@ def _circuit(circuit: Circuit) -> dict[str, Any]:
     lookups = sum(held(lookup.exprs[0].axes) for lookup in circuit.lookups)
     lookups += sum(cells(gather.index.axes) for gather in circuit.gathers)
     return {
-        "max_tokens": longest(circuit),
+        **most,
         "axes": {axis.name: axis.size for axis in circuit.axes if isinstance(axis.size, int)},
         "columns": {home: len(circuit.home(home)) for home in ("param", "witness", "public")},
         "defined_columns": len(circuit.defined),
@@ -140,6 +173,6 @@ def _circuit(circuit: Circuit) -> dict[str, Any]:
         "gathers": len(circuit.gathers),
         "tables": {table.name: table.rows for table in circuit.tables},
         "weight_cells": sum(cells(column.axes) for column in circuit.home("param")),
-        "witness_cells_at_max_tokens": witness,
-        "lookups_at_max_tokens": lookups,
+        f"witness_cells_at_{unit}": witness,
+        f"lookups_at_{unit}": lookups,
     }

@@ -43,6 +43,7 @@ SIGNATURE = Signature(
     ),
 )
 TENSORS = ("input left", "input right", "output hidden", "output score")
+NAMES = tuple(what.split()[1] for what in TENSORS)
 
 
 def read(column: str, *axes: str, coefficient: int = 1) -> Term:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import zklemma
-from mlp import LABELS, MOST, SIGNATURE, TENSORS, examples, expected, mlp_artifact
+from mlp import LABELS, MOST, NAMES, SIGNATURE, TENSORS, examples, expected, mlp_artifact
 from zklemma.errors import InvalidProof, RangeError, UserError
 from zklemma.runtime.model.keys import Artifact
 from zklemma.runtime.progress import Clock, Silent
@@ -27,7 +27,6 @@ from zklemma.runtime.witness.columns import Columns
 from zklemma.runtime.witness.function_executor import FunctionExecutor
 
 Witness = dict[str, np.ndarray]
-NAMES = tuple(what.split()[1] for what in TENSORS)
 ALL = Visibility(digest=NAMES)
 
 

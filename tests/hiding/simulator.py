@@ -15,8 +15,9 @@ Two kinds of answers are chosen:
 Everything else follows the protocol: the padded messages and y' are uniform; f' is uniform among the
 vectors with <f', l> = y'; so are the opened columns of the weights, the witness and the pads P, and P*, V. The
 openings of R and P', and tau and U, are what the verifier's equations say they are. Where a statement has the
-digest of a private prompt or output, Q* and the opened columns of Q are uniform too, and those of Q' are what
-they say. That the honest prover's messages have this same distribution is the subject of `test_distribution`.
+digest of a private prompt or output, or of a tensor, Q* and the opened columns of Q are uniform too, and those of
+Q' are what they say. That the honest prover's messages have this same distribution is the subject of
+`test_distribution`.
 
 The verifier's own code reads the masked messages here, and what belongs to digests, from a channel that draws
 them as they are asked for; opening f' needs nothing but f' and is the prover's code. The weights' columns are
@@ -34,19 +35,22 @@ from typing import Any
 import numpy as np
 from zklemma.runtime import field
 from zklemma.runtime.field import Ext, domain_points
+from zklemma.runtime.model.masks import WeightMasks
 from zklemma.runtime.model.subjects import Key, subject_of
 from zklemma.runtime.protocol.channel import Channel, Reader
 from zklemma.runtime.protocol.commitment.merkle import DIGEST, LEAF, NODE, SALT_WORDS, siblings
 from zklemma.runtime.protocol.commitment.verifier import evaluate
 from zklemma.runtime.protocol.conversation import needed, verify_relations
-from zklemma.runtime.protocol.disclosure.shared import Code, column_sizes
+from zklemma.runtime.protocol.disclosure.shared import Code, column_sizes, revealed
+from zklemma.runtime.protocol.disclosure.shared import label as label_of
 from zklemma.runtime.protocol.opening import prover as opening_prover
 from zklemma.runtime.protocol.opening import verifier as opening_verifier
 from zklemma.runtime.protocol.opening.verifier import Folded
 from zklemma.runtime.protocol.pads.shared import cells
 from zklemma.runtime.protocol.plan import Plan
 from zklemma.runtime.protocol.prover_channel import ProverChannel, as_array
-from zklemma.runtime.protocol.statement import Statement, frame
+from zklemma.runtime.protocol.statement import frame
+from zklemma.runtime.protocol.statements import AnyStatement
 from zklemma.runtime.protocol.subject import Subject
 from zklemma.runtime.protocol.transcript import Transcript, check_grind
 from zklemma.runtime.randomness import Randomness
@@ -181,6 +185,7 @@ class SimulatedChannel(Channel):
         self._subject = subject
         self._roots = roots
         self._oracle = oracle
+        self._sealed = [what for what in revealed(subject.plan) if what in subject.digests]
 
     def raw(self, label: str, count: int) -> bytes:
         if label == "work":
@@ -194,8 +199,8 @@ class SimulatedChannel(Channel):
 
     def clear(self, label: str, count: int = 1) -> list[Ext]:
         values = super().clear(label, count)
-        what, _, kind = label.partition(" ")
-        if what in self._subject.digests and kind == "masked":
+        if self._sealed and label == f"{label_of(self._subject.plan, self._sealed[0])} masked":
+            what = self._sealed.pop(0)
             self._digest = what, self.transcript.last_challenge, as_array(values)
         return values
 
@@ -228,7 +233,7 @@ class Simulator:
         self.key = key
         self._oracle = oracle
         p = key.parameters
-        self._rows = Plan(key.circuit, p, Statement(1, 1, (0, 0), True).shape).rows[0]
+        self._rows = WeightMasks.shapes(key.circuit, p)[0][0]
         self.weights = self.tree(key.weight_root)
 
     def tree(self, root: bytes) -> Tree:
@@ -236,7 +241,7 @@ class Simulator:
         depth = self.key.parameters.log_code
         return Tree(self._oracle, root, depth, lambda new: UNIFORM.elements(self._rows, len(new)))
 
-    def prove(self, statement: Statement) -> bytes:
+    def prove(self, statement: AnyStatement) -> bytes:
         return frame(statement) + self.converse(subject_of(self.key, statement))
 
     def converse(self, subject: Subject, renewed: Sequence[Tree] = ()) -> bytes:

@@ -36,6 +36,7 @@ def fidelity(
     from .. import fidelity_report
 
     artifact = load_artifact(model)
+    artifact.key.require("language model")
     with console.Bar(list(fidelity_report.STAGES), not quiet) as bar:
         report = fidelity_report.report(artifact, checkpoint, text or (), bar)
     if plot:

@@ -1,4 +1,4 @@
-"""``zklemma prove``: generate text, and prove that the model said it."""
+"""``zklemma prove``: generate text, and prove that the model said it; or a function's outputs."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 def prove(
     model: Annotated[Path, typer.Argument(help="The artifact (.zkl) that compile wrote.")],
-    max_new_tokens: Annotated[int, typer.Option(help="How many tokens to generate.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The proof to write.")],
+    max_new_tokens: Annotated[int | None, typer.Option(help="How many tokens to generate.")] = None,
     prompt: Annotated[str | None, typer.Option(help="The text to continue.")] = None,
     prompt_file: Annotated[
         Path | None,
@@ -47,11 +47,26 @@ def prove(
         int | None,
         typer.Option(help="What a private prompt's length shows as. [default: a power of two]"),
     ] = None,
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--input",
+            help="An input of a function, NAME=FILE.npy, examples along the first axis; or an .npz with all.",
+        ),
+    ] = None,
+    private: Annotated[
+        list[str] | None,
+        typer.Option(help="A function's input or output that the proof says nothing about."),
+    ] = None,
+    digest: Annotated[
+        list[str] | None,
+        typer.Option(help="A function's input or output of which the proof has a digest only."),
+    ] = None,
     secret: Annotated[
         Path | None,
         typer.Option(
-            help="Where to keep what opens a private prompt or output later. [default: beside the "
-            "proof, with .secret added]"
+            help="Where to keep what opens a private prompt or output, or what is behind digests, later. "
+            "[default: beside the proof, with .secret added]"
         ),
     ] = None,
     nonce: Annotated[
@@ -67,13 +82,36 @@ def prove(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Generate text and prove that the model said it."""
+    """Generate text and prove that the model said it; or prove what a function gives for its inputs."""
+    if inputs or private or digest:
+        texts = prompt, prompt_file, max_new_tokens, prompt_bound
+        hidden = Visibility.PRIVATE in (prompt_visibility, output_visibility)
+        if any(option is not None for option in texts) or chat or hidden:
+            raise UserError(
+                "--input, --private and --digest are for functions, other options for language models"
+            )
+        from .prove_function import prove_function
+
+        return prove_function(
+            model,
+            output,
+            inputs or (),
+            private or (),
+            digest or (),
+            secret,
+            hexadecimal(nonce),
+            hiding,
+            as_json,
+            quiet,
+        )
     from ...runtime.model import files
     from ...runtime.model.budget import files_beside
     from ...runtime.model.keys import load_artifact
     from ...runtime.proving.answer import Privacy
 
     text = _prompt(prompt, prompt_file)
+    if max_new_tokens is None:
+        raise UserError("say how many tokens to generate by --max-new-tokens")
     privacy = Privacy(
         prompt_visibility is Visibility.PRIVATE,
         output_visibility is Visibility.PRIVATE,
@@ -91,6 +129,7 @@ def prove(
     inputs = [model, *files_beside(model), *([prompt_file] if prompt_file else [])]
     check_outputs(written, inputs)
     artifact = load_artifact(model)
+    artifact.key.require("language model")
     artifact.budget.require()
     if chat:
         text = _asked(artifact, text)
@@ -187,7 +226,9 @@ def _prompt(text: str | None, path: Path | None) -> str:
     """The prompt, from an option, a file or standard input: its bytes, which are UTF-8, whatever the locale. The
     line end that closes a file is no part of it."""
     if (text is None) == (path is None):
-        raise UserError("give the prompt by --prompt or by --prompt-file")
+        raise UserError(
+            "give the prompt by --prompt or by --prompt-file, or the inputs of a function by --input"
+        )
     where = "--prompt" if path is None else "standard input" if str(path) == "-" else str(path)
     try:
         if path is None:

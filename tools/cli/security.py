@@ -16,8 +16,13 @@ def security(
     prompt_tokens: Annotated[int | None, typer.Option(help="Tokens of the prompt.")] = None,
     new_tokens: Annotated[int | None, typer.Option(help="Generated tokens.")] = None,
     private: Annotated[
-        bool, typer.Option("--private", help="Of proofs that show neither prompt nor output.")
+        bool,
+        typer.Option(
+            "--private",
+            help="Of proofs that show neither prompt nor output, or digests of all tensors.",
+        ),
     ] = False,
+    examples: Annotated[int | None, typer.Option(help="Examples of a function.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Print every soundness term of a key's proofs, their sum, and what hiding rests on; with --json also the
@@ -25,7 +30,7 @@ def security(
     from ...runtime.model.keys import load_key
     from ..security import security as terms
 
-    report = terms(load_key(key), prompt_tokens, new_tokens, private)
+    report = terms(load_key(key), prompt_tokens, new_tokens, private, examples)
     if as_json:
         return emit(report)
     bits = report.pop("terms")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +14,13 @@ from .. import console
 from .guard import INVALID
 from .limits import limit
 from .options import AllowNoncanonicalPrompt, AsJson, emit, hexadecimal, visibilities
+from .outputs import check_outputs
+
+if TYPE_CHECKING:
+    from ...runtime.model.keys import VerifyingKey
+    from ...runtime.verifying.disclosure import Opened
+    from ...runtime.verifying.function_verifier import VerifiedFunction
+    from ...runtime.verifying.verifier import Verified
 
 
 def verify(
@@ -23,7 +31,14 @@ def verify(
         typer.Option(help="The model that the key must be of, or must have been rotated from."),
     ] = None,
     opening: Annotated[
-        Path | None, typer.Option("--reveal", help="What opens a private prompt or output.")
+        Path | None,
+        typer.Option(
+            "--reveal", help="What opens a private prompt or output, or digests of tensors."
+        ),
+    ] = None,
+    outputs: Annotated[
+        Path | None,
+        typer.Option(help="An .npz to write the outputs of a function to, those that are known."),
     ] = None,
     nonce: Annotated[
         str | None, typer.Option(help="The bytes, in hexadecimal, that the proof has to carry.")
@@ -58,14 +73,19 @@ def verify(
     from ...runtime.model import files
     from ...runtime.model.keys import load_key
     from ...runtime.progress import Clock, Silent
-    from ...runtime.verifying import checked, reading
-    from ...runtime.verifying.verifier import check_identity, check_prompt, read_proof
-    from ...runtime.verifying.verifier import verify as check
+    from ...runtime.verifying import checked
+    from ...runtime.verifying.function_verifier import VerifiedFunction
+    from ...runtime.verifying.verifier import check_identity, read_proof
+    from ...runtime.verifying.verify import verify as check
 
+    if outputs:
+        check_outputs({outputs: None}, [key, proof, *([opening] if opening else [])])
     clock = Clock(Silent())
     clock.start("load")
     model, data = load_key(key), files.read(proof, files.PROOF.most)
     _ = model.circuit  # Decoded when it is first asked for.
+    if outputs:
+        model.require("function")
     opened: dict[str, Any] = {}
     if opening:
         from ...runtime.verifying import disclosure
@@ -79,9 +99,7 @@ def verify(
         "pinned": None if model_id is None else False,
         "rotated_from": None,
         "ranges": None,
-        "prompt": None,
-        "output": None,
-        "tokens": None,
+        **dict.fromkeys(_SAID[model.kind]),
         "visibility": None,
         "hiding": None,
         "security_bits": None,
@@ -110,46 +128,97 @@ def verify(
         if wanted is not None and statement.nonce != wanted:
             carried = f"the nonce {statement.nonce.hex()}" if statement.nonce else "no nonce"
             raise InvalidProof(f"the proof carries {carried}, not {wanted.hex() or 'none'}")
-        shown = {
-            what: disclosure.tokens(statement, what, found, model.parameters)
-            for what, found in opened.items()
-        }
-        canonical = verified.canonical_prompt
-        if "prompt" in shown:
-            canonical = check_prompt(model, shown["prompt"], allow_noncanonical_prompt)
+        if isinstance(verified, VerifiedFunction):
+            said = _function(model, verified, opened)
+        else:
+            said = _generated(model, verified, opened, allow_noncanonical_prompt)
     except InvalidProof as error:
         report["reason"] = str(error)
     else:
         clock.start("text")
-        prompt = shown.get("prompt", statement.prompt_tokens)
-        output = shown.get("output", statement.output_tokens)
         report |= {
             "valid": True,
-            **reading.describe(model, prompt, output, bool(canonical)),
-            "tokens": statement.prompt + statement.generated,
-            "prompt_tokens": statement.prompt,
-            "generated": statement.generated,
-            "token_ids": None if None in (prompt, output) else [*(prompt or ()), *(output or ())],
-            "visibility": visibilities(model.private, statement),
+            **said(),
             "digests": {what: digest.hex() for what, digest in statement.digests.items()},
-            "revealed": list(shown),
+            "revealed": list(opened),
             "nonce": statement.nonce.hex(),
             "hiding": statement.hiding,
             "security_bits": verified.security_bits,
         }
     clock.stop()
     report |= {"stages": clock.seconds, "seconds": time.perf_counter() - start}
+    if outputs and report["valid"]:
+        from ..tensors import save
+
+        save(outputs, report["tensors"])
     if as_json:
         emit(report)
     else:
-        _print_verdict(model.name, report)
+        _print_verdict(model, report)
     if not report["valid"]:
         raise typer.Exit(INVALID)
 
 
-def _print_verdict(name: str, report: dict[str, Any]) -> None:
+# What is said of a proof that is valid, by the kind of the key.
+_SAID = {"language model": ("prompt", "output", "tokens"), "function": ("examples", "tensors")}
+
+
+def _generated(
+    model: VerifyingKey,
+    verified: Verified,
+    opened: Mapping[str, Opened],
+    allow_noncanonical_prompt: bool,
+) -> Callable[[], dict[str, Any]]:
+    """What a proof says of tokens; `InvalidProof` at once if what is opened is not what it says."""
+    from ...runtime.verifying import disclosure, reading
+    from ...runtime.verifying.verifier import check_prompt
+
+    statement = verified.statement
+    shown = {
+        what: disclosure.tokens(statement, what, found, model.parameters)
+        for what, found in opened.items()
+    }
+    canonical = verified.canonical_prompt
+    if "prompt" in shown:
+        canonical = check_prompt(model, shown["prompt"], allow_noncanonical_prompt)
+    prompt = shown.get("prompt", statement.prompt_tokens)
+    output = shown.get("output", statement.output_tokens)
+    return lambda: {
+        **reading.describe(model, prompt, output, bool(canonical)),
+        "tokens": statement.prompt + statement.generated,
+        "prompt_tokens": statement.prompt,
+        "generated": statement.generated,
+        "token_ids": None if None in (prompt, output) else [*(prompt or ()), *(output or ())],
+        "visibility": visibilities(model.private, statement),
+    }
+
+
+def _function(
+    model: VerifyingKey, verified: VerifiedFunction, opened: Mapping[str, Opened]
+) -> Callable[[], dict[str, Any]]:
+    """What a proof says of tensors; `InvalidProof` at once if what is opened is not what it says."""
+    from ...runtime.verifying import disclosure
+    from .. import tensors
+
+    statement = verified.statement
+    cells = {
+        what: disclosure.cells(statement, what, found, model) for what, found in opened.items()
+    }
+    return lambda: {
+        "examples": statement.batch,
+        "tensors": tensors.describe(model, statement, cells),
+        "visibility": tensors.visibilities(model, statement),
+    }
+
+
+def _print_verdict(model: VerifyingKey, report: dict[str, Any]) -> None:
     if not report["valid"]:
         print(f"INVALID: {console.printable(report['reason'])}")
         return
     print("VALID")
-    print(console.statement(name, report))
+    if model.kind == "function":
+        from .. import tensors
+
+        print(tensors.statement(model, report))
+    else:
+        print(console.statement(model.name, report))
