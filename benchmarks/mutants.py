@@ -84,6 +84,25 @@ GROUPS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             *within("soundness/test_private", "a_bound_is_all_that_the_positions_bound"),
         ),
     ),
+    "functions": (
+        (
+            "runtime.circuit.function",
+            "runtime.model.signature",
+            "runtime.model.keys:VerifyingKey.require",
+            "runtime.model.keys:VerifyingKey.function_signature",
+            "runtime.model.keys:VerifyingKey._tokenizer",
+            "runtime.model.keys:VerifyingKey.private_circuit: call",
+            "runtime.model.keys:VerifyingKey.__post_init__: atom",
+            "runtime.model.keys:VerifyingKey.circuit: atom: kinds",
+            "runtime.model.keys:VerifyingKey.circuit: atom: not self.signature",
+            "runtime.model.keys:VerifyingKey.decode: atom: [signature",
+            "runtime.protocol.function_statement",
+            "runtime.verifying.disclosure:cells",
+            "runtime.verifying.function_verifier",
+            "runtime.verifying.verifier:verify: atom: function",
+        ),
+        of("functions", "circuit", "keys", "proofs", "signature", "statement"),
+    ),
     "verifier": (
         (
             "runtime.verifying.verifier",
@@ -121,6 +140,7 @@ GROUPS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
                 "one_element_about_private_tokens_is_wrong",
                 "one_element_is_wrong",
             ),
+            *within("protocol/test_transcript_page", "the_order_is_what_is_absorbed"),
         ),
     ),
 }

@@ -51,8 +51,8 @@ def most(circuit: Circuit) -> int:
 
 
 def order(names: Iterable[str]) -> tuple[str, ...]:
-    """What is revealed, in the order of statements and conversations."""
-    return tuple(sorted(names))
+    """What is revealed, in the order of statements and conversations; other names are left out."""
+    return tuple(sorted(filter(is_name, names)))
 
 
 def label(what: str) -> str:

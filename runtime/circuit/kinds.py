@@ -22,6 +22,6 @@ def can_reveal(what: str) -> bool:
 
 
 def order(names: Iterable[str]) -> tuple[str, ...]:
-    """What circuits of one kind reveal, in the order of that kind."""
+    """What circuits of one kind reveal, in the order of that kind; what is of another is left out."""
     found = [*names]
     return (function if any(map(function.is_name, found)) else generation).order(found)

@@ -25,8 +25,8 @@ from .commitment.merkle import DIGEST
 from .statement import MOST_NONCE
 
 KIND, VERSION = "function", 1
-# Bytes of an integer that is shown; all of a tensor's have as many, as few as hold them.
-WIDTHS = (1, 2, 4, 8)
+# How an integer that is shown is written, by its bytes; all of a tensor's have as many, as few as hold them.
+WIDTHS = {1: "<i1", 2: "<i2", 4: "<i4", 8: "<i8"}
 # Cells that a statement shows, and those behind its digests: a proof has two words for each of these.
 MOST_SHOWN, MOST_SEALED = 1 << 20, 1 << 16
 OTHER_BYTES = 1 << 12
@@ -96,7 +96,7 @@ class FunctionStatement:
         try:
             batch, tensors, hiding, nonce = rest
             said = {name: _unpack(value) for name, value in tensors}
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, KeyError) as error:
             raise InvalidProof("the statement is malformed") from error
         if (
             type(batch) is not int
@@ -127,7 +127,7 @@ class FunctionStatement:
             column = circuit.column[circuit.reveals[what][0]]
             if len(shown) != sizes[what]:
                 raise InvalidProof(f"the statement's {what} has another number of cells")
-            if not column.low <= int(shown.min()) <= int(shown.max()) <= column.high:
+            if shown.min() < column.low or shown.max() > column.high:
                 raise InvalidProof(f"a number of the statement's {what} is outside its range")
         if any(len(digest) != DIGEST for digest in self.digests.values()):
             raise InvalidProof(f"a digest of the statement is not of {DIGEST} bytes")
@@ -140,22 +140,20 @@ def _pack(said: Said) -> Any:
         return said
     low, high = int(said.min(initial=0)), int(said.max(initial=0))
     width = next(n for n in WIDTHS if -(1 << 8 * n - 1) <= low and high < 1 << 8 * n - 1)
-    return [width, said.astype(f"<i{width}").tobytes()]
+    return [width, said.astype(WIDTHS[width]).tobytes()]
 
 
 def _unpack(value: Any) -> Said:
-    """`ValueError` or `TypeError` where this is nothing that `_pack` makes."""
+    """`ValueError`, `TypeError` or `KeyError` where this has not the form of what `_pack` makes."""
     if value is None or type(value) is bytes:
         return value
     width, data = value
-    if type(width) is not int or width not in WIDTHS or type(data) is not bytes:
-        raise ValueError("malformed")
-    return np.frombuffer(data, f"<i{width}").astype(np.int64)
+    return np.frombuffer(data, WIDTHS[width]).astype(np.int64)
 
 
 def read_function_statement(reader: Reader) -> FunctionStatement:
     """The statement at the start of a proof, after its length; `InvalidProof` if it is longer than any can be."""
     (size,) = struct.unpack("<I", reader.take(4))
-    if size > WIDTHS[-1] * MOST_SHOWN + OTHER_BYTES:
+    if size > max(WIDTHS) * MOST_SHOWN + OTHER_BYTES:
         raise InvalidProof(f"the statement shows more than {MOST_SHOWN} numbers")
     return FunctionStatement.decode(reader.take(size))

@@ -61,12 +61,7 @@ def decode(data: Buffer, where: str) -> dict[str, Opened]:
         )
         found = {}
         for what, cells, length in meta:
-            if (
-                type(what) is not str
-                or not kinds.can_reveal(what)
-                or type(cells) is not int
-                or type(length) is not int
-            ):
+            if type(cells) is not int or type(length) is not int:
                 raise ValueError
             if not 0 < cells <= len(rows) or not 0 < length <= len(salts):
                 raise ValueError

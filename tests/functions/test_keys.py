@@ -64,8 +64,11 @@ def _meta(key: VerifyingKey, change: Callable[[Any], Any]) -> VerifyingKey:
         lambda x: [[["left", [3, 2], 8, 5, ""]], x[1]],
         lambda x: [[["left", [3, 2], True, 5, []]], x[1]],
         lambda x: [[[["left"], [3, 2], 8, 5, []]], x[1]],
+        lambda x: [[[None, [3, 2], 8, 5, []]], x[1]],
         lambda x: [x[0], [["score", [3], 8, 4, "abc"]]],
         lambda x: [x[0], [["score", [3], 8, 4, ["a", "b", 3]]]],
+        lambda x: [x[0], [["score", [3], 8, 4, ["a", "b", b"c"]]]],
+        lambda x: [x[0], [["score", [3], 8, 4, ["a", "b", ["c"]]]]],
     ],
 )
 def test_signatures_that_are_malformed(artifact: Artifact, change: Callable[[Any], Any]) -> None:

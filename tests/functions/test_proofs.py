@@ -11,6 +11,8 @@ import pytest
 import zklemma
 from mlp import LABELS, MOST, NAMES, SIGNATURE, TENSORS, examples, expected, mlp_artifact
 from zklemma.errors import InvalidProof, RangeError, UserError
+from zklemma.runtime.circuit.packed import pack as pack_values
+from zklemma.runtime.model import files
 from zklemma.runtime.model.keys import Artifact
 from zklemma.runtime.progress import Clock, Silent
 from zklemma.runtime.protocol.disclosure import prover as disclosure_prover
@@ -334,3 +336,23 @@ def test_openings(artifact: Artifact) -> None:
         disclosure.cells(public, "input left", found["input left"], key)
     one = {"output score": found["output score"]}
     assert list(disclosure.decode(disclosure.encode(one), "x")) == ["output score"]
+
+
+@pytest.mark.parametrize(
+    "name", ["prompt", "left", "input left!", 5, b"input left", ["input left"]]
+)
+def test_openings_of_what_is_no_tensor(artifact: Artifact, name: Any) -> None:
+    """Alone, and beside one that is."""
+    sealed = Sealed(np.arange(3), artifact.key.parameters, Randomness(False))
+    opened = Opened(sealed.rows, sealed.salts)
+    for names in ([name], ["input left", name]):
+        meta = pack_values([[n, opened.rows.shape[1], opened.salts.shape[1]] for n in names])
+        arrays = [
+            array.astype("<u8").tobytes() * len(names) for array in (opened.rows, opened.salts)
+        ]
+        data = b"".join(files.pack(files.OPENING, [[meta], *([array] for array in arrays)]))
+        if names == ["prompt"]:
+            assert disclosure.decode(data, "x")
+            continue
+        with pytest.raises(UserError, match=r"^x: the opening is malformed$"):
+            disclosure.decode(data, "x")

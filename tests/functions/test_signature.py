@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from mlp import FEATURES, ROWS, SIGNATURE, examples, mlp_circuit
 from zklemma.errors import UserError
+from zklemma.runtime.model import signature
 from zklemma.runtime.model.signature import Signature, Tensor
 
 VALUE = Tensor("x", (), 8, 3)
@@ -90,6 +91,14 @@ INPUT, OUTPUT = SIGNATURE.inputs[0], SIGNATURE.outputs[0]
 def test_signatures_that_can_not_be(change: dict[str, Any], reason: str) -> None:
     with pytest.raises(UserError, match=reason):
         replace(SIGNATURE, **change)
+
+
+def test_the_number_of_labels_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signature, "MOST_LABELS", 3)
+    assert replace(SIGNATURE) == SIGNATURE
+    monkeypatch.setattr(signature, "MOST_LABELS", 2)
+    with pytest.raises(UserError, match="more than 2 labels"):
+        replace(SIGNATURE)
 
 
 def test_plain_data() -> None:

@@ -99,25 +99,31 @@ def of_tensors(*tensors: Any) -> bytes:
         changed(3, 5),
         changed(4, 1),
         changed(5, "nonce"),
-        of_tensors(["a", None, None]),
-        of_tensors(["b", None], ["a", None]),
-        of_tensors(["a", None], ["a", None]),
+        of_tensors(["input a", None, None]),
+        of_tensors(["input b", None], ["input a", None]),
+        of_tensors(["input a", None], ["input a", None]),
+        of_tensors(["a", None]),
         of_tensors([1, None]),
         of_tensors([["a"], None]),
-        of_tensors(["a", "text"]),
-        of_tensors(["a", 1]),
-        of_tensors(["a", [1]]),
-        of_tensors(["a", [3, b"123"]]),
-        of_tensors(["a", [True, b"1"]]),
-        of_tensors(["a", [2, b"123"]]),
-        of_tensors(["a", [2, b"\1\0"]]),
-        of_tensors(["a", [1, "text"]]),
-        of_tensors(*[[f"x{i:03}", None] for i in range(100)]),
+        of_tensors(["input a", "text"]),
+        of_tensors(["input a", 1]),
+        of_tensors(["input a", [1]]),
+        of_tensors(["input a", [3, b"123"]]),
+        of_tensors(["input a", [True, b"1"]]),
+        of_tensors(["input a", [2, b"123"]]),
+        of_tensors(["input a", [2, b"\1\0"]]),
+        of_tensors(["input a", [1, "text"]]),
+        of_tensors(*[[f"input x{i:03}", None] for i in range(100)]),
     ],
 )
 def test_what_is_no_encoding_of_one(data: bytes) -> None:
     with pytest.raises(InvalidProof):
         FunctionStatement.decode(data)
+
+
+def test_a_statement_of_another_version() -> None:
+    with pytest.raises(InvalidProof, match="another version of the protocol"):
+        FunctionStatement.decode(changed(1, 2))
 
 
 def test_a_statement_of_the_circuit() -> None:

@@ -32,6 +32,7 @@ ENTRIES = (
     "runtime.verifying.verifier",
     "runtime.model.weight_ranges",
     "runtime.verifying.disclosure",
+    "runtime.verifying.function_verifier",
     "runtime.model.keys",
 )
 # Modules and functions that no proof is checked with.
@@ -47,6 +48,8 @@ LEFT_OUT = {
     "runtime.model.keys:_plain_facts": "the prover's artifact",
     "runtime.model.files:atomic_write": "writes",
     "runtime.circuit.encoding:decode_program": "the prover's program",
+    "runtime.model.signature:Tensor.quantize": "makes the integers that are proved about",
+    "runtime.model.signature:Signature.quantize": "makes the integers that are proved about",
 }
 # What absorbs on the prover's side.
 PROVER = "runtime.protocol.prover_channel"
