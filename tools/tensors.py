@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
+from numpy.lib.format import write_array
 
 from ..errors import UserError
 from ..runtime.circuit import function
@@ -152,5 +153,8 @@ def save(path: Path, tensors: Iterable[Mapping[str, Any]]) -> None:
         for told in tensors
         if told["role"] == function.OUTPUT and told["values"] is not None
     }
-    with files.atomic_write(path) as file:
-        np.savez(file, **arrays)
+    # As `np.savez` does, which takes no array by the name of one of its own arguments.
+    with files.atomic_write(path) as file, ZipFile(file, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as part:
+                write_array(part, array, allow_pickle=False)

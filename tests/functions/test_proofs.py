@@ -63,7 +63,7 @@ def test_batches(artifact: Artifact, count: int) -> None:
 @pytest.mark.parametrize("seen", [*itertools.product(("public", "digest", "private"), repeat=2)])
 def test_visibilities(artifact: Artifact, seen: tuple[str, str], hiding: bool) -> None:
     """Of an input and an output; without hiding the verifier checks at once what it defers otherwise."""
-    by_name = dict(zip(("left", "score"), seen, strict=True))
+    by_name: dict[str, str] = dict(zip(("left", "score"), seen, strict=True))
     visibility = Visibility(
         private=[name for name, how in by_name.items() if how == "private"],
         digest=[name for name, how in by_name.items() if how == "digest"],
@@ -277,16 +277,14 @@ def test_what_can_not_be_proved_uses_no_masks_up(artifact: Artifact) -> None:
     wide = {name: np.where(largest > 0, 3.9, -4.0) + np.zeros((2, 3, 2)) for name in given}
     with pytest.raises(RangeError, match="of example"):
         zklemma.prove(artifact, wide)
-    for options, reason in (
-        (
-            {"visibility": Visibility(private=["up"])},
-            "no tensor up, only hidden, left, right, score",
-        ),
-        ({"visibility": Visibility(["left"], ["left"])}, "private and have a digest"),
-        ({"nonce": bytes(65)}, "longer than 64"),
+    for visibility, reason in (
+        (Visibility(private=["up"]), "no tensor up, only hidden, left, right, score"),
+        (Visibility(["left"], ["left"]), "private and have a digest"),
     ):
         with pytest.raises(UserError, match=reason):
-            inference.prove(artifact, given, **options)
+            zklemma.prove(artifact, given, visibility)
+    with pytest.raises(UserError, match="longer than 64"):
+        zklemma.prove(artifact, given, nonce=bytes(65))
     with pytest.raises(UserError, match=f"{MOST + 1} examples are too many"):
         zklemma.prove(artifact, examples(MOST + 1))
     assert artifact.budget.proofs_left() == left

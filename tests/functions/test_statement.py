@@ -46,7 +46,7 @@ def test_it_is_read_again() -> None:
     assert found.silent == ("input left",) and found.digests == {"input right": b"d" * 32}
     assert read_function_statement(Reader(frame(SOME))) == SOME
     assert read_any_statement(frame(SOME)) == SOME
-    shuffled = FunctionStatement(2, dict(reversed(SOME.tensors.items())), True, b"nonce")
+    shuffled = FunctionStatement(2, dict([*SOME.tensors.items()][::-1]), True, b"nonce")
     assert shuffled.encode() == data
 
 

@@ -33,18 +33,20 @@ from zklemma.runtime.progress import Clock, Silent
 from zklemma.runtime.protocol.disclosure.prover import Sealed
 from zklemma.runtime.protocol.parameters import Parameters
 from zklemma.runtime.protocol.statement import Statement
+from zklemma.runtime.proving.inference import Inference, Visibility, prove
 from zklemma.runtime.proving.prover import CommittedWeights, Prover, prove_ranges
 from zklemma.runtime.proving.rotation import rotate
 from zklemma.runtime.randomness import Randomness
 from zklemma.runtime.verifying.disclosure import Opened
 
-for folder in ("executor", "protocol"):
+for folder in ("executor", "protocol", "functions"):
     path = str(Path(__file__).parents[1] / folder)
     if path not in sys.path:
         sys.path.append(path)
 proving: Any = import_module("proving")
 tiny: Any = import_module("tiny")
 toy: Any = import_module("toy")
+mlp: Any = import_module("mlp")
 
 WORDS = ["<pad>", "<eos>", "<bos>", "once", "upon", "a"]
 PROMPT, OUTPUT = (2, 1), (3, 4, 5)
@@ -135,8 +137,23 @@ class Corpus:
             return [self.models[0].prove(*what) for what in PROOFS]
 
     @cached_property
+    def function(self) -> Artifact:
+        """One with private weights."""
+        with same_randomness():
+            return mlp.mlp_artifact()
+
+    @cached_property
+    def inferences(self) -> list[Inference]:
+        """Of the function: all shown, and of each visibility."""
+        with same_randomness():
+            return [
+                prove(self.function, mlp.examples(count), Visibility(private, digest), nonce=b"n")
+                for count, private, digest in ((2, (), ()), (3, ("left",), ("right", "score")))
+            ]
+
+    @cached_property
     def programs(self) -> list[bytes]:
-        programs: list[Program] = [toy.toy_model()[1], tiny.tiny_program()]
+        programs: list[Program] = [toy.toy_model()[1], tiny.tiny_program(), mlp.mlp_program()]
         return [encode_program(program) for program in programs]
 
 

@@ -58,10 +58,13 @@ from zklemma.runtime.model.links import link_circuit
 from zklemma.runtime.model.weight_ranges import range_circuit
 from zklemma.runtime.protocol import subject
 from zklemma.runtime.protocol.channel import Reader
+from zklemma.runtime.protocol.function_statement import FunctionStatement
 from zklemma.runtime.protocol.parameters import Parameters
 from zklemma.runtime.protocol.statement import Statement, read_statement
 from zklemma.runtime.protocol.transcript import Transcript
 from zklemma.runtime.verifying import disclosure, reading
+from zklemma.runtime.verifying.disclosure import Opened
+from zklemma.runtime.verifying.function_verifier import verify_function
 from zklemma.runtime.verifying.verifier import check_links, verify
 from zklemma.tools.inspection import describe
 from zklemma.tools.security import security
@@ -128,6 +131,24 @@ def targets(folder: Path) -> list[Target]:
         verify(key, data, check_ranges=False)
         require(data in proofs, "a proof that nobody made")
 
+    function, inferences = made.function, made.inferences
+    function_proofs = [found.result.proof for found in inferences]
+
+    def function_proof(data: bytes) -> None:
+        verify_function(function.key, data, check_ranges=False)
+        require(data in function_proofs, "a proof that nobody made")
+
+    def function_statement(data: bytes) -> None:
+        found = FunctionStatement.decode(data)
+        require(found.encode() == data, "another encoding")
+        found.check(function.key.circuit)
+
+    def function_opening(data: bytes) -> None:
+        found = disclosure.decode(data, "x")
+        require(disclosure.encode(found) == data, "another encoding")
+        for what, opened in [*found.items()][:1]:
+            disclosure.cells(inferences[1].result.statement, what, opened, function.key)
+
     def replayed(data: bytes) -> None:
         """Under the challenges of the proof that it resembles most, so that the checks come late."""
         parent = max(proofs, key=lambda known: _common(known, data))
@@ -168,6 +189,10 @@ def targets(folder: Path) -> list[Target]:
     keys = [x.key.encode() for x in made.models]
     statements = [found.statement.encode() for found in made.proved]
     compact_tokenizers = [bytes(made.models[1].key.tokenizer_bytes)]
+    said = [found.result.statement.encode() for found in inferences]
+    sealed_tensors = inferences[1].result.sealed.items()
+    kept = disclosure.encode({w: Opened(s.rows, s.salts) for w, s in sealed_tensors})
+    function_keys = [function.key.encode()]
     openings = [disclosure.encode(found.opened) for found in sealed]
     codes = [_msgpack(x.key.code) for x in made.models]
     circuits = [key.circuit, key.private_circuit, range_circuit(key.circuit)]
@@ -180,6 +205,10 @@ def targets(folder: Path) -> list[Target]:
         Target("range proof", 1, ranges, damage, range_proof, invalid),
         Target("link", 1, [link], damage, key_link, invalid),
         Target("opening", 1, openings, change_container, opening, any_of_ours),
+        Target("function proof", 2, function_proofs, damage, function_proof, invalid),
+        Target("function statement", 40, said, change_msgpack, function_statement, invalid),
+        Target("function opening", 1, [kept], change_container, function_opening, any_of_ours),
+        Target("function key", 6, function_keys, change_container, _key(folder), unusable),
         Target("verifying key", 12, keys, change_container, _key(folder), unusable),
         Target("key of a proof", 3, keys, change_container, foreign_key, any_of_ours),
         Target("parameters", 30, codes, change_msgpack, _parameters, (ValueError,)),
@@ -266,7 +295,8 @@ def _key(folder: Path) -> Callable[[bytes], None]:
         found = VerifyingKey.decode(data, "x")
         require(found.encode() == data, "another encoding")
         describe(_fresh(path, data))
-        _ = found.private_circuit
+        if found.kind == "language model":
+            _ = found.private_circuit
         security(found, None, None)
 
     return check

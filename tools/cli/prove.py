@@ -126,8 +126,8 @@ def prove(
     written = {output: files.PROOF} | ({secret: files.OPENING} if privacy.items else {})
     if privacy.items and output == secret:
         raise UserError(f"{output}: two outputs can not be the same file")
-    inputs = [model, *files_beside(model), *([prompt_file] if prompt_file else [])]
-    check_outputs(written, inputs)
+    read = [model, *files_beside(model), *([prompt_file] if prompt_file else [])]
+    check_outputs(written, read)
     artifact = load_artifact(model)
     artifact.key.require("language model")
     artifact.budget.require()
