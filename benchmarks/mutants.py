@@ -93,7 +93,6 @@ GROUPS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "runtime.model.keys:VerifyingKey._tokenizer",
             "runtime.model.keys:VerifyingKey.private_circuit: call",
             "runtime.model.keys:VerifyingKey.__post_init__: atom",
-            "runtime.model.keys:VerifyingKey.circuit: atom: kinds",
             "runtime.model.keys:VerifyingKey.circuit: atom: not self.signature",
             "runtime.model.keys:VerifyingKey.decode: atom: [signature",
             "runtime.protocol.function_statement",

@@ -53,7 +53,8 @@ def _of_function(key: VerifyingKey, examples: int | None, private: bool) -> dict
     shape = function.Batch(most if examples is None else examples)
     if not 1 <= shape.examples <= most:
         raise UserError(f"{shape.examples} examples: the key allows 1 to {most}")
-    plan = Plan(circuit, key.parameters, shape, tuple(circuit.reveals) if private else ())
+    sealed = function.sealable(circuit, shape) if private else ()
+    plan = Plan(circuit, key.parameters, shape, sealed)
     seen = {"examples": shape.examples, "tensors": "digests" if private else "public"}
     return _report(key, plan, seen, private)
 

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .extents import CircuitError, Shape
-from .generation import MAPS
 
 if TYPE_CHECKING:
     from .relations import Circuit
@@ -26,6 +25,8 @@ EXAMPLE = "example"
 INPUT, OUTPUT = "input", "output"
 # Each digest adds to what a proof may err by, and takes some of its 105 bits.
 MOST_TENSORS = 16
+# Cells behind the digests of a statement: a proof has two words for each.
+MOST_SEALED = 1 << 16
 _NAME = re.compile(rf"({INPUT}|{OUTPUT}) [A-Za-z][A-Za-z0-9_]{{0,63}}")
 
 
@@ -96,6 +97,13 @@ def hardest(circuit: Circuit) -> list[Shape]:
     return [Batch(examples) for examples in (greatest, *below)]
 
 
+def sealable(circuit: Circuit, shape: Shape) -> tuple[str, ...]:
+    """What a statement of that shape may have digests of."""
+    return tuple(
+        what for what in order(circuit.reveals) if cells(circuit, what, shape) <= MOST_SEALED
+    )
+
+
 def complete(names: set[str]) -> bool:
     """Whether these are what a function reveals; otherwise `MISSING` says what is missing."""
     return any(name.startswith(f"{OUTPUT} ") for name in names)
@@ -106,7 +114,7 @@ MISSING = "the outputs of a function must be revealed, through columns"
 
 def check_reveals(circuit: Circuit) -> None:
     """Raise `CircuitError` unless tensors are columns of the witness over examples and axes of fixed sizes, and the
-    circuit takes nothing else from a statement."""
+    circuit takes nothing else from a statement: no index of another kind fits its extent."""
     if set(circuit.extents) != {BATCH}:
         raise CircuitError(f"a circuit of a function has the extent {BATCH} and no other")
     if not complete(set(circuit.reveals)):
@@ -122,9 +130,6 @@ def check_reveals(circuit: Circuit) -> None:
         first, *others = [circuit.axis[axis].size for axis in column.axes] or [0]
         if first != BATCH or not all(isinstance(size, int) for size in others):
             raise CircuitError(f"the {what} is revealed through columns of another form")
-    for relation, expr in circuit.expressions():
-        if any(index.kind in MAPS for term in expr.terms for index in term.indices):
-            raise CircuitError(f"relation {relation}: a function takes no tokens")
     for column in circuit.home("public"):
         if column.kind != "data":
             raise CircuitError(f"column {column.name}: a function has no column {column.kind}")

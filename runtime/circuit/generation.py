@@ -191,6 +191,11 @@ def hardest(circuit: Circuit) -> list[Shape]:
     return [shape for n in lengths for shape in (Generation(1, n - 1), Generation(n - 1, 1))]
 
 
+def sealable(circuit: Circuit, shape: Shape) -> tuple[str, ...]:
+    """What a statement may have digests of."""
+    return tuple(circuit.reveals)
+
+
 def complete(names: set[str]) -> bool:
     """Whether these are what a circuit, or the relations that become one, reveal."""
     return names == set(REVEALS)

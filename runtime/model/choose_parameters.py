@@ -35,7 +35,7 @@ def choose_parameters(circuits: Sequence[Circuit], hiding: bool) -> Parameters:
     shape = kind.largest(circuits[0])
     weights = _cells(circuits[0], "param", shape)
     columns = max(12, min(22, bits_of(weights + _cells(circuits[0], "witness", shape)) - 8))
-    trial = [Plan(c, with_columns(columns, 0), shape, tuple(c.reveals)) for c in circuits]
+    trial = [Plan(c, with_columns(columns, 0), shape, kind.sealable(c, shape)) for c in circuits]
     # The first circuit is the one to be quick with.
     witness = trial[0].committed_cells
     pads = max(needed(plan).pads for plan in trial) + SPARE_PADS
@@ -55,10 +55,9 @@ def _cells(circuit: Circuit, home: Home, shape: Shape) -> int:
 
 def _plans(circuits: Sequence[Circuit], p: Parameters) -> list[Plan]:
     """The hardest proofs of each kind."""
+    kind = kinds.of(circuits[0].extents)
     plans = [
-        Plan(c, p, shape, tuple(c.reveals))
-        for c in circuits
-        for shape in kinds.of(c.extents).hardest(c)
+        Plan(c, p, shape, kind.sealable(c, shape)) for c in circuits for shape in kind.hardest(c)
     ]
     about_weights = range_circuit(circuits[0]), link_circuit(circuits[0])
     return plans + [Plan(circuit, p, Shape()) for circuit in about_weights]

@@ -24,7 +24,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ...errors import UserError, expect
-from ..circuit import function, kinds
 from ..circuit.encoding import decode_circuit, decode_program
 from ..circuit.extents import CircuitError, Shape
 from ..circuit.generation import vocabulary
@@ -224,7 +223,7 @@ class VerifyingKey:
     def circuit(self) -> Circuit:
         circuit = self._decode(self.circuit_bytes)
         if self.signature:
-            if kinds.of(circuit.extents) is not function or not self.signature.fits(circuit):
+            if not self.signature.fits(circuit):
                 raise UserError(f"{self.source}: the circuit is not of the signature's function")
         elif circuit.reveals:
             raise UserError(f"{self.source}: the circuit does not take tokens as inputs")

@@ -16,7 +16,7 @@ import numpy as np
 
 from ...errors import InvalidProof
 from ..circuit import function
-from ..circuit.function import Batch, cells, order
+from ..circuit.function import MOST_SEALED, Batch, cells, order
 from ..circuit.index import Inputs
 from ..circuit.packed import pack, unpack
 from ..circuit.relations import Circuit
@@ -27,8 +27,8 @@ from .statement import MOST_NONCE
 KIND, VERSION = "function", 1
 # How an integer that is shown is written, by its bytes; all of a tensor's have as many, as few as hold them.
 WIDTHS = {1: "<i1", 2: "<i2", 4: "<i4", 8: "<i8"}
-# Cells that a statement shows, and those behind its digests: a proof has two words for each of these.
-MOST_SHOWN, MOST_SEALED = 1 << 20, 1 << 16
+# Cells that a statement shows.
+MOST_SHOWN = 1 << 19
 OTHER_BYTES = 1 << 12
 MOST_PARTS = 1 << 7
 

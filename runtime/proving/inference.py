@@ -11,14 +11,14 @@ from numpy.typing import ArrayLike
 
 from ...errors import UserError
 from ..circuit import function
-from ..circuit.function import OUTPUT, Batch
+from ..circuit.function import MOST_SEALED, OUTPUT, Batch
 from ..circuit.relations import Circuit
 from ..model import files
 from ..model.keys import Artifact
 from ..model.signature import Signature
 from ..progress import Clock, Progress, Silent
 from ..protocol.disclosure.prover import Sealed
-from ..protocol.function_statement import MOST_SEALED, MOST_SHOWN, FunctionStatement, Said
+from ..protocol.function_statement import MOST_SHOWN, FunctionStatement, Said
 from ..protocol.plan import Plan
 from ..protocol.soundness import LEAST_BITS, security_bits
 from ..protocol.statement import MOST_NONCE

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from mlp import HIDDEN, MOST, TENSORS, mlp_circuit
 from zklemma.runtime.circuit import function, generation, kinds
@@ -69,6 +70,14 @@ REFUSED: list[tuple[str, Callable[[], Circuit]]] = [
     ("another form", lambda: revealing(input_left=())),
     ("another form", lambda: revealing(input_left=("nowhere",))),
     ("another form", lambda: revealing(input_left=("w",))),
+    (
+        "another form",
+        lambda: replace(
+            with_column(Column("known", ("example",), "public", 0, 1)),
+            reveals={**CIRCUIT.reveals, "input known": ("known",)},
+            data={**CIRCUIT.data, "known": np.zeros(MOST, np.int64)},
+        ),
+    ),
     ("is no column to be defined", lambda: revealing(output_rest=("y.rem",))),
     (
         "another form",
@@ -93,7 +102,7 @@ REFUSED: list[tuple[str, Callable[[], Circuit]]] = [
         f"more than {MOST_TENSORS}",
         lambda: revealing(**{f"output_x{i}": ("score",) for i in range(MOST_TENSORS)}),
     ),
-    ("does not fit the sizes|takes no tokens", _generated),
+    ("does not fit the sizes", _generated),
     (
         "no column mask",
         lambda: replace(
@@ -119,3 +128,10 @@ def test_any_batch_has_the_bits_of_one_that_is_hard(most: int) -> None:
     assert hard[0] == most and all(0 < batch <= most for batch in hard)
     for batch in range(1, most + 1):
         assert any(batch & other == batch for other in hard)
+
+
+def test_what_may_be_behind_digests(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert function.sealable(CIRCUIT, Batch(MOST)) == TENSORS
+    monkeypatch.setattr(function, "MOST_SEALED", 6 * 6)
+    assert function.sealable(CIRCUIT, Batch(6)) == ("input left", "input right", "output score")
+    assert function.sealable(CIRCUIT, Batch(2)) == TENSORS
