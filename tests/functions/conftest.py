@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
+from zklemma.runtime.model.budget import MemoryBudget
 from zklemma.runtime.model.keys import Artifact
 
 sys.path.append(str(Path(__file__).parent))
@@ -17,9 +19,15 @@ TOOLS = Path(__file__).parents[1] / "tools" / "conftest.py"
 
 
 @pytest.fixture(scope="session")
-def artifact() -> Artifact:
+def made() -> Artifact:
     """With private weights."""
     return mlp_artifact()
+
+
+@pytest.fixture
+def artifact(made: Artifact) -> Artifact:
+    """The same, its masks counted from the start again: no test uses up another's."""
+    return replace(made, budget=MemoryBudget(made.key))
 
 
 @pytest.fixture(scope="session")

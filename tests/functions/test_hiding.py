@@ -96,8 +96,8 @@ def test_without_the_oracle_it_is_refused(artifact: Artifact, oracle: Any) -> No
 
 
 @pytest.fixture(scope="module")
-def proving(artifact: Artifact) -> FunctionProver:
-    return FunctionProver(artifact.key, artifact.params, artifact.masks)
+def proving(made: Artifact) -> FunctionProver:
+    return FunctionProver(made.key, made.params, made.masks)
 
 
 def prove(

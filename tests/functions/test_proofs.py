@@ -141,8 +141,8 @@ class Case:
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["plain", "hiding"])
-def case(request: Any, artifact: Artifact) -> Case:
-    return Case(artifact, hiding=request.param)
+def case(request: Any, made: Artifact) -> Case:
+    return Case(made, hiding=request.param)
 
 
 def test_the_case_is_honest(case: Case) -> None:
