@@ -36,9 +36,14 @@ def public() -> Artifact:
     return mlp_artifact(hiding=False)
 
 
+@pytest.fixture
+def language(toy: Artifact) -> Artifact:
+    """The toy language model of the tests of commands, counted likewise."""
+    return replace(toy, budget=MemoryBudget(toy.key))
+
+
 @pytest.fixture(scope="session")
-def language() -> Artifact:
-    """The toy language model of the tests of commands."""
+def toy() -> Artifact:
     spec = spec_from_file_location("tools_conftest", TOOLS)
     assert spec and spec.loader
     module = sys.modules["tools_conftest"] = module_from_spec(spec)
