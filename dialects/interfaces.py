@@ -91,7 +91,7 @@ class RowWise(Operation, ABC):
 
 
 class View(Operation, ABC):
-    """The result's elements are the first operand's, in another order or shape."""
+    """Each element of the result is one of the first operand's, in another order or shape."""
 
 
 class Scaling(Enum):

@@ -1,4 +1,4 @@
-"""The `nn` dialect: a decoder-only language model as f32 tensor operations.
+"""The `nn` dialect: a decoder-only language model, or another network of tensors, as f32 tensor operations.
 
 Two strata share the dialect. *Imported* operations mirror what `torch.export` records, one for one,
 with a leading batch axis of size 1: element-wise arithmetic with broadcasting, `matmul`, `softmax`,
@@ -10,6 +10,11 @@ model does; they are what quantisation consumes (`interfaces.Quantised`):
 
 Shapes are static: T tokens, h hidden width, H query heads, KV key/value heads, D head width. The
 module is one function without arguments that returns the logits, tensor<T x vocab x f32>.
+
+A network of tensors has `input` instead of `tokens` and `embedding`. The first axis of each value is that of the
+examples, which nothing mixes, and the function returns one value or several. It is made of these:
+
+    input, param, conv2d, linear, max_pool2d, avg_pool2d, flatten, mul, add, and the activations
 
 Weights never enter the IR: `nn.param` holds a name and the SHA-256 of the tensor's fp32 bytes.
 Every operation made from a PyTorch module carries that module's path ("model.layers.7.mlp") in the
@@ -30,7 +35,9 @@ from .activations import (
     GeluOp,
     GeluTanhOp,
     RectifierOp,
+    Relu6Op,
     ReluOp,
+    SigmoidOp,
     SiluOp,
     TanhOp,
 )
@@ -77,6 +84,12 @@ from .elementwise import (
     SinOp,
     UnaryOp,
 )
+from .images import (
+    AvgPool2dOp,
+    Conv2dOp,
+    FlattenOp,
+    MaxPool2dOp,
+)
 from .linear import (
     LinearOp,
     MatmulOp,
@@ -97,6 +110,7 @@ from .sources import (
     CausalMaskOp,
     ConstantOp,
     EmbeddingOp,
+    InputOp,
     ParamOp,
     PositionsOp,
     RopeFrequenciesOp,
@@ -108,9 +122,14 @@ NN = Dialect(
     "nn",
     [
         TokensOp,
+        InputOp,
         ParamOp,
         EmbeddingOp,
         LinearOp,
+        Conv2dOp,
+        MaxPool2dOp,
+        AvgPool2dOp,
+        FlattenOp,
         RMSNormOp,
         SplitHeadsOp,
         MergeHeadsOp,
@@ -122,6 +141,8 @@ NN = Dialect(
         GeluOp,
         SiluOp,
         ReluOp,
+        Relu6Op,
+        SigmoidOp,
         TanhOp,
         MulOp,
         AddOp,
@@ -165,25 +186,30 @@ __all__ = [
     "ActivationOp",
     "AddOp",
     "AttendOp",
+    "AvgPool2dOp",
     "BinaryOp",
     "CastOp",
     "CausalMaskOp",
     "ConcatOp",
     "ConstantOp",
+    "Conv2dOp",
     "CosOp",
     "EmbeddingOp",
     "ExpandOp",
     "F32Tensor",
+    "FlattenOp",
     "Float",
     "GeluOp",
     "GeluTanhOp",
     "I64Tensor",
+    "InputOp",
     "Int",
     "Ints",
     "LeafOp",
     "LinearOp",
     "MaskedSoftmaxOp",
     "MatmulOp",
+    "MaxPool2dOp",
     "MeanOp",
     "MergeHeadsOp",
     "MulOp",
@@ -195,12 +221,14 @@ __all__ = [
     "PowOp",
     "RMSNormOp",
     "RectifierOp",
+    "Relu6Op",
     "ReluOp",
     "RopeFrequenciesOp",
     "RopeOp",
     "RsqrtOp",
     "ScoresOp",
     "Shape",
+    "SigmoidOp",
     "SiluOp",
     "SinOp",
     "SliceOp",

@@ -177,6 +177,57 @@ class ReluOp(ActivationOp):
 
 
 @irdl_op_definition
+class Relu6Op(ActivationOp):
+    """The positive part, and of what is above 6 no more than 6 (Howard et al. 2017): min(max(x, 0), 6).
+
+    ```mlir
+    %y = nn.relu6 %x : (tensor<64x384xf32>) -> tensor<64x384xf32>
+    ```
+    """
+
+    name = "nn.relu6"
+    FUNCTION: ClassVar[str] = "min(max({z}, 0), 6)"
+
+    @staticmethod
+    def function(x: Array) -> Array:
+        return np.clip(x, 0, 6)
+
+    @staticmethod
+    def derivative(x: Array) -> Array:
+        return ((x > 0) & (x < 6)).astype(x.dtype)
+
+    @staticmethod
+    def bound(magnitude: float) -> float:
+        return min(magnitude, 6.0)
+
+
+@irdl_op_definition
+class SigmoidOp(ActivationOp):
+    """The logistic function: 1 / (1 + exp(-x)).
+
+    ```mlir
+    %y = nn.sigmoid %x : (tensor<64x384xf32>) -> tensor<64x384xf32>
+    ```
+    """
+
+    name = "nn.sigmoid"
+    FUNCTION: ClassVar[str] = "(1 + tanh({z} / 2)) / 2"
+
+    @staticmethod
+    def function(x: Array) -> Array:
+        return (1 + np.tanh(x / 2)) / 2
+
+    @staticmethod
+    def derivative(x: Array) -> Array:
+        t = np.tanh(x / 2)
+        return (1 - t * t) / 4
+
+    @staticmethod
+    def bound(magnitude: float) -> float:
+        return 1.0
+
+
+@irdl_op_definition
 class TanhOp(ActivationOp):
     """Hyperbolic tangent.
 

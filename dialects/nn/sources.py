@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
 
 import numpy as np
@@ -60,6 +61,8 @@ from .base import (
     text,
 )
 
+INPUT_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
+
 
 @irdl_op_definition
 class TokensOp(LeafOp, Quantised, LeadingAxes, TokenSource):
@@ -85,6 +88,35 @@ class TokensOp(LeafOp, Quantised, LeadingAxes, TokenSource):
     @property
     def positions(self) -> int:
         return shape_of(self.result)[-1]
+
+
+@irdl_op_definition
+class InputOp(LeafOp, Quantised, Named):
+    """A tensor that enters a function, by name. Its first axis is that of the examples, the most that a proof has.
+
+    ```mlir
+    %x = nn.input "image" : tensor<4x3x32x32xf32>
+    ```
+    """
+
+    name = "nn.input"
+    KIND: ClassVar[str] = "input"
+    label = prop_def(StringAttr, prop_name="name")
+    result = result_def(F32Tensor)
+    traits = traits_def(Pure())
+    assembly_format = "$name attr-dict `:` type($result)"
+
+    @property
+    def input_name(self) -> str:
+        return self.label.data
+
+    def verify_(self) -> None:
+        require(
+            INPUT_NAME.fullmatch(self.input_name) is not None,
+            f"an input is called a letter and up to 63 letters, digits and _, got {self.input_name!r}",
+        )
+        shape = shape_of(self.result)
+        require(len(shape) >= 2, f"an input has shape (N, ..), got {text(shape)}")
 
 
 @irdl_op_definition

@@ -224,3 +224,103 @@
 
 // CHECK: nn.constant: a constant is a finite f32, got 1e+39
 %0 = nn.constant 1.0e39 : tensor<f32>
+
+// -----
+
+// CHECK: an input is called a letter and up to 63 letters, digits and _, got '3d'
+%0 = nn.input "3d" : tensor<2x4xf32>
+
+// -----
+
+// CHECK: an input has shape (N, ..), got (2)
+%0 = nn.input "x" : tensor<2xf32>
+
+// -----
+
+// CHECK: nn.conv2d: x must be (N, C, H, W), got (2, 4, 9)
+%x, %w = "test.op"() : () -> (tensor<2x4x9xf32>, tensor<6x2x3x3xf32>)
+%0 = nn.conv2d %x, %w stride [1, 1] padding [0, 0] groups 2 : (tensor<2x4x9xf32>, tensor<6x2x3x3xf32>) -> tensor<2x6x7x6xf32>
+
+// -----
+
+// CHECK: nn.conv2d: w must be (O, C / groups, KH, KW), got (6, 2, 3)
+%x, %w = "test.op"() : () -> (tensor<2x4x9x8xf32>, tensor<6x2x3xf32>)
+%0 = nn.conv2d %x, %w stride [1, 1] padding [0, 0] groups 2 : (tensor<2x4x9x8xf32>, tensor<6x2x3xf32>) -> tensor<2x6x7x6xf32>
+
+// -----
+
+// CHECK: nn.conv2d: 4 channels to 6 do not make 4 groups
+%x, %w = "test.op"() : () -> (tensor<2x4x9x8xf32>, tensor<6x2x3x3xf32>)
+%0 = nn.conv2d %x, %w stride [1, 1] padding [0, 0] groups 4 : (tensor<2x4x9x8xf32>, tensor<6x2x3x3xf32>) -> tensor<2x6x7x6xf32>
+
+// -----
+
+// CHECK: nn.conv2d: 4 channels to 6 do not make 0 groups
+%x, %w = "test.op"() : () -> (tensor<2x4x9x8xf32>, tensor<6x2x3x3xf32>)
+%0 = nn.conv2d %x, %w stride [1, 1] padding [0, 0] groups 0 : (tensor<2x4x9x8xf32>, tensor<6x2x3x3xf32>) -> tensor<2x6x7x6xf32>
+
+// -----
+
+// CHECK: nn.conv2d: x has 4 channels, w takes 2
+%x, %w = "test.op"() : () -> (tensor<2x4x9x8xf32>, tensor<6x2x3x3xf32>)
+%0 = nn.conv2d %x, %w stride [1, 1] padding [0, 0] groups 1 : (tensor<2x4x9x8xf32>, tensor<6x2x3x3xf32>) -> tensor<2x6x7x6xf32>
+
+// -----
+
+// CHECK: nn.conv2d: the bias has shape (5), w (6, 2, 3, 3)
+%x, %w, %b = "test.op"() : () -> (tensor<2x4x9x8xf32>, tensor<6x2x3x3xf32>, tensor<5xf32>)
+%0 = nn.conv2d %x, %w bias %b stride [1, 1] padding [0, 0] groups 2 : (tensor<2x4x9x8xf32>, tensor<6x2x3x3xf32>, tensor<5xf32>) -> tensor<2x6x7x6xf32>
+
+// -----
+
+// CHECK: nn.conv2d: stride is two numbers of at least 1, got (0, 1)
+%x, %w = "test.op"() : () -> (tensor<2x4x9x8xf32>, tensor<6x2x3x3xf32>)
+%0 = nn.conv2d %x, %w stride [0, 1] padding [0, 0] groups 2 : (tensor<2x4x9x8xf32>, tensor<6x2x3x3xf32>) -> tensor<2x6x7x6xf32>
+
+// -----
+
+// CHECK: nn.conv2d: padding is two numbers of at least 0, got (1)
+%x, %w = "test.op"() : () -> (tensor<2x4x9x8xf32>, tensor<6x2x3x3xf32>)
+%0 = nn.conv2d %x, %w stride [1, 1] padding [1] groups 2 : (tensor<2x4x9x8xf32>, tensor<6x2x3x3xf32>) -> tensor<2x6x7x6xf32>
+
+// -----
+
+// CHECK: nn.conv2d: padding is two numbers of at least 0, got (0, -1)
+%x, %w = "test.op"() : () -> (tensor<2x4x9x8xf32>, tensor<6x2x3x3xf32>)
+%0 = nn.conv2d %x, %w stride [1, 1] padding [0, -1] groups 2 : (tensor<2x4x9x8xf32>, tensor<6x2x3x3xf32>) -> tensor<2x6x7x6xf32>
+
+// -----
+
+// CHECK: nn.conv2d: a window of (10, 3) does not fit an image of (9, 8)
+%x, %w = "test.op"() : () -> (tensor<2x4x9x8xf32>, tensor<6x2x10x3xf32>)
+%0 = nn.conv2d %x, %w stride [1, 1] padding [0, 0] groups 2 : (tensor<2x4x9x8xf32>, tensor<6x2x10x3xf32>) -> tensor<2x6x7x6xf32>
+
+// -----
+
+// CHECK: nn.conv2d: the result has shape (2, 6, 7, 6), the operands make it (2, 6, 5, 3)
+%x, %w = "test.op"() : () -> (tensor<2x4x9x8xf32>, tensor<6x2x3x3xf32>)
+%0 = nn.conv2d %x, %w stride [2, 2] padding [1, 0] groups 2 : (tensor<2x4x9x8xf32>, tensor<6x2x3x3xf32>) -> tensor<2x6x7x6xf32>
+
+// -----
+
+// CHECK: nn.max_pool2d: padding of (2, 0) is more than half of a window of (3, 2)
+%x = "test.op"() : () -> tensor<2x4x9x8xf32>
+%0 = nn.max_pool2d %x kernel [3, 2] stride [1, 1] padding [2, 0] : (tensor<2x4x9x8xf32>) -> tensor<2x4x11x7xf32>
+
+// -----
+
+// CHECK: nn.max_pool2d: kernel is two numbers of at least 1, got (0, 2)
+%x = "test.op"() : () -> tensor<2x4x9x8xf32>
+%0 = nn.max_pool2d %x kernel [0, 2] stride [1, 1] padding [0, 0] : (tensor<2x4x9x8xf32>) -> tensor<2x4x11x7xf32>
+
+// -----
+
+// CHECK: nn.avg_pool2d: a window of (3, 9) does not fit an image of (9, 8)
+%x = "test.op"() : () -> tensor<2x4x9x8xf32>
+%0 = nn.avg_pool2d %x kernel [3, 9] stride [1, 1] : (tensor<2x4x9x8xf32>) -> tensor<2x4x7x1xf32>
+
+// -----
+
+// CHECK: nn.flatten: x must have two axes or more behind its examples, got (2, 4)
+%x = "test.op"() : () -> tensor<2x4xf32>
+%0 = nn.flatten %x : (tensor<2x4xf32>) -> tensor<2x4xf32>

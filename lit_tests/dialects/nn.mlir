@@ -52,6 +52,31 @@ func.func @raised() -> tensor<8x10xf32> {
   func.return %logits : tensor<8x10xf32>
 }
 
+// CHECK-LABEL: func.func @images
+func.func @images() -> tensor<2x5xf32> {
+  // CHECK-NEXT: %x = nn.input "image" : tensor<2x3x9x8xf32>
+  %x = nn.input "image" : tensor<2x3x9x8xf32>
+  %w = nn.param @w {sha256 = "0000000000000000000000000000000000000000000000000000000000000000"} : tensor<6x1x3x2xf32>
+  %b = nn.param @b {sha256 = "0000000000000000000000000000000000000000000000000000000000000000"} : tensor<6xf32>
+  %v = nn.param @v {sha256 = "0000000000000000000000000000000000000000000000000000000000000000"} : tensor<5x6xf32>
+  // CHECK: %c = nn.conv2d %x, %w bias %b stride [2, 1] padding [1, 0] groups 3 {module = "stem"} : (tensor<2x3x9x8xf32>, tensor<6x1x3x2xf32>, tensor<6xf32>) -> tensor<2x6x5x7xf32>
+  %c = nn.conv2d %x, %w bias %b stride [2, 1] padding [1, 0] groups 3 {module = "stem"} : (tensor<2x3x9x8xf32>, tensor<6x1x3x2xf32>, tensor<6xf32>) -> tensor<2x6x5x7xf32>
+  // CHECK-NEXT: %d = nn.conv2d %x, %w stride [1, 1] padding [0, 0] groups 3 : (tensor<2x3x9x8xf32>, tensor<6x1x3x2xf32>) -> tensor<2x6x7x7xf32>
+  %d = nn.conv2d %x, %w stride [1, 1] padding [0, 0] groups 3 : (tensor<2x3x9x8xf32>, tensor<6x1x3x2xf32>) -> tensor<2x6x7x7xf32>
+  // CHECK-NEXT: %r = nn.relu6 %c : (tensor<2x6x5x7xf32>) -> tensor<2x6x5x7xf32>
+  %r = nn.relu6 %c : (tensor<2x6x5x7xf32>) -> tensor<2x6x5x7xf32>
+  // CHECK-NEXT: %s = nn.sigmoid %r : (tensor<2x6x5x7xf32>) -> tensor<2x6x5x7xf32>
+  %s = nn.sigmoid %r : (tensor<2x6x5x7xf32>) -> tensor<2x6x5x7xf32>
+  // CHECK-NEXT: %m = nn.max_pool2d %s kernel [3, 2] stride [2, 2] padding [1, 0] : (tensor<2x6x5x7xf32>) -> tensor<2x6x3x3xf32>
+  %m = nn.max_pool2d %s kernel [3, 2] stride [2, 2] padding [1, 0] : (tensor<2x6x5x7xf32>) -> tensor<2x6x3x3xf32>
+  // CHECK-NEXT: %a = nn.avg_pool2d %m kernel [3, 3] stride [1, 1] : (tensor<2x6x3x3xf32>) -> tensor<2x6x1x1xf32>
+  %a = nn.avg_pool2d %m kernel [3, 3] stride [1, 1] : (tensor<2x6x3x3xf32>) -> tensor<2x6x1x1xf32>
+  // CHECK-NEXT: %f = nn.flatten %a : (tensor<2x6x1x1xf32>) -> tensor<2x6xf32>
+  %f = nn.flatten %a : (tensor<2x6x1x1xf32>) -> tensor<2x6xf32>
+  %y = nn.linear %f, %v : (tensor<2x6xf32>, tensor<5x6xf32>) -> tensor<2x5xf32>
+  func.return %y : tensor<2x5xf32>
+}
+
 // CHECK-LABEL: func.func @imported
 func.func @imported(%x : tensor<1x8x16xf32>) {
   // CHECK-NEXT: %ids = nn.tokens : tensor<1x8xi64>

@@ -23,7 +23,7 @@ from zklemma.compiler.transforms.delay_requantize import DelayRequantize
 from zklemma.compiler.transforms.plan_scales import PlanScales, default_fracs, limits_of
 from zklemma.compiler.weights import quantized_weights
 from zklemma.dialects import nn, quant
-from zklemma.dialects.interfaces import Rounded
+from zklemma.dialects.interfaces import Differentiable, Rounded
 
 
 def log_softmax(x: np.ndarray) -> np.ndarray:
@@ -49,7 +49,11 @@ def annotated(make_model: Callable):
 
 OTHERS = [op for op in nn.ACTIVATIONS if op is not nn.GeluTanhOp]
 """That the model has not."""
-NOISY = [op for op in nn.RAISED if issubclass(op, Rounded) and op not in OTHERS]
+NOISY = [
+    op
+    for op in nn.RAISED
+    if issubclass(op, Rounded) and issubclass(op, Differentiable) and op not in OTHERS
+]
 
 
 @pytest.mark.parametrize("kind", NOISY)
