@@ -3,16 +3,16 @@
 Written from the definitions in the dialect, not from PyTorch, so that the two check each other.
 Every tensor is a numpy array of its static shape, floating ones in the chosen precision; a raised
 module takes a batch of token sequences as well, and then every tensor has one more axis in front. A
-value is freed after its last use.
+function of tensors takes any number of examples. A value is freed after its last use.
 
-Errors: `UserError` for token ids that do not fit the module.
+Errors: `UserError` for token ids or tensors that do not fit the module.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -42,16 +42,38 @@ def evaluate(
     `weights` gives the tensor of a parameter name (`Checkpoint.tensor`); `observe` is called with
     each operation and its value, in program order. With `wanted` that value ends the evaluation.
     """
+    functions = NNFunctions(weights, dtype, tokens=np.asarray(tokens))
+    return _run(module, functions, observe, wanted)[0]
+
+
+def evaluate_function(
+    module: ModuleOp,
+    inputs: Mapping[str, Array],
+    weights: Weights,
+    dtype: DTypeLike = np.float32,
+    observe: Observer | None = None,
+) -> tuple[Array, ...]:
+    """The outputs of a function of tensors. `inputs` are its tensors by name, of as many examples each."""
+    return _run(module, NNFunctions(weights, dtype, inputs=inputs), observe, None)
+
+
+def _run(
+    module: ModuleOp,
+    functions: NNFunctions,
+    observe: Observer | None,
+    wanted: SSAValue | None,
+) -> tuple[Array, ...]:
+    """What the module's function returns, or the wanted value alone."""
     (function,) = (op for op in module.ops if isinstance(op, FuncOp))
     interpreter = Interpreter(module)
-    interpreter.register_implementations(NNFunctions(np.asarray(tokens), weights, dtype))
+    interpreter.register_implementations(functions)
     ops = list(function.body.block.ops)
     left = Counter(operand for op in ops for operand in op.operands)
     values: dict[SSAValue, Array] = {}
     for op in ops:
         inputs = tuple(values[operand] for operand in op.operands)
         if isinstance(op, ReturnOp):
-            return inputs[0]
+            return inputs
         for operand in op.operands:
             left[operand] -= 1
             if not left[operand]:
@@ -65,8 +87,8 @@ def evaluate(
             if observe:
                 observe(op, value)
             if result is wanted:
-                return value
-    raise UserError("the function does not return its logits")
+                return (value,)
+    raise UserError("the function does not return its results")
 
 
 def visible(tokens: int, window: int | None) -> Array:
@@ -79,6 +101,27 @@ def softmax(x: Array) -> Array:
     """Over the last axis, after subtracting the maximum."""
     weights = np.exp(x - x.max(axis=-1, keepdims=True))
     return weights / weights.sum(axis=-1, keepdims=True)
+
+
+def windows(x: Array, kernel: Sequence[int], stride: Sequence[int]) -> Array:
+    """The windows of images (N, C, H, W), as a view (N, C, H', W', KH, KW)."""
+    found = np.lib.stride_tricks.sliding_window_view(x, tuple(kernel), axis=(2, 3))
+    return found[:, :, :: stride[0], :: stride[1]]
+
+
+def padded(x: Array, padding: Sequence[int], value: float) -> Array:
+    """Images with so many rows and columns of a value on each side."""
+    rows, columns = padding
+    return np.pad(x, ((0, 0), (0, 0), (rows, rows), (columns, columns)), constant_values=value)
+
+
+def convolution(x: Array, w: Array, stride: Sequence[int], groups: int) -> Array:
+    """Of padded images (N, C, H, W) with w (O, C / groups, KH, KW), as a product of matrices for each group."""
+    found = windows(x, w.shape[2:], stride)
+    count, _, rows, columns, *_ = found.shape
+    terms = w[0].size
+    parts = found.transpose(0, 1, 4, 5, 2, 3).reshape(count, groups, terms, rows * columns)
+    return (w.reshape(groups, -1, terms) @ parts).reshape(count, len(w), rows, columns)
 
 
 def _repeat(kv: Array, heads: int) -> Array:
@@ -94,10 +137,17 @@ def _window(op: nn.MaskedSoftmaxOp | nn.CausalMaskOp) -> int | None:
 class NNFunctions(InterpreterFunctions):
     """One method per operation, or per group of operations that share their form."""
 
-    def __init__(self, tokens: Array, weights: Weights, dtype: DTypeLike):
-        self.tokens = tokens
+    def __init__(
+        self,
+        weights: Weights,
+        dtype: DTypeLike,
+        tokens: Array | None = None,
+        inputs: Mapping[str, Array] | None = None,
+    ):
         self.weights = weights
         self.dtype = np.dtype(dtype)
+        self.tokens = np.zeros(0, np.int64) if tokens is None else tokens
+        self.inputs = inputs or {}
 
     def real(self, value: float | Array) -> Array:
         return np.asarray(value, dtype=self.dtype)
@@ -113,6 +163,18 @@ class NNFunctions(InterpreterFunctions):
         if self.tokens.size != math.prod(shape):
             raise UserError(f"the module takes {math.prod(shape)} tokens, got {self.tokens.size}")
         return (self.tokens.reshape(shape),)
+
+    @impl(nn.InputOp)
+    def input(self, _: Interpreter, op: nn.InputOp, args: PythonValues) -> PythonValues:
+        name, shape = op.input_name, list(nn.shape_of(op.result)[1:])
+        if name not in self.inputs:
+            raise UserError(f"there is no input {name}")
+        found = self.real(self.inputs[name])
+        if found.ndim == 0 or list(found.shape[1:]) != shape:
+            raise UserError(
+                f"the input {name} has shape (N, {', '.join(map(str, shape))}), got {found.shape}"
+            )
+        return (found,)
 
     @impl(nn.ParamOp)
     def param(self, _: Interpreter, op: nn.ParamOp, args: PythonValues) -> PythonValues:
@@ -140,6 +202,27 @@ class NNFunctions(InterpreterFunctions):
         if op.scale is not None:
             y *= self.real(op.factor)
         return (y + bias[0] if bias else y,)
+
+    @impl(nn.Conv2dOp)
+    def conv2d(self, _: Interpreter, op: nn.Conv2dOp, args: PythonValues) -> PythonValues:
+        x, w, *bias = args
+        x = padded(x, op.padding.get_values(), 0)
+        y = convolution(x, w, op.stride.get_values(), op.groups.value.data)
+        return (y + bias[0][:, None, None] if bias else y,)
+
+    @impl(nn.MaxPool2dOp)
+    def max_pool2d(self, _: Interpreter, op: nn.MaxPool2dOp, args: PythonValues) -> PythonValues:
+        x = padded(args[0], op.padding.get_values(), -np.inf)
+        return (windows(x, op.kernel.get_values(), op.stride.get_values()).max(axis=(-2, -1)),)
+
+    @impl(nn.AvgPool2dOp)
+    def avg_pool2d(self, _: Interpreter, op: nn.AvgPool2dOp, args: PythonValues) -> PythonValues:
+        found = windows(args[0], op.kernel.get_values(), op.stride.get_values())
+        return (found.mean(axis=(-2, -1)),)
+
+    @impl(nn.FlattenOp)
+    def flatten(self, _: Interpreter, op: nn.FlattenOp, args: PythonValues) -> PythonValues:
+        return (args[0].reshape(len(args[0]), -1),)
 
     @impl(nn.AddOp)
     def add(self, _: Interpreter, op: nn.AddOp, args: PythonValues) -> PythonValues:
