@@ -1,6 +1,6 @@
-"""`torch.export` of a language model at a static number of tokens.
+"""`torch.export` of a language model at a static number of tokens, and of a network of tensors.
 
-The model is built on the meta device, so that nothing is allocated, with eager attention, which
+The language model is built on the meta device, so that nothing is allocated, with eager attention, which
 traces to plain matmuls. The wrapper takes ids (1, T) only: positions and masks are buffers, because
 their values are known in closed form and tracing them would add input-independent operations for each.
 No decomposition table is run: the pre-dispatch graph already is the small, rigid set of operations that
@@ -65,3 +65,10 @@ def export_model(family: Family, config: PreTrainedConfig, tokens: int) -> Expor
         wrapper = LogitsAtFixedPositions(family, config, tokens).eval()
         ids = torch.empty((1, tokens), dtype=torch.int64)
         return torch.export.export(wrapper, (ids,), strict=False)
+
+
+def export_function(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> ExportedProgram:
+    """Traces a module for inputs of exactly these shapes. Nothing of its graph changes a value in place."""
+    with _TRACING, torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        return torch.export.export(module, inputs, strict=False).run_decompositions({})

@@ -1,9 +1,7 @@
-"""From an exported PyTorch graph to the imported stratum of the `nn` dialect, one op per ATen op.
+"""From an exported language model to the imported stratum of the `nn` dialect, one op per ATen op.
 
-The graph is walked from its output against the data flow, so that the result depends on the model
-alone and not on the order in which the tracer listed the nodes. Values that a checkpoint does not
-store get their closed form: positions, and what the model's family says of masks, rotary frequencies and
-other buffers.
+Values that a checkpoint does not store get their closed form: positions, and what the model's family says of
+masks, rotary frequencies and other buffers.
 
 Errors: `UserError`, one line with the module path and the ATen operation, for what has no
 counterpart in the dialect.
@@ -22,12 +20,12 @@ from xdsl.dialects.builtin import f32 as f32_type
 from xdsl.dialects.builtin import i64 as i64_type
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Block, Operation, Region, SSAValue
-from xdsl.utils.exceptions import VerifyException
 
 from ...dialects import nn
 from ...errors import UserError, expect
 from .checkpoint import Checkpoint
 from .export import MODEL, POSITIONS, export_model
+from .graph import Handler, Importer, Unsupported, only
 
 FUNCTION = "main"
 
@@ -39,7 +37,7 @@ def import_model(checkpoint: Checkpoint, tokens: int) -> ModuleOp:
         raise UserError(f"the number of tokens must be between 1 and {limit}, got {tokens}")
     program = export_model(checkpoint.family, checkpoint.config, tokens)
     block = Block()
-    logits = _Importer(checkpoint, program, block).run()
+    (logits,) = _Importer(checkpoint, program, block).run()
     block.add_op(ReturnOp(logits))
     function = FuncOp(FUNCTION, ((), [logits.type]), Region(block))
     module = ModuleOp([function])
@@ -47,61 +45,20 @@ def import_model(checkpoint: Checkpoint, tokens: int) -> ModuleOp:
     return module
 
 
-class _Unsupported(Exception):
-    """An ATen operation, or a use of one, that the dialect does not have."""
-
-
-class _Importer:
+class _Importer(Importer):
     def __init__(self, checkpoint: Checkpoint, program: ExportedProgram, block: Block):
+        super().__init__(program, block, HANDLERS)
         self.checkpoint = checkpoint
-        self.signature = program.graph_signature
-        self.output = next(node for node in program.graph.nodes if node.op == "output")
-        self.block = block
-        self.values: dict[Node, SSAValue] = {}
         self.params: dict[str, SSAValue] = {}
         family, config = checkpoint.family, checkpoint.config
         self.masks = family.masks(config)
         self.rotations = family.rotations(config)
         self.scalars = family.scalars(config)
 
-    def run(self) -> SSAValue:
-        """Imports what the output depends on, operands before users; returns the logits."""
-        pending: list[Node] = [self.output]
-        while pending:
-            node = pending[-1]
-            missing = [n for n in node.all_input_nodes if n not in self.values]
-            if missing:
-                pending.extend(reversed(missing))
-                continue
-            pending.pop()
-            if node not in self.values and node is not self.output:
-                self.values[node] = self.import_node(node)
-        (logits,) = self.output.all_input_nodes
-        return self.values[logits]
-
-    def import_node(self, node: Node) -> SSAValue:
-        path = _path(node)
-        self.path = path
-        try:
-            if node.op == "placeholder":
-                return self.placeholder(node)
-            handler = HANDLERS.get(str(node.target))
-            if handler is None:
-                raise _Unsupported
-            value = handler(self, node)
-            found = nn.shape_of(value)
-            expected = found if handler is _cut else tuple(node.meta["val"].shape)
-            if found != expected and 0 not in expected:
-                raise _Unsupported(f"its shape is {expected}, imported {found}")
-            return value
-        except (_Unsupported, VerifyException) as error:
-            where = path or "the model"
-            why = f" ({error})" if str(error) else ""
-            raise UserError(f"{where}: operation {node.target} is not supported{why}") from error
-
-    def add(self, op: Operation) -> SSAValue:
-        self.block.add_op(nn.with_path(op, self.path))
-        return op.results[0]
+    def path_of(self, node: Node) -> str:
+        """As the model's user knows it."""
+        path = super().path_of(node)
+        return "" if path == MODEL else _inside(path)
 
     def placeholder(self, node: Node) -> SSAValue:
         name = node.name
@@ -152,26 +109,11 @@ class _Importer:
             return self.add(nn.ConstantOp(self.scalars[name]))
         if name in self.rotations:
             return self.add(nn.RopeFrequenciesOp.of(shape[0], self.rotations[name]))
-        raise _Unsupported(f"the buffer {name} has no known value")
-
-    def operand(self, argument: Any) -> SSAValue:
-        """A tensor operand; a Python number becomes a constant."""
-        if isinstance(argument, Node):
-            return self.values[argument]
-        if isinstance(argument, int | float):
-            return self.add(nn.ConstantOp(float(argument)))
-        raise _Unsupported(f"operand {argument!r}")
+        raise Unsupported(f"the buffer {name} has no known value")
 
 
 def _inside(name: str) -> str:
     return name.removeprefix(f"{MODEL}.")
-
-
-def _path(node: Node) -> str:
-    """The innermost module the node was traced in, as the model's user knows it."""
-    stack = list(node.meta.get("nn_module_stack", {}).values())
-    path = stack[-1][0] if stack else ""
-    return "" if path == MODEL else _inside(path)
 
 
 def _f32(shape: tuple[int, ...]) -> TensorType:
@@ -180,14 +122,6 @@ def _f32(shape: tuple[int, ...]) -> TensorType:
 
 def _i64(node: Node) -> TensorType:
     return TensorType(i64_type, node.meta["val"].shape)
-
-
-Handler = Callable[[_Importer, Node], SSAValue]
-
-
-def _only(condition: bool, why: str) -> None:
-    if not condition:
-        raise _Unsupported(why)
 
 
 def _rank(node: Any) -> int:
@@ -203,7 +137,7 @@ def _identity(importer: _Importer, node: Node) -> SSAValue:
 
 
 def _dropout(importer: _Importer, node: Node) -> SSAValue:
-    _only(not node.args[1] or not node.args[2], "active dropout")
+    only(not node.args[1] or not node.args[2], "active dropout")
     return importer.operand(node.args[0])
 
 
@@ -213,7 +147,7 @@ def _convert(importer: _Importer, node: Node) -> SSAValue:
     value = importer.operand(source)
     if before == after:
         return value
-    _only((before, after) == (torch.int64, torch.float32), f"conversion of {before} to {after}")
+    only((before, after) == (torch.int64, torch.float32), f"conversion of {before} to {after}")
     return importer.add(nn.CastOp(value))
 
 
@@ -223,7 +157,7 @@ def _unary(op: Callable[[SSAValue], Operation]) -> Handler:
 
 def _binary(op: Callable[[SSAValue, SSAValue], Operation]) -> Handler:
     def handler(importer: _Importer, node: Node) -> SSAValue:
-        _only(len(node.args) == 2 and not node.kwargs, "extra arguments")
+        only(len(node.args) == 2 and not node.kwargs, "extra arguments")
         lhs, rhs = (importer.operand(argument) for argument in node.args)
         return importer.add(op(lhs, rhs))
 
@@ -232,7 +166,7 @@ def _binary(op: Callable[[SSAValue, SSAValue], Operation]) -> Handler:
 
 def _div(importer: _Importer, node: Node) -> SSAValue:
     source, divisor = node.args
-    _only(isinstance(divisor, int | float) and divisor != 0, "a divisor that is no number")
+    only(isinstance(divisor, int | float) and divisor != 0, "a divisor that is no number")
     constant = importer.operand(1.0 / divisor)  # type: ignore[operator]
     return importer.add(nn.MulOp(importer.operand(source), constant))
 
@@ -250,26 +184,26 @@ def _embedding(importer: _Importer, node: Node) -> SSAValue:
 
 def _pow(importer: _Importer, node: Node) -> SSAValue:
     base, exponent = node.args
-    _only(isinstance(exponent, int | float), "a tensor as exponent")
+    only(isinstance(exponent, int | float), "a tensor as exponent")
     return importer.add(nn.PowOp(importer.operand(base), exponent=float(exponent)))  # type: ignore
 
 
 def _mean(importer: _Importer, node: Node) -> SSAValue:
     source, dims, keep = (*node.args, False)[:3]
-    _only(isinstance(dims, list) and len(dims) == 1 and _is_last(dims[0], source), f"axes {dims}")
-    _only(keep is True, "the averaged axis must stay")
+    only(isinstance(dims, list) and len(dims) == 1 and _is_last(dims[0], source), f"axes {dims}")
+    only(keep is True, "the averaged axis must stay")
     return importer.add(nn.MeanOp(importer.operand(source)))
 
 
 def _softmax(importer: _Importer, node: Node) -> SSAValue:
     source, dim = node.args[:2]
-    _only(_is_last(dim, source), f"axis {dim}")
+    only(_is_last(dim, source), f"axis {dim}")
     return importer.add(nn.SoftmaxOp(importer.operand(source)))
 
 
 def _gelu(importer: _Importer, node: Node) -> SSAValue:
     approximate = node.kwargs.get("approximate", "none")
-    _only(approximate in GELUS, f"approximate = {approximate!r}")
+    only(approximate in GELUS, f"approximate = {approximate!r}")
     return importer.add(GELUS[approximate](importer.operand(node.args[0])))  # type: ignore[index]
 
 
@@ -295,7 +229,7 @@ def _slice(importer: _Importer, node: Node) -> SSAValue:
     shape = tuple(node.meta["val"].shape)
     if shape == nn.shape_of(value) or 0 in shape:  # Nobody reads what has no elements.
         return value
-    _only(bool(_is_last(dim, source) and step == 1), f"slicing axis {dim} with step {step}")
+    only(bool(_is_last(dim, source) and step == 1), f"slicing axis {dim} with step {step}")
     start, stop, _ = slice(start, stop).indices(nn.shape_of(value)[-1])
     return _columns(importer, value, start, stop)
 
@@ -315,7 +249,7 @@ def _columns(importer: _Importer, value: SSAValue, start: int, stop: int) -> SSA
 def _cut(importer: _Importer, node: Node) -> SSAValue:
     """What is cut into pieces, of which `_piece` takes one."""
     source, _, dim = (*node.args, *node.kwargs.values(), 0)[:3]
-    _only(_is_last(dim, source), f"axis {dim}")
+    only(_is_last(dim, source), f"axis {dim}")
     return importer.operand(source)
 
 
@@ -329,10 +263,10 @@ def _piece(importer: _Importer, node: Node) -> SSAValue:
 
 def _cat(importer: _Importer, node: Node) -> SSAValue:
     parts, dim = (*node.args, 0)[:2]
-    _only(isinstance(parts, list), "no list of parts")
-    _only(_is_last(dim, node), f"axis {dim}")
+    only(isinstance(parts, list), "no list of parts")
+    only(_is_last(dim, node), f"axis {dim}")
     found = [importer.operand(part) for part in parts if 0 not in part.meta["val"].shape]  # type: ignore
-    _only(len(found) <= 2, "more than two parts")
+    only(len(found) <= 2, "more than two parts")
     return found[0] if len(found) == 1 else importer.add(nn.ConcatOp(*found))
 
 

@@ -107,6 +107,7 @@ from .shapes import (
     ViewOp,
 )
 from .sources import (
+    INPUT_NAME,
     CausalMaskOp,
     ConstantOp,
     EmbeddingOp,
@@ -177,6 +178,7 @@ __all__ = [
     "ACTIVATIONS",
     "FUNCTIONAL",
     "HUGE",
+    "INPUT_NAME",
     "MOST_ELEMENTS",
     "NN",
     "RAISED",

@@ -100,7 +100,7 @@ class MaxPool2dOp(NNOp, Quantised, View, Named):
     """
 
     name = "nn.max_pool2d"
-    KIND: ClassVar[str] = "max pool"
+    KIND: ClassVar[str] = "pooling"
     STEP: ClassVar[str | None] = "max_pool"
     x = operand_def(F32Tensor)
     kernel = prop_def(Ints)
@@ -130,7 +130,7 @@ class AvgPool2dOp(NNOp, Rounded, Named):
     """
 
     name = "nn.avg_pool2d"
-    KIND: ClassVar[str] = "average pool"
+    KIND: ClassVar[str] = "pooling"
     STEP: ClassVar[str | None] = "sum_pool"
     x = operand_def(F32Tensor)
     kernel = prop_def(Ints)

@@ -62,6 +62,7 @@ from .base import (
 )
 
 INPUT_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
+"""What inputs may be called."""
 
 
 @irdl_op_definition

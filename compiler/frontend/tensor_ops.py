@@ -1,0 +1,254 @@
+"""What becomes of the ATen operations of a network of tensors: the raised operation of `nn`, at once.
+
+The first axis of all values is that of the examples, and nothing is taken that mixes them. Weights are parameters,
+never values. A batch norm becomes a factor and a summand of each channel, which `fold_norms` takes away.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import torch
+from torch.fx import Node
+from xdsl.ir import Operation, SSAValue
+
+from ...dialects import nn
+from .graph import Handler, only
+
+
+class Network(Protocol):
+    """The importer of a network of tensors."""
+
+    def add(self, op: Operation) -> SSAValue: ...
+
+    def operand(self, argument: Any) -> SSAValue: ...
+
+    def tensor(self, node: Node) -> torch.Tensor:
+        """The weight or buffer that a placeholder is."""
+        ...
+
+    def scaled(self, x: SSAValue, factor: torch.Tensor, summand: torch.Tensor) -> SSAValue:
+        """Each channel of x times a factor and plus a summand, both float64."""
+        ...
+
+
+def _value(importer: Network, argument: Any) -> SSAValue:
+    """An operand that is computed from the inputs."""
+    only(isinstance(argument, Node), "a number in the place of a value")
+    value = importer.operand(argument)
+    only(not isinstance(value.owner, nn.ParamOp), "a weight in the place of a value")
+    return value
+
+
+def _weights(importer: Network, *arguments: Any) -> list[SSAValue]:
+    """Those of the operands that are there, all of them weights."""
+    found = [importer.operand(argument) for argument in arguments if argument is not None]
+    only(all(isinstance(w.owner, nn.ParamOp) for w in found), "a value in the place of a weight")
+    return found
+
+
+def _identity(importer: Network, node: Node) -> SSAValue:
+    return _value(importer, node.args[0])
+
+
+def _first(importer: Network, node: Node) -> SSAValue:
+    only(bool(node.args[1] == 0), "a second result")
+    return _value(importer, node.args[0])
+
+
+def _unary(op: Callable[[SSAValue], Operation]) -> Handler:
+    return lambda importer, node: importer.add(op(_value(importer, node.args[0])))
+
+
+def _binary(op: Callable[[SSAValue, SSAValue], Operation]) -> Handler:
+    def handler(importer: Network, node: Node) -> SSAValue:
+        only(len(node.args) == 2 and not node.kwargs, "extra arguments")
+        lhs, rhs = (_value(importer, argument) for argument in node.args)
+        only(nn.shape_of(lhs) == nn.shape_of(rhs), "operands of different shapes")
+        return importer.add(op(lhs, rhs))
+
+    return handler
+
+
+def _gelu(importer: Network, node: Node) -> SSAValue:
+    x, approximate = _arguments(node)
+    op = nn.GeluTanhOp if approximate == "tanh" else nn.GeluOp
+    return importer.add(op(_value(importer, x)))
+
+
+def _hardtanh(importer: Network, node: Node) -> SSAValue:
+    x, *bounds = _arguments(node)
+    only(bounds == [0, 6], f"bounds of {bounds}, not of 0 and 6")
+    return importer.add(nn.Relu6Op(_value(importer, x)))
+
+
+def _linear(importer: Network, node: Node) -> SSAValue:
+    x, w, bias = _arguments(node)
+    value = _value(importer, x)
+    only(len(nn.shape_of(value)) == 2, "an input that is no row of each example")
+    return importer.add(nn.LinearOp(value, *_weights(importer, w, bias)))
+
+
+def _pair(numbers: Any) -> tuple[int, int]:
+    """Two numbers, of which PyTorch may give one for both."""
+    found = list(numbers) if isinstance(numbers, Sequence) else [numbers]
+    only(len(found) in (1, 2) and all(isinstance(n, int) for n in found), f"{numbers!r}")
+    return found[0], found[-1]
+
+
+def _conv2d(importer: Network, node: Node) -> SSAValue:
+    x, w, bias, stride, padding, dilation, groups = _arguments(node)
+    only(_pair(dilation) == (1, 1), f"dilation {dilation}")
+    value, (weight, *others) = _value(importer, x), _weights(importer, w, bias)
+    kernel = nn.shape_of(weight)[2:]
+    if padding == "valid":
+        padding = 0
+    elif padding == "same":
+        only(all(k % 2 for k in kernel), f"padding of the same size for a window of {kernel}")
+        padding = [k // 2 for k in kernel]
+    window: Any = {"stride": _pair(stride), "padding": _pair(padding), "groups": groups}
+    return importer.add(nn.Conv2dOp(value, weight, *others, **window))
+
+
+def _max_pool2d(importer: Network, node: Node) -> SSAValue:
+    x, kernel, stride, padding, dilation, _ = _arguments(node)
+    only(_pair(dilation) == (1, 1), f"dilation {dilation}")
+    window = {"kernel": _pair(kernel), "stride": _pair(stride or kernel)}
+    pool = nn.MaxPool2dOp(_value(importer, x), **window, padding=_pair(padding))
+    return importer.add(pool)
+
+
+def _avg_pool2d(importer: Network, node: Node) -> SSAValue:
+    x, kernel, stride, padding, _, _, divisor = _arguments(node)
+    only(_pair(padding) == (0, 0), f"padding {padding}")
+    only(divisor is None, "a divisor of its own")
+    return _mean(importer, _value(importer, x), _pair(kernel), _pair(stride or kernel))
+
+
+def _adaptive_avg_pool2d(importer: Network, node: Node) -> SSAValue:
+    value = _value(importer, node.args[0])
+    size, wanted = nn.shape_of(value)[2:], node.meta["val"].shape[2:]
+    divides = all(n % m == 0 for n, m in zip(size, wanted, strict=True))
+    only(divides, f"{tuple(size)} does not divide into {tuple(wanted)}")
+    kernel = [n // m for n, m in zip(size, wanted, strict=True)]
+    return _mean(importer, value, _pair(kernel), _pair(kernel))
+
+
+def _mean_of_image(importer: Network, node: Node) -> SSAValue:
+    x, axes, keep, _ = _arguments(node)
+    value = _value(importer, x)
+    shape = nn.shape_of(value)
+    only(len(shape) == 4 and {axis % 4 for axis in axes or ()} == {2, 3}, f"axes {axes}")
+    mean = _mean(importer, value, shape[2:], (1, 1))
+    return mean if keep else importer.add(nn.FlattenOp(mean))
+
+
+def _mean(importer: Network, x: SSAValue, kernel: Sequence[int], stride: Sequence[int]) -> SSAValue:
+    """The mean of each window, where it has more than one element."""
+    if tuple(kernel) == tuple(stride) == (1, 1):
+        return x
+    return importer.add(nn.AvgPool2dOp(x, kernel=tuple(kernel), stride=tuple(stride)))
+
+
+def _view(importer: Network, node: Node) -> SSAValue:
+    """The same shape, or each example as one row."""
+    value = _value(importer, node.args[0])
+    before, after = nn.shape_of(value), tuple(node.meta["val"].shape)
+    if before == after:
+        return value
+    rows = len(before) > 2 and after == (before[0], math.prod(before[1:]))
+    only(rows, f"{before} as {after}, not as one row of each example")
+    return importer.add(nn.FlattenOp(value))
+
+
+def _batch_norm(importer: Network, node: Node) -> SSAValue:
+    """(x - mean) / sqrt(var + eps) w + b, by running statistics."""
+    x, *tensors, _, eps = node.args
+    value = _value(importer, x)
+    only(len(nn.shape_of(value)) in (2, 4), "neither rows nor images")
+    w, b, mean, var = (
+        None if each is None else importer.tensor(each).detach().double()  # type: ignore
+        for each in tensors
+    )
+    assert mean is not None and var is not None
+    factor = torch.rsqrt(var + float(eps))  # type: ignore[arg-type]
+    factor = factor if w is None else factor * w
+    summand = -mean * factor if b is None else b - mean * factor
+    return importer.scaled(value, factor, summand)
+
+
+def _arguments(node: Node) -> list[Any]:
+    """All arguments of a node, with the operation's defaults for those that are not given."""
+    schema = node.target._schema.arguments  # type: ignore[union-attr]
+    others = schema[len(node.args) :]
+    return [*node.args, *(node.kwargs.get(each.name, each.default_value) for each in others)]
+
+
+HANDLERS: dict[str, Handler] = {
+    "aten.alias.default": _identity,
+    "aten.clone.default": _identity,
+    "aten.contiguous.default": _identity,
+    "aten.detach.default": _identity,
+    "<built-in function getitem>": _first,
+    "aten.linear.default": _linear,
+    "aten.conv2d.default": _conv2d,
+    "aten.conv2d.padding": _conv2d,
+    "aten._native_batch_norm_legit_no_training.default": _batch_norm,
+    "aten.max_pool2d.default": _max_pool2d,
+    "aten.avg_pool2d.default": _avg_pool2d,
+    "aten.adaptive_avg_pool2d.default": _adaptive_avg_pool2d,
+    "aten.mean.dim": _mean_of_image,
+    "aten.view.default": _view,
+    "aten.reshape.default": _view,
+    "aten.flatten.using_ints": _view,
+    "aten.squeeze.dim": _view,
+    "aten.squeeze.dims": _view,
+    "aten.add.Tensor": _binary(nn.AddOp),
+    "aten.mul.Tensor": _binary(nn.MulOp),
+    "aten.relu.default": _unary(nn.ReluOp),
+    "aten.relu6.default": _unary(nn.Relu6Op),
+    "aten.hardtanh.default": _hardtanh,
+    "aten.gelu.default": _gelu,
+    "aten.silu.default": _unary(nn.SiluOp),
+    "aten.sigmoid.default": _unary(nn.SigmoidOp),
+    "aten.tanh.default": _unary(nn.TanhOp),
+}
+
+LOGITS = "leave it out: of logits the largest stays the largest"
+NEAREST: dict[str, str] = {
+    "softmax": LOGITS,
+    "_softmax": LOGITS,
+    "log_softmax": LOGITS,
+    "_log_softmax": LOGITS,
+    "leaky_relu": "torch.nn.ReLU or torch.nn.SiLU",
+    "prelu": "torch.nn.ReLU or torch.nn.SiLU",
+    "elu": "torch.nn.SiLU",
+    "mish": "torch.nn.SiLU",
+    "hardswish": "torch.nn.SiLU",
+    "hardsigmoid": "torch.nn.Sigmoid",
+    "hardtanh": "torch.nn.ReLU6",
+    "clamp": "torch.nn.ReLU6",
+    "clamp_min": "torch.nn.ReLU",
+    "conv1d": "torch.nn.Conv2d",
+    "max_pool1d": "torch.nn.MaxPool2d",
+    "adaptive_max_pool2d": "torch.nn.MaxPool2d",
+    "max_pool2d_with_indices": "torch.nn.MaxPool2d without indices",
+    "layer_norm": "torch.nn.BatchNorm2d",
+    "group_norm": "torch.nn.BatchNorm2d",
+    "instance_norm": "torch.nn.BatchNorm2d",
+    "_native_batch_norm_legit_functional": "a batch norm with running statistics",
+    "_native_batch_norm_legit": "a batch norm with running statistics",
+    "matmul": "torch.nn.Linear",
+    "mm": "torch.nn.Linear",
+    "addmm": "torch.nn.Linear",
+    "pad": "padding of torch.nn.Conv2d, with padding_mode zeros",
+    "view": "torch.flatten(x, 1)",
+    "reshape": "torch.flatten(x, 1)",
+    "sub": "a sum, with the weights before it negated",
+    "div": "weights divided instead",
+    "mean": "torch.nn.AdaptiveAvgPool2d(1)",
+    "native_dropout": "dropout with training=self.training",
+}
+"""What to write in the place of operations that are not supported, by their names without overload."""
