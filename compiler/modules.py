@@ -20,6 +20,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Operation
 
+from ..dialects.interfaces import TensorSource
 from ..dialects.nn import module_path
 from ..errors import UserError
 
@@ -51,6 +52,11 @@ def main_function(module: ModuleOp, arguments: bool = False) -> FuncOp:
             "or quant.tokens"
         )
     return function
+
+
+def takes_tensors(module: ModuleOp) -> bool:
+    """Whether a module's function is one of tensors, which the passes of language models leave as it is."""
+    return any(isinstance(op, TensorSource) for op in module.walk())
 
 
 def systems(module: ModuleOp, *kinds: type[OpT]) -> list[OpT]:

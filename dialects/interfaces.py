@@ -8,6 +8,7 @@ interfaces do; whoever asks tests for the interface, and a new operation is know
 | `Named` | what is it called, at either level? | requantise, coarse |
 | `Parameter` | which weights of the checkpoint is it? | layers, roles |
 | `TokenSource` | where do the token ids enter, and how many? | resumed, drop-batch |
+| `TensorSource` | where do tensors enter, and under which name? | modules |
 | `LeadingAxes` | what is it without a first axis of size 1? | drop-batch |
 | `RowWise` | does a row of the result depend on that row alone? | batch-decode |
 | `View` | are the results elements the operand's? | plan-scales, equalize-layers, coarse |
@@ -70,6 +71,15 @@ class TokenSource(Operation, ABC):
     @abstractmethod
     def positions(self) -> int:
         """How many."""
+
+
+class TensorSource(Operation, ABC):
+    """A tensor of examples enters here."""
+
+    @property
+    @abstractmethod
+    def input_name(self) -> str:
+        """What it is called."""
 
 
 class LeadingAxes(Operation, ABC):

@@ -120,7 +120,7 @@ def _set_bias(block: Block, layer: Layer, weights: Weights, recipe: Recipe) -> N
         return
     name = f"{_name(layer.w).removesuffix('.weight')}.bias"
     made = weights.param(name, nn.shape_of(layer.w)[:1], recipe)
-    block.insert_op_before(made, layer)
+    block.insert_op_before(nn.inherit_path(made, layer), layer)
     layer.operands = [layer.x, layer.w, made.result]
 
 

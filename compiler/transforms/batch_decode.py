@@ -24,7 +24,7 @@ from ...dialects.quant import QuantTensorType
 from ...errors import UserError
 from ...runtime.circuit.relations import LONGEST_EXTENT
 from ..analysis.plan import WIDTH
-from ..modules import main_function
+from ..modules import main_function, takes_tensors
 from .options import check_options
 
 
@@ -39,7 +39,8 @@ class BatchDecode(ModulePass):
         check_options(self, generated=(1, LONGEST_EXTENT))
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        self.rewrite(main_function(op))
+        if not takes_tensors(op):
+            self.rewrite(main_function(op))
 
     def rewrite(self, function: FuncOp) -> None:
         end = function.body.block.last_op

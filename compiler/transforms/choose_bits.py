@@ -30,7 +30,7 @@ from xdsl.passes import ModulePass
 from ..analysis.costs import Costs
 from ..analysis.plan import UNROUNDED
 from ..analysis.scale import Fracs, Scale
-from ..modules import main_function
+from ..modules import main_function, takes_tensors
 from .options import check_options
 from .plan_scales import default_fracs, limits_of, write
 
@@ -59,6 +59,8 @@ class ChooseBits(ModulePass):
         check_options(self, nats=(0.0, 1.0))
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
+        if takes_tensors(op):
+            return
         function = main_function(op)
         costs = Costs(limits_of(function))
         if not any(scale.sensitivity for scale in costs.scales.all):

@@ -25,7 +25,7 @@ from xdsl.pattern_rewriter import (
 
 from ...dialects import nn
 from ..analysis.plan import FORMAT, UNROUNDED
-from ..modules import main_function
+from ..modules import main_function, takes_tensors
 from .plan_scales import default_fracs, limits_of, write
 
 
@@ -36,6 +36,8 @@ class DelayRequantize(ModulePass):
     name = "delay-requantize"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
+        if takes_tensors(op):
+            return
         limits_of(main_function(op))  # The function is planned, or this says that it is not.
         walker = PatternRewriteWalker(ReadByLinear(), apply_recursively=False)
         if walker.rewrite_module(op):

@@ -49,7 +49,7 @@ from ..analysis.equalize import COLUMNS, LARGEST, rescale
 from ..analysis.roles import Roles
 from ..analysis.scale import LIMB, WIDE_LIMB, most_frac
 from ..analysis.sensitivity import SENSITIVITY, sensitivity_of
-from ..modules import main_function
+from ..modules import main_function, takes_tensors
 
 # Sweeps over the layers at most, and how far an exponent moves in one.
 SWEEPS, REACH = 8, 3
@@ -62,6 +62,8 @@ class EqualizeLayers(ModulePass):
     name = "equalize-layers"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
+        if takes_tensors(op):
+            return
         entering: dict[SSAValue, int] = {}
         """Exponents of values so far."""
         for peers in Roles(main_function(op).body.block.ops):

@@ -3,7 +3,8 @@
 Each operation gets what `analysis.plan` lists, from its role's ranges (`analysis.scales`).
 `convert-nn-to-quant` then converts one operation after the other and decides nothing.
 
-By default values and weights have 16 bits; what only a norm reads, and the deltas of the residual
+A function of tensors is planned by `analysis.tensor_scales`, and has no roles. Of others this is so:
+by default values and weights have 16 bits; what only a norm reads, and the deltas of the residual
 stream, have as many as sums of squares allow.
 
 Errors: `UserError` for functions of another form, missing ranges, or numbers that
@@ -39,7 +40,8 @@ from ..analysis.plan import (
 )
 from ..analysis.scale import LIMB, Fracs, Scale, most_frac
 from ..analysis.scales import Scales
-from ..modules import main_function
+from ..analysis.tensor_scales import TensorScales
+from ..modules import main_function, takes_tensors
 from .options import check_options
 
 
@@ -57,9 +59,19 @@ class PlanScales(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         function = main_function(op)
         function.attributes[HEADROOM] = FloatAttr(self.headroom, f64)
+        if takes_tensors(op):
+            return write_tensors(TensorScales(function.body.block, self.headroom))
         function.attributes[SPARE] = IntegerAttr(self.spare_exponents, i64)
         limits = limits_of(function)
         write(limits, default_fracs(limits))
+
+
+def write_tensors(scales: TensorScales) -> None:
+    """Writes the formats of a function of tensors."""
+    for op in scales.ops:
+        op.attributes[FORMAT] = scales.format(op)
+        if isinstance(op, nn.ParamOp):
+            op.attributes[FACTOR] = FloatAttr(1.0, f64)
 
 
 def limits_of(function: FuncOp) -> Limits:

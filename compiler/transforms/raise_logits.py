@@ -17,6 +17,7 @@ from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
 
 from ...dialects import nn
+from ..modules import takes_tensors
 from .matching import defined_by, rewrite, times_constant
 
 
@@ -45,4 +46,5 @@ class RaiseLogits(ModulePass):
     name = "raise-logits"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        rewrite(ctx, op, SoftCapPattern())
+        if not takes_tensors(op):
+            rewrite(ctx, op, SoftCapPattern())

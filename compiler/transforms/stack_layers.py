@@ -21,7 +21,7 @@ from ...dialects.quant import LayersOp, ParamOp, QuantTensorType, YieldOp
 from ...errors import expect
 from ..analysis.layers import Layer, find_layers
 from ..analysis.roles import role_path
-from ..modules import main_function
+from ..modules import main_function, takes_tensors
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ class StackLayers(ModulePass):
     name = "stack-layers"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
+        if takes_tensors(op):
+            return
         block = main_function(op).body.block
         if layers := find_layers(block.ops, _form):
             _stack(block, layers)

@@ -38,6 +38,7 @@ from ..interfaces import (
     Parts,
     Quantised,
     Squares,
+    TensorSource,
     TokenSource,
     Values,
 )
@@ -92,7 +93,7 @@ class TokensOp(LeafOp, Quantised, LeadingAxes, TokenSource):
 
 
 @irdl_op_definition
-class InputOp(LeafOp, Quantised, Named):
+class InputOp(LeafOp, Quantised, TensorSource, Named):
     """A tensor that enters a function, by name. Its first axis is that of the examples, the most that a proof has.
 
     ```mlir
