@@ -165,17 +165,17 @@ def _view(importer: Network, node: Node) -> SSAValue:
 
 def _batch_norm(importer: Network, node: Node) -> SSAValue:
     """(x - mean) / sqrt(var + eps) w + b, by running statistics."""
-    x, *tensors, _, eps = node.args
+    x, w, b, mean, var, _, eps = node.args
     value = _value(importer, x)
     only(len(nn.shape_of(value)) in (2, 4), "neither rows nor images")
-    w, b, mean, var = (
-        None if each is None else importer.tensor(each).detach().double()  # type: ignore
-        for each in tensors
-    )
-    assert mean is not None and var is not None
-    factor = torch.rsqrt(var + float(eps))  # type: ignore[arg-type]
-    factor = factor if w is None else factor * w
-    summand = -mean * factor if b is None else b - mean * factor
+
+    def numbers(argument: Any) -> torch.Tensor:
+        return importer.tensor(argument).detach().double()
+
+    factor = torch.rsqrt(numbers(var) + float(eps))  # type: ignore[arg-type]
+    factor = factor if w is None else factor * numbers(w)
+    summand = -numbers(mean) * factor
+    summand = summand if b is None else summand + numbers(b)
     return importer.scaled(value, factor, summand)
 
 
