@@ -174,10 +174,18 @@ class Evaluator:
             elif index.kind == "rotate":
                 low, high = np.split(exact, 2, axis=position)
                 exact = np.concatenate([-high, low], axis=position)
+            elif index.kind == "stride":
+                step, start = index.table
+                count = self.shape.size(self.circuit.axis[index.axis])
+                places = step * np.arange(count) + start
+                inside = (places >= 0) & (places < exact.shape[position])
+                taken = np.take(exact, np.where(inside, places, 0), axis=position)
+                exact = taken * _along(inside.astype(np.int64), position, taken.ndim)
         picks = []
         for position, index in enumerate(indices):
-            if index.kind == "sum":
-                picks.append(np.zeros((1,) * len(axes), np.int64))
+            if not index.axis:
+                entry = index.table[0] if index.kind == "at" else 0
+                picks.append(np.full((1,) * len(axes), entry, np.int64))
                 continue
             where = self.positions(index, exact.shape[position])
             sizes = [1] * len(axes)
@@ -186,7 +194,7 @@ class Evaluator:
         return exact[tuple(picks)] if picks else exact.reshape((1,) * len(axes))
 
     def positions(self, index: Index, size: int) -> np.ndarray:
-        if index.kind in ("same", "before", "rotate"):
+        if index.kind in ("same", "before", "rotate", "stride"):
             return np.arange(size)
         if index.kind == "pick":
             return np.array(index.table)

@@ -7,6 +7,7 @@ index for each axis of the column (`runtime.circuit.index_maps`):
     <layer           summed over all before  window(generated)  the position that generates
     *                summed over all         token(token)       the token id there
     pick(layer; 0 1) table[layer]            previous, next(generated)  the id before, itself
+    3                the index 3             stride(row; 2 -1)  the index 2 row - 1, zero where there is none
 
 A product of expressions is ``3 * (layer, token: ...) * (layer, token: ...)``. Printing a parsed
 text and parsing a printed expression give back the same.
@@ -35,8 +36,10 @@ MINUS: "-"
 ?part: [INT "*"] NAME "[" [index ("," index)*] "]" -> term | INT -> constant
 ?index: NAME -> same
       | "*" -> sum
+      | INT -> at
       | "<" NAME -> before
-      | NAME "(" NAME [";" INT+] ")" -> function
+      | NAME "(" NAME [";" number+] ")" -> function
+?number: INT | MINUS INT -> negative
 product: [MINUS] INT "*" factor ("*" factor)*
 factor: "(" expr ")"
 NAME: /[A-Za-z_][A-Za-z0-9_.]*/
@@ -173,12 +176,19 @@ class _Build(Transformer[Token, Any]):
     def sum(self, children: list[Any]) -> Index:
         return Index("sum")
 
+    def at(self, children: list[Any]) -> Index:
+        return Index("at", "", (int(children[0]),))
+
+    def negative(self, children: list[Any]) -> int:
+        return -int(children[1])
+
     def before(self, children: list[Any]) -> Index:
         return Index("before", str(children[0]))
 
     def function(self, children: list[Any]) -> Index:
         name, axis, *table = children
         table = tuple(int(j) for j in table if j is not None)
-        if name not in FUNCTIONS or bool(table) != (name == "pick"):
+        numbers = MAPS[FUNCTIONS[name]].numbers if name in FUNCTIONS else -1
+        if numbers != len(table) and (numbers is not None or not table):
             raise LarkError(f"no index {name}({axis}{'; ...' if table else ''})")
         return Index(FUNCTIONS[name], str(axis), table)

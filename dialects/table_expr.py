@@ -29,7 +29,7 @@ GRAMMAR = r"""
 ?unary: power | "-" unary -> neg
 ?power: atom | atom "^" unary -> pow
 ?atom: NUMBER -> number | NAME -> name | NAME "(" sum ("," sum)* ")" -> call | "(" sum ")"
-NAME: /[a-z_]+/
+NAME: /[a-z_][a-z0-9_]*/
 NUMBER: /[0-9]+(\.[0-9]+)?/
 %ignore " "
 """

@@ -5,8 +5,8 @@ Reading a definition through an index:
 
 * an index of the definition and `same` give the other one; `token` read through a `window` is
   `previous`;
-* a constant c summed over the layers before layer l is c l, and half-split rotation gives it the
-  sign of its half: both are public columns, `layer_index` and `<axis>_sign`;
+* a constant c summed over the layers before layer l is c l, half-split rotation gives it the sign of its half, and
+  outside of what a stride reads it is 0: these are public columns, `layer_index`, `<axis>_sign`, `<axis>_inside`;
 * a constant or broadcast term summed over an axis is multiplied by the axis's size.
 
 Errors: `UserError` for compositions that are no index, and for circular definitions.
@@ -36,8 +36,8 @@ class Definitions:
     """By column that is defined."""
     symbols: set[str]
     """The names of all declarations."""
-    ones: dict[tuple[str, str], ColumnLike] = field(default_factory=dict)
-    """What a column of ones is read as, by axis and kind of index."""
+    ones: dict[tuple[Index, ...], ColumnLike] = field(default_factory=dict)
+    """What a column of ones is read as by several indices."""
     expanded: dict[str, Expr] = field(default_factory=dict)
     pending: set[str] = field(default_factory=set)
 
@@ -90,7 +90,7 @@ class Definitions:
         for axis in unread:
             if outer[axis].kind == "sum":
                 coefficient *= self._size(term, axis)
-            elif MAPS[outer[axis].kind].ones:
+            elif self._as_ones(axis, outer[axis]):
                 raise UserError(f"{term.column}: a term without axis {axis} is read along it")
         return Term(coefficient, part.column, indices)
 
@@ -105,30 +105,41 @@ class Definitions:
 
     def _read_constant(self, term: Term, constant: int, outer: Mapping[str, Index]) -> Term | int:
         value = term.coefficient * constant
-        column = None
+        through: dict[str, Index] = {}
         for axis, index in outer.items():
             if index.kind == "sum":
                 value *= self._size(term, axis)
-            elif MAPS[index.kind].ones:
-                if column is not None:
-                    raise UserError(f"{term.column}: a constant is read by two such indices")
-                column = self._ones(index, axis), index.axis
-        if column is None:
+            elif self._as_ones(axis, index):
+                through[axis] = index
+        if not through:
             return value
-        return Term(value, column[0], (Index("same", column[1]),))
+        indices = tuple(Index("same", index.axis) for index in through.values())
+        return Term(value, self._ones(through), indices)
 
-    def _ones(self, index: Index, axis: str) -> str:
-        """The column of what a constant 1 becomes when read by such an index."""
-        if (axis, index.kind) not in self.ones:
-            size = expect(self.axes[axis].size, int)
-            suffix, text = expect(MAPS[index.kind].ones, tuple)
-            text = text.format(axis=axis, half=size // 2)
-            low, high = MAPS[index.kind].interval(1, 1, size)
-            name = fresh(f"{axis}_{suffix}", self.symbols)
-            made = ColumnOp(name, "public", (axis,), low, high, kind="data", contents=[text])
-            self.ones[axis, index.kind] = self._declared(made) or made
+    def _as_ones(self, axis: str, index: Index) -> tuple[str, str] | None:
+        """What ones along an axis are read as, if not as ones."""
+        target, size = (self.axes[name].size if name else 1 for name in (index.axis, axis))
+        if not isinstance(target, int) or not isinstance(size, int):
+            return None
+        return MAPS[index.kind].ones(index, target, size)
+
+    def _ones(self, through: Mapping[str, Index]) -> str:
+        """The column of what a constant 1 becomes when read by such indices."""
+        key = tuple(through.values())
+        if key not in self.ones:
+            words, texts, low, high = [], [], 1, 1
+            for axis, index in through.items():
+                word, text = expect(self._as_ones(axis, index), tuple)
+                words.append(f"{index.axis}_{word}")
+                texts.append(text if len(through) == 1 else f"({text})")
+                low, high = MAPS[index.kind].interval(low, high, self.axes[axis].size)
+            name, axes = fresh("_".join(words), self.symbols), [index.axis for index in key]
+            made = ColumnOp(
+                name, "public", axes, low, high, kind="data", contents=[" * ".join(texts)]
+            )
+            self.ones[key] = self._declared(made) or made
             self.symbols.add(name)
-        return self.ones[axis, index.kind].sym_name.data
+        return self.ones[key].sym_name.data
 
     def _declared(self, wanted: ColumnOp) -> ColumnLike | None:
         """A column of the system that differs from one in its name at most."""

@@ -18,9 +18,11 @@ import numpy as np
 from .extents import Axis, CircuitError
 
 IndexKind = Literal[
-    "same", "sum", "before", "rotate", "window", "token", "previous", "next", "pick"
+    "same", "sum", "at", "before", "rotate", "stride", "pick", "window", "token", "previous", "next"
 ]
 Interval = tuple[int, int]
+Pairs = tuple[tuple[Any, Any], ...]
+"""What a bit's 0 and 1 are multiplied by, top bit first: weights of all indices as products over their bits."""
 Size = int | str
 
 
@@ -35,8 +37,11 @@ class Index:
 
     ``same``    j = i
     ``sum``     every j, summed (``axis`` is empty)
+    ``at``      j = table[0] (``axis`` is empty)
     ``before``  every j < i, summed (the residual stream over layers)
     ``rotate``  the half-split rotation: -column[i + n/2] if i < n/2 else column[i - n/2]
+    ``stride``  j = table[0] i + table[1], and nothing, which is zero, where the column has no such entry: a
+                window that moves over an axis with padding at its ends
     ``pick``    j = table[i], a fixed table
 
     and of a prompt and its continuation (`generation`)
@@ -59,15 +64,23 @@ class IndexMap:
     function = ""
     # Whether each i reads one entry as it is, so that several axes can be read together, entry by entry.
     picks = True
-    # What a column of ones is read as, if not as ones: its name, and a function of the axis and half its size.
-    ones: tuple[str, str] | None = None
+    # Whether it is along no axis of an expression.
+    alone = False
+    # How many numbers an index has, None for as many as an axis.
+    numbers: int | None = 0
 
     def text(self, index: Index) -> str:
         """How the index is written."""
         return f"{self.function}({index.axis})"
 
+    def ones(self, index: Index, target: int, size: int) -> tuple[str, str] | None:
+        """What a column of ones is read as, if not as ones: a word for it, and a function of the index's axis, in
+        the language of tables."""
+        return None
+
     def fits(self, index: Index, target: Size, size: Size, axes: Mapping[str, Axis]) -> bool:
-        """Whether an axis of ``size`` can be read along one of size ``target``; ``axes`` are the circuit's."""
+        """Whether an axis of ``size`` can be read along one of size ``target``, which is 1 for an index along none;
+        ``axes`` are the circuit's."""
         return target == size
 
     def sources(self, index: Index, span: range, inputs: Inputs) -> np.ndarray:
@@ -104,7 +117,8 @@ class IndexMap:
         return dict(sorted(found.items()))
 
     def transpose_pairs(
-        self, pairs: tuple[tuple[Any, Any], ...], size: int
-    ) -> tuple[tuple[Any, Any], ...] | None:
-        """The same for weights that are a product over the bits of i, top bit first, if v is one too."""
+        self, index: Index, pairs: Pairs, target: int, size: int
+    ) -> list[tuple[Any, Pairs]] | None:
+        """The same for weights that are a product over the bits of i < ``target``, if v is a sum of such products:
+        each of them with a factor."""
         return None

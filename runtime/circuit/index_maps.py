@@ -5,10 +5,14 @@ The evaluations that check circuits independently, `compiler/interpret_circuit.p
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 
 from . import generation
-from .index import Index, IndexKind, IndexMap
+from .index import Index, IndexKind, IndexMap, Pairs
+from .layout import cut
 
 
 class _Same(IndexMap):
@@ -21,15 +25,19 @@ class _Same(IndexMap):
     def read(self, array, position, index, span, inputs, dtype):
         return array[(*(slice(None),) * position, slice(span.start, span.stop))]
 
-    def transpose_pairs(self, pairs, size):
-        return pairs
+    def transpose_pairs(self, index, pairs, target, size):
+        return [(1, pairs)]
 
 
 class _Sum(IndexMap):
     picks = False
+    alone = True
 
     def text(self, index):
         return "*"
+
+    def fits(self, index, target, size, axes):
+        return True
 
     def read(self, array, position, index, span, inputs, dtype):
         """With size 1 along the axis."""
@@ -38,16 +46,38 @@ class _Sum(IndexMap):
     def interval(self, low, high, size):
         return min(low, size * low), max(high, size * high)
 
-    def transpose_pairs(self, pairs, size):
-        return ((1, 1),) * (size - 1).bit_length()
+    def transpose_pairs(self, index, pairs, target, size):
+        return [(1, ((1, 1),) * (size - 1).bit_length())]
+
+
+class _At(IndexMap):
+    picks = False
+    alone = True
+    numbers = 1
+
+    def text(self, index):
+        return str(index.table[0])
+
+    def fits(self, index, target, size, axes):
+        return isinstance(size, int) and 0 <= index.table[0] < size
+
+    def read(self, array, position, index, span, inputs, dtype):
+        """With size 1 along the axis."""
+        (j,) = index.table
+        return array[(*(slice(None),) * position, slice(j, j + 1))]
+
+    def transpose(self, index, weights, size, inputs):
+        return {index.table[0]: weights[0]}
 
 
 class _Before(IndexMap):
     picks = False
-    ones = "index", "{axis}"
 
     def text(self, index):
         return f"<{index.axis}"
+
+    def ones(self, index, target, size):
+        return "index", index.axis
 
     def fits(self, index, target, size, axes):
         return target == size and isinstance(size, int)
@@ -77,7 +107,9 @@ class _Before(IndexMap):
 class _Rotate(IndexMap):
     function = "rot"
     picks = False
-    ones = "sign", "2 * floor({axis} / {half}) - 1"
+
+    def ones(self, index, target, size):
+        return "sign", f"2 * floor({index.axis} / {size // 2}) - 1"
 
     def fits(self, index, target, size, axes):
         return target == size and isinstance(size, int) and size % 2 == 0
@@ -98,15 +130,120 @@ class _Rotate(IndexMap):
         turned = [*weights[half:], *(-weight for weight in weights[:half])]
         return {j: weight for j, weight in enumerate(turned) if weight}
 
-    def transpose_pairs(self, pairs, size):
+    def transpose_pairs(self, index, pairs, target, size):
         if size != 1 << len(pairs):
             return None
         (a, b), *rest = pairs
-        return ((b, -a), *rest)
+        return [(1, ((b, -a), *rest))]
+
+
+class _Stride(IndexMap):
+    function = "stride"
+    picks = False
+    numbers = 2
+
+    def text(self, index):
+        step, start = index.table
+        return f"stride({index.axis}; {step} {start})"
+
+    def fits(self, index, target, size, axes):
+        step, start = index.table
+        if not isinstance(size, int) or not isinstance(target, int) or step <= 0:
+            return False
+        # The first i reads no entry behind the axis, the last one none before it.
+        return step * (1 - target) <= start < size
+
+    def ones(self, index, target, size):
+        inside = self._inside(index, target, size)
+        if len(inside) == target:
+            return None
+        begun = f"max(0, {index.axis} - {inside.start} + 1)"
+        return "inside", f"min(1, min({begun}, max(0, {inside.stop} - {index.axis})))"
+
+    def _inside(self, index, count, size):
+        """The i below ``count`` that read an entry, as a range."""
+        step, start = index.table
+        return range(min(count, max(0, -(start // step))), min(count, -((start - size) // step)))
+
+    def read(self, array, position, index, span, inputs, dtype):
+        step, start = index.table
+        whole = self._inside(index, span.stop, array.shape[position])
+        inside = range(max(span.start, whole.start), whole.stop)
+        sizes = [*array.shape[:position], len(span), *array.shape[position + 1 :]]
+        found, before = np.zeros(sizes, array.dtype), (slice(None),) * position
+        if inside:
+            first, last = (step * i + start for i in (inside.start, inside[-1]))
+            to = slice(inside.start - span.start, inside.stop - span.start)
+            found[(*before, to)] = array[(*before, slice(first, last + 1, step))]
+        return found
+
+    def interval(self, low, high, size):
+        return min(low, 0), max(high, 0)
+
+    def transpose(self, index, weights, size, inputs):
+        step, start = index.table
+        inside = self._inside(index, len(weights), size)
+        return {step * i + start: weights[i] for i in inside if weights[i]}
+
+    def transpose_pairs(self, index, pairs, target, size):
+        """For a step that is a power of two: the bits of i move up, what is below them is the start's, and the rest
+        of the start is added. A sum i + c has few carries (`_plus`)."""
+        step, start = index.table
+        if step & (step - 1):
+            return None
+        moved, bits = step.bit_length() - 1, (size - 1).bit_length()
+        if bits < moved:
+            return None
+        low = _fixed(start % step, moved)
+        return [
+            (factor, high + low)
+            for offset, free in cut(target)
+            for factor, high in _plus(pairs, offset, free, start // step, bits - moved)
+        ]
+
+
+_BITS = (1, 0), (0, 1)
+
+
+def _fixed(number: int, bits: int) -> Pairs:
+    """One at a number of so many bits, zero elsewhere."""
+    return tuple(_BITS[number >> k & 1] for k in reversed(range(bits)))
+
+
+def _plus(
+    pairs: Pairs, offset: int, free: int, summand: int, bits: int
+) -> Iterator[tuple[Any, Pairs]]:
+    """The weights of i + summand, numbers of so many bits, from those of i in [offset, offset + 2^free).
+
+    Bit by bit from the lowest: where the summand is even, the sum's bit is that of i. Where it is odd there is a
+    product for each bit of i, with half of what is left and carried. Where nothing is left, bits are those of i.
+    """
+    of_bit = pairs[::-1]
+    # Places of a bit, and for the bits below it: a factor, pairs, and what is left to add.
+    going: list[tuple[int, Any, Pairs, int]] = [(0, 1, (), summand)]
+    while going:
+        at, factor, low, left = going.pop()
+        if at < min(free, bits) and left % 2:
+            for bit in (0, 1):
+                if weight := of_bit[at][bit]:
+                    there = (_BITS[1 - bit], *low)
+                    going.append((at + 1, factor * weight, there, (left + bit) // 2))
+        elif at < min(free, bits):
+            going.append((at + 1, factor, (of_bit[at], *low), left // 2))
+        else:
+            # All of i is known where the sum has no more bits; elsewhere all of the sum.
+            high = (offset >> at) + left if at < bits else 0
+            held = (offset >> at if at < bits else -left) << at
+            inside = 0 <= high < 1 << max(0, bits - at) and offset <= held < offset + (1 << free)
+            for k in range(at, len(pairs)) if inside else ():
+                factor = factor * of_bit[k][held >> k & 1]
+            if inside and factor:
+                yield factor, (*_fixed(high, bits - at), *low)
 
 
 class _Pick(IndexMap):
     function = "pick"
+    numbers = None
 
     def text(self, index):
         return f"pick({index.axis}; {' '.join(map(str, index.table))})"
@@ -122,8 +259,10 @@ class _Pick(IndexMap):
 MAPS: dict[IndexKind, IndexMap] = {
     "same": _Same(),
     "sum": _Sum(),
+    "at": _At(),
     "before": _Before(),
     "rotate": _Rotate(),
+    "stride": _Stride(),
     "pick": _Pick(),
     **generation.MAPS,
 }
@@ -135,6 +274,8 @@ def composed(inner: Index, outer: Index) -> Index | None:
         return outer
     if outer.kind == "same":
         return Index(inner.kind, outer.axis, inner.table)
+    if outer.kind == "at" and inner.kind == "pick":
+        return Index("at", "", (inner.table[outer.table[0]],))
     if (inner.kind, outer.kind) == ("token", "window"):
         return Index("previous", outer.axis)
     return None

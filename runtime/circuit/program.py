@@ -14,8 +14,8 @@ half(s) = 2^(s-1) for s > 0, half(0) = 0:
 =============  ==========================================================================================
 op             meaning; attributes; witness roles
 =============  ==========================================================================================
-input          x, the input of a function with the attribute name, integers over (example, ...). witness x
-output         y = x, the output of a function with the attribute name. witness x (y)
+input          x, the input of a function with the attribute tensor, integers over (example, ...). witness x
+output         y = x, the output of a function with the attribute tensor. witness x (y)
 prompt         id[token], the token at each position; no inputs. With a private prompt only; witness ids, length
                (of the prompt), before (1 where position < length), prompt (before * id)
 embed          x[token, channel] = table[id(token), channel] << shift. inputs: table. witness rows (of the table).
@@ -29,6 +29,16 @@ rms_norm       inputs: x, gain; attributes eps, emin, emax, shift, bits, table.
 matmul         y = requantize(sum_contracted x * w); attributes shift, bits; inputs: x, w. The contracted axes
                are those of x that ``axes`` lacks. A third input, over axes that y has, in their order, is
                added, shifted to the left by bias_shift. witness limbs, rem
+conv2d         inputs: x[example, channel, row, column], w[out, channel, taps..], perhaps a bias over out,
+               shifted to the left by bias_shift; attributes stride, padding (of rows and columns), shift, bits.
+               y = requantize(sum x[.., stride i + tap - padding, ..] w) over (example, out, row, column), x being
+               0 beside its rows and columns. Where w has one channel and x several, out is the channel.
+               witness limbs, rem
+sum_pool       y = requantize(factor * sum over the taps of a window of x), without padding; attributes kernel,
+               stride, factor, shift, bits; witness limbs, rem
+max_pool       the largest of a window, along rows and then along columns; attributes kernel, stride, padding.
+               Taps that no window has inside are left out. witness rows, columns (the largest up to each tap
+               but the first)
 rope           inputs: x, cos, sin; acc = x*cos[kind] + rotate(x)*sin[kind] over the last axis, position = token,
                kind = kinds[layer]; y = requantize(acc); attributes kinds, shift, bits. witness limbs, rem
 scores         inputs: q[kv, group, token, dim], k[kv, token, dim]:

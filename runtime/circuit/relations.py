@@ -438,15 +438,16 @@ class Circuit:
     def _check_index(
         self, relation: str, expr: Expr, term: Term, index: Index, source: str
     ) -> None:
-        if index.kind == "sum":
-            if index.axis:
-                raise CircuitError(f"relation {relation}: {term.column}: a sum names no axis")
-            return
+        kind, target = MAPS[index.kind], 1
         where = f"relation {relation}: {term.column} along {source}"
-        if index.axis not in expr.axes:
-            raise CircuitError(f"{where} reads axis {index.axis}, which the expression lacks")
-        target, size = self.axis[index.axis].size, self.axis[source].size
-        if not MAPS[index.kind].fits(index, target, size, self.axis):
+        if kind.alone and index.axis:
+            raise CircuitError(f"{where}: index {index.kind} names no axis")
+        if not kind.alone:
+            if index.axis not in expr.axes:
+                raise CircuitError(f"{where} reads axis {index.axis}, which the expression lacks")
+            target = self.axis[index.axis].size
+        whole = kind.numbers in (None, len(index.table))
+        if not whole or not kind.fits(index, target, self.axis[source].size, self.axis):
             raise CircuitError(f"{where}: index {index.kind} does not fit the sizes")
 
 

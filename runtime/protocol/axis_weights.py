@@ -172,7 +172,7 @@ class Expander:
         for k, index in enumerate(term.indices):
             if index.axis:
                 readers.setdefault(index.axis, []).append(k)
-        mapped: dict[int, Weight] = {
+        mapped: dict[int, list[tuple[Scalar, Weight]]] = {
             k: self._map(index, Tensor(()), "", sources[k])
             for k, index in enumerate(term.indices)
             if not index.axis
@@ -185,7 +185,9 @@ class Expander:
             else:
                 joint.append((axis, places))
         reads = []
-        self.spend(sum(map(length, mapped.values())))
+        ways = math.prod(map(len, mapped.values()))
+        self.spend(sum(length(weight) for terms in mapped.values() for _, weight in terms))
+        self.spend(8 * len(sources) * (ways - 1))
         for axis, _ in joint:
             self.spend(dense_steps(weights[axis], self.size[axis]))
         choices = [
@@ -200,27 +202,35 @@ class Expander:
             for k, index in ((k, term.indices[k]) for k in places)
         }
         for choice in product(*choices):
-            total, chosen = coefficient, dict(mapped)
+            whole, chosen = coefficient, dict(mapped)
             for (_, places), (i, w) in zip(joint, choice, strict=True):
-                total = total * w
+                whole = whole * w
                 for k in places:
-                    chosen[k] = Sparse(((picked[k][i], 1),))
-            reads.append(Read(total, term.column, tuple(chosen[k] for k in range(len(sources)))))
+                    chosen[k] = [(1, Sparse(((picked[k][i], 1),)))]
+            for terms in product(*(chosen[k] for k in range(len(sources)))):
+                total = whole
+                for factor, _ in terms:
+                    total = total * factor
+                reads.append(Read(total, term.column, tuple(weight for _, weight in terms)))
         return reads
 
-    def _map(self, index: Index, weight: Weight, axis: str, source: str) -> Weight:
+    def _map(
+        self, index: Index, weight: Weight, axis: str, source: str
+    ) -> list[tuple[Scalar, Weight]]:
+        """The weights on a column's axis, as a sum of weights times factors."""
         kind, size = MAPS[index.kind], self.size[source]
+        count = self.size[axis] if axis else 1
         if isinstance(weight, Tensor):
-            pairs = kind.transpose_pairs(weight.pairs, size)
-            if pairs is not None:
-                return Tensor(pairs)
+            terms = kind.transpose_pairs(index, weight.pairs, count, size)
+            if terms is not None:
+                return [(factor, Tensor(pairs)) for factor, pairs in terms]
         elif index.kind == "same":
-            return weight
+            return [(1, weight)]
         self.spend(length(weight) + len(index.table) // 16)
         key = index, weight, source
         if key not in self._mapped:
-            self.spend(dense_steps(weight, self.size[axis]))
-            values = dense(weight, self.size[axis])
+            self.spend(dense_steps(weight, count))
+            values = dense(weight, count)
             found = kind.transpose(index, values, size, self.inputs)
             self._mapped[key] = Sparse(tuple(found.items()))
-        return self._mapped[key]
+        return [(1, self._mapped[key])]

@@ -2,15 +2,17 @@
 
 import numpy as np
 import pytest
+from zklemma.dialects.table_expr import evaluate_grid
+from zklemma.errors import expect
 from zklemma.runtime.circuit.extents import Axis, CircuitError
 from zklemma.runtime.circuit.generation import GENERATED, TOKENS, Generation, Tokens
-from zklemma.runtime.circuit.index_maps import MAPS, Index, composed
+from zklemma.runtime.circuit.index_maps import MAPS, Index, IndexKind, composed
 
 SHAPE = Generation(3, 2)
 IDS = [4, 1, 0, 5, 1]
 KNOWN = Tokens(IDS, SHAPE)
 ROWS = SHAPE.rows
-TABLE = (2, 0, 2)
+NUMBERS = {"pick": (2, 0, 2), "stride": (2, -1)}
 # kind: (entries, values of i, which entries i reads, with which sign, the sizes of target and source)
 SIZES = {
     "same": (5, 5, lambda i: [i], 5, 5),
@@ -20,7 +22,8 @@ SIZES = {
     "token": (6, ROWS, lambda i: [IDS[i]], TOKENS, 6),
     "previous": (6, 2, lambda i: [IDS[i + 2]], GENERATED, 6),
     "next": (6, 2, lambda i: [IDS[i + 3]], GENERATED, 6),
-    "pick": (4, 3, lambda i: [TABLE[i]], 3, 4),
+    "pick": (4, 3, lambda i: [NUMBERS["pick"][i]], 3, 4),
+    "stride": (5, 4, lambda i: [2 * i - 1] if 0 <= 2 * i - 1 < 5 else [], 4, 5),
 }
 
 
@@ -34,7 +37,7 @@ def matrix(kind: str) -> np.ndarray:
 
 
 def index_of(kind) -> Index:
-    return Index(kind, "axis", TABLE if kind == "pick" else ())
+    return Index(kind, "axis", NUMBERS.get(kind, ()))
 
 
 @pytest.mark.parametrize("kind", SIZES)
@@ -53,7 +56,15 @@ def test_a_sum_reads_everything():
     array = np.arange(24).reshape(2, 3, 4)
     found = MAPS["sum"].read(array, 1, Index("sum"), range(1), KNOWN, np.dtype(np.int64))
     assert (found == array.sum(1, keepdims=True)).all()
-    assert MAPS["sum"].transpose_pairs((), 5) == ((1, 1),) * 3
+    assert MAPS["sum"].transpose_pairs(Index("sum"), (), 1, 5) == [(1, ((1, 1),) * 3)]
+
+
+def test_one_entry_is_read_along_no_axis():
+    index, array = Index("at", "", (2,)), np.arange(24).reshape(2, 4, 3)
+    found = MAPS["at"].read(array, 1, index, range(1), KNOWN, np.dtype(np.int64))
+    assert (found == array[:, 2:3]).all()
+    assert MAPS["at"].transpose(index, [7], 4, KNOWN) == {2: 7}
+    assert MAPS["at"].fits(index, 1, 3, {}) and not MAPS["at"].fits(index, 1, 2, {})
 
 
 @pytest.mark.parametrize("kind", SIZES)
@@ -69,15 +80,51 @@ def test_the_transpose_is_that_of_the_matrix(kind):
 def test_the_transpose_of_a_product_over_bits(kind):
     pairs = ((2, 3), (5, 7), (11, 13))
     dense = [a * b * c for a in pairs[0] for b in pairs[1] for c in pairs[2]]
-    found = MAPS[kind].transpose_pairs(pairs, 8)
-    assert found
-    values = [a * b * c for a in found[0] for b in found[1] for c in found[2]]
+    found = MAPS[kind].transpose_pairs(Index(kind, "axis"), pairs, 8, 8)
     wanted = MAPS[kind].transpose(Index(kind, "axis"), dense, 8, KNOWN)
-    assert dict(enumerate(values)) == wanted
+    assert found and len(found) == 1 and summed(found, 3) == wanted
+
+
+def summed(terms, bits: int) -> dict[int, int]:
+    """The sum of products over bits, without zeros."""
+    total = np.zeros(1 << bits, object)
+    for factor, pairs in terms:
+        assert len(pairs) == bits
+        values = [factor]
+        for pair in pairs:
+            values = [value * each for value in values for each in pair]
+        total += np.array(values, object)
+    return {j: value for j, value in enumerate(total) if value}
+
+
+@pytest.mark.parametrize("step", [1, 2, 4])
+@pytest.mark.parametrize("size", [2, 3, 5, 8, 14, 32])
+def test_a_stride_of_a_power_of_two_has_few_products(step, size):
+    random, kind = np.random.default_rng(size), MAPS["stride"]
+    for target in (1, 2, 3, 5, 8, 28):
+        bits = (target - 1).bit_length()
+        pairs = tuple((int(a), int(b)) for a, b in random.integers(1, 50, (bits, 2)))
+        weights = list(summed([(1, pairs)], bits).values())[:target]
+        for start in range(step * (1 - target), size):
+            index = Index("stride", "axis", (step, start))
+            found = kind.transpose_pairs(index, pairs, target, size)
+            if found is None:
+                assert step == 4 and size == 2
+                continue
+            values = summed(found, (size - 1).bit_length())
+            wanted = kind.transpose(index, weights, size, KNOWN)
+            assert {j: value for j, value in values.items() if j < size} == wanted
+            assert len(found) <= 16
+
+
+def test_a_stride_of_another_step_is_no_product():
+    index = Index("stride", "axis", (3, 0))
+    assert MAPS["stride"].transpose_pairs(index, ((1, 2),), 2, 6) is None
 
 
 def test_a_rotation_of_another_size_is_no_product():
-    assert MAPS["rotate"].transpose_pairs(((2, 3), (5, 7), (11, 13)), 6) is None
+    pairs = ((2, 3), (5, 7), (11, 13))
+    assert MAPS["rotate"].transpose_pairs(Index("rotate", "axis"), pairs, 6, 6) is None
 
 
 @pytest.mark.parametrize("kind", SIZES)
@@ -101,13 +148,20 @@ def test_what_an_index_fits(kind):
     index = index_of(kind)
     axes = {"vocabulary": Axis("vocabulary", size if isinstance(size, int) else 9)}
     assert MAPS[kind].fits(index, target, size, axes)
-    assert not MAPS[kind].fits(index, 7, size, axes)
-    assert not MAPS[kind].fits(index, target, 2, axes)
+    # A stride reads zeros beside an axis.
+    assert MAPS[kind].fits(index, 7, size, axes) == (kind == "stride")
+    assert MAPS[kind].fits(index, target, 2, axes) == (kind == "stride")
+
+
+@pytest.mark.parametrize("numbers", [(0, 1), (-1, 1), (1, 5), (1, -5), (2, -9)])
+def test_strides_move_on_from_near_the_axis(numbers):
+    assert not MAPS["stride"].fits(Index("stride", "axis", numbers), 5, 5, {})
 
 
 def test_picks_are_entries_one_by_one():
-    assert {kind for kind, found in MAPS.items() if not found.picks} == {"sum", "before", "rotate"}
-    for kind in ("sum", "before", "rotate"):
+    kinds: set[IndexKind] = {"sum", "at", "before", "rotate", "stride"}
+    assert {kind for kind, found in MAPS.items() if not found.picks} == kinds
+    for kind in kinds:
         with pytest.raises(CircuitError, match="no single source"):
             MAPS[kind].sources(Index(kind, "axis"), range(2), KNOWN)
 
@@ -115,6 +169,8 @@ def test_picks_are_entries_one_by_one():
 @pytest.mark.parametrize(("inner", "outer", "found"), [
     ("same", "before", "before"),
     ("pick", "same", "pick"),
+    ("same", "stride", "stride"),
+    ("stride", "stride", None),
     ("token", "window", "previous"),
     ("token", "pick", None),
 ])  # fmt: skip
@@ -127,10 +183,14 @@ def test_the_previous_token_is_the_token_where_the_window_reads():
     assert (matrix("window") @ matrix("token") == matrix("previous")).all()
 
 
-@pytest.mark.parametrize("kind", ["before", "rotate"])
+@pytest.mark.parametrize("kind", ["before", "rotate", "stride"])
 def test_ones_that_do_not_stay_ones(kind):
-    _, text = MAPS[kind].ones or ("", "")
-    scope = {"floor": np.floor, "axis": np.arange(6)}
-    found = eval(text.format(axis="axis", half=3), scope)
-    read = MAPS[kind].read(np.ones(6, int), 0, Index(kind, "axis"), range(6), KNOWN, np.dtype(int))
-    assert (found == read).all()
+    index = index_of(kind)
+    _, text = expect(MAPS[kind].ones(index, 6, 6), tuple)
+    read = MAPS[kind].read(np.ones(6, int), 0, index, range(6), KNOWN, np.dtype(int))
+    assert (evaluate_grid(text, {"axis": np.arange(6)}) == read).all()
+
+
+def test_ones_that_stay_ones():
+    assert MAPS["stride"].ones(Index("stride", "axis", (2, 0)), 3, 6) is None
+    assert MAPS["same"].ones(Index("same", "axis"), 6, 6) is None

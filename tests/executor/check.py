@@ -100,6 +100,11 @@ class CellwiseCheck:
                         choices.append([self.ids[i + self.shape.prompt - 1]])
                     case "next":
                         choices.append([self.next[i]])
+                    case "at":
+                        choices.append(index.table)
+                    case "stride":
+                        j = index.table[0] * i + index.table[1]
+                        choices.append([j] if 0 <= j < self.size(axis) else [])
                     case "pick":
                         choices.append([index.table[i]])
             for cell in product(*choices):

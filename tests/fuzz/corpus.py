@@ -198,6 +198,8 @@ def circuit_of_everything() -> Circuit:
         "previous": Term(1, "embedding", (Index("previous", "generated"), channel)),
         "next": Term(1, "below", (Index("same", "generated"), Index("next", "generated"))),
         "pick": Term(5, "weights", (Index("pick", "layer", (2, 0)), channel)),
+        "at": Term(7, "weights", (Index("at", "", (1,)), channel)),
+        "stride": Term(-5, "weights", (Index("stride", "layer", (2, -1)), channel)),
         "mask": Term(1, "allowed", (Index("same", "layer"), same, Index("same", "source"))),
     }
     return replace(

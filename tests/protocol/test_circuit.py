@@ -157,7 +157,7 @@ def index(kind: Any, source: str, target: str, table: tuple[int, ...] = ()) -> C
     return replace(
         circuit,
         axes=(*circuit.axes, *more),
-        linears=(Linear("extra", Expr((target,), (term,)), 10),),
+        linears=(Linear("extra", Expr((target,) if target else (), (term,)), 10),),
     )
 
 
@@ -303,6 +303,13 @@ CONDITIONS: list[tuple[str, Callable[[], Circuit]]] = [
     ("pick does not fit", lambda: index("pick", "row", "row", (0, 1))),
     ("pick does not fit", lambda: index("pick", "row", "row", (0, 1, -1))),
     ("pick does not fit", lambda: index("pick", "row", "row", (0, 1, 3))),
+    ("stride does not fit", lambda: index("stride", "row", "row", (1,))),
+    ("stride does not fit", lambda: index("stride", "row", "row", (0, 0))),
+    ("stride does not fit", lambda: index("stride", "token", "row", (1, 0))),
+    ("at does not fit", lambda: index("at", "row", "", (3,))),
+    ("at does not fit", lambda: index("at", "row", "", (-1,))),
+    ("at names no axis", lambda: index("at", "row", "row", (0,))),
+    ("same does not fit", lambda: index("same", "row", "row", (0,))),
 ]
 
 
@@ -332,6 +339,8 @@ def test_each_condition_by_itself(reason: str, circuit: Callable[[], Circuit]) -
         ("previous", "vocabulary", "generated", ()),
         ("next", "vocabulary", "generated", ()),
         ("pick", "row", "four", (2, 0, 1, 2)),
+        ("stride", "row", "four", (2, -1)),
+        ("at", "row", "", (2,)),
     ],
 )
 def test_each_index_where_it_fits(

@@ -15,6 +15,7 @@ from zklemma.errors import UserError
 from zklemma.runtime.circuit.extents import Axis
 from zklemma.runtime.circuit.generation import GENERATED, TOKENS, Generation, Tokens, extents
 from zklemma.runtime.circuit.index import Index
+from zklemma.runtime.circuit.index_maps import MAPS
 from zklemma.runtime.circuit.relations import Circuit, Column, Einsum, Expr, Product, Term
 from zklemma.runtime.field import Ext, P
 from zklemma.runtime.protocol import axis_weights as weights_module
@@ -118,6 +119,8 @@ INDICES = {
     "previous": ("vocabulary", Index("previous", "generated")),
     "next": ("vocabulary", Index("next", "generated")),
     "pick": ("odd", Index("pick", "layer", (2, 0, 2, 2, 1))),
+    "stride": ("odd", Index("stride", "even", (2, -1))),
+    "stride over a power of two": ("whole", Index("stride", "odd", (1, 1))),
 }
 
 
@@ -140,6 +143,11 @@ def test_every_index_kind(name: str, shape: Generation) -> None:
 def test_sums(axis: str) -> None:
     expr = Expr(("odd",), (Term(-2, "column", (Index("sum"), *same("odd"))),), 1)
     claims_agree(expr, {"column": (axis, "odd")}, Generation(4, 3), seed=1)
+
+
+def test_one_entry() -> None:
+    expr = Expr(("odd",), (Term(-2, "column", (Index("at", "", (1,)), *same("odd"))),), 1)
+    claims_agree(expr, {"column": ("layer", "odd")}, Generation(4, 3), seed=9)
 
 
 def test_constants_and_broadcast_terms_count_existing_cells_only() -> None:
@@ -185,8 +193,9 @@ def test_random_expressions() -> None:
         terms, columns = [], {}
         for k in range(3):
             chosen = [kinds[i] for i in rng.permutation(len(kinds))[:2]]
-            if {index.kind for _, index in chosen} == {"before", "pick"}:
-                continue  # An axis read by "before" is read by nothing else in the same term.
+            one, other = (index for _, index in chosen)
+            if one.axis == other.axis and not all(MAPS[i.kind].picks for i in (one, other)):
+                continue  # An axis that is not read entry by entry is read once in a term.
             axes = (*axes, *(index.axis for _, index in chosen if index.axis not in axes))
             columns[f"column{k}"] = tuple(source for source, _ in chosen)
             indices = tuple(index for _, index in chosen)
