@@ -43,16 +43,27 @@ def interpret(
     `weights` are those of `weights.quantized_weights`. `rows` overrides the number of rows that
     `quant.select` takes from the end.
     """
+    (result,) = _call(module, QuantFunctions(weights, np.array(ids, np.int64), rows))
+    return result
+
+
+def interpret_function(
+    module: ModuleOp, weights: Mapping[str, np.ndarray], inputs: Mapping[str, np.ndarray]
+) -> tuple[np.ndarray, ...]:
+    """What the module's function returns for inputs by name, of as many examples as it takes or fewer."""
+    return _call(module, QuantFunctions(weights, np.zeros(0, np.int64), None, inputs))
+
+
+def _call(module: ModuleOp, functions: QuantFunctions) -> tuple[np.ndarray, ...]:
     interpreter = Interpreter(module)
-    interpreter.register_implementations(QuantFunctions(weights, np.array(ids, np.int64), rows))
+    interpreter.register_implementations(functions)
     interpreter.register_implementations(FuncFunctions())
     function = main_function(module)
     try:
-        (result,) = interpreter.call_op(function, ())
+        return interpreter.call_op(function, ())
     except ZklemmaError as error:
         error.__notes__ = []  # the interpreter attaches the whole module
         raise
-    return result
 
 
 def table(attribute: TableAttr) -> np.ndarray:
@@ -75,8 +86,15 @@ def rounded_shift(acc: np.ndarray, shift: int) -> np.ndarray:
 
 @register_impls
 class QuantFunctions(InterpreterFunctions):
-    def __init__(self, weights: Mapping[str, np.ndarray], ids: np.ndarray, rows: int | None):
+    def __init__(
+        self,
+        weights: Mapping[str, np.ndarray],
+        ids: np.ndarray,
+        rows: int | None,
+        inputs: Mapping[str, np.ndarray] | None = None,
+    ):
         self.weights = weights
+        self.inputs = inputs or {}
         self.ids = ids
         self.rows = rows
         self.layer = 0
@@ -142,6 +160,60 @@ class QuantFunctions(InterpreterFunctions):
         if op.bias_shift is not None:
             acc = acc + (bias[0] << op.bias_shift.value.data)
         return (self.fit(op, acc),)
+
+    @impl(quant.InputOp)
+    def input(self, _: Interpreter, op: quant.InputOp, args: PythonValues) -> PythonValues:
+        value = self.inputs.get(op.tensor.data)
+        if value is None:
+            raise UserError(f"there is no input {op.tensor.data}")
+        shape = quant.type_of(op.result).shape
+        if value.shape[1:] != shape[1:] or not 1 <= len(value) <= shape[0]:
+            raise UserError(
+                f"input {op.tensor.data} has shape {list(value.shape)}, the module takes 1 to "
+                f"{shape[0]} examples of {list(shape[1:])}"
+            )
+        return (self.fit(op, value.astype(np.int64)),)
+
+    @impl(quant.Conv2dOp)
+    def conv2d(self, _: Interpreter, op: quant.Conv2dOp, args: PythonValues) -> PythonValues:
+        x, w, *bias = args
+        moved = self.moved(op, x, w.shape[2:], op.padding.get_values())
+        if op.groups.value.data == 1:
+            acc = np.einsum("ecijab,ocab->eoij", moved, w)
+        else:
+            acc = np.einsum("ecijab,cab->ecij", moved, w[:, 0])
+        if op.bias_shift is not None:
+            acc = acc + (bias[0] << op.bias_shift.value.data)[:, None, None]
+        return (self.fit(op, acc),)
+
+    @impl(quant.MaxPoolOp)
+    def max_pool(self, _: Interpreter, op: quant.MaxPoolOp, args: PythonValues) -> PythonValues:
+        padding = op.padding.get_values()
+        if any(padding) and args[0].min() < 0:
+            raise RangeError(f"{self.where(op)}: a padded image has a negative element")
+        return (self.moved(op, args[0], op.kernel.get_values(), padding).max(axis=(-2, -1)),)
+
+    @impl(quant.SumPoolOp)
+    def sum_pool(self, _: Interpreter, op: quant.SumPoolOp, args: PythonValues) -> PythonValues:
+        moved = self.moved(op, args[0], op.kernel.get_values(), (0, 0))
+        return (self.fit(op, moved.sum(axis=(-2, -1)) * op.factor.value.data),)
+
+    def moved(
+        self,
+        op: quant.Conv2dOp | quant.MaxPoolOp | quant.SumPoolOp,
+        x: np.ndarray,
+        kernel: Sequence[int],
+        padding: Sequence[int],
+    ) -> np.ndarray:
+        """The windows of an image: [examples, channels, rows, columns, kh, kw]."""
+        padded = np.pad(x, ((0, 0), (0, 0), *((n, n) for n in padding)))
+        views = np.lib.stride_tricks.sliding_window_view(padded, tuple(kernel), axis=(2, 3))
+        down, right = op.stride.get_values()
+        return views[:, :, ::down, ::right]
+
+    @impl(quant.FlattenOp)
+    def flatten(self, _: Interpreter, op: quant.FlattenOp, args: PythonValues) -> PythonValues:
+        return (args[0].reshape(len(args[0]), -1),)
 
     @impl(quant.SplitHeadsOp)
     def split_heads(

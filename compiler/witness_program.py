@@ -27,7 +27,7 @@ RESIDUAL = "residual"
 
 def witness_program(compute: zk.ComputeOp, axes: Mapping[str, Axis]) -> Program:
     """The program of a compute side whose systems have these axes."""
-    layers = Shape().size(axes["layer"]) if "layer" in axes else 1
+    layers = Shape().size(axes["layer"]) if "layer" in axes else 0
     ops = list(compute.body.block.ops)
     names = _Names()
     for place, op in enumerate(ops):

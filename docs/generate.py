@@ -41,7 +41,9 @@ from zklemma.tools.uniqueness import (
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "docs" / "reference"
 REAL = ROOT / "tests" / "soundness" / "gemma3-270m.mlir"
-PRIMITIVES = ("affine", "contract", "round", "divmod", "table", "normalise", "maximum", "gather")
+PRIMITIVES = (
+    *("affine", "contract", "round", "divmod", "table", "normalise", "maximum", "gather", "window"),
+)
 FENCE = re.compile(r"```mlir\n(.*?)\n```", re.DOTALL)
 
 

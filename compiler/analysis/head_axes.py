@@ -2,10 +2,10 @@
 
 Values are [T, n] or [H, T, D] at the `quant` level. Here each gets named axes: rows are `token`
 (after `quant.select`: `generated`), heads are (kv, group) for queries and (kv) for keys and values,
-columns are `channel`, `intermediate`, or the axes of the heads into which they are cut. Where a linear
-layer gives what it takes, its weight is over `channel` and `channel_in`. What a value's columns mean may
-follow from where it comes from or from where it goes, so equations between operands and results are solved
-in both directions until nothing changes.
+columns are `channel`, `intermediate`, or the axes of the heads into which they are cut. The axes of
+examples are named by their sizes. Where a linear layer gives what it takes, its weight is over `channel`
+and `channel_in`. What a value's columns mean may follow from where it comes from or from where it goes, so
+equations between operands and results are solved in both directions until nothing changes.
 
 Errors: `UserError` naming the module whose value would have two meanings.
 """
@@ -20,6 +20,7 @@ from xdsl.ir import Block, Operation, SSAValue
 from ...dialects import quant
 from ...dialects.nn import module_path
 from ...dialects.quant.axes import (
+    EXAMPLE,
     KEY,
     QUERY,
     SCORES,
@@ -31,11 +32,12 @@ from ...dialects.quant.axes import (
     Over,
     Rule,
     Same,
+    feature,
 )
 from ...errors import UserError
 
 FoundT = TypeVar("FoundT")
-ROWS = ("token", "generated")
+ROWS = ("token", "generated", "example")
 
 
 class OfValues(dict[SSAValue, FoundT]):
@@ -72,8 +74,8 @@ class _Inference:
         contractions = [(op, rule) for op, rule in self.rules if isinstance(rule, Contraction)]
         for op, rule in contractions:
             if rule.y not in self.axes:
-                width = self.width(quant.type_of(rule.y).shape[-1])
-                self.put(op, rule.y, (self.axes[rule.x][0], width))
+                rows, size = self.axes[rule.x][0], quant.type_of(rule.y).shape[-1]
+                self.put(op, rule.y, (rows, feature(size) if rows == EXAMPLE else self.width(size)))
                 self.solve()
         for op, rule in contractions:
             out = tuple(axis for axis in self.axes[rule.y] if axis not in ROWS)

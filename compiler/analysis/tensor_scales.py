@@ -5,8 +5,9 @@ A value has as many fraction bits as its calibrated range, times the headroom, l
 * what is handed on has the format that it had (`View`);
 * a sum has the fraction bits of both of its operands, and is a bit wider than the wider one, at most 17 bits. So
   operands that are sums leave a bit less to their own. The operands' types are as narrow as they can be;
-* a rounded result has no more fraction bits than its accumulator, and an activation few more than its argument;
-* weights have 16 bits, biases up to 24, but no more fraction bits than what they are added to, and these no more
+* a rounded result has no more fraction bits than its accumulator, and an activation few more than its argument; a
+  positive part has those of its argument, so that one table serves all of them;
+* weights have 16 bits, biases up to 18, but no more fraction bits than what they are added to, and these no more
   than what leaves accumulators and remainders below 2^62.
 
 All these bounds follow from other fraction bits and only shrink with them: what is above one is lowered until
@@ -28,11 +29,11 @@ from ...dialects.interfaces import Normalises, Rounded, Sum, View
 from ...dialects.quant import FormatAttr
 from ...errors import UserError, expect
 from .calibrate import RANGE, range_of
-from .scale import LIMB, most_frac
+from .scale import LIMB, WIDE_LIMB, most_frac
 from .scales import where
 
 SUM_BITS = 17
-BIAS_BITS = 24
+BIAS_BITS = WIDE_LIMB
 CUT_BITS = 44
 """The most fraction bits that a rounding cuts: with 16 bits of the result they are 60."""
 SHIFTED_BIAS_BITS = 60
@@ -81,6 +82,8 @@ class TensorScales:
             self.magnitude_of[value] = magnitude
             bits = BIAS_BITS if _is_bias(value) else LIMB
             self.frac[value] = most_frac(magnitude, bits)
+            if isinstance(op, nn.ReluOp):
+                self._join(op.x, value)
         else:
             raise UserError(f"{where(op)}: {op.name} can not be part of a function of tensors")
         self._set(value, min(self.frac[each] for each in self._group[value] if each in self.frac))

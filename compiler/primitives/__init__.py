@@ -1,4 +1,4 @@
-"""The closed set of primitives: everything that a circuit checks is made of these eight.
+"""The closed set of primitives: everything that a circuit checks is made of these nine.
 
 | primitive | what it states |
 |---|---|
@@ -10,6 +10,7 @@
 | `normalise` | a positive number as mantissa and exponent, and its reciprocal root |
 | `maximum` | a value is the largest of several, and which one |
 | `gather` | rows of a source at an index |
+| `window` | elements of images as a window moves over them, and the larger of two |
 
 Each is a file: its docstring gives the schema of relations and the reason why there is one witness,
 and its functions write columns, ranges and relations through a `Builder`. Operations of `quant` are

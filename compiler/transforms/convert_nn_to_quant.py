@@ -17,6 +17,7 @@ Errors: `UserError` for an operation that has no pattern or no format, with the 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -76,6 +77,11 @@ class ConvertNNToQuant(ModulePass):
             Embedding(),
             RMSNorm(),
             Linear(),
+            Input(),
+            Conv2d(),
+            MaxPool2d(),
+            AvgPool2d(),
+            Flatten(),
             SplitHeads(),
             MergeHeads(),
             Rope(sorted(angles, key=lambda each: (each[:2], each.ramp or ()))),
@@ -168,21 +174,86 @@ class RMSNorm(RewritePattern):
         round_to_format(rewriter, op, acc)
 
 
+def bias_shift(op: nn.LinearOp | nn.Conv2dOp) -> int | None:
+    """By how much a bias is shifted to have the fraction bits of the products, None where there is none."""
+    if op.bias is None:
+        return None
+    x, w, bias = (quant.type_of(operand).fraction for operand in op.operands)
+    return x + w - bias
+
+
 class Linear(RewritePattern):
     """The output layer's accumulators are the logits."""
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: nn.LinearOp, rewriter: PatternRewriter) -> None:
-        shift = None
-        if op.bias is not None:
-            x, w, bias = (quant.type_of(operand).fraction for operand in op.operands)
-            shift = x + w - bias
-        acc = quant.MatmulOp(*op.operands, bias_shift=shift)
+        acc = quant.MatmulOp(*op.operands, bias_shift=bias_shift(op))
         if WIDTH in op.attributes:
             acc.attributes[WIDTH] = op.attributes[WIDTH]
             replace(rewriter, op, acc)
         else:
             round_to_format(rewriter, op, acc)
+
+
+class Input(RewritePattern):
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: nn.InputOp, rewriter: PatternRewriter) -> None:
+        type = type_in(op, nn.shape_of(op.result))
+        replace(rewriter, op, quant.InputOp(type, tensor=StringAttr(op.input_name)))
+
+
+class Conv2d(RewritePattern):
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: nn.Conv2dOp, rewriter: PatternRewriter) -> None:
+        acc = quant.Conv2dOp(
+            *op.operands,
+            stride=op.stride.get_values(),
+            padding=op.padding.get_values(),
+            groups=op.groups.value.data,
+            bias_shift=bias_shift(op),
+        )
+        round_to_format(rewriter, op, acc)
+
+
+class MaxPool2d(RewritePattern):
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: nn.MaxPool2dOp, rewriter: PatternRewriter) -> None:
+        window = {
+            "kernel": op.kernel.get_values(),
+            "stride": op.stride.get_values(),
+            "padding": op.padding.get_values(),
+        }
+        replace(rewriter, op, quant.MaxPoolOp(op.x, **window))
+
+
+MEAN_BITS = 16
+"""Fraction bits of the reciprocal of a number of elements, where it is no power of two."""
+
+
+class AvgPool2d(RewritePattern):
+    """A mean is a sum that stands for less."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: nn.AvgPool2dOp, rewriter: PatternRewriter) -> None:
+        kernel = op.kernel.get_values()
+        count = math.prod(kernel)
+        doublings = (count - 1).bit_length()
+        if count & (count - 1):
+            doublings += MEAN_BITS
+        acc = quant.SumPoolOp(
+            op.x,
+            kernel=kernel,
+            stride=op.stride.get_values(),
+            factor=round(2**doublings / count),
+            doublings=doublings,
+        )
+        round_to_format(rewriter, op, acc)
+
+
+class Flatten(RewritePattern):
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: nn.FlattenOp, rewriter: PatternRewriter) -> None:
+        replace(rewriter, op, quant.FlattenOp(op.x))
 
 
 class SplitHeads(RewritePattern):

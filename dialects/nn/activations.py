@@ -167,6 +167,10 @@ class ReluOp(ActivationOp):
     name = "nn.relu"
     FUNCTION: ClassVar[str] = "max({z}, 0)"
 
+    @classmethod
+    def table(cls, argument: int, result: int) -> str:
+        return "max(x, 0)" if argument == result else super().table(argument, result)
+
     @staticmethod
     def function(x: Array) -> Array:
         return np.maximum(x, 0)

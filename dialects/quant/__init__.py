@@ -37,6 +37,7 @@ from .base import (
     type_of,
 )
 from .elementwise import AddOp, MulOp, TableOp
+from .images import Conv2dOp, FlattenOp, InputOp, MaxPoolOp, SumPoolOp, output_names, windows
 from .layers import LayersOp, YieldOp, residual_deltas
 from .linear import MatmulOp
 from .norm import MANTISSA_BITS, RmsNormOp
@@ -48,11 +49,16 @@ QUANT = Dialect(
     "quant",
     [
         TokensOp,
+        InputOp,
         ParamOp,
         EmbedOp,
         RequantizeOp,
         RmsNormOp,
         MatmulOp,
+        Conv2dOp,
+        MaxPoolOp,
+        SumPoolOp,
+        FlattenOp,
         SplitHeadsOp,
         MergeHeadsOp,
         RopeOp,
@@ -83,16 +89,20 @@ __all__ = [
     "AddOp",
     "ArgmaxOp",
     "AttendOp",
+    "Conv2dOp",
     "EmbedOp",
+    "FlattenOp",
     "Float",
     "Floats",
     "FormatAttr",
     "Inferred",
+    "InputOp",
     "Int",
     "Ints",
     "LayersOp",
     "LeafOp",
     "MatmulOp",
+    "MaxPoolOp",
     "MergeHeadsOp",
     "MulOp",
     "ParamOp",
@@ -107,12 +117,15 @@ __all__ = [
     "Shape",
     "SoftmaxOp",
     "SplitHeadsOp",
+    "SumPoolOp",
     "TableAttr",
     "TableOp",
     "TokensOp",
     "YieldOp",
     "numbers",
+    "output_names",
     "residual_deltas",
     "signed_bits",
     "type_of",
+    "windows",
 ]

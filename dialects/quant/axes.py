@@ -10,12 +10,14 @@ An operation with none of its own has the same axes for all its operands and res
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from xdsl.ir import SSAValue
 from xdsl.irdl import IRDLOperation
+
+from ...runtime.circuit.function import EXAMPLE
 
 Axes: TypeAlias = tuple[str, ...]
 
@@ -25,6 +27,27 @@ EMBEDDING: Axes = ("vocabulary", "channel")
 QUERY: Axes = ("kv", "group", "token", "dim")
 KEY: Axes = ("kv", "token", "dim")
 SCORES: Axes = ("kv", "group", "token", "source")
+
+
+def examples(shape: Sequence[int]) -> Axes:
+    """The axes of examples of this shape, in front their number: those of an image, or of its one row. An axis is
+    named by its size, as what channels, rows and columns mean follows from nothing else."""
+    if len(shape) == 2:
+        return EXAMPLE, feature(shape[1])
+    _, channels, rows, columns = shape
+    return EXAMPLE, f"channel{channels}", f"row{rows}", f"column{columns}"
+
+
+def feature(size: int) -> str:
+    """The axis of a row of this size."""
+    return f"feature{size}"
+
+
+def taps(shape: Sequence[int]) -> Axes:
+    """The axes of a convolution's weights [out, in, rows, columns] but for the first: a sum over channels has an
+    index of its own."""
+    _, channels, rows, columns = shape
+    return f"channel{channels}_in", f"tap_row{rows}", f"tap_column{columns}"
 
 
 @dataclass(frozen=True)

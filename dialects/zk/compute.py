@@ -173,7 +173,12 @@ def committed(op: Operation) -> Iterator[str]:
         yield from names
 
 
-def _attribute(value: int | str | Sequence[int] | Sequence[str]) -> Attribute | None:
+Plain = int | str | StringAttr | Sequence[int] | Sequence[str]
+
+
+def _attribute(value: Plain) -> Attribute | None:
+    if isinstance(value, StringAttr):
+        return value
     if isinstance(value, int):
         return IntegerAttr(value, i64)
     if isinstance(value, str):
@@ -189,7 +194,7 @@ def _attribute(value: int | str | Sequence[int] | Sequence[str]) -> Attribute | 
 class Step(IRDLOperation):
     """A step of the witness program.
 
-    The constructor takes numbers and names as plain Python values: a name is a symbol, an empty list of
+    The constructor takes numbers and names of columns as plain Python values: a name is a symbol, an empty list of
     columns is none. ``name`` is the hint of the first result.
     """
 
@@ -199,7 +204,7 @@ class Step(IRDLOperation):
         results: Sequence[ValueType],
         name: str | None = None,
         module: str = "",
-        **properties: int | str | Sequence[int] | Sequence[str],
+        **properties: Plain,
     ):
         left_out = len(type(self).get_irdl_definition().operands) - len(operands)
         super().__init__(
@@ -230,6 +235,8 @@ class Step(IRDLOperation):
                 found[name] = attribute.value.data
             elif isinstance(attribute, DenseArrayBase):
                 found[name] = tuple(int(value) for value in attribute.get_values())
+            elif isinstance(attribute, StringAttr):
+                found[name] = attribute.data
             elif isinstance(attribute, SymbolRefAttr) and name in NO_COLUMNS:
                 found[name] = attribute.root_reference.data
         return found

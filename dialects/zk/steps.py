@@ -21,6 +21,7 @@ from xdsl.dialects.builtin import (
     DenseArrayBase,
     FlatSymbolRefAttrConstr,
     IntegerAttr,
+    StringAttr,
     SymbolRefAttr,
 )
 from xdsl.ir import SSAValue
@@ -199,6 +200,127 @@ class MatmulOp(RoundedStep):
             set(y) == set(x) ^ set(w),
             f"x over [{', '.join(x)}] and w over [{', '.join(w)}] do not make [{', '.join(y)}]",
         )
+
+
+@irdl_op_definition
+class InputOp(Step):
+    """A tensor that the statement is about.
+
+    ```mlir
+    %x = zk.input "image" x @image : !zk.value<[example, feature64], -32768 to 32767>
+    ```
+    """
+
+    name = "zk.input"
+    tensor = prop_def(StringAttr)
+    x = prop_def(Column)
+    result = result_def(ValueType)
+    traits = traits_def(WritesColumns())
+    assembly_format = "$tensor `x` $x" + MADE
+
+
+@irdl_op_definition
+class OutputOp(Step):
+    """A value that the statement is about.
+
+    ```mlir
+    %y = zk.output "output" %x x @output : (!zk.value<[example, feature10], -32768 to 32767>)
+      -> !zk.value<[example, feature10], -32768 to 32767>
+    ```
+    """
+
+    name = "zk.output"
+    tensor = prop_def(StringAttr)
+    value = operand_def(ValueType)
+    x = prop_def(Column)
+    result = result_def(ValueType)
+    traits = traits_def(WritesColumns())
+    assembly_format = "$tensor $value `x` $x" + FUNCTIONAL
+
+    def verify_(self) -> None:
+        same_axes(self.value, self.result)
+
+
+@irdl_op_definition
+class Conv2dOp(RoundedStep):
+    """A convolution of images. The result is over the axes of its images, the weights over [out, in, taps].
+
+    ```mlir
+    %y = zk.conv2d %x, %w stride [1, 1] padding [1, 1] shift 15 bits 16 limbs [@c.limb0] rem [@c.rem0]
+      : (!zk.value<[example, channel3, row8, column8], -32768 to 32767>,
+      !zk.value<[channel4, channel3_in, tap_row3, tap_column3], -32768 to 32767>)
+      -> !zk.value<[example, channel4, row8, column8], -32768 to 32767>
+    ```
+    """
+
+    name = "zk.conv2d"
+    x = operand_def(ValueType)
+    w = operand_def(ValueType)
+    bias = opt_operand_def(ValueType)
+    bias_shift = opt_prop_def(Int)
+    stride = prop_def(Ints)
+    padding = prop_def(Ints)
+    assembly_format = (
+        "$x `,` $w (`bias` $bias^ `shift` $bias_shift)? `stride` $stride `padding` $padding"
+        + ROUNDED
+        + FUNCTIONAL
+    )
+
+    def verify_(self) -> None:
+        x, w, y = map(axes_of, (self.x, self.w, self.result))
+        require(len(x) == len(w) == len(y) == 4, "a convolution has four axes")
+        require(x[0] == y[0] and w[0] == y[1], "the result is over other axes than x and w make")
+
+
+@irdl_op_definition
+class SumPoolOp(RoundedStep):
+    """The sum of each window times a factor.
+
+    ```mlir
+    %y = zk.sum_pool %x kernel [2, 2] stride [2, 2] factor 1 shift 2 bits 16 limbs [@p.limb0] rem [@p.rem0]
+      : (!zk.value<[example, channel3, row8, column8], -32768 to 32767>)
+      -> !zk.value<[example, channel3, row4, column4], -32768 to 32767>
+    ```
+    """
+
+    name = "zk.sum_pool"
+    x = operand_def(ValueType)
+    kernel = prop_def(Ints)
+    stride = prop_def(Ints)
+    factor = prop_def(Int)
+    assembly_format = "$x `kernel` $kernel `stride` $stride `factor` $factor" + ROUNDED + FUNCTIONAL
+
+    def verify_(self) -> None:
+        require(axes_of(self.x)[:2] == axes_of(self.result)[:2], "a window is of one channel")
+
+
+@irdl_op_definition
+class MaxPoolOp(Step):
+    """The largest of each window: first along its rows, then along its columns, one element after the other.
+
+    ```mlir
+    %y = zk.max_pool %x kernel [2, 2] stride [2, 2] padding [0, 0] rows [@p.row1] columns [@p.column1]
+      : (!zk.value<[example, channel3, row8, column8], 0 to 32767>)
+      -> !zk.value<[example, channel3, row4, column4], 0 to 32767>
+    ```
+    """
+
+    name = "zk.max_pool"
+    x = operand_def(ValueType)
+    kernel = prop_def(Ints)
+    stride = prop_def(Ints)
+    padding = prop_def(Ints)
+    rows = opt_prop_def(Columns)
+    columns = opt_prop_def(Columns)
+    result = result_def(ValueType)
+    traits = traits_def(WritesColumns())
+    assembly_format = (
+        "$x `kernel` $kernel `stride` $stride `padding` $padding (`rows` $rows^)?"
+        " (`columns` $columns^)?" + FUNCTIONAL
+    )
+
+    def verify_(self) -> None:
+        require(axes_of(self.x)[:2] == axes_of(self.result)[:2], "a window is of one channel")
 
 
 @irdl_op_definition
@@ -489,10 +611,15 @@ class SolveOp(Step):
 
 
 STEPS = [
+    InputOp,
+    OutputOp,
     PromptOp,
     EmbedOp,
     RmsNormOp,
     MatmulOp,
+    Conv2dOp,
+    SumPoolOp,
+    MaxPoolOp,
     RopeOp,
     ScoresOp,
     SoftmaxOp,

@@ -51,17 +51,6 @@ func.func @read_twice() -> !quant.tensor<[16, 8], bits = 40, frac = 20> {
 
 // -----
 
-// CHECK: model.act: the table is not of all values that are looked up
-func.func @short_table() -> !quant.tensor<[16, 8], bits = 20, frac = 10> {
-  %ids = quant.tokens : !quant.tensor<[16], bits = 32, frac = 0>
-  %table = quant.param ["t"] sha256 ["0"] offset 0.0 factor 1.0 : !quant.tensor<[32, 8], bits = 16, frac = 10>
-  %x = quant.embed %ids, %table shift 1 : (!quant.tensor<[16], bits = 32, frac = 0>, !quant.tensor<[32, 8], bits = 16, frac = 10>) -> !quant.tensor<[16, 8], bits = 17, frac = 11>
-  %y = quant.table %x table <"x", -65536 to 65536> {module = "model.act"} : (!quant.tensor<[16, 8], bits = 17, frac = 11>) -> !quant.tensor<[16, 8], bits = 20, frac = 10>
-  func.return %y : !quant.tensor<[16, 8], bits = 20, frac = 10>
-}
-
-// -----
-
 // CHECK: model.up: a value is over (token, channel) in one place and (intermediate, channel) in another
 func.func @no_weight() -> !quant.tensor<[16, 16], bits = 16, frac = 20> {
   %ids = quant.tokens : !quant.tensor<[16], bits = 32, frac = 0>

@@ -11,13 +11,16 @@ The semantics are the table in `runtime.circuit.program`. A value outside its ra
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 import numpy as np
 
 from ...errors import RangeError, UserError, ZklemmaError, expect
 from ..circuit.function import EXAMPLE
+from ..circuit.index import Index, Inputs
+from ..circuit.index_maps import MAPS
 from ..circuit.program import LIMB_BITS, Step
 from ..circuit.relations import Circuit
 from ..kernels.dots import dots
@@ -216,7 +219,7 @@ def requantize(run: Pass, step: Step, acc: np.ndarray, shift: int | None = None)
 
 
 def take_input(run: Pass, step: Step) -> np.ndarray:
-    name, circuit = str(step.attributes["name"]), run.model.circuit
+    name, circuit = str(step.attributes["tensor"]), run.model.circuit
     if name not in run.given:
         raise UserError(f"the input {name} is missing")
     x = run.given[name].astype(np.int64)
@@ -233,7 +236,7 @@ def take_input(run: Pass, step: Step) -> np.ndarray:
 def give_output(run: Pass, step: Step) -> np.ndarray:
     (x,) = run.inputs(step)
     run.put(step, "x", x)
-    run.results[str(step.attributes["name"])] = x
+    run.results[str(step.attributes["tensor"])] = x
     return x
 
 
@@ -317,6 +320,60 @@ def matmul(run: Pass, step: Step) -> np.ndarray:
         shape = [added.shape[over.index(axis)] if axis in over else 1 for axis in step.axes]
         acc = acc + (added.astype(np.int64).reshape(shape) << attribute(step, "bias_shift"))
     return requantize(run, step, acc)
+
+
+def conv2d(run: Pass, step: Step) -> np.ndarray:
+    name, weight, *bias = step.inputs
+    kernel, axes = run.model.param(weight, run.layer)
+    x, taken = run.values[name], kernel.shape[1]
+    share = int(np.prod(kernel.shape[1:])) * run.model.magnitude(weight)
+    run.require_small(step, "input", x, share)
+    moved = windows(x, kernel.shape[2:], numbers(step, "stride"), numbers(step, "padding"))
+    examples, channels, down, right = moved.shape[:4]
+    if taken == channels:
+        rows = moved.transpose(0, 2, 3, 1, 4, 5).reshape(-1, int(np.prod(kernel.shape[1:])))
+        matrix = run.model.matrix(weight, run.layer, axes[1:])
+        acc = product(rows, matrix).reshape(examples, down, right, -1).transpose(0, 3, 1, 2)
+    else:
+        acc = np.einsum("ecijab,cab->ecij", moved, kernel[:, 0].astype(np.int64))
+    if bias:
+        added, _ = run.model.param(bias[0], run.layer)
+        acc = acc + (added.astype(np.int64) << attribute(step, "bias_shift"))[:, None, None]
+    return requantize(run, step, acc)
+
+
+def windows(
+    x: np.ndarray, kernel: Sequence[int], stride: Sequence[int], padding: Sequence[int]
+) -> np.ndarray:
+    """The windows of images: [examples, channels, rows, columns, kh, kw], a view; zeros beside the images."""
+    padded = np.pad(x, ((0, 0), (0, 0), *((n, n) for n in padding)))
+    views = np.lib.stride_tricks.sliding_window_view(padded, tuple(kernel), axis=(2, 3))
+    return views[:, :, :: stride[0], :: stride[1]]
+
+
+def sum_pool(run: Pass, step: Step) -> np.ndarray:
+    (x,) = run.inputs(step)
+    moved = windows(x, numbers(step, "kernel"), numbers(step, "stride"), (0, 0))
+    run.require_small(step, "input", x, moved[0, 0, 0, 0].size * attribute(step, "factor"))
+    return requantize(run, step, moved.sum(axis=(-2, -1)) * attribute(step, "factor"))
+
+
+def max_pool(run: Pass, step: Step) -> np.ndarray:
+    (best,), over = run.inputs(step), [*run.axes[step.inputs[0]]]
+    window = zip(*(numbers(step, name) for name in ("kernel", "stride", "padding")), strict=True)
+    for axis, (kernel, stride, padding) in enumerate(window, 2):
+        size, over[axis] = best.shape[axis], step.axes[axis]
+        places = range((size + 2 * padding - kernel) // stride + 1)
+        taps = [Index("stride", "", (stride, tap - padding)) for tap in range(kernel)]
+        first, *others = (
+            MAPS["stride"].read(best, axis, tap, places, Inputs(), best.dtype)
+            for tap in taps
+            if any(0 <= stride * i + tap.table[1] < size for i in places)
+        )
+        largest = [*accumulate(others, np.maximum, initial=first)]
+        run.put_all(step, "rows" if axis == 2 else "columns", largest[1:], tuple(over))
+        best = largest[-1]
+    return best
 
 
 def rope(run: Pass, step: Step) -> np.ndarray:
@@ -470,6 +527,12 @@ def attribute(step: Step, name: str) -> int:
     return expect(step.attributes[name], int)
 
 
+def numbers(step: Step, name: str) -> tuple[int, int]:
+    """Of the rows and the columns of a window."""
+    down, right = expect(step.attributes[name], tuple)
+    return down, right
+
+
 OPERATIONS: dict[str, Callable[[Pass, Step], np.ndarray]] = {
     "input": take_input,
     "output": give_output,
@@ -477,6 +540,9 @@ OPERATIONS: dict[str, Callable[[Pass, Step], np.ndarray]] = {
     "embed": embed,
     "rms_norm": rms_norm,
     "matmul": matmul,
+    "conv2d": conv2d,
+    "sum_pool": sum_pool,
+    "max_pool": max_pool,
     "rope": rope,
     "scores": scores,
     "softmax": softmax,

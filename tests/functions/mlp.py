@@ -138,8 +138,8 @@ def mlp_program() -> Program:
     return Program(
         0,
         (
-            Step("input", (), "left", given, {"name": "left"}, {"x": ("left",)}, "left"),
-            Step("input", (), "right", given, {"name": "right"}, {"x": ("right",)}, "right"),
+            Step("input", (), "left", given, {"tensor": "left"}, {"x": ("left",)}, "left"),
+            Step("input", (), "right", given, {"tensor": "right"}, {"x": ("right",)}, "right"),
             Step("add", ("left", "right"), "sum", given),
             Step("add", ("sum", "right"), "u", given),
             Step(
@@ -152,7 +152,7 @@ def mlp_program() -> Program:
                 "first",
             ),
             Step("table", ("y",), "h", within, {"table": "relu"}, {"y": ("hidden",)}, "relu"),
-            Step("output", ("h",), "hidden", within, {"name": "hidden"}, {}, "relu"),
+            Step("output", ("h",), "hidden", within, {"tensor": "hidden"}, {}, "relu"),
             Step(
                 "matmul",
                 ("h", "v", "c"),
@@ -162,7 +162,9 @@ def mlp_program() -> Program:
                 {"rem": ("score.rem",)},
                 "second",
             ),
-            Step("output", ("z",), "score", scored, {"name": "score"}, {"x": ("score",)}, "second"),
+            Step(
+                "output", ("z",), "score", scored, {"tensor": "score"}, {"x": ("score",)}, "second"
+            ),
         ),
         (),
         (),

@@ -33,12 +33,13 @@ from ....dialects import quant, zk
 from ....dialects.nn import module_path
 from ....errors import UserError
 from ....runtime.circuit import generation
+from ....runtime.circuit.function import BATCH, EXAMPLE
 from ....runtime.circuit.generation import GENERATED, TOKENS, Generation
 from ...analysis.head_axes import infer_axes
 from ...analysis.stream_bounds import square_limits
 from ...modules import main_function
 from ...primitives.builder import System
-from . import attention, linear, norm, private_tokens, stream, tokens_as_inputs
+from . import attention, images, linear, norm, private_tokens, stream, tokens_as_inputs
 from .conversion import Conversion, ConversionPattern, sole_user
 
 
@@ -51,7 +52,13 @@ class Refuse(ConversionPattern):
             raise UserError(f"{module_path(op)}: {op.name} has no relations")
 
 
-PATTERNS = (*linear.PATTERNS, *norm.PATTERNS, *attention.PATTERNS, *stream.PATTERNS)
+PATTERNS = (
+    *linear.PATTERNS,
+    *norm.PATTERNS,
+    *attention.PATTERNS,
+    *stream.PATTERNS,
+    *images.PATTERNS,
+)
 """Of everything but prompt and output, for which there are two sets."""
 
 
@@ -65,17 +72,36 @@ class ConvertQuantToZk(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         function = main_function(op)
         tokens = private_tokens if self.private_tokens else tokens_as_inputs
-        conversion = _conversion(function)
-        kinds: tuple[type[ConversionPattern], ...] = (*PATTERNS, *tokens.PATTERNS, Refuse)
+        generates = any(isinstance(each, quant.TokensOp) for each in function.walk())
+        conversion = _generation(function) if generates else _tensors(function)
+        entering = tokens.PATTERNS if generates else ()
+        kinds: tuple[type[ConversionPattern], ...] = (*PATTERNS, *entering, Refuse)
         patterns: list[RewritePattern] = [kind(conversion) for kind in kinds]
         PatternRewriteWalker(
             GreedyRewritePatternApplier(patterns, dce_enabled=False), apply_recursively=False
         ).rewrite_region(function.body)
-        Rewriter.replace_op(function, _system(function, conversion.system, tokens.reveals()))
+        if generates:
+            conversion.reveals += tokens.reveals()
+        else:
+            images.outputs(conversion, function)
+        Rewriter.replace_op(function, _system(function, conversion))
 
 
-def _conversion(function: FuncOp) -> Conversion:
-    """What is known of a function before its operations are converted."""
+def _tensors(function: FuncOp) -> Conversion:
+    """What is known of a function of tensors before its operations are converted."""
+    inputs = [op for op in function.walk() if isinstance(op, quant.InputOp)]
+    counts = {quant.type_of(op.result).shape[0] for op in inputs}
+    if len(counts) != 1:
+        raise UserError(
+            "convert-quant-to-zk needs quant.tokens, or quant.input of one number of examples"
+        )
+    sizes: dict[str, int | str] = {}
+    axes = infer_axes(function.body.block, sizes)
+    return Conversion(System({BATCH: max(counts)}, sizes | {EXAMPLE: BATCH}), axes, {})
+
+
+def _generation(function: FuncOp) -> Conversion:
+    """What is known of a decoder before its operations are converted."""
     block, ops = function.body.block, list(function.body.walk())
     tokens = [op for op in ops if isinstance(op, quant.TokensOp)]
     stacks = [op for op in ops if isinstance(op, quant.LayersOp)]
@@ -96,9 +122,9 @@ def _conversion(function: FuncOp) -> Conversion:
     return Conversion(System(generation.extents(positions), sizes), axes, square_limits(block))
 
 
-def _system(function: FuncOp, system: System, reveals: list[zk.RevealOp]) -> zk.SystemOp:
+def _system(function: FuncOp, conversion: Conversion) -> zk.SystemOp:
     """The converted operations of a function as the compute side of what has been stated of them."""
-    steps = []
+    system, steps = conversion.system, []
     for op in list(function.body.block.ops):
         if not isinstance(op, quant.ParamOp | ReturnOp):
             op.detach()
@@ -110,6 +136,6 @@ def _system(function: FuncOp, system: System, reveals: list[zk.RevealOp]) -> zk.
             *system.columns.values(),
             *system.tables.values(),
             zk.ComputeOp(steps),
-            zk.ConstrainOp([*system.relations, *reveals]),
+            zk.ConstrainOp([*system.relations, *conversion.reveals]),
         ],
     )

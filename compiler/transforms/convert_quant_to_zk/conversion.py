@@ -53,6 +53,8 @@ class Conversion:
     squares: dict[quant.RmsNormOp, int]
     factors: OfValues[Factors] = field(default_factory=OfValues)
     names: set[str] = field(default_factory=set)
+    reveals: list[zk.RevealOp] = field(default_factory=list)
+    """What the statement shows, as far as operations say so."""
 
     def builder(self, op: Operation, module: str = "") -> Builder:
         """The builder for an operation, by the region in which it is."""

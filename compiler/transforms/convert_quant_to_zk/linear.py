@@ -11,7 +11,6 @@ from xdsl.pattern_rewriter import PatternRewriter, op_type_rewrite_pattern
 
 from ....dialects import quant, zk
 from ....dialects.affine_expr import added, scaled
-from ....errors import UserError
 from ....runtime.circuit.relations import Expr
 from ...primitives import affine
 from ...primitives.builder import Builder
@@ -95,10 +94,7 @@ class ConvertTable(ConversionPattern):
     def match_and_rewrite(self, op: quant.TableOp, rewriter: PatternRewriter) -> None:
         c = self.conversion
         b, name, axes = c.builder(op), c.name(op, own_module=True), c.axes[op.result]
-        x, (low, high) = c.expr(op.x), zk.type_of(op.x).range
-        if op.table.domain != (low, high + 1):
-            raise UserError(f"{b.module}: the table is not of all values that are looked up")
-        y = tabulate(b, name, axes, x, op.table.expression.data, op.table.domain)
+        y = tabulate(b, name, axes, c.expr(op.x), op.table.expression.data, op.table.domain)
         made = zk.ValueType.of(axes, *y.interval)
         step = zk.TableStepOp(
             op.x, results=[made], name=name, module=b.module, table=y.table, y=name

@@ -1,0 +1,67 @@
+// RUN: zk-opt %s --split-input-file --verify-diagnostics | filecheck %s
+
+// What the verifiers of examples and images refuse, in words.
+
+// CHECK: an input is [N, n] or an image, not [4]
+%0 = quant.input "x" : !quant.tensor<[4], bits = 16, frac = 13>
+
+// -----
+
+// CHECK: an input has 18 bits at most
+%0 = quant.input "x" : !quant.tensor<[4, 3], bits = 19, frac = 13>
+
+// -----
+
+// CHECK: x has 3 channels, w takes 2
+func.func @f(%x : !quant.tensor<[4, 3, 8, 8], bits = 16, frac = 13>, %w : !quant.tensor<[6, 2, 3, 3], bits = 16, frac = 15>) {
+  %0 = quant.conv2d %x, %w stride [1, 1] padding [1, 1] groups 1 : (!quant.tensor<[4, 3, 8, 8], bits = 16, frac = 13>, !quant.tensor<[6, 2, 3, 3], bits = 16, frac = 15>) -> !quant.tensor<[4, 6, 8, 8], bits = 36, frac = 28>
+  func.return
+}
+
+// -----
+
+// CHECK: 2 groups of 4 channels, not 1 or each
+func.func @f(%x : !quant.tensor<[4, 4, 8, 8], bits = 16, frac = 13>, %w : !quant.tensor<[6, 2, 3, 3], bits = 16, frac = 15>) {
+  %0 = quant.conv2d %x, %w stride [1, 1] padding [1, 1] groups 2 : (!quant.tensor<[4, 4, 8, 8], bits = 16, frac = 13>, !quant.tensor<[6, 2, 3, 3], bits = 16, frac = 15>) -> !quant.tensor<[4, 6, 8, 8], bits = 36, frac = 28>
+  func.return
+}
+
+// -----
+
+// CHECK: padding [3, 1] is not less than a window of [3, 3]
+func.func @f(%x : !quant.tensor<[4, 3, 8, 8], bits = 16, frac = 13>) {
+  %0 = quant.max_pool %x kernel [3, 3] stride [2, 2] padding [3, 1] : (!quant.tensor<[4, 3, 8, 8], bits = 16, frac = 13>) -> !quant.tensor<[4, 3, 4, 4], bits = 16, frac = 13>
+  func.return
+}
+
+// -----
+
+// CHECK: no window of [9, 9] fits [8, 8]
+func.func @f(%x : !quant.tensor<[4, 3, 8, 8], bits = 16, frac = 13>) {
+  %0 = quant.max_pool %x kernel [9, 9] stride [2, 2] padding [0, 0] : (!quant.tensor<[4, 3, 8, 8], bits = 16, frac = 13>) -> !quant.tensor<[4, 3, 4, 4], bits = 16, frac = 13>
+  func.return
+}
+
+// -----
+
+// CHECK: a window's size or step is too small
+func.func @f(%x : !quant.tensor<[4, 3, 8, 8], bits = 16, frac = 13>) {
+  %0 = quant.max_pool %x kernel [3, 3] stride [0, 2] padding [0, 0] : (!quant.tensor<[4, 3, 8, 8], bits = 16, frac = 13>) -> !quant.tensor<[4, 3, 4, 4], bits = 16, frac = 13>
+  func.return
+}
+
+// -----
+
+// CHECK: a window has two sizes, two steps and two paddings
+func.func @f(%x : !quant.tensor<[4, 3, 8, 8], bits = 16, frac = 13>) {
+  %0 = quant.max_pool %x kernel [3] stride [2, 2] padding [0, 0] : (!quant.tensor<[4, 3, 8, 8], bits = 16, frac = 13>) -> !quant.tensor<[4, 3, 4, 4], bits = 16, frac = 13>
+  func.return
+}
+
+// -----
+
+// CHECK: factor 0 is not positive
+func.func @f(%x : !quant.tensor<[4, 3, 8, 8], bits = 16, frac = 13>) {
+  %0 = quant.sum_pool %x kernel [2, 2] stride [2, 2] factor 0 doublings 2 : (!quant.tensor<[4, 3, 8, 8], bits = 16, frac = 13>) -> !quant.tensor<[4, 3, 4, 4], bits = 16, frac = 15>
+  func.return
+}

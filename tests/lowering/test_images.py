@@ -1,0 +1,109 @@
+"""Functions of images: the integers of PyTorch, of the interpreter and of the executor are the same, the witness
+satisfies the circuit at every level, and no cell of it can be another."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import Phase, given, settings
+from xdsl.dialects.builtin import ModuleOp
+from zklemma.compiler.emit import param_arrays
+from zklemma.compiler.interpret_circuit import check
+from zklemma.compiler.interpret_quant import interpret_function
+from zklemma.compiler.levels import OPTIMISATIONS, Level
+from zklemma.compiler.module_text import parse_module
+from zklemma.compiler.pipelines import lower, set_level
+from zklemma.runtime.circuit.function import Batch
+from zklemma.runtime.circuit.relations import Circuit
+from zklemma.runtime.witness.function_executor import FunctionExecutor
+
+sys.path.append(str(Path(__file__).parent))
+random_images: Any = import_module("random_images")
+Arrays = dict[str, np.ndarray]
+SHAPES = {
+    "first.weight": (4, 2, 3, 3),
+    "first.bias": (4,),
+    "depthwise.weight": (4, 1, 3, 3),
+    "second.weight": (4, 4, 3, 3),
+    "head.weight": (5, 12),
+}
+
+
+@pytest.fixture(scope="module")
+def images() -> tuple[ModuleOp, Arrays, Arrays]:
+    text = (Path(__file__).parent / "images.mlir").read_text(encoding="utf-8")
+    random = np.random.default_rng(1)
+    weights = {name: random.integers(-100, 100, shape) for name, shape in SHAPES.items()}
+    return parse_module(text), weights, {"image": random.integers(-500, 500, (3, 2, 7, 6))}
+
+
+def executed(
+    module: ModuleOp, weights: Arrays, inputs: Arrays
+) -> tuple[Circuit, Arrays, Arrays, Arrays]:
+    """The circuit, its params, what the executor returns, and the witness."""
+    circuit, program = lower(module)
+    params = param_arrays(circuit, weights)
+    executor = FunctionExecutor(circuit, program, params)
+    return circuit, params, executor.run(inputs), executor.witness(inputs)
+
+
+def test_integers_are_those_of_pytorch(images: tuple[ModuleOp, Arrays, Arrays]) -> None:
+    module, weights, inputs = images
+    module.verify()
+    w = {name: torch.tensor(array) for name, array in weights.items()}
+    f = torch.nn.functional
+    first = f.conv2d(
+        torch.tensor(inputs["image"]), w["first.weight"], w["first.bias"] << 4, (2, 1), 1
+    )
+    relu = (first + 32 >> 6).clamp(min=0)
+    pool = f.max_pool2d(relu.double(), 3, 2, 1).long()
+    depthwise = f.conv2d(pool, w["depthwise.weight"], padding=1, groups=4) + 256 >> 9
+    second = f.conv2d(depthwise, w["second.weight"], padding=1) + 128 >> 8
+    total = depthwise + second
+    mean = total[:, :, 0:1] + total[:, :, 1:2] + 1 >> 1
+    wanted = (mean.reshape(3, -1) @ w["head.weight"].T + 256 >> 9).numpy()
+    (found,) = interpret_function(module, weights, inputs)
+    assert np.array_equal(found, wanted)
+    for count in (1, 3):
+        given = {name: array[:count] for name, array in inputs.items()}
+        circuit, params, outputs, witness = executed(module, weights, given)
+        assert np.array_equal(outputs["output"], wanted[:count])
+        assert check(circuit, Batch(count), {**witness, **params}) == []
+
+
+def test_no_cell_can_be_another(images: tuple[ModuleOp, Arrays, Arrays]) -> None:
+    circuit, params, _, witness = executed(*images)
+    random = np.random.default_rng(2)
+    for name, array in witness.items():
+        for place in random.choice(array.size, min(8, array.size), replace=False):
+            changed = array.astype(np.int64)
+            changed.flat[place] += random.choice((-1, 1))
+            assert check(circuit, Batch(3), {**witness, **params, name: changed}), (name, place)
+
+
+@pytest.mark.parametrize("left_out", ["", *OPTIMISATIONS])
+def test_each_pass_can_be_left_out(images: tuple[ModuleOp, Arrays, Arrays], left_out: str) -> None:
+    module, weights, inputs = images
+    module = module.clone()
+    set_level(module, Level(disabled=(left_out,)) if left_out else Level(0))
+    circuit, params, outputs, witness = executed(module, weights, inputs)
+    (wanted,) = interpret_function(module, weights, inputs)
+    assert np.array_equal(outputs["output"], wanted)
+    assert check(circuit, Batch(3), {**witness, **params}) == []
+
+
+@given(random_images.SIZES)
+@settings(max_examples=40, deadline=None, derandomize=True, phases=[Phase.generate])
+def test_random_functions(sizes: Any) -> None:
+    module, weights, inputs = random_images.function(sizes)
+    module.verify()
+    (wanted,) = interpret_function(module, weights, inputs)
+    circuit, params, outputs, witness = executed(module, weights, inputs)
+    assert np.array_equal(outputs["output"], wanted)
+    assert check(circuit, Batch(sizes.examples), {**witness, **params}) == []
