@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+import torch
 from xdsl.context import Context
 
 from ..compiler.analysis.fidelity import affordable, compare, logits_scale, pytorch_logits
@@ -38,6 +39,7 @@ from ..runtime.progress import Clock, Progress, Silent
 from ..runtime.proving.prover import CommittedWeights, prove_ranges
 from ..runtime.visible import require_name
 from ..runtime.witness.executor import Executor
+from .compiling_function import Examples, compile_function
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -51,7 +53,7 @@ STAGES = (
 
 
 def compile(
-    source: str | Path | PreTrainedModel,
+    source: str | Path | PreTrainedModel | torch.nn.Module,
     max_tokens: int = 256,
     progress: Progress | None = None,
     private: bool = True,
@@ -63,6 +65,9 @@ def compile(
     watch: Watch | None = None,
     model: str | Path | None = None,
     tokenizer: PreTrainedTokenizerBase | None = None,
+    example_inputs: Examples | None = None,
+    batch: int = 1,
+    labels: Sequence[str] = (),
 ) -> tuple[Artifact, dict[str, Any]]:
     """The artifact of a checkpoint, and a report: plain data that says what was made.
 
@@ -75,9 +80,28 @@ def compile(
     ``headroom`` times as large as there; ``settings`` are options of passes, by "pass.option".
     ``level`` says which optimisations run; ``watch`` sees the passes. ``model`` is a text that `resumed` reads:
     it takes the place of what would be imported and calibrated, and says for how many tokens.
+    With ``example_inputs`` the source is any module of PyTorch whose inputs and outputs are tensors: see
+    `compiling_function.compile_function`, which says what they, ``batch`` and ``labels`` are, and takes the options
+    that do not speak of tokens or text.
+
     `UserError` if fewer of the next tokens than ``least_fidelity`` are PyTorch's on held-out text; with
     None that is not measured.
     """
+    if example_inputs is not None:
+        if not isinstance(source, torch.nn.Module):
+            raise UserError("example inputs go with a module of PyTorch")
+        return compile_function(
+            source,
+            example_inputs,
+            batch,
+            labels=labels,
+            progress=progress,
+            private=private,
+            headroom=headroom,
+            settings=settings,
+            level=level,
+            watch=watch,
+        )
     padded_length(max_tokens)  # Refuses nonsense before any work.
     own = [read_text(Path(path)) for path in calibration]
     scaling = {} if headroom is None else {"plan-scales.headroom": str(headroom)}
@@ -173,13 +197,16 @@ def compile(
 
 
 def _checkpoint(
-    source: str | Path | PreTrainedModel, tokenizer: PreTrainedTokenizerBase | None
+    source: str | Path | PreTrainedModel | torch.nn.Module,
+    tokenizer: PreTrainedTokenizerBase | None,
 ) -> Checkpoint:
     if isinstance(source, str | Path):
         return load_checkpoint(source)
     if not hasattr(source, "config") or tokenizer is None:
-        raise UserError("a model in memory has to be one of transformers, with its tokenizer")
-    return module_checkpoint(source, tokenizer)
+        raise UserError(
+            "a model in memory is one of transformers, with its tokenizer, or a module with example_inputs"
+        )
+    return module_checkpoint(cast("PreTrainedModel", source), tokenizer)
 
 
 def _tokenizer(checkpoint: Checkpoint) -> bytes:

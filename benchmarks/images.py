@@ -1,0 +1,165 @@
+"""What a proof of images takes: networks of papers with random weights, for images of 32x32.
+
+    python benchmarks/images.py [--model vgg16] [--batch N] [--runs N] [--json]
+
+Each network is compiled for random images and proved, hiding on. Times are medians of proofs with warm kernels, and
+beside them of a batch, the seconds of each image. For one core run it under `taskset -c 0` with
+NUMBA_NUM_THREADS=1. Random weights say nothing of fidelity.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch import nn
+from zklemma.runtime.kernels.memory import keep_freed_memory
+from zklemma.runtime.proving import inference
+from zklemma.runtime.verifying.verify import verify
+from zklemma.tools import console
+from zklemma.tools.compiling_function import compile_function
+
+VGG16 = (64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 512, 0)
+"""Channels of its convolutions (Simonyan and Zisserman 2014, table 1, D); 0 is a pool."""
+CLASSES = 10
+
+
+def vgg16() -> nn.Module:
+    """With batch norms, and the one linear layer that versions for small images end in."""
+    layers: list[nn.Module] = []
+    channels = 3
+    for made in VGG16:
+        if made:
+            layers += [nn.Conv2d(channels, made, 3, padding=1), nn.BatchNorm2d(made), nn.ReLU()]
+            channels = made
+        else:
+            layers.append(nn.MaxPool2d(2))
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(channels, CLASSES))
+
+
+def lenet() -> nn.Module:
+    """LeCun et al. 1998, figure 2, with ReLU and the largest of windows."""
+    return nn.Sequential(
+        *(nn.Conv2d(3, 6, 5), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()),
+        *(nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, CLASSES)),
+    )
+
+
+class Residual(nn.Module):
+    """He et al. 2015, figure 2: two convolutions, and what enters beside them."""
+
+    def __init__(self, channels: int, made: int, stride: int):
+        super().__init__()
+        self.first = nn.Conv2d(channels, made, 3, stride, 1, bias=False)
+        self.first_norm = nn.BatchNorm2d(made)
+        self.second = nn.Conv2d(made, made, 3, 1, 1, bias=False)
+        self.second_norm = nn.BatchNorm2d(made)
+        self.beside = nn.Sequential()
+        if stride > 1 or channels != made:
+            self.beside = nn.Sequential(
+                nn.Conv2d(channels, made, 1, stride, bias=False), nn.BatchNorm2d(made)
+            )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = torch.relu(self.first_norm(self.first(x)))
+        return torch.relu(self.second_norm(self.second(y)) + self.beside(x))
+
+
+def resnet18() -> nn.Module:
+    """He et al. 2015, table 1, with the first convolution that versions for small images have."""
+    layers: list[nn.Module] = [nn.Conv2d(3, 64, 3, 1, 1, bias=False), nn.BatchNorm2d(64), nn.ReLU()]
+    channels = 64
+    for made, stride in ((64, 1), (128, 2), (256, 2), (512, 2)):
+        layers += [Residual(channels, made, stride), Residual(made, made, 1)]
+        channels = made
+    return nn.Sequential(
+        *layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, CLASSES)
+    )
+
+
+MODELS = {"lenet": lenet, "vgg16": vgg16, "resnet18": resnet18}
+
+
+def measure(name: str, batch: int, runs: int) -> dict[str, Any]:
+    torch.manual_seed(0)
+    model = MODELS[name]().eval()
+    images = torch.rand(max(8, batch), 3, 32, 32)
+    with torch.no_grad():
+        for layer in model.modules():
+            if isinstance(layer, nn.BatchNorm2d):  # Else activations fade layer after layer.
+                layer.momentum = None
+        model.train()(images)
+        model.eval()
+    start = time.perf_counter()
+    artifact, report = compile_function(model, images, batch, name)
+    found: dict[str, Any] = {
+        "model": name,
+        "parameters": report["parameters"],
+        "compile_seconds": time.perf_counter() - start,
+        "proofs": [],
+    }
+    for count in sorted({1, batch}):
+        inputs = {artifact.key.function_signature.inputs[0].name: images[:count].numpy()}
+        seconds, verifying = [], []
+        for turn in range(runs + 1):
+            begun = time.perf_counter()
+            made = inference.prove(artifact, inputs)
+            middle = time.perf_counter()
+            verify(artifact.key, made.result.proof)
+            if turn:  # The first one also warms up.
+                seconds.append(middle - begun)
+                verifying.append(time.perf_counter() - middle)
+        found["proofs"].append(
+            {
+                "images": count,
+                "seconds": statistics.median(seconds),
+                "seconds_per_image": statistics.median(seconds) / count,
+                "verify_seconds": statistics.median(verifying),
+                "proof_bytes": len(made.result.proof),
+                "committed_cells": made.result.committed_cells,
+                "lookups": made.result.lookups,
+            }
+        )
+    return found | {"peak_rss_bytes": console.peak_rss_bytes()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", choices=MODELS, default="vgg16")
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    keep_freed_memory()
+    report = measure(options.model, options.batch, options.runs) | {"machine": console.machine()}
+    if options.json:
+        return print(json.dumps(report))
+    table = Table(
+        title=f"{report['model']} ({report['parameters']:,} parameters), {report['machine']['cpu']}"
+    )
+    columns = {
+        "images": "images",
+        "seconds": "prove, s",
+        "seconds_per_image": "s an image",
+        "verify_seconds": "verify, s",
+        "proof_bytes": "bytes",
+        "committed_cells": "cells",
+        "lookups": "lookups",
+    }
+    for title in columns.values():
+        table.add_column(title, justify="right")
+    for proof in report["proofs"]:
+        table.add_row(*(f"{proof[c]:.3f}" if "second" in c else f"{proof[c]:,}" for c in columns))
+    Console().print(table)
+    return None
+
+
+if __name__ == "__main__":
+    main()
