@@ -201,6 +201,10 @@ class Evaluator:
         prompt, generated = self.generation.prompt, self.generation.generated
         if index.kind == "window":
             return np.arange(generated) + prompt - 1
+        if index.kind == "generating":
+            return np.arange(generated) + prompt - 1 + index.table[0]
+        if index.kind == "position":
+            return np.arange(self.shape.rows) + index.table[0]
         if index.kind == "token":
             return self.ids()
         if index.kind == "previous":

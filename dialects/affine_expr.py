@@ -8,6 +8,7 @@ index for each axis of the column (`runtime.circuit.index_maps`):
     *                summed over all         token(token)       the token id there
     pick(layer; 0 1) table[layer]            previous, next(generated)  the id before, itself
     3                the index 3             stride(row; 2 -1)  the index 2 row - 1, zero where there is none
+    position(token; 2)  row 2 + token        generating(generated; 2)   that of the position that generates
 
 A product of expressions is ``3 * (layer, token: ...) * (layer, token: ...)``. Printing a parsed
 text and parsing a printed expression give back the same.

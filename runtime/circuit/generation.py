@@ -6,8 +6,8 @@ which cannot influence what comes before them) so that its binary expansion has 
 few.
 
 Prompt and output are either inputs of a circuit (`Tokens`), which it reads by the indices ``window``, ``token``,
-``previous`` and ``next`` and the public column ``below-next``, or columns of the witness, which `Circuit.reveals`
-names: then the statement may show them or keep them private.
+``previous``, ``next`` and ``generating`` and the public column ``below-next``, or columns of the witness, which
+`Circuit.reveals` names: then the statement may show them or keep them private.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 
 from ...errors import ZklemmaError, expect
 from .extents import Axis, CircuitError, Shape
-from .index import IndexKind, IndexMap, Inputs
+from .index import IndexKind, IndexMap, Inputs, rows_within
 
 if TYPE_CHECKING:
     from .relations import Circuit
@@ -99,7 +99,7 @@ class Tokens(Inputs):
 class _Window(IndexMap):
     function = "window"
 
-    def fits(self, index, target, size, axes):
+    def fits(self, index, target, size, axes, extents):
         return target == GENERATED and size == TOKENS
 
     def sources(self, index, span, inputs):
@@ -110,10 +110,28 @@ class _Window(IndexMap):
         return array[(*(slice(None),) * position, slice(span.start + shift, span.stop + shift))]
 
 
+class _Generating(_Window):
+    function = "generating"
+    numbers = 1
+
+    def text(self, index):
+        return f"{self.function}({index.axis}; {index.table[0]})"
+
+    def fits(self, index, target, size, axes, extents):
+        inside = isinstance(size, int) and target == GENERATED
+        return inside and rows_within(index.table, extents.get(TOKENS, size + 1), size)
+
+    def sources(self, index, span, inputs):
+        return super().sources(index, span, inputs) + index.table[0]
+
+    def read(self, array, position, index, span, inputs, dtype):
+        return np.take(array, self.sources(index, span, inputs), axis=position)
+
+
 class _Token(IndexMap):
     function = "token"
 
-    def fits(self, index, target, size, axes):
+    def fits(self, index, target, size, axes, extents):
         return target == TOKENS and size == vocabulary(axes)
 
     def sources(self, index, span, inputs):
@@ -123,7 +141,7 @@ class _Token(IndexMap):
 class _Previous(IndexMap):
     function = "previous"
 
-    def fits(self, index, target, size, axes):
+    def fits(self, index, target, size, axes, extents):
         return target == GENERATED and size == vocabulary(axes)
 
     def sources(self, index, span, inputs):
@@ -142,6 +160,7 @@ MAPS: dict[IndexKind, IndexMap] = {
     "token": _Token(),
     "previous": _Previous(),
     "next": _Next(),
+    "generating": _Generating(),
 }
 
 

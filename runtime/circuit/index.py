@@ -18,7 +18,19 @@ import numpy as np
 from .extents import Axis, CircuitError
 
 IndexKind = Literal[
-    "same", "sum", "at", "before", "rotate", "stride", "pick", "window", "token", "previous", "next"
+    "same",
+    "sum",
+    "at",
+    "before",
+    "rotate",
+    "stride",
+    "pick",
+    "position",
+    "window",
+    "token",
+    "previous",
+    "next",
+    "generating",
 ]
 Interval = tuple[int, int]
 Pairs = tuple[tuple[Any, Any], ...]
@@ -43,6 +55,7 @@ class Index:
     ``stride``  j = table[0] i + table[1], and nothing, which is zero, where the column has no such entry: a
                 window that moves over an axis with padding at its ends
     ``pick``    j = table[i], a fixed table
+    ``position`` j = i + table[0], where i is of an extent and j of a number of entries
 
     and of a prompt and its continuation (`generation`)
 
@@ -50,6 +63,7 @@ class Index:
     ``token``   j = the token id at position i
     ``previous`` j = the id of the token before the i-th generated one, at position i + prompt - 1
     ``next``    j = the id of the i-th generated token
+    ``generating`` j = i + prompt - 1 + table[0] (`position` of what ``window`` reads)
     """
 
     kind: IndexKind
@@ -78,9 +92,16 @@ class IndexMap:
         the language of tables."""
         return None
 
-    def fits(self, index: Index, target: Size, size: Size, axes: Mapping[str, Axis]) -> bool:
+    def fits(
+        self,
+        index: Index,
+        target: Size,
+        size: Size,
+        axes: Mapping[str, Axis],
+        extents: Mapping[str, int],
+    ) -> bool:
         """Whether an axis of ``size`` can be read along one of size ``target``, which is 1 for an index along none;
-        ``axes`` are the circuit's."""
+        ``axes`` are the circuit's, and ``extents`` the greatest sizes of its extents."""
         return target == size
 
     def sources(self, index: Index, span: range, inputs: Inputs) -> np.ndarray:
@@ -122,3 +143,8 @@ class IndexMap:
         """The same for weights that are a product over the bits of i < ``target``, if v is a sum of such products:
         each of them with a factor."""
         return None
+
+
+def rows_within(table: Sequence[int], count: int, size: int) -> bool:
+    """Whether so many entries, the first of which is the only number of a table, are among those of an axis."""
+    return len(table) == 1 and 0 <= table[0] <= size - count

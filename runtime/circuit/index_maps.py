@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import generation
-from .index import Index, IndexKind, IndexMap, Pairs
+from .index import Index, IndexKind, IndexMap, Pairs, rows_within
 from .layout import cut
 
 
@@ -36,7 +36,7 @@ class _Sum(IndexMap):
     def text(self, index):
         return "*"
 
-    def fits(self, index, target, size, axes):
+    def fits(self, index, target, size, axes, extents):
         return True
 
     def read(self, array, position, index, span, inputs, dtype):
@@ -58,7 +58,7 @@ class _At(IndexMap):
     def text(self, index):
         return str(index.table[0])
 
-    def fits(self, index, target, size, axes):
+    def fits(self, index, target, size, axes, extents):
         return isinstance(size, int) and 0 <= index.table[0] < size
 
     def read(self, array, position, index, span, inputs, dtype):
@@ -79,7 +79,7 @@ class _Before(IndexMap):
     def ones(self, index, target, size):
         return "index", index.axis
 
-    def fits(self, index, target, size, axes):
+    def fits(self, index, target, size, axes, extents):
         return target == size and isinstance(size, int)
 
     def read(self, array, position, index, span, inputs, dtype):
@@ -111,7 +111,7 @@ class _Rotate(IndexMap):
     def ones(self, index, target, size):
         return "sign", f"2 * floor({index.axis} / {size // 2}) - 1"
 
-    def fits(self, index, target, size, axes):
+    def fits(self, index, target, size, axes, extents):
         return target == size and isinstance(size, int) and size % 2 == 0
 
     def read(self, array, position, index, span, inputs, dtype):
@@ -146,7 +146,7 @@ class _Stride(IndexMap):
         step, start = index.table
         return f"stride({index.axis}; {step} {start})"
 
-    def fits(self, index, target, size, axes):
+    def fits(self, index, target, size, axes, extents):
         step, start = index.table
         if not isinstance(size, int) or not isinstance(target, int) or step <= 0:
             return False
@@ -241,6 +241,21 @@ def _plus(
                 yield factor, (*_fixed(high, bits - at), *low)
 
 
+class _Position(IndexMap):
+    function = "position"
+    numbers = 1
+
+    def text(self, index):
+        return f"{self.function}({index.axis}; {index.table[0]})"
+
+    def fits(self, index, target, size, axes, extents):
+        inside = isinstance(size, int) and isinstance(target, str)
+        return inside and rows_within(index.table, extents[target], size)
+
+    def sources(self, index, span, inputs):
+        return np.arange(span.start, span.stop) + index.table[0]
+
+
 class _Pick(IndexMap):
     function = "pick"
     numbers = None
@@ -248,7 +263,7 @@ class _Pick(IndexMap):
     def text(self, index):
         return f"pick({index.axis}; {' '.join(map(str, index.table))})"
 
-    def fits(self, index, target, size, axes):
+    def fits(self, index, target, size, axes, extents):
         inside = isinstance(size, int) and all(0 <= j < size for j in index.table)
         return inside and len(index.table) == target
 
@@ -263,6 +278,7 @@ MAPS: dict[IndexKind, IndexMap] = {
     "before": _Before(),
     "rotate": _Rotate(),
     "stride": _Stride(),
+    "position": _Position(),
     "pick": _Pick(),
     **generation.MAPS,
 }
@@ -278,4 +294,6 @@ def composed(inner: Index, outer: Index) -> Index | None:
         return Index("at", "", (inner.table[outer.table[0]],))
     if (inner.kind, outer.kind) == ("token", "window"):
         return Index("previous", outer.axis)
+    if (inner.kind, outer.kind) == ("position", "window"):
+        return Index("generating", outer.axis, inner.table)
     return None

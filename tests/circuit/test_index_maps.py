@@ -24,7 +24,10 @@ SIZES = {
     "next": (6, 2, lambda i: [IDS[i + 3]], GENERATED, 6),
     "pick": (4, 3, lambda i: [NUMBERS["pick"][i]], 3, 4),
     "stride": (5, 4, lambda i: [2 * i - 1] if 0 <= 2 * i - 1 < 5 else [], 4, 5),
+    "position": (ROWS + 3, ROWS, lambda i: [i + 2], TOKENS, ROWS + 3),
+    "generating": (ROWS + 3, 2, lambda i: [i + 4], GENERATED, ROWS + 3),
 }
+NUMBERS = {"pick": TABLE, "position": (2,), "generating": (2,)}
 
 
 def matrix(kind: str) -> np.ndarray:
@@ -147,15 +150,32 @@ def test_what_an_index_fits(kind):
     *_, target, size = SIZES[kind]
     index = index_of(kind)
     axes = {"vocabulary": Axis("vocabulary", size if isinstance(size, int) else 9)}
-    assert MAPS[kind].fits(index, target, size, axes)
+    extents = {TOKENS: ROWS, GENERATED: 2}
+    assert MAPS[kind].fits(index, target, size, axes, extents)
     # A stride reads zeros beside an axis.
-    assert MAPS[kind].fits(index, 7, size, axes) == (kind == "stride")
-    assert MAPS[kind].fits(index, target, 2, axes) == (kind == "stride")
+    assert MAPS[kind].fits(index, 7, size, axes, extents) == (kind == "stride")
+    assert MAPS[kind].fits(index, target, 2, axes, extents) == (kind == "stride")
 
 
 @pytest.mark.parametrize("numbers", [(0, 1), (-1, 1), (1, 5), (1, -5), (2, -9)])
 def test_strides_move_on_from_near_the_axis(numbers):
-    assert not MAPS["stride"].fits(Index("stride", "axis", numbers), 5, 5, {})
+    assert not MAPS["stride"].fits(Index("stride", "axis", numbers), 5, 5, {}, {})
+
+
+@pytest.mark.parametrize("kind", ["position", "generating"])
+def test_a_row_for_each_position(kind):
+    """A table that ends before the longest text, an offset that is none, or several."""
+    *_, target, size = SIZES[kind]
+    extents = {TOKENS: ROWS, GENERATED: 2}
+    for table, rows, fits in (
+        ((3,), size, True),
+        ((4,), size, False),
+        ((2,), ROWS + 1, False),
+        ((-1,), size, False),
+        ((), size, False),
+        ((1, 1), size, False),
+    ):
+        assert MAPS[kind].fits(Index(kind, "axis", table), target, rows, {}, extents) == fits
 
 
 def test_picks_are_entries_one_by_one():
@@ -172,11 +192,16 @@ def test_picks_are_entries_one_by_one():
     ("same", "stride", "stride"),
     ("stride", "stride", None),
     ("token", "window", "previous"),
+    ("position", "window", "generating"),
     ("token", "pick", None),
 ])  # fmt: skip
 def test_reading_what_is_read(inner, outer, found):
     index = composed(index_of(inner), index_of(outer))
     assert (index and index.kind) == found
+
+
+def test_a_position_is_the_one_where_the_window_reads():
+    assert (matrix("window") @ matrix("position") == matrix("generating")).all()
 
 
 def test_the_previous_token_is_the_token_where_the_window_reads():
