@@ -130,6 +130,13 @@ class QuantFunctions(InterpreterFunctions):
         found = rows[ids] << shift if shift >= 0 else rounded_shift(rows[ids], -shift)
         return (self.fit(op, found),)
 
+    @impl(quant.EmbedPositionsOp)
+    def embed_positions(
+        self, _: Interpreter, op: quant.EmbedPositionsOp, args: PythonValues
+    ) -> PythonValues:
+        (rows,), first = args, op.offset.value.data
+        return (self.fit(op, rows[first : first + len(self.ids)] << op.shift.value.data),)
+
     @impl(quant.RequantizeOp)
     def requantize(
         self, _: Interpreter, op: quant.RequantizeOp, args: PythonValues
@@ -138,7 +145,7 @@ class QuantFunctions(InterpreterFunctions):
 
     @impl(quant.RmsNormOp)
     def rms_norm(self, _: Interpreter, op: quant.RmsNormOp, args: PythonValues) -> PythonValues:
-        x, gain = args
+        x, gain, *bias = args
         total = np.sum(x * x, axis=-1, keepdims=True) + op.eps.get_values()[self.layer]
         e = np.zeros_like(total)
         while np.any(large := (total >> (2 * e)) >= 1 << 16):
@@ -151,7 +158,21 @@ class QuantFunctions(InterpreterFunctions):
                 f"exponents {op.emin} to {op.emax}"
             )
         r = table(op.table)[mantissa - op.table.domain[0]]
-        return (self.fit(op, x * (r << (op.emax - e)) * gain),)
+        acc = x * (r << (op.emax - e)) * gain
+        if op.bias_shift is not None:
+            acc = acc + (bias[0] << op.bias_shift.value.data)
+        return (self.fit(op, acc),)
+
+    @impl(quant.CenterOp)
+    def center(self, _: Interpreter, op: quant.CenterOp, args: PythonValues) -> PythonValues:
+        (x,), shift, bound = args, op.shift.value.data, op.mean_bound
+        total = x.sum(axis=-1, keepdims=True) * quant.one_over(x.shape[-1], shift)
+        mean = (total >> shift) + (total >> (shift - 1) & 1)
+        if mean.min() < -bound or mean.max() >= bound:
+            raise RangeError(
+                f"{self.where(op)}: means in [{mean.min()}, {mean.max()}] leave {op.bits.value.data} bits"
+            )
+        return (self.fit(op, x - mean),)
 
     @impl(quant.MatmulOp)
     def matmul(self, _: Interpreter, op: quant.MatmulOp, args: PythonValues) -> PythonValues:

@@ -11,7 +11,7 @@ interfaces do; whoever asks tests for the interface, and a new operation is know
 | `TensorSource` | where do tensors enter, and under which name? | modules |
 | `LeadingAxes` | what is it without a first axis of size 1? | drop-batch |
 | `RowWise` | does a row of the result depend on that row alone? | batch-decode |
-| `View` | are the results elements the operand's? | plan-scales, equalize-layers, coarse |
+| `KeepsScale` | has the result the operand's scale, whatever that is? | plan-scales, equalize-layers, coarse |
 | `Rescales` | what does a factor on an operand do to the result? | equalize-layers |
 | `TakesFactor` | where can a factor on the result go? | equalize-layers, channel equalisation |
 | `Differentiable` | how does an error pass back? | sensitivity |
@@ -100,8 +100,8 @@ class RowWise(Operation, ABC):
     """Row t of the result depends on row t of the first operand alone, and on all of the others."""
 
 
-class View(Operation, ABC):
-    """Each element of the result is one of the first operand's, in another order or shape."""
+class KeepsScale(Operation, ABC):
+    """The result is in the first operand's scale: its elements, in another order or shape, or less their mean."""
 
 
 class Scaling(Enum):
@@ -183,6 +183,10 @@ class Bounds(Protocol):
         """The largest gain of a norm."""
         ...
 
+    def bias(self, op: Normalises) -> float:
+        """The largest bias of a norm."""
+        ...
+
 
 class Rounded(Quantised):
     """An operation whose integer result is cut back to a format of its own.
@@ -207,7 +211,8 @@ class Rounded(Quantised):
 
 
 class Normalises(Operation, ABC):
-    """A norm over the last axis of its first operand with a gain for each channel, its second operand."""
+    """A norm over the last axis of its first operand with a gain for each channel, its second operand, and a bias,
+    if there is a third."""
 
     @property
     @abstractmethod
@@ -221,3 +226,7 @@ class Normalises(Operation, ABC):
     @abstractmethod
     def gains(self, weight: Array) -> Array:
         """By what each normalised channel is multiplied, in float64."""
+
+    @abstractmethod
+    def biases(self, bias: Array) -> Array:
+        """What is added to each channel then, in float64."""

@@ -42,6 +42,8 @@ from .lookup_operations import lookup_counts
 KINDS = {
     "prompt": "prompt",
     "embed": "embedding",
+    "positions": "embedding",
+    "center": "norms",
     "rms_norm": "norms",
     "matmul": "linear layers",
     "conv2d": "convolutions",

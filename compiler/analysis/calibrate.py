@@ -6,6 +6,7 @@ layer, whose numbers follow from its weights, gets discardable attributes, in re
     quant.range     max |value| of the result; of a parameter max |weight|
     quant.squares   of a norm: least and largest sum over a row of x^2, plus n * eps
     quant.gain      of a norm: max |(1 + w) * 2^exponent|
+    quant.bias      of a norm with a bias: max |bias * 2^exponent|
     quant.row_norm  of a two-dimensional parameter: the largest Euclidean norm of a row
 
 Channels are equalised on the way (`equalize`), and ranges are those after it. All this is written so that
@@ -35,6 +36,7 @@ from .equalize import equalize_channels
 RANGE = "quant.range"
 SQUARES = "quant.squares"
 GAIN = "quant.gain"
+BIAS = "quant.bias"
 ROW_NORM = "quant.row_norm"
 
 # Positions evaluated at a time: enough to use each weight well while it is in cache.
@@ -78,8 +80,12 @@ def calibrate(
             scale = 2.0 ** -divided[op] if op in divided else 1.0
             _write(op, RANGE, np.max(record.largest[op] * scale))
         if isinstance(op, Normalises):
-            weight = weights[expect(op.operands[1].owner, nn.ParamOp).param_name]
+            weight, *bias = (
+                weights[expect(operand.owner, nn.ParamOp).param_name] for operand in op.operands[1:]
+            )
             _write(op, GAIN, np.max(np.abs(op.gains(weight))))
+            if bias:
+                _write(op, BIAS, np.max(np.abs(op.biases(bias[0]))))
             op.attributes[SQUARES] = DenseArrayBase.from_list(f64, record.squares[op])
 
 

@@ -31,7 +31,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation
 
 from ...dialects import quant
-from ...dialects.interfaces import View
+from ...dialects.interfaces import KeepsScale
 from ...dialects.table_expr import evaluate
 from .limits import RECIPROCAL_BITS
 from .requantise import roles, rounded, rounding
@@ -61,7 +61,7 @@ def formats(function: ModuleOp) -> list[Format]:
     """Those of every role of a published function, in its order."""
     found: list[Format] = []
     for (path, kind, _), ops in roles(function).items():
-        if isinstance(ops[0], View | quant.ArgmaxOp):
+        if isinstance(ops[0], KeepsScale | quant.ArgmaxOp):
             continue
         place = path.replace("{layer}", "*")
         type, used = rounded(ops[0]), _used(ops[0])

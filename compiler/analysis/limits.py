@@ -47,8 +47,8 @@ class Limits:
     def __init__(self, scales: Scales):
         self.scales = scales
         self._bounded = {scale: [scale] for scale in scales.all}
-        table = scales.scale[scales.embedding.table]
-        self._bounded[scales.scale[scales.embedding.result]].append(table)
+        for table in scales.tables:
+            self._bounded[scales.scale[scales.embedding.result]].append(scales.scale[table])
         for op, result, _ in scales.rounded:
             for scale in {*self.read(op), result}:
                 self._bounded[scale].append(result)
@@ -64,15 +64,15 @@ class Limits:
         for _, shared in scales.together:
             for scale in shared:
                 self._bounded[scale] += shared
-        self._biased: dict[Scale, nn.LinearOp] = {}
-        """The layers of which scales are the biases'."""
+        self._biased: dict[Scale, Rounded] = {}
+        """The layers and norms of which scales are the biases'."""
         for op in scales.ops:
-            if isinstance(op, nn.LinearOp) and op.bias is not None:
+            if isinstance(op, nn.LinearOp | nn.RMSNormOp) and op.bias is not None:
                 bias = scales.scale[op.bias]
                 self._biased[bias] = op
-                for operand in (op.x, op.w):
-                    for scale in scales.factors(operand):
-                        self._bounded[scale].append(bias)
+                read = [scale for each in op.operands[:2] for scale in scales.factors(each)]
+                for scale in [*read, scales.root[op]] if op in scales.root else read:
+                    self._bounded[scale].append(bias)
 
     def read(self, op: Rounded) -> list[Scale]:
         """The scales of an operation's operands, and of its own numbers."""
@@ -93,9 +93,10 @@ class Limits:
         for op in scale.ops:
             if isinstance(op, Rounded):
                 most = min(most, self._result(op, fracs))
-            elif op is scales.embedding.table.owner:
+            elif isinstance(op, nn.ParamOp) and op.result in scales.tables:
                 stream = scales.scale[scales.embedding.result]
-                cut = MOST_CUT if fracs[stream] >= stream.most else 0
+                tokens = op.result is scales.embedding.table
+                cut = MOST_CUT if tokens and fracs[stream] >= stream.most else 0
                 most = min(most, fracs[stream] + cut)
         if layer := self._biased.get(scale):  # It is added to the accumulator.
             most = min(most, self.accumulator(layer, fracs))
@@ -166,7 +167,7 @@ class Limits:
         scales, x = self.scales, op.operands[0]
         largest = scales.squares[scales.roles.peers(op)[0]] * 4.0 ** fracs[scales.scale[x]]
         emax = exponent_of(largest) + scales.spare
-        if x not in scales.stream:
+        if not scales.in_stream(x):
             channels = nn.shape_of(x)[-1]
             bound = 1 << scales.scale[x].bits(fracs[scales.scale[x]]) - 1
             eps = self.eps(scales.largest_eps[op], fracs)

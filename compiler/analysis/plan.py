@@ -23,7 +23,7 @@ from xdsl.dialects.func import ReturnOp
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from ...dialects import nn
-from ...dialects.interfaces import Normalises, View
+from ...dialects.interfaces import KeepsScale, Normalises
 from ...errors import UserError
 from .roles import path_of
 
@@ -53,7 +53,7 @@ def value_factor(value: SSAValue) -> float:
         user = use.operation
         if isinstance(user, nn.ScoresOp) and use.index == 0:
             return user.scale.value.data
-        if isinstance(user, nn.RopeOp | View):
+        if isinstance(user, nn.RopeOp | KeepsScale):
             return value_factor(user.results[0])
         if isinstance(user, nn.LinearOp) and use.index == 0 and is_output(user):
             return user.factor
@@ -69,24 +69,24 @@ def weight_factor(op: nn.ParamOp) -> float:
     """What a weight is multiplied by before it is rounded.
 
     The gain of a norm over n channels has sqrt(n), a linear layer its scale, and what makes a value that has a
-    factor has that (`value_factor`). The table has the embedding's constant; a tied output layer uses the same
-    integers, and its logits are larger by that factor, which the maximum ignores.
+    factor has that (`value_factor`), as its bias has. The table has the embedding's constant; a tied output layer
+    uses the same integers, and its logits are larger by that factor, which the maximum ignores.
 
     `UserError` where operations that read it would need different ones.
     """
-    factors = {_reader_factor(use.operation) for use in op.result.uses} - {None}
+    factors = {_reader_factor(use.operation, use.index) for use in op.result.uses} - {None}
     if len(factors) > 1:
         raise UserError(f"{path_of(op)}: one weight is used with different factors")
     return next(iter(factors), None) or 1.0
 
 
-def _reader_factor(op: Operation) -> float | None:
-    """The factor of what an operation reads as its weight; the output layer takes whatever it has."""
+def _reader_factor(op: Operation, index: int) -> float | None:
+    """The factor of what an operation reads as its weight or bias; the output layer takes whatever it has."""
     if isinstance(op, nn.EmbeddingOp):
         return op.scale.value.data
     if isinstance(op, Normalises):
-        width = nn.shape_of(op.operands[0])[-1]
-        return math.sqrt(width) * value_factor(op.results[0])
+        root = math.sqrt(nn.shape_of(op.operands[0])[-1]) if index == 1 else 1.0
+        return root * value_factor(op.results[0])
     if isinstance(op, nn.LinearOp) and not is_output(op):
         return op.factor * value_factor(op.result)
     return None

@@ -138,7 +138,8 @@ def _eps(op: nn.RMSNormOp, found: quant.RmsNormOp, layer: int) -> int:
     may have been rescaled: anywhere but on the residual stream."""
     type, entries = quant.type_of(found.x), found.eps.get_values()
     eps = op.eps.value.data
-    if not isinstance(op.x.owner, nn.AddOp | nn.EmbeddingOp) and layer < len(entries):
+    source = op.x.owner.x.owner if isinstance(op.x.owner, nn.CenterOp) else op.x.owner
+    if not isinstance(source, nn.AddOp | nn.EmbeddingOp) and layer < len(entries):
         for moved in range(-LARGEST, LARGEST + 1):
             if quantised_eps(eps * 4.0**moved, type) == entries[layer]:
                 return entries[layer]

@@ -27,14 +27,15 @@ from xdsl.dialects.func import ReturnOp
 from xdsl.ir import Block, Operation, SSAValue
 
 from ...dialects import nn, quant
-from ...dialects.interfaces import TWO_LIMBS, Normalises, Quantised, Rounded, Sum, View
+from ...dialects.interfaces import TWO_LIMBS, KeepsScale, Normalises, Quantised, Rounded, Sum
 from ...errors import UserError, expect
 from ...runtime.circuit.relations import PRIME
-from .calibrate import GAIN, range_of, squares_of
+from .calibrate import BIAS, GAIN, range_of, squares_of
 from .plan import UNROUNDED, value_factor, weight_factor
 from .roles import Roles, path_of
 from .scale import LIMB, WIDE_LIMB, Scale, most_frac
 from .sensitivity import RADIAL, sensitivity_of
+from .stream_bounds import MEAN_EXPONENT
 
 MAX_EXPONENT = 22
 GAIN_BITS = 22
@@ -55,24 +56,26 @@ def integer_eps(eps: float, channels: int, frac: int) -> int:
     return max(1 << quant.MANTISSA_BITS, round(eps * channels * 4.0**frac))
 
 
-def delta_bits(channels: int, count: int) -> int:
+def delta_bits(channels: int, count: int, centred: bool) -> int:
     """The widest deltas of a residual stream that its norms can square.
 
-    Whatever the exponents of norms are, squares stay below 2^63.
+    Whatever the exponents of norms are, squares stay below 2^63. ``centred``: whether norms read the stream less a
+    mean.
     """
     bits = TWO_LIMBS
-    while _largest_square(channels, count, bits, MAX_EXPONENT) >= 1 << 63:
+    while _largest_square(channels, count, bits, MAX_EXPONENT, centred) >= 1 << 63:
         bits -= 1
     return bits
 
 
-def _largest_square(channels: int, count: int, bits: int, exponent: int) -> int:
+def _largest_square(channels: int, count: int, bits: int, exponent: int, centred: bool) -> int:
     """A bound on both sides of a norm's relation for the square of its input.
 
     The norm before it proves that the square of its own input's norm is below 4^exponent 2^16 (`stream_bounds`);
-    then come ``count`` deltas of so many bits, of which no other norm reads the sum.
+    then come ``count`` deltas of so many bits, of which no other norm reads the sum. Where norms read the stream
+    less a mean, rows of means stand between it and what either norm reads.
     """
-    proved = 1 << exponent + 8
+    proved = (1 << exponent + 8) + (2 << MEAN_EXPONENT if centred else 0)
     return (proved + count * (math.isqrt(channels * 4 ** (bits - 1)) + 1)) ** 2 + proved**2
 
 
@@ -110,7 +113,7 @@ class Scales:
     # What the function is
 
     def _stream(self) -> None:
-        """The residual stream: the embedding, and sums of it with deltas."""
+        """The residual stream: the embedding, of tokens and positions, and sums of it with deltas."""
         self.stream: set[SSAValue] = set()
         self.deltas: dict[Operation, None] = {}
         embeddings = [op for op in self.ops if isinstance(op, nn.EmbeddingOp)]
@@ -119,6 +122,9 @@ class Scales:
         (self.embedding,) = embeddings
         self.tokens = nn.shape_of(self.embedding.result)[0]
         self.stream.add(self.embedding.result)
+        positions = [op for op in self.ops if isinstance(op, nn.PositionEmbeddingOp)]
+        self.tables = [op.table for op in (self.embedding, *positions)]
+        """Those of embeddings."""
         for op in self.ops:
             if isinstance(op, Sum):
                 entering = [value for value in op.operands if value in self.stream]
@@ -126,7 +132,14 @@ class Scales:
                     raise UserError(f"{where(op)}: this sum is not residual stream plus delta")
                 self.stream.add(op.results[0])
                 (delta,) = (value for value in op.operands if value is not entering[0])
-                self.deltas[expect(delta.owner, Operation)] = None
+                if not isinstance(delta.owner, nn.PositionEmbeddingOp):
+                    self.deltas[expect(delta.owner, Operation)] = None
+
+    def in_stream(self, value: SSAValue) -> bool:
+        """Whether a value is the residual stream, or the stream less its mean."""
+        while value not in self.stream and isinstance(value.owner, KeepsScale):
+            value = value.owner.operands[0]
+        return value in self.stream
 
     def _require_scaled_queries(self) -> None:
         """What makes queries absorbs the attention scale (`value_factor`): a weight that nothing else reads, and
@@ -135,7 +148,7 @@ class Scales:
             if not isinstance(op, nn.ScoresOp):
                 continue
             values: list[SSAValue] = [op.q]
-            while isinstance(maker := values[-1].owner, nn.RopeOp | View):
+            while isinstance(maker := values[-1].owner, nn.RopeOp | KeepsScale):
                 values.append(maker.operands[0])
             if not isinstance(maker, nn.LinearOp | Normalises):
                 raise UserError(f"{where(op)}: queries must come from a norm or a linear layer")
@@ -161,10 +174,13 @@ class Scales:
             return self._weights([peer for peer in peers if isinstance(peer, nn.ParamOp)])
         if op is self.output or UNROUNDED in op.attributes:
             return
-        if isinstance(op, View):
-            for peer in peers:
-                self.scale[peer.results[0]] = self.scale[peer.operands[0]]
-        elif isinstance(op, nn.EmbeddingOp | Sum):
+        if isinstance(op, KeepsScale):
+            for peer in peers:  # Of later layers the stream is not there yet.
+                x = peer.operands[0]
+                self.scale[peer.results[0]] = (
+                    self._residual() if self.in_stream(x) else self.scale[x]
+                )
+        elif isinstance(op, nn.EmbeddingOp | nn.PositionEmbeddingOp | Sum):
             self.scale |= dict.fromkeys((peer.results[0] for peer in peers), self._residual())
         elif isinstance(op, Rounded):
             self._rounded(op, peers)
@@ -227,8 +243,8 @@ class Scales:
             return self.scale[self.embedding.result]
         largest = max((max(map(range_of, self.roles.peers(op))) for op in self.deltas), default=1.0)
         channels, count = nn.shape_of(self.embedding.result)[-1], self._between_norms()
-        magnitude = largest * self.headroom
-        scale = Scale("the residual stream", magnitude, delta_bits(channels, count))
+        magnitude, centred = largest * self.headroom, self._centred()
+        scale = Scale("the residual stream", magnitude, delta_bits(channels, count, centred))
         norms = [r for x in self.stream for r, _ in _readers(x) if isinstance(r, Normalises)]
         squares = max((squares_of(norm)[1] for norm in norms), default=1.0)
         while exponent_of(squares * 4.0**scale.most) >= MAX_EXPONENT:
@@ -239,7 +255,7 @@ class Scales:
             exponent = exponent_of(squares * 4.0 ** most_frac(magnitude, wider)) + self.spare
             if (
                 exponent > MAX_EXPONENT
-                or _largest_square(channels, count, wider, exponent) >= PRIME
+                or _largest_square(channels, count, wider, exponent, centred) >= PRIME
             ):
                 break
             scale.most_bits = wider
@@ -252,20 +268,25 @@ class Scales:
             if isinstance(op, Sum):
                 count += 1
                 most = max(most, count)
-            elif isinstance(op, Normalises) and op.operands[0] in self.stream:
+            elif isinstance(op, Normalises) and self.in_stream(op.operands[0]):
                 count = 0
         return most
 
+    def _centred(self) -> bool:
+        """Whether norms read the stream less its mean."""
+        return any(isinstance(op, nn.CenterOp) and op.x in self.stream for op in self.ops)
+
     def _weights(self, peers: list[nn.ParamOp]) -> None:
         op, factor = peers[0], weight_factor(peers[0])
-        users = [use.operation for peer in peers for use in peer.result.uses]
+        users = [(use.operation, use.index) for peer in peers for use in peer.result.uses]
         scale = Scale(path_of(op), max(map(range_of, peers)) * abs(factor), WIDE_LIMB)
         if op.result is self.output.w:
             scale.most_bits = LIMB
-        elif op.result is self.embedding.table:
+        elif op.result in self.tables:
             scale.most_bits = TABLE_BITS
-        if users and isinstance(users[0], Normalises):
-            scale.magnitude = max(range_of(user, GAIN) for user in users) * factor
+        if users and isinstance(users[0][0], Normalises):
+            name = GAIN if users[0][1] == 1 else BIAS
+            scale.magnitude = max(range_of(user, name) for user, _ in users) * factor
             scale.most_bits, scale.exact = GAIN_BITS, True
         scale.sensitivity = sum(map(sensitivity_of, peers)) / factor**2
         scale.weights = sum(math.prod(nn.shape_of(peer.result)) for peer in peers)
@@ -286,7 +307,14 @@ class Scales:
 
     def gain(self, op: Normalises) -> float:
         """The largest gain of a norm's role, with the attention scale that it absorbs."""
-        largest = max(range_of(peer, GAIN) for peer in self.roles.peers(op))
+        return self._largest(op, GAIN)
+
+    def bias(self, op: Normalises) -> float:
+        """The largest bias of a norm's role, likewise."""
+        return self._largest(op, BIAS) if len(op.operands) > 2 else 0.0
+
+    def _largest(self, op: Normalises, name: str) -> float:
+        largest = max(range_of(peer, name) for peer in self.roles.peers(op))
         return largest * value_factor(op.results[0])
 
     def factors(self, value: SSAValue) -> list[Scale]:
@@ -300,7 +328,7 @@ class Scales:
 def _readers(value: SSAValue) -> Iterator[tuple[Operation, int]]:
     """The operations that read a value, through views, and as which operand."""
     for use in value.uses:
-        if isinstance(use.operation, View):
+        if isinstance(use.operation, KeepsScale):
             yield from _readers(use.operation.results[0])
         else:
             yield use.operation, use.index

@@ -98,7 +98,8 @@ def _accumulate(
         squares = float(np.sum(np.square(gradient), dtype=np.float64))
         total[result, SENSITIVITY] += squares
         if isinstance(op, Normalises):
-            along = np.sum(gradient * values[result], axis=-1, dtype=np.float64)
+            bias = values[op.operands[2]] if len(op.operands) > 2 else 0
+            along = np.sum(gradient * (values[result] - bias), axis=-1, dtype=np.float64)
             total[result, RADIAL] += float(np.sum(along * along))
         if not op.operands:
             continue

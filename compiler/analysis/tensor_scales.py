@@ -2,7 +2,7 @@
 
 A value has as many fraction bits as its calibrated range, times the headroom, leaves of 16 bits, but for this:
 
-* what is handed on has the format that it had (`View`);
+* what is handed on has the format that it had (`KeepsScale`);
 * a sum has the fraction bits of both of its operands, and is a bit wider than the wider one, at most 17 bits. So
   operands that are sums leave a bit less to their own. The operands' types are as narrow as they can be;
 * a rounded result has no more fraction bits than its accumulator, and an activation few more than its argument; a
@@ -25,7 +25,7 @@ from xdsl.dialects.func import ReturnOp
 from xdsl.ir import Block, Operation, SSAValue
 
 from ...dialects import nn
-from ...dialects.interfaces import Normalises, Rounded, Sum, View
+from ...dialects.interfaces import Normalises, Rounded, Sum, KeepsScale
 from ...dialects.quant import FormatAttr
 from ...errors import UserError, expect
 from .calibrate import RANGE, range_of
@@ -69,7 +69,7 @@ class TensorScales:
         self._group[value] = [value]
         if isinstance(op, nn.LinearOp) and op.scale is not None:
             raise UserError(f"{where(op)}: a linear layer of a function of tensors has no scale")
-        if isinstance(op, View | Sum):
+        if isinstance(op, KeepsScale | Sum):
             for operand in op.operands:
                 self._join(operand, value)
                 if isinstance(op, Sum):
@@ -144,7 +144,7 @@ class TensorScales:
     def bits(self, value: SSAValue) -> int:
         """The bits of a value's type."""
         op = expect(value.owner, Operation)
-        if isinstance(op, View):
+        if isinstance(op, KeepsScale):
             return self.bits(op.operands[0])
         if isinstance(op, Sum):
             return max(map(self.bits, op.operands)) + 1
@@ -172,7 +172,7 @@ class TensorScales:
 
 def _viewed(value: SSAValue) -> SSAValue:
     """What a value is a view of, or itself."""
-    while isinstance(value.owner, View):
+    while isinstance(value.owner, KeepsScale):
         value = value.owner.operands[0]
     return value
 

@@ -20,7 +20,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block, BlockArgument, Operation, SSAValue
 
 from ...dialects import quant
-from ...dialects.interfaces import View
+from ...dialects.interfaces import KeepsScale
 from ...errors import UserError
 from ..analysis.equalize import LARGEST
 from ..analysis.requantise import quantised_eps
@@ -53,21 +53,10 @@ def recognise(module: ModuleOp, style: Style) -> Decoder:
     vocabulary, hidden = quant.type_of(embedding.table).shape
     heads, _, dim = quant.type_of(scores.q).shape
     kinds = [FULL if window == 0 else SLIDING for window in softmax.windows.get_values()]
-    activation = next(
-        (
-            op
-            for op in body.ops
-            if isinstance(op, quant.TableOp) and op.result is not softmax.scores
-        ),
-        None,
-    )
-    if activation is None:
-        raise UserError(
-            f"the function has no {quant.TableOp.name} where a model of the family has one"
-        )
+    activation = activation_in(body, softmax)
     cap = _score_cap(softmax) if style.soft_caps else None
     sums = [op.rhs for op in body.ops if isinstance(op, quant.AddOp)]
-    deltas = [] if style.norms_behind else [_maker(value, quant.MatmulOp) for value in sums]
+    deltas = [] if style.norms_behind else [maker_of(value, quant.MatmulOp) for value in sums]
     others: dict[str, Any] = {"score_cap": cap}
     if style.optional_biases:
         others["attention_bias"], others["mlp_bias"] = (
@@ -87,15 +76,23 @@ def recognise(module: ModuleOp, style: Style) -> Decoder:
         num_attention_heads=heads,
         num_key_value_heads=quant.type_of(scores.k).shape[0],
         head_dim=dim,
-        hidden_activation=_activation(activation),
-        rms_norm_eps=_eps([op for op in module.walk() if isinstance(op, quant.RmsNormOp)]),
-        score_scale=_score_scale(layers, scores, cap or 1.0),
+        hidden_activation=activation_of(activation),
+        rms_norm_eps=eps_of([op for op in module.walk() if isinstance(op, quant.RmsNormOp)]),
+        score_scale=score_scale_of(layers, scores, cap or 1.0),
         layer_types=tuple(kinds),
         sliding_window=next((w for w in softmax.windows.get_values() if w), None),
         rotations=tuple(rope.rotations[kind] for kind in rope.kinds.get_values()),
         tie_word_embeddings=argmax.table is embedding.table,
         **others,
     )
+
+
+def activation_in(body: Block, softmax: quant.SoftmaxOp) -> quant.TableOp:
+    """The table of a layer's feed-forward network: what soft caps scores is none."""
+    for op in body.ops:
+        if isinstance(op, quant.TableOp) and op.result is not softmax.scores:
+            return op
+    raise UserError(f"the function has no {quant.TableOp.name} where a model of the family has one")
 
 
 def eps_range(module: ModuleOp) -> tuple[float, float]:
@@ -120,7 +117,7 @@ def first(block: Block, kind: type[OpT]) -> OpT:
     raise UserError(f"the function has no {kind.name} where a model of the family has one")
 
 
-def _activation(op: quant.TableOp) -> str:
+def activation_of(op: quant.TableOp) -> str:
     """The configuration's name of the function whose table it is; the usual one if it is none's."""
     sides = quant.type_of(op.x).fraction, quant.type_of(op.result).fraction
     tables = {name: activation.table(*sides) for name, activation in ACTIVATIONS.items()}
@@ -128,7 +125,7 @@ def _activation(op: quant.TableOp) -> str:
     return next(found, USUAL_ACTIVATION)
 
 
-def _eps(norms: list[quant.RmsNormOp]) -> float:
+def eps_of(norms: list[quant.RmsNormOp]) -> float:
     """The configuration's, from the norm that rounded it least."""
     norm = max((norm for norm in norms if _stream(norm.x)), key=_largest, default=None)
     if norm is None:
@@ -152,7 +149,9 @@ def _largest(norm: quant.RmsNormOp) -> int:
 
 
 def _stream(value: SSAValue) -> bool:
-    """Whether a value is the residual stream, of which nothing is rescaled."""
+    """Whether a value is the residual stream, of which nothing is rescaled, or the stream less its mean."""
+    if isinstance(value.owner, quant.CenterOp):
+        value = value.owner.x
     return isinstance(value, BlockArgument) or isinstance(
         value.owner, quant.EmbedOp | quant.AddOp | quant.SelectOp
     )
@@ -166,11 +165,11 @@ def _score_cap(softmax: quant.SoftmaxOp) -> float | None:
     return scale if scale != 1 and exponentials(fraction, scale) == text else None
 
 
-def _score_scale(layers: quant.LayersOp | None, scores: quant.ScoresOp, cap: float) -> float:
+def score_scale_of(layers: quant.LayersOp | None, scores: quant.ScoresOp, cap: float) -> float:
     """The attention scale, from the factor of the weight that makes queries: a norm's has the root of its width
     too, and all have one over the cap of scores. One over a root where a decimal number has that root, as
     configurations give it."""
-    maker = _maker(scores.q, quant.RmsNormOp, quant.MatmulOp)
+    maker = maker_of(scores.q, quant.RmsNormOp, quant.MatmulOp)
     factor = _parameter(layers, maker.operands[1]).factor.value.data
     unit = _root(maker) if isinstance(maker, quant.RmsNormOp) else 1.0
 
@@ -190,7 +189,7 @@ def query_scalar(scale: float) -> float:
 
 def _logits_divisor(argmax: quant.ArgmaxOp) -> float:
     """From the factor of the final norm's gain."""
-    norm = _maker(argmax.x, quant.RmsNormOp)
+    norm = maker_of(argmax.x, quant.RmsNormOp)
     factor, unit = _parameter(None, norm.gain).factor.value.data, _root(norm)
     return shortest(unit / factor, lambda value: value > 0 and unit * (1.0 / value) == factor)[-1]
 
@@ -200,9 +199,9 @@ def _root(norm: quant.RmsNormOp) -> float:
     return math.sqrt(quant.type_of(norm.x).shape[-1])
 
 
-def _maker(value: SSAValue, *kinds: type[OpT]) -> OpT:
+def maker_of(value: SSAValue, *kinds: type[OpT]) -> OpT:
     """The operation of some kinds that makes a value, behind roundings, rotations and views."""
-    passed = quant.RequantizeOp, quant.RopeOp, quant.SelectOp, View
+    passed = quant.RequantizeOp, quant.RopeOp, quant.SelectOp, KeepsScale
     maker = value.owner
     while isinstance(maker, Operation) and isinstance(maker, passed):
         maker = maker.operands[0].owner

@@ -195,6 +195,14 @@ class NNFunctions(InterpreterFunctions):
             )
         return (table[tokens] * self.real(op.scale.value.data),)
 
+    @impl(nn.PositionEmbeddingOp)
+    def position_embedding(
+        self, _: Interpreter, op: nn.PositionEmbeddingOp, args: PythonValues
+    ) -> PythonValues:
+        first = op.offset.value.data
+        rows = args[0][first : first + op.count.value.data]
+        return (np.broadcast_to(rows, (*self.tokens.shape[:-1], *rows.shape)),)
+
     @impl(nn.LinearOp)
     def linear(self, _: Interpreter, op: nn.LinearOp, args: PythonValues) -> PythonValues:
         x, w, *bias = args
@@ -234,11 +242,27 @@ class NNFunctions(InterpreterFunctions):
 
     @impl(nn.RMSNormOp)
     def rms_norm(self, _: Interpreter, op: nn.RMSNormOp, args: PythonValues) -> PythonValues:
-        x, w = args
+        x, w, *bias = args
         mean = np.square(x).mean(axis=-1, keepdims=True)
         gain = self.real(op.added) + w
-        gain = gain if op.exponents is None else gain * self.powers(op.exponents)
-        return (x / np.sqrt(mean + self.real(op.eps.value.data)) * gain,)
+        powers = self.real(1.0) if op.exponents is None else self.powers(op.exponents)
+        y = x / np.sqrt(mean + self.real(op.eps.value.data)) * (gain * powers)
+        return (y + bias[0] * powers if bias else y,)
+
+    @impl(nn.CenterOp)
+    def center(self, _: Interpreter, op: nn.CenterOp, args: PythonValues) -> PythonValues:
+        return (args[0] - args[0].mean(axis=-1, keepdims=True),)
+
+    @impl(nn.LayerNormOp)
+    def layer_norm(self, _: Interpreter, op: nn.LayerNormOp, args: PythonValues) -> PythonValues:
+        x, w, *bias = args
+        x = x - x.mean(axis=-1, keepdims=True)
+        y = (
+            x
+            / np.sqrt(np.square(x).mean(axis=-1, keepdims=True) + self.real(op.eps.value.data))
+            * w
+        )
+        return (y + bias[0] if bias else y,)
 
     @impl(nn.SplitHeadsOp)
     def split_heads(self, _: Interpreter, op: nn.SplitHeadsOp, args: PythonValues) -> PythonValues:
@@ -286,7 +310,7 @@ class NNFunctions(InterpreterFunctions):
     @impl(nn.PositionsOp)
     def positions(self, _: Interpreter, op: nn.PositionsOp, args: PythonValues) -> PythonValues:
         shape = nn.shape_of(op.result)
-        return (np.broadcast_to(np.arange(shape[-1]), shape),)
+        return (np.broadcast_to(np.arange(shape[-1]) + op.first, shape),)
 
     @impl(nn.RopeFrequenciesOp)
     def frequencies(

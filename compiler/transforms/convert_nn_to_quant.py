@@ -59,7 +59,10 @@ from ..analysis.plan import (
     planned,
 )
 from ..analysis.roles import path_of
+from ..analysis.stream_bounds import mean_bits
 from ..modules import main_function
+
+MEAN_PRECISION = 24
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,8 @@ class ConvertNNToQuant(ModulePass):
             Tokens(),
             Param(),
             Embedding(),
+            PositionEmbedding(),
+            Center(),
             RMSNorm(),
             Linear(),
             Input(),
@@ -138,14 +143,19 @@ class Tokens(RewritePattern):
 class Param(RewritePattern):
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: nn.ParamOp, rewriter: PatternRewriter) -> None:
-        norms = [u.operation for u in op.result.uses if isinstance(u.operation, nn.RMSNormOp)]
+        norms = [
+            (use.operation, use.index)
+            for use in op.result.uses
+            if isinstance(use.operation, nn.RMSNormOp)
+        ]
+        norm, index = norms[0] if norms else (None, 0)
         new = quant.ParamOp(
             type_in(op, nn.shape_of(op.result)),
             names=ArrayAttr([StringAttr(op.param_name)]),
             sha256=ArrayAttr([op.sha256]),
-            offset=FloatAttr(norms[0].added if norms else 0.0, f64),
+            offset=FloatAttr(norm.added if norm and index == 1 else 0.0, f64),
             factor=planned(op, FACTOR, FloatAttr),
-            rows=norms[0].exponents if norms else op.rows,
+            rows=norm.exponents if norm else op.rows,
             columns=op.columns,
         )
         replace(rewriter, op, new)
@@ -159,17 +169,47 @@ class Embedding(RewritePattern):
         replace(rewriter, op, quant.EmbedOp(op.tokens, op.table, results=[type], shift=shift))
 
 
+class PositionEmbedding(RewritePattern):
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: nn.PositionEmbeddingOp, rewriter: PatternRewriter) -> None:
+        type = type_in(op, nn.shape_of(op.result))
+        shift = type.fraction - quant.type_of(op.table).fraction
+        offset, count = op.offset.value.data, op.count.value.data
+        made = quant.EmbedPositionsOp(
+            op.table, results=[type], offset=offset, count=count, shift=shift
+        )
+        replace(rewriter, op, made)
+
+
+class Center(RewritePattern):
+    """The mean is as exact as sums of 63 bits let it be, up to a part in 2^24, and has the bits that its norm has
+    room for (`stream_bounds`)."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: nn.CenterOp, rewriter: PatternRewriter) -> None:
+        type = quant.type_of(op.x)
+        channels = type.shape[-1]
+        bits = min(type.width, mean_bits(channels))
+        shift = min(channels.bit_length() + MEAN_PRECISION, quant.MAX_BITS - type.width - 1)
+        replace(rewriter, op, quant.CenterOp(op.x, shift=shift, bits=bits))
+
+
 class RMSNorm(RewritePattern):
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: nn.RMSNormOp, rewriter: PatternRewriter) -> None:
         root = planned(op, ROOT, IntegerAttr).value.data
+        exponents = quant.numbers(planned(op, EXPONENTS, DenseArrayBase))
+        shift = None
+        if op.bias is not None:
+            gain, bias = (quant.type_of(operand).fraction for operand in (op.w, op.bias))
+            shift = root + exponents[1] + gain - bias
         acc = quant.RmsNormOp(
-            op.x,
-            op.w,
+            *op.operands,
             eps=(planned(op, EPS, IntegerAttr).value.data,),
-            exponents=quant.numbers(planned(op, EXPONENTS, DenseArrayBase)),
+            exponents=exponents,
             root=root,
             table=TableAttr.of(f"round(2^{root} / sqrt(x))", 1 << 14, 1 << 16),
+            bias_shift=shift,
         )
         round_to_format(rewriter, op, acc)
 

@@ -2,7 +2,8 @@
 
 A model traced for one sequence carries the axis (1, T, ...) through every tensor that depends on
 the token ids, positions or masks. Dropping it there changes no element; weights and scalars never
-had it. Values are rewritten in program order; the axis of the function's result goes with them.
+had it. Some models do without it in places, by a view: there it goes, and where it comes back. Values are
+rewritten in program order; the axis of the function's result goes with them.
 
 Errors: `UserError` where an operation mixes the batch axis with others.
 """
@@ -37,7 +38,18 @@ class DropBatch(ModulePass):
 def _drop(function: FuncOp) -> None:
     block = function.body.block
     dropped: dict[SSAValue, SSAValue] = {}
+    flat: set[SSAValue] = set()
+    """Values without the axis that are made from values with it."""
     for op in list(block.ops):
+        if isinstance(op, nn.ViewOp) and op.x in dropped and _flattens(op.x, op.result):
+            flat.add(dropped[op.x])
+            op.result.replace_all_uses_with(dropped[op.x])
+            continue
+        if isinstance(op, nn.ViewOp) and op.x in flat and _flattens(op.result, op.x):
+            dropped[op.result] = op.x
+            continue
+        if not flat.isdisjoint(op.operands) and dropped.keys().isdisjoint(op.operands):
+            flat.update(op.results)
         batched = [operand in dropped for operand in op.operands]
         if isinstance(op, LeadingAxes) and not op.operands:  # It makes the axis.
             if len(nn.shape_of(op.results[0])) == 1:
@@ -51,9 +63,16 @@ def _drop(function: FuncOp) -> None:
         block.insert_op_before(new, op)
         dropped[op.results[0]] = new.results[0]
     for op in reversed(list(block.ops)):
-        if op.results and op.results[0] in dropped:
+        gone = isinstance(op, nn.ViewOp) and not op.result.uses
+        if gone or (op.results and op.results[0] in dropped):
             Rewriter.erase_op(op)
     function.update_function_type()
+
+
+def _flattens(batched: SSAValue, without: SSAValue) -> bool:
+    """Whether a view between two values, either way, only drops or adds the axis in front of rows (T, n)."""
+    shape = nn.shape_of(without)
+    return len(shape) == 2 and nn.shape_of(batched) == (1, *shape)
 
 
 def _without_batch(

@@ -44,7 +44,7 @@ from xdsl.passes import ModulePass
 from ...dialects import nn
 from ...dialects.interfaces import Home, Normalises, Rescales, Scaling, TakesFactor
 from ...errors import expect
-from ..analysis.calibrate import GAIN, RANGE, ROW_NORM, SQUARES, range_of
+from ..analysis.calibrate import BIAS, GAIN, RANGE, ROW_NORM, SQUARES, range_of
 from ..analysis.equalize import COLUMNS, LARGEST, rescale
 from ..analysis.roles import Roles
 from ..analysis.scale import LIMB, WIDE_LIMB, most_frac
@@ -252,7 +252,8 @@ def _apply(op: Operation, readers: Readers, before: int, exponent: int) -> None:
     if home:
         rescale(home.op, home.property, np.array([exponent]))
     if isinstance(op, Normalises):
-        _scale(op, GAIN, 2.0**exponent)
+        for name in (GAIN, BIAS):
+            _scale(op, name, 2.0**exponent)
         moved = exponent
     elif isinstance(weight, nn.ParamOp) and _scaling(op, 0) is Scaling.RETURNED:
         rescale(weight, COLUMNS, np.array([-before]))
@@ -261,8 +262,9 @@ def _apply(op: Operation, readers: Readers, before: int, exponent: int) -> None:
             _scale(weight, name, 2.0**moved)
     else:
         moved = 0
-    if isinstance(weight, nn.ParamOp):
-        _scale(weight, SENSITIVITY, 4.0**-moved)
+    for each in op.operands[1:]:
+        if isinstance(each.owner, nn.ParamOp):
+            _scale(each.owner, SENSITIVITY, 4.0**-moved)
     for value in readers.values:
         owner = expect(value.owner, Operation)
         _scale(owner, RANGE, 2.0**exponent)

@@ -108,9 +108,10 @@ def write(limits: Limits, fracs: Fracs) -> None:
     scales = limits.scales
     channels = nn.shape_of(scales.embedding.result)[-1]
     residual = scales.scale[scales.embedding.result]
-    table = scales.scale[scales.embedding.table]
-    cut = limits.entering_cut(fracs)
-    entering = 1 << table.bits(fracs[table]) - cut + (cut > 0) - 1
+    entering = 0
+    for table in (scales.scale[each] for each in scales.tables):
+        cut = fracs[table] - fracs[residual]
+        entering += 1 << table.bits(fracs[table]) - cut + (cut > 0) - 1
     if channels * entering**2 >= 1 << nn.SQUARES_BITS:
         raise UserError(
             f"{residual.path} of {channels} channels does not fit sums of squares below "
@@ -119,7 +120,12 @@ def write(limits: Limits, fracs: Fracs) -> None:
     bound = entering + len(scales.deltas) * (1 << residual.most_bits - 1)
     for value, scale in scales.scale.items():
         op = expect(value.owner, Operation)
+        if isinstance(op, nn.CenterOp):
+            continue
         bits = signed_bits(bound) if value in scales.stream else limits.bits(op, fracs)
+        if isinstance(op, nn.PositionEmbeddingOp):
+            table = scales.scale[op.table]
+            bits = table.bits(fracs[table]) + fracs[scale] - fracs[table]
         op.attributes[FORMAT] = FormatAttr.of(bits, fracs[scale])
         if isinstance(op, nn.ParamOp):
             op.attributes[FACTOR] = FloatAttr(weight_factor(op), f64)

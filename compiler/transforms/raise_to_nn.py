@@ -21,12 +21,15 @@ from ...dialects import nn
 from ...dialects.interfaces import Quantised
 from ...errors import UserError
 from .align_rope import AlignRope
+from .center_layer_norm import CenterLayerNorm
 from .drop_batch import DropBatch
 from .raise_attention import RaiseAttention
 from .raise_embedding_scale import RaiseEmbeddingScale
+from .raise_gelu import RaiseGelu
 from .raise_heads import RaiseHeads
 from .raise_linear_scale import RaiseLinearScale
 from .raise_logits import RaiseLogits
+from .raise_positions import RaisePositions
 from .raise_rms_norm import RaiseRMSNorm
 from .raise_rope import RaiseRope
 
@@ -34,9 +37,12 @@ PASSES: tuple[ModulePass, ...] = (
     DropBatch(),
     CanonicalizePass(),
     RaiseLogits(),
+    RaisePositions(),
     RaiseEmbeddingScale(),
+    RaiseGelu(),
     RaiseLinearScale(),
     RaiseRMSNorm(),
+    CenterLayerNorm(),
     RaiseHeads(),
     RaiseRope(),
     RaiseAttention(),

@@ -19,9 +19,12 @@ PACKAGE = __name__.rpartition(".")[0]
 PASSES = {
     "drop-batch": ".drop_batch:DropBatch",
     "raise-embedding-scale": ".raise_embedding_scale:RaiseEmbeddingScale",
+    "raise-positions": ".raise_positions:RaisePositions",
+    "raise-gelu": ".raise_gelu:RaiseGelu",
     "raise-logits": ".raise_logits:RaiseLogits",
     "raise-linear-scale": ".raise_linear_scale:RaiseLinearScale",
     "raise-rms-norm": ".raise_rms_norm:RaiseRMSNorm",
+    "center-layer-norm": ".center_layer_norm:CenterLayerNorm",
     "raise-heads": ".raise_heads:RaiseHeads",
     "raise-rope": ".raise_rope:RaiseRope",
     "raise-attention": ".raise_attention:RaiseAttention",

@@ -5,8 +5,8 @@ with a leading batch axis of size 1: element-wise arithmetic with broadcasting, 
 `view`, `permute`, `slice`, ... *Raised* operations (`RAISED`) have no batch axis and name what the
 model does; they are what quantisation consumes (`interfaces.Quantised`):
 
-    tokens, param, embedding, linear, rms_norm, split_heads, merge_heads, rope, scores,
-    masked_softmax, attend, mul, add, and the activations: gelu_tanh, gelu, silu, relu
+    tokens, param, embedding, position_embedding, linear, rms_norm, center, split_heads, merge_heads, rope,
+    scores, masked_softmax, attend, mul, add, and the activations: gelu_tanh, gelu, silu, relu
 
 Shapes are static: T tokens, h hidden width, H query heads, KV key/value heads, D head width. The
 module is one function without arguments that returns the logits, tensor<T x vocab x f32>.
@@ -96,6 +96,8 @@ from .linear import (
 )
 from .norm import (
     SQUARES_BITS,
+    CenterOp,
+    LayerNormOp,
     MeanOp,
     RMSNormOp,
 )
@@ -113,6 +115,7 @@ from .sources import (
     EmbeddingOp,
     InputOp,
     ParamOp,
+    PositionEmbeddingOp,
     PositionsOp,
     RopeFrequenciesOp,
     TokensOp,
@@ -126,12 +129,14 @@ NN = Dialect(
         InputOp,
         ParamOp,
         EmbeddingOp,
+        PositionEmbeddingOp,
         LinearOp,
         Conv2dOp,
         MaxPool2dOp,
         AvgPool2dOp,
         FlattenOp,
         RMSNormOp,
+        CenterOp,
         SplitHeadsOp,
         MergeHeadsOp,
         RopeOp,
@@ -159,6 +164,7 @@ NN = Dialect(
         CastOp,
         PowOp,
         MeanOp,
+        LayerNormOp,
         MatmulOp,
         ViewOp,
         ExpandOp,
@@ -192,6 +198,7 @@ __all__ = [
     "BinaryOp",
     "CastOp",
     "CausalMaskOp",
+    "CenterOp",
     "ConcatOp",
     "ConstantOp",
     "Conv2dOp",
@@ -207,6 +214,7 @@ __all__ = [
     "InputOp",
     "Int",
     "Ints",
+    "LayerNormOp",
     "LeafOp",
     "LinearOp",
     "MaskedSoftmaxOp",
@@ -219,6 +227,7 @@ __all__ = [
     "NegOp",
     "ParamOp",
     "PermuteOp",
+    "PositionEmbeddingOp",
     "PositionsOp",
     "PowOp",
     "RMSNormOp",

@@ -21,6 +21,7 @@ from ..interfaces import (
     Array,
     Bounds,
     Differentiable,
+    KeepsScale,
     Named,
     Parts,
     Quantised,
@@ -28,7 +29,6 @@ from ..interfaces import (
     Rounded,
     Scaling,
     Values,
-    View,
 )
 from ..rotation import Rotation
 from .base import (
@@ -57,7 +57,7 @@ ROPE_FRAC = 16
 
 
 @irdl_op_definition
-class SplitHeadsOp(NNOp, Quantised, View, Rescales, Differentiable, Named):
+class SplitHeadsOp(NNOp, Quantised, KeepsScale, Rescales, Differentiable, Named):
     """Cuts the channels into heads: (T, H*D) -> (H, T, D), y[h, t, d] = x[t, h*D + d].
 
     ```mlir
@@ -87,7 +87,7 @@ class SplitHeadsOp(NNOp, Quantised, View, Rescales, Differentiable, Named):
 
 
 @irdl_op_definition
-class MergeHeadsOp(NNOp, Quantised, View, Rescales, Differentiable, Named):
+class MergeHeadsOp(NNOp, Quantised, KeepsScale, Rescales, Differentiable, Named):
     """The inverse of `nn.split_heads`: (H, T, D) -> (T, H*D).
 
     ```mlir

@@ -20,7 +20,7 @@ from xdsl.irdl import (
 )
 from xdsl.traits import Pure
 
-from ..interfaces import Named, Quantised, Rounded, View
+from ..interfaces import Named, Quantised, Rounded, KeepsScale
 from .base import FUNCTIONAL, F32Tensor, Int, Ints, NNOp, Shape, require, text
 
 
@@ -90,7 +90,7 @@ class Conv2dOp(NNOp, Rounded, Named):
 
 
 @irdl_op_definition
-class MaxPool2dOp(NNOp, Quantised, View, Named):
+class MaxPool2dOp(NNOp, Quantised, KeepsScale, Named):
     """The largest element of each window; what lies around the image is none. At most half of a window does.
 
     ```mlir
@@ -145,7 +145,7 @@ class AvgPool2dOp(NNOp, Rounded, Named):
 
 
 @irdl_op_definition
-class FlattenOp(NNOp, Quantised, View, Named):
+class FlattenOp(NNOp, Quantised, KeepsScale, Named):
     """The elements of each example in one row, the last axis fastest: (N, C, H, W) -> (N, C H W).
 
     ```mlir

@@ -107,7 +107,8 @@ class LinearOp(NNOp, LeadingAxes, Rounded, Rescales, TakesFactor, Differentiable
         squares = float(np.sum((left @ left.T) * products, dtype=np.float64))
         found = [(self.w, squares * self.factor**2)]
         if self.bias is not None:
-            found.append((self.bias, float(np.sum(products, dtype=np.float64))))
+            total = right.sum(axis=0, dtype=np.float64)
+            found.append((self.bias, float(np.sum(np.square(total)))))
         return found
 
 

@@ -204,6 +204,41 @@ class EmbeddingOp(NNOp, Quantised, LeadingAxes, Differentiable, Named):
 
 
 @irdl_op_definition
+class PositionEmbeddingOp(NNOp, Quantised, Differentiable, Named):
+    """Rows of a table by position: y[t, :] = table[offset + t, :] for t = 0 .. count - 1.
+
+    ```mlir
+    %x = nn.position_embedding %table offset 2 count 64 : (tensor<1026x128xf32>) -> tensor<64x128xf32>
+    ```
+    """
+
+    name = "nn.position_embedding"
+    KIND: ClassVar[str] = "embedding of positions"
+    table = operand_def(F32Tensor)
+    offset = prop_def(Int)
+    count = prop_def(Int)
+    result = result_def(F32Tensor)
+    traits = traits_def(Pure())
+    assembly_format = "$table `offset` $offset `count` $count" + FUNCTIONAL
+
+    @staticmethod
+    def infer(table: Shape, offset: int, count: int) -> Shape:
+        require(len(table) == 2, f"the table must be (positions, h), got {text(table)}")
+        require(
+            offset >= 0 and 0 < count <= table[0] - offset,
+            f"a table of {table[0]} rows has none for positions 0 .. {count - 1} from row {offset} on",
+        )
+        return (count, table[1])
+
+    def gradients(self, gradient: Array, values: Values) -> Parts:
+        return []
+
+    def weight_squares(self, gradient: Array, values: Values) -> Squares:
+        """Summed by sequences and positions."""
+        return [(self.table, float(np.sum(np.square(gradient), dtype=np.float64)))]
+
+
+@irdl_op_definition
 class ConstantOp(LeafOp):
     """A scalar.
 
@@ -234,7 +269,7 @@ def constant(value: SSAValue) -> float | None:
 
 @irdl_op_definition
 class PositionsOp(LeafOp, LeadingAxes):
-    """The positions 0 .. T-1 of the tokens, (1, T) or (T).
+    """The positions 0 .. T-1 of the tokens, (1, T) or (T), each plus an offset, if there is one.
 
     ```mlir
     %p = nn.positions : tensor<1x64xi64>
@@ -242,9 +277,19 @@ class PositionsOp(LeafOp, LeadingAxes):
     """
 
     name = "nn.positions"
+    offset = opt_prop_def(Int)
     result = result_def(I64Tensor)
     traits = traits_def(Pure())
-    assembly_format = "attr-dict `:` type($result)"
+    assembly_format = "(`offset` $offset^)? attr-dict `:` type($result)"
+
+    @property
+    def first(self) -> int:
+        """The least."""
+        return 0 if self.offset is None else self.offset.value.data
+
+    def verify_(self) -> None:
+        super().verify_()
+        require(self.first >= 0, f"offset must not be negative, got {self.first}")
 
 
 @irdl_op_definition

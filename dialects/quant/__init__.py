@@ -40,10 +40,10 @@ from .elementwise import AddOp, MulOp, TableOp
 from .images import Conv2dOp, FlattenOp, InputOp, MaxPoolOp, SumPoolOp, output_names, windows
 from .layers import LayersOp, YieldOp, residual_deltas
 from .linear import MatmulOp
-from .norm import MANTISSA_BITS, RmsNormOp
+from .norm import MANTISSA_BITS, CenterOp, RmsNormOp, one_over
 from .output import TOKEN_BITS, ArgmaxOp, SelectOp
 from .rounding import RequantizeOp
-from .sources import MOST_DOUBLINGS, EmbedOp, ParamOp, TokensOp
+from .sources import MOST_DOUBLINGS, EmbedOp, EmbedPositionsOp, ParamOp, TokensOp
 
 QUANT = Dialect(
     "quant",
@@ -52,7 +52,9 @@ QUANT = Dialect(
         InputOp,
         ParamOp,
         EmbedOp,
+        EmbedPositionsOp,
         RequantizeOp,
+        CenterOp,
         RmsNormOp,
         MatmulOp,
         Conv2dOp,
@@ -89,8 +91,10 @@ __all__ = [
     "AddOp",
     "ArgmaxOp",
     "AttendOp",
+    "CenterOp",
     "Conv2dOp",
     "EmbedOp",
+    "EmbedPositionsOp",
     "FlattenOp",
     "Float",
     "Floats",
@@ -123,6 +127,7 @@ __all__ = [
     "TokensOp",
     "YieldOp",
     "numbers",
+    "one_over",
     "output_names",
     "residual_deltas",
     "signed_bits",

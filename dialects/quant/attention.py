@@ -19,7 +19,7 @@ from xdsl.irdl import (
 )
 from xdsl.traits import Pure
 
-from ..interfaces import Named, View
+from ..interfaces import KeepsScale, Named
 from ..nn import ROPE_FRAC, require
 from ..rotation import Rotation
 from . import axes as named
@@ -31,7 +31,7 @@ EXP_FRAC = 15
 
 
 @irdl_op_definition
-class SplitHeadsOp(QuantOp, View, Named):
+class SplitHeadsOp(QuantOp, KeepsScale, Named):
     """Cuts the channels into heads: [T, H*D] -> [H, T, D], y[h, t, d] = x[t, h*D + d]; a view.
 
     ```mlir
@@ -57,7 +57,7 @@ class SplitHeadsOp(QuantOp, View, Named):
 
 
 @irdl_op_definition
-class MergeHeadsOp(QuantOp, View, Named):
+class MergeHeadsOp(QuantOp, KeepsScale, Named):
     """The inverse of `quant.split_heads`: [H, T, D] -> [T, H*D]; a view.
 
     ```mlir

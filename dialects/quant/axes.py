@@ -24,6 +24,7 @@ Axes: TypeAlias = tuple[str, ...]
 CHANNELS: Axes = ("token", "channel")
 GENERATED: Axes = ("generated", "channel")
 EMBEDDING: Axes = ("vocabulary", "channel")
+POSITIONS: Axes = ("place", "channel")
 QUERY: Axes = ("kv", "group", "token", "dim")
 KEY: Axes = ("kv", "token", "dim")
 SCORES: Axes = ("kv", "group", "token", "source")

@@ -26,7 +26,7 @@ from xdsl.irdl import IRDLOperation
 from xdsl.utils.exceptions import VerifyException
 
 from ..nn import require
-from .attributes import QuantTensorType, Shape
+from .attributes import MAX_BITS, QuantTensorType, Shape
 from .axes import NamedAxes
 
 Float: TypeAlias = FloatAttr[Float64Type]
@@ -40,6 +40,20 @@ FUNCTIONAL = " attr-dict `:` functional-type(operands, results)"
 def signed_bits(magnitude: int) -> int:
     """The bits of a signed number that takes both `magnitude` and -`magnitude`."""
     return magnitude.bit_length() + 1
+
+
+def shifted_bias(bias: QuantTensorType, shift: int, fraction: int) -> int:
+    """The largest magnitude of a bias that is shifted to so many fraction bits; `VerifyException` unless that is
+    where it is shifted to."""
+    require(
+        0 <= shift < MAX_BITS - bias.width,
+        f"shift {shift} is not in 0 .. {MAX_BITS - 1 - bias.width}",
+    )
+    require(
+        bias.fraction + shift == fraction,
+        f"the bias has frac {bias.fraction} and is shifted by {shift}, not to {fraction}",
+    )
+    return bias.bound << shift
 
 
 @dataclass(frozen=True)

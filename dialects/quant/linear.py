@@ -18,8 +18,8 @@ from xdsl.traits import Pure
 from ..interfaces import Named, RowWise
 from ..nn import require
 from . import axes as named
-from .attributes import MAX_BITS, QuantTensorType
-from .base import FUNCTIONAL, Inferred, Int, QuantOp, signed_bits
+from .attributes import QuantTensorType
+from .base import FUNCTIONAL, Inferred, Int, QuantOp, shifted_bias, signed_bits
 
 
 @irdl_op_definition
@@ -57,15 +57,7 @@ class MatmulOp(QuantOp, RowWise, Named):
         largest, fraction = x.shape[1] * x.bound * w.bound, x.fraction + w.fraction
         if bias is not None:
             require(bias.shape == w.shape[:1], f"the bias is {list(bias.shape)}, w {list(w.shape)}")
-            require(
-                0 <= bias_shift < MAX_BITS - bias.width,
-                f"shift {bias_shift} is not in 0 .. {MAX_BITS - 1 - bias.width}",
-            )
-            require(
-                bias.fraction + bias_shift == fraction,
-                f"the bias has frac {bias.fraction} and is shifted by {bias_shift}, not to {fraction}",
-            )
-            largest += bias.bound << bias_shift
+            largest += shifted_bias(bias, bias_shift, fraction)
         return [Inferred((x.shape[0], w.shape[0]), signed_bits(largest), fraction)]
 
     def axes_rules(self) -> Iterator[named.Rule]:

@@ -120,6 +120,42 @@ class ParamOp(LeafOp, Parameter, Named):
 
 
 @irdl_op_definition
+class EmbedPositionsOp(QuantOp, Named):
+    """Rows of a table by position: x[t, :] = table[offset + t, :] << shift for t = 0 .. count - 1.
+
+    ```mlir
+    %x = quant.embed_positions %table offset 2 count 64 shift 4
+         : (!quant.tensor<[1026, 128], bits = 16, frac = 13>) -> !quant.tensor<[64, 128], bits = 20, frac = 17>
+    ```
+    """
+
+    name = "quant.embed_positions"
+    KIND: ClassVar[str] = "embedding of positions"
+    table = operand_def(QuantTensorType)
+    offset = prop_def(Int)
+    count = prop_def(Int)
+    shift = prop_def(Int)
+    result = result_def(QuantTensorType)
+    traits = traits_def(Pure())
+    assembly_format = "$table `offset` $offset `count` $count `shift` $shift" + FUNCTIONAL
+
+    @staticmethod
+    def infer(table: QuantTensorType, offset: int, count: int, shift: int) -> Sequence[Inferred]:
+        require(len(table.shape) == 2, f"the table must be [positions, h], got {list(table.shape)}")
+        rows, width = table.shape
+        require(
+            offset >= 0 and 0 < count <= rows - offset,
+            f"a table of {rows} rows has none for positions 0 .. {count - 1} from row {offset} on",
+        )
+        require(0 <= shift < MAX_BITS, f"shift {shift} is not in 0 .. {MAX_BITS - 1}")
+        return [Inferred((count, width), table.width + shift, table.fraction + shift)]
+
+    def axes_rules(self) -> Iterator[named.Rule]:
+        yield named.Over(self.table, named.POSITIONS)
+        yield named.Over(self.result, named.CHANNELS)
+
+
+@irdl_op_definition
 class EmbedOp(QuantOp, Named):
     """Rows of a table: x[t, :] = table[ids[t], :] << shift.
 

@@ -115,6 +115,33 @@ class EmbedOp(Step):
         require(rounded or not {*roles(self)} - {"rows"}, "rows that are not rounded have no limbs")
 
 
+@irdl_op_definition
+class EmbedPositionsOp(Step):
+    """Rows of a table by position: table[offset + token, channel] << shift. Nothing is committed.
+
+    ```mlir
+    %x = zk.embed_positions %table offset 2 shift 4 : (!zk.value<[place, channel], -32768 to 32767>)
+      -> !zk.value<[token, channel], -524288 to 524272>
+    ```
+    """
+
+    name = "zk.embed_positions"
+    table = operand_def(ValueType)
+    offset = prop_def(Int)
+    shift = prop_def(Int)
+    result = result_def(ValueType)
+    traits = traits_def(Pure())
+    assembly_format = "$table `offset` $offset `shift` $shift" + FUNCTIONAL
+
+    @property
+    def kind(self) -> str:
+        return "positions"
+
+    def verify_(self) -> None:
+        columns = axes_of(self.table)[1:]
+        require(axes_of(self.result)[1:] == columns, "the result has other axes than its rows")
+
+
 class RoundedStep(Step):
     """A sum of products, rounded: y = (acc + half(shift)) >> shift, of ``bits`` bits."""
 
@@ -128,8 +155,35 @@ class RoundedStep(Step):
 
 
 @irdl_op_definition
+class CenterOp(RoundedStep):
+    """What each element is more than the mean of its row: x - m, where m is factor times the row's sum, rounded.
+    There is a row for each index of the axes of x at the places ``rows``.
+
+    ```mlir
+    %y = zk.center %x rows [0] factor 8388608 shift 30 bits 24 limbs [@center.limb0, @center.limb1]
+      rem [@center.rem0, @center.rem1] : (!zk.value<[token, channel], -134217728 to 134217727>)
+      -> !zk.value<[token, channel], -142606335 to 142606335>
+    ```
+    """
+
+    name = "zk.center"
+    x = operand_def(ValueType)
+    rows = prop_def(Ints)
+    factor = prop_def(Int)
+    assembly_format = "$x `rows` $rows `factor` $factor" + ROUNDED + FUNCTIONAL
+
+    def verify_(self) -> None:
+        same_axes(self.x, self.result)
+        places, rank = self.rows.get_values(), len(axes_of(self.x))
+        require(
+            sorted({*places}) == [*places] and {*places} < {*range(rank)},
+            f"rows {list(places)} are no places of some of {rank} axes, in order",
+        )
+
+
+@irdl_op_definition
 class RmsNormOp(RoundedStep):
-    """Root-mean-square norm over the axes of a gain, times that.
+    """Root-mean-square norm over the axes of a gain, times that. A bias is shifted, and added to each row.
 
     ```mlir
     %y = zk.rms_norm %x, %gain eps [16384] exponents 0, 17 table @norm.rsqrt m @norm.m r @norm.r
@@ -143,6 +197,8 @@ class RmsNormOp(RoundedStep):
     name = "zk.rms_norm"
     x = operand_def(ValueType)
     gain = operand_def(ValueType)
+    bias = opt_operand_def(ValueType)
+    bias_shift = opt_prop_def(Int)
     eps = prop_def(Ints)
     emin = prop_def(Int)
     emax = prop_def(Int)
@@ -156,7 +212,8 @@ class RmsNormOp(RoundedStep):
     remainder = opt_prop_def(Columns)
     slack = opt_prop_def(Columns)
     assembly_format = (
-        "$x `,` $gain `eps` $eps `exponents` $emin `,` $emax `table` $table (`m` $m^)? (`r` $r^)?"
+        "$x `,` $gain (`bias` $bias^ `shift` $bias_shift)? `eps` $eps `exponents` $emin `,` $emax"
+        " `table` $table (`m` $m^)? (`r` $r^)?"
         " (`p2` $p2^)? (`p4` $p4^)? (`pm` $pm^)? (`u` $u^)? (`remainder` $remainder^)?"
         " (`slack` $slack^)?" + ROUNDED + FUNCTIONAL
     )
@@ -168,6 +225,9 @@ class RmsNormOp(RoundedStep):
         require(
             0 < len(gain) < len(axes_of(self.x)) and over == gain,
             "the gain is not over some axes of x, in their order",
+        )
+        require(
+            self.bias is None or axes_of(self.bias) == gain, "the bias has other axes than the gain"
         )
 
 
@@ -615,6 +675,8 @@ STEPS = [
     OutputOp,
     PromptOp,
     EmbedOp,
+    EmbedPositionsOp,
+    CenterOp,
     RmsNormOp,
     MatmulOp,
     Conv2dOp,

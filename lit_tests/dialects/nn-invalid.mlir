@@ -324,3 +324,19 @@
 // CHECK: nn.flatten: x must have two axes or more behind its examples, got (2, 4)
 %x = "test.op"() : () -> tensor<2x4xf32>
 %0 = nn.flatten %x : (tensor<2x4xf32>) -> tensor<2x4xf32>
+
+// -----
+
+// CHECK: nn.position_embedding: a table of 9 rows has none for positions 0 .. 7 from row 2 on
+func.func @f(%table : tensor<9x16xf32>) {
+  %0 = nn.position_embedding %table offset 2 count 8 : (tensor<9x16xf32>) -> tensor<8x16xf32>
+  func.return
+}
+
+// -----
+
+// CHECK: nn.layer_norm: the bias has shape (8), w (16)
+func.func @f(%x : tensor<8x16xf32>, %w : tensor<16xf32>, %b : tensor<8xf32>) {
+  %0 = nn.layer_norm %x, %w bias %b eps 1.0e-05 : (tensor<8x16xf32>, tensor<16xf32>, tensor<8xf32>) -> tensor<8x16xf32>
+  func.return
+}

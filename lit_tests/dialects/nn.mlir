@@ -125,3 +125,18 @@ func.func @imported(%x : tensor<1x8x16xf32>) {
   %cat = nn.concat %sl, %sl : (tensor<1x8x8xf32>, tensor<1x8x8xf32>) -> tensor<1x8x16xf32>
   func.return
 }
+
+// CHECK-LABEL: func.func @norms
+func.func @norms(%x : tensor<8x16xf32>, %w : tensor<16xf32>, %b : tensor<16xf32>, %table : tensor<10x16xf32>) {
+  // CHECK-NEXT: %l = nn.layer_norm %x, %w bias %b eps 1.000000e-05 : (tensor<8x16xf32>, tensor<16xf32>, tensor<16xf32>) -> tensor<8x16xf32>
+  %l = nn.layer_norm %x, %w bias %b eps 1.0e-05 : (tensor<8x16xf32>, tensor<16xf32>, tensor<16xf32>) -> tensor<8x16xf32>
+  // CHECK-NEXT: %c = nn.center %x : (tensor<8x16xf32>) -> tensor<8x16xf32>
+  %c = nn.center %x : (tensor<8x16xf32>) -> tensor<8x16xf32>
+  // CHECK-NEXT: %n = nn.rms_norm %c, %w bias %b eps 1.000000e-05 offset 0.000000e+00 : (tensor<8x16xf32>, tensor<16xf32>, tensor<16xf32>) -> tensor<8x16xf32>
+  %n = nn.rms_norm %c, %w bias %b eps 1.0e-05 offset 0.0 : (tensor<8x16xf32>, tensor<16xf32>, tensor<16xf32>) -> tensor<8x16xf32>
+  // CHECK-NEXT: %p = nn.position_embedding %table offset 2 count 8 : (tensor<10x16xf32>) -> tensor<8x16xf32>
+  %p = nn.position_embedding %table offset 2 count 8 : (tensor<10x16xf32>) -> tensor<8x16xf32>
+  // CHECK-NEXT: %t = nn.positions offset 2 : tensor<8xi64>
+  %t = nn.positions offset 2 : tensor<8xi64>
+  func.return
+}

@@ -400,3 +400,35 @@ func.func @f(%x : !quant.tensor<[2, 4], bits = 20, frac = 3>) {
   }
   func.return
 }
+
+// -----
+
+// CHECK: shift 36 makes sums of 65 bits
+func.func @f(%x : !quant.tensor<[64, 128], bits = 28, frac = 17>) {
+  %0 = quant.center %x shift 36 bits 20 : (!quant.tensor<[64, 128], bits = 28, frac = 17>) -> !quant.tensor<[64, 128], bits = 29, frac = 17>
+  func.return
+}
+
+// -----
+
+// CHECK: shift 4 is too small for a mean of 128 channels
+func.func @f(%x : !quant.tensor<[64, 128], bits = 28, frac = 17>) {
+  %0 = quant.center %x shift 4 bits 20 : (!quant.tensor<[64, 128], bits = 28, frac = 17>) -> !quant.tensor<[64, 128], bits = 29, frac = 17>
+  func.return
+}
+
+// -----
+
+// CHECK: a table of 65 rows has none for positions 0 .. 63 from row 2 on
+func.func @f(%table : !quant.tensor<[65, 128], bits = 16, frac = 13>) {
+  %0 = quant.embed_positions %table offset 2 count 64 shift 4 : (!quant.tensor<[65, 128], bits = 16, frac = 13>) -> !quant.tensor<[64, 128], bits = 20, frac = 17>
+  func.return
+}
+
+// -----
+
+// CHECK: the bias has frac 10 and is shifted by 38, not to 49
+func.func @f(%x : !quant.tensor<[64, 128], bits = 28, frac = 17>, %gain : !quant.tensor<[128], bits = 16, frac = 9>, %b : !quant.tensor<[128], bits = 16, frac = 10>) {
+  %0 = quant.rms_norm %x, %gain bias %b shift 38 eps [16384] exponents [0, 17] root 23 table <"round(2^23 / sqrt(x))", 16384 to 65536> : (!quant.tensor<[64, 128], bits = 28, frac = 17>, !quant.tensor<[128], bits = 16, frac = 9>, !quant.tensor<[128], bits = 16, frac = 10>) -> !quant.tensor<[64, 128], bits = 58, frac = 49>
+  func.return
+}

@@ -76,6 +76,15 @@
 // CHECK: func.func @stacked() {
 // CHECK-NEXT: %w = quant.param stacked ["layers.0.w", "layers.1.w"] sha256 ["00", "11"] offset 0.000000e+00 factor 1.000000e+00 rows [0, 1, 0, 2] columns [-1, 0, 0, 0] {module = "w"} : !quant.tensor<[2, 2, 2], bits = 16, frac = -3>
 // CHECK-NEXT: func.return
+// CHECK: func.func @center(%x: !quant.tensor<[64, 128], bits = 28, frac = 17>) {
+// CHECK-NEXT: %y = quant.center %x shift 27 bits 24 : (!quant.tensor<[64, 128], bits = 28, frac = 17>) -> !quant.tensor<[64, 128], bits = 29, frac = 17>
+// CHECK-NEXT: func.return
+// CHECK: func.func @biased_norm(%x: !quant.tensor<[64, 128], bits = 28, frac = 17>, %gain: !quant.tensor<[128], bits = 16, frac = 9>, %b: !quant.tensor<[128], bits = 16, frac = 10>) {
+// CHECK-NEXT: %acc = quant.rms_norm %x, %gain bias %b shift 39 eps [16384] exponents [0, 17] root 23 table <"round(2^23 / sqrt(x))", 16384 to 65536> : (!quant.tensor<[64, 128], bits = 28, frac = 17>, !quant.tensor<[128], bits = 16, frac = 9>, !quant.tensor<[128], bits = 16, frac = 10>) -> !quant.tensor<[64, 128], bits = 58, frac = 49>
+// CHECK-NEXT: func.return
+// CHECK: func.func @embed_positions(%table: !quant.tensor<[66, 128], bits = 16, frac = 13>) {
+// CHECK-NEXT: %x = quant.embed_positions %table offset 2 count 64 shift 4 : (!quant.tensor<[66, 128], bits = 16, frac = 13>) -> !quant.tensor<[64, 128], bits = 20, frac = 17>
+// CHECK-NEXT: func.return
 
 func.func @tokens() {
   %ids = quant.tokens : !quant.tensor<[64], bits = 32, frac = 0> 
@@ -172,5 +181,17 @@ func.func @layers(%x : !quant.tensor<[2], bits = 32, frac = 0>, %t : !quant.tens
 }
 func.func @stacked() {
   %w = quant.param stacked ["layers.0.w", "layers.1.w"] sha256 ["00", "11"] offset 0.0 factor 1.0 rows [0, 1, 0, 2] columns [-1, 0, 0, 0] {module = "w"} : !quant.tensor<[2, 2, 2], bits = 16, frac = -3>
+  func.return
+}
+func.func @center(%x : !quant.tensor<[64, 128], bits = 28, frac = 17>) {
+  %y = quant.center %x shift 27 bits 24 : (!quant.tensor<[64, 128], bits = 28, frac = 17>) -> !quant.tensor<[64, 128], bits = 29, frac = 17>
+  func.return
+}
+func.func @biased_norm(%x : !quant.tensor<[64, 128], bits = 28, frac = 17>, %gain : !quant.tensor<[128], bits = 16, frac = 9>, %b : !quant.tensor<[128], bits = 16, frac = 10>) {
+  %acc = quant.rms_norm %x, %gain bias %b shift 39 eps [16384] exponents [0, 17] root 23 table <"round(2^23 / sqrt(x))", 16384 to 65536> : (!quant.tensor<[64, 128], bits = 28, frac = 17>, !quant.tensor<[128], bits = 16, frac = 9>, !quant.tensor<[128], bits = 16, frac = 10>) -> !quant.tensor<[64, 128], bits = 58, frac = 49>
+  func.return
+}
+func.func @embed_positions(%table : !quant.tensor<[66, 128], bits = 16, frac = 13>) {
+  %x = quant.embed_positions %table offset 2 count 64 shift 4 : (!quant.tensor<[66, 128], bits = 16, frac = 13>) -> !quant.tensor<[64, 128], bits = 20, frac = 17>
   func.return
 }

@@ -52,6 +52,27 @@ func.func @main() -> tensor<6xf32> {
 
 // -----
 
+// Where a model flattens its axes for a while, nothing is left of that.
+
+// CHECK-LABEL: func.func @main() -> tensor<6x8xf32> {
+// CHECK:         [[X:%.*]] = nn.embedding
+// CHECK-NEXT:    [[Y:%.*]] = nn.linear [[X]], %w : (tensor<6x16xf32>, tensor<8x16xf32>) -> tensor<6x8xf32>
+// CHECK-NEXT:    [[Z:%.*]] = nn.neg [[Y]] : (tensor<6x8xf32>) -> tensor<6x8xf32>
+// CHECK-NEXT:    func.return [[Z]] : tensor<6x8xf32>
+func.func @main() -> tensor<1x6x8xf32> {
+  %table = nn.param @table {sha256 = "0000000000000000000000000000000000000000000000000000000000000000"} : tensor<10x16xf32>
+  %w = nn.param @w {sha256 = "0000000000000000000000000000000000000000000000000000000000000000"} : tensor<8x16xf32>
+  %ids = nn.tokens : tensor<1x6xi64>
+  %x = nn.embedding %ids, %table scale 1.0 : (tensor<1x6xi64>, tensor<10x16xf32>) -> tensor<1x6x16xf32>
+  %flat = nn.view %x : (tensor<1x6x16xf32>) -> tensor<6x16xf32>
+  %y = nn.linear %flat, %w : (tensor<6x16xf32>, tensor<8x16xf32>) -> tensor<6x8xf32>
+  %back = nn.view %y : (tensor<6x8xf32>) -> tensor<1x6x8xf32>
+  %z = nn.neg %back : (tensor<1x6x8xf32>) -> tensor<1x6x8xf32>
+  func.return %z : tensor<1x6x8xf32>
+}
+
+// -----
+
 // CHECK: model.layers.0: nn.permute mixes the batch axis with others
 func.func @main() -> tensor<6x1xf32> {
   %t = nn.positions : tensor<1x6xi64>

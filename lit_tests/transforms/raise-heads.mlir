@@ -41,6 +41,21 @@ func.func @norm_between(%x : tensor<6x16xf32>, %w : tensor<4xf32>) -> tensor<4x6
   func.return %y : tensor<4x6x4xf32>
 }
 
+// A factor is moved behind the split, where attention looks for it.
+
+// CHECK-LABEL: func.func @scaled
+// CHECK-NEXT:    [[H:%.*]] = nn.split_heads %x heads 4 : (tensor<6x16xf32>) -> tensor<4x6x4xf32>
+// CHECK-NEXT:    [[C:%.*]] = nn.constant 5.000000e-01 : tensor<f32>
+// CHECK-NEXT:    [[Y:%.*]] = nn.mul [[H]], [[C]] {module = "self_attn"} : (tensor<4x6x4xf32>, tensor<f32>) -> tensor<4x6x4xf32>
+// CHECK-NEXT:    func.return [[Y]]
+func.func @scaled(%x : tensor<6x16xf32>) -> tensor<4x6x4xf32> {
+  %c = nn.constant 0.5 : tensor<f32>
+  %s = nn.mul %x, %c {module = "self_attn"} : (tensor<6x16xf32>, tensor<f32>) -> tensor<6x16xf32>
+  %v = nn.view %s : (tensor<6x16xf32>) -> tensor<6x4x4xf32>
+  %y = nn.permute %v [1, 0, 2] : (tensor<6x4x4xf32>) -> tensor<4x6x4xf32>
+  func.return %y : tensor<4x6x4xf32>
+}
+
 // Neither: other axes, other shapes.
 
 // CHECK-LABEL: func.func @other_axes

@@ -20,9 +20,13 @@ prompt         id[token], the token at each position; no inputs. With a private 
                (of the prompt), before (1 where position < length), prompt (before * id)
 embed          x[token, channel] = table[id(token), channel] << shift. inputs: table. witness rows (of the table).
                A negative shift rounds, to attribute bits: y = requantize(row) by -shift. witness limbs, rem
+positions      x[token, channel] = table[offset + token, channel] << shift. inputs: table. nothing is committed
+center         y = x - m, m = requantize(factor * sum x) for each row; attributes rows (the places of the axes that
+               rows have), factor, shift, bits. witness limbs, rem, of m
 rms_norm       inputs: x, gain; attributes eps, emin, emax, shift, bits, table.
                S = sum_channel x^2 + eps; e in [emin, emax] with m = S >> 2e in [2^14, 2^16);
-               r = table[m]; acc = x * (r * 2^(emax-e)) * gain; y = requantize(acc).
+               r = table[m]; acc = x * (r * 2^(emax-e)) * gain; y = requantize(acc). A third input, over the axes
+               of gain, is added to acc, shifted to the left by bias_shift.
                witness m, r, p2 = 2^(emax-e), p4 = 4^e, pm = p4*m, u = r*p2, remainder (limbs of S - pm,
                2*emax bits), slack (limbs of p4 - 1 - (S - pm), 2*emax bits), limbs, rem.
                The normalised axes are those of gain, which has them in the order of x.

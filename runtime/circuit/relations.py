@@ -447,7 +447,9 @@ class Circuit:
                 raise CircuitError(f"{where} reads axis {index.axis}, which the expression lacks")
             target = self.axis[index.axis].size
         whole = kind.numbers in (None, len(index.table))
-        if not whole or not kind.fits(index, target, self.axis[source].size, self.axis, self.extents):
+        if not whole or not kind.fits(
+            index, target, self.axis[source].size, self.axis, self.extents
+        ):
             raise CircuitError(f"{where}: index {index.kind} does not fit the sizes")
 
 

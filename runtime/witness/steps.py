@@ -200,9 +200,15 @@ def product(x: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     return np.stack([product(*pair) for pair in zip(x, matrix, strict=True)])
 
 
-def requantize(run: Pass, step: Step, acc: np.ndarray, shift: int | None = None) -> np.ndarray:
-    """The rounded value; it takes the place of ``acc``, but for one that is not contiguous. ``shift`` is by default
-    the step's."""
+def requantize(
+    run: Pass,
+    step: Step,
+    acc: np.ndarray,
+    shift: int | None = None,
+    axes: Axes | None = None,
+) -> np.ndarray:
+    """The rounded value, over the step's axes and by its shift or by others; it takes the place of ``acc``, but for
+    one that is not contiguous."""
     shift, bits = attribute(step, "shift") if shift is None else shift, attribute(step, "bits")
     y = np.ascontiguousarray(acc)
     limbs, rests = (
@@ -212,9 +218,9 @@ def requantize(run: Pass, step: Step, acc: np.ndarray, shift: int | None = None)
     found = rounded_shift(y.reshape(-1), shift, bits, limbs, rests)
     half = 1 << bits - 1
     run.require(step, "output", y, -half, half - 1, found)
-    run.put(step, "y", y)
+    run.put(step, "y", y, axes)
     for role, arrays in ("limbs", limbs), ("rem", rests):
-        run.put_all(step, role, (array.reshape(y.shape) for array in arrays))
+        run.put_all(step, role, (array.reshape(y.shape) for array in arrays), axes)
     return y
 
 
@@ -260,6 +266,24 @@ def embed(run: Pass, step: Step) -> np.ndarray:
     return rows << shift if shift >= 0 else requantize(run, step, rows, -shift)
 
 
+def positions(run: Pass, step: Step) -> np.ndarray:
+    table, _ = run.model.param(step.inputs[0], run.layer)
+    first = attribute(step, "offset")
+    rows = table[first + run.start : first + run.stop].astype(np.int64)
+    return rows << attribute(step, "shift")
+
+
+def center(run: Pass, step: Step) -> np.ndarray:
+    (x,), factor = run.inputs(step), attribute(step, "factor")
+    rows = expect(step.attributes["rows"], tuple)
+    others = tuple(place for place in range(x.ndim) if place not in rows)
+    count = int(np.prod([x.shape[place] for place in others]))
+    run.require_small(step, "input", x, count * factor)
+    kept = tuple(step.axes[place] for place in rows)
+    mean = requantize(run, step, x.sum(axis=others) * factor, axes=kept)
+    return x - np.expand_dims(mean, others)
+
+
 def rms_norm(run: Pass, step: Step) -> np.ndarray:
     gain, over = run.model.param(step.inputs[1], run.layer)
     rows = tuple(axis for axis in step.axes if axis not in over)
@@ -283,6 +307,9 @@ def rms_norm(run: Pass, step: Step) -> np.ndarray:
     acc = x * u[..., None]
     run.require_small(step, "normalised input", acc, peak(gain))
     acc *= gain
+    if len(step.inputs) > 2:
+        bias, _ = run.model.param(step.inputs[2], run.layer)
+        acc += bias.reshape(-1).astype(np.int64) << attribute(step, "bias_shift")
     if run.record:
         p4 = 1 << 2 * e
         pm = p4 * m
@@ -538,6 +565,8 @@ OPERATIONS: dict[str, Callable[[Pass, Step], np.ndarray]] = {
     "output": give_output,
     "prompt": prompt,
     "embed": embed,
+    "positions": positions,
+    "center": center,
     "rms_norm": rms_norm,
     "matmul": matmul,
     "conv2d": conv2d,

@@ -12,7 +12,7 @@ SHAPE = Generation(3, 2)
 IDS = [4, 1, 0, 5, 1]
 KNOWN = Tokens(IDS, SHAPE)
 ROWS = SHAPE.rows
-NUMBERS = {"pick": (2, 0, 2), "stride": (2, -1)}
+NUMBERS = {"pick": (2, 0, 2), "stride": (2, -1), "position": (2,), "generating": (2,)}
 # kind: (entries, values of i, which entries i reads, with which sign, the sizes of target and source)
 SIZES = {
     "same": (5, 5, lambda i: [i], 5, 5),
@@ -27,7 +27,6 @@ SIZES = {
     "position": (ROWS + 3, ROWS, lambda i: [i + 2], TOKENS, ROWS + 3),
     "generating": (ROWS + 3, 2, lambda i: [i + 4], GENERATED, ROWS + 3),
 }
-NUMBERS = {"pick": TABLE, "position": (2,), "generating": (2,)}
 
 
 def matrix(kind: str) -> np.ndarray:

@@ -21,7 +21,7 @@ from zklemma.compiler.pipelines import to_quant
 from zklemma.compiler.running import run_passes
 from zklemma.compiler.transforms.plan_scales import PlanScales
 from zklemma.dialects import nn
-from zklemma.dialects.interfaces import Rounded, Sum, View
+from zklemma.dialects.interfaces import Rounded, Sum, KeepsScale
 from zklemma.errors import UserError
 
 from .networks import NETWORKS, network
@@ -61,7 +61,7 @@ def test_every_value_has_a_format_and_every_weight_a_factor(name: str) -> None:
         if isinstance(op, Sum):
             assert bits == max(form(each)[0] for each in op.operands) + 1 <= 17
             assert {frac(each) for each in (*op.operands, op.results[0])} == {frac(op.results[0])}
-        elif isinstance(op, View):
+        elif isinstance(op, KeepsScale):
             assert form(op.results[0]) == form(op.operands[0])
         elif isinstance(op, nn.ParamOp):
             assert op.attributes[FACTOR] == FloatAttr(1.0, f64)

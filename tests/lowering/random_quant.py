@@ -44,6 +44,8 @@ class Sizes:
     shift: int
     """Of the embedding's rows."""
     window: int
+    layer_norms: bool
+    positions: bool
     seed: int
 
 
@@ -68,6 +70,8 @@ SIZES = st.builds(
     rope=st.booleans(),
     shift=st.integers(-9, 3),
     window=st.integers(0, 4),
+    layer_norms=st.booleans(),
+    positions=st.booleans(),
     seed=st.integers(0, 1 << 16),
 )
 
@@ -109,10 +113,24 @@ class _Writer:
         return self.add(quant.RequantizeOp(acc, shift=shift, results=[made]))
 
     def norm(self, x: SSAValue, name: str) -> SSAValue:
-        gain = self.param(name, type_of(x).shape[-1], bits=8, frac=4)
+        width = type_of(x).shape[-1]
+        gain, others = self.param(name, width, bits=8, frac=4), []
+        if self.sizes.layer_norms:
+            x = self.add(quant.CenterOp(x, shift=30, bits=min(type_of(x).width, 24)))
+            others = [self.param(f"{name}.bias", width, bits=8, frac=4)]
         table = TableAttr.of(f"round(2^{ROOT} / sqrt(x))", 1 << 14, 1 << 16)
         exponents = (0, EMAX)
-        norm = quant.RmsNormOp(x, gain, eps=(1 << 14,), exponents=exponents, root=ROOT, table=table)
+        shift = ROOT + EMAX if others else None
+        norm = quant.RmsNormOp(
+            x,
+            gain,
+            *others,
+            eps=(1 << 14,),
+            exponents=exponents,
+            root=ROOT,
+            table=table,
+            bias_shift=shift,
+        )
         # A norm is at least two bits below what its type has to allow for.
         return self.rounded(self.add(norm), 16, spare=2)
 
@@ -175,6 +193,11 @@ class _Writer:
         shape = (sizes.tokens, sizes.channels)
         stream = QuantTensorType.of(shape, STREAM, FRACTION)
         x = self.add(quant.EmbedOp(ids, table, shift=sizes.shift, results=[stream]))
+        if sizes.positions:
+            self.path = "model.embed_positions"
+            rows = self.param("table", sizes.tokens + 3, sizes.channels, bits=15, frac=FRACTION)
+            here = quant.EmbedPositionsOp(rows, offset=2, count=sizes.tokens, shift=0)
+            x = self.add(quant.AddOp(x, self.add(here), results=[stream]))
         for layer in range(sizes.layers):
             for block in sizes.blocks:
                 self.path = f"model.layers.{layer}.{block}"

@@ -64,6 +64,33 @@ def test_requantize_stops_out_of_range() -> None:
             run(build, np.array([0, value]))
 
 
+def test_rms_norm_adds_a_bias(rng) -> None:
+    x, gain, bias = integers(rng, 3, 8, bits=12), integers(rng, 8), integers(rng, 8)
+    others = {"eps": (5,), "exponents": (0, 9), "root": 23, "table": RSQRT}
+    plain = run(lambda a, g: quant.RmsNormOp(a, g, **others), x, gain)
+    biased = run(lambda a, g, b: quant.RmsNormOp(a, g, b, bias_shift=32, **others), x, gain, bias)
+    np.testing.assert_array_equal(biased - plain, np.broadcast_to(bias << 32, x.shape))
+
+
+@pytest.mark.parametrize("channels", [1, 7, 8])
+def test_center_takes_off_the_rounded_mean(rng, channels: int) -> None:
+    x = integers(rng, 50, channels) + 100
+    y = run(lambda a: quant.CenterOp(a, shift=30, bits=16), x, bits=18)
+    for row, result in zip(x.tolist(), y.tolist(), strict=True):
+        exact = sum(row) / channels
+        mean = row[0] - result[0]
+        assert [a - b for a, b in zip(row, result, strict=True)] == [mean] * channels
+        assert abs(mean - exact) <= 0.5 + abs(sum(row)) / 2**31
+    with pytest.raises(RangeError, match="leave 8 bits"):
+        run(lambda a: quant.CenterOp(a, shift=30, bits=8), x * 0 + 128, bits=18)
+
+
+def test_embed_positions_reads_rows_from_an_offset_on(rng) -> None:
+    table = integers(rng, 6, 3)
+    build = lambda a: quant.EmbedPositionsOp(a, offset=2, count=3, shift=4)  # noqa: E731
+    np.testing.assert_array_equal(run(build, table), table[2:3] << 4)  # Of one token.
+
+
 @pytest.mark.parametrize("scale", [1, 16])
 def test_rms_norm(rng, scale: int) -> None:
     x, gain = integers(rng, 3, 8, bits=12) * scale, integers(rng, 8, bits=10)

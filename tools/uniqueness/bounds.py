@@ -24,6 +24,7 @@ from math import isqrt
 
 from ...errors import expect
 from ...runtime.circuit.index import Index
+from ...runtime.circuit.index_maps import composed
 from ...runtime.circuit.relations import PRIME, Circuit, Einsum, Expr, Linear, Lookup, Product, Term
 from .cells import Cells
 from .claims import Claim
@@ -445,9 +446,8 @@ class _Bounds:
                     reads.append(self.reading(index, axis))
             rows = next((g for g in self.circuit.gathers if _alone(g.value) == term.column), None)
             inner = self.definition(term)
-            whole = (
-                len(expr.terms) == 1
-            )  # Beside others, rows at other positions would not be the same.
+            # Beside others of positions, rows at other positions would not be the same.
+            whole = not any(self.of_positions(other) for other in expr.terms if other is not term)
             if rows and whole and self.circuit.axis[rows.source.axes[0]].size == "tokens":
                 inner, layers = rows.source, [layer]
             if inner:
@@ -465,6 +465,12 @@ class _Bounds:
                 cell = term.column, each, tuple(reads)
                 cells[cell] = cells.get(cell, 0) + term.coefficient
         return cells, constant
+
+    def of_positions(self, term: Term) -> bool:
+        """Whether what a term reads belongs to positions, or is gathered."""
+        gathered = any(_alone(g.value) == term.column for g in self.circuit.gathers)
+        axes = self.circuit.column[term.column].axes
+        return gathered or any(self.circuit.axis[axis].size == "tokens" for axis in axes)
 
     def definition(self, term: Term) -> Expr | None:
         """What a linear relation says that a column is, by columns before it or at layers before, read as the
@@ -491,7 +497,8 @@ class _Bounds:
 
     def reading(self, index: Index, axis: str) -> str:
         """How an axis is read, with the position that a generated token is read at called by its own name."""
-        named = {"window": "same", "previous": "token"}.get(index.kind, index.kind)
+        names = {"window": "same", "previous": "token", "generating": "position"}
+        named = names.get(index.kind, index.kind)
         return " ".join([axis, named, *map(str, index.table)])
 
     def cell_range(self, cell: Cell) -> Interval:
@@ -558,12 +565,7 @@ def _through(inner: Index, outer: Mapping[str, Index]) -> Index | None:
     if not inner.axis or inner.axis == LAYER:
         return inner
     through = outer[inner.axis]
-    if inner.kind == "same":
-        return through
-    if through.kind == "same":
-        return replace(inner, axis=through.axis)
-    names = (inner.kind, through.kind)
-    return Index("previous", through.axis) if names == ("token", "window") else None
+    return composed(inner, through)
 
 
 def _norm_parts(circuit: Circuit, gadget: Gadget, u: str):

@@ -11,6 +11,8 @@ from xdsl.pattern_rewriter import PatternRewriter, op_type_rewrite_pattern
 
 from ....dialects import quant, zk
 from ....dialects.affine_expr import added, scaled
+from ....dialects.affine_expr import affine as affine_form
+from ....runtime.circuit.index import Index
 from ....runtime.circuit.relations import Expr
 from ...primitives import affine
 from ...primitives.builder import Builder
@@ -77,6 +79,26 @@ class ConvertMul(RoundedPattern[quant.MulOp]):
         return step, y.value
 
 
+class EmbedPositions(ConversionPattern):
+    """Rows of a table by position: no lookup, as everybody knows which."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: quant.EmbedPositionsOp, rewriter: PatternRewriter) -> None:
+        c, shift, offset = self.conversion, op.shift.value.data, op.offset.value.data
+        b = c.builder(op)
+        table = c.weight(op.table, b.module)
+        name, axes = c.name(op, own_module=True), c.axes[op.result]
+        row = c.at(b, table, place=Index("position", "token", (offset,)))
+        low, high = zk.type_of(table).range
+        made = zk.ValueType.of(axes, low << shift, high << shift)
+        rows = scaled(1 << shift, affine_form(axes, row.terms))
+        value = affine.value(b, name, axes, rows, made.range)
+        step = zk.EmbedPositionsOp(
+            table, results=[made], name=name, module=b.module, offset=offset, shift=shift
+        )
+        c.replace(op, rewriter, step, (value,))
+
+
 class ConvertAdd(ConversionPattern):
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: quant.AddOp, rewriter: PatternRewriter) -> None:
@@ -102,4 +124,4 @@ class ConvertTable(ConversionPattern):
         c.replace(op, rewriter, step, (y.value,))
 
 
-PATTERNS = (ConvertMatmul, LeaveProduct, ConvertMul, ConvertAdd, ConvertTable)
+PATTERNS = (EmbedPositions, ConvertMatmul, LeaveProduct, ConvertMul, ConvertAdd, ConvertTable)

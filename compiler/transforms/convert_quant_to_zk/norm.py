@@ -1,16 +1,53 @@
-"""RMS norm: x times the reciprocal root of the sum of its squares, times a gain, rounded once.
+"""Norms.
 
-The sum of squares is normalised to mantissa and exponent, which gives u with |x u| bounded whatever
-x is; x u gain is one contraction of three factors.
+RMS norm: x times the reciprocal root of the sum of its squares, times a gain, rounded once. The sum of squares is
+normalised to mantissa and exponent, which gives u with |x u| bounded whatever x is; x u gain is one contraction
+of three factors, and a bias stands beside the rounded value.
+
+What a layer norm takes off first, the mean of a row, is a rounded sum; x less it is affine, so that one number a
+row is committed.
 """
 
 from __future__ import annotations
 
+from xdsl.pattern_rewriter import PatternRewriter, op_type_rewrite_pattern
+
 from ....dialects import quant, zk
+from ....dialects.affine_expr import added, scaled
 from ....runtime.circuit.relations import Expr
+from ...analysis.head_axes import ROWS
+from ...primitives import affine
 from ...primitives.builder import Builder
 from ...primitives.normalise import normalise
-from .conversion import RoundedPattern
+from ...primitives.round import rounded
+from .conversion import ConversionPattern, RoundedPattern
+
+
+class ConvertCenter(ConversionPattern):
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: quant.CenterOp, rewriter: PatternRewriter) -> None:
+        c, shift, bits = self.conversion, op.shift.value.data, op.bits.value.data
+        b, name, axes, x = c.builder(op), c.name(op), c.axes[op.result], c.expr(op.x)
+        type = quant.type_of(op.result)
+        # Of rows [T, n] the whole, which may be heads side by side, of heads [H, T, D] each.
+        rows = tuple(a for a in axes if a in ROWS) if len(type.shape) == 2 else axes[:-1]
+        factor, bound = quant.one_over(type.shape[-1], shift), type.bound
+        mean = rounded(b, f"{name}.mean", rows, [(scaled(factor, x),)], shift, bits)
+        made = zk.ValueType.of(axes, -bound, bound - 1)
+        less = added(b.over(axes), x, scaled(-1, mean.value))
+        value = affine.value(b, name, axes, less, made.range)
+        step = zk.CenterOp(
+            op.x,
+            results=[made],
+            name=name,
+            module=b.module,
+            rows=[axes.index(axis) for axis in rows],
+            factor=factor,
+            shift=shift,
+            bits=bits,
+            **mean.roles,
+        )
+        c.replace(op, rewriter, step, (value,))
 
 
 class ConvertRmsNorm(RoundedPattern[quant.RmsNormOp]):
@@ -20,7 +57,7 @@ class ConvertRmsNorm(RoundedPattern[quant.RmsNormOp]):
         self, op: quant.RmsNormOp, result: quant.RequantizeOp, b: Builder
     ) -> tuple[zk.Step, Expr]:
         c = self.conversion
-        gain = c.weight(op.gain, b.module)
+        gain, *bias = (c.weight(value, b.module) for value in op.operands[1:])
         name, x = c.name(op, own_module=True), c.expr(op.x)
         axes = tuple(axis for axis in zk.axes_of(op.x) if axis not in zk.axes_of(gain))
         eps, low, high = tuple(op.eps.get_values()), op.emin, op.emax
@@ -28,10 +65,15 @@ class ConvertRmsNorm(RoundedPattern[quant.RmsNormOp]):
         squares, limit = [(x, x)], c.squares.get(op)
         n = normalise(b, name, axes, squares, eps, roots, (low, high), limit)
         most = n.limit * max(map(abs, zk.type_of(gain).range))
-        y, made, options = self.rounded(b, name, result, [(x, n.scale, c.expr(gain))], most)
+        plus, added_bias = None, {}
+        if op.bias_shift is not None:
+            added_bias = {"bias_shift": op.bias_shift.value.data}
+            plus = scaled(1 << added_bias["bias_shift"], c.expr(bias[0]))
+        y, made, options = self.rounded(b, name, result, [(x, n.scale, c.expr(gain))], most, plus)
         step = zk.RmsNormOp(
             op.x,
             gain,
+            *bias,
             results=[made],
             name=name,
             module=b.module,
@@ -39,6 +81,7 @@ class ConvertRmsNorm(RoundedPattern[quant.RmsNormOp]):
             emin=low,
             emax=high,
             table=n.table,
+            **added_bias,
             **options,
             **n.roles,
             **y.roles,
@@ -46,4 +89,4 @@ class ConvertRmsNorm(RoundedPattern[quant.RmsNormOp]):
         return step, y.value
 
 
-PATTERNS = (ConvertRmsNorm,)
+PATTERNS = (ConvertCenter, ConvertRmsNorm)

@@ -1,0 +1,58 @@
+// RUN: zk-opt %s -p raise-gelu | filecheck %s
+
+// CHECK-LABEL: func.func @written_out
+// CHECK-NEXT:    [[Y:%.*]] = nn.gelu_tanh %x {module = "mlp.act"} : (tensor<6x16xf32>) -> tensor<6x16xf32>
+// CHECK-NEXT:    func.return [[Y]]
+func.func @written_out(%x : tensor<6x16xf32>) -> tensor<6x16xf32> {
+  %half = nn.constant 0.5 : tensor<f32>
+  %one = nn.constant 1.0 : tensor<f32>
+  %root = nn.constant 0.79788456080286541 : tensor<f32>
+  %c = nn.constant 0.044714999999999998 : tensor<f32>
+  %halved = nn.mul %x, %half : (tensor<6x16xf32>, tensor<f32>) -> tensor<6x16xf32>
+  %cube = nn.pow %x exponent 3.0 : (tensor<6x16xf32>) -> tensor<6x16xf32>
+  %third = nn.mul %cube, %c : (tensor<6x16xf32>, tensor<f32>) -> tensor<6x16xf32>
+  %sum = nn.add %x, %third : (tensor<6x16xf32>, tensor<6x16xf32>) -> tensor<6x16xf32>
+  %argument = nn.mul %sum, %root : (tensor<6x16xf32>, tensor<f32>) -> tensor<6x16xf32>
+  %wave = nn.tanh %argument : (tensor<6x16xf32>) -> tensor<6x16xf32>
+  %shifted = nn.add %wave, %one : (tensor<6x16xf32>, tensor<f32>) -> tensor<6x16xf32>
+  %y = nn.mul %halved, %shifted {module = "mlp.act"} : (tensor<6x16xf32>, tensor<6x16xf32>) -> tensor<6x16xf32>
+  func.return %y : tensor<6x16xf32>
+}
+
+// Of the square, or with another constant, it is another function.
+
+// CHECK-LABEL: func.func @of_the_square
+// CHECK-NOT:     nn.gelu_tanh
+func.func @of_the_square(%x : tensor<6x16xf32>) -> tensor<6x16xf32> {
+  %half = nn.constant 0.5 : tensor<f32>
+  %one = nn.constant 1.0 : tensor<f32>
+  %root = nn.constant 0.79788456080286541 : tensor<f32>
+  %c = nn.constant 0.044714999999999998 : tensor<f32>
+  %halved = nn.mul %x, %half : (tensor<6x16xf32>, tensor<f32>) -> tensor<6x16xf32>
+  %cube = nn.pow %x exponent 2.0 : (tensor<6x16xf32>) -> tensor<6x16xf32>
+  %third = nn.mul %cube, %c : (tensor<6x16xf32>, tensor<f32>) -> tensor<6x16xf32>
+  %sum = nn.add %x, %third : (tensor<6x16xf32>, tensor<6x16xf32>) -> tensor<6x16xf32>
+  %argument = nn.mul %sum, %root : (tensor<6x16xf32>, tensor<f32>) -> tensor<6x16xf32>
+  %wave = nn.tanh %argument : (tensor<6x16xf32>) -> tensor<6x16xf32>
+  %shifted = nn.add %wave, %one : (tensor<6x16xf32>, tensor<f32>) -> tensor<6x16xf32>
+  %y = nn.mul %halved, %shifted : (tensor<6x16xf32>, tensor<6x16xf32>) -> tensor<6x16xf32>
+  func.return %y : tensor<6x16xf32>
+}
+
+// CHECK-LABEL: func.func @another_constant
+// CHECK-NOT:     nn.gelu_tanh
+func.func @another_constant(%x : tensor<6x16xf32>) -> tensor<6x16xf32> {
+  %half = nn.constant 0.5 : tensor<f32>
+  %one = nn.constant 1.0 : tensor<f32>
+  %root = nn.constant 0.79 : tensor<f32>
+  %c = nn.constant 0.044714999999999998 : tensor<f32>
+  %halved = nn.mul %x, %half : (tensor<6x16xf32>, tensor<f32>) -> tensor<6x16xf32>
+  %cube = nn.pow %x exponent 3.0 : (tensor<6x16xf32>) -> tensor<6x16xf32>
+  %third = nn.mul %cube, %c : (tensor<6x16xf32>, tensor<f32>) -> tensor<6x16xf32>
+  %sum = nn.add %x, %third : (tensor<6x16xf32>, tensor<6x16xf32>) -> tensor<6x16xf32>
+  %argument = nn.mul %sum, %root : (tensor<6x16xf32>, tensor<f32>) -> tensor<6x16xf32>
+  %wave = nn.tanh %argument : (tensor<6x16xf32>) -> tensor<6x16xf32>
+  %shifted = nn.add %wave, %one : (tensor<6x16xf32>, tensor<f32>) -> tensor<6x16xf32>
+  %y = nn.mul %halved, %shifted : (tensor<6x16xf32>, tensor<6x16xf32>) -> tensor<6x16xf32>
+  func.return %y : tensor<6x16xf32>
+}
