@@ -21,13 +21,8 @@ from xdsl.context import Context
 from zklemma.compiler.analysis.fidelity import compare, logits_scale, pytorch_logits
 from zklemma.compiler.calibrated import Texts, calibrated_model
 from zklemma.compiler.emit import param_arrays
-from zklemma.compiler.frontend.checkpoint import (
-    EMBEDDING,
-    LM_HEAD,
-    Checkpoint,
-    Tensors,
-    load_checkpoint,
-)
+from zklemma.compiler.families.base import EMBEDDING, LM_HEAD
+from zklemma.compiler.frontend.checkpoint import Checkpoint, Tensors, load_checkpoint
 from zklemma.compiler.pipelines import lower, to_quant
 from zklemma.compiler.running import run_passes
 from zklemma.compiler.texts import HELD_OUT

@@ -67,8 +67,8 @@ def audit(
 
     ``config``: a configuration that the function and the ends of answers must be of, as `without_weights` takes it;
     this needs PyTorch. ``end_tokens``: the latter, ids with their texts. ``coarse``: in words, which formats are
-    coarser than compiling writes, which makes a key no less valid. ``rms_norm_eps_range``: between which numbers
-    the configuration's eps may lie, as integers tell.
+    coarser than compiling writes, which makes a key no less valid. ``eps_range``: between which numbers the
+    configuration's eps may lie, as integers tell; ``eps_field`` is what it is called there, if it is there.
     `UserError` for a key whose parts can not be read, or a configuration that is none.
     """
     key.require("language model")
@@ -105,7 +105,8 @@ def audit(
         "name": key.name,
         "family": family and family.model_type,
         "configuration": configuration,
-        "rms_norm_eps_range": configuration and list(eps_range(stacked)),
+        "eps_field": family and family.eps_field,
+        "eps_range": configuration and list(eps_range(stacked)),
         "config": None if config is None else str(config),
         "max_tokens": tokens,
         "parameters": cells,

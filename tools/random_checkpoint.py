@@ -25,8 +25,8 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import Gemma3TextConfig
 
+from ..compiler.families.base import LM_HEAD
 from ..compiler.families.gemma3 import GEMMA3
-from ..compiler.frontend.checkpoint import LM_HEAD
 from ..compiler.frontend.export import meta_model
 from ..compiler.texts import CALIBRATION, kinds
 from ..errors import UserError

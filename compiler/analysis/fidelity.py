@@ -176,7 +176,7 @@ def pytorch_model(checkpoint: Checkpoint) -> PreTrainedModel:
         model = checkpoint.family.build(config).eval().float()
     state = {name: torch.from_numpy(array) for name, array in checkpoint.state().items()}
     missing, unexpected = model.load_state_dict(state, strict=False, assign=True)
-    tied = {"lm_head.weight"} if config.tie_word_embeddings else set()
+    tied = {checkpoint.family.head} if config.tie_word_embeddings else set()
     if unexpected or set(missing) - tied:
         raise UserError(f"PyTorch does not take the weights: {sorted({*missing, *unexpected})}")
     model.tie_weights()

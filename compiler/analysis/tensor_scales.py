@@ -25,7 +25,7 @@ from xdsl.dialects.func import ReturnOp
 from xdsl.ir import Block, Operation, SSAValue
 
 from ...dialects import nn
-from ...dialects.interfaces import Normalises, Rounded, Sum, KeepsScale
+from ...dialects.interfaces import KeepsScale, Normalises, Rounded, Sum
 from ...dialects.quant import FormatAttr
 from ...errors import UserError, expect
 from .calibrate import RANGE, range_of

@@ -30,6 +30,9 @@ from ...dialects.rotation import Rotation
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
 
+EMBEDDING, LM_HEAD = "model.embed_tokens.weight", "lm_head.weight"
+"""What most models call the weights of the token embedding and the output layer."""
+
 FULL, SLIDING = "full_attention", "sliding_attention"
 LAYER_TYPES = (FULL, SLIDING)
 """What configurations call attention to all positions before, and to those in a window."""
@@ -249,6 +252,16 @@ class Family(ABC):
     """Parameters that they need not have."""
     one_mask: ClassVar[bool] = True
     """Whether the model takes one mask, and not one for each type of layer."""
+    eps_field: ClassVar[str | None] = "rms_norm_eps"
+    """What configurations call the small constant of norms, if they say it."""
+    embedding: ClassVar[str] = EMBEDDING
+    """The name of the token embedding's weight."""
+    head: ClassVar[str] = LM_HEAD
+    """That of the output layer's, which may be the same tensor."""
+    prefix: ClassVar[str] = ""
+    """What files may leave out in front of names of weights."""
+    unread: ClassVar[tuple[str, ...]] = ("inv_freq",)
+    """The ends of names of tensors that files may hold and no model reads."""
     gguf: ClassVar[Gguf | None] = None
     wrappers: ClassVar[Mapping[str, Wrapper]] = {}
     """By model type: checkpoints of several models, of which one is of this family."""
@@ -294,6 +307,10 @@ class Family(ABC):
         """Of weights by which a model makes several values: the weights that make each, in order, and how many
         rows they are. By default there are none."""
         return {}
+
+    def transposed(self, config: PreTrainedConfig) -> frozenset[str]:
+        """Weights of linear layers that are stored as (inputs, outputs); by default there are none."""
+        return frozenset()
 
     # Audits
 

@@ -33,6 +33,8 @@ FAMILIES = {
     "olmo2": ".olmo2:OLMO2",
     "phi3": ".phi3:PHI3",
     "smollm3": ".smollm3:SMOLLM3",
+    "gpt2": ".gpt2:GPT2",
+    "opt": ".opt:OPT",
 }
 """Model type to "module:object", the module relative to this package."""
 

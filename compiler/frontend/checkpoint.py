@@ -4,8 +4,8 @@ It is a Hugging Face directory (config.json, tokenizer.json, model.safetensors o
 GGUF file. Weights stay on disk and are handed out as fp32: the reference function is the fp32
 evaluation of the stored numbers.
 
-With tied embeddings one tensor has two names, "model.embed_tokens.weight" and "lm_head.weight"; the
-first is canonical, files hold either.
+With tied embeddings one tensor has two names, those of the embedding and of the output layer; the first is
+canonical, files hold either.
 
 Errors: `UserError` for whatever can not be used, naming the file, setting or tensor.
 """
@@ -29,14 +29,21 @@ from .export import meta_model
 from .files import read_json
 from .locate import locate
 from .safetensors_files import SafetensorsFiles
-from .tensors import InnerTensors, Parts, PartTensors, Shapes, Tensors, split_shapes
+from .tensors import (
+    InnerTensors,
+    Parts,
+    PartTensors,
+    Shapes,
+    Tensors,
+    TransposedTensors,
+    split_shapes,
+    transposed_shapes,
+)
 from .tokenizer import LoadedTokenizer, directory_tokenizer, gguf_tokenizer
 
 if TYPE_CHECKING:
     from .gguf_file import GgufFile
 
-EMBEDDING = "model.embed_tokens.weight"
-LM_HEAD = "lm_head.weight"
 CHUNK_BYTES = 1 << 24
 
 
@@ -63,6 +70,8 @@ class Checkpoint:
     """The name that the files have for a canonical name."""
     parts: Parts = field(default_factory=dict, repr=False)
     """The weights that PyTorch has as one."""
+    transposed: frozenset[str] = field(default_factory=frozenset, repr=False)
+    """The weights that PyTorch has transposed, with all their parts."""
     digests: dict[str, str] = field(default_factory=dict, repr=False)
 
     @property
@@ -77,7 +86,8 @@ class Checkpoint:
 
     def canonical(self, name: str) -> str:
         """The canonical name of a weight: resolves the alias of tied embeddings."""
-        name = EMBEDDING if name == LM_HEAD and self.config.tie_word_embeddings else name
+        if name == self.family.head and self.config.tie_word_embeddings:
+            name = self.family.embedding
         if name not in self.shapes:
             raise UserError(f"{self.path} has no weight named {name}")
         return name
@@ -97,7 +107,7 @@ class Checkpoint:
         found = {name: self.tensor(name) for name in self.shapes}
         for whole, parts in self.parts.items():
             found[whole] = np.concatenate([found.pop(part) for part in parts])
-        return found
+        return found | {name: np.ascontiguousarray(found[name].T) for name in self.transposed}
 
     def sha256(self, name: str) -> str:
         """The SHA-256 of the weight's fp32 little-endian row-major bytes, as hexadecimal digits."""
@@ -174,12 +184,14 @@ def checked(
 ) -> Checkpoint:
     """The checkpoint, if the tensors are those that the configuration asks for."""
     shapes = _shapes(family, config)
-    stored = {name: name for name in tensors.shapes}
+    embedding, head = family.embedding, family.head
+    short = {name.removeprefix(family.prefix): name for name in shapes}
+    stored = {short.get(name, name): name for name in tensors.shapes}
     if config.tie_word_embeddings:
-        if EMBEDDING not in stored and LM_HEAD in stored:
-            stored[EMBEDDING] = stored.pop(LM_HEAD)
-        elif LM_HEAD in stored:
-            _require_same(path, tensors, EMBEDDING, stored.pop(LM_HEAD))
+        if embedding not in stored and head in stored:
+            stored[embedding] = stored.pop(head)
+        elif head in stored:
+            _require_same(path, tensors, stored[embedding], stored.pop(head))
     for weight, shape in shapes.items():
         if weight not in stored:
             raise UserError(
@@ -191,20 +203,26 @@ def checked(
                 f"{path}: weight {weight} has shape {actual}, the configuration makes it {shape}"
             )
     for weight in stored:
-        if weight not in shapes and not weight.endswith("inv_freq"):
+        if weight not in shapes and not weight.endswith(family.unread):
             raise UserError(f"{path}: weight {weight} has no place in the model")
+    if transposed := family.transposed(config):
+        shapes = transposed_shapes(shapes, transposed)
+        tensors = TransposedTensors(tensors, {stored[name] for name in transposed})
     if parts := family.parts(config):
-        shapes, tensors = split_shapes(shapes, parts), PartTensors(tensors, parts)
+        inside = {stored[whole]: rows for whole, rows in parts.items()}
+        shapes, tensors = split_shapes(shapes, parts), PartTensors(tensors, inside)
         stored |= {part: part for rows in parts.values() for part in rows}
     read = tokenizer.json, tokenizer.chat
-    return Checkpoint(path, name, family, config, *read, *ends, shapes, tensors, stored, parts)
+    return Checkpoint(
+        path, name, family, config, *read, *ends, shapes, tensors, stored, parts, transposed
+    )
 
 
 def _shapes(family: Family, config: PreTrainedConfig) -> Shapes:
     """Shape of every weight, by canonical name, in the model's order."""
     shapes = {name: tuple(t.shape) for name, t in meta_model(family, config).state_dict().items()}
     if config.tie_word_embeddings:
-        del shapes[LM_HEAD]
+        del shapes[family.head]
     return shapes
 
 
@@ -251,9 +269,21 @@ def without_weights(source: str | Path) -> Checkpoint:
 
         file = GgufFile(path)
         (family, config), ends = checked_config(path, file.fields), _gguf_ends(file)
-    parts = family.parts(config)
-    shapes = split_shapes(_shapes(family, config), parts)
+    parts, transposed = family.parts(config), family.transposed(config)
+    shapes = split_shapes(transposed_shapes(_shapes(family, config), transposed), parts)
     digests = dict.fromkeys(shapes, "0" * 64)
     return Checkpoint(
-        path, name, family, config, b"", None, *ends, shapes, _NoTensors(), {}, parts, digests
+        path,
+        name,
+        family,
+        config,
+        b"",
+        None,
+        *ends,
+        shapes,
+        _NoTensors(),
+        {},
+        parts,
+        transposed,
+        digests,
     )

@@ -161,19 +161,19 @@ def _require_rope_fields(where: Path, found: Family, group: str, parameters: Any
 
 def _require_consistent(where: Path, found: Family, config: PreTrainedConfig) -> None:
     heads, width = config.num_attention_heads, head_dim(config)
-    if width % 2:
+    keys = getattr(config, "num_key_value_heads", heads)
+    if found.rope_types and width % 2:
         raise UserError(f"{where}: head_dim = {width} must be even for rotary embeddings")
-    if heads % config.num_key_value_heads:
+    if heads % keys:
         raise UserError(
-            f"{where}: num_attention_heads = {heads} is no multiple of "
-            f"num_key_value_heads = {config.num_key_value_heads}"
+            f"{where}: num_attention_heads = {heads} is no multiple of num_key_value_heads = {keys}"
         )
     pad = config.pad_token_id
     if pad is not None and not -config.vocab_size <= pad < config.vocab_size:
         raise UserError(
             f"{where}: pad_token_id = {shown(pad)} is not in the vocabulary of {config.vocab_size}"
         )
-    if not found.rope_by_layer_type:
+    if found.rope_types and not found.rope_by_layer_type:
         _require_rope(where, found, config.rope_parameters or {}, "")
     layer_types = getattr(config, "layer_types", None)
     if layer_types is None:

@@ -65,7 +65,10 @@ class _Importer(Importer):
         if name in self.signature.user_inputs:
             return self.add(nn.TokensOp(_i64(node)))
         if name in self.signature.inputs_to_parameters:
-            return self.param(_inside(self.signature.inputs_to_parameters[name]))
+            weight = _inside(self.signature.inputs_to_parameters[name])
+            found = self.param(weight)
+            stored = weight in self.checkpoint.transposed
+            return self.add(nn.PermuteOp(found, axes=(1, 0))) if stored else found
         return self.buffer(_inside(self.signature.inputs_to_buffers[name]), node)
 
     def part(self, whole: str, start: int, stop: int) -> str | None:
@@ -177,6 +180,36 @@ def _linear(importer: _Importer, node: Node) -> SSAValue:
     return importer.add(nn.LinearOp(importer.operand(x), importer.operand(w), *others))
 
 
+def _addmm(importer: _Importer, node: Node) -> SSAValue:
+    """bias + x w, where w is stored as it is multiplied."""
+    _only(not node.kwargs, "factors of a sum")
+    bias, x, w = (importer.operand(argument) for argument in node.args)
+    transposed = w.owner
+    _only(isinstance(transposed, nn.PermuteOp), "a right factor that is no transposed weight")
+    return importer.add(nn.LinearOp(x, transposed.operands[0], bias))  # type: ignore[union-attr]
+
+
+def _layer_norm(importer: _Importer, node: Node) -> SSAValue:
+    x, shape, *others = node.args
+    w, bias, eps, *_ = (*others, *(None, None, 1e-5)[len(others) :])
+    _only(isinstance(shape, list) and len(shape) == 1, f"axes {shape}")
+    _only(w is not None, "a norm without weights")
+    added = () if bias is None else (importer.operand(bias),)
+    norm = nn.LayerNormOp(importer.operand(x), importer.operand(w), *added, eps=float(eps))  # type: ignore[arg-type]
+    return importer.add(norm)
+
+
+def _add(importer: _Importer, node: Node) -> SSAValue:
+    """A sum; of positions and a number, other positions."""
+    first = node.args[0]
+    positions = importer.operand(first).owner
+    if not isinstance(positions, nn.PositionsOp):
+        return _binary(nn.AddOp)(importer, node)
+    _only(isinstance(node.args[1], int) and not node.kwargs, "positions plus other than a number")
+    offset = IntegerAttr(positions.first + node.args[1], i64_type)  # type: ignore[operator]
+    return importer.add(nn.PositionsOp(positions.result.type, offset=offset))
+
+
 def _embedding(importer: _Importer, node: Node) -> SSAValue:
     table, ids = (importer.operand(argument) for argument in node.args[:2])
     return importer.add(nn.EmbeddingOp(ids, table, scale=1.0))
@@ -236,14 +269,21 @@ def _slice(importer: _Importer, node: Node) -> SSAValue:
 
 def _columns(importer: _Importer, value: SSAValue, start: int, stop: int) -> SSAValue:
     """Columns start .. stop-1 of a value. Those that a part of a weight makes are made by that part."""
-    linear = value.owner
-    weight = linear.w.owner if isinstance(linear, nn.LinearOp) and linear.bias is None else None
-    if isinstance(linear, nn.LinearOp) and isinstance(weight, nn.ParamOp):
-        part = importer.part(weight.param_name, start, stop)
-        if part:
-            importer.path = part.rpartition(".")[0]
-            return importer.add(nn.LinearOp(linear.x, importer.param(part)))
-    return importer.add(nn.SliceOp(value, bounds=(start, stop)))
+    whole = value.owner
+    if isinstance(whole, nn.ViewOp) and nn.shape_of(whole.x)[-1:] == nn.shape_of(value)[-1:]:
+        columns = _columns(importer, whole.x, start, stop)
+        return importer.add(nn.ViewOp(columns, (*nn.shape_of(value)[:-1], stop - start)))
+    weights = whole.operands[1:] if isinstance(whole, nn.LinearOp) else ()
+    parts = [
+        importer.part(weight.owner.param_name, start, stop)
+        for weight in weights
+        if isinstance(weight.owner, nn.ParamOp)
+    ]
+    if not parts or len(parts) < len(weights) or None in parts:
+        return importer.add(nn.SliceOp(value, bounds=(start, stop)))
+    names = [part for part in parts if part]
+    importer.path = names[0].rpartition(".")[0]
+    return importer.add(nn.LinearOp(whole.operands[0], *map(importer.param, names)))  # type: ignore[union-attr]
 
 
 def _cut(importer: _Importer, node: Node) -> SSAValue:
@@ -279,11 +319,14 @@ HANDLERS: dict[str, Handler] = {
     "aten.dropout.default": _dropout,
     "aten.to.dtype": _convert,
     "aten.to.device": _convert,
+    "aten.to.dtype_layout": _convert,
     "aten.type_as.default": _convert,
     "aten.embedding.default": _embedding,
     "aten.linear.default": _linear,
+    "aten.addmm.default": _addmm,
+    "aten.layer_norm.default": _layer_norm,
     "aten.matmul.default": _binary(nn.MatmulOp),
-    "aten.add.Tensor": _binary(nn.AddOp),
+    "aten.add.Tensor": _add,
     "aten.mul.Tensor": _binary(nn.MulOp),
     "aten.div.Tensor": _div,
     "aten.pow.Tensor_Scalar": _pow,

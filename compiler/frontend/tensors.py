@@ -3,12 +3,15 @@
 `PartTensors`: some models make several values by one linear layer, queries, keys and values, or gate and product.
 Their weights lie one below the other in one tensor, of which each is seen as a tensor of its own (`Family.parts`).
 
+`TransposedTensors`: some models multiply by their weights as they are stored, (inputs, outputs), and not by the
+transposes of these (`Family.transposed`).
+
 `InnerTensors`: some checkpoints are of several models, of which a family is one (`families.base.Wrapper`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Protocol
 
 import numpy as np
@@ -52,6 +55,28 @@ class InnerTensors:
 
     def rows(self, name: str, count: int) -> Iterator[np.ndarray]:
         return self.tensors.rows(self._stored[name], count)
+
+
+class TransposedTensors:
+    """Tensors of which some are seen transposed."""
+
+    def __init__(self, tensors: Tensors, transposed: Collection[str]):
+        self.tensors, self.transposed = tensors, transposed
+        self.shapes = transposed_shapes(tensors.shapes, transposed)
+
+    def rows(self, name: str, count: int) -> Iterator[np.ndarray]:
+        """Of what is transposed all rows are read before the first is handed out."""
+        if name not in self.transposed:
+            yield from self.tensors.rows(name, count)
+            return
+        whole = np.concatenate(list(self.tensors.rows(name, count)))
+        for start in range(0, whole.shape[1], count):
+            yield np.ascontiguousarray(whole[:, start : start + count].T)
+
+
+def transposed_shapes(shapes: Shapes, transposed: Collection[str]) -> Shapes:
+    """The shapes with those of matrices that are transposed the other way round."""
+    return {name: shape[::-1] if name in transposed else shape for name, shape in shapes.items()}
 
 
 class PartTensors:

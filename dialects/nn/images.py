@@ -20,7 +20,7 @@ from xdsl.irdl import (
 )
 from xdsl.traits import Pure
 
-from ..interfaces import Named, Quantised, Rounded, KeepsScale
+from ..interfaces import KeepsScale, Named, Quantised, Rounded
 from .base import FUNCTIONAL, F32Tensor, Int, Ints, NNOp, Shape, require, text
 
 

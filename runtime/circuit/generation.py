@@ -118,8 +118,9 @@ class _Generating(_Window):
         return f"{self.function}({index.axis}; {index.table[0]})"
 
     def fits(self, index, target, size, axes, extents):
-        inside = isinstance(size, int) and target == GENERATED
-        return inside and rows_within(index.table, extents.get(TOKENS, size + 1), size)
+        if not isinstance(size, int) or target != GENERATED:
+            return False
+        return rows_within(index.table, extents.get(TOKENS, size + 1), size)
 
     def sources(self, index, span, inputs):
         return super().sources(index, span, inputs) + index.table[0]

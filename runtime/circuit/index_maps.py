@@ -249,8 +249,9 @@ class _Position(IndexMap):
         return f"{self.function}({index.axis}; {index.table[0]})"
 
     def fits(self, index, target, size, axes, extents):
-        inside = isinstance(size, int) and isinstance(target, str)
-        return inside and rows_within(index.table, extents[target], size)
+        if not isinstance(size, int) or not isinstance(target, str):
+            return False
+        return rows_within(index.table, extents[target], size)
 
     def sources(self, index, span, inputs):
         return np.arange(span.start, span.stop) + index.table[0]

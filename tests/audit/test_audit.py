@@ -462,7 +462,7 @@ def test_what_else_is_coarse(function, kind, name, value, line):
 
 
 def test_eps_is_known_between_two_numbers(passed, config, function):
-    low, high = passed["rms_norm_eps_range"]
+    low, high = passed["eps_range"]
     assert low < 1e-6 < high < 1.0001e-6
     width = high - low
     for eps, inside in (
@@ -516,7 +516,7 @@ def test_what_is_printed_of_ends_and_eps(passed, capsys):
         ({"config": "a.json"}, f"{text}as a.json has them\n"),
         ({"end_tokens": []}, "compares them\n    (none)\n"),
         (
-            {"rms_norm_eps_range": [0.0, 3e-5]},
+            {"eps_range": [0.0, 3e-5]},
             "1e-06 (any up to 3e-05 makes the least integer that there is",
         ),
     ):

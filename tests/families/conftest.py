@@ -24,6 +24,8 @@ COMMON: dict[str, Any] = {
     "bos_token_id": None,
     "eos_token_id": 1,
 }
+NORMS = ("norm", "ln_")
+"""What norms are called."""
 WORDS = ("<pad>", "<eos>", "<unk>", *string.ascii_letters, " ", ".", ",", "\n")
 
 MakeCheckpoint = Callable[..., Path]
@@ -40,13 +42,17 @@ def make_checkpoint(
     ``larger`` has, of weights by name, a row and how many times larger it is.
     """
     torch.manual_seed(0)
-    made = CONFIG_MAPPING[model_type].from_dict(COMMON | {"model_type": model_type} | config)
+    kind = CONFIG_MAPPING[model_type]
+    known = kind()
+    common = {name: value for name, value in COMMON.items() if hasattr(known, name)}
+    made = kind.from_dict(common | {"model_type": model_type} | config)
     model = AutoModelForCausalLM.from_config(made)
     neutral = 0.0 if model_type.startswith("gemma") else 1.0
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if parameter.dim() == 1:
-                parameter.normal_(mean=neutral if "norm" in name else 0.0, std=0.3)
+                gain = any(part in name for part in NORMS) and not name.endswith("bias")
+                parameter.normal_(mean=neutral if gain else 0.0, std=0.3)
             else:
                 parameter.normal_(std=parameter.shape[-1] ** -0.5)
         for name, (row, factor) in (larger or {}).items():

@@ -74,6 +74,37 @@ def test_tables_have_the_angles(ramp: tuple[float, float, float] | None) -> None
         np.testing.assert_array_equal(table, np.floor(2**16 * real(angles) + 0.5))
 
 
+GPT2: dict[str, Any] = {"n_embd": 48, "n_head": 4, "n_layer": 1, "vocab_size": 64}
+OPT: dict[str, Any] = {"hidden_size": 48, "num_attention_heads": 4, "word_embed_proj_dim": 48}
+
+
+@pytest.mark.parametrize(
+    ("fields", "changes", "words"),
+    [
+        (GPT2, {"n_embd": 50}, ["50 channels do not make 4 heads"]),
+        (GPT2, {"n_inner": 0}, ["n_inner = 0"]),
+        (GPT2, {"scale_attn_by_inverse_layer_idx": True}, ["scale_attn_by_inverse_layer_idx"]),
+        (GPT2, {"add_cross_attention": True}, ["add_cross_attention = True"]),
+        (GPT2, {"activation_function": "gelu_fast"}, ["activation_function = 'gelu_fast'"]),
+        (GPT2, {"rope_theta": 1e4}, ["rope_theta = 10000.0 is not a setting"]),
+        (OPT, {"word_embed_proj_dim": 32}, ["word_embed_proj_dim = 32", "hidden_size = 48"]),
+        (OPT, {"do_layer_norm_before": False}, ["do_layer_norm_before = False"]),
+        (OPT, {"_remove_final_layer_norm": True}, ["_remove_final_layer_norm = True"]),
+        (OPT, {"layer_norm_elementwise_affine": False}, ["layer_norm_elementwise_affine"]),
+    ],
+    ids=str,
+)
+def test_refused_of_models_with_layer_norms(
+    fields: dict[str, Any], changes: dict[str, Any], words: list[str]
+) -> None:
+    kind = {"model_type": "gpt2" if "n_embd" in fields else "opt"}
+    checked_config(WHERE, kind | fields)
+    with pytest.raises(UserError) as raised:
+        checked_config(WHERE, kind | fields | changes)
+    message = str(raised.value)
+    assert all(word in message for word in ["config.json", *words]), message
+
+
 @pytest.mark.parametrize(
     ("kind", "changes", "words"),
     [
@@ -98,7 +129,7 @@ def test_tables_have_the_angles(ramp: tuple[float, float, float] | None) -> None
         ("mistral", {"rope_scaling": LLAMA3}, ["rope_scaling has 'low_freq_factor'"]),
         ("qwen3", {"layer_types": ["linear_attention"]}, ["linear_attention"]),
         ("gemma", {"use_bidirectional_attention": True}, ["use_bidirectional_attention"]),
-        ("gpt2", {}, ["'gpt2'", "'gemma3_text', 'llama'"]),
+        ("bert", {}, ["'bert'", "'gemma3_text', 'llama'"]),
         ("smollm3", {"no_rope_layers": [2]}, ["no_rope_layers = [2]"]),
         ("smollm3", {"no_rope_layers": [0]}, ["no layer"]),
         ("smollm3", {"no_rope_layers": [1, 1]}, ["no_rope_layers = [1, 1]"]),

@@ -79,6 +79,19 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "olmo2": ("olmo2", {}),
     "phi3": ("phi3", {"sliding_window": 5}),
     "smollm3": ("smollm3", {"no_rope_layers": [1, 0]}),
+    "gpt2": ("gpt2", {"n_inner": 48}),
+    "gpt2 untied": ("gpt2", {"tie_word_embeddings": False, "layer_norm_epsilon": 3e-3}),
+    "opt": ("opt", {"hidden_size": 48, "ffn_dim": 64, "word_embed_proj_dim": 48}),
+    "opt without biases": (
+        "opt",
+        {
+            "ffn_dim": 48,
+            "word_embed_proj_dim": 32,
+            "enable_bias": False,
+            "activation_function": "gelu",
+            "tie_word_embeddings": False,
+        },
+    ),
 }
 
 

@@ -21,7 +21,7 @@ from zklemma.compiler.pipelines import to_quant
 from zklemma.compiler.running import run_passes
 from zklemma.compiler.transforms.plan_scales import PlanScales
 from zklemma.dialects import nn
-from zklemma.dialects.interfaces import Rounded, Sum, KeepsScale
+from zklemma.dialects.interfaces import KeepsScale, Rounded, Sum
 from zklemma.errors import UserError
 
 from .networks import NETWORKS, network

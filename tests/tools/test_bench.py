@@ -4,7 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from zklemma.compiler.frontend.checkpoint import EMBEDDING, load_checkpoint
+from zklemma.compiler.families.base import EMBEDDING
+from zklemma.compiler.frontend.checkpoint import load_checkpoint
 from zklemma.errors import UserError
 from zklemma.runtime.model.keys import load_artifact
 from zklemma.tools.bench import print_breakdown, prompt_of

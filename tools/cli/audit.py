@@ -69,7 +69,8 @@ def print_findings(report: dict[str, Any]) -> None:
         ],
     )
     found = {name: json.dumps(value) for name, value in report["configuration"].items()}
-    found["rms_norm_eps"] += _eps_note(*report["rms_norm_eps_range"])
+    if eps := report["eps_field"]:
+        found[eps] += _eps_note(*report["eps_range"])
     console.table(f"The function is that of a {report['family']} model", found)
     config = report["config"]
     whose = f"as {config} has them" if config else "unchecked: --config config.json compares them"
