@@ -62,6 +62,7 @@ docs: .venv/.installed
 	$(BIN)/python docs/generate.py
 	$(BIN)/python docs/glossary.py
 	$(BIN)/python docs/architecture.py
+	$(BIN)/python docs/write_vectors.py
 
 bench: .venv/.installed
 	$(BIN)/python benchmarks/prove.py

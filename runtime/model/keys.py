@@ -387,10 +387,15 @@ def save_key(path: str | Path, key: VerifyingKey) -> int:
 
 
 def load_key(path: str | Path) -> VerifyingKey:
+    return VerifyingKey.decode(read_key(path), str(path))
+
+
+def read_key(path: str | Path) -> bytes:
+    """The contents of a .vk file."""
     data = read(path, KEY.most)
     identify(KEY, data, str(path))
     # A copy: what was hashed must be what is used, whatever becomes of the file.
-    return VerifyingKey.decode(bytes(data), str(path))
+    return bytes(data)
 
 
 def save_artifact(path: str | Path, artifact: Artifact) -> int:

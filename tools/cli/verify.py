@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
     from ...runtime.verifying.disclosure import Opened
     from ...runtime.verifying.function_verifier import VerifiedFunction
     from ...runtime.verifying.verifier import Verified
+
+
+class Engine(StrEnum):
+    PYTHON = "python"
+    NATIVE = "native"
 
 
 def verify(
@@ -51,6 +57,10 @@ def verify(
             help="Check the weights' ranges even if it was done for this key before.",
         ),
     ] = False,
+    engine: Annotated[
+        Engine,
+        typer.Option(help="Which verifier checks; `make verifier` builds the native one."),
+    ] = Engine.PYTHON,
     max_seconds: Annotated[
         float | None, typer.Option(min=0.0, help="Stop with exit status 2 if it takes longer.")
     ] = None,
@@ -68,24 +78,28 @@ def verify(
             max_memory,
             "...runtime.model.keys",
             "...runtime.verifying.checked",
+            "...runtime.verifying.native",
             "...runtime.model.tokenizer",
         )
     from ...runtime.model import files
-    from ...runtime.model.keys import load_key
+    from ...runtime.model.keys import VerifyingKey, read_key
     from ...runtime.progress import Clock, Silent
     from ...runtime.verifying import checked
     from ...runtime.verifying.function_verifier import VerifiedFunction
-    from ...runtime.verifying.verifier import check_identity, read_proof
-    from ...runtime.verifying.verify import verify as check
+    from ...runtime.verifying.native import Native
+    from ...runtime.verifying.own import Own
+    from ...runtime.verifying.verifier import read_proof
 
     if outputs:
         check_outputs({outputs: None}, [key, proof, *([opening] if opening else [])])
     clock = Clock(Silent())
     clock.start("load")
-    model, data = load_key(key), files.read(proof, files.PROOF.most)
+    contents, data = read_key(key), files.read(proof, files.PROOF.most)
+    model = VerifyingKey.decode(contents, str(key))
     _ = model.circuit  # Decoded when it is first asked for.
     if outputs:
         model.require("function")
+    checker = Native(model, contents) if engine is Engine.NATIVE else Own(model)
     opened: dict[str, Any] = {}
     if opening:
         from ...runtime.verifying import disclosure
@@ -108,7 +122,7 @@ def verify(
     clock.start("check")
     try:
         if model_id is not None:
-            check_identity(model, model_id)
+            checker.check_identity(model_id)
             report["pinned"] = True
             pinned = bytes.fromhex(model_id).hex()
             report["rotated_from"] = pinned if pinned != model.model_id else None
@@ -118,12 +132,12 @@ def verify(
             report["ranges"] = "remembered"
         else:
             clock.start("ranges")
-            model.check_ranges()
+            checker.check_ranges()
             report["ranges"] = "checked"
             if not no_cache:
                 checked.remember(model.ranges_digest)
             clock.start("check")
-        verified = check(model, content, None, allow_noncanonical_prompt, check_ranges=False)
+        verified = checker.verify(content, allow_noncanonical_prompt)
         statement = verified.statement
         if wanted is not None and statement.nonce != wanted:
             carried = f"the nonce {statement.nonce.hex()}" if statement.nonce else "no nonce"

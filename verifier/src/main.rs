@@ -1,4 +1,4 @@
-//! `zklemma-verify KEY PROOF..`: a verdict on each proof as a line of JSON.
+//! `zklemma-verify KEY PROOF..`: a verdict on each proof as a line of JSON; without proofs, on the key alone.
 //!
 //! Exit status 0 if all are valid, 1 if one is not, 2 if one can not be used.
 
@@ -10,12 +10,12 @@ use std::{env, fs};
 
 use zklemma_verifier::error::{unusable, Error, Result};
 use zklemma_verifier::key::Key;
-use zklemma_verifier::report::{refusal, report};
-use zklemma_verifier::verify::{verify, Options};
+use zklemma_verifier::report::{refusal, report, said};
+use zklemma_verifier::verify::{Options, Verifier};
 
 const INVALID: i32 = 1;
 const UNUSABLE: i32 = 2;
-const USAGE: &str = "usage: zklemma-verify KEY PROOF.. [--model-id ID] [--nonce HEX] \
+const USAGE: &str = "usage: zklemma-verify KEY [PROOF..] [--model-id ID] [--nonce HEX] \
      [--reveal OPENING] [--skip-ranges]";
 /// Of a file of any kind.
 const MOST: u64 = 1 << 27;
@@ -53,22 +53,34 @@ fn run() -> Result<i32> {
     }
     options.opening = opening.as_deref();
     let (key, proofs) = match files.split_first() {
-        Some((key, proofs)) if !proofs.is_empty() => (read(key)?, proofs),
-        _ => return unusable(USAGE),
+        Some((key, proofs)) => (read(key)?, proofs),
+        None => return unusable(USAGE),
     };
     let key = Key::read(&key)?;
-    let mut status = 0;
-    for path in proofs {
-        let proof = read(path)?;
-        let verdict = verify(&key, &proof, &options);
-        status = status.max(match verdict {
-            Ok(_) => 0,
-            Err(Error::Invalid(_)) => INVALID,
-            Err(Error::Unusable(_)) => UNUSABLE,
-        });
-        println!("{}", report(&key, proof.len(), &options, &verdict));
+    let mut verifier = Verifier::new(&key, &options)?;
+    if proofs.is_empty() {
+        let verdict = verifier.check_key();
+        println!("{}", report(&key, &options, &verdict, |()| Vec::new()));
+        return Ok(status(&verdict));
     }
-    Ok(status)
+    let mut worst = 0;
+    for path in proofs {
+        let verdict = verifier.verify(&read(path)?);
+        worst = worst.max(status(&verdict));
+        println!(
+            "{}",
+            report(&key, &options, &verdict, |found| said(&key, found))
+        );
+    }
+    Ok(worst)
+}
+
+fn status<T>(verdict: &Result<T>) -> i32 {
+    match verdict {
+        Ok(_) => 0,
+        Err(Error::Invalid(_)) => INVALID,
+        Err(Error::Unusable(_)) => UNUSABLE,
+    }
 }
 
 fn read(path: &PathBuf) -> Result<Vec<u8>> {

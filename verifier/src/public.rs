@@ -77,17 +77,19 @@ fn evaluate(expander: &mut Expander, number: usize, weights: &[Weight]) -> Resul
                     }
                 }
             }
+            let mut attention = None;
             for (window, factor) in windows {
-                let compute = |expander: &mut Expander| {
-                    expander.spend(sizes[1] + sizes[2])?;
-                    Ok(mask(
-                        window,
-                        &weights[1].dense(sizes[1]),
-                        &weights[2].dense(sizes[2]),
-                    ))
-                };
                 // What is put together of an axis at a time, and its cells.
                 let steps = 128 + sizes[1] / 2;
+                let compute = |expander: &mut Expander| {
+                    if attention.is_none() {
+                        expander.spend(sizes[1] + sizes[2])?;
+                        attention = Some(Attention::new(&weights[1], &weights[2], &sizes[1..]));
+                    }
+                    Ok(attention
+                        .as_ref()
+                        .map_or(Ext::ZERO, |own| own.within(window)))
+                };
                 total += factor * once(expander, (number, window, &weights[1..]), steps, compute)?;
             }
             Ok(total)
@@ -112,23 +114,36 @@ fn once<'a>(
     Ok(found)
 }
 
-/// Causal attention within a window, any distance if it is 0.
-fn mask(window: i128, tokens: &[Ext], sources: &[Ext]) -> Ext {
-    // The sums of the sources before each.
-    let mut running = vec![Ext::ZERO];
-    for &weight in sources {
-        running.push(running[running.len() - 1] + weight);
+/// Weights of the tokens that attend, and the sums of those of what they see, up to each.
+struct Attention {
+    tokens: Vec<Ext>,
+    running: Vec<Ext>,
+}
+
+impl Attention {
+    fn new(tokens: &Weight, sources: &Weight, sizes: &[usize]) -> Attention {
+        let mut running = vec![Ext::ZERO];
+        for weight in sources.dense(sizes[1]) {
+            running.push(running[running.len() - 1] + weight);
+        }
+        Attention {
+            tokens: tokens.dense(sizes[0]),
+            running,
+        }
     }
-    let mut total = Ext::ZERO;
-    for (i, &weight) in tokens.iter().enumerate() {
-        let first = if window > 0 {
-            (i as i128 + 1 - window).max(0) as usize
-        } else {
-            0
-        };
-        total += weight * (running[i + 1] - running[first]);
+
+    /// Causal attention within a window, any distance if it is 0.
+    fn within(&self, window: i128) -> Ext {
+        let seen = self.tokens.iter().enumerate().map(|(i, &weight)| {
+            let first = if window > 0 {
+                (i as i128 + 1 - window).max(0) as usize
+            } else {
+                0
+            };
+            weight * (self.running[i + 1] - self.running[first])
+        });
+        seen.fold(Ext::ZERO, |sum, x| sum + x)
     }
-    total
 }
 
 /// sum_cells prod_axis w[i] array[cell], over the first cells of each axis.

@@ -9,26 +9,30 @@ use crate::key::Key;
 use crate::statement::{NAMES, OUTPUT, PROMPT};
 use crate::verify::{hex, Options, Verified};
 
-pub fn report(
+/// A field's name, and its value as JSON.
+type Field = (&'static str, String);
+
+/// A verdict under a key, with more fields of what was found.
+pub fn report<T>(
     key: &Key,
-    proof_bytes: usize,
     options: &Options,
-    verdict: &Result<Verified>,
+    verdict: &Result<T>,
+    more: impl FnOnce(&T) -> Vec<Field>,
 ) -> String {
-    let id = key.id();
-    let mut fields: Vec<(&str, String)> = Vec::new();
     let usable = !matches!(verdict, Err(Error::Unusable(_)));
     let reason = match verdict {
         Ok(_) => "null".to_string(),
         Err(Error::Invalid(reason) | Error::Unusable(reason)) => quote(reason),
     };
-    fields.push(("valid", verdict.is_ok().to_string()));
-    fields.push(("usable", usable.to_string()));
-    fields.push(("reason", reason));
-    fields.push(("name", quote(&key.name)));
-    fields.push(("model_id", quote(&hex(&id))));
-    if let Ok(verified) = verdict {
-        let statement = &verified.statement;
+    let id = key.id();
+    let mut fields = alloc::vec![
+        ("valid", verdict.is_ok().to_string()),
+        ("usable", usable.to_string()),
+        ("reason", reason),
+        ("name", quote(&key.name)),
+        ("model_id", quote(&hex(&id))),
+    ];
+    if let Ok(found) = verdict {
         let older = options.model_id.filter(|wanted| *wanted != id);
         let older = older.map_or("null".to_string(), |wanted| quote(&hex(&wanted)));
         fields.push(("rotated_from", older));
@@ -38,31 +42,39 @@ pub fn report(
             "\"checked\""
         };
         fields.push(("ranges", ranges.to_string()));
-        let count = statement.prompt + statement.generated;
-        fields.push(("tokens", count.to_string()));
-        fields.push(("prompt_tokens", statement.prompt.to_string()));
-        fields.push(("generated", statement.generated.to_string()));
-        fields.push(("prompt_ids", ids(&verified.tokens[PROMPT])));
-        fields.push(("output_ids", ids(&verified.tokens[OUTPUT])));
-        let private = |private: bool| quote(if private { "private" } else { "public" });
-        let [prompt, output] = statement.digests.map(|digest| private(digest.is_some()));
-        let weights = private(key.parameters.hiding);
-        let visibility = [("weights", weights), ("prompt", prompt), ("output", output)];
-        fields.push(("visibility", object(&visibility)));
-        let digests = NAMES.iter().zip(statement.digests);
-        let digests = digests.filter_map(|(&name, digest)| Some((name, quote(&hex(&digest?)))));
-        fields.push(("digests", object(&digests.collect::<Vec<_>>())));
-        let revealed = NAMES.iter().zip(verified.revealed).filter(|(_, own)| *own);
-        let revealed = revealed.map(|(name, _)| quote(name));
-        fields.push(("revealed", list(revealed)));
-        fields.push(("nonce", quote(&hex(&statement.nonce))));
-        fields.push(("hiding", statement.hiding.to_string()));
-        fields.push(("security_bits", verified.security_bits.to_string()));
-        let unchecked = verified.unchecked.iter().map(|what| quote(what));
-        fields.push(("unchecked", list(unchecked)));
+        fields.extend(more(found));
     }
-    fields.push(("proof_bytes", proof_bytes.to_string()));
     object(&fields)
+}
+
+/// A statement that was proved.
+pub fn said(key: &Key, verified: &Verified) -> Vec<Field> {
+    let statement = &verified.statement;
+    let private = |private: bool| quote(if private { "private" } else { "public" });
+    let [prompt, output] = statement.digests.map(|digest| private(digest.is_some()));
+    let weights = private(key.parameters.hiding);
+    let visibility = [("weights", weights), ("prompt", prompt), ("output", output)];
+    let digests = NAMES.iter().zip(statement.digests);
+    let digests = digests.filter_map(|(&name, digest)| Some((name, quote(&hex(&digest?)))));
+    let revealed = NAMES.iter().zip(verified.revealed).filter(|(_, own)| *own);
+    let count = statement.prompt + statement.generated;
+    alloc::vec![
+        ("tokens", count.to_string()),
+        ("prompt_tokens", statement.prompt.to_string()),
+        ("generated", statement.generated.to_string()),
+        ("prompt_ids", ids(&verified.tokens[PROMPT])),
+        ("output_ids", ids(&verified.tokens[OUTPUT])),
+        ("visibility", object(&visibility)),
+        ("digests", object(&digests.collect::<Vec<_>>())),
+        ("revealed", list(revealed.map(|(name, _)| quote(name)))),
+        ("nonce", quote(&hex(&statement.nonce))),
+        ("hiding", statement.hiding.to_string()),
+        ("security_bits", verified.security_bits.to_string()),
+        (
+            "unchecked",
+            list(verified.unchecked.iter().map(|what| quote(what)))
+        ),
+    ]
 }
 
 /// What is said of input that can not be used.

@@ -39,34 +39,66 @@ pub struct Verified {
     pub unchecked: Vec<String>,
 }
 
-pub fn verify(key: &Key, proof: &[u8], options: &Options) -> Result<Verified> {
-    let opened = match options.opening {
-        Some(data) => opened::read(data)?,
-        None => Vec::new(),
-    };
-    if let Some(model_id) = &options.model_id {
-        identity(key, model_id)?;
+/// A key that proofs are checked under, and what it is looked at for once.
+pub struct Verifier<'a> {
+    key: &'a Key<'a>,
+    options: &'a Options<'a>,
+    opened: Vec<Opened>,
+    ranges: Option<Result<()>>,
+}
+
+impl<'a> Verifier<'a> {
+    pub fn new(key: &'a Key<'a>, options: &'a Options<'a>) -> Result<Verifier<'a>> {
+        Ok(Verifier {
+            key,
+            options,
+            opened: options.opening.map_or(Ok(Vec::new()), opened::read)?,
+            ranges: None,
+        })
     }
-    let (claimed, content) = container::proof(proof)?;
-    if claimed != key.id() {
-        return invalid(format!(
-            "the proof is one of model {}, not of this key's",
-            hex(claimed)
-        ));
+
+    /// That the key is of the model that is asked for, and that its weights lie in their ranges.
+    pub fn check_key(&mut self) -> Result<()> {
+        self.check_identity()?;
+        self.check_ranges()
     }
-    if !options.skip_ranges {
-        ranges(key)?;
-    }
-    let (statement, security_bits) = answer(key, content)?;
-    if let Some(nonce) = &options.nonce {
-        if statement.nonce != *nonce {
+
+    /// The statement that a proof file's contents prove.
+    pub fn verify(&mut self, proof: &[u8]) -> Result<Verified> {
+        let key = self.key;
+        self.check_identity()?;
+        let (claimed, content) = container::proof(proof)?;
+        if claimed != key.id() {
             return invalid(format!(
-                "the proof carries another nonce ({})",
-                hex(&statement.nonce)
+                "the proof is one of model {}, not of this key's",
+                hex(claimed)
             ));
         }
+        self.check_ranges()?;
+        let (statement, security_bits) = answer(key, content)?;
+        if let Some(nonce) = &self.options.nonce {
+            if statement.nonce != *nonce {
+                return invalid(format!(
+                    "the proof carries another nonce ({})",
+                    hex(&statement.nonce)
+                ));
+            }
+        }
+        tell(key, statement, security_bits, &self.opened)
     }
-    tell(key, statement, security_bits, &opened)
+
+    fn check_identity(&self) -> Result<()> {
+        let wanted = self.options.model_id.as_ref();
+        wanted.map_or(Ok(()), |model_id| identity(self.key, model_id))
+    }
+
+    fn check_ranges(&mut self) -> Result<()> {
+        if self.options.skip_ranges {
+            return Ok(());
+        }
+        let key = self.key;
+        self.ranges.get_or_insert_with(|| ranges(key)).clone()
+    }
 }
 
 fn tell(

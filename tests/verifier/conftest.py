@@ -1,0 +1,20 @@
+"""Lets tests import `engines`, and builds the second verifier for those that need it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+sys.path += [str(HERE), str(HERE.parent / "fuzz"), str(HERE.parent / "hostile")]
+import engines  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def native() -> None:
+    """The second verifier, built; the test is skipped where it can not be."""
+    if not engines.has_cargo():
+        pytest.skip(engines.WITHOUT)
+    engines.build()

@@ -1,0 +1,132 @@
+"""The second verifier: what it says of valid keys, proofs, links and openings, and of what is none."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import differing
+import engines
+import pytest
+from typer.testing import CliRunner
+from zklemma.errors import InvalidProof, UserError
+from zklemma.runtime.model import files
+from zklemma.runtime.verifying import disclosure, native
+from zklemma.runtime.verifying.own import Own
+from zklemma.tools.cli.app import app
+
+pytestmark = pytest.mark.usefixtures("native")
+MODELS = differing.corpus().models
+PROVED = differing.corpus().proved
+KEY = MODELS[0].key
+DAMAGED = 40
+
+
+def framed(proof: bytes) -> bytes:
+    return files.encode_proof(KEY.digest, proof)
+
+
+@pytest.mark.parametrize("number", range(len(PROVED)))
+def test_both_engines_read_one_statement(number: int) -> None:
+    proof = PROVED[number].proof
+    found = native.Native(KEY, KEY.encode()).verify(proof, True)
+    assert found.statement == PROVED[number].statement
+    own = Own(KEY).verify(proof, True)
+    assert (own.statement, own.security_bits) == (found.statement, found.security_bits)
+    assert own.canonical_prompt == found.canonical_prompt
+
+
+def test_says_what_it_did_not_check() -> None:
+    (found,) = native.verdicts(KEY.encode(), [framed(PROVED[0].proof)])
+    assert found["ranges"] == "checked" and len(found["unchecked"]) == 1
+    (found,) = native.verdicts(KEY.encode(), [framed(PROVED[2].proof)], "--skip-ranges")
+    assert found["ranges"] is None and found["unchecked"] == []
+
+
+@pytest.mark.parametrize("number", [2, 3])
+def test_opens_digests(number: int) -> None:
+    proved = PROVED[number]
+    proof, opening = framed(proved.proof), disclosure.encode(proved.opened)
+    (found,) = native.verdicts(KEY.encode(), [proof], opening=opening)
+    assert found["valid"] and found["revealed"] == [*proved.opened]
+    for what, opened in proved.opened.items():
+        p = KEY.parameters
+        assert found[f"{what}_ids"] == disclosure.tokens(proved.statement, what, opened, p)
+    (other,) = native.verdicts(KEY.encode(), [framed(PROVED[5 - number].proof)], opening=opening)
+    assert other["usable"] and not other["valid"]
+    what, opened = next(iter(proved.opened.items()))
+    for changed in (
+        replace(opened, rows=opened.rows ^ opened.rows.dtype.type(1)),
+        replace(opened, salts=opened.salts ^ opened.salts.dtype.type(1)),
+    ):
+        damaged = disclosure.encode({**proved.opened, what: changed})
+        (refused,) = native.verdicts(KEY.encode(), [proof], opening=damaged)
+        assert refused["usable"] and not refused["valid"]
+
+
+def test_follows_links() -> None:
+    rotated = MODELS[1].key
+    engine, older = native.Native(rotated, rotated.encode()), rotated.ancestors[0].digest.hex()
+    engine.check_identity(rotated.model_id)
+    engine.check_identity(older)
+    with pytest.raises(InvalidProof, match="or one rotated from it"):
+        engine.check_identity(KEY.model_id)
+    with pytest.raises(UserError, match="64 hexadecimal digits"):
+        engine.check_identity("12")
+    link = bytearray(rotated.links[0][1])
+    link[len(link) // 2] ^= 1
+    damaged = replace(rotated, links=((rotated.links[0][0], bytes(link)),))
+    with pytest.raises(InvalidProof, match="link 1 of 1"):
+        native.Native(damaged, damaged.encode()).check_identity(older)
+
+
+def test_insists_on_ranges() -> None:
+    for model in MODELS:
+        native.Native(model.key, model.key.encode()).check_ranges()
+    damaged = replace(KEY, range_proof=MODELS[2].key.range_proof)
+    with pytest.raises(InvalidProof, match="ranges of the weights"):
+        native.Native(damaged, damaged.encode()).check_ranges()
+
+
+def test_insists_on_a_nonce() -> None:
+    proof, nonce = framed(PROVED[0].proof), PROVED[0].statement.nonce.hex()
+    found = [native.verdicts(KEY.encode(), [proof], "--nonce", x) for x in (nonce, "00")]
+    assert [verdict["valid"] for (verdict,) in found] == [True, False]
+
+
+def test_damaged_proofs_and_keys_get_one_verdict_from_both() -> None:
+    seed = secrets.randbits(32)
+    for tally in (
+        differing.compare_proofs(seed, range(DAMAGED)),
+        differing.compare_keys(seed, range(DAMAGED)),
+    ):
+        assert not tally.differences, "\n".join(tally.differences)
+        assert sum(tally.verdicts.values()) == DAMAGED and tally.verdicts["invalid"]
+
+
+def test_the_command_takes_an_engine(tmp_path: Path) -> None:
+    (tmp_path / "model.vk").write_bytes(KEY.encode())
+    (tmp_path / "a.proof").write_bytes(framed(PROVED[0].proof))
+    command = ["verify", str(tmp_path / "model.vk"), str(tmp_path / "a.proof"), "--json"]
+    command += ["--model-id", KEY.model_id, "--no-cache", "--allow-noncanonical-prompt"]
+    said: list[dict[str, Any]] = []
+    for engine in ("python", "native"):
+        done = CliRunner().invoke(app, [*command, "--engine", engine])
+        assert done.exit_code == 0, done.output
+        said.append(json.loads(done.stdout))
+    timing = {"seconds", "stages"}
+    first, second = ({k: v for k, v in one.items() if k not in timing} for one in said)
+    assert first == second and first["valid"] and first["ranges"] == "checked"
+    (tmp_path / "a.proof").write_bytes(framed(PROVED[0].proof[:-1]))
+    done = CliRunner().invoke(app, [*command, "--engine", "native"])
+    assert done.exit_code == 1 and json.loads(done.stdout)["reason"]
+
+
+def test_names_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(native.VARIABLE, "/nowhere")
+    with pytest.raises(UserError, match="make verifier"):
+        native.Native(KEY, KEY.encode()).check_ranges()
+    assert engines.has_cargo()
