@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -23,6 +22,7 @@ from zklemma.runtime.circuit.generation import Generation
 from zklemma.runtime.circuit.program import Program
 from zklemma.runtime.circuit.relations import Circuit
 from zklemma.runtime.field import Ext
+from zklemma.runtime.model.keys import VerifyingKey
 from zklemma.runtime.model.links import Ancestor
 from zklemma.runtime.model.masks import WeightMasks
 from zklemma.runtime.progress import Clock, Silent
@@ -123,9 +123,21 @@ class Setting:
         private.check()
         masks = WeightMasks.fresh(circuit, code)
         root = CommittedWeights(circuit, code, params, masks).root
-        digest = hashlib.sha256(encode_circuit(circuit) + root).digest()
         self.circuit, self.program, self.params = circuit, program, params
-        self.key = Key(circuit, code, root, digest, private)
+        # The key as a file, for whoever reads keys: without ranges and tokenizer.
+        self.file = VerifyingKey(
+            name="test",
+            weights=0,
+            code=code.to_list(),
+            eos=(),
+            weight_root=root,
+            circuit_bytes=encode_circuit(circuit),
+            private_circuit_bytes=encode_circuit(private),
+            function_bytes=b"",
+            tokenizer_bytes=b"",
+            range_proof=b"",
+        )
+        self.key = Key(circuit, code, root, self.file.digest, private)
         self.prover = Prover(self.key, program, params, masks)
         self._witness = witness
         self._private_witness = private_witness

@@ -144,7 +144,7 @@ def test_other_parameters(tiny: Any, proved: tuple[Statement, bytes], field: str
 @MODES
 def test_another_models_proof(tiny: Any, hiding: bool) -> None:
     """The same circuit with other weights: its proof is for its own key only."""
-    other = proving.tiny_setting(seed=1)
+    other = proving.tiny_setting(tiny.key.parameters, seed=1)
     statement = Statement(2, 2, (1, 2, 3, 4), hiding)
     proof = other.prove(statement)
     assert other.verify(proof).statement == statement
@@ -162,7 +162,7 @@ def test_other_weights_under_the_honest_key(
 ) -> None:
     """A prover who computes with weights of its own but absorbs the key's digest and root: it opens
     either the key's commitment, which its claims do not fit, or its own, which is not the key's."""
-    cheat = proving.tiny_setting(seed=1)
+    cheat = proving.tiny_setting(tiny.key.parameters, seed=1)
     statement = Statement(2, 2, (1, 2, 3, 4), hiding)
     cheat.prover.key = tiny.key
     if weights == "committed":
