@@ -280,6 +280,9 @@ class Circuit:
             fits = isinstance(axis.size, int) and 0 < axis.size <= LONGEST_AXIS
             if not fits and axis.size not in self.extents:
                 raise CircuitError(f"axis {axis.name}: size {axis.size}")
+            # Indices that read no axis name the empty one.
+            if not axis.name:
+                raise CircuitError("an axis has no name")
         self.check_bands()
         for column in self.columns:
             for name in column.axes:

@@ -66,8 +66,11 @@ def _strings(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _long(value: Any) -> Iterator[bytes]:
-    if isinstance(value, bytes) and len(value) >= LEAST:
-        yield value
-    elif isinstance(value, list):
-        for each in value:
-            yield from _long(each)
+    # Lists may be nested more deeply than functions can call themselves.
+    left = [value]
+    while left:
+        found = left.pop()
+        if isinstance(found, bytes) and len(found) >= LEAST:
+            yield found
+        elif isinstance(found, list):
+            left.extend(reversed(found))

@@ -22,7 +22,11 @@ def test_long_strings_of_the_other_are_not_repeated() -> None:
     assert len(told) < 2 * LEAST  # One of the three long ones is new.
 
 
-@pytest.mark.parametrize("new", [b"", b"no msgpack: \xc1", OLD, packed([LONG[3]])])
+# As deep as the library reads, deeper than functions can call themselves.
+DEEP = b"\x91" * 1024 + packed(LONG[1])
+
+
+@pytest.mark.parametrize("new", [b"", b"no msgpack: \xc1", OLD, packed([LONG[3]]), DEEP])
 def test_any_bytes_are_told(new: bytes) -> None:
     assert restore(difference(new, OLD), OLD) == new
 
@@ -46,6 +50,10 @@ def test_any_bytes_are_told(new: bytes) -> None:
 def test_what_tells_nothing_is_refused(parts: object) -> None:
     with pytest.raises((ValueError, TypeError)):
         restore(packed(parts), OLD)
+
+
+def test_deep_strings_are_told() -> None:
+    assert len(difference(DEEP, OLD)) < len(DEEP) - len(LONG[1]) // 2
 
 
 def test_no_more_is_made_than_a_circuit_can_be() -> None:

@@ -57,6 +57,7 @@ def public(column: Column, array: np.ndarray | None = None) -> Circuit:
     ("circuit", "reason"),
     [
         (lambda: replace(GOOD, axes=(*GOOD.axes, GOOD.axes[0])), "share a name"),
+        (lambda: replace(GOOD, axes=(*GOOD.axes, Axis("", 2))), "an axis has no name"),
         (lambda: replace(GOOD, columns=(*GOOD.columns, GOOD.columns[0])), "share a name"),
         (lambda: linear("row", term=Term(1, "picked", (Index("same", "nowhere"),))), "lacks"),
         (lambda: linear("row", term=Term(1, "nothing", (Index("same", "row"),))), "unknown column"),

@@ -8,7 +8,8 @@ use core::str;
 
 /// Longer than any list of a real file.
 const LONGEST_LIST: usize = 1 << 16;
-const DEEPEST: usize = 512;
+/// Lists inside of one another.
+const DEEPEST: usize = 1024;
 
 #[derive(Debug, PartialEq)]
 pub enum Value<'a> {
