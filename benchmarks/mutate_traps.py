@@ -53,6 +53,7 @@ def killer(copy: Path, path: Path, tests: tuple[str, ...]) -> str:
     """The first test that fails, or nothing."""
     environment = {
         **os.environ,
+        "ZKLEMMA_ONE_VERIFIER": "1",
         "PYTHONPATH": str(path),
         "PYTHONDONTWRITEBYTECODE": "1",
         "OMP_NUM_THREADS": "1",

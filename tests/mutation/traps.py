@@ -1470,7 +1470,12 @@ PRIVATE_TOKENS = [
 VERDICTS = [
     Trap(
         "the command checks no ranges",
-        (("tools/cli/verify.py", "model.check_ranges()", "pass"),),
+        (("tools/cli/verify.py", "checker.check_ranges()", "pass"),),
+        ("tests/tools/test_checked.py::test_a_key_without_a_valid_range_proof_is_invalid",),
+    ),
+    Trap(
+        "the first engine checks no ranges",
+        (("runtime/verifying/own.py", "self._key.check_ranges()", "pass"),),
         ("tests/tools/test_checked.py::test_a_key_without_a_valid_range_proof_is_invalid",),
     ),
     Trap(
