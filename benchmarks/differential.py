@@ -1,7 +1,7 @@
 """Damaged proofs and keys, as many as one likes, given to both verifiers: the verdicts must be the same.
 
 Prints how often both said what, and each input on which they differ, with what makes it again. The exit status is
-the number of these. Most of the time goes to the verifier in Python.
+the number of these; an interrupt ends it with what there is. Most of the time goes to the verifier in Python.
 
     python benchmarks/differential.py [--inputs N] [--seed N] [--first N] [--jobs N] [--hostile]
 """
@@ -13,6 +13,7 @@ import secrets
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,7 @@ def main() -> int:
     engines.build()
     print(f"seed {arguments.seed}", flush=True)
     total = hostile() if arguments.hostile else differing.Tally()
-    with ProcessPoolExecutor(arguments.jobs) as pool:
+    with ProcessPoolExecutor(arguments.jobs) as pool, suppress(KeyboardInterrupt):
         apply = pool.map if arguments.jobs > 1 else map
         for tally in apply(work, chunks(arguments)):
             print(*tally.differences, sep="\n", end="\n" * bool(tally.differences), flush=True)
