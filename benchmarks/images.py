@@ -131,14 +131,15 @@ def measure(name: str, batch: int, runs: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Time proofs of images.")
     parser.add_argument("--model", choices=MODELS, default="vgg16")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     keep_freed_memory()
-    report = measure(options.model, options.batch, options.runs) | {"machine": console.machine()}
+    report = measure(options.model, options.batch, options.runs)
+    report["machine"] = console.machine()
     if options.json:
         return print(json.dumps(report))
     table = Table(

@@ -204,7 +204,7 @@ class Evaluator:
         if index.kind == "generating":
             return np.arange(generated) + prompt - 1 + index.table[0]
         if index.kind == "position":
-            return np.arange(self.shape.rows) + index.table[0]
+            return np.arange(self.generation.rows) + index.table[0]
         if index.kind == "token":
             return self.ids()
         if index.kind == "previous":

@@ -132,7 +132,8 @@ class Definitions:
                 word, text = expect(self._as_ones(axis, index), tuple)
                 words.append(f"{index.axis}_{word}")
                 texts.append(text if len(through) == 1 else f"({text})")
-                low, high = MAPS[index.kind].interval(low, high, self.axes[axis].size)
+                size = expect(self.axes[axis].size, int)
+                low, high = MAPS[index.kind].interval(low, high, size)
             name, axes = fresh("_".join(words), self.symbols), [index.axis for index in key]
             made = ColumnOp(
                 name, "public", axes, low, high, kind="data", contents=[" * ".join(texts)]

@@ -169,6 +169,10 @@ class TensorScales:
         """A function of tensors has no norms."""
         raise UserError(f"{where(op)}: {op.name} can not be part of a function of tensors")
 
+    def bias(self, op: Normalises) -> float:
+        """A function of tensors has no norms."""
+        raise UserError(f"{where(op)}: {op.name} can not be part of a function of tensors")
+
 
 def _viewed(value: SSAValue) -> SSAValue:
     """What a value is a view of, or itself."""

@@ -182,18 +182,18 @@ def _linear(importer: _Importer, node: Node) -> SSAValue:
 
 def _addmm(importer: _Importer, node: Node) -> SSAValue:
     """bias + x w, where w is stored as it is multiplied."""
-    _only(not node.kwargs, "factors of a sum")
+    only(not node.kwargs, "factors of a sum")
     bias, x, w = (importer.operand(argument) for argument in node.args)
     transposed = w.owner
-    _only(isinstance(transposed, nn.PermuteOp), "a right factor that is no transposed weight")
+    only(isinstance(transposed, nn.PermuteOp), "a right factor that is no transposed weight")
     return importer.add(nn.LinearOp(x, transposed.operands[0], bias))  # type: ignore[union-attr]
 
 
 def _layer_norm(importer: _Importer, node: Node) -> SSAValue:
     x, shape, *others = node.args
     w, bias, eps, *_ = (*others, *(None, None, 1e-5)[len(others) :])
-    _only(isinstance(shape, list) and len(shape) == 1, f"axes {shape}")
-    _only(w is not None, "a norm without weights")
+    only(isinstance(shape, list) and len(shape) == 1, f"axes {shape}")
+    only(w is not None, "a norm without weights")
     added = () if bias is None else (importer.operand(bias),)
     norm = nn.LayerNormOp(importer.operand(x), importer.operand(w), *added, eps=float(eps))  # type: ignore[arg-type]
     return importer.add(norm)
@@ -205,7 +205,7 @@ def _add(importer: _Importer, node: Node) -> SSAValue:
     positions = importer.operand(first).owner
     if not isinstance(positions, nn.PositionsOp):
         return _binary(nn.AddOp)(importer, node)
-    _only(isinstance(node.args[1], int) and not node.kwargs, "positions plus other than a number")
+    only(isinstance(node.args[1], int) and not node.kwargs, "positions plus other than a number")
     offset = IntegerAttr(positions.first + node.args[1], i64_type)  # type: ignore[operator]
     return importer.add(nn.PositionsOp(positions.result.type, offset=offset))
 

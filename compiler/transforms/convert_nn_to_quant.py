@@ -258,12 +258,13 @@ class Conv2d(RewritePattern):
 class MaxPool2d(RewritePattern):
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: nn.MaxPool2dOp, rewriter: PatternRewriter) -> None:
-        window = {
-            "kernel": op.kernel.get_values(),
-            "stride": op.stride.get_values(),
-            "padding": op.padding.get_values(),
-        }
-        replace(rewriter, op, quant.MaxPoolOp(op.x, **window))
+        pool = quant.MaxPoolOp(
+            op.x,
+            kernel=op.kernel.get_values(),
+            stride=op.stride.get_values(),
+            padding=op.padding.get_values(),
+        )
+        replace(rewriter, op, pool)
 
 
 MEAN_BITS = 16

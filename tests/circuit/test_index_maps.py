@@ -66,7 +66,7 @@ def test_one_entry_is_read_along_no_axis():
     found = MAPS["at"].read(array, 1, index, range(1), KNOWN, np.dtype(np.int64))
     assert (found == array[:, 2:3]).all()
     assert MAPS["at"].transpose(index, [7], 4, KNOWN) == {2: 7}
-    assert MAPS["at"].fits(index, 1, 3, {}) and not MAPS["at"].fits(index, 1, 2, {})
+    assert MAPS["at"].fits(index, 1, 3, {}, {}) and not MAPS["at"].fits(index, 1, 2, {}, {})
 
 
 @pytest.mark.parametrize("kind", SIZES)

@@ -166,7 +166,7 @@ def test_norms_bound_the_residual_stream(make_model, hidden: int, layers: int) -
     all layers would wrap."""
     module = stacked(make_model(layers=layers, hidden=hidden, windows=(5,) * layers).quantized())
     bits = {quant.type_of(op.rhs).width for op in operations(module, quant.AddOp)}
-    assert max(bits) <= delta_bits(hidden, 1) <= max(bits) + 1
+    assert max(bits) <= delta_bits(hidden, 1, False) <= max(bits) + 1
     limits = square_limits(main_function(module).body.block)
     assert len(limits) == 3
     assert all(1 << 58 < limit + (1 << 2 * op.emax + 16) < 1 << 63 for op, limit in limits.items())

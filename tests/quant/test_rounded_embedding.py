@@ -107,7 +107,7 @@ def test_deltas_are_wider_where_rows_would_round(outlier: Any) -> None:
     every = [scales_of(module, spare) for spare in (3, 0)]
     (hidden,) = {nn.shape_of(scales.embedding.result)[-1] for scales in every}
     bits = [scales.scale[scales.embedding.result].most_bits for scales in every]
-    assert bits == [delta_bits(hidden, 1), delta_bits(hidden, 1) + 1]
+    assert bits == [delta_bits(hidden, 1, False), delta_bits(hidden, 1, False) + 1]
     for each in (PlanScales(spare_exponents=0), ConvertNNToQuant(), StackLayers()):
         each.apply(Context(), module)
     module.verify()

@@ -12,10 +12,11 @@ import differing
 import engines
 import pytest
 from typer.testing import CliRunner
-from zklemma.errors import InvalidProof, UserError
+from zklemma.errors import InvalidProof, UserError, expect
 from zklemma.runtime.model import files
 from zklemma.runtime.verifying import disclosure, native
 from zklemma.runtime.verifying.own import Own
+from zklemma.runtime.verifying.verifier import Verified
 from zklemma.tools.cli.app import app
 
 pytestmark = pytest.mark.usefixtures("native")
@@ -34,7 +35,7 @@ def test_both_engines_read_one_statement(number: int) -> None:
     proof = PROVED[number].proof
     found = native.Native(KEY, KEY.encode()).verify(proof, True)
     assert found.statement == PROVED[number].statement
-    own = Own(KEY).verify(proof, True)
+    own = expect(Own(KEY).verify(proof, True), Verified)
     assert (own.statement, own.security_bits) == (found.statement, found.security_bits)
     assert own.canonical_prompt == found.canonical_prompt
 
