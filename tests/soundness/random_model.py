@@ -44,6 +44,8 @@ def sizes(**changes: Any) -> Any:
             "rope": False,
             "shift": 0,
             "window": 0,
+            "layer_norms": False,
+            "positions": False,
             "seed": 3,
             **changes,
         }

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-sys.path += [str(HERE), str(HERE.parent / "fuzz"), str(HERE.parent / "hostile")]
+FOLDERS = ("fuzz", "hostile", "soundness", "functions")
+sys.path += [str(HERE), *(str(HERE.parent / name) for name in FOLDERS)]
 import engines  # noqa: E402
 
 

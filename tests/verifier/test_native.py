@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from zklemma.runtime.verifying.verifier import Verified
 from zklemma.tools.cli.app import app
 
 pytestmark = pytest.mark.usefixtures("native")
+mlp: Any = import_module("mlp")
+random_model: Any = import_module("random_model")
 MODELS = differing.corpus().models
 PROVED = differing.corpus().proved
 KEY = MODELS[0].key
@@ -131,3 +134,16 @@ def test_names_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match="make verifier"):
         native.Native(KEY, KEY.encode()).check_ranges()
     assert engines.has_cargo()
+
+
+def test_rows_by_position() -> None:
+    """A model that adds an embedding of positions, and takes means off before its norms."""
+    key, prover = random_model.made(random_model.sizes(positions=True, layer_norms=True))
+    tokens = (1, 2, 3, *prover.executor.generate([1, 2, 3], 2))
+    data, proof = engines.framed(key.encode(), random_model.prove(prover, tokens[:3], tokens))
+    assert engines.of_rust(data, [proof]) == [engines.of_python(data, proof)] == ["valid"]
+
+
+def test_keys_of_functions_are_refused() -> None:
+    (found,) = native.verdicts(mlp.mlp_artifact().key.encode(), [])
+    assert not found["usable"] and "of a function of tensors" in found["reason"]

@@ -32,10 +32,14 @@ pub enum IndexKind {
     Previous,
     Next,
     Pick,
+    Position,
+    Generating,
+    At,
+    Stride,
 }
 
 impl IndexKind {
-    pub const NAMES: [(&'static str, IndexKind); 9] = [
+    pub const NAMES: [(&'static str, IndexKind); 13] = [
         ("same", IndexKind::Same),
         ("sum", IndexKind::Sum),
         ("before", IndexKind::Before),
@@ -45,18 +49,33 @@ impl IndexKind {
         ("previous", IndexKind::Previous),
         ("next", IndexKind::Next),
         ("pick", IndexKind::Pick),
+        ("position", IndexKind::Position),
+        ("generating", IndexKind::Generating),
+        ("at", IndexKind::At),
+        ("stride", IndexKind::Stride),
     ];
 
     /// Whether each entry of the expression's axis reads one entry as it is.
     pub fn picks(self) -> bool {
-        !matches!(self, IndexKind::Sum | IndexKind::Before | IndexKind::Rotate)
+        !matches!(
+            self,
+            IndexKind::Sum
+                | IndexKind::At
+                | IndexKind::Before
+                | IndexKind::Rotate
+                | IndexKind::Stride
+        )
     }
 
     /// Whether what it reads depends on the statement's tokens.
     pub fn of_statement(self) -> bool {
         matches!(
             self,
-            IndexKind::Window | IndexKind::Token | IndexKind::Previous | IndexKind::Next
+            IndexKind::Window
+                | IndexKind::Token
+                | IndexKind::Previous
+                | IndexKind::Next
+                | IndexKind::Generating
         )
     }
 }
@@ -64,9 +83,9 @@ impl IndexKind {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Index {
     pub kind: IndexKind,
-    /// The axis of the expression, `None` for a sum.
+    /// The axis of the expression, `None` for a sum and for one entry.
     pub axis: Option<usize>,
-    /// What a pick reads.
+    /// What a pick reads; the entry at which positions begin, or the one that is read; a stride's step and start.
     pub table: Rc<[i128]>,
 }
 

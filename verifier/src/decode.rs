@@ -558,20 +558,53 @@ fn check_indices(circuit: &Circuit) -> Result<()> {
 }
 
 fn check_index(circuit: &Circuit, expr: &Expr, index: &Index, size: &Size) -> Result<()> {
+    let numbers = match index.kind {
+        IndexKind::Pick => index.table.len(),
+        IndexKind::Position | IndexKind::Generating | IndexKind::At => 1,
+        IndexKind::Stride => 2,
+        _ => 0,
+    };
+    require(index.table.len() == numbers, "numbers of an index")?;
     let axis = match (index.kind, index.axis) {
         (IndexKind::Sum, axis) => return require(axis.is_none(), "a sum names no axis"),
+        (IndexKind::At, axis) => {
+            let inside =
+                matches!(size, Size::Number(n) if (0..*n as i128).contains(&index.table[0]));
+            return require(axis.is_none() && inside, "an entry that an axis has");
+        }
         (_, Some(axis)) if expr.axes.contains(&axis) => axis,
         _ => return malformed("an index reads an axis that the expression lacks"),
     };
     let target = &circuit.axes[axis].size;
     let extent = |size: &Size, name: &str| matches!(size, Size::Extent(own) if own == name);
     let vocabulary = *size == Size::Number(circuit.vocabulary());
+    // Whether as many entries as an extent has at most, from the one on that a table says, are among n.
+    let within = |name: &str, n: usize| {
+        let room = circuit.extent(name).and_then(|most| n.checked_sub(most));
+        let fits = |room: usize| index.table.iter().all(|&at| 0 <= at && at <= room as i128);
+        room.map_or(false, fits)
+    };
     let fits = match (index.kind, size) {
         (IndexKind::Before, Size::Number(_)) => target == size,
         (IndexKind::Rotate, Size::Number(n)) => target == size && n % 2 == 0,
         (IndexKind::Pick, Size::Number(n)) => {
             let inside = |&j: &i128| 0 <= j && j < *n as i128;
             index.table.iter().all(inside) && *target == Size::Number(index.table.len())
+        }
+        (IndexKind::Stride, Size::Number(n)) => match target {
+            Size::Number(count) => {
+                let (step, start) = (index.table[0], index.table[1]);
+                let least = step.checked_mul(1 - *count as i128);
+                step > 0 && start < *n as i128 && least.map_or(true, |least| least <= start)
+            }
+            Size::Extent(_) => false,
+        },
+        (IndexKind::Position, Size::Number(n)) => match target {
+            Size::Extent(name) => within(name, *n),
+            Size::Number(_) => false,
+        },
+        (IndexKind::Generating, Size::Number(n)) => {
+            extent(target, "generated") && within("tokens", *n)
         }
         (IndexKind::Window, _) => extent(target, "generated") && extent(size, "tokens"),
         (IndexKind::Token, _) => extent(target, "tokens") && vocabulary,

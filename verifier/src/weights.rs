@@ -264,6 +264,10 @@ impl<'a> Expander<'a> {
         let mut joint: Vec<usize> = Vec::new();
         for (index, &source) in term.indices.iter().zip(sources) {
             mapped.push(match index.axis {
+                None if index.kind == IndexKind::At => {
+                    let entry = (index.table[0] as usize, Ext::ONE);
+                    Some(Weight::Sparse(Rc::from([entry])))
+                }
                 None => Some(ones(self.bits[source])),
                 Some(axis) if readers(Some(axis)) == 1 => {
                     Some(self.map(index, find(weights, axis), axis, source)?)
@@ -328,6 +332,10 @@ impl<'a> Expander<'a> {
             IndexKind::Previous => of(|inputs| &inputs.previous),
             IndexKind::Next => of(|inputs| &inputs.next),
             IndexKind::Pick => index.table[i] as usize,
+            IndexKind::Position => i + index.table[0] as usize,
+            IndexKind::Generating => {
+                inputs.map_or(0, |found| found.last + i) + index.table[0] as usize
+            }
             _ => i,
         }
     }
@@ -373,6 +381,16 @@ impl<'a> Expander<'a> {
                     found.push((i - 1, tail));
                 }
                 found.reverse();
+            }
+            IndexKind::Stride => {
+                let places = weights.iter().enumerate().filter_map(|(i, &weight)| {
+                    let moved = index.table[0].checked_mul(i as i128)?;
+                    let place = moved.checked_add(index.table[1])?;
+                    (0..size as i128)
+                        .contains(&place)
+                        .then_some((place as usize, weight))
+                });
+                found.extend(places);
             }
             IndexKind::Rotate => {
                 let half = size / 2;
