@@ -1099,7 +1099,7 @@ DIGESTS = (
     "tests/hiding/test_private.py",
 )
 COMMANDS = "tests/tools/test_private.py"
-SEALED = "masked[0, : code.cells] = cells\n"
+SEALED = "masked[0, : code.cells] = field.to_field(cells)\n"
 ROW_POINT = "tag, rest[arity - 1 :])"
 GATHERED = "if plan.sources[leaf.table].entries is not None:"
 
@@ -1231,11 +1231,14 @@ PRIVATE_TOKENS = [
         (
             (
                 DISCLOSURE_SHARED,
-                "        parts.append(field.kmul(over, np.asarray(power)[:, None]))\n"
-                "        reads.append(Read(power, name, weights))\n",
-                "        factor = power if axes else Ext.ZERO\n"
-                "        parts.append(field.kmul(over, np.asarray(factor)[:, None]))\n"
-                "        reads.append(Read(factor, name, weights))\n",
+                "        over = np.asarray(power)[:, None]\n",
+                "        factor = power if sizes else Ext.ZERO\n"
+                "        over = np.asarray(factor)[:, None]\n",
+            ),
+            (
+                DISCLOSURE_SHARED,
+                "reads.append(Read(power, name, tuple(weights)))",
+                "reads.append(Read(factor, name, tuple(weights)))",
             ),
         ),
         LIES_ABOUT_TOKENS,
@@ -1245,8 +1248,8 @@ PRIVATE_TOKENS = [
         (
             (
                 DISCLOSURE_SHARED,
-                "kappa, *point = challenges(1 + max(map(bits_of, sizes)))",
-                "kappa, *point = challenges(1 + max(map(bits_of, sizes)))\n"
+                "kappa, *point = challenges(1 + form_variables(plan, what))",
+                "kappa, *point = challenges(1 + form_variables(plan, what))\n"
                 "    point = [Ext.ONE / Ext(2) for _ in point]",
             ),
         ),
@@ -1281,18 +1284,18 @@ PRIVATE_TOKENS = [
         (
             (
                 DISCLOSURE,
-                '    y, tau = channel.masked(f"{what} values", 2)\n'
+                '    y, tau = channel.masked(f"{said} values", 2)\n'
                 "    return y, tau, channel.challenge()\n",
                 "    eta = channel.challenge()\n"
-                '    y, tau = channel.masked(f"{what} values", 2)\n'
+                '    y, tau = channel.masked(f"{said} values", 2)\n'
                 "    return y, tau, eta\n",
             ),
             (
                 DISCLOSURE_PROVER,
-                '        channel.masked(f"{what} values", [y, tau])\n'
+                '        channel.masked(f"{said} values", [y, tau])\n'
                 "        eta = as_pair(channel.challenge())\n",
                 "        eta = as_pair(channel.challenge())\n"
-                '        channel.masked(f"{what} values", [y, tau])\n',
+                '        channel.masked(f"{said} values", [y, tau])\n',
             ),
         ),
         SCRIPT,
@@ -1302,9 +1305,9 @@ PRIVATE_TOKENS = [
         (
             (
                 DISCLOSURE,
-                '    sent = channel.clear(f"{what} masked", code.dimension)\n',
+                '    sent = channel.clear(f"{said} masked", code.dimension)\n',
                 "    positions = draw_positions(channel, code.queries, plan.parameters.grind, code.log_code)\n"
-                '    sent = channel.clear(f"{what} masked", code.dimension)\n',
+                '    sent = channel.clear(f"{said} masked", code.dimension)\n',
             ),
             (
                 DISCLOSURE,
@@ -1314,14 +1317,14 @@ PRIVATE_TOKENS = [
             ),
             (
                 DISCLOSURE_PROVER,
-                '        channel.clear(f"{what} masked", [Ext(int(a), int(b)) for a, b in star.T])\n'
+                '        channel.clear(f"{said} masked", [Ext(int(a), int(b)) for a, b in star.T])\n'
                 "        code = Code.of(form.shape[1], plan.parameters)\n"
                 "        p = plan.parameters\n"
                 "        query(channel, sealed[what].code, code.queries, p.grind, code.log_code)\n",
                 "        from ..commitment.prover import draw_positions, open_columns\n\n"
                 "        code = Code.of(form.shape[1], plan.parameters)\n"
                 "        drawn = draw_positions(channel, code.queries, plan.parameters.grind, code.log_code)\n"
-                '        channel.clear(f"{what} masked", [Ext(int(a), int(b)) for a, b in star.T])\n'
+                '        channel.clear(f"{said} masked", [Ext(int(a), int(b)) for a, b in star.T])\n'
                 "        open_columns(channel, sealed[what].code, drawn)\n",
             ),
         ),
