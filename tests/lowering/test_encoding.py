@@ -200,10 +200,10 @@ def test_weights_have_a_fixed_size():
 
 
 def test_windows_are_not_negative():
-    axes = (Axis("token", "batch"), Axis("source", "batch"), Axis("layer", 2))
+    axes = (Axis("token", "rows"), Axis("source", "rows"), Axis("layer", 2))
     for windows in ((0, 3), (0, -1)):
         mask = Column("m", ("layer", "token", "source"), "public", 0, 1, "", "mask", windows)
-        circuit = Circuit(axes, (mask,), (), (), (), (), {"batch": 8})
+        circuit = Circuit(axes, (mask,), (), (), (), (), {"rows": 8})
         if windows[1] > 0:
             circuit.check()
         else:

@@ -40,6 +40,7 @@ SIZES = random_quant.Sizes(
     norm_at_end=True,
     rounded_product=True,
     rope=False,
+    shift=0,
     window=0,
     layer_norms=True,
     positions=True,

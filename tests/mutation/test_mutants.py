@@ -65,7 +65,8 @@ def test_what_is_found(found: tuple[Site, ...]) -> None:
     texts = {kind: [s.text for s in found if s.kind == kind] for kind in ("atom", "call", "item")}
     assert texts["atom"] == ATOMS
     assert texts["call"] == ["check_more(b)", "verify(name)"]
-    assert texts["item"] == ["root", "round", "prompt values", "output values", "key", "root (2)"]
+    values = ["prompt values", "output values", "tensor values"]
+    assert texts["item"] == ["root", "round", *values, "key", "root (2)"]
     assert len({site.name for site in found}) == len(found)
 
 

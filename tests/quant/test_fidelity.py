@@ -54,6 +54,7 @@ class Outliers:
             base.shapes,
         )
         self.family, self.canonical, self.parts = base.family, base.canonical, base.parts
+        self.transposed = base.transposed
         self.weights = {name: base.tensor(name).copy() for name in base.names}
         rng = np.random.default_rng(0)
         for layer in range(base.config.num_hidden_layers):
