@@ -4,6 +4,7 @@ satisfies the circuit at every level, and no cell of it can be another."""
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,23 @@ def test_no_cell_can_be_another(images: tuple[ModuleOp, Arrays, Arrays]) -> None
             changed = array.astype(np.int64)
             changed.flat[place] += random.choice((-1, 1))
             assert check(circuit, Batch(3), {**witness, **params, name: changed}), (name, place)
+
+
+def test_an_input_out_of_range_is_noticed(images: tuple[ModuleOp, Arrays, Arrays]) -> None:
+    """Also if all that follows from it is right: of a private input nobody else looks at the range."""
+    module, weights, inputs = images
+    circuit, program = lower(module)
+    params, image = param_arrays(circuit, weights), inputs["image"].copy()
+    image[0, 0, 0, 0] = circuit.column["image"].high + 1
+    wider = [
+        replace(column, low=2 * column.low, high=2 * column.high)
+        if column.name == "image"
+        else column
+        for column in circuit.columns
+    ]
+    cheating = replace(circuit, columns=tuple(wider), data=circuit.data)
+    witness = FunctionExecutor(cheating, program, params).witness({"image": image})
+    assert check(circuit, Batch(3), {**witness, **params}) == ["image.range"]
 
 
 @pytest.mark.parametrize("left_out", ["", *OPTIMISATIONS])
