@@ -166,8 +166,8 @@ class QuantFunctions(InterpreterFunctions):
     @impl(quant.CenterOp)
     def center(self, _: Interpreter, op: quant.CenterOp, args: PythonValues) -> PythonValues:
         (x,), shift, bound = args, op.shift.value.data, op.mean_bound
-        total = x.sum(axis=-1, keepdims=True) * quant.one_over(x.shape[-1], shift)
-        mean = (total >> shift) + (total >> (shift - 1) & 1)
+        factor = quant.one_over(x.shape[-1], shift)
+        mean = rounded_shift(x.sum(axis=-1, keepdims=True) * factor, shift)
         if mean.min() < -bound or mean.max() >= bound:
             raise RangeError(
                 f"{self.where(op)}: means in [{mean.min()}, {mean.max()}] leave {op.bits.value.data} bits"

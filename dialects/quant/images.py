@@ -26,7 +26,17 @@ from ..interfaces import Named, TensorSource
 from ..nn import require
 from . import axes as named
 from .attributes import MAX_BITS, QuantTensorType, Shape
-from .base import FUNCTIONAL, Inferred, Int, Ints, LeafOp, QuantOp, signed_bits, type_of
+from .base import (
+    FUNCTIONAL,
+    Inferred,
+    Int,
+    Ints,
+    LeafOp,
+    QuantOp,
+    shifted_bias,
+    signed_bits,
+    type_of,
+)
 
 MOST_INPUT_BITS = 18
 """The widest integers of an input: those of one limb."""
@@ -137,15 +147,7 @@ class Conv2dOp(QuantOp, Named):
         largest, fraction = prod(w.shape[1:]) * x.bound * w.bound, x.fraction + w.fraction
         if bias is not None:
             require(bias.shape == (made,), f"the bias is {list(bias.shape)}, not [{made}]")
-            require(
-                0 <= bias_shift < MAX_BITS - bias.width,
-                f"shift {bias_shift} is not in 0 .. {MAX_BITS - 1 - bias.width}",
-            )
-            require(
-                bias.fraction + bias_shift == fraction,
-                f"the bias has frac {bias.fraction} and is shifted by {bias_shift}, not to {fraction}",
-            )
-            largest += bias.bound << bias_shift
+            largest += shifted_bias(bias, bias_shift, fraction)
         return [Inferred((x.shape[0], made, *size), signed_bits(largest), fraction)]
 
     def axes_rules(self) -> Iterator[named.Rule]:

@@ -37,7 +37,7 @@ from ....runtime.circuit.function import BATCH, EXAMPLE
 from ....runtime.circuit.generation import GENERATED, TOKENS, Generation
 from ...analysis.head_axes import infer_axes
 from ...analysis.stream_bounds import square_limits
-from ...modules import main_function
+from ...modules import main_function, takes_tensors
 from ...primitives.builder import System
 from . import attention, images, linear, norm, private_tokens, stream, tokens_as_inputs
 from .conversion import Conversion, ConversionPattern, sole_user
@@ -72,18 +72,18 @@ class ConvertQuantToZk(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         function = main_function(op)
         tokens = private_tokens if self.private_tokens else tokens_as_inputs
-        generates = any(isinstance(each, quant.TokensOp) for each in function.walk())
-        conversion = _generation(function) if generates else _tensors(function)
-        entering = tokens.PATTERNS if generates else ()
+        of_tensors = takes_tensors(op)
+        conversion = _tensors(function) if of_tensors else _generation(function)
+        entering = () if of_tensors else tokens.PATTERNS
         kinds: tuple[type[ConversionPattern], ...] = (*PATTERNS, *entering, Refuse)
         patterns: list[RewritePattern] = [kind(conversion) for kind in kinds]
         PatternRewriteWalker(
             GreedyRewritePatternApplier(patterns, dce_enabled=False), apply_recursively=False
         ).rewrite_region(function.body)
-        if generates:
-            conversion.reveals += tokens.reveals()
-        else:
+        if of_tensors:
             images.outputs(conversion, function)
+        else:
+            conversion.reveals += tokens.reveals()
         Rewriter.replace_op(function, _system(function, conversion))
 
 
@@ -92,9 +92,7 @@ def _tensors(function: FuncOp) -> Conversion:
     inputs = [op for op in function.walk() if isinstance(op, quant.InputOp)]
     counts = {quant.type_of(op.result).shape[0] for op in inputs}
     if len(counts) != 1:
-        raise UserError(
-            "convert-quant-to-zk needs quant.tokens, or quant.input of one number of examples"
-        )
+        raise UserError("convert-quant-to-zk needs inputs of one number of examples")
     sizes: dict[str, int | str] = {}
     axes = infer_axes(function.body.block, sizes)
     return Conversion(System({BATCH: max(counts)}, sizes | {EXAMPLE: BATCH}), axes, {})

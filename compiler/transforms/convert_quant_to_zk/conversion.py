@@ -24,7 +24,7 @@ from xdsl.pattern_rewriter import PatternRewriter, RewritePattern
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from ....dialects import quant, zk
-from ....dialects.affine_expr import read, renamed
+from ....dialects.affine_expr import read, renamed, scaled
 from ....dialects.nn import module_path
 from ....dialects.quant.axes import Axes
 from ....errors import UserError
@@ -178,6 +178,13 @@ class RoundedPattern(ConversionPattern, Generic[OpT]):
     @abstractmethod
     def convert(self, op: OpT, result: quant.RequantizeOp, b: Builder) -> tuple[zk.Step, Expr]:
         """The step of an accumulator, rounded to a result, and what its value is."""
+
+    def bias(self, shift: quant.Int | None, *bias: SSAValue) -> tuple[Expr | None, dict[str, int]]:
+        """What a bias adds to an accumulator, and the option of a step that adds it, if there is one."""
+        if shift is None:
+            return None, {}
+        (value,), by = bias, shift.value.data
+        return scaled(1 << by, self.conversion.expr(value)), {"bias_shift": by}
 
     def rounded(
         self,

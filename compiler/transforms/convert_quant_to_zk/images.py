@@ -67,10 +67,7 @@ class ConvertConv2d(RoundedPattern[quant.Conv2dOp]):
             if grouped:
                 at[taken] = Index("at", "", (0,))
             products.append((c.at(b, op.x, **channel, **places), c.at(b, weights[0], **at)))
-        plus, shift = None, {}
-        if op.bias_shift is not None:
-            shift = {"bias_shift": op.bias_shift.value.data}
-            plus = scaled(1 << shift["bias_shift"], c.expr(weights[1]))
+        plus, shift = self.bias(op.bias_shift, *weights[1:])
         y, made, options = self.rounded(b, name, result, products, plus=plus)
         step = zk.Conv2dOp(
             op.x,

@@ -31,10 +31,7 @@ class ConvertMatmul(RoundedPattern[quant.MatmulOp]):
         weights = [c.weight(value, b.module) for value in op.operands[1:]]
         x = c.contracted(op.x, weights[0], before=result)
         products = [(*c.factors[x], c.expr(weights[0]))]
-        plus, shift = None, {}
-        if op.bias_shift is not None:
-            shift = {"bias_shift": op.bias_shift.value.data}
-            plus = scaled(1 << shift["bias_shift"], c.expr(weights[1]))
+        plus, shift = self.bias(op.bias_shift, *weights[1:])
         y, made, options = self.rounded(b, name, result, products, plus=plus)
         step = zk.MatmulOp(
             x,

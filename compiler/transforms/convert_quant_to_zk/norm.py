@@ -65,10 +65,7 @@ class ConvertRmsNorm(RoundedPattern[quant.RmsNormOp]):
         squares, limit = [(x, x)], c.squares.get(op)
         n = normalise(b, name, axes, squares, eps, roots, (low, high), limit)
         most = n.limit * max(map(abs, zk.type_of(gain).range))
-        plus, added_bias = None, {}
-        if op.bias_shift is not None:
-            added_bias = {"bias_shift": op.bias_shift.value.data}
-            plus = scaled(1 << added_bias["bias_shift"], c.expr(bias[0]))
+        plus, shift = self.bias(op.bias_shift, *bias)
         y, made, options = self.rounded(b, name, result, [(x, n.scale, c.expr(gain))], most, plus)
         step = zk.RmsNormOp(
             op.x,
@@ -81,7 +78,7 @@ class ConvertRmsNorm(RoundedPattern[quant.RmsNormOp]):
             emin=low,
             emax=high,
             table=n.table,
-            **added_bias,
+            **shift,
             **options,
             **n.roles,
             **y.roles,
