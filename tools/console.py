@@ -56,6 +56,7 @@ SHARES = {
     "ranges": 20,
     "link": 6,
     "public tokens": 20,
+    "function": 20,
     "private tokens": 10,
 }
 

@@ -145,6 +145,15 @@ def test_inspect(folder: Path) -> None:
         run("inspect", folder / name)
 
 
+def test_a_solver_shows_one_witness(folder: Path) -> None:
+    report = json.loads(run("smt", folder / "m.vk", "--json"))
+    assert report["holds"] and report["failed"] == report["not_unique_and_not_read"] == []
+    run("smt", folder / "m.vk", "-o", folder / "claims")
+    assert {path.name for path in (folder / "claims").iterdir()} == {
+        f"function-{kind}.smt2" for kind in ("range", "bound", "unique", "rest", "exists")
+    }
+
+
 @pytest.mark.parametrize("private", [False, True])
 def test_security_is_counted_a_second_time(folder: Path, private: bool) -> None:
     options = ["--examples", 5, *(["--private"] if private else [])]

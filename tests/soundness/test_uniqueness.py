@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from xdsl.context import Context
-from xdsl.dialects.builtin import Builtin
+from xdsl.dialects.builtin import Builtin, ModuleOp
 from xdsl.dialects.func import Func
 from xdsl.parser import Parser
 from zklemma.compiler.pipelines import lower
 from zklemma.dialects.registry import dialect_factories
 from zklemma.errors import UserError, ZklemmaError
 from zklemma.runtime.circuit.relations import Circuit, Column, Einsum, Gather, Linear, Lookup, Table
-from zklemma.tools.uniqueness.bounds import bounds
+from zklemma.tools.uniqueness.bounds import bounds, false_bounds
 from zklemma.tools.uniqueness.cells import Cells
 from zklemma.tools.uniqueness.claims import Claim, Claims
 from zklemma.tools.uniqueness.examine import Examination, claims, differing, rows, scripts
@@ -39,6 +39,7 @@ from zklemma.tools.uniqueness.solver import decide, violated
 HERE = Path(__file__).parent
 REAL = HERE / "gemma3-270m.mlir"
 SMALL = HERE.parent / "lowering" / "tiny.mlir"
+IMAGES = HERE.parent / "lowering" / "images.mlir"
 LISTS = {Einsum: "einsums", Lookup: "lookups", Linear: "linears", Gather: "gathers"}
 
 # Loosened relations that leave everything unique all the same.
@@ -62,12 +63,16 @@ HARMLESS = {
 }
 
 
-def circuits(text: str) -> tuple[Circuit, Circuit]:
-    """The two circuits of a `quant` text: tokens are inputs, or columns."""
+def parsed(text: str) -> ModuleOp:
     context = Context()
     for dialect in (Builtin, Func, *(make() for make in dialect_factories().values())):
         context.load_dialect(dialect)
-    module = Parser(context, text).parse_module()
+    return Parser(context, text).parse_module()
+
+
+def circuits(text: str) -> tuple[Circuit, Circuit]:
+    """The two circuits of a `quant` text: tokens are inputs, or columns."""
+    module = parsed(text)
     return lower(module)[0], lower(module, private_tokens=True)[0]
 
 
@@ -81,6 +86,11 @@ def small() -> tuple[Circuit, Circuit]:
     return circuits(SMALL.read_text())
 
 
+@pytest.fixture(scope="session")
+def images() -> Circuit:
+    return lower(parsed(IMAGES.read_text()))[0]
+
+
 def test_the_real_270m(real: tuple[Circuit, Circuit]) -> None:
     """Everything holds at the widths of the real model. One column is free, and nothing reads it: which of two
     cells that tie for the maximum of a softmax is selected."""
@@ -91,16 +101,57 @@ def test_the_real_270m(real: tuple[Circuit, Circuit]) -> None:
     assert found.free == ["self_attn.softmax.select"]
     counts = found.counts
     assert all(counts[kind] > 30 for kind in ("range", "unique", "exists", "bound", "rest"))
-    # Nothing is left out.
     for circuit in real:
-        witness = {column.name for column in circuit.home("witness")}
-        made = gadgets(circuit)
-        assert sorted(c for g in made for c in g.columns) == sorted(witness - {*inputs(circuit)})
-        used = [r for g in made for r in g.relations] + fed(circuit)
-        assert sorted(r.name for r in used) == sorted(r.name for r in relations(circuit))
-        shown = {(v.claim.kind, v.claim.subject) for v in found.verdicts}
-        assert {("bound", relation.name) for relation in relations(circuit)} <= shown
-        assert {("range", column) for column in witness} <= shown
+        nothing_is_left_out(circuit, found, fed(circuit))
+
+
+def nothing_is_left_out(circuit: Circuit, found: Examination, of_inputs: Iterable[Relation]) -> None:
+    """All columns but inputs, and all relations but those ``of_inputs``, are some gadget's; each has its claims."""
+    witness = {column.name for column in circuit.home("witness")}
+    made = gadgets(circuit)
+    assert sorted(c for g in made for c in g.columns) == sorted(witness - {*inputs(circuit)})
+    used = [r for g in made for r in g.relations] + [*of_inputs]
+    assert sorted(r.name for r in used) == sorted(r.name for r in relations(circuit))
+    shown = {(v.claim.kind, v.claim.subject) for v in found.verdicts}
+    assert {("bound", relation.name) for relation in relations(circuit)} <= shown
+    assert {("range", column) for column in witness} <= shown
+
+
+def test_a_function_of_images(images: Circuit) -> None:
+    """Convolutions, pools, a table, a sum and a linear layer; the range of the input is the input's alone."""
+    found = Examination()
+    found.circuit(images)
+    assert found.failures == [] and found.free == []
+    of_input = [lookup for lookup in images.lookups if lookup.name == "image.range"]
+    nothing_is_left_out(images, found, of_input)
+
+
+@pytest.mark.parametrize("number", range(10))
+def test_what_is_loose_of_images_has_two_witnesses(images: Circuit, number: int) -> None:
+    """The highest digit of a value may be wider, as elsewhere."""
+    made = gadgets(images)
+    assert len(made) == 10
+    gadget = made[number]
+    assert counterexamples(images, made, gadget.columns) == set()
+    harmless = {"depthwise.limb0.range", "second.limb0.range", "mean.sum_pool.limb0.range"}
+    for what, other, loose in loosened(images, gadget):
+        among = [loose if each is gadget else each for each in made]
+        expected = what in {f"{how} {name}" for how in ("wider", "one more") for name in harmless}
+        assert (not counterexamples(other, among, gadget.columns)) == expected, what
+
+
+def test_bounds_of_windows_are_as_small_as_they_may_be(images: Circuit) -> None:
+    """Outside of an image both an offset value and its offset are missing."""
+    least = {each.name: bound for each, bound in false_bounds(tight(images, 1))}
+    assert false_bounds(images) == [] and set(least) == {e.name for e in tight(images, 1).einsums}
+    assert refuted(images, "second.requantize") == 0
+    assert refuted(tight(images, 1), "second.requantize") > 0
+
+
+def tight(circuit: Circuit, by: int) -> Circuit:
+    """The circuit with smaller bounds on its einsums."""
+    einsums = tuple(replace(e, bound=e.bound - by) for e in circuit.einsums)
+    return replace(circuit, einsums=einsums)
 
 
 def test_the_small_model(small: tuple[Circuit, Circuit]) -> None:

@@ -31,15 +31,18 @@ def smt(
     from ..uniqueness.examine import Examination, differing
 
     loaded = load_key(key)
-    circuits = {"public": loaded.circuit, "private": loaded.private_circuit}
+    if loaded.kind == "function":
+        circuits = {"function": loaded.circuit}
+    else:
+        circuits = {"public tokens": loaded.circuit, "private tokens": loaded.private_circuit}
     if output:
         _write(output, circuits)
     if solve is False or (output and not solve):
         return
     found = Examination()
-    with console.Bar([f"{name} tokens" for name in circuits], not quiet) as bar:
+    with console.Bar([*circuits], not quiet) as bar:
         for name, circuit in circuits.items():
-            found.circuit(circuit, lambda done, name=name: bar.stage(f"{name} tokens", done))
+            found.circuit(circuit, lambda done, name=name: bar.stage(name, done))
     failed = [
         {"claim": v.claim.kind, "about": v.claim.subject, "differ": differing(v)}
         for v in found.failures
@@ -71,5 +74,5 @@ def _write(folder: Path, circuits: Any) -> None:
         raise UserError(f"{folder}: cannot write: {error.strerror}") from None
     for name, circuit in circuits.items():
         for kind, text in scripts(circuit).items():
-            with files.atomic_write(folder / f"{name}-{kind}.smt2") as file:
+            with files.atomic_write(folder / f"{name.split()[0]}-{kind}.smt2") as file:
                 file.write(text.encode())

@@ -2,8 +2,8 @@
 
 What is examined is a `relations.Circuit`, the relations that a verifier checks, and nothing else: no pass, no
 step of the witness program, no name. Witness columns count as elements of the field until a claim says that they
-are integers of their declared ranges. `zklemma smt model.vk` decides the claims of a key's two circuits by z3, in
-about ten seconds of one core for the real 270M; with `-o` it writes them for other solvers.
+are integers of their declared ranges. `zklemma smt model.vk` decides the claims of a key's circuits by z3, in
+about ten seconds of one core for the two of the real 270M; with `-o` it writes them for other solvers.
 
 Not by the solver are
 

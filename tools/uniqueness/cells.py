@@ -384,7 +384,9 @@ class Cells:
     def index_text(self, index: Index, place: str) -> str:
         if self.axis and index.axis == self.axis and place:
             return f"@{place}" if index.kind == "same" else f"{index.kind}(@{place})"
-        return index.axis if index.kind == "same" else f"{index.kind} {index.axis}".strip()
+        if index.kind == "same":
+            return index.axis
+        return " ".join([index.kind, *map(str, index.table), index.axis]).strip()
 
 
 def _scaled(source: Expr, term: Term) -> Expr:

@@ -2,11 +2,13 @@
 
 Columns are declared in the order in which values come about. They are collected until no left side and no linear
 relation ties one of them to a later column, and some relation ties them to something known. Products, tables of
-several columns, gathers and sums over an axis read what is known; what is read at earlier layers is known too.
+several columns, gathers, sums over an axis and moving windows read what is known; what is read at earlier layers is
+known too.
 
 That order is a hint. A column that is wrongly taken for determined, or too early, has a claim that does not hold.
 
-The inputs of a circuit whose prompt and output are columns are the token at each position and the prompt's length.
+The inputs of a circuit whose prompt and output are columns are the token at each position and the prompt's length;
+those of a function are its input tensors.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ...errors import UserError
+from ...runtime.circuit import function
 from ...runtime.circuit.relations import Circuit, Einsum, Expr, Gather, Linear, Lookup, Term
 
 Relation = Einsum | Lookup | Linear | Gather
@@ -31,7 +34,8 @@ class Gadget:
     @property
     def name(self) -> str:
         """The module of its columns' longest name, or the column if there is one only."""
-        return self.columns[0] if len(self.columns) == 1 else self.columns[-1].rpartition(".")[0]
+        last = self.columns[-1]
+        return last if len(self.columns) == 1 else last.rpartition(".")[0] or last
 
 
 def relations(circuit: Circuit) -> list[Relation]:
@@ -61,16 +65,30 @@ def summed(term: Term) -> bool:
     return any(index.kind == "sum" for index in term.indices)
 
 
+def elsewhere(term: Term) -> bool:
+    """Whether a term reads other cells than that where its relation stands."""
+    return any(index.kind in ("sum", "stride", "at") for index in term.indices)
+
+
 def terms(relation: Relation) -> Iterator[tuple[Term, bool]]:
     """The terms of a relation that do not read earlier layers, and whether each is tied."""
     for expr, tied in expressions(relation):
-        yield from ((term, tied and not summed(term)) for term in expr.terms if not earlier(term))
+        yield from (
+            (term, tied and not elsewhere(term)) for term in expr.terms if not earlier(term)
+        )
 
 
 def inputs(circuit: Circuit) -> tuple[str, ...]:
     """The witness columns that a proof chooses: none where tokens are the circuit's inputs."""
     if not circuit.reveals:
         return ()
+    if function.most(circuit):
+        return tuple(
+            name
+            for what, names in circuit.reveals.items()
+            if what.startswith(f"{function.INPUT} ")
+            for name in names
+        )
     (output,) = circuit.reveals["output"]
     ids = [g.source.terms[0].column for g in fed(circuit) if _reads(g.value, output)]
     return (circuit.reveals["prompt"][0], *ids)

@@ -8,7 +8,7 @@ What to do is read off the relations, one rule at a time until every column has 
 * divide     q E + rest = N with E known: q = N div E, rest = N mod E;
 * normalise  p m + rest = S with p in a small table: the p with which m = S div p is in the range of m;
 * maximum    where exactly one cell of a row is selected: at an allowed cell where the looked-up distance is 0;
-* choose     a column of two values: the first with which the lookups hold; a token: any.
+* choose     a column of two values: the first with which the lookups of it and what is known hold; a token: any.
 
 Inputs are those at which an honest prover does not stop: values that other gadgets read fit their columns, as do
 the gaps of an argmax and the exponent of a norm, and the denominator of a division is not 0. In a softmax the cell
@@ -23,8 +23,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from ...errors import UserError
+from ...runtime.circuit.relations import Linear
 from .cells import Cells, Equation, Form, Row
-from .gadgets import Gadget
+from .gadgets import Gadget, terms
 from .script import FEW, Script, fact_text, form_text
 from .smt import asserted, call, equal, implies, name, negated, number, within
 
@@ -144,7 +145,9 @@ class _Honest:
             for i, form in enumerate(row.forms[1:]):
                 (variable,) = self.missing(form) or [""]
                 if variable:
-                    self.set(variable, self.contents(row, i, form_text(row.forms[0])))
+                    known = f"(- 0 {form_text(self.known_part(form))})"
+                    held = self.contents(row, i, form_text(row.forms[0]))
+                    self.set(variable, call("+", [held, known]))
                     found = True
             if found:
                 return True
@@ -154,8 +157,7 @@ class _Honest:
         """What the i-th column of a table holds at a key."""
         data = self.cells.circuit.data[row.table]
         self.script.entries(row.table, data, [key, *([key] * (data.shape[1] - 1))])
-        constant = self.script.functions[row.table].constants[i]
-        return f"({name(f'{row.table}.{i + 1}')} {key})" if constant is None else number(constant)
+        return self.script.functions[row.table].value(i, key, row.table)
 
     def define(self) -> bool:
         for equation in self.cells.equations:
@@ -183,7 +185,12 @@ class _Honest:
     def stops(self, variables: list[str]) -> bool:
         """Whether an honest prover stops where these columns do not hold a number."""
         columns = {self.cells.columns[v][0] for v in variables if v in self.cells.columns}
-        return bool(columns & self.gadget.read) or bool(self.cells.places and not self.selects)
+        read = set(self.gadget.read)
+        for relation in self.gadget.relations:
+            named = {term.column for term, _ in terms(relation)}
+            if isinstance(relation, Linear) and named & read:
+                read |= named  # What is read is a sum of it.
+        return bool(columns & read) or bool(self.cells.places and not self.selects)
 
     @property
     def selects(self) -> bool:
@@ -340,7 +347,8 @@ class _Honest:
             rows = [r for r in self.cells.rows if variable in r.names]
             open_ = {v for row in rows for form in row.forms for v in self.missing(form)}
             options = sorted(set(values))
-            if variable in self.defined or len(options) != 2 or open_ != {variable}:
+            alone = all(form == Form(((variable, 1),)) for row in rows for form in row.forms)
+            if variable in self.defined or len(options) != 2 or open_ != {variable} or alone:
                 continue
             first = [self.script.row(_with(row, variable, options[0])) for row in rows]
             self.set(variable, f"(ite {call('and', first)} {options[0]} {options[1]})")

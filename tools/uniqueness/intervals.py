@@ -1,7 +1,7 @@
 """How large an expression gets: its least and largest value if every column is in its declared range.
 
-Where an expression reads layers before its own, rotates an axis or names the index of one, its terms depend on each
-other through the place along that axis; it is bounded at each place.
+Where an expression reads layers before its own, rotates an axis, moves a window over one or names the index of one,
+its terms depend on each other through the place along that axis; it is bounded at each place.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from itertools import product
 from math import prod
 
 from ...runtime.circuit.extents import Shape
+from ...runtime.circuit.index import Index
 from ...runtime.circuit.relations import Circuit, Column, Expr, Product, Term
 
 Interval = tuple[int, int]
@@ -31,6 +32,12 @@ def times(a: Interval, b: Interval) -> Interval:
 def scaled(factor: int, interval: Interval) -> Interval:
     ends = factor * interval[0], factor * interval[1]
     return min(ends), max(ends)
+
+
+def _inside(index: Index, place: int, size: int) -> bool:
+    """Whether a window that moves over an axis reads an entry at a place."""
+    step, start = index.table
+    return 0 <= step * place + start < size
 
 
 @dataclass(frozen=True)
@@ -55,16 +62,36 @@ class Intervals:
         return low, high
 
     def places(self, expr: Expr) -> Iterator[Place]:
-        """Each place along the axes through which terms of an expression depend on each other."""
-        axes = {
-            index.axis
-            for term in expr.terms
-            for index in term.indices
-            if index.kind in ("before", "rotate")
-        }
-        names = sorted(axes)
-        for place in product(*(range(self.size(axis)) for axis in names)):
+        """Places along the axes through which terms of an expression depend on each other, each kind once."""
+        kinds: dict[str, set[str]] = {}
+        for term in expr.terms:
+            for index in term.indices:
+                if index.kind in ("before", "rotate", "stride"):
+                    kinds.setdefault(index.axis, set()).add(index.kind)
+        names = sorted(kinds)
+        sizes = [self.size(axis) for axis in names]
+        along = [
+            self._alike(expr, axis, size) if kinds[axis] == {"stride"} else range(size)
+            for axis, size in zip(names, sizes, strict=True)
+        ]
+        for place in product(*along):
             yield dict(zip(names, place, strict=True))
+
+    def _alike(self, expr: Expr, axis: str, size: int) -> list[int]:
+        """Of the places along an axis that only windows move over, one for each choice of what these have inside,
+        and of what public columns hold there."""
+        found: dict[tuple[object, ...], int] = {}
+        for i in range(size):
+            read: list[object] = []
+            for term in expr.terms:
+                column = self.circuit.column[term.column]
+                for at, (index, own) in enumerate(zip(term.indices, column.axes, strict=True)):
+                    if index.axis == axis and index.kind == "stride":
+                        read.append(_inside(index, i, self.size(own)))
+                    elif index.axis == axis and self._known(column):
+                        read.append(self.circuit.data[column.name].take(i, at).tobytes())
+            found.setdefault(tuple(read), i)
+        return [*found.values()]
 
     def term(self, term: Term, place: Place | None = None) -> Interval:
         """The interval of a term without its coefficient."""
@@ -82,12 +109,18 @@ class Intervals:
                 low, high = -high, -low
             elif index.kind == "rotate" and index.axis not in place:
                 low, high = min(low, -high), max(high, -low)
+            elif index.kind == "stride" and index.axis not in place:
+                low, high = min(low, 0), max(high, 0)
+            elif index.kind == "stride" and not _inside(index, place[index.axis], n):
+                low, high = 0, 0
         return low, high
+
+    def _known(self, column: Column) -> bool:
+        return column.home == "public" and column.kind == "data"
 
     def column(self, column: Column, term: Term, place: Place) -> Interval:
         """A column's declared range, or its contents where the place says which cell is read."""
-        known = column.home == "public" and column.kind == "data"
-        if known and all(i.kind == "same" and i.axis in place for i in term.indices):
+        if self._known(column) and all(i.kind == "same" and i.axis in place for i in term.indices):
             value = int(self.circuit.data[column.name][tuple(place[i.axis] for i in term.indices)])
             return value, value
         return column.low, column.high

@@ -1,8 +1,8 @@
 """Cells as SMT-LIB text.
 
-Tables of many rows are functions of their first column, uninterpreted but for their ends: what holds for all such
-functions holds for the table. Rows that are no values of it are listed. A product with a variable of few values,
-from a small table, is written once for each of them, which leaves it linear.
+Tables of many rows are functions of their first column: constants, max(key - n, 0), or uninterpreted but for
+their ends: what holds for all such functions holds for the table. Rows that are no values of it are listed. A
+product with a variable of few values, from a small table, is written once for each of them, which leaves it linear.
 """
 
 from __future__ import annotations
@@ -34,16 +34,34 @@ WRAPS = "wraps "
 
 @dataclass(frozen=True)
 class Function:
-    """A table as functions of its first column: constants, or None and the range of their values."""
+    """A table as functions of its first column."""
 
     low: int
     high: int
     constants: tuple[int | None, ...]
+    """The one value that a column has, if it has one only."""
+    ramps: tuple[int | None, ...]
+    """n, if a column is max(key - n, 0)."""
     ranges: tuple[tuple[int, int], ...]
+    """The least and the largest value of each column."""
     extra: tuple[tuple[int, ...], ...]
     """Rows beside the function's."""
     at_extra: tuple[tuple[int, ...], ...]
     """The function's rows at the keys of those."""
+
+    @property
+    def uninterpreted(self) -> list[int]:
+        """The columns of which nothing but the ends is said."""
+        known = zip(self.constants, self.ramps, strict=True)
+        return [i for i, found in enumerate(known) if found == (None, None)]
+
+    def value(self, i: int, key: str, table: str) -> str:
+        """What stands in the i-th column beside a key."""
+        if (constant := self.constants[i]) is not None:
+            return number(constant)
+        if (ramp := self.ramps[i]) is not None:
+            return f"(ite (< {number(ramp)} {key}) (- {key} {number(ramp)}) 0)"
+        return f"({name(f'{table}.{i + 1}')} {key})"
 
 
 def function_of(rows: np.ndarray, table: str) -> Function:
@@ -60,10 +78,17 @@ def function_of(rows: np.ndarray, table: str) -> Function:
     others = np.setdiff1d(np.arange(count), first, assume_unique=True)
     body, extra = rows[first], rows[others]
     constants = tuple(int(c[0]) if (c == c[0]).all() else None for c in body.T[1:])
+    ramps = tuple(_ramp(body[:, 0], c) for c in body.T[1:])
     ranges = tuple((int(c.min()), int(c.max())) for c in body.T[1:])
     found = [tuple(map(int, row)) for row in extra]
     at_extra = [tuple(map(int, body[row[0] - low])) for row in found]
-    return Function(low, high, constants, ranges, tuple(found), tuple(at_extra))
+    return Function(low, high, constants, ramps, ranges, tuple(found), tuple(at_extra))
+
+
+def _ramp(keys: np.ndarray, values: np.ndarray) -> int | None:
+    """n, where all values are max(key - n, 0)."""
+    start = int((keys - values).max())
+    return start if (values == np.maximum(keys - start, 0)).all() else None
 
 
 def _unlike(rows: np.ndarray) -> np.ndarray:
@@ -190,25 +215,21 @@ class Script:
         function = self.functions[table]
         parts = [within(function.low, entries[0], function.high)]
         for i, entry in enumerate(entries[1:]):
-            constant, (low, high) = function.constants[i], function.ranges[i]
-            if constant is not None:
-                parts.append(equal(entry, number(constant)))
-                continue
-            value = f"({name(f'{table}.{i + 1}')} {entries[0]})"
-            self.lines.append(asserted(within(low, value, high)))
+            value = function.value(i, entries[0], table)
+            if i in function.uninterpreted:
+                low, high = function.ranges[i]
+                self.lines.append(asserted(within(low, value, high)))
             parts.append(equal(entry, value))
         rows = [call("and", parts), *(one_row(entries, row) for row in function.extra)]
         return call("or", rows)
 
     def declare_function(self, table: str, data: np.ndarray) -> Function:
         function = function_of(data, table)
-        for i, constant in enumerate(function.constants):
-            if constant is None:
-                symbol = name(f"{table}.{i + 1}")
-                self.lines.append(f"(declare-fun {symbol} (Int) Int)")
-                for row in function.at_extra:
-                    value = f"({symbol} {number(row[0])})"
-                    self.lines.append(asserted(equal(value, number(row[i + 1]))))
+        for i in function.uninterpreted:
+            self.lines.append(f"(declare-fun {name(f'{table}.{i + 1}')} (Int) Int)")
+            for row in function.at_extra:
+                value = function.value(i, number(row[0]), table)
+                self.lines.append(asserted(equal(value, number(row[i + 1]))))
         return function
 
     def differ(self, pairs: Iterable[tuple[str, str]]) -> None:
