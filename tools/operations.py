@@ -30,7 +30,7 @@ from ..runtime.protocol.disclosure.shared import draw, revealed
 from ..runtime.protocol.einsum.shared import draw_point
 from ..runtime.protocol.opening.forms import forms_of
 from ..runtime.protocol.opening.prover import SIDE
-from ..runtime.protocol.opening.shared import combined_reads
+from ..runtime.protocol.opening.shared import combined_parts
 from ..runtime.protocol.pads.shared import cells as pad_cells
 from ..runtime.protocol.plan import Leaf, Plan
 from ..runtime.protocol.subject import Subject
@@ -303,15 +303,15 @@ def _forms(plan: Plan, claims: list[Claim], kind: Callable[[str], str], sums: _S
     p = plan.parameters
     count, rows = 0, 1 << p.row_bits
     # Any challenge does: which reads fall together does not depend on it.
-    _, reads = combined_reads(claims, Ext(2, 3))
-    for read in reads:
-        for form in forms_of(plan, read):
-            within = max(0, len(form.pairs) - p.row_bits)
-            name = kind(read.column)
+    _, parts = combined_parts(plan, claims, Ext(2, 3))
+    for part in parts:
+        for form in forms_of(plan, part):
+            within = max(0, form.bits - p.row_bits)
+            name = kind(part.column)
             height = 1 << plan.all_slabs[form.slab]
             sums.add("open", name, "small MACs", height << within)
             products = (height << min(within, SIDE)) + (1 << within)
-            products += 1 << min(len(form.pairs), p.row_bits)
+            products += 1 << min(form.bits, p.row_bits)
             sums.add("open", name, "multiplications", products)
             count += 1
     sums.add("open", ROUNDS, "multiplications", 4 * (rows - 1) * count)

@@ -9,7 +9,8 @@ that is the first one.
 Two kinds of column stay. Small ones: the verifier would take longer, and the prover hardly less. With `share` n
 those are defined that have at least 1/n of the committed cells at the largest shape. And those that would make
 the einsum dearer than they are: the leaves of an axis whose length is no power of two are several claims at points
-of their own, each with a sumcheck over all that the products' factors share.
+of their own, each with a sumcheck over all that the products' factors share. They are neither to have more cells
+than the column, nor to be many.
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ from ..modules import systems
 from .options import check_options
 from .pack_columns import largest_shape
 from .sweeping import sweep
+
+SUMCHECKS = 64
+"""The most that a column is to add."""
 
 
 @dataclass(frozen=True)
@@ -70,21 +74,23 @@ class Define(RewritePattern):
                 continue
             expr, looked_up = self.candidates[term.column]
             as_looked_up = whole(term, left) and term.indices == looked_up.indices
-            if as_looked_up and self.added(op, expr.axes[0]) <= self.cells(left.axes):
+            if as_looked_up and self.few(op, expr.axes[0]):
                 op.defines = SymbolRefAttr(term.column)
                 rewriter.notify_op_modified(op)
                 return
 
-    def added(self, op: EinsumOp, first: str) -> int:
-        """The cells of the sumchecks beyond one of each product; pieces along ``first`` are one claim."""
-        total = 0
+    def few(self, op: EinsumOp, first: str) -> bool:
+        """Whether sumchecks beyond one of each product, and their cells, are few; pieces along ``first`` are one
+        claim."""
+        sumchecks, cells = 0, 0
         for product in op.products:
             uses = Counter(axis for factor in product.data.factors for axis in factor.axes)
             shared = [axis for axis, count in uses.items() if count > 1]
             apart = [axis for axis in op.lhs.data.axes if axis != first and axis not in shared]
             fixed = [size for axis in apart if isinstance(size := self.axes[axis].size, int)]
-            total += (prod(size.bit_count() for size in fixed) - 1) * self.cells(shared)
-        return total
+            more = prod(size.bit_count() for size in fixed) - 1
+            sumchecks, cells = sumchecks + more, cells + more * self.cells(shared)
+        return sumchecks <= SUMCHECKS and cells <= self.cells(op.lhs.data.axes)
 
     def cells(self, axes: Iterable[str]) -> int:
         return prod(self.sizes[axis] for axis in axes)

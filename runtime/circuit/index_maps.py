@@ -5,14 +5,10 @@ The evaluations that check circuits independently, `compiler/interpret_circuit.p
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 import numpy as np
 
 from . import generation
-from .index import Index, IndexKind, IndexMap, Pairs, rows_within
-from .layout import cut
+from .index import Index, IndexKind, IndexMap, rows_within
 
 
 class _Same(IndexMap):
@@ -186,59 +182,25 @@ class _Stride(IndexMap):
         return {step * i + start: weights[i] for i in inside if weights[i]}
 
     def transpose_pairs(self, index, pairs, target, size):
-        """For a step that is a power of two: the bits of i move up, what is below them is the start's, and the rest
-        of the start is added. A sum i + c has few carries (`_plus`)."""
+        """Where the start is less than a step that is a power of two the bits of i move up, and those of the start
+        are below them, unless an i beyond ``target`` would read an entry."""
         step, start = index.table
-        if step & (step - 1):
+        if step & (step - 1) or not 0 <= start < step:
             return None
-        moved, bits = step.bit_length() - 1, (size - 1).bit_length()
-        if bits < moved:
+        if target < 1 << len(pairs) and step * target + start < size:
             return None
-        low = _fixed(start % step, moved)
-        return [
-            (factor, high + low)
-            for offset, free in cut(target)
-            for factor, high in _plus(pairs, offset, free, start // step, bits - moved)
-        ]
+        moved, factor = step.bit_length() - 1, 1
+        excess = len(pairs) + moved - (size - 1).bit_length()
+        if excess > len(pairs):
+            return None
+        # Bits above the column's are zero; it may have more than i has.
+        for zero, _ in pairs[: max(0, excess)]:
+            factor = factor * zero
+        low = tuple(_BITS[start >> k & 1] for k in reversed(range(moved)))
+        return [(factor, (_BITS[0],) * -excess + pairs[max(0, excess) :] + low)]
 
 
 _BITS = (1, 0), (0, 1)
-
-
-def _fixed(number: int, bits: int) -> Pairs:
-    """One at a number of so many bits, zero elsewhere."""
-    return tuple(_BITS[number >> k & 1] for k in reversed(range(bits)))
-
-
-def _plus(
-    pairs: Pairs, offset: int, free: int, summand: int, bits: int
-) -> Iterator[tuple[Any, Pairs]]:
-    """The weights of i + summand, numbers of so many bits, from those of i in [offset, offset + 2^free).
-
-    Bit by bit from the lowest: where the summand is even, the sum's bit is that of i. Where it is odd there is a
-    product for each bit of i, with half of what is left and carried. Where nothing is left, bits are those of i.
-    """
-    of_bit = pairs[::-1]
-    # Places of a bit, and for the bits below it: a factor, pairs, and what is left to add.
-    going: list[tuple[int, Any, Pairs, int]] = [(0, 1, (), summand)]
-    while going:
-        at, factor, low, left = going.pop()
-        if at < min(free, bits) and left % 2:
-            for bit in (0, 1):
-                if weight := of_bit[at][bit]:
-                    there = (_BITS[1 - bit], *low)
-                    going.append((at + 1, factor * weight, there, (left + bit) // 2))
-        elif at < min(free, bits):
-            going.append((at + 1, factor, (of_bit[at], *low), left // 2))
-        else:
-            # All of i is known where the sum has no more bits; elsewhere all of the sum.
-            high = (offset >> at) + left if at < bits else 0
-            held = (offset >> at if at < bits else -left) << at
-            inside = 0 <= high < 1 << max(0, bits - at) and offset <= held < offset + (1 << free)
-            for k in range(at, len(pairs)) if inside else ():
-                factor = factor * of_bit[k][held >> k & 1]
-            if inside and factor:
-                yield factor, (*_fixed(high, bits - at), *low)
 
 
 class _Position(IndexMap):

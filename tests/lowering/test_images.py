@@ -20,6 +20,7 @@ from zklemma.compiler.interpret_quant import interpret_function
 from zklemma.compiler.levels import OPTIMISATIONS, Level
 from zklemma.compiler.module_text import parse_module
 from zklemma.compiler.pipelines import lower, set_level
+from zklemma.compiler.transforms import virtualize_remainders
 from zklemma.runtime.circuit.function import Batch
 from zklemma.runtime.circuit.relations import Circuit
 from zklemma.runtime.witness.function_executor import FunctionExecutor
@@ -114,6 +115,19 @@ def test_each_pass_can_be_left_out(images: tuple[ModuleOp, Arrays, Arrays], left
     (wanted,) = interpret_function(module, weights, inputs)
     assert np.array_equal(outputs["output"], wanted)
     assert check(circuit, Batch(3), {**witness, **params}) == []
+
+
+def test_windows_on_odd_sizes_define_no_remainders(
+    images: tuple[ModuleOp, Arrays, Arrays], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each tap would have a sumcheck for each piece of the image."""
+    defined = lower(images[0])[0].defined
+    monkeypatch.setattr(virtualize_remainders, "SUMCHECKS", 0)
+    fewer = lower(images[0])[0].defined
+    assert fewer.keys() < defined.keys()
+    kept = defined.keys() - fewer.keys()
+    circuit, params, _, witness = executed(*images)
+    assert check(circuit, Batch(3), {**witness, **params}) == [] and kept <= witness.keys()
 
 
 @given(random_images.SIZES)

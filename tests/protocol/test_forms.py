@@ -1,6 +1,8 @@
-"""Linear forms on committed cells, against vectors written out."""
+"""Linear forms on committed cells, and the parts that reads become, against vectors written out."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,13 +10,24 @@ from proving import Setting
 from zklemma.errors import UserError
 from zklemma.runtime.circuit.generation import Generation
 from zklemma.runtime.field import Ext, P
-from zklemma.runtime.protocol.axis_weights import Read, Sparse, Tensor, Weight, bits_of, dense, eq
+from zklemma.runtime.protocol.axis_weights import (
+    Read,
+    Scalar,
+    Sparse,
+    Tensor,
+    Weight,
+    bits_of,
+    dense,
+    eq,
+)
 from zklemma.runtime.protocol.channel import Affine
 from zklemma.runtime.protocol.claims import Claim
 from zklemma.runtime.protocol.opening import forms as forms_module
 from zklemma.runtime.protocol.opening import shared as opening
-from zklemma.runtime.protocol.opening.forms import Form, FormTable, forms_of
+from zklemma.runtime.protocol.opening import tails
+from zklemma.runtime.protocol.opening.forms import Form, FormTable, folded, forms_of
 from zklemma.runtime.protocol.opening.shared import combined_forms
+from zklemma.runtime.protocol.opening.tails import Tail, summed
 from zklemma.runtime.protocol.plan import Plan
 
 
@@ -22,16 +35,26 @@ def elements(rng: np.random.Generator, count: int) -> list[Ext]:
     return [Ext(int(a), int(b)) for a, b in rng.integers(0, P, (count, 2), np.uint64)]
 
 
+def tail(form: Form) -> list[Scalar]:
+    """Its weights from its start on, without the coefficient."""
+    found = dense(Tensor(form.pairs), 1 << len(form.pairs))
+    if form.rows is None:
+        return found
+    return [w * Ext.of(row) for w in found for row in form.rows.T]
+
+
 def vector(form: Form, cell_bits: int, bits: int) -> list[Ext]:
     """A form's weight on every cell."""
     out = [Ext.ZERO] * (1 << bits)
-    tail = dense(Tensor(form.pairs), 1 << len(form.pairs))
-    for i, w in enumerate(tail):
+    for i, w in enumerate(tail(form)):
         out[(form.slab << cell_bits) + form.start + i] = form.coefficient * w
     return out
 
 
-def random_forms(rng: np.random.Generator, cell_bits: int, slabs: int, count: int) -> list[Form]:
+def random_forms(
+    rng: np.random.Generator, cell_bits: int, slabs: int, count: int, arrays: int = 0
+) -> list[Form]:
+    """With arrays of weights on up to so many of the last bits."""
     forms = []
     for _ in range(count):
         free = int(rng.integers(0, cell_bits + 1))
@@ -42,6 +65,9 @@ def random_forms(rng: np.random.Generator, cell_bits: int, slabs: int, count: in
             pairs.append([(a, b), (1, 0), (0, -3), (1 - a, a)][int(rng.integers(0, 4))])
         (scale,) = elements(rng, 1)
         forms.append(Form(scale, int(rng.integers(0, slabs)), start, tuple(pairs)))
+        if (bits := min(free, arrays)) and rng.integers(0, 2):
+            rows = rng.integers(0, P, (2, 1 << bits), np.uint64)
+            forms.append(replace(forms.pop(), pairs=tuple(pairs[:-bits]), rows=rows))
     return forms
 
 
@@ -49,14 +75,17 @@ def random_forms(rng: np.random.Generator, cell_bits: int, slabs: int, count: in
 def test_folding_forms_is_evaluating_their_extension(slab_bits: int) -> None:
     rng = np.random.default_rng(slab_bits)
     cell_bits, bits = 5, 5 + slab_bits
-    forms = random_forms(rng, cell_bits, 1 << slab_bits, 9)
+    forms = random_forms(rng, cell_bits, 1 << slab_bits, 12, 2)
+    assert len({form.row_bits for form in forms}) == 3
     total = [Ext.ZERO] * (1 << bits)
     for form in forms:
         total = [a + b for a, b in zip(total, vector(form, cell_bits, bits), strict=True)]
     point = elements(rng, bits)
     weights = dense(eq(point), 1 << bits)
     expected = sum((w * t for w, t in zip(weights, total, strict=True)), Ext.ZERO)
-    table = FormTable.of(forms, slab_bits, cell_bits)
+    # Rows, here the last two bits, are folded where weights on them are an array.
+    products = folded(forms, point[-2:])
+    table = FormTable.of(products, slab_bits, cell_bits)
     assert table.bind(list(range(bits)), point).total() == expected
     # In the order of the opening: the low bits, then the high ones, then those between.
     low, high = list(range(bits - 2, bits)), list(range(slab_bits))
@@ -116,12 +145,71 @@ def test_a_read_lands_on_the_columns_cells_and_on_no_others(
                     expected[cell] = weight
             found: dict[int, Ext] = {}
             for form in forms_of(plan, Read(scale, column.name, tuple(weights))):
-                assert form.start % (1 << len(form.pairs)) == 0
-                tail = dense(Tensor(form.pairs), 1 << len(form.pairs))
-                for i, w in enumerate(tail):
+                assert form.start % (1 << form.bits) == 0
+                for i, w in enumerate(tail(form)):
                     cell = (form.slab << cell_bits) + form.start + i
                     found[cell] = found.get(cell, Ext.ZERO) + form.coefficient * w
             assert {c: w for c, w in found.items() if w} == {c: w for c, w in expected.items() if w}
+
+
+def random_reads(rng: np.random.Generator, plan: Plan, column: str) -> list[Read]:
+    """Those of windows: two weights on the first axis, and on the others lists and products of few bits."""
+    axes = plan.circuit.column[column].axes
+    sizes = plan.sizes(axes)
+    firsts: list[Weight] = [eq(elements(rng, bits_of(sizes[0]))) for _ in range(2)]
+    found: dict[tuple[Weight, ...], Read] = {}
+    for n in range(40):
+        weights = [firsts[n % 2]]
+        for size in sizes[1:]:
+            (value, other), at = elements(rng, 2), int(rng.integers(0, size))
+            listed = Sparse(tuple((i, value * (i + 1) - other) for i in range(at + 1)))
+            weights.append(listed if rng.integers(0, 2) else eq(elements(rng, bits_of(size))))
+        (scale,) = elements(rng, 1)
+        found[tuple(weights)] = Read(scale, column, tuple(weights))
+    return [*found.values()]
+
+
+def on_cells(plan: Plan, forms: list[Form]) -> dict[int, Ext]:
+    """The weights of cells, by their place among all slabs."""
+    cell_bits = plan.parameters.log_columns + plan.parameters.row_bits
+    found: dict[int, Ext] = {}
+    for form in forms:
+        for i, w in enumerate(tail(form)):
+            cell = (form.slab << cell_bits) + form.start + i
+            found[cell] = found.get(cell, Ext.ZERO) + form.coefficient * w
+    return {cell: w for cell, w in found.items() if w}
+
+
+@pytest.mark.parametrize("price", [0, 5, 10, 1 << 40])
+def test_parts_of_reads_weigh_cells_as_the_reads_do(
+    tiny: Setting, price: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever forms cost: there are no arrays where that is nothing, and else they are of all axes, or of some."""
+    monkeypatch.setattr(tails, "FORM", price)
+    rng = np.random.default_rng(price)
+    plan = Plan(tiny.circuit, tiny.key.parameters, Generation(5, 3))
+    depths = set()
+    for column in ("weights", "y", "embedding"):
+        reads = random_reads(rng, plan, column)
+        parts = summed(plan, reads)
+        depths |= {len(part.weights) for part in parts if isinstance(part, Tail)}
+        found, wanted = (
+            on_cells(plan, [form for each in every for form in forms_of(plan, each)])
+            for every in (parts, reads)
+        )
+        assert found == wanted
+    assert depths == {0: set(), 5: {1}}.get(price, {0, 1})
+
+
+def test_arrays_of_tails_are_counted(tiny: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before they are made."""
+    plan = Plan(tiny.circuit, tiny.key.parameters, Generation(3, 2))
+    reads = random_reads(np.random.default_rng(0), plan, "weights")
+    assert any(isinstance(part, Tail) for part in summed(plan, reads))
+    monkeypatch.setattr(tails, "NUMBERS", 100)
+    monkeypatch.setattr(tails, "Tail", None)
+    with pytest.raises(UserError, match="more than 100 parts"):
+        summed(plan, reads)
 
 
 def test_totals_do_not_wrap() -> None:

@@ -167,7 +167,7 @@ def test_commitments_and_opening(artifact, subject, statement, witness, works, c
     stages = ["load", "commit", "open"]
 
     def weighed(_, group, forms, cells, f, g):
-        return {"products": len(group) * min(f.shape[1], 1 << len(forms[group[0]].pairs))}
+        return {"products": len(group) * min(f.shape[1], 1 << forms[group[0]].bits)}
 
     def opened(_, x, w):
         return {"folded" if x.shape[2] == 1 else "macs": x.size}

@@ -2,12 +2,14 @@
 
 A cell's index is (slab, column, row), top bit first; a slab with fewer rows than others has only those with a
 multiple of 2^shift as index. A `Form` covers 2^m cells from ``start`` in its slab with weight coefficient *
-prod_k pairs[k][bit k]; outside it is zero. All that the opening needs of the forms is their fold at challenges,
-bit by bit, which is vectorised over forms here (`FormTable`).
+prod_k pairs[k][bit k]; outside it is zero. Over the last bits of the row it may have an array of weights in the
+place of pairs. All that the opening needs of the forms is their fold at challenges, bit by bit, which is vectorised
+over forms here (`FormTable`): rows are folded first, and leave products.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
@@ -16,10 +18,13 @@ import numpy as np
 
 from ... import field
 from ...field import Ext
-from ..axis_weights import Read, Scalar, Sparse, Weight
-from ..plan import Plan
+from ..axis_weights import Read, Scalar, Sparse, Weight, bits_of, one_hot
+from ..plan import Placed, Plan
 from ..public import as_ext
 from ..work_limits import FORMS, require_few
+from .tails import Tail
+
+Pairs = tuple[tuple[Scalar, Scalar], ...]
 
 
 @dataclass(frozen=True)
@@ -28,38 +33,88 @@ class Form:
     slab: int
     start: int
     pairs: tuple[tuple[Scalar, Scalar], ...]
+    rows: np.ndarray | None = None
+    """(2, 2^k): the weights over the last k bits, which are bits of the row."""
+
+    @property
+    def row_bits(self) -> int:
+        """How many bits have an array of weights."""
+        return 0 if self.rows is None else bits_of(self.rows.shape[1])
+
+    @property
+    def bits(self) -> int:
+        return len(self.pairs) + self.row_bits
 
 
-def forms_of(plan: Plan, read: Read) -> list[Form]:
-    """A read of a column as forms on its blocks."""
-    found: list[Form] = []
-    if not read.coefficient:
-        return found
-    for block in plan.placed[read.column]:
-        shift = plan.parameters.row_bits - plan.all_slabs[block.slab]
-        options: list[list[tuple[Scalar, tuple[tuple[Scalar, Scalar], ...]]]] = []
-        for weight, offset, bits in zip(
-            read.weights, block.piece.offsets, block.piece.bits, strict=True
-        ):
-            options.append(_on_piece(weight, offset, bits))
-        require_few(len(found) + prod(map(len, options)), FORMS)
-        for choice in product(*options):
-            coefficient: Scalar = read.coefficient
-            pairs: tuple[tuple[Scalar, Scalar], ...] = ()
-            for scale, low in choice:
-                coefficient = coefficient * scale
-                pairs += low
-            pairs += ((1, 0),) * shift
-            start, at = block.start << shift, 0
-            while at < len(pairs) and pairs[at] in _BITS:
-                start += _BITS.index(pairs[at]) << (len(pairs) - 1 - at)
-                at += 1
-            if coefficient:
-                found.append(Form(as_ext(coefficient), block.slab, start, pairs[at:]))
+def folded(forms: Sequence[Form], point: Sequence[Ext]) -> list[Form]:
+    """Products that fold to the same as the forms do at ``point``, that of the row."""
+    found = list(forms)
+    alike: dict[int, list[int]] = {}
+    for n, form in enumerate(forms):
+        if form.rows is not None:
+            alike.setdefault(form.row_bits, []).append(n)
+    for bits, numbers in alike.items():
+        own = np.array([(x.a, x.b) for x in point[len(point) - bits :]], np.uint64)
+        eq = field.eq_table(own.reshape(-1, 2).T)
+        rows = np.stack([array for n in numbers if (array := forms[n].rows) is not None], axis=1)
+        sums = field.total(field.kmul(rows, eq[:, None]))
+        for n, sum_ in zip(numbers, sums.T, strict=True):
+            form = forms[n]
+            pairs = form.pairs + ((1, 1),) * bits
+            found[n] = Form(form.coefficient * Ext.of(sum_), form.slab, form.start, pairs)
     return found
 
 
-_BITS: tuple[tuple[Scalar, Scalar], ...] = ((1, 0), (0, 1))
+def forms_of(plan: Plan, part: Read | Tail) -> list[Form]:
+    """Weights of a column's cells as forms on its blocks."""
+    found: list[Form] = []
+    first = part.coefficient if isinstance(part, Read) else 1
+    if not first:
+        return found
+    for block in plan.placed[part.column]:
+        shift = plan.parameters.row_bits - plan.all_slabs[block.slab]
+        options: list[list[tuple[Scalar, Pairs]]] = []
+        for axis, weight in enumerate(part.weights):
+            options.append(_on_piece(weight, block.piece.offsets[axis], block.piece.bits[axis]))
+        ends: list[tuple[Pairs, np.ndarray | None]] = [(((1, 0),) * shift, None)]
+        if isinstance(part, Tail):
+            ends = _arrays(part, block, plan.all_slabs[block.slab], shift)
+        require_few(len(found) + prod(map(len, options)) * len(ends), FORMS)
+        for choice, (low, rows) in product(product(*options), ends):
+            coefficient: Scalar = first
+            pairs: Pairs = ()
+            for scale, own in choice:
+                coefficient = coefficient * scale
+                pairs += own
+            pairs += low
+            bits = len(pairs) + (0 if rows is None else bits_of(rows.shape[1]))
+            start, at = block.start << shift, 0
+            while at < len(pairs) and pairs[at] in _BITS:
+                start += _BITS.index(pairs[at]) << (bits - 1 - at)
+                at += 1
+            if coefficient:
+                found.append(Form(as_ext(coefficient), block.slab, start, pairs[at:], rows))
+    return found
+
+
+def _arrays(
+    tail: Tail, block: Placed, row_bits: int, shift: int
+) -> list[tuple[Pairs, np.ndarray | None]]:
+    """The rest of a tail on a block: an array of weights for each column of the slab that it meets, and the bits
+    that choose it."""
+    rest = tail.rest[(slice(None), *block.piece.slices[len(tail.weights) :])].reshape(2, -1)
+    height = min(rest.shape[1], 1 << row_bits)
+    found: list[tuple[Pairs, np.ndarray | None]] = []
+    columns = rest.shape[1] // height
+    for number in range(columns):
+        rows = np.zeros((2, height << shift), np.uint64)
+        rows[:, :: 1 << shift] = rest[:, number * height : (number + 1) * height]
+        if rows.any():
+            found.append((one_hot(number, bits_of(columns)).pairs, rows))
+    return found
+
+
+_BITS: Pairs = ((1, 0), (0, 1))
 
 
 def _on_piece(weight: Weight, offset: int, bits: int):

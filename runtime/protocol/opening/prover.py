@@ -13,7 +13,14 @@ import numpy as np
 from ... import field
 from ...field import Ext
 from ...kernels.contract import contract, fold_rows
-from ...kernels.extension import contract_extension, fold_into, inner, inner_beyond, scale
+from ...kernels.extension import (
+    contract_extension,
+    fold_into,
+    inner,
+    inner_beyond,
+    multiply,
+    scale,
+)
 from ...kernels.positions import add_positions
 from ...kernels.sumcheck import eq_table, fold, inner_round
 from ...kernels.tensor import add_scaled
@@ -70,8 +77,8 @@ def prove_masked(
         if masks.any():
             target[:, p.data_columns :] = fold_rows(masks, own)
     for group in groups:
-        pairs = forms[group[0]].pairs
-        high = table(pairs[: max(0, len(pairs) - p.row_bits)])
+        form = forms[group[0]]
+        high = table(form.pairs[: max(0, form.bits - p.row_bits)])
         for n in group:
             start = forms[n].start >> p.row_bits
             add_scaled(on_columns[forms[n].slab], high, g[:, n], start)
@@ -119,10 +126,10 @@ def prove_clear(
 
 
 def _alike(forms: Sequence[Form]) -> list[list[int]]:
-    """The numbers of forms that have the same weights on blocks of the same size."""
+    """The numbers of forms that have the same pairs on blocks of the same size."""
     found: dict[tuple, list[int]] = {}
     for n, form in enumerate(forms):
-        found.setdefault(form.pairs, []).append(n)
+        found.setdefault((form.pairs, form.row_bits), []).append(n)
     return list(found.values())
 
 
@@ -137,7 +144,7 @@ def _on_rows(
     on the row bits times their coefficients, into g."""
     rows = f.shape[1]
     pairs = forms[group[0]].pairs
-    within = max(0, len(pairs) - (rows.bit_length() - 1))
+    within = max(0, forms[group[0]].bits - (rows.bit_length() - 1))
     # A few columns side by side make the rows of the integer pass long enough.
     side = min(within, SIDE)
     high, next_ = table(pairs[: within - side]), table(pairs[within - side : within])
@@ -159,8 +166,10 @@ def _on_rows(
     scales = as_array([forms[n].coefficient for n in group])
     scaled = field.kmul(weights[:, :, None], scales[:, None])
     for k, n in enumerate(group):
-        start = forms[n].start % rows
-        g[:, start : start + weights.shape[1], n] = scaled[:, :, k]
+        start, own, array = forms[n].start % rows, scaled[:, :, k], forms[n].rows
+        if array is not None:
+            own = multiply(own[:, :, None], array[:, None]).reshape(2, -1)
+        g[:, start : start + own.shape[1], n] = own
 
 
 def _fold_slabs(

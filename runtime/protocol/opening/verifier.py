@@ -15,7 +15,7 @@ from ..commitment.merkle import DIGEST
 from ..commitment.verifier import draw_positions, open_columns
 from ..plan import Plan
 from ..rounds import clear_round, masked_round
-from .forms import FormTable
+from .forms import FormTable, folded
 from .shared import combined_forms
 
 FOLD_DEGREE = 2
@@ -36,7 +36,6 @@ def verify_masked(channel: Channel, plan: Plan, claims: list[Claim]) -> Folded:
     """Parts 1 and 2."""
     p = plan.parameters
     scales, forms = combined_forms(plan, claims, channel.challenge())
-    table = FormTable.of(forms, plan.slab_bits, p.log_columns + p.row_bits)
     sigma = channel.combine(*((s, c.value) for s, c in zip(scales, claims, strict=True)))
     row, slab = [], []
     for _ in range(p.row_bits):
@@ -45,6 +44,8 @@ def verify_masked(channel: Channel, plan: Plan, claims: list[Claim]) -> Folded:
     for _ in range(plan.slab_bits):
         sigma, r = masked_round(channel, "slab round", sigma, FOLD_DEGREE)
         slab.append(r)
+    products = folded(forms, row)
+    table = FormTable.of(products, plan.slab_bits, p.log_columns + p.row_bits)
     rows = list(range(plan.slab_bits + p.log_columns, len(table.pairs)))
     table = table.bind(rows + list(range(plan.slab_bits)), row + slab)
     (rho,) = channel.masked("mask", 1)
