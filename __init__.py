@@ -1,10 +1,10 @@
 """zklemma proves in zero knowledge what a language model said.
 
-    artifact, report = zklemma.compile("path/to/checkpoint")
-    answer = zklemma.prove(artifact, "Once upon a time", max_new_tokens=32)
-    verified = zklemma.verify(artifact.key, answer.proof)
+    compiled = zklemma.compile("path/to/checkpoint")
+    answer = compiled.prove("Once upon a time", max_new_tokens=32)
+    verified = zklemma.verify(compiled.key, answer)
 
-and what a function of tensors gives: there `prove` takes inputs by name.
+and what a network of tensors gives: there `compile` takes a module and inputs, and `prove` inputs.
 
 Names are imported when first used: verifying needs neither torch nor the compiler.
 """
@@ -15,7 +15,7 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from .errors import InvalidProof, MissingPackage, UserError
+from .errors import InvalidProof, MissingPackage, RangeError, UserError, ZklemmaError
 
 if TYPE_CHECKING:
     __version__: str
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         save_key,
     )
     from .runtime.model.signature import Signature, Tensor
+    from .runtime.progress import Progress
     from .runtime.proving.answer import Answer
     from .runtime.proving.inference import Inference, Visibility
     from .runtime.proving.prove import prove
@@ -36,11 +37,15 @@ if TYPE_CHECKING:
     from .runtime.verifying.verifier import Verified
     from .runtime.verifying.verify import verify
     from .tools.audit import audit
+    from .tools.compiled import Compiled, Outputs
     from .tools.compiling import compile
 
 _HOMES = {
     "audit": ".tools.audit",
     "compile": ".tools.compiling",
+    "Compiled": ".tools.compiled",
+    "Outputs": ".tools.compiled",
+    "Progress": ".runtime.progress",
     "prove": ".runtime.proving.prove",
     "Answer": ".runtime.proving.answer",
     "Inference": ".runtime.proving.inference",
@@ -62,6 +67,8 @@ _HOMES = {
 _NEEDS = {
     "audit": ("compile", "xdsl"),
     "compile": ("compile", "torch"),
+    "Compiled": ("prove", "numba"),
+    "Outputs": ("prove", "numba"),
     "prove": ("prove", "numba"),
     "Inference": ("prove", "numba"),
     "Visibility": ("prove", "numba"),
@@ -70,8 +77,13 @@ _NEEDS = {
 __all__ = [
     "Answer",
     "Artifact",
+    "Compiled",
     "Inference",
     "InvalidProof",
+    "MissingPackage",
+    "Outputs",
+    "Progress",
+    "RangeError",
     "Signature",
     "Tensor",
     "UserError",
@@ -79,6 +91,7 @@ __all__ = [
     "VerifiedFunction",
     "VerifyingKey",
     "Visibility",
+    "ZklemmaError",
     "__version__",
     "audit",
     "compile",

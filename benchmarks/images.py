@@ -20,10 +20,9 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 from zklemma.runtime.kernels.memory import keep_freed_memory
-from zklemma.runtime.proving import inference
 from zklemma.runtime.verifying.verify import verify
 from zklemma.tools import console
-from zklemma.tools.compiling_function import compile_function
+from zklemma.tools.compiling import compile
 
 VGG16 = (64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 512, 0)
 """Channels of its convolutions (Simonyan and Zisserman 2014, table 1, D); 0 is a pool."""
@@ -98,21 +97,20 @@ def measure(name: str, batch: int, runs: int) -> dict[str, Any]:
         model.train()(images)
         model.eval()
     start = time.perf_counter()
-    artifact, report = compile_function(model, images, batch, name)
+    compiled = compile(model, images, batch=batch, name=name)
     found: dict[str, Any] = {
         "model": name,
-        "parameters": report["parameters"],
+        "parameters": compiled.report["parameters"],
         "compile_seconds": time.perf_counter() - start,
         "proofs": [],
     }
     for count in sorted({1, batch}):
-        inputs = {artifact.key.function_signature.inputs[0].name: images[:count].numpy()}
         seconds, verifying = [], []
         for turn in range(runs + 1):
             begun = time.perf_counter()
-            made = inference.prove(artifact, inputs)
+            made = compiled.prove(images[:count])
             middle = time.perf_counter()
-            verify(artifact.key, made.result.proof)
+            verify(compiled.key, made)
             if turn:  # The first one also warms up.
                 seconds.append(middle - begun)
                 verifying.append(time.perf_counter() - middle)
@@ -122,7 +120,7 @@ def measure(name: str, batch: int, runs: int) -> dict[str, Any]:
                 "seconds": statistics.median(seconds),
                 "seconds_per_image": statistics.median(seconds) / count,
                 "verify_seconds": statistics.median(verifying),
-                "proof_bytes": len(made.result.proof),
+                "proof_bytes": len(made.proof),
                 "committed_cells": made.result.committed_cells,
                 "lookups": made.result.lookups,
             }

@@ -12,13 +12,13 @@ from pathlib import Path
 
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass, PassPipeline
-from xdsl.utils.exceptions import ArgSpecParseError, PassFailedException
+from xdsl.utils.exceptions import ArgSpecParseError, PassFailedException, VerifyException
 
 from ..dialects.interfaces import TokenSource
 from ..errors import UserError
 from .levels import Level
 from .module_text import parse_module
-from .modules import main_function
+from .modules import check_order, main_function
 from .pipelines import Settings, to_quant
 from .plugins import dialects
 from .running import pipeline_of
@@ -29,12 +29,28 @@ from .transforms.registry import pass_factories
 Passes = tuple[ModulePass, ...]
 
 
+def given_model(
+    module: ModuleOp, settings: Settings, level: Level
+) -> tuple[ModuleOp, Passes, Passes]:
+    """As `read_model`, of a module in memory, which stays as it is."""
+    copied = module.clone()
+    try:
+        copied.verify()
+    except VerifyException as error:
+        raise UserError(f"the module is malformed: {summary(error)}") from None
+    main_function(copied)
+    check_order(copied)
+    return copied, *to_quant(settings, level)
+
+
 def read_model(path: Path, settings: Settings, level: Level) -> tuple[ModuleOp, Passes, Passes]:
     """The module, the passes up to a planned `nn` function, and those from there to `quant`."""
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
         raise UserError(f"{path}: not UTF-8 text") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot read: {error.strerror or error}") from None
     left_out: list[str] = []
     try:
         module = parse_module(text, dialects(left_out.append))

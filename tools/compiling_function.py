@@ -1,34 +1,32 @@
-"""From a network of tensors to an artifact: compiler and runtime in one call.
+"""From a network of tensors to a compiled function: compiler and runtime in one call.
 
-import (torch.export) -> calibrate -> plan -> lower to the circuit -> integer weights -> code parameters ->
-commit to the weights -> range proof -> fidelity: the outputs of the examples, in integers and in fp32.
+calibrate -> plan -> lower to the circuit -> integer weights -> code parameters -> commit to the weights ->
+range proof -> fidelity: the outputs of the examples, in integers and as the network gives them in fp32.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import ReturnOp
 
 from ..compiler.analysis.calibrate_tensors import calibrate_tensors
 from ..compiler.emit import param_arrays
-from ..compiler.frontend.function import Tensor as Weight
-from ..compiler.frontend.function import import_function
+from ..compiler.frontend.network import Network
 from ..compiler.levels import EVERYTHING, Level
 from ..compiler.modules import main_function
-from ..compiler.pipelines import Settings, lower, set_level, to_quant
+from ..compiler.pipelines import lower, set_level
 from ..compiler.published import publish, write_function
+from ..compiler.resumed import Passes
 from ..compiler.running import Watch, run_passes
 from ..compiler.weights import quantized_weights
-from ..dialects import nn, quant
+from ..dialects import quant
 from ..dialects.quant import InputOp, type_of
-from ..errors import expect
+from ..errors import UserError, expect
 from ..runtime.circuit.encoding import encode_circuit, encode_program
 from ..runtime.kernels.warm import warm
 from ..runtime.model.budget import MemoryBudget
@@ -36,51 +34,36 @@ from ..runtime.model.choose_parameters import choose_parameters
 from ..runtime.model.keys import Artifact, VerifyingKey
 from ..runtime.model.masks import WeightMasks
 from ..runtime.model.signature import Signature, Tensor
-from ..runtime.progress import Clock, Progress, Silent
+from ..runtime.progress import Clock
 from ..runtime.proving.prover import CommittedWeights, prove_ranges
 from ..runtime.visible import require_name
 from ..runtime.witness.function_executor import FunctionExecutor
+from .compiled import Compiled
 
-Examples = torch.Tensor | Sequence[torch.Tensor]
 MOST_COMPARED = 256
-"""Examples whose outputs are compared with PyTorch's."""
+"""Examples whose outputs are compared with the network's."""
 
 
 def compile_function(
-    module: torch.nn.Module,
-    example_inputs: Examples,
-    batch: int = 1,
-    name: str | None = None,
+    network: Network,
+    examples: Sequence[np.ndarray] | None,
+    passes: tuple[Passes, Passes],
+    clock: Clock,
     labels: Sequence[str] = (),
-    progress: Progress | None = None,
     private: bool = True,
-    headroom: float | None = None,
-    settings: Settings | None = None,
     level: Level = EVERYTHING,
     watch: Watch | None = None,
-) -> tuple[Artifact, dict[str, Any]]:
-    """The artifact of a module whose inputs and outputs are tensors, and a report: plain data about it.
-
-    ``example_inputs`` are what its `forward` takes, rows (N, n) or images (N, C, H, W): ranges are calibrated on
-    them, so that they should be many and like those of proofs. A proof has up to ``batch`` examples. ``labels``
-    name the classes along the last axis of the first output. Other options are those of `compiling.compile`.
-
-    `UserError` for a module with operations that are not supported, all of them named.
-    """
-    chosen = {} if headroom is None else {"plan-scales.headroom": str(headroom)}
-    planning, converting = to_quant(chosen | dict(settings or {}), level)
-    name = name or type(module).__name__
+) -> Compiled:
+    """A network compiled. ``examples`` are inputs in its order, fp32 (N, ..): ranges are calibrated on them,
+    and outputs compared; None for an `nn` module that has ranges. ``passes`` lead to a planned `nn` function
+    and from there to `quant`. Other options are those of `compiling.compile`."""
+    planning, converting = passes
+    made, name = network.module, network.name
     require_name(name, "the module")
-    clock = Clock(progress or Silent())
-    clock.start("import")
-    examples = (
-        (example_inputs,) if isinstance(example_inputs, torch.Tensor) else tuple(example_inputs)
-    )
-    made, weight = import_function(module, examples, batch)
-    inputs = [op.input_name for op in made.walk() if isinstance(op, nn.InputOp)]
-    given = dict(zip(inputs, (each.detach().numpy() for each in examples), strict=True))
-    clock.start("calibrate")
-    calibrate_tensors(made, weight, given)
+    batch = network.batch
+    if examples is not None:
+        clock.start("calibrate")
+        calibrate_tensors(made, network.weight, _by_name(network, examples))
     clock.start("lower")
     run_passes(Context(), made, planning, watch, "model", converting)
     run_passes(Context(), made, converting, watch, "model")
@@ -89,7 +72,7 @@ def compile_function(
     function = publish(made)
     circuit, program = lower(function, watch=watch)
     clock.start("weights")
-    params = param_arrays(circuit, quantized_weights(_Weights(weight), made))
+    params = param_arrays(circuit, quantized_weights(network, made))
     parameters = choose_parameters([circuit], private)
     clock.start("kernels")
     warm(clock.at)
@@ -98,7 +81,7 @@ def compile_function(
     clock.start("ranges")
     key = VerifyingKey(
         name=name,
-        weights=sum(each.numel() for each in module.parameters()),
+        weights=network.parameters,
         code=parameters.to_list(),
         eos=(),
         weight_root=weights.root,
@@ -109,13 +92,14 @@ def compile_function(
         range_proof=prove_ranges(circuit, parameters, weights),
         signature=signature,
     )
-    clock.start("fidelity")
-    measured = _compare(module, examples, signature, FunctionExecutor(circuit, program, params))
+    measured = None
+    if examples is not None:
+        clock.start("fidelity")
+        some = [each[:MOST_COMPARED] for each in examples]
+        executor = FunctionExecutor(circuit, program, params)
+        measured = _compare(network.run(some), some, signature, executor)
     clock.stop()
     report = {
-        "name": key.name,
-        "model_id": key.model_id,
-        "parameters": key.weights,
         "batch": batch,
         "seconds": sum(clock.seconds.values()),
         "stages": clock.seconds,
@@ -123,22 +107,17 @@ def compile_function(
     }
     budget = MemoryBudget(key)
     budget.spend()  # What the range proof opened.
-    meta = {"fidelity": measured, "source": type(module).__name__}
-    artifact = Artifact(key, encode_program(program), b"", params, weights.masks, meta, budget)
-    return artifact, report
+    meta = {"report": report, "source": name}
+    return Compiled(
+        Artifact(key, encode_program(program), b"", params, weights.masks, meta, budget)
+    )
 
 
-class _Weights:
-    """The weights of an imported function."""
-
-    def __init__(self, by_name: Weight):
-        self._by_name = by_name
-
-    def tensor(self, name: str) -> np.ndarray:
-        return self._by_name(name)
-
-    def sha256(self, name: str) -> str:
-        return hashlib.sha256(np.ascontiguousarray(self.tensor(name), "<f4").tobytes()).hexdigest()
+def _by_name(network: Network, examples: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+    names = [op.input_name for op in network.inputs]
+    if len(names) != len(examples):
+        raise UserError(f"example inputs are needed for {', '.join(names)}, not {len(examples)}")
+    return dict(zip(names, examples, strict=True))
 
 
 def _signature(module: ModuleOp, labels: Sequence[str]) -> Signature:
@@ -163,25 +142,18 @@ def _tensor(name: str, type: quant.QuantTensorType, labels: Sequence[str] = ()) 
 
 
 def _compare(
-    module: torch.nn.Module,
-    examples: Sequence[torch.Tensor],
+    wanted: Sequence[np.ndarray],
+    examples: Sequence[np.ndarray],
     signature: Signature,
     executor: FunctionExecutor,
 ) -> dict[str, Any]:
-    """How the outputs of examples differ from PyTorch's: of each the largest difference, in proportion to its
-    largest element, and how often the largest element along its last axis is the same."""
-    some = [each[:MOST_COMPARED].float() for each in examples]
-    training = module.training
-    with torch.no_grad():
-        wanted = module.eval()(*some)
-    module.train(training)
-    wanted = (wanted,) if isinstance(wanted, torch.Tensor) else tuple(wanted)
+    """How the outputs of examples differ from those that are wanted: of each the largest difference, in
+    proportion to its largest element, and how often the largest element along its last axis is the same."""
     names = [tensor.name for tensor in signature.inputs]
-    given = signature.quantize(dict(zip(names, (each.numpy() for each in some), strict=True)))
-    found = executor.run(given)
-    report: dict[str, Any] = {"examples": len(some[0]), "outputs": {}}
+    found = executor.run(signature.quantize(dict(zip(names, examples, strict=True))))
+    report: dict[str, Any] = {"examples": len(examples[0]), "outputs": {}}
     for tensor, exact in zip(signature.outputs, wanted, strict=True):
-        reals, exact = tensor.real(found[tensor.name]), exact.double().numpy()
+        reals, exact = tensor.real(found[tensor.name]), exact.astype(np.float64)
         largest = float(np.abs(exact).max()) or 1.0
         report["outputs"][tensor.name] = {
             "relative_error": float(np.abs(reals - exact).max()) / largest,

@@ -60,11 +60,10 @@ def called(seconds: dict[tuple[Any, Any], float]) -> dict[tuple[str, str], float
 
 def prove_everything(checkpoint: Path, max_tokens: int, folder: Path) -> None:
     """Compile, prove what is public, with and without hiding, and what is private, and rotate."""
-    from ..runtime.model.keys import save_artifact
     from .compiling import compile
 
-    artifact, _ = compile(checkpoint, max_tokens, least_fidelity=None)
-    save_artifact(folder / f"{checkpoint.name}.zkl", artifact)
+    compiled = compile(checkpoint, max_tokens=max_tokens, least_fidelity=None)
+    compiled.save(folder / f"{checkpoint.name}.zkl")
     prove_each_kind(folder / f"{checkpoint.name}.zkl", max_tokens // 2)
 
 

@@ -36,30 +36,38 @@ from .tensor_ops import HANDLERS, NEAREST
 
 FUNCTION = "main"
 Tensor = Callable[[str], np.ndarray]
+Source = torch.nn.Module | ExportedProgram
 SHOWN = 3
 """How many module paths are named of one that stands in many."""
 
 
 def import_function(
-    module: torch.nn.Module, example_inputs: torch.Tensor | Sequence[torch.Tensor], batch: int
+    module: Source, example_inputs: torch.Tensor | Sequence[torch.Tensor], batch: int
 ) -> tuple[ModuleOp, Tensor]:
     """The module's function of up to ``batch`` examples, and its weights in fp32 by name.
 
     ``example_inputs`` are what its `forward` takes: rows (N, n) or images (N, C, H, W) with any number of examples,
     of which only the shapes matter. The module stays as it is.
     """
-    if batch < 1:
-        raise UserError(f"a function has at least 1 example, got {batch}")
-    one = isinstance(example_inputs, torch.Tensor)
-    examples = [example_inputs] if one else list(example_inputs)
-    inputs = tuple(_of_size(each, batch, number) for number, each in enumerate(examples))
-    importer = _FunctionImporter(_traced(module, inputs), Block(), batch)
+    importer = function_importer(module, example_inputs, batch)
     importer.function()
     weights = importer.made()
     outputs = [each.type for each in expect(importer.block.last_op, ReturnOp).operands]
     made = ModuleOp([FuncOp(FUNCTION, ((), outputs), Region(importer.block))])
     made.verify()
     return made, weights.__getitem__
+
+
+def function_importer(
+    module: Source, example_inputs: torch.Tensor | Sequence[torch.Tensor], batch: int
+) -> FunctionImporter:
+    """The importer of a module that is traced, and of which nothing is imported yet."""
+    if batch < 1:
+        raise UserError(f"a function has at least 1 example, got {batch}")
+    one = isinstance(example_inputs, torch.Tensor)
+    examples = [example_inputs] if one else list(example_inputs)
+    inputs = tuple(_of_size(each, batch, number) for number, each in enumerate(examples))
+    return FunctionImporter(_traced(module, inputs), Block(), batch)
 
 
 def _of_size(example: object, batch: int, number: int) -> torch.Tensor:
@@ -76,21 +84,28 @@ def _of_size(example: object, batch: int, number: int) -> torch.Tensor:
     return torch.empty((batch, *example.shape[1:]), device=example.device)
 
 
-def _traced(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> ExportedProgram:
+def _traced(module: Source, inputs: tuple[torch.Tensor, ...]) -> ExportedProgram:
     """The graph of a copy, whose weights are the module's where those are fp32 already."""
-    tensors = chain(module.parameters(), module.buffers())
-    shared = {id(each): each for each in tensors if each.dtype == torch.float32}
-    copied = copy.deepcopy(module, shared).eval().float()  # type: ignore[arg-type]
     try:
-        return export_function(copied, inputs)
+        return export_function(evaluated(module), inputs)
     except Exception as error:  # PyTorch raises what it likes.
         reason = next((line for line in str(error).splitlines() if line.strip()), "")
         name = type(module).__name__
         raise UserError(f"{name} can not be traced: {type(error).__name__}: {reason}") from error
 
 
+def evaluated(module: Source) -> torch.nn.Module:
+    """A copy in fp32 that does what the module does in evaluation, and shares its weights that are fp32 already; of
+    a program what it does."""
+    if isinstance(module, ExportedProgram):
+        return module.module()
+    tensors = chain(module.parameters(), module.buffers())
+    shared = {id(each): each for each in tensors if each.dtype == torch.float32}
+    return copy.deepcopy(module, shared).eval().float()  # type: ignore[arg-type]
+
+
 @dataclass(frozen=True)
-class _Refusal:
+class Refusal:
     """An operation, or a use of one, and what to write in its place."""
 
     operation: str
@@ -102,7 +117,7 @@ class _Refusal:
         return f"; nearest is {found}" if found else ""
 
 
-class _FunctionImporter(Importer):
+class FunctionImporter(Importer):
     def __init__(self, program: ExportedProgram, block: Block, batch: int):
         super().__init__(program, block, HANDLERS)
         self.program = program
@@ -111,7 +126,7 @@ class _FunctionImporter(Importer):
         self.params: dict[str, SSAValue] = {}
         self.sums: list[nn.AddOp] = []
         """Of what batch norms become: the last operations."""
-        self.refusals: dict[_Refusal, list[str]] = {}
+        self.refusals: dict[Refusal, list[str]] = {}
 
     def function(self) -> None:
         """Imports the inputs, in order, and the graph, and takes its norms away."""
@@ -209,7 +224,7 @@ class _FunctionImporter(Importer):
         return UnrealizedConversionCastOp.get([], [TensorType(f32_type, shape)]).results[0]
 
     def refuse(self, operation: str, why: str, path: str) -> None:
-        self.refusals.setdefault(_Refusal(operation, why), []).append(path or "the module itself")
+        self.refusals.setdefault(Refusal(operation, why), []).append(path or "the module itself")
 
     def error(self) -> UserError:
         parts = []

@@ -76,7 +76,8 @@ def test_a_family_of_another_package(folder: Path) -> None:
     AutoModelForCausalLM.from_config(MinistralConfig(**CONFIG)).save_pretrained(source)
     words = {letter: i for i, letter in enumerate(string.printable[: CONFIG["vocab_size"]])}
     Tokenizer(models.BPE(words, [], unk_token="0")).save(str(source / "tokenizer.json"))
-    artifact, report = compiling.compile(source, 16, private=False)
+    compiled = compiling.compile(source, max_tokens=16, private=False)
+    artifact, report = compiled.artifact, compiled.report
     assert report["fidelity"]["greedy_agreement"] >= 0.995
     found = audit(artifact.key, source)
     assert found["valid"], found["problems"]

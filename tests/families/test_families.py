@@ -144,7 +144,8 @@ def windows(checkpoint: Checkpoint) -> list[list[int]]:
 
 def faithful(source: Path) -> Artifact:
     """A checkpoint, compiled; its integers say what PyTorch says."""
-    artifact, _ = compiling.compile(source, TOKENS, least_fidelity=None, private=False)
+    compiled = compiling.compile(source, max_tokens=TOKENS, least_fidelity=None, private=False)
+    artifact = compiled.artifact
     checkpoint = load_checkpoint(source)
     found = compare(
         pytorch_logits(checkpoint),

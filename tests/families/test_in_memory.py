@@ -24,18 +24,16 @@ def test_a_model_in_memory_is_the_one_on_disk(make: Any) -> None:
         name: saved.sha256(name) for name in saved.names
     }
     assert (found.tokenizer_json, found.end_tokens) == (saved.tokenizer_json, saved.end_tokens)
-    artifact, report = compiling.compile(
-        model, 8, tokenizer=tokenizer, private=False, least_fidelity=None
-    )
-    assert report["parameters"] == saved.parameters
-    expected, _ = compiling.compile(source, 8, private=False, least_fidelity=None)
-    assert artifact.key.model_id == expected.key.model_id
+    options = {"max_tokens": 8, "private": False, "least_fidelity": None}
+    compiled = compiling.compile(model, tokenizer=tokenizer, **options)
+    assert compiled.report["parameters"] == saved.parameters
+    assert compiled.key.model_id == compiling.compile(source, **options).key.model_id
 
 
 def test_what_is_no_such_model(make: Any) -> None:
     model = AutoModelForCausalLM.from_pretrained(make("llama"))
     with pytest.raises(UserError, match="with its tokenizer"):
-        compiling.compile(model, 8)
+        compiling.compile(model, max_tokens=8)
 
 
 def test_threads_import_at_once(make: Any) -> None:

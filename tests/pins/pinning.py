@@ -89,7 +89,8 @@ class Stages(Watch):
 
 def _of(source: Path) -> dict[str, Any]:
     stages = Stages()
-    artifact, _ = compile(source, TOKENS, private=False, least_fidelity=None, watch=stages)
+    compiled = compile(source, max_tokens=TOKENS, private=False, least_fidelity=None, watch=stages)
+    artifact = compiled.artifact
     key = artifact.key
     pins: dict[str, Any] = {"model id": key.model_id, "quant": _digest(key.function_bytes)}
     pins["weights"] = _digest(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,13 +10,13 @@ import torch
 import zklemma
 from torch import nn
 from zklemma.errors import InvalidProof, UserError
-from zklemma.runtime.model.keys import Artifact
 from zklemma.runtime.progress import Clock, Silent
 from zklemma.runtime.protocol.function_statement import FunctionStatement
 from zklemma.runtime.protocol.statement import frame
 from zklemma.runtime.proving.inference import FunctionProver, Visibility
 from zklemma.runtime.verifying.function_verifier import VerifiedFunction
 from zklemma.runtime.witness.function_executor import FunctionExecutor
+from zklemma.tools.compiled import Compiled
 
 LABELS = ("circle", "square", "star")
 
@@ -39,31 +38,24 @@ class Network(nn.Module):
 
 
 @pytest.fixture(scope="module")
-def made() -> tuple[Artifact, dict[str, Any], torch.Tensor, torch.Tensor]:
+def made() -> tuple[Compiled, torch.Tensor, torch.Tensor]:
     torch.manual_seed(3)
     network, images = Network().eval(), torch.rand(40, 2, 8, 8) - 0.5
-    artifact, report = zklemma.compile(network, example_inputs=images, batch=3, labels=LABELS)
+    compiled = zklemma.compile(network, images, batch=3, labels=LABELS)
     with torch.no_grad():
-        return artifact, report, images, network(images)
-
-
-def verified(artifact: Artifact, proof: bytes) -> VerifiedFunction:
-    found = zklemma.verify(artifact.key, proof)
-    assert isinstance(found, VerifiedFunction)
-    return found
+        return compiled, images, network(images)
 
 
 def test_integers_are_close_to_pytorch(made) -> None:
-    _, report, _, _ = made
-    (measured,) = report["fidelity"]["outputs"].values()
+    (measured,) = made[0].report["fidelity"]["outputs"].values()
     assert measured["relative_error"] < 1e-3 and measured["greedy_agreement"] == 1.0
 
 
 @pytest.mark.parametrize("visibility", [Visibility(), Visibility(private=["image"])])
 def test_a_batch_is_proved(made, visibility: Visibility) -> None:
-    artifact, _, images, wanted = made
-    proof = zklemma.prove(artifact, {"image": images[:3].numpy()}, visibility).proof
-    found = verified(artifact, proof)
+    compiled, images, wanted = made
+    found = zklemma.verify(compiled.key, compiled.prove(images[:3], visibility=visibility))
+    assert isinstance(found, VerifiedFunction)
     assert np.abs(found.values["output"] - wanted[:3].numpy()).max() < 1e-2
     assert found.labels["output"] == [LABELS[i] for i in wanted[:3].argmax(1)]
     assert ("image" in found.values) == (not visibility.private)
@@ -71,8 +63,8 @@ def test_a_batch_is_proved(made, visibility: Visibility) -> None:
 
 def test_another_value_anywhere_is_refused(made) -> None:
     """One cell of each column of the witness, and one of what the statement shows."""
-    artifact, _, images, _ = made
-    key = artifact.key
+    compiled, images, _ = made
+    artifact, key = compiled.artifact, compiled.key
     cells = key.function_signature.quantize({"image": images[:2].numpy()})
     witness = FunctionExecutor(key.circuit, artifact.program, artifact.params).witness(cells)
     prover = FunctionProver(key, artifact.params, artifact.masks)

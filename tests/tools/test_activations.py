@@ -23,7 +23,8 @@ def test_a_checkpoint_with_another_activation(tmp_path: Path, name: str) -> None
     path = source / "config.json"
     fields = json.loads(path.read_text()) | {"hidden_activation": name}
     path.write_text(json.dumps(fields))
-    artifact, report = compiling.compile(source, 16, private=False)
+    compiled = compiling.compile(source, max_tokens=16, private=False)
+    artifact, report = compiled.artifact, compiled.report
     assert report["fidelity"]["greedy_agreement"] >= 0.99 and report["fidelity"]["kl"] < 1e-4
     prover = Prover(artifact.key, artifact.program, artifact.params, artifact.masks)
     tokens = (*PROMPT, *prover.executor.generate(PROMPT, 3))

@@ -29,7 +29,8 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
     """A model of one layer at -O0."""
     folder = tmp_path_factory.mktemp("checkpoints")
     source = random_checkpoint("gemma3-mini", folder, {"num_hidden_layers": 1})
-    artifact, _ = compiling.compile(source, 8, level=Level(0), least_fidelity=None)
+    compiled = compiling.compile(source, max_tokens=8, level=Level(0), least_fidelity=None)
+    artifact = compiled.artifact
     return artifact
 
 

@@ -14,7 +14,7 @@ import typer
 from ...errors import UserError
 from .. import console
 from .options import AsJson, Checkpoint, Quiet, Visibility, emit
-from .outputs import check_model_outputs, checkpoint_files, save_model
+from .outputs import check_model_outputs, checkpoint_files
 
 
 def assignments(settings: Iterable[str]) -> dict[str, str]:
@@ -121,19 +121,20 @@ def compile(
     reproducers = Path(tempfile.gettempdir())
     watch = Watch(printed, print_ir_tree, reproducers, statistics or as_json)
     with console.Bar(list(compiling.STAGES), not quiet and not printed) as bar:
-        artifact, report = compiling.compile(
-            checkpoint,
-            max_tokens,
-            bar,
-            weights is Visibility.PRIVATE,
-            calibration or (),
-            headroom,
-            chosen,
-            least_fidelity if fidelity else None,
-            optimised,
-            watch,
-            from_ir,
+        compiled = compiling.compile(
+            checkpoint if from_ir is None else from_ir,
+            weights=None if from_ir is None else checkpoint,
+            max_tokens=max_tokens,
+            private=weights is Visibility.PRIVATE,
+            calibration=calibration or (),
+            headroom=headroom,
+            least_fidelity=least_fidelity if fidelity else None,
+            settings=chosen,
+            level=optimised,
+            progress=bar,
+            watch=watch,
         )
+    report = compiled.report
     if time_passes:
         print(watch.report(), file=sys.stderr)
     if statistics:
@@ -141,7 +142,7 @@ def compile(
     report["statistics"] = [
         dict(zip(("part", "pass", "what", "count"), each, strict=True)) for each in watch.counted
     ]
-    report |= save_model(artifact, output, vk)
+    report |= compiled.save(output, vk)
     report["seconds"] = time.perf_counter() - start
     report["peak_rss_bytes"] = console.peak_rss_bytes()
     if as_json:

@@ -10,7 +10,6 @@ from ...errors import UserError
 
 if TYPE_CHECKING:
     from ...runtime.model.files import Kind
-    from ...runtime.model.keys import Artifact
 
 
 # What a checkpoint consists of.
@@ -57,14 +56,3 @@ def check_model_outputs(output: Path, vk: Path, inputs: Iterable[Path]) -> None:
         raise UserError(
             f"{output}: its count would take the place of a file that is needed; choose another name"
         )
-
-
-def save_model(artifact: Artifact, output: Path, vk: Path) -> dict[str, int]:
-    """Write artifact and key; both files or, on a full disk, none. Returns their sizes."""
-    from ...runtime.model import files
-    from ...runtime.model.keys import save_artifact
-
-    with files.atomic_write(vk) as file:
-        size = file.write(artifact.key.encode())
-        file.flush()
-        return {"vk_bytes": size, "artifact_bytes": save_artifact(output, artifact)}

@@ -10,7 +10,7 @@ import typer
 
 from .. import console
 from .options import AsJson, Quiet, emit
-from .outputs import check_model_outputs, save_model
+from .outputs import check_model_outputs
 from .warm import ready
 
 
@@ -33,6 +33,7 @@ def rotate(
 
     from ...runtime.kernels.memory import keep_freed_memory
     from ...runtime.proving import rotation
+    from ..compiled import Compiled
 
     keep_freed_memory()
     ready(quiet)
@@ -40,7 +41,7 @@ def rotate(
     old = load_artifact(model)
     with console.Bar(list(rotation.STAGES), not quiet) as bar:
         artifact = rotation.rotate(old, bar)
-    sizes = save_model(artifact, output, vk)
+    sizes = Compiled(artifact).save(output, vk)
     report = {
         "name": artifact.key.name,
         "model_id": artifact.key.model_id,

@@ -1,0 +1,156 @@
+"""A network to compile to a function of tensors: its `nn` function, its weights, and what it gives by itself.
+
+It comes from a module of PyTorch, from an exported program, or from an `nn` module of xDSL with weights. The `nn`
+function of a module of PyTorch is traced for the batch of a proof; a program's graph may hold its batch, and an
+`nn` module's inputs say theirs.
+
+Errors: `UserError` in one line, those of `function`, and for weights that are missing or do not fit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch.export import ExportedProgram
+from xdsl.dialects.builtin import ModuleOp, StringAttr
+
+from ...dialects import nn
+from ...errors import UserError
+from ..modules import main_function
+from .evaluate import evaluate_function
+from .function import Tensor, evaluated, import_function
+from .safetensors_files import SafetensorsFiles
+
+UNKNOWN = "0" * 64
+"""The digest of a weight in an `nn` module that was written without the weights."""
+Run = Callable[[Sequence[np.ndarray]], list[np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Network:
+    """``run`` gives the outputs in fp32 for inputs of any number of examples, in the order of those of
+    ``module``; ``parameters`` is how many numbers the weights are."""
+
+    name: str
+    module: ModuleOp
+    weight: Tensor
+    parameters: int
+    run: Run
+
+    @property
+    def inputs(self) -> list[nn.InputOp]:
+        return [op for op in self.module.walk() if isinstance(op, nn.InputOp)]
+
+    @property
+    def batch(self) -> int:
+        """The most examples of a proof."""
+        return nn.shape_of(self.inputs[0].result)[0]
+
+    def sha256(self, name: str) -> str:
+        return digest(self.weight(name))
+
+    def tensor(self, name: str) -> np.ndarray:
+        return self.weight(name)
+
+
+def digest(weight: np.ndarray) -> str:
+    """SHA-256 of a weight's fp32 little-endian bytes."""
+    return hashlib.sha256(np.ascontiguousarray(weight, "<f4").tobytes()).hexdigest()
+
+
+def of_module(
+    module: torch.nn.Module, examples: Sequence[torch.Tensor], batch: int, name: str | None
+) -> Network:
+    made, weight = import_function(module, examples, batch)
+    running = evaluated(module)
+    devices = [each.device for each in examples]
+
+    def run(inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        given = (torch.from_numpy(x).to(d) for x, d in zip(inputs, devices, strict=True))
+        with torch.no_grad():
+            found = running(*given)
+        return _arrays(found)
+
+    count = sum(each.numel() for each in module.parameters())
+    return Network(name or type(module).__name__, made, weight, count, run)
+
+
+def of_program(
+    program: ExportedProgram, examples: Sequence[torch.Tensor], batch: int, name: str | None
+) -> Network:
+    made, weight = import_function(program, examples, batch)
+    running = program.module()
+
+    def run(inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """As many examples at a time as the graph may be for; the last ones with others in the place of missing
+        ones."""
+        parts, count = [], len(inputs[0])
+        for start in range(0, count, batch):
+            rows = np.minimum(np.arange(start, start + batch), count - 1)
+            with torch.no_grad():
+                found = running(*(torch.from_numpy(x[rows]) for x in inputs))
+            parts.append([output[: count - start] for output in _arrays(found)])
+        return [np.concatenate(output) for output in zip(*parts, strict=True)]
+
+    count = sum(each.numel() for each in program.parameters())
+    return Network(name or "program", made, weight, count, run)
+
+
+def of_text(
+    module: ModuleOp, weights: str | Path | Mapping[str, ArrayLike], name: str | None
+) -> Network:
+    """``weights`` are arrays by name, or a directory with `model.safetensors`. A digest of zeros in the module is
+    that of any weight."""
+    made = module.clone()
+    stored = _stored(weights)
+    params = [op for op in main_function(made).walk() if isinstance(op, nn.ParamOp)]
+    for op in params:
+        shape, found = nn.shape_of(op.result), stored(op.param_name)
+        if found.shape != shape:
+            raise UserError(f"weight {op.param_name} has shape {found.shape}, not {shape}")
+        if op.sha256.data == UNKNOWN:
+            op.properties["sha256"] = StringAttr(digest(found))
+    inputs = [op.input_name for op in made.walk() if isinstance(op, nn.InputOp)]
+
+    def run(given: Sequence[np.ndarray]) -> list[np.ndarray]:
+        return [*evaluate_function(module, dict(zip(inputs, given, strict=True)), stored)]
+
+    counts = {op.param_name: int(np.prod(nn.shape_of(op.result))) for op in params}
+    return Network(name or "function", made, stored, sum(counts.values()), run)
+
+
+def _arrays(found: torch.Tensor | Sequence[torch.Tensor]) -> list[np.ndarray]:
+    outputs = [found] if isinstance(found, torch.Tensor) else list(found)
+    return [each.detach().cpu().float().numpy() for each in outputs]
+
+
+def _stored(weights: str | Path | Mapping[str, ArrayLike]) -> Tensor:
+    """The weights in fp32 by name."""
+    if isinstance(weights, Mapping):
+        given: Mapping[str, ArrayLike] = weights
+
+        def read(name: str) -> np.ndarray:
+            return np.asarray(given[name], np.float32)
+
+        names = {*given}
+    else:
+        files = SafetensorsFiles(Path(weights))
+
+        def read(name: str) -> np.ndarray:
+            shape = files.shapes[name]
+            return np.concatenate([*files.rows(name, max(1, shape[0]))])
+
+        names = {*files.shapes}
+
+    def weight(name: str) -> np.ndarray:
+        if name not in names:
+            raise UserError(f"the weight {name} is missing")
+        return read(name)
+
+    return weight

@@ -1,0 +1,191 @@
+"""A compiled model: what it says, proofs of that, and the key that checks them.
+
+It needs neither PyTorch nor the compiler, and threads may share one: every call works on arrays of its own, and
+proofs are counted under a lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias, cast, overload
+
+import numpy as np
+
+from ..errors import UserError
+from ..runtime.circuit.function import OUTPUT
+from ..runtime.model import files
+from ..runtime.model.keys import Artifact, VerifyingKey, load_artifact, save_artifact
+from ..runtime.progress import Progress
+from ..runtime.proving import answer, inference
+from ..runtime.proving.answer import Answer, Privacy
+from ..runtime.proving.inference import Inference, Visibility
+from ..runtime.verifying.function_verifier import read_labels
+from ..runtime.visible import quote
+from ..runtime.witness.function_executor import FunctionExecutor
+from .compiled_html import page
+
+if TYPE_CHECKING:
+    import torch
+
+    Tensor: TypeAlias = np.ndarray | torch.Tensor | list[Any]
+    """Real numbers (examples, ..)."""
+
+TEXTS = ("prompt", "output")
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a function gave: the real numbers of each output by name, float64 (examples, ..), and of each that has
+    labels that of each example's largest number (`VerifiedFunction.labels`)."""
+
+    values: dict[str, np.ndarray]
+    labels: dict[str, list[str]]
+
+
+@dataclass(frozen=True, repr=False)
+class Compiled:
+    """A language model, or a function of tensors, as `compile` makes it and `load` reads it."""
+
+    artifact: Artifact
+
+    @property
+    def key(self) -> VerifyingKey:
+        """What a verifier needs."""
+        return self.artifact.key
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """Plain data: what was made, how long its stages took, and how faithful it is."""
+        key = self.key
+        known = {"name": key.name, "model_id": key.model_id, "parameters": key.weights}
+        return known | self.artifact.meta.get("report", {})
+
+    @overload
+    def run(
+        self, prompt: str, /, *, max_new_tokens: int, on_text: Callable[[str], None] | None = None
+    ) -> str: ...
+
+    @overload
+    def run(self, *inputs: Tensor | Mapping[str, Tensor]) -> Outputs: ...
+
+    def run(self, *inputs: Any, **options: Any) -> str | Outputs:
+        """What the integer model says, without a proof.
+
+        Of a language model the text after a prompt, of at most ``max_new_tokens`` tokens, of which ``on_text``
+        gets prompt and output piece by piece. Of a function its outputs for inputs in their order, or one
+        mapping of them by name, of any number of examples. `UserError` for inputs that it does not take, and
+        values out of range.
+        """
+        if self.key.kind == "language model":
+            tokens, said = answer.generate(self.artifact, _prompt(inputs), **options)
+            return answer.text(self.artifact, tokens, said)
+        signature = self.key.function_signature
+        executor = FunctionExecutor(self.key.circuit, self.artifact.program, self.artifact.params)
+        cells = executor.run(signature.quantize(self._by_name(inputs)), **options)
+        values = {tensor.name: tensor.real(cells[tensor.name]) for tensor in signature.outputs}
+        return Outputs(values, read_labels(signature, {f"{OUTPUT} {n}": cells[n] for n in values}))
+
+    @overload
+    def prove(
+        self,
+        prompt: str,
+        /,
+        *,
+        max_new_tokens: int,
+        visibility: Visibility | None = None,
+        prompt_bound: int | None = None,
+        hiding: bool | None = None,
+        progress: Progress | None = None,
+        on_text: Callable[[str], None] | None = None,
+        nonce: bytes = b"",
+    ) -> Answer: ...
+
+    @overload
+    def prove(
+        self,
+        *inputs: Tensor | Mapping[str, Tensor],
+        visibility: Visibility | None = None,
+        hiding: bool | None = None,
+        progress: Progress | None = None,
+        nonce: bytes = b"",
+    ) -> Inference: ...
+
+    def prove(
+        self,
+        *inputs: Any,
+        visibility: Visibility | None = None,
+        prompt_bound: int | None = None,
+        **options: Any,
+    ) -> Answer | Inference:
+        """What `run` gives, and a proof of it.
+
+        ``visibility`` names what the proof does not show: of a language model "prompt" and "output", of which
+        it always has digests, of a function its tensors. A private prompt's length shows as at most
+        ``prompt_bound`` (`answer.Privacy`). For the other options see `answer.prove` and `inference.prove`.
+        """
+        if self.key.kind == "language model":
+            privacy = _privacy(visibility or Visibility(), prompt_bound)
+            return answer.prove(self.artifact, _prompt(inputs), privacy=privacy, **options)
+        return inference.prove(self.artifact, self._by_name(inputs), visibility, **options)
+
+    def _by_name(self, inputs: tuple[Any, ...]) -> dict[str, np.ndarray]:
+        """The arrays of a function's inputs."""
+        names = [tensor.name for tensor in self.key.function_signature.inputs]
+        if len(inputs) == 1 and isinstance(inputs[0], Mapping):
+            return {name: _array(given) for name, given in inputs[0].items()}
+        if len(inputs) != len(names) or any(isinstance(given, str) for given in inputs):
+            raise UserError(f"{self.key.name} takes {_count(len(names))}: {', '.join(names)}")
+        return {name: _array(given) for name, given in zip(names, inputs, strict=True)}
+
+    def save(self, path: str | Path, key: str | Path | None = None) -> dict[str, int]:
+        """Write the artifact and its key, by default beside it; both files or, on a full disk, none. Returns their
+        sizes in bytes."""
+        with files.atomic_write(key or Path(path).with_suffix(".vk")) as file:
+            size = file.write(self.key.encode())
+            file.flush()
+            return {"vk_bytes": size, "artifact_bytes": save_artifact(path, self.artifact)}
+
+    @staticmethod
+    def load(path: str | Path) -> Compiled:
+        """What was saved. Weights stay in the file."""
+        return Compiled(load_artifact(path))
+
+    def __repr__(self) -> str:
+        key = self.key
+        return (
+            f"<Compiled {key.kind} {quote(key.name)}, {key.weights:,} parameters, "
+            f"id {key.model_id[:12]}...>"
+        )
+
+    def _repr_html_(self) -> str:
+        return page(self.key, self.report)
+
+
+def _count(inputs: int) -> str:
+    return f"{inputs} input{'s' * (inputs != 1)}"
+
+
+def _array(given: Any) -> np.ndarray:
+    """An array of what may be a tensor of PyTorch, of whatever precision and device."""
+    if hasattr(given, "detach"):
+        return cast("torch.Tensor", given).detach().cpu().double().numpy()
+    return np.asarray(given)
+
+
+def _prompt(inputs: tuple[Any, ...]) -> str:
+    if len(inputs) != 1 or not isinstance(inputs[0], str):
+        raise UserError("a language model takes one text, its prompt")
+    return inputs[0]
+
+
+def _privacy(visibility: Visibility, prompt_bound: int | None) -> Privacy:
+    """What is private of a text."""
+    for name in (*visibility.private, *visibility.digest):
+        if name not in TEXTS:
+            raise UserError(f"a language model has no {name}, only {' and '.join(TEXTS)}")
+    if prompt_bound is not None and visibility.of("prompt") == "public":
+        raise UserError("prompt_bound is for private prompts")
+    prompt, output = (visibility.of(name) != "public" for name in TEXTS)
+    return Privacy(prompt, output, prompt_bound)
