@@ -127,15 +127,14 @@ def logits_op(module: ModuleOp) -> Operation:
 
 
 def range_of(op: Operation, name: str = RANGE) -> float:
-    """A recorded number, which is a positive normal f32; `UserError` where there is none."""
+    """A recorded number: a positive normal f32, or 0 where all numbers are; `UserError` where there is none."""
     attribute = op.attributes.get(name)
     if not isinstance(attribute, FloatAttr):
         raise _uncalibrated(op, name)
     value = attribute.value.data
-    if not nn.TINIEST <= value < nn.HUGE:
+    if value != 0 and not nn.TINIEST <= value < nn.HUGE:
         raise UserError(
-            f"{_where(op)}: {name} is {value}, not in 2^-126 .. 2^128: it is the largest magnitude "
-            "of numbers that are not all zero"
+            f"{_where(op)}: {name} is {value}: the largest magnitude of numbers is 0, or in 2^-126 .. 2^128"
         )
     return value
 

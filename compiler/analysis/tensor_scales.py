@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import math
 
-from xdsl.dialects.builtin import FloatAttr
 from xdsl.dialects.func import ReturnOp
 from xdsl.ir import Block, Operation, SSAValue
 
@@ -28,7 +27,7 @@ from ...dialects import nn
 from ...dialects.interfaces import KeepsScale, Normalises, Rounded, Sum
 from ...dialects.quant import FormatAttr
 from ...errors import UserError, expect
-from .calibrate import RANGE, range_of
+from .calibrate import range_of
 from .scale import LIMB, WIDE_LIMB, most_frac
 from .scales import where
 
@@ -90,9 +89,6 @@ class TensorScales:
 
     def _seen(self, op: Operation) -> float:
         """The calibrated range, with headroom where inputs decide it. It may be zero."""
-        found = op.attributes.get(RANGE)
-        if isinstance(found, FloatAttr) and found.value.data == 0:
-            return 0.0
         return range_of(op) * (1.0 if isinstance(op, nn.ParamOp) else self.headroom)
 
     def _join(self, one: SSAValue, other: SSAValue) -> None:

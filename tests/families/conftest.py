@@ -35,11 +35,13 @@ def make_checkpoint(
     directory: Path,
     model_type: str,
     larger: Mapping[str, tuple[int, float]] | None = None,
+    zeros: tuple[str, ...] = (),
     **config: Any,
 ) -> Path:
     """Writes a random checkpoint; norms get gains away from their neutral value, biases from zero.
 
-    ``larger`` has, of weights by name, a row and how many times larger it is.
+    ``larger`` has, of weights by name, a row and how many times larger it is; ``zeros`` are the ends of names of
+    weights that are all zeros.
     """
     torch.manual_seed(0)
     kind = CONFIG_MAPPING[model_type]
@@ -55,6 +57,9 @@ def make_checkpoint(
                 parameter.normal_(mean=neutral if gain else 0.0, std=0.3)
             else:
                 parameter.normal_(std=parameter.shape[-1] ** -0.5)
+        for name, parameter in model.named_parameters():
+            if zeros and name.endswith(zeros):
+                parameter.zero_()
         for name, (row, factor) in (larger or {}).items():
             model.get_parameter(name)[row] *= factor
     model.save_pretrained(directory)

@@ -136,6 +136,31 @@ def test_one_row_of_an_untied_embedding_is_far_larger_than_others(make: Any) -> 
     proved(artifact, ids)
 
 
+ZEROS = {
+    "biases": ("gpt2 untied", ("bias",)),
+    "some biases": ("opt", ("layers.1.fc1.bias", "layers.0.self_attn.q_proj.bias", "norm.bias")),
+    "the delta of a layer": ("llama", ("layers.0.self_attn.o_proj.weight",)),
+    "all deltas": ("llama", ("o_proj.weight", "down_proj.weight")),
+    "the gains of a role": ("qwen3", ("q_norm.weight",)),
+    "positions": ("gpt2", ("wpe.weight",)),
+}
+
+
+@pytest.mark.parametrize("name", ZEROS)
+def test_parameters_that_are_all_zeros(make: Any, name: str) -> None:
+    model, zeros = ZEROS[name]
+    kind, config = MODELS[model]
+    source = make(kind, zeros=zeros, **config)
+    checkpoint = load_checkpoint(source)
+    for end in zeros:
+        found = [weight for weight in checkpoint.names if weight.endswith(end)]
+        assert found and not any(checkpoint.tensor(weight).any() for weight in found)
+    artifact = faithful(source)
+    proved(artifact, windows(checkpoint)[0])
+    report = audit(artifact.key, source)
+    assert report["valid"], report["problems"]
+
+
 def windows(checkpoint: Checkpoint) -> list[list[int]]:
     """Random ids."""
     vocabulary = checkpoint.config.vocab_size
