@@ -18,6 +18,7 @@ from ..compiler.calibrated import Texts, calibrated_model, padded_length, suppor
 from ..compiler.emit import param_arrays
 from ..compiler.frontend.checkpoint import Checkpoint, load_checkpoint
 from ..compiler.frontend.module import module_checkpoint
+from ..compiler.frontend.sources import is_network
 from ..compiler.levels import EVERYTHING, Level
 from ..compiler.pipelines import Settings, lower, set_level, to_quant
 from ..compiler.plan_text import write_plan
@@ -39,10 +40,12 @@ from ..runtime.progress import Clock, Progress, Silent
 from ..runtime.proving.prover import CommittedWeights, prove_ranges
 from ..runtime.visible import require_name
 from ..runtime.witness.executor import Executor
-from .compiling_function import Examples, compile_function
+from .compiling_function import compile_function
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from ..compiler.frontend.sources import NetworkSource
 
 LEAST_FIDELITY = 0.99
 # Tokens of a window that a report compares: short ones, so that there is time for one of each kind.
@@ -65,9 +68,10 @@ def compile(
     watch: Watch | None = None,
     model: str | Path | None = None,
     tokenizer: PreTrainedTokenizerBase | None = None,
-    example_inputs: Examples | None = None,
+    example_inputs: object = None,
     batch: int = 1,
     labels: Sequence[str] = (),
+    outputs: Sequence[str] = (),
 ) -> tuple[Artifact, dict[str, Any]]:
     """The artifact of a checkpoint, and a report: plain data that says what was made.
 
@@ -80,18 +84,18 @@ def compile(
     ``headroom`` times as large as there; ``settings`` are options of passes, by "pass.option".
     ``level`` says which optimisations run; ``watch`` sees the passes. ``model`` is a text that `resumed` reads:
     it takes the place of what would be imported and calibrated, and says for how many tokens.
-    With ``example_inputs`` the source is any module of PyTorch whose inputs and outputs are tensors: see
-    `compiling_function.compile_function`, which says what they, ``batch`` and ``labels`` are, and takes the options
-    that do not speak of tokens or text.
+    With ``example_inputs`` the source is any module of PyTorch, or file of ONNX, whose inputs and outputs are
+    tensors: see `compiling_function.compile_function`, which says what they, ``batch``, ``labels`` and ``outputs``
+    are, and takes the options that do not speak of tokens or text.
 
     `UserError` if fewer of the next tokens than ``least_fidelity`` are PyTorch's on held-out text; with
     None that is not measured.
     """
     if example_inputs is not None:
-        if not isinstance(source, torch.nn.Module):
-            raise UserError("example inputs go with a module of PyTorch")
+        if not isinstance(source, torch.nn.Module) and not is_network(source):
+            raise UserError("example inputs go with a module of PyTorch or a file of a network")
         return compile_function(
-            source,
+            cast("NetworkSource", source),
             example_inputs,
             batch,
             labels=labels,
@@ -101,7 +105,10 @@ def compile(
             settings=settings,
             level=level,
             watch=watch,
+            outputs=outputs,
         )
+    if is_network(source):
+        raise UserError(f"{source}: a network of tensors needs example inputs")
     padded_length(max_tokens)  # Refuses nonsense before any work.
     own = [read_text(Path(path)) for path in calibration]
     scaling = {} if headroom is None else {"plan-scales.headroom": str(headroom)}

@@ -1,6 +1,6 @@
 """From a network of tensors to an artifact: compiler and runtime in one call.
 
-import (torch.export) -> calibrate -> plan -> lower to the circuit -> integer weights -> code parameters ->
+import (PyTorch, ONNX) -> calibrate -> plan -> lower to the circuit -> integer weights -> code parameters ->
 commit to the weights -> range proof -> fidelity: the outputs of the examples, in integers and in fp32.
 """
 
@@ -11,22 +11,22 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import ReturnOp
 
 from ..compiler.analysis.calibrate_tensors import calibrate_tensors
 from ..compiler.emit import param_arrays
-from ..compiler.frontend.function import Tensor as Weight
-from ..compiler.frontend.function import import_function
+from ..compiler.frontend.imported import Imported
+from ..compiler.frontend.network import Tensor as Weight
+from ..compiler.frontend.sources import NetworkSource, import_network
 from ..compiler.levels import EVERYTHING, Level
 from ..compiler.modules import main_function
 from ..compiler.pipelines import Settings, lower, set_level, to_quant
 from ..compiler.published import publish, write_function
 from ..compiler.running import Watch, run_passes
 from ..compiler.weights import quantized_weights
-from ..dialects import nn, quant
+from ..dialects import quant
 from ..dialects.quant import InputOp, type_of
 from ..errors import expect
 from ..runtime.circuit.encoding import encode_circuit, encode_program
@@ -41,14 +41,13 @@ from ..runtime.proving.prover import CommittedWeights, prove_ranges
 from ..runtime.visible import require_name
 from ..runtime.witness.function_executor import FunctionExecutor
 
-Examples = torch.Tensor | Sequence[torch.Tensor]
 MOST_COMPARED = 256
-"""Examples whose outputs are compared with PyTorch's."""
+"""Examples whose outputs are compared with the framework's."""
 
 
 def compile_function(
-    module: torch.nn.Module,
-    example_inputs: Examples,
+    source: NetworkSource,
+    example_inputs: object,
     batch: int = 1,
     name: str | None = None,
     labels: Sequence[str] = (),
@@ -58,29 +57,27 @@ def compile_function(
     settings: Settings | None = None,
     level: Level = EVERYTHING,
     watch: Watch | None = None,
+    outputs: Sequence[str] = (),
 ) -> tuple[Artifact, dict[str, Any]]:
-    """The artifact of a module whose inputs and outputs are tensors, and a report: plain data about it.
+    """The artifact of a network whose inputs and outputs are tensors, and a report: plain data about it.
 
-    ``example_inputs`` are what its `forward` takes, rows (N, n) or images (N, C, H, W): ranges are calibrated on
-    them, so that they should be many and like those of proofs. A proof has up to ``batch`` examples. ``labels``
-    name the classes along the last axis of the first output. Other options are those of `compiling.compile`.
+    ``source`` and ``outputs`` are those of `import_network`. ``example_inputs`` are what it takes, rows (N, n) or
+    images (N, C, H, W): ranges are calibrated on them, so that they should be many and like those of proofs. A
+    proof has up to ``batch`` examples. ``labels`` name the classes along the last axis of the first output. Other
+    options are those of `compiling.compile`.
 
-    `UserError` for a module with operations that are not supported, all of them named.
+    `UserError` for a network with operations that are not supported, all of them named.
     """
     chosen = {} if headroom is None else {"plan-scales.headroom": str(headroom)}
     planning, converting = to_quant(chosen | dict(settings or {}), level)
-    name = name or type(module).__name__
-    require_name(name, "the module")
     clock = Clock(progress or Silent())
     clock.start("import")
-    examples = (
-        (example_inputs,) if isinstance(example_inputs, torch.Tensor) else tuple(example_inputs)
-    )
-    made, weight = import_function(module, examples, batch)
-    inputs = [op.input_name for op in made.walk() if isinstance(op, nn.InputOp)]
-    given = dict(zip(inputs, (each.detach().numpy() for each in examples), strict=True))
+    found = import_network(source, example_inputs, batch, outputs)
+    name = name or found.name
+    require_name(name, "the module")
+    made = found.function
     clock.start("calibrate")
-    calibrate_tensors(made, weight, given)
+    calibrate_tensors(made, found.weight, found.examples)
     clock.start("lower")
     run_passes(Context(), made, planning, watch, "model", converting)
     run_passes(Context(), made, converting, watch, "model")
@@ -89,7 +86,7 @@ def compile_function(
     function = publish(made)
     circuit, program = lower(function, watch=watch)
     clock.start("weights")
-    params = param_arrays(circuit, quantized_weights(_Weights(weight), made))
+    params = param_arrays(circuit, quantized_weights(_Weights(found.weight), made))
     parameters = choose_parameters([circuit], private)
     clock.start("kernels")
     warm(clock.at)
@@ -98,7 +95,7 @@ def compile_function(
     clock.start("ranges")
     key = VerifyingKey(
         name=name,
-        weights=sum(each.numel() for each in module.parameters()),
+        weights=found.parameters,
         code=parameters.to_list(),
         eos=(),
         weight_root=weights.root,
@@ -110,7 +107,7 @@ def compile_function(
         signature=signature,
     )
     clock.start("fidelity")
-    measured = _compare(module, examples, signature, FunctionExecutor(circuit, program, params))
+    measured = _compare(found, signature, FunctionExecutor(circuit, program, params))
     clock.stop()
     report = {
         "name": key.name,
@@ -123,7 +120,7 @@ def compile_function(
     }
     budget = MemoryBudget(key)
     budget.spend()  # What the range proof opened.
-    meta = {"fidelity": measured, "source": type(module).__name__}
+    meta = {"fidelity": measured, "source": found.source}
     artifact = Artifact(key, encode_program(program), b"", params, weights.masks, meta, budget)
     return artifact, report
 
@@ -162,26 +159,15 @@ def _tensor(name: str, type: quant.QuantTensorType, labels: Sequence[str] = ()) 
     return Tensor(name, type.shape[1:], type.width, type.fraction, tuple(labels))
 
 
-def _compare(
-    module: torch.nn.Module,
-    examples: Sequence[torch.Tensor],
-    signature: Signature,
-    executor: FunctionExecutor,
-) -> dict[str, Any]:
-    """How the outputs of examples differ from PyTorch's: of each the largest difference, in proportion to its
+def _compare(network: Imported, signature: Signature, executor: FunctionExecutor) -> dict[str, Any]:
+    """How the outputs of examples differ from the framework's: of each the largest difference, in proportion to its
     largest element, and how often the largest element along its last axis is the same."""
-    some = [each[:MOST_COMPARED].float() for each in examples]
-    training = module.training
-    with torch.no_grad():
-        wanted = module.eval()(*some)
-    module.train(training)
-    wanted = (wanted,) if isinstance(wanted, torch.Tensor) else tuple(wanted)
-    names = [tensor.name for tensor in signature.inputs]
-    given = signature.quantize(dict(zip(names, (each.numpy() for each in some), strict=True)))
-    found = executor.run(given)
-    report: dict[str, Any] = {"examples": len(some[0]), "outputs": {}}
-    for tensor, exact in zip(signature.outputs, wanted, strict=True):
-        reals, exact = tensor.real(found[tensor.name]), exact.double().numpy()
+    some = {name: each[:MOST_COMPARED] for name, each in network.examples.items()}
+    wanted = network.evaluate([*some.values()])
+    found = executor.run(signature.quantize(some))
+    report: dict[str, Any] = {"examples": len(next(iter(some.values()))), "outputs": {}}
+    for tensor, each in zip(signature.outputs, wanted, strict=True):
+        reals, exact = tensor.real(found[tensor.name]), each.astype(np.float64)
         largest = float(np.abs(exact).max()) or 1.0
         report["outputs"][tensor.name] = {
             "relative_error": float(np.abs(reals - exact).max()) / largest,
