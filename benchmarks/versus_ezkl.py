@@ -43,9 +43,7 @@ from torch import nn
 from transformers import Gemma3ForCausalLM, Gemma3TextConfig, PreTrainedTokenizerFast
 from zklemma.errors import UserError
 from zklemma.runtime.kernels.memory import keep_freed_memory
-from zklemma.runtime.proving import inference
-from zklemma.runtime.proving.answer import Privacy
-from zklemma.runtime.proving.prove import prove
+from zklemma.runtime.proving.inference import Visibility
 from zklemma.runtime.verifying.verify import verify
 from zklemma.tools import console, measuring
 from zklemma.tools.compiling import compile
@@ -262,31 +260,28 @@ def by_zklemma(name: str, runs: int) -> dict[str, Any]:
     if name in NETWORKS:
         make, shape = NETWORKS[name]
         examples = torch.rand(EXAMPLES, *shape)
-        artifact, report = timed("setup", lambda: compile(make().eval(), example_inputs=examples))
-        signature = artifact.key.function_signature
-        inputs = {signature.inputs[0].name: examples[:1].numpy()}
-        hidden = inference.Visibility(private=(signature.inputs[0].name,))
-        (output,) = report["fidelity"]["outputs"].values()
+        compiled = timed("setup", lambda: compile(make().eval(), examples))
+        (name,) = (tensor.name for tensor in compiled.key.function_signature.inputs)
+        (output,) = compiled.report["fidelity"]["outputs"].values()
         error = output["relative_error"]
 
         def proof() -> bytes:
-            return inference.prove(artifact, inputs, hidden).proof
+            return compiled.prove(examples[:1], visibility=Visibility(private=[name])).proof
     else:
         size, length = map(int, name.split("-")[1:])
-        artifact, report = timed(
-            "setup",
-            lambda: compile(decoder(size), length + 1, tokenizer=letters(), least_fidelity=0),
-        )
-        error = report["fidelity"]["kl"]
+        options = {"max_tokens": length + 1, "tokenizer": letters(), "least_fidelity": 0}
+        compiled = timed("setup", lambda: compile(decoder(size), **options))
+        error = compiled.report["fidelity"]["kl"]
         prompt = "once"[:length]
 
         def proof() -> bytes:
-            return prove(artifact, prompt, 1, privacy=Privacy(prompt=True)).proof
+            hidden = Visibility(private=["prompt"])
+            return compiled.prove(prompt, max_new_tokens=1, visibility=hidden).proof
 
     made = b""
     for turn in range(runs + 1):
         made = timed("warm-up" if not turn else "prove", proof)
-        timed("warm-up" if not turn else "verify", lambda made=made: verify(artifact.key, made))
+        timed("warm-up" if not turn else "verify", lambda made=made: verify(compiled.key, made))
     return _report(timed, len(made), error)
 
 

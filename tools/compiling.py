@@ -9,8 +9,9 @@ Nothing is kept between calls, and threads may compile at once: PyTorch's tracer
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ from ..compiler.emit import param_arrays
 from ..compiler.frontend import network
 from ..compiler.frontend.checkpoint import Checkpoint, load_checkpoint
 from ..compiler.frontend.module import module_checkpoint
+from ..compiler.frontend.sources import READERS, is_network, read_network
 from ..compiler.levels import EVERYTHING, Level
 from ..compiler.modules import takes_tensors
 from ..compiler.pipelines import Settings, lower, set_level, to_quant
@@ -59,18 +61,18 @@ REPORT_TOKENS = 128
 STAGES = (
     *("load", "import", "calibrate", "lower", "weights", "kernels", "commit", "ranges", "fidelity"),
 )
-Examples = torch.Tensor | Sequence[torch.Tensor]
 
 
 def compile(
     model: str | Path | PreTrainedModel | torch.nn.Module | ExportedProgram | ModuleOp,
-    example_inputs: Examples | None = None,
+    example_inputs: object = None,
     *,
     weights: str | Path | Mapping[str, ArrayLike] | None = None,
     tokenizer: PreTrainedTokenizerBase | None = None,
     max_tokens: int = 256,
     batch: int | None = None,
     labels: Sequence[str] = (),
+    outputs: Sequence[str] = (),
     name: str | None = None,
     private: bool = True,
     calibration: Sequence[str | Path] = (),
@@ -87,8 +89,8 @@ def compile(
 
     - a language model: a local directory in Hugging Face format, a GGUF file, a hub id, "gemma3-270m", whose
       weights the extra ``gemma`` installs, or a model of transformers with its ``tokenizer``;
-    - a network whose inputs and outputs are tensors: a module of PyTorch with ``example_inputs``, or an
-      `ExportedProgram`, by default with those that it was exported for;
+    - a network whose inputs and outputs are tensors: a module of PyTorch or a file of ONNX (.onnx), both with
+      ``example_inputs``, or an `ExportedProgram`, by default with those that it was exported for;
     - an `nn` or `quant` module of xDSL, or the path of its text, with ``weights``: arrays by name or a
       directory with `model.safetensors` for a network, a checkpoint for a language model, whose ranges are in the
       text.
@@ -102,11 +104,11 @@ def compile(
     the shipped texts. `UserError` if fewer of the next tokens than ``least_fidelity`` are PyTorch's on held-out
     text; with None that is not measured.
 
-    Of a network ``example_inputs`` are what its `forward` takes, rows (N, n) or images (N, C, H, W): ranges are
-    calibrated on them, so that they should be many and like those of proofs. A proof has up to ``batch``
-    examples, by default 1, or as many as the program or the text says. ``labels`` name the classes along the
-    last axis of the first output. `UserError` for a network with operations that are not supported, all of them
-    named.
+    Of a network ``example_inputs`` are what its `forward` takes, rows (N, n) or images (N, C, H, W), of a file
+    also by name: ranges are calibrated on them, so that they should be many and like those of proofs. A proof has
+    up to ``batch`` examples, by default 1, or as many as the program or the text says. ``labels`` name the classes
+    along the last axis of the first output; ``outputs`` names tensors of a file's graph that take the place of its
+    outputs. `UserError` for a network with operations that are not supported, all of them named.
     """
     scaling = {} if headroom is None else {"plan-scales.headroom": str(headroom)}
     chosen = scaling | dict(settings or {})
@@ -124,9 +126,19 @@ def compile(
         raise UserError("a module of xDSL needs its weights: give weights=")
     passes = passes or to_quant(chosen, level)
     tensors = given is not None and takes_tensors(given)
-    if tensors or isinstance(model, ExportedProgram) or example_inputs is not None:
+    tensors |= given is None and (is_network(model) or isinstance(model, ExportedProgram))
+    if outputs and not is_network(model):
+        raise UserError("outputs are chosen in a file's graph; let the module return others")
+    if tensors or example_inputs is not None:
         clock.start("import")
-        made, examples = _network(model, example_inputs, given, weights, batch, name)
+        if given is None and is_network(model):
+            path = Path(cast("str | Path", model))
+            if example_inputs is None:
+                raise UserError(f"{path}: a network of tensors needs example inputs")
+            made, examples = read_network(path, example_inputs, batch or 1, outputs)
+            made = replace(made, name=name or made.name)
+        else:
+            made, examples = _network(model, example_inputs, given, weights, batch, name)
         return compile_function(made, examples, passes, clock, labels, private, level, watch)
     if isinstance(weights, Mapping):
         raise UserError("the weights of a language model are a checkpoint")
@@ -148,7 +160,7 @@ def compile(
 
 def _network(
     model: object,
-    example_inputs: Examples | None,
+    example_inputs: object,
     given: ModuleOp | None,
     weights: str | Path | Mapping[str, ArrayLike] | None,
     batch: int | None,
@@ -156,7 +168,7 @@ def _network(
 ) -> tuple[network.Network, list[np.ndarray] | None]:
     """What is to be compiled, and examples of its inputs."""
     one = isinstance(example_inputs, torch.Tensor)
-    examples = [example_inputs] if one else [*(example_inputs or ())]
+    examples: list[Any] = [example_inputs] if one else [*cast("Any", example_inputs or ())]
     if given is not None and weights is not None:
         if batch is not None:
             raise UserError(
@@ -173,7 +185,10 @@ def _network(
     elif isinstance(model, torch.nn.Module):
         made = network.of_module(model, examples, 1 if batch is None else batch, name)
     else:
-        raise UserError("example inputs go with a module of PyTorch")
+        kinds = ", ".join(READERS)
+        raise UserError(
+            f"example inputs go with a module of PyTorch or a file of a network ({kinds})"
+        )
     return made, [each.detach().cpu().float().numpy() for each in examples]
 
 

@@ -39,6 +39,13 @@ def load(options: Iterable[str]) -> tuple[dict[str, np.ndarray], list[Path]]:
     return found, files
 
 
+def load_examples(path: Path) -> np.ndarray | dict[str, np.ndarray]:
+    """Examples of a network: those of its one input (``.npy``), or of each input by its name (``.npz``)."""
+    if path.suffix == ".npz":
+        return _arrays(path, None)
+    return _arrays(path, path.name)[path.name]
+
+
 def _arrays(path: Path, name: str | None) -> dict[str, np.ndarray]:
     try:
         loaded: Any = np.load(path, allow_pickle=False)

@@ -341,6 +341,10 @@ class NNFunctions(InterpreterFunctions):
     def sin(self, _: Interpreter, op: nn.SinOp, args: PythonValues) -> PythonValues:
         return (np.sin(args[0]),)
 
+    @impl(nn.ErfOp)
+    def erf(self, _: Interpreter, op: nn.ErfOp, args: PythonValues) -> PythonValues:
+        return (nn.erf(args[0]),)
+
     @impl(nn.SoftmaxOp)
     def softmax(self, _: Interpreter, op: nn.SoftmaxOp, args: PythonValues) -> PythonValues:
         return (softmax(args[0]),)

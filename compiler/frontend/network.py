@@ -1,8 +1,8 @@
 """A network to compile to a function of tensors: its `nn` function, its weights, and what it gives by itself.
 
-It comes from a module of PyTorch, from an exported program, or from an `nn` module of xDSL with weights. The `nn`
-function of a module of PyTorch is traced for the batch of a proof; a program's graph may hold its batch, and an
-`nn` module's inputs say theirs.
+It comes from a module of PyTorch, from an exported program, from an `nn` module of xDSL with weights, or from a
+file (`sources`). The `nn` function of a module of PyTorch is traced for the batch of a proof; a program's graph may
+hold its batch, and an `nn` module's inputs say theirs.
 
 Errors: `UserError` in one line, those of `function`, and for weights that are missing or do not fit.
 """
@@ -23,13 +23,15 @@ from xdsl.dialects.builtin import ModuleOp, StringAttr
 from ...dialects import nn
 from ...errors import UserError
 from ..modules import main_function
+from .builder import Tensor
 from .evaluate import evaluate_function
-from .function import Tensor, evaluated, import_function
+from .function import evaluated, import_function
 from .safetensors_files import SafetensorsFiles
 
 UNKNOWN = "0" * 64
 """The digest of a weight in an `nn` module that was written without the weights."""
-Run = Callable[[Sequence[np.ndarray]], list[np.ndarray]]
+Arrays = Sequence[np.ndarray]
+Run = Callable[[Arrays], list[np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ def of_module(
     running = evaluated(module)
     devices = [each.device for each in examples]
 
-    def run(inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+    def run(inputs: Arrays) -> list[np.ndarray]:
         given = (torch.from_numpy(x).to(d) for x, d in zip(inputs, devices, strict=True))
         with torch.no_grad():
             found = running(*given)
@@ -87,7 +89,7 @@ def of_program(
     made, weight = import_function(program, examples, batch)
     running = program.module()
 
-    def run(inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+    def run(inputs: Arrays) -> list[np.ndarray]:
         """As many examples at a time as the graph may be for; the last ones with others in the place of missing
         ones."""
         parts, count = [], len(inputs[0])
@@ -118,11 +120,43 @@ def of_text(
             op.properties["sha256"] = StringAttr(digest(found))
     inputs = [op.input_name for op in made.walk() if isinstance(op, nn.InputOp)]
 
-    def run(given: Sequence[np.ndarray]) -> list[np.ndarray]:
+    def run(given: Arrays) -> list[np.ndarray]:
         return [*evaluate_function(module, dict(zip(inputs, given, strict=True)), stored)]
 
     counts = {op.param_name: int(np.prod(nn.shape_of(op.result))) for op in params}
     return Network(name or "function", made, stored, sum(counts.values()), run)
+
+
+def examples_of(names: Sequence[str], given: object) -> dict[str, np.ndarray]:
+    """Examples in fp32 by the names of the inputs, in their order. ``given`` are one input's, those of each in
+    order, or those of each by name, as arrays or what numpy makes one of; `UserError` for others than these."""
+    if isinstance(given, Mapping):
+        if set(given) != set(names):
+            found = ", ".join(map(str, given)) or "none"
+            raise UserError(f"the inputs are {', '.join(names)}; there are examples for {found}")
+        parts = [given[name] for name in names]
+    else:
+        parts = [*given] if isinstance(given, tuple | list) else [given]
+        if len(parts) != len(names):
+            raise UserError(f"there are {len(names)} inputs, and examples for {len(parts)}")
+    found = {name: _array(name, part) for name, part in zip(names, parts, strict=True)}
+    if len({len(each) for each in found.values()}) != 1 or not len(found[names[0]]):
+        raise UserError("there must be at least one example, and as many for each input")
+    return found
+
+
+def _array(name: str, given: object) -> np.ndarray:
+    try:
+        found = np.asarray(given)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise UserError(f"{name}: {error}") from error
+    if not np.issubdtype(found.dtype, np.floating):
+        raise UserError(f"{name} has {found.dtype} numbers; only real numbers can be inputs")
+    if found.ndim not in (2, 4):
+        raise UserError(
+            f"{name} has shape {found.shape}: an input is rows (N, n) or images (N, C, H, W)"
+        )
+    return found.astype(np.float32)
 
 
 def _arrays(found: torch.Tensor | Sequence[torch.Tensor]) -> list[np.ndarray]:

@@ -6,7 +6,6 @@ never values. A batch norm becomes a factor and a summand of each channel, which
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -19,7 +18,7 @@ from .graph import Handler, only
 
 
 class Network(Protocol):
-    """The importer of a network of tensors."""
+    """The importer of a network of tensors, with what `network` builds."""
 
     def add(self, op: Operation) -> SSAValue: ...
 
@@ -29,9 +28,19 @@ class Network(Protocol):
         """The weight or buffer that a placeholder is."""
         ...
 
-    def scaled(self, x: SSAValue, factor: torch.Tensor, summand: torch.Tensor) -> SSAValue:
-        """Each channel of x times a factor and plus a summand, both float64."""
-        ...
+    def mean(self, x: SSAValue, kernel: Sequence[int], stride: Sequence[int]) -> SSAValue: ...
+
+    def view(self, x: SSAValue, after: Sequence[int]) -> SSAValue: ...
+
+    def norm(
+        self,
+        x: SSAValue,
+        w: torch.Tensor | None,
+        b: torch.Tensor | None,
+        mean: torch.Tensor,
+        var: torch.Tensor,
+        eps: float,
+    ) -> SSAValue: ...
 
 
 def _value(importer: Network, argument: Any) -> SSAValue:
@@ -124,7 +133,7 @@ def _avg_pool2d(importer: Network, node: Node) -> SSAValue:
     x, kernel, stride, padding, _, _, divisor = _arguments(node)
     only(_pair(padding) == (0, 0), f"padding {padding}")
     only(divisor is None, "a divisor of its own")
-    return _mean(importer, _value(importer, x), _pair(kernel), _pair(stride or kernel))
+    return importer.mean(_value(importer, x), _pair(kernel), _pair(stride or kernel))
 
 
 def _adaptive_avg_pool2d(importer: Network, node: Node) -> SSAValue:
@@ -133,7 +142,7 @@ def _adaptive_avg_pool2d(importer: Network, node: Node) -> SSAValue:
     divides = all(n % m == 0 for n, m in zip(size, wanted, strict=True))
     only(divides, f"{tuple(size)} does not divide into {tuple(wanted)}")
     kernel = [n // m for n, m in zip(size, wanted, strict=True)]
-    return _mean(importer, value, _pair(kernel), _pair(kernel))
+    return importer.mean(value, kernel, kernel)
 
 
 def _mean_of_image(importer: Network, node: Node) -> SSAValue:
@@ -141,42 +150,22 @@ def _mean_of_image(importer: Network, node: Node) -> SSAValue:
     value = _value(importer, x)
     shape = nn.shape_of(value)
     only(len(shape) == 4 and {axis % 4 for axis in axes or ()} == {2, 3}, f"axes {axes}")
-    mean = _mean(importer, value, shape[2:], (1, 1))
+    mean = importer.mean(value, shape[2:], (1, 1))
     return mean if keep else importer.add(nn.FlattenOp(mean))
 
 
-def _mean(importer: Network, x: SSAValue, kernel: Sequence[int], stride: Sequence[int]) -> SSAValue:
-    """The mean of each window, where it has more than one element."""
-    if tuple(kernel) == tuple(stride) == (1, 1):
-        return x
-    return importer.add(nn.AvgPool2dOp(x, kernel=tuple(kernel), stride=tuple(stride)))
-
-
 def _view(importer: Network, node: Node) -> SSAValue:
-    """The same shape, or each example as one row."""
-    value = _value(importer, node.args[0])
-    before, after = nn.shape_of(value), tuple(node.meta["val"].shape)
-    if before == after:
-        return value
-    rows = len(before) > 2 and after == (before[0], math.prod(before[1:]))
-    only(rows, f"{before} as {after}, not as one row of each example")
-    return importer.add(nn.FlattenOp(value))
+    return importer.view(_value(importer, node.args[0]), tuple(node.meta["val"].shape))
 
 
 def _batch_norm(importer: Network, node: Node) -> SSAValue:
-    """(x - mean) / sqrt(var + eps) w + b, by running statistics."""
     x, w, b, mean, var, _, eps = node.args
-    value = _value(importer, x)
-    only(len(nn.shape_of(value)) in (2, 4), "neither rows nor images")
 
     def numbers(argument: Any) -> torch.Tensor:
-        return importer.tensor(argument).detach().double()
+        return importer.tensor(argument)
 
-    factor = torch.rsqrt(numbers(var) + float(eps))  # type: ignore[arg-type]
-    factor = factor if w is None else factor * numbers(w)
-    summand = -numbers(mean) * factor
-    summand = summand if b is None else summand + numbers(b)
-    return importer.scaled(value, factor, summand)
+    weights = (None if each is None else numbers(each) for each in (w, b))
+    return importer.norm(_value(importer, x), *weights, numbers(mean), numbers(var), float(eps))  # type: ignore[arg-type]
 
 
 def _arguments(node: Node) -> list[Any]:

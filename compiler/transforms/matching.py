@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TypeVar
 
@@ -48,6 +49,23 @@ def _with_constant(value: SSAValue, kind: type[nn.BinaryOp]) -> tuple[SSAValue, 
             if number is not None and x.type == value.type:
                 return x, number
     return None
+
+
+def factors(value: SSAValue) -> tuple[list[SSAValue], float]:
+    """What a value is a product of, in whatever order it is multiplied: tensors of its shape, and a constant."""
+    number = nn.constant(value)
+    if number is not None:
+        return [], number
+    op = defined_by(value, nn.MulOp)
+    if op is None or any(x.type != value.type and nn.constant(x) is None for x in op.operands):
+        return [value], 1.0
+    (left, first), (right, second) = map(factors, op.operands)
+    return left + right, first * second
+
+
+def near(number: float, wanted: float) -> bool:
+    """Whether a constant is the wanted one, which may have been rounded to fp32."""
+    return math.isclose(number, wanted, rel_tol=2.0**-22)
 
 
 def rewrite(ctx: Context, module: ModuleOp, *patterns: RewritePattern) -> None:

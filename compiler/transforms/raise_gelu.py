@@ -1,6 +1,9 @@
-"""Pass `raise-gelu`: recognises the tanh form of GELU where a model writes it out, as GPT-2 does.
+"""Pass `raise-gelu`: recognises GELU where a model writes it out, in whatever order it multiplies.
 
 x * 0.5 * (1 + tanh((x + 0.044715 * x^3) * sqrt(2 / pi)))   ->   nn.gelu_tanh
+x * 0.5 * (1 + erf(x / sqrt(2)))                            ->   nn.gelu
+
+Constants may be rounded to fp32, and the cube may be two products.
 """
 
 from __future__ import annotations
@@ -15,32 +18,50 @@ from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
 
 from ...dialects import nn
-from .matching import defined_by, either_order, plus_constant, rewrite, times_constant
+from .matching import defined_by, either_order, factors, near, plus_constant, rewrite
 
 CUBE, ROOT = 0.044715, math.sqrt(2 / math.pi)
 
 
-class GeluTanhPattern(RewritePattern):
+class GeluPattern(RewritePattern):
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: nn.MulOp, rewriter: PatternRewriter) -> None:
-        for halved, shifted in either_order(op):
-            half, one = times_constant(halved), plus_constant(shifted)
-            wave = defined_by(one[0], nn.TanhOp) if one and one[1] == 1 else None
-            if half and half[1] == 0.5 and wave and _is_argument(wave.x, half[0]):
-                rewriter.replace(op, nn.inherit_path(nn.GeluTanhOp(half[0]), op))
+        found, half = factors(op.result)
+        if len(found) != 2 or half != 0.5:
+            return
+        for x, shifted in (found, found[::-1]):
+            one = plus_constant(shifted)
+            wave = one[0].owner if one and one[1] == 1 else None
+            if isinstance(wave, nn.TanhOp) and _is_argument(wave.x, x):
+                rewriter.replace(op, nn.inherit_path(nn.GeluTanhOp(x), op))
                 return
+            if isinstance(wave, nn.ErfOp) and _is_scaled(wave.x, x, math.sqrt(0.5)):
+                rewriter.replace(op, nn.inherit_path(nn.GeluOp(x), op))
+                return
+
+
+def _is_scaled(value: SSAValue, x: SSAValue, factor: float) -> bool:
+    """Whether the value is x times the factor."""
+    found, number = factors(value)
+    return found == [x] and near(number, factor)
 
 
 def _is_argument(value: SSAValue, x: SSAValue) -> bool:
     """Whether the value is (x + CUBE x^3) ROOT."""
-    scaled = times_constant(value)
-    total = defined_by(scaled[0], nn.AddOp) if scaled and math.isclose(scaled[1], ROOT) else None
-    for first, second in either_order(total) if total else ():
-        cube = times_constant(second)
-        power = defined_by(cube[0], nn.PowOp) if cube and math.isclose(cube[1], CUBE) else None
-        if first is x and power and power.x is x and power.exponent.value.data == 3:
-            return True
-    return False
+    found, root = factors(value)
+    total = defined_by(found[0], nn.AddOp) if len(found) == 1 and near(root, ROOT) else None
+    return any(
+        first is x and _is_cube(second, x)
+        for first, second in (either_order(total) if total else ())
+    )
+
+
+def _is_cube(value: SSAValue, x: SSAValue) -> bool:
+    """Whether the value is CUBE x^3."""
+    found, number = factors(value)
+    power = defined_by(found[0], nn.PowOp) if len(found) == 1 else None
+    cube = power is not None and power.x is x and power.exponent.value.data == 3
+    return near(number, CUBE) and (cube or found == [x, x, x])
 
 
 @dataclass(frozen=True)
@@ -50,4 +71,4 @@ class RaiseGelu(ModulePass):
     name = "raise-gelu"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        rewrite(ctx, op, GeluTanhPattern())
+        rewrite(ctx, op, GeluPattern())

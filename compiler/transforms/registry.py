@@ -21,6 +21,7 @@ PASSES = {
     "raise-embedding-scale": ".raise_embedding_scale:RaiseEmbeddingScale",
     "raise-positions": ".raise_positions:RaisePositions",
     "raise-gelu": ".raise_gelu:RaiseGelu",
+    "raise-silu": ".raise_silu:RaiseSilu",
     "raise-logits": ".raise_logits:RaiseLogits",
     "raise-linear-scale": ".raise_linear_scale:RaiseLinearScale",
     "raise-rms-norm": ".raise_rms_norm:RaiseRMSNorm",

@@ -124,13 +124,13 @@ class GeluOp(RectifierOp):
 
     @staticmethod
     def function(x: Array) -> Array:
-        return x / 2 * (1 + _erf(x / x.dtype.type(math.sqrt(2))))
+        return x / 2 * (1 + erf(x / x.dtype.type(math.sqrt(2))))
 
     @staticmethod
     def derivative(x: Array) -> Array:
         real = x.dtype.type
         density = np.exp(-x * x / 2) * real(1 / math.sqrt(2 * math.pi))
-        return (1 + _erf(x / real(math.sqrt(2)))) / 2 + x * density
+        return (1 + erf(x / real(math.sqrt(2)))) / 2 + x * density
 
 
 @irdl_op_definition
@@ -266,6 +266,6 @@ def _unit(fraction: int) -> str:
     return f"2^{fraction}" if fraction >= 0 else f"1 / 2^{-fraction}"
 
 
-def _erf(x: Array) -> Array:
-    """numpy has none."""
+def erf(x: Array) -> Array:
+    """The error function of each element, which numpy has not."""
     return np.vectorize(math.erf, otypes=[x.dtype])(x)

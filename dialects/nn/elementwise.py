@@ -171,6 +171,18 @@ class SinOp(UnaryOp):
 
 
 @irdl_op_definition
+class ErfOp(UnaryOp):
+    """The error function, which GELU has in it where it is written out.
+
+    ```mlir
+    %y = nn.erf %x : (tensor<64x384xf32>) -> tensor<64x384xf32>
+    ```
+    """
+
+    name = "nn.erf"
+
+
+@irdl_op_definition
 class CastOp(UnaryOp):
     """Integers as f32.
 

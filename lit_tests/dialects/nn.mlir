@@ -107,6 +107,8 @@ func.func @imported(%x : tensor<1x8x16xf32>) {
   %cos = nn.cos %x : (tensor<1x8x16xf32>) -> tensor<1x8x16xf32>
   // CHECK-NEXT: %sin = nn.sin %x : (tensor<1x8x16xf32>) -> tensor<1x8x16xf32>
   %sin = nn.sin %x : (tensor<1x8x16xf32>) -> tensor<1x8x16xf32>
+  // CHECK-NEXT: %erf = nn.erf %x : (tensor<1x8x16xf32>) -> tensor<1x8x16xf32>
+  %erf = nn.erf %x : (tensor<1x8x16xf32>) -> tensor<1x8x16xf32>
   // CHECK-NEXT: %s = nn.softmax %x : (tensor<1x8x16xf32>) -> tensor<1x8x16xf32>
   %s = nn.softmax %x : (tensor<1x8x16xf32>) -> tensor<1x8x16xf32>
   // CHECK-NEXT: %p = nn.pow %x exponent 2.000000e+00 : (tensor<1x8x16xf32>) -> tensor<1x8x16xf32>

@@ -105,7 +105,9 @@ def test_the_real_270m(real: tuple[Circuit, Circuit]) -> None:
         nothing_is_left_out(circuit, found, fed(circuit))
 
 
-def nothing_is_left_out(circuit: Circuit, found: Examination, of_inputs: Iterable[Relation]) -> None:
+def nothing_is_left_out(
+    circuit: Circuit, found: Examination, of_inputs: Iterable[Relation]
+) -> None:
     """All columns but inputs, and all relations but those ``of_inputs``, are some gadget's; each has its claims."""
     witness = {column.name for column in circuit.home("witness")}
     made = gadgets(circuit)

@@ -39,6 +39,15 @@ def short(fidelity: Mapping[str, Any] | None) -> str:
     )
 
 
+def differences(fidelity: Mapping[str, Any]) -> str:
+    """A fidelity report of a function in one line."""
+    parts = [
+        f"{name}: relative error {found['relative_error']:.1e}, {found['greedy_agreement']:.2%} of largest elements"
+        for name, found in fidelity["outputs"].items()
+    ]
+    return f"{'; '.join(parts)} as in fp32 ({fidelity['examples']} examples)"
+
+
 def compile(
     checkpoint: Checkpoint,
     output: Annotated[Path, typer.Option("--output", "-o", help="The artifact to write (.zkl).")],
@@ -76,6 +85,24 @@ def compile(
             help="Go on from a model's text (export, --print-ir-tree), with the checkpoint's weights.",
         ),
     ] = None,
+    examples: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Examples of a network's inputs: .npy of its one input, or .npz with arrays by name.",
+        ),
+    ] = None,
+    batch: Annotated[
+        int | None,
+        typer.Option(help="The most examples of one proof of a network's outputs. [default: 1]"),
+    ] = None,
+    take: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TENSOR",
+            help="A tensor of a network's graph to prove in the place of its outputs; repeatable.",
+        ),
+    ] = None,
     level: Annotated[
         int, typer.Option("-O", metavar="LEVEL", help="How much is optimised: 0, 1 or 2.")
     ] = 2,
@@ -103,16 +130,17 @@ def compile(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Compile a checkpoint into an artifact for proving and a key for verifying."""
+    """Compile a checkpoint, or a network in a file, into an artifact for proving and a key for verifying."""
     chosen = assignments(settings or ())
     vk = vk or output.with_suffix(".vk")
-    used = [*checkpoint_files(checkpoint), *(calibration or ()), *([from_ir] if from_ir else [])]
+    used = [*checkpoint_files(checkpoint), *(calibration or ())]
+    used += [path for path in (from_ir, examples) if path]
     check_model_outputs(output, vk, used)
 
     from ...compiler.levels import Level
     from ...compiler.pipelines import compile_passes
     from ...compiler.running import Watch, check_running
-    from .. import compiling
+    from .. import compiling, tensors
 
     start = time.perf_counter()
     optimised = Level(level, tuple(disable_pass or ()))
@@ -133,6 +161,9 @@ def compile(
             level=optimised,
             progress=bar,
             watch=watch,
+            example_inputs=tensors.load_examples(examples) if examples else None,
+            batch=batch,
+            outputs=take or (),
         )
     report = compiled.report
     if time_passes:
@@ -149,13 +180,15 @@ def compile(
         return emit(report)
     if quiet:
         return None
+    function = "batch" in report
+    most = report["batch"] if function else report["max_tokens"]
     console.table(
         f"Compiled {console.quote(report['name'])}",
         {
             "model id": report["model_id"],
             "parameters": f"{report['parameters']:,}",
-            "tokens": f"at most {report['max_tokens']} in one proof",
-            "fidelity": short(report["fidelity"]),
+            "examples" if function else "tokens": f"at most {most} in one proof",
+            "fidelity": (differences if function else short)(report["fidelity"]),
             "artifact": f"{output} ({console.size(report['artifact_bytes'])})",
             "verifying key": f"{vk} ({console.size(report['vk_bytes'])})",
             "time": f"{report['seconds']:.1f} s",

@@ -1,4 +1,4 @@
-"""Reads of a column as few products: those that agree on its first axes are one, with an array of weights on others.
+"""A column's reads as few products: those that agree on its first axes are one, with weights on others as arrays.
 
 A read weighs a column by a product over its axes. A window that moves over an image makes a read for each of its
 taps, with weights of its own along rows and columns and the same along the axes before them: their sum is one

@@ -1,0 +1,268 @@
+"""Models of ONNX, opset 17 to 20, as functions in the raised stratum of `nn`.
+
+A file is read with its external data and checked; functions of its own are inlined. Nodes that outputs depend on
+are imported one by one (`onnx_ops`) by a `builder`. What depends on constants alone, and shapes, is computed as
+ONNX's reference does, so that weights may be transposed or reshaped by nodes. Where ONNX's shape inference knows
+the shape of a value, the imported one must have it.
+
+The first axis of an input may be dynamic or a fixed number of examples, the others come from the examples.
+
+Errors: `UserError`, one line, for files that are no models of these opsets; one that names all operations that are
+not supported, before any weight is computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from google.protobuf.message import DecodeError
+from onnx import numpy_helper
+from onnx.inliner import inline_local_functions
+from onnx.reference import ReferenceEvaluator
+from onnx.shape_inference import InferenceError, infer_shapes
+from xdsl.dialects.builtin import TensorType, UnrealizedConversionCastOp
+from xdsl.dialects.builtin import f32 as f32_type
+from xdsl.ir import SSAValue
+from xdsl.utils.exceptions import VerifyException
+
+from ...dialects import nn
+from ...errors import UserError
+from .builder import FunctionBuilder, plain
+from .graph import Unsupported, only
+from .network import Arrays, Network, examples_of
+from .onnx_ops import HANDLERS, NEAREST, Constant, Node
+
+OPSETS = range(17, 21)
+# What gives other results each time, or runs graphs of its own.
+NEVER_CONSTANT = ("Random", "Bernoulli", "Multinomial", "If", "Loop", "Scan")
+
+
+def import_onnx(
+    path: Path, given: object, batch: int, outputs: Sequence[str] = ()
+) -> tuple[Network, list[np.ndarray]]:
+    """The network of a file, for up to ``batch`` examples, and examples of its inputs in order. ``given`` are these
+    as `examples_of` takes them; ``outputs`` names tensors of the graph that take the place of its outputs."""
+    model = _read(path)
+    if outputs:
+        _choose(model, outputs)
+    weights = {str(each.name) for each in model.graph.initializer}
+    inputs = [each for each in model.graph.input if each.name not in weights]
+    examples = examples_of([each.name for each in inputs], given)
+    rows = _set_shapes(inputs, examples, batch)
+    importer = _OnnxImporter(model, rows, batch)
+    for each in inputs:
+        importer.enter(each.name, examples[each.name].shape[1:])
+    function, made = importer.function()
+    reference = _Reference(model, [*examples], rows)
+    count = sum(each.size for each in made.values())
+    network = Network(path.stem, function, made.__getitem__, count, reference.evaluate)
+    return network, [*examples.values()]
+
+
+def _read(path: Path) -> onnx.ModelProto:
+    try:
+        onnx.checker.check_model(str(path))
+        model = onnx.load(str(path))
+    except (onnx.checker.ValidationError, DecodeError, ValueError) as error:
+        reason = next((line for line in str(error).splitlines() if line.strip()), "")
+        raise UserError(f"{path}: no valid model of ONNX: {reason}") from error
+    (version,) = [each.version for each in model.opset_import if not each.domain] or [0]
+    if version not in OPSETS:
+        raise UserError(
+            f"{path}: opset {version}; export it with opset {OPSETS[0]} to {OPSETS[-1]}"
+        )
+    return inline_local_functions(model)
+
+
+def _choose(model: onnx.ModelProto, outputs: Sequence[str]) -> None:
+    """Makes tensors of the graph its outputs."""
+    graph = model.graph
+    known = {name for node in graph.node for name in node.output if name}
+    for name in outputs:
+        if name not in known:
+            raise UserError(f"the graph has no tensor {name}")
+    del graph.output[:]
+    graph.output.extend(onnx.ValueInfoProto(name=name) for name in outputs)
+
+
+def _set_shapes(inputs: Any, examples: dict[str, np.ndarray], batch: int) -> int:
+    """Gives each input the shape of its examples; returns how many of them the graph is for."""
+    rows: set[int] = set()
+    for each in inputs:
+        name, type, shape = each.name, each.type.tensor_type, examples[each.name].shape
+        if type.elem_type != onnx.TensorProto.FLOAT:
+            kind = onnx.TensorProto.DataType.Name(type.elem_type)
+            raise UserError(f"the input {name} is {kind}; only float32 can be an input")
+        sizes = type.shape.dim
+        fixed = [size.dim_value or None for size in sizes]
+        if len(fixed) != len(shape) or any(
+            m not in (None, n) for m, n in zip(fixed[1:], shape[1:], strict=True)
+        ):
+            wanted = ", ".join(["N", *(str(n or "?") for n in fixed[1:])])
+            raise UserError(f"the input {name} has shape ({wanted}), its examples {shape}")
+        rows.add(fixed[0] or batch)
+        for size, number in zip(sizes, (fixed[0] or batch, *shape[1:]), strict=True):
+            size.dim_value = number
+    if len(rows) != 1:
+        raise UserError("the inputs are for different numbers of examples")
+    return rows.pop()
+
+
+@dataclass
+class _Reference:
+    """ONNX's own evaluation in numpy, for as many examples at a time as the graph takes."""
+
+    model: onnx.ModelProto
+    inputs: Sequence[str]
+    rows: int
+
+    def evaluate(self, examples: Arrays) -> list[np.ndarray]:
+        count, evaluator = len(examples[0]), ReferenceEvaluator(self.model)
+        parts = []
+        for start in range(0, count, self.rows):
+            chosen = np.arange(start, start + self.rows) % count  # The last ones may be too few.
+            given: dict[str, Any] = {
+                name: each[chosen] for name, each in zip(self.inputs, examples, strict=True)
+            }
+            parts.append(evaluator.run(None, given))
+        return [np.concatenate(each)[:count] for each in zip(*parts, strict=True)]
+
+
+class _OnnxImporter(FunctionBuilder):
+    """``rows`` is the number of examples that the graph is for, in whose place ``batch`` stands."""
+
+    def __init__(self, model: onnx.ModelProto, rows: int, batch: int):
+        super().__init__(batch)
+        self.graph = model.graph
+        self.opsets = model.opset_import
+        self.rows = rows
+        self.values: dict[str, SSAValue | Constant] = {}
+        self.params: dict[tuple[str, str], SSAValue] = {}
+        self.shapes = _inferred(model)
+
+    def enter(self, name: str, shape: Sequence[int]) -> None:
+        own = name if nn.INPUT_NAME.fullmatch(name) else f"input{len(self.values)}"
+        self.values[name] = self.input(own, (self.batch, *shape))
+
+    def function(self) -> Any:
+        for each in self.graph.initializer:
+            array = numpy_helper.to_array(each)
+            self.values[each.name] = Constant(each.name, plain(each.name), array)
+        for number, proto in enumerate(self._needed()):
+            node = Node(proto, proto.name or f"{proto.op_type}{number}")
+            self.path = plain(node.name)
+            self.import_node(node)
+        outputs = []
+        for each in self.graph.output:
+            value = self.values[each.name]
+            if isinstance(value, Constant):
+                raise UserError(f"the output {each.name} depends on no input")
+            outputs.append(value)
+        return self.finish(outputs)
+
+    def _needed(self) -> list[onnx.NodeProto]:
+        """The nodes that the outputs depend on."""
+        wanted, found = {each.name for each in self.graph.output}, []
+        for node in reversed(self.graph.node):
+            if wanted & {*node.output}:
+                wanted |= {*node.input}
+                found.append(node)
+        return found[::-1]
+
+    def import_node(self, node: Node) -> None:
+        try:
+            value = self._constant(node)
+            if value is None:
+                handler = HANDLERS.get(node.operation)
+                if handler is None:
+                    raise Unsupported
+                value = handler(self, node)
+                self._compare(node, value)
+        except (Unsupported, VerifyException) as error:
+            value = self._refused(node, str(error))
+        self.values[node.proto.output[0]] = value
+
+    def _constant(self, node: Node) -> Constant | None:
+        """What depends on constants alone, computed; it is called as the first of them."""
+        given = [self.values[name] for name in node.proto.input if name]
+        constants = [each for each in given if isinstance(each, Constant)]
+        if len(constants) < len(given) or not (given or node.operation == "Constant"):
+            return None
+        only(not node.operation.startswith(NEVER_CONSTANT), "of a constant")
+        name = node.proto.output[0]
+        made = onnx.ValueInfoProto(name=name)
+        inputs = [onnx.ValueInfoProto(name=each.key) for each in constants]
+        graph = onnx.helper.make_graph([node.proto], "constant", inputs, [made])
+        model = onnx.helper.make_model(graph, opset_imports=self.opsets)
+        try:
+            (array,) = ReferenceEvaluator(model).run(
+                None, {each.key: each.array for each in constants}
+            )
+        except Exception as error:  # The reference raises what it likes.
+            raise Unsupported(f"{type(error).__name__}: {error}") from error
+        own = constants[0].name if constants and constants[0].array.size > 1 else plain(name)
+        return Constant(name, own, np.asarray(array))
+
+    def _compare(self, node: Node, value: SSAValue | Constant) -> None:
+        """Against the shape that ONNX infers, where it does."""
+        wanted = self.shapes.get(node.proto.output[0])
+        if wanted is not None and isinstance(value, SSAValue):
+            found = self.shape(value)
+            same = len(found) == len(wanted) and all(
+                m in (None, n) for m, n in zip(wanted, found, strict=True)
+            )
+            only(same, f"its shape is {wanted}, imported {found}")
+
+    def _refused(self, node: Node, why: str) -> SSAValue:
+        """A value in its place, so that the import can go on to the next."""
+        given = [self.values[name] for name in node.proto.input if name]
+        refused = [
+            each.type
+            for each in given
+            if isinstance(each, SSAValue) and isinstance(each.owner, UnrealizedConversionCastOp)
+        ]
+        known = node.operation in HANDLERS
+        if not (refused and known):  # Else it may be the fault of what is refused already.
+            nearest = NEAREST.get(node.operation, "").format(*node.proto.input)
+            self.refuse(node.operation, why, node.name, nearest)
+        shape = self.shapes.get(node.proto.output[0]) or ()
+        known_shape = tuple(n or 1 for n in shape)
+        made = (self.batch, *known_shape[1:]) if known_shape[:1] == (self.rows,) else known_shape
+        return UnrealizedConversionCastOp.get([], [TensorType(f32_type, made)]).results[0]
+
+    # What handlers ask for
+
+    def shape(self, value: SSAValue) -> tuple[int, ...]:
+        """The shape of a value in the graph."""
+        return (self.rows, *nn.shape_of(value)[1:])
+
+    def of_batch(self, shape: Sequence[int]) -> tuple[int, ...]:
+        """A shape in the graph as that of a value here."""
+        only(
+            tuple(shape[:1]) == (self.rows,), f"{tuple(shape)} has no row or image of each example"
+        )
+        return (self.batch, *shape[1:])
+
+
+def _inferred(model: onnx.ModelProto) -> dict[str, tuple[int | None, ...]]:
+    """The shapes that ONNX infers by the name of the value, None for sizes that it does not know."""
+    plain_model = onnx.ModelProto()
+    plain_model.CopyFrom(model)
+    del plain_model.graph.value_info[:]  # They may be for another number of examples.
+    for each in plain_model.graph.output:
+        each.ClearField("type")
+    try:
+        found = infer_shapes(plain_model, check_type=True, strict_mode=True, data_prop=True).graph
+    except (InferenceError, ValueError) as error:
+        reason = next((line for line in str(error).splitlines() if line.strip()), "")
+        raise UserError(f"shapes can not be inferred: {reason}") from error
+    return {
+        each.name: tuple(size.dim_value or None for size in each.type.tensor_type.shape.dim)
+        for each in (*found.value_info, *found.output)
+        if each.type.tensor_type.HasField("shape")
+    }
