@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from .tools.audit import audit
     from .tools.compiled import Compiled, Outputs
     from .tools.compiling import compile
+    from .tools.torch_backend import ProvedCall, proofs
 
 _HOMES = {
     "audit": ".tools.audit",
@@ -46,6 +47,8 @@ _HOMES = {
     "Compiled": ".tools.compiled",
     "Outputs": ".tools.compiled",
     "Progress": ".runtime.progress",
+    "ProvedCall": ".tools.torch_backend",
+    "proofs": ".tools.torch_backend",
     "prove": ".runtime.proving.prove",
     "Answer": ".runtime.proving.answer",
     "Inference": ".runtime.proving.inference",
@@ -68,6 +71,8 @@ _NEEDS = {
     "audit": ("compile", "xdsl"),
     "compile": ("compile", "torch"),
     "Compiled": ("prove", "numba"),
+    "ProvedCall": ("compile", "torch"),
+    "proofs": ("compile", "torch"),
     "Outputs": ("prove", "numba"),
     "prove": ("prove", "numba"),
     "Inference": ("prove", "numba"),
@@ -83,6 +88,7 @@ __all__ = [
     "MissingPackage",
     "Outputs",
     "Progress",
+    "ProvedCall",
     "RangeError",
     "Signature",
     "Tensor",
@@ -97,6 +103,7 @@ __all__ = [
     "compile",
     "load_artifact",
     "load_key",
+    "proofs",
     "prove",
     "rotate",
     "save_artifact",

@@ -28,6 +28,8 @@ from ..dialects import quant
 from ..dialects.quant import InputOp, type_of
 from ..errors import UserError, expect
 from ..runtime.circuit.encoding import encode_circuit, encode_program
+from ..runtime.circuit.function import OUTPUT
+from ..runtime.circuit.relations import Circuit
 from ..runtime.kernels.warm import warm
 from ..runtime.model.budget import MemoryBudget
 from ..runtime.model.choose_parameters import choose_parameters
@@ -68,9 +70,9 @@ def compile_function(
     run_passes(Context(), made, planning, watch, "model", converting)
     run_passes(Context(), made, converting, watch, "model")
     set_level(made, level)
-    signature = _signature(made, labels)
     function = publish(made)
     circuit, program = lower(function, watch=watch)
+    signature = _signature(made, circuit, labels)
     clock.start("weights")
     params = param_arrays(circuit, quantized_weights(network, made))
     parameters = choose_parameters([circuit], private)
@@ -120,25 +122,36 @@ def _by_name(network: Network, examples: Sequence[np.ndarray]) -> dict[str, np.n
     return dict(zip(names, examples, strict=True))
 
 
-def _signature(module: ModuleOp, labels: Sequence[str]) -> Signature:
-    """What the inputs and outputs of a `quant` function are."""
+def _signature(module: ModuleOp, circuit: Circuit, labels: Sequence[str]) -> Signature:
+    """What the inputs and outputs of a `quant` function are, which became a circuit."""
     function = main_function(module)
     inputs = [
-        _tensor(op.tensor.data, type_of(op.result))
+        _tensor(op.tensor.data, type_of(op.result), type_of(op.result).width)
         for op in function.walk()
         if isinstance(op, InputOp)
     ]
     returned = expect(function.body.block.last_op, ReturnOp).operands
     names = quant.output_names(len(returned))
     outputs = [
-        _tensor(name, type_of(value), () if number else labels)
+        _output(name, type_of(value), circuit, () if number else labels)
         for number, (name, value) in enumerate(zip(names, returned, strict=True))
     ]
     return Signature(tuple(inputs), tuple(outputs))
 
 
-def _tensor(name: str, type: quant.QuantTensorType, labels: Sequence[str] = ()) -> Tensor:
-    return Tensor(name, type.shape[1:], type.width, type.fraction, tuple(labels))
+def _output(
+    name: str, type: quant.QuantTensorType, circuit: Circuit, labels: Sequence[str]
+) -> Tensor:
+    """Of an activation the circuit has all that its table gives, whether values become as large or not."""
+    (column,) = (circuit.column[each] for each in circuit.reveals[f"{OUTPUT} {name}"])
+    bits = 1 + max(column.high.bit_length(), (~column.low).bit_length())
+    return _tensor(name, type, max(type.width, bits), labels)
+
+
+def _tensor(
+    name: str, type: quant.QuantTensorType, bits: int, labels: Sequence[str] = ()
+) -> Tensor:
+    return Tensor(name, type.shape[1:], bits, type.fraction, tuple(labels))
 
 
 def _compare(

@@ -49,7 +49,7 @@ def test_wheel_holds_every_module_and_only_this_package(wheel):
     texts = list((ROOT / "compiler").rglob("*.txt"))
     assert len(texts) == 14
     assert {f"zklemma/{text.relative_to(ROOT)}" for text in texts} <= set(names)
-    assert "zklemma/runtime/kernels/specialisations.json" in names
+    assert {"zklemma/runtime/kernels/specialisations.json", "zklemma/py.typed"} <= set(names)
 
 
 def light_python(code: str, wheel: Path, folder: Path) -> str:

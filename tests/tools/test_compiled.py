@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -117,6 +119,44 @@ def test_keys_and_proofs_are_objects_bytes_or_files(
     assert forged[: len(PROOF.magic)] == PROOF.magic
     with pytest.raises(InvalidProof):
         zklemma.verify(key, bytes(forged))
+
+
+def test_proving_needs_no_pytorch(compiled: Compiled, inputs: torch.Tensor, tmp_path: Path):
+    compiled.save(tmp_path / "model.zkl")
+    code = f"""
+import sys
+blocked = ("torch", "transformers", "xdsl")
+sys.modules |= dict.fromkeys(blocked)  # None is what can not be imported.
+import zklemma
+compiled = zklemma.Compiled.load({str(tmp_path / "model.zkl")!r})
+made = compiled.prove({inputs[:1].tolist()!r})
+zklemma.verify({str(tmp_path / "model.vk")!r}, made)
+assert (compiled.run({inputs[:1].tolist()!r}).values["output"] == made.outputs["output"]).all()
+compiled._repr_html_()
+assert not any(name.startswith("zklemma.compiler") for name in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_network_may_return_an_activation(inputs: torch.Tensor):
+    """Of a sum, whose table of ReLU has more numbers than the bits of what it was calibrated on."""
+
+    class Sum(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.left, self.right = nn.Linear(6, 4), nn.Linear(6, 4)
+
+        def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            y = self.left(x) + self.right(x)
+            return y, torch.relu(y)
+
+    torch.manual_seed(0)
+    found = zklemma.compile(Sum(), inputs, private=False)
+    (_, relu) = found.key.function_signature.outputs
+    column = found.key.circuit.column["output1"]
+    assert relu.low <= column.low and column.high <= relu.high
+    zklemma.verify(found.key, found.prove(inputs[:1]))
 
 
 def test_a_language_model(language: Compiled):
