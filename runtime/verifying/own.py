@@ -1,4 +1,4 @@
-"""The verifier of this package as an engine, with the same methods as `native.Native`."""
+"""The verifier of this package as an engine, with the same methods as `second.Second`."""
 
 from __future__ import annotations
 

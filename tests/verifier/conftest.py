@@ -19,3 +19,11 @@ def native() -> None:
     if not engines.has_cargo():
         pytest.skip(engines.WITHOUT)
     engines.build()
+
+
+@pytest.fixture(scope="session")
+def wasm() -> None:
+    """The second verifier as WebAssembly, built; the test is skipped where it can not be built or run."""
+    pytest.importorskip("wasmtime")
+    if why := engines.build_wasm():
+        pytest.skip(why)

@@ -14,6 +14,8 @@ import engines
 from zklemma.errors import UserError
 from zklemma.runtime.model import files
 from zklemma.runtime.model.keys import VerifyingKey
+from zklemma.runtime.verifying import native
+from zklemma.runtime.verifying.second import Verdicts
 
 corpora: Any = import_module("corpus")
 mutations: Any = import_module("mutations")
@@ -62,22 +64,24 @@ def key(seed: int, number: int) -> tuple[bytes, bytes]:
     return changed, files.encode_proof(digest, content)
 
 
-def compare_proofs(seed: int, numbers: Iterable[int]) -> Tally:
+def compare_proofs(
+    seed: int, numbers: Iterable[int], verdicts: Verdicts = native.verdicts
+) -> Tally:
     tally, contents = Tally(), corpus().models[0].key.encode()
     for some in _batches(numbers):
         made = [proof(seed, number) for number in some]
-        second = engines.of_rust(contents, made, "--skip-ranges")
+        second = engines.of_rust(contents, made, "--skip-ranges", verdicts=verdicts)
         for number, data, said in zip(some, made, second, strict=True):
             first = engines.of_python(contents, data, check_ranges=False)
             tally.add(f"proof {number} of seed {seed}", first, said)
     return tally
 
 
-def compare_keys(seed: int, numbers: Iterable[int]) -> Tally:
+def compare_keys(seed: int, numbers: Iterable[int], verdicts: Verdicts = native.verdicts) -> Tally:
     tally = Tally()
     for number in numbers:
         contents, made = key(seed, number)
-        (second,) = engines.of_rust(contents, [made])
+        (second,) = engines.of_rust(contents, [made], verdicts=verdicts)
         tally.add(f"key {number} of seed {seed}", engines.of_python(contents, made), second)
     return tally
 

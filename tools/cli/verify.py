@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 class Engine(StrEnum):
     PYTHON = "python"
     NATIVE = "native"
+    WASM = "wasm"
 
 
 def verify(
@@ -59,7 +60,7 @@ def verify(
     ] = False,
     engine: Annotated[
         Engine,
-        typer.Option(help="Which verifier checks; `make verifier` builds the native one."),
+        typer.Option(help="Which verifier checks; `make verifier` builds the other ones."),
     ] = Engine.PYTHON,
     max_seconds: Annotated[
         float | None, typer.Option(min=0.0, help="Stop with exit status 2 if it takes longer.")
@@ -79,15 +80,16 @@ def verify(
             "...runtime.model.keys",
             "...runtime.verifying.checked",
             "...runtime.verifying.native",
+            "...runtime.verifying.wasm",
             "...runtime.model.tokenizer",
         )
     from ...runtime.model import files
     from ...runtime.model.keys import VerifyingKey, read_key
     from ...runtime.progress import Clock, Silent
-    from ...runtime.verifying import checked
+    from ...runtime.verifying import checked, native, wasm
     from ...runtime.verifying.function_verifier import VerifiedFunction
-    from ...runtime.verifying.native import Native
     from ...runtime.verifying.own import Own
+    from ...runtime.verifying.second import Second
     from ...runtime.verifying.verifier import read_proof
 
     if outputs:
@@ -99,7 +101,11 @@ def verify(
     _ = model.circuit  # Decoded when it is first asked for.
     if outputs:
         model.require("function")
-    checker = Native(model, contents) if engine is Engine.NATIVE else Own(model)
+    if engine is Engine.PYTHON:
+        checker = Own(model)
+    else:
+        runner = native if engine is Engine.NATIVE else wasm
+        checker = Second(model, contents, runner.verdicts)
     opened: dict[str, Any] = {}
     if opening:
         from ...runtime.verifying import disclosure

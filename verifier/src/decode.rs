@@ -29,7 +29,7 @@ const MOST_NAMED: usize = 1 << 14;
 const MOST_DIMENSIONS: usize = 16;
 const PRIME: i128 = P as i128;
 /// Further back than any position.
-const FARTHEST: i128 = 1 << 40;
+const FARTHEST: i128 = 1 << 31;
 
 /// The circuit that bytes encode.
 pub fn decode(raw: &[u8]) -> Result<Circuit> {

@@ -151,7 +151,7 @@ pub fn parts(bands: &[Band], axes: &[usize], sizes: &[usize]) -> Work<Vec<Piece>
 pub fn cut_up(whole: &[Piece], limit: u32) -> Work<Vec<Piece>> {
     let mut found = Vec::new();
     for piece in whole {
-        let count = 1usize << piece.log_size().saturating_sub(limit).min(32);
+        let count = 1usize << piece.log_size().saturating_sub(limit).min(31);
         require_few(found.len() + count, BLOCKS, "parts of a circuit")?;
         piece.clone().halved(limit, &mut found);
     }

@@ -1,9 +1,11 @@
-"""The second verifier: what it says of valid keys, proofs, links and openings, and of what is none."""
+"""The second verifier, native and as WebAssembly: what it says of valid keys, proofs, links and openings, and of
+what is none."""
 
 from __future__ import annotations
 
 import json
 import secrets
+import sys
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -13,20 +15,28 @@ import differing
 import engines
 import pytest
 from typer.testing import CliRunner
-from zklemma.errors import InvalidProof, UserError, expect
+from zklemma.errors import InvalidProof, UserError, ZklemmaError, expect
 from zklemma.runtime.model import files
-from zklemma.runtime.verifying import disclosure, native
+from zklemma.runtime.verifying import disclosure, native, wasm
 from zklemma.runtime.verifying.own import Own
+from zklemma.runtime.verifying.second import Second, Verdicts
 from zklemma.runtime.verifying.verifier import Verified
 from zklemma.tools.cli.app import app
 
-pytestmark = pytest.mark.usefixtures("native")
 mlp: Any = import_module("mlp")
 random_model: Any = import_module("random_model")
 MODELS = differing.corpus().models
 PROVED = differing.corpus().proved
 KEY = MODELS[0].key
 DAMAGED = 40
+RUNNERS = {"native": native.verdicts, "wasm": wasm.verdicts}
+
+
+@pytest.fixture(params=RUNNERS)
+def verdicts(request: pytest.FixtureRequest) -> Verdicts:
+    """What either program says."""
+    request.getfixturevalue(request.param)
+    return RUNNERS[request.param]
 
 
 def framed(proof: bytes) -> bytes:
@@ -34,32 +44,32 @@ def framed(proof: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("number", range(len(PROVED)))
-def test_both_engines_read_one_statement(number: int) -> None:
+def test_both_engines_read_one_statement(number: int, verdicts: Verdicts) -> None:
     proof = PROVED[number].proof
-    found = native.Native(KEY, KEY.encode()).verify(proof, True)
+    found = Second(KEY, KEY.encode(), verdicts).verify(proof, True)
     assert found.statement == PROVED[number].statement
     own = expect(Own(KEY).verify(proof, True), Verified)
     assert (own.statement, own.security_bits) == (found.statement, found.security_bits)
     assert own.canonical_prompt == found.canonical_prompt
 
 
-def test_says_what_it_did_not_check() -> None:
-    (found,) = native.verdicts(KEY.encode(), [framed(PROVED[0].proof)])
+def test_says_what_it_did_not_check(verdicts: Verdicts) -> None:
+    (found,) = verdicts(KEY.encode(), [framed(PROVED[0].proof)])
     assert found["ranges"] == "checked" and len(found["unchecked"]) == 1
-    (found,) = native.verdicts(KEY.encode(), [framed(PROVED[2].proof)], "--skip-ranges")
+    (found,) = verdicts(KEY.encode(), [framed(PROVED[2].proof)], "--skip-ranges")
     assert found["ranges"] is None and found["unchecked"] == []
 
 
 @pytest.mark.parametrize("number", [2, 3])
-def test_opens_digests(number: int) -> None:
+def test_opens_digests(number: int, verdicts: Verdicts) -> None:
     proved = PROVED[number]
     proof, opening = framed(proved.proof), disclosure.encode(proved.opened)
-    (found,) = native.verdicts(KEY.encode(), [proof], opening=opening)
+    (found,) = verdicts(KEY.encode(), [proof], opening=opening)
     assert found["valid"] and found["revealed"] == [*proved.opened]
     for what, opened in proved.opened.items():
         p = KEY.parameters
         assert found[f"{what}_ids"] == disclosure.tokens(proved.statement, what, opened, p)
-    (other,) = native.verdicts(KEY.encode(), [framed(PROVED[5 - number].proof)], opening=opening)
+    (other,) = verdicts(KEY.encode(), [framed(PROVED[5 - number].proof)], opening=opening)
     assert other["usable"] and not other["valid"]
     what, opened = next(iter(proved.opened.items()))
     for changed in (
@@ -67,13 +77,13 @@ def test_opens_digests(number: int) -> None:
         replace(opened, salts=opened.salts ^ opened.salts.dtype.type(1)),
     ):
         damaged = disclosure.encode({**proved.opened, what: changed})
-        (refused,) = native.verdicts(KEY.encode(), [proof], opening=damaged)
+        (refused,) = verdicts(KEY.encode(), [proof], opening=damaged)
         assert refused["usable"] and not refused["valid"]
 
 
-def test_follows_links() -> None:
+def test_follows_links(verdicts: Verdicts) -> None:
     rotated = MODELS[1].key
-    engine, older = native.Native(rotated, rotated.encode()), rotated.ancestors[0].digest.hex()
+    engine, older = Second(rotated, rotated.encode(), verdicts), rotated.ancestors[0].digest.hex()
     engine.check_identity(rotated.model_id)
     engine.check_identity(older)
     with pytest.raises(InvalidProof, match="or one rotated from it"):
@@ -84,66 +94,99 @@ def test_follows_links() -> None:
     link[len(link) // 2] ^= 1
     damaged = replace(rotated, links=((rotated.links[0][0], bytes(link)),))
     with pytest.raises(InvalidProof, match="link 1 of 1"):
-        native.Native(damaged, damaged.encode()).check_identity(older)
+        Second(damaged, damaged.encode(), verdicts).check_identity(older)
 
 
-def test_insists_on_ranges() -> None:
+def test_insists_on_ranges(verdicts: Verdicts) -> None:
     for model in MODELS:
-        native.Native(model.key, model.key.encode()).check_ranges()
+        Second(model.key, model.key.encode(), verdicts).check_ranges()
     damaged = replace(KEY, range_proof=MODELS[2].key.range_proof)
     with pytest.raises(InvalidProof, match="ranges of the weights"):
-        native.Native(damaged, damaged.encode()).check_ranges()
+        Second(damaged, damaged.encode(), verdicts).check_ranges()
 
 
-def test_insists_on_a_nonce() -> None:
+def test_insists_on_a_nonce(verdicts: Verdicts) -> None:
     proof, nonce = framed(PROVED[0].proof), PROVED[0].statement.nonce.hex()
-    found = [native.verdicts(KEY.encode(), [proof], "--nonce", x) for x in (nonce, "00")]
+    found = [verdicts(KEY.encode(), [proof], "--nonce", x) for x in (nonce, "00")]
     assert [verdict["valid"] for (verdict,) in found] == [True, False]
 
 
-def test_damaged_proofs_and_keys_get_one_verdict_from_both() -> None:
+def test_damaged_proofs_and_keys_get_one_verdict_from_both(verdicts: Verdicts) -> None:
     seed = secrets.randbits(32)
     for tally in (
-        differing.compare_proofs(seed, range(DAMAGED)),
-        differing.compare_keys(seed, range(DAMAGED)),
+        differing.compare_proofs(seed, range(DAMAGED), verdicts),
+        differing.compare_keys(seed, range(DAMAGED), verdicts),
     ):
         assert not tally.differences, "\n".join(tally.differences)
         assert sum(tally.verdicts.values()) == DAMAGED and tally.verdicts["invalid"]
 
 
-def test_the_command_takes_an_engine(tmp_path: Path) -> None:
+@pytest.mark.parametrize("engine", RUNNERS)
+def test_the_command_takes_an_engine(
+    engine: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    request.getfixturevalue(engine)
     (tmp_path / "model.vk").write_bytes(KEY.encode())
     (tmp_path / "a.proof").write_bytes(framed(PROVED[0].proof))
     command = ["verify", str(tmp_path / "model.vk"), str(tmp_path / "a.proof"), "--json"]
     command += ["--model-id", KEY.model_id, "--no-cache", "--allow-noncanonical-prompt"]
     said: list[dict[str, Any]] = []
-    for engine in ("python", "native"):
-        done = CliRunner().invoke(app, [*command, "--engine", engine])
+    for name in ("python", engine):
+        done = CliRunner().invoke(app, [*command, "--engine", name])
         assert done.exit_code == 0, done.output
         said.append(json.loads(done.stdout))
     timing = {"seconds", "stages"}
     first, second = ({k: v for k, v in one.items() if k not in timing} for one in said)
     assert first == second and first["valid"] and first["ranges"] == "checked"
     (tmp_path / "a.proof").write_bytes(framed(PROVED[0].proof[:-1]))
-    done = CliRunner().invoke(app, [*command, "--engine", "native"])
+    done = CliRunner().invoke(app, [*command, "--engine", engine])
     assert done.exit_code == 1 and json.loads(done.stdout)["reason"]
 
 
-def test_names_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_what_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv(native.VARIABLE, "/nowhere")
-    with pytest.raises(UserError, match="make verifier"):
-        native.Native(KEY, KEY.encode()).check_ranges()
-    assert engines.has_cargo()
+    monkeypatch.setattr(wasm, "BUILT", tmp_path / "nothing.wasm")
+    for verdicts in RUNNERS.values():
+        with pytest.raises(UserError, match="make verifier"):
+            Second(KEY, KEY.encode(), verdicts).check_ranges()
 
 
-def test_rows_by_position() -> None:
+@pytest.mark.usefixtures("wasm")
+def test_says_what_webassembly_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "wasmtime", None)
+    with pytest.raises(UserError, match=r"wasmtime is not installed.*zklemma\[wasm\]"):
+        wasm.verdicts(KEY.encode(), [])
+
+
+@pytest.mark.usefixtures("wasm")
+def test_a_program_that_stops_is_no_verdict(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    stopping = tmp_path / "stopping.wasm"
+    monkeypatch.setattr(wasm, "BUILT", stopping)
+    for body, said in ((b"\x00\x00\x0b", "stopped"), (b"\x00\x0b", "0 verdicts, not 1")):
+        # A module whose `_start` is unreachable code, or does nothing.
+        stopping.write_bytes(
+            b"\0asm\1\0\0\0\1\4\1\x60\0\0\3\2\1\0\7\x0a\1\6_start\0\0\x0a"
+            + bytes([len(body) + 2, 1, len(body)])
+            + body
+        )
+        with pytest.raises(ZklemmaError, match=said):
+            wasm.verdicts(KEY.encode(), [])
+
+
+def test_rows_by_position(verdicts: Verdicts) -> None:
     """A model that adds an embedding of positions, and takes means off before its norms."""
     key, prover = random_model.made(random_model.sizes(positions=True, layer_norms=True))
     tokens = (1, 2, 3, *prover.executor.generate([1, 2, 3], 2))
     data, proof = engines.framed(key.encode(), random_model.prove(prover, tokens[:3], tokens))
-    assert engines.of_rust(data, [proof]) == [engines.of_python(data, proof)] == ["valid"]
+    assert (
+        engines.of_rust(data, [proof], verdicts=verdicts)
+        == [engines.of_python(data, proof)]
+        == ["valid"]
+    )
 
 
-def test_keys_of_functions_are_refused() -> None:
-    (found,) = native.verdicts(mlp.mlp_artifact().key.encode(), [])
+def test_keys_of_functions_are_refused(verdicts: Verdicts) -> None:
+    (found,) = verdicts(mlp.mlp_artifact().key.encode(), [])
     assert not found["usable"] and "of a function of tensors" in found["reason"]

@@ -1,0 +1,28 @@
+#!/bin/sh
+# The verifier as a WASI program, verifier/js/zklemma-verify.wasm: by the first Rust here that has the target, on the
+# path or Debian's. Exit status 3 if none has it. `wasm-opt`, of binaryen, makes it a sixth smaller.
+set -eu
+cd "$(dirname "$0")"
+target_dir=../build/verifier
+for root in $(rustc --print sysroot 2> /dev/null || true) /usr; do
+    for target in wasm32-wasip1 wasm32-wasi; do
+        if [ -d "$root/lib/rustlib/$target" ] && [ -x "$root/bin/cargo" ]; then
+            RUSTC="$root/bin/rustc" "$root/bin/cargo" build --quiet --offline --profile wasm \
+                --target "$target" --target-dir "$target_dir"
+            built="$target_dir/$target/wasm/zklemma-verify.wasm"
+            [ js/zklemma-verify.wasm -nt "$built" ] && exit 0
+            small="$built.$$"
+            if command -v wasm-opt > /dev/null; then
+                wasm-opt -Oz --enable-bulk-memory --enable-sign-ext --enable-mutable-globals \
+                    --enable-nontrapping-float-to-int "$built" -o "$small"
+            else
+                cp "$built" "$small"
+            fi
+            # Replaced as a whole, for whoever reads it meanwhile.
+            mv "$small" js/zklemma-verify.wasm
+            exit 0
+        fi
+    done
+done
+echo "no Rust here has the target wasm32-wasip1 or wasm32-wasi: Debian's libstd-rust-dev-wasm32 does" >&2
+exit 3
