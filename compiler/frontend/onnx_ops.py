@@ -19,7 +19,7 @@ from xdsl.ir import Operation, SSAValue
 
 from ...dialects import nn
 from .builder import Sides
-from .graph import only
+from .graph import Unsupported, only
 
 if TYPE_CHECKING:
     from .onnx_file import _OnnxImporter as Importer
@@ -74,8 +74,8 @@ def _operand(importer: Importer, node: Node, index: int) -> SSAValue | Constant 
 
 def _value(importer: Importer, node: Node, index: int = 0) -> SSAValue:
     found = _operand(importer, node, index)
-    only(isinstance(found, SSAValue), "a constant in the place of a value")
-    assert isinstance(found, SSAValue)
+    if not isinstance(found, SSAValue):
+        raise Unsupported("a constant in the place of a value")
     return found
 
 
@@ -88,8 +88,8 @@ def _constant(importer: Importer, node: Node, index: int) -> Constant | None:
 
 def _weight(importer: Importer, node: Node, index: int) -> Constant:
     found = _constant(importer, node, index)
-    only(found is not None, "no weight")
-    assert found is not None
+    if found is None:
+        raise Unsupported("no weight")
     only(np.issubdtype(found.array.dtype, np.floating), f"a weight of {found.array.dtype} numbers")
     return found
 
@@ -160,7 +160,8 @@ def _binary(op: type[nn.BinaryOp], change: str = "") -> Handler:
 
     def handler(importer: Importer, node: Node) -> SSAValue:
         lhs, rhs = (_operand(importer, node, index) for index in (0, 1))
-        assert lhs is not None and rhs is not None
+        if lhs is None or rhs is None:
+            raise Unsupported("an operand that is left out")
         if isinstance(rhs, SSAValue) and change:
             only(change == "-", "by a value")
             rhs = importer.add(nn.MulOp(rhs, importer.add(nn.ConstantOp(-1.0))))

@@ -13,7 +13,7 @@ import numpy as np
 from ...errors import MissingPackage, UserError
 from .network import Network
 
-Read = tuple[Network, list[np.ndarray]]
+Imported = tuple[Network, list[np.ndarray]]
 
 
 def is_network(source: object) -> bool:
@@ -23,7 +23,7 @@ def is_network(source: object) -> bool:
 
 def read_network(
     path: Path, example_inputs: object, batch: int, outputs: Sequence[str] = ()
-) -> Read:
+) -> Imported:
     """The network of a file, for up to ``batch`` examples of a proof, and examples of its inputs in order.
 
     ``example_inputs`` are such examples, rows (N, n) or images (N, C, H, W): an array or a tensor, a
@@ -35,7 +35,7 @@ def read_network(
     return READERS[path.suffix](path, example_inputs, batch, outputs)
 
 
-def _onnx(path: Path, example_inputs: object, batch: int, outputs: Sequence[str]) -> Read:
+def _onnx(path: Path, example_inputs: object, batch: int, outputs: Sequence[str]) -> Imported:
     try:
         from .onnx_file import import_onnx
     except ModuleNotFoundError as error:
@@ -45,5 +45,5 @@ def _onnx(path: Path, example_inputs: object, batch: int, outputs: Sequence[str]
     return import_onnx(path, example_inputs, batch, outputs)
 
 
-READERS: dict[str, Callable[[Path, object, int, Sequence[str]], Read]] = {".onnx": _onnx}
+READERS: dict[str, Callable[[Path, object, int, Sequence[str]], Imported]] = {".onnx": _onnx}
 """What reads a file, by its suffix."""
