@@ -50,10 +50,8 @@ def import_function(
     of which only the shapes matter. The module stays as it is.
     """
     importer = function_importer(module, example_inputs, batch)
-    importer.function()
+    made = importer.function()
     weights = importer.made()
-    outputs = [each.type for each in expect(importer.block.last_op, ReturnOp).operands]
-    made = ModuleOp([FuncOp(FUNCTION, ((), outputs), Region(importer.block))])
     made.verify()
     return made, weights.__getitem__
 
@@ -128,8 +126,8 @@ class FunctionImporter(Importer):
         """Of what batch norms become: the last operations."""
         self.refusals: dict[Refusal, list[str]] = {}
 
-    def function(self) -> None:
-        """Imports the inputs, in order, and the graph, and takes its norms away."""
+    def function(self) -> ModuleOp:
+        """The inputs, in order, and the graph, imported and without norms."""
         for node in self.program.graph.nodes:
             if node.op == "placeholder" and node.name in self.signature.user_inputs:
                 self.values[node] = self.input(node)
@@ -145,6 +143,8 @@ class FunctionImporter(Importer):
             if isinstance(op, nn.InputOp):
                 raise UserError(f"nothing reads the input {op.input_name}")
             Rewriter.erase_op(op)  # A weight of a norm.
+        types = [each.type for each in outputs]
+        return ModuleOp([FuncOp(FUNCTION, ((), types), Region(self.block))])
 
     def outputs(self) -> list[SSAValue]:
         nodes = expect(self.output.args[0], tuple, list)
