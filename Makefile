@@ -64,6 +64,7 @@ pytest: .venv/.installed
 docs: .venv/.installed
 	$(BIN)/python docs/generate.py
 	$(BIN)/python docs/glossary.py
+	$(BIN)/python docs/coverage.py
 	$(BIN)/python docs/architecture.py
 	$(BIN)/python docs/write_vectors.py
 

@@ -153,8 +153,8 @@ class FunctionBuilder:
 
     # The end
 
-    def finish(self, outputs: Sequence[SSAValue]) -> tuple[ModuleOp, dict[str, np.ndarray]]:
-        """The function, and its weights in fp32 by name."""
+    def finish(self, outputs: Sequence[SSAValue]) -> ModuleOp:
+        """The function, whose weights have no digests yet."""
         for value in () if self.refusals else outputs:
             shape = nn.shape_of(value)
             if shape[:1] != (self.batch,) or isinstance(value.owner, nn.ParamOp):
@@ -172,9 +172,7 @@ class FunctionBuilder:
         self._check()
         if self.refusals:
             raise self.error()
-        weights = self._made()
-        made.verify()
-        return made, weights
+        return made
 
     def _sweep(self) -> None:
         """Takes away what nothing reads, as weights of norms."""
@@ -259,8 +257,8 @@ class FunctionBuilder:
                 shapes = " and ".join(str(nn.shape_of(value)) for value in op.operands)
                 self.refuse(op.name, f"operands of {shapes}", nn.module_path(op))
 
-    def _made(self) -> dict[str, np.ndarray]:
-        """The weights in fp32, with their digests on the operations that have them."""
+    def made(self) -> dict[str, np.ndarray]:
+        """The weights in fp32 by name, with their digests on the operations that have them."""
         found: dict[str, np.ndarray] = {}
         for op in self.block.ops:
             if isinstance(op, nn.ParamOp):

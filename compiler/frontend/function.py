@@ -14,7 +14,6 @@ import copy
 from collections.abc import Sequence
 from itertools import chain
 
-import numpy as np
 import torch
 from torch.export import ExportedProgram
 from torch.fx import Node
@@ -40,7 +39,10 @@ def import_function(
     ``example_inputs`` are what its `forward` takes: rows (N, n) or images (N, C, H, W) with any number of examples,
     of which only the shapes matter. The module stays as it is.
     """
-    made, weights = function_importer(module, example_inputs, batch).function()
+    importer = function_importer(module, example_inputs, batch)
+    made = importer.function()
+    weights = importer.made()
+    made.verify()
     return made, weights.__getitem__
 
 
@@ -97,7 +99,7 @@ class FunctionImporter(Importer, FunctionBuilder):
         self.program = program
         self.params: dict[str, SSAValue] = {}
 
-    def function(self) -> tuple[ModuleOp, dict[str, np.ndarray]]:
+    def function(self) -> ModuleOp:
         """Imports the inputs, in order, and the graph."""
         for node in self.program.graph.nodes:
             if node.op == "placeholder" and node.name in self.signature.user_inputs:

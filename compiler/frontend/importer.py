@@ -35,7 +35,11 @@ def import_model(checkpoint: Checkpoint, tokens: int) -> ModuleOp:
     limit = checkpoint.config.max_position_embeddings
     if not 1 <= tokens <= limit:
         raise UserError(f"the number of tokens must be between 1 and {limit}, got {tokens}")
-    program = export_model(checkpoint.family, checkpoint.config, tokens)
+    return import_program(checkpoint, export_model(checkpoint.family, checkpoint.config, tokens))
+
+
+def import_program(checkpoint: Checkpoint, program: ExportedProgram) -> ModuleOp:
+    """The model of a checkpoint that is traced already."""
     block = Block()
     (logits,) = _Importer(checkpoint, program, block).run()
     block.add_op(ReturnOp(logits))

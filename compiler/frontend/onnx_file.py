@@ -25,7 +25,7 @@ from onnx import numpy_helper
 from onnx.inliner import inline_local_functions
 from onnx.reference import ReferenceEvaluator
 from onnx.shape_inference import InferenceError, infer_shapes
-from xdsl.dialects.builtin import TensorType, UnrealizedConversionCastOp
+from xdsl.dialects.builtin import ModuleOp, TensorType, UnrealizedConversionCastOp
 from xdsl.dialects.builtin import f32 as f32_type
 from xdsl.ir import SSAValue
 from xdsl.utils.exceptions import VerifyException
@@ -57,7 +57,9 @@ def import_onnx(
     importer = _OnnxImporter(model, rows, batch)
     for each in inputs:
         importer.enter(each.name, examples[each.name].shape[1:])
-    function, made = importer.function()
+    function = importer.function()
+    made = importer.made()
+    function.verify()
     reference = _Reference(model, [*examples], rows)
     count = sum(each.size for each in made.values())
     network = Network(path.stem, function, made.__getitem__, count, reference.evaluate)
@@ -149,7 +151,7 @@ class _OnnxImporter(FunctionBuilder):
         own = name if nn.INPUT_NAME.fullmatch(name) else f"input{len(self.values)}"
         self.values[name] = self.input(own, (self.batch, *shape))
 
-    def function(self) -> Any:
+    def function(self) -> ModuleOp:
         for each in self.graph.initializer:
             array = numpy_helper.to_array(each)
             self.values[each.name] = Constant(each.name, plain(each.name), array)

@@ -10,6 +10,7 @@ from .audit import audit
 from .bench import bench
 from .compile import compile
 from .cost import cost
+from .coverage import coverage
 from .export import export
 from .fidelity import fidelity
 from .guard import guard
@@ -54,6 +55,7 @@ def _options(
 
 for command in (
     compile,
+    coverage,
     export,
     fidelity,
     cost,
