@@ -50,6 +50,7 @@ from .attention import (
     ScoresOp,
     SoftmaxOp,
     SplitHeadsOp,
+    require_rotated,
 )
 from .base import (
     FUNCTIONAL,
@@ -255,6 +256,7 @@ __all__ = [
     "require",
     "require_normal",
     "require_positive",
+    "require_rotated",
     "shape_of",
     "with_path",
 ]
