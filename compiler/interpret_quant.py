@@ -27,7 +27,7 @@ from xdsl.interpreters.func import FuncFunctions
 from xdsl.ir import Operation
 
 from ..dialects import quant
-from ..dialects.nn import module_path
+from ..dialects.nn import ROPE_FRAC, module_path
 from ..dialects.quant import TableAttr
 from ..dialects.table_expr import evaluate
 from ..errors import RangeError, UserError, ZklemmaError
@@ -254,10 +254,12 @@ class QuantFunctions(InterpreterFunctions):
     def rope(self, _: Interpreter, op: quant.RopeOp, args: PythonValues) -> PythonValues:
         (x,) = args
         rotation = op.rotations[op.kinds.get_values()[self.layer]]
-        cos, sin = rope_table(rotation, x.shape[1], x.shape[2])
-        half = x.shape[2] // 2
-        rotated = np.concatenate([-x[..., half:], x[..., :half]], axis=-1)
-        return (self.fit(op, x * cos + rotated * sin),)
+        cos, sin = rope_table(rotation, x.shape[1], op.width)
+        first, others = np.split(x, [op.width], axis=-1)
+        low, high = np.split(first, 2, axis=-1)
+        turned = first * cos + np.concatenate([-high, low], axis=-1) * sin
+        kept = others << ROPE_FRAC
+        return (self.fit(op, np.concatenate([turned, kept], axis=-1)),)
 
     @impl(quant.ScoresOp)
     def scores(self, _: Interpreter, op: quant.ScoresOp, args: PythonValues) -> PythonValues:

@@ -17,7 +17,7 @@ Errors: `UserError` naming the file, the field and its value.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -154,6 +154,16 @@ def head_dim(config: PreTrainedConfig) -> int:
     return getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
 
 
+def stacked(counts: Mapping[str, int]) -> dict[str, range]:
+    """The rows of parts that lie one below the other, so many of each."""
+    found: dict[str, range] = {}
+    start = 0
+    for name, count in counts.items():
+        found[name] = range(start, start + count)
+        start += count
+    return found
+
+
 GGUF_ENTRIES = {
     "context_length": "max_position_embeddings",
     "embedding_length": "hidden_size",
@@ -250,6 +260,8 @@ class Family(ABC):
     """The kinds of rotary embeddings, and which parameters each has beside theta."""
     rope_options: ClassVar[tuple[str, ...]] = ()
     """Parameters that they need not have."""
+    partial_rope: ClassVar[bool] = False
+    """Whether rotary parameters may say which part of each head is rotated."""
     one_mask: ClassVar[bool] = True
     """Whether the model takes one mask, and not one for each type of layer."""
     eps_field: ClassVar[str | None] = "rms_norm_eps"
@@ -260,6 +272,8 @@ class Family(ABC):
     """That of the output layer's, which may be the same tensor."""
     prefix: ClassVar[str] = ""
     """What files may leave out in front of names of weights."""
+    renamed: ClassVar[Mapping[str, str]] = {}
+    """Names of weights in older files, and what they are called now."""
     unread: ClassVar[tuple[str, ...]] = ("inv_freq",)
     """The ends of names of tensors that files may hold and no model reads."""
     gguf: ClassVar[Gguf | None] = None
@@ -303,9 +317,9 @@ class Family(ABC):
         """c where logits are c tanh(x / c) of what the output layer gives; by default None: they are that."""
         return None
 
-    def parts(self, config: PreTrainedConfig) -> Mapping[str, Mapping[str, int]]:
-        """Of weights by which a model makes several values: the weights that make each, in order, and how many
-        rows they are. By default there are none."""
+    def parts(self, config: PreTrainedConfig) -> Mapping[str, Mapping[str, Sequence[int]]]:
+        """Of weights by which a model makes several values: the weights that make each, and which rows these are,
+        in rising order. By default there are none."""
         return {}
 
     def transposed(self, config: PreTrainedConfig) -> frozenset[str]:

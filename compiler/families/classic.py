@@ -3,7 +3,8 @@
 As in `decoder`, whose models came later, what `import_model` and `raise-to-nn` make of the model in transformers,
 without PyTorch and weights. A `Classic` is a stack of layers of causal attention with as many keys as queries, and
 a feed-forward network that is not gated, each added to a residual stream (Radford et al. 2019). Layer norms have
-biases, and linear layers may. Positions are embedded, by a table of weights.
+biases, and linear layers may. Positions are embedded, by a table of weights, or channels of heads are rotated. The
+network reads the stream with what attention adds, or beside it.
 
 Shapes as in the `nn` dialect. Errors: sizes that do not fit are a `VerifyException`.
 """
@@ -44,7 +45,6 @@ class Names:
     """What a family calls its modules, those of a layer without its number in front."""
 
     embedding: str
-    positions: str
     layers: str
     norm: str
     attention: str
@@ -59,6 +59,8 @@ class Names:
     down: str
     norms: tuple[str, str]
     """Of what attention reads, and of what the feed-forward network reads."""
+    positions: str = ""
+    """The table of positions; none where positions are not embedded."""
     stream_first: tuple[bool, bool] = (True, True)
     """Whether sums with what attention and the network give have the stream as their first operand."""
 
@@ -66,7 +68,8 @@ class Names:
 @dataclass(frozen=True)
 class Classic:
     """What a configuration says about the function. ``positions`` is how many rows the table of positions has, of
-    which the first ``offset`` are those of none."""
+    which the first ``offset`` are those of none; 0 where there is no table. ``rotated`` is how many channels of
+    each head ``rotation`` turns."""
 
     names: Names
     vocab_size: int
@@ -82,6 +85,10 @@ class Classic:
     biased: bool
     """Whether linear layers, but for the last, have biases."""
     tie_word_embeddings: bool
+    rotation: Rotation | None = None
+    rotated: int = 0
+    parallel: bool = False
+    """Whether attention and feed-forward network read the same stream."""
 
     @property
     def head_dim(self) -> int:
@@ -109,10 +116,11 @@ class _Builder:
         ids = self.add(nn.TokensOp(TensorType(i64, [tokens])), "")
         table = self.param(f"{names.embedding}.weight", c.vocab_size, c.hidden_size)
         x = self.add(nn.EmbeddingOp(ids, table, scale=1.0), names.embedding)
-        places = self.param(f"{names.positions}.weight", c.positions, c.hidden_size)
-        rows = nn.PositionEmbeddingOp(places, offset=c.offset, count=tokens)
-        root = names.layers.rpartition(".")[0]
-        x = self.add(nn.AddOp(x, self.add(rows, names.positions)), root)
+        if c.positions:
+            places = self.param(f"{names.positions}.weight", c.positions, c.hidden_size)
+            rows = nn.PositionEmbeddingOp(places, offset=c.offset, count=tokens)
+            root = names.layers.rpartition(".")[0]
+            x = self.add(nn.AddOp(x, self.add(rows, names.positions)), root)
         for number in range(c.num_hidden_layers):
             x = self.layer(x, f"{names.layers}.{number}")
         x = self.norm(x, names.norm)
@@ -126,11 +134,14 @@ class _Builder:
 
     def layer(self, x: SSAValue, path: str) -> SSAValue:
         before, between = self.names.norms
+        mlp = ".".join(filter(None, (path, self.names.mlp)))
         attended = self.attention(
             self.norm(x, f"{path}.{before}"), f"{path}.{self.names.attention}"
         )
+        if self.config.parallel:
+            made = self.mlp(self.norm(x, f"{path}.{between}"), mlp)
+            return self.sum(self.sum(x, made, path, True), attended, path, True)
         x = self.sum(x, attended, path, self.names.stream_first[0])
-        mlp = ".".join(filter(None, (path, self.names.mlp)))
         return self.sum(
             x, self.mlp(self.norm(x, f"{path}.{between}"), mlp), path, self.names.stream_first[1]
         )
@@ -143,6 +154,9 @@ class _Builder:
         q, k, v = (
             self.heads(x, f"{path}.{name}", path) for name in (names.query, names.key, names.value)
         )
+        if c.rotation:
+            rotated = None if c.rotated == c.head_dim else c.rotated
+            q, k = (self.add(nn.RopeOp.of(each, c.rotation, rotated), path) for each in (q, k))
         scores = self.add(nn.ScoresOp(q, k, scale=c.score_scale), path)
         p = self.add(nn.MaskedSoftmaxOp(scores), path)
         mixed = self.add(nn.MergeHeadsOp(self.add(nn.AttendOp(p, v), path)), path)
@@ -213,7 +227,7 @@ class ClassicFamily(Family):
         """The configuration of a published function, as that of such a model."""
         block = main_function(module).body.block
         embedding, argmax = first(block, quant.EmbedOp), first(block, quant.ArgmaxOp)
-        positions = first(block, quant.EmbedPositionsOp)
+        positions = first(block, quant.EmbedPositionsOp) if self.names.positions else None
         layers = next((op for op in block.ops if isinstance(op, quant.LayersOp)), None)
         count = layers.layers if layers else 1
         if count > MOST_LAYERS:
@@ -224,6 +238,7 @@ class ClassicFamily(Family):
             raise UserError("some of its layers have a window")
         vocabulary, hidden = quant.type_of(embedding.table).shape
         table = activation_in(body, softmax)
+        rope = next((op for op in body.ops if isinstance(op, quant.RopeOp)), None)
         return Classic(
             names=self.names,
             vocab_size=vocabulary,
@@ -234,10 +249,13 @@ class ClassicFamily(Family):
             activation=activation_of(table),
             eps=eps_of([op for op in module.walk() if isinstance(op, quant.RmsNormOp)]),
             score_scale=score_scale_of(layers, scores, 1.0),
-            positions=quant.type_of(positions.table).shape[0],
+            positions=quant.type_of(positions.table).shape[0] if positions else 0,
             offset=self.offset,
             biased=maker_of(scores.k, quant.MatmulOp).bias is not None,
             tie_word_embeddings=argmax.table is embedding.table,
+            rotation=rope and rope.rotations[rope.kinds.get_values()[0]],
+            rotated=rope.width if rope else 0,
+            parallel=len({op.x for op in body.ops if isinstance(op, quant.CenterOp)}) == 1,
         )
 
     def activation(self, name: str) -> str:

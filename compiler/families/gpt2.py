@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .base import ACTIVATIONS, DECODER_FIELDS, Fields
+from .base import ACTIVATIONS, DECODER_FIELDS, Fields, stacked
 from .classic import Classic, ClassicFamily, Names
 
 if TYPE_CHECKING:
@@ -78,11 +78,11 @@ class Gpt2(ClassicFamily):
     prefix = "transformer."
     unread = (".attn.bias", ".attn.masked_bias")
 
-    def parts(self, config: PreTrainedConfig) -> Mapping[str, Mapping[str, int]]:
+    def parts(self, config: PreTrainedConfig) -> Mapping[str, Mapping[str, range]]:
         return {
-            f"{LAYERS}.{number}.attn.c_attn.{kind}": {
-                f"{LAYERS}.{number}.attn.{name}_proj.{kind}": config.n_embd for name in "qkv"
-            }
+            f"{LAYERS}.{number}.attn.c_attn.{kind}": stacked(
+                {f"{LAYERS}.{number}.attn.{name}_proj.{kind}": config.n_embd for name in "qkv"}
+            )
             for number in range(config.n_layer)
             for kind in ("weight", "bias")
         }

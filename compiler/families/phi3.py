@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from .base import ACTIVATIONS, DECODER_FIELDS, FULL, SLIDING, head_dim
+from .base import ACTIVATIONS, DECODER_FIELDS, FULL, SLIDING, head_dim, stacked
 from .decoder import Decoder, DecoderFamily, Style, rope_fields
 
 if TYPE_CHECKING:
@@ -32,19 +32,19 @@ class Phi3(DecoderFamily):
     def masks(self, config: PreTrainedConfig) -> Mapping[str, int | None]:
         return {FULL if config.sliding_window is None else SLIDING: config.sliding_window}
 
-    def parts(self, config: PreTrainedConfig) -> Mapping[str, Mapping[str, int]]:
+    def parts(self, config: PreTrainedConfig) -> Mapping[str, Mapping[str, range]]:
         width = head_dim(config)
         heads = {"q": config.num_attention_heads, "k": config.num_key_value_heads}
         heads["v"] = heads["k"]
-        found: dict[str, Mapping[str, int]] = {}
+        found: dict[str, Mapping[str, range]] = {}
         for number in range(config.num_hidden_layers):
             attention, mlp = (f"model.layers.{number}.{name}" for name in ("self_attn", "mlp"))
-            found[f"{attention}.qkv_proj.weight"] = {
-                f"{attention}.{name}_proj.weight": count * width for name, count in heads.items()
-            }
-            found[f"{mlp}.gate_up_proj.weight"] = {
-                f"{mlp}.{name}_proj.weight": config.intermediate_size for name in ("gate", "up")
-            }
+            found[f"{attention}.qkv_proj.weight"] = stacked(
+                {f"{attention}.{name}_proj.weight": count * width for name, count in heads.items()}
+            )
+            found[f"{mlp}.gate_up_proj.weight"] = stacked(
+                {f"{mlp}.{name}_proj.weight": config.intermediate_size for name in ("gate", "up")}
+            )
         return found
 
     def config_fields(self, model: Decoder) -> dict[str, Any]:

@@ -35,6 +35,7 @@ FAMILIES = {
     "smollm3": ".smollm3:SMOLLM3",
     "gpt2": ".gpt2:GPT2",
     "opt": ".opt:OPT",
+    "gpt_neox": ".gpt_neox:GPT_NEOX",
 }
 """Model type to "module:object", the module relative to this package."""
 

@@ -106,7 +106,10 @@ class Checkpoint:
         """All weights, as PyTorch has them."""
         found = {name: self.tensor(name) for name in self.shapes}
         for whole, parts in self.parts.items():
-            found[whole] = np.concatenate([found.pop(part) for part in parts])
+            count, (first, *_) = sum(map(len, parts.values())), parts
+            found[whole] = np.empty((count, *found[first].shape[1:]), np.float32)
+            for part, rows in parts.items():
+                found[whole][np.array(rows)] = found.pop(part)
         return found | {name: np.ascontiguousarray(found[name].T) for name in self.transposed}
 
     def sha256(self, name: str) -> str:
@@ -186,6 +189,7 @@ def checked(
     shapes = _shapes(family, config)
     embedding, head = family.embedding, family.head
     short = {name.removeprefix(family.prefix): name for name in shapes}
+    short |= {other: name for other, name in family.renamed.items() if name in shapes}
     stored = {short.get(name, name): name for name in tensors.shapes}
     if config.tie_word_embeddings:
         if embedding not in stored and head in stored:

@@ -152,7 +152,12 @@ def _require_rope_fields(where: Path, found: Family, group: str, parameters: Any
         if name not in ("rope_type", "rope_theta", "partial_rotary_factor", *others):
             raise UserError(f"{where}: {group} has {shown(name)}, which is not known")
         if name == "partial_rotary_factor" and value not in (None, 1):
-            raise UserError(f"{where}: {name} = {shown(value)} of {group} is not supported, only 1")
+            if not found.partial_rope:
+                raise UserError(
+                    f"{where}: {name} = {shown(value)} of {group} is not supported, only 1"
+                )
+            if not _positive(value) or value > 1:
+                raise UserError(f"{where}: {name} = {shown(value)} of {group} must be in 0 .. 1")
     if parameters.get("rope_type", "default") == "default" and parameters.get("factor", 1) != 1:
         raise UserError(
             f"{where}: {group} has a factor, but not the rope_type 'linear' that would use it"

@@ -277,11 +277,7 @@ class NNFunctions(InterpreterFunctions):
 
     @impl(nn.RopeOp)
     def rope(self, _: Interpreter, op: nn.RopeOp, args: PythonValues) -> PythonValues:
-        (x,) = args
-        half = x.shape[-1] // 2
-        cos, sin = map(self.real, op.angles(x.shape[-2], half))
-        low, high = x[..., :half], x[..., half:]
-        return (np.concatenate([low * cos - high * sin, high * cos + low * sin], axis=-1),)
+        return (op.turned(args[0]),)
 
     @impl(nn.ScoresOp)
     def scores(self, _: Interpreter, op: nn.ScoresOp, args: PythonValues) -> PythonValues:

@@ -9,7 +9,7 @@ counterpart in the dialect.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -75,14 +75,10 @@ class _Importer(Importer):
             return self.add(nn.PermuteOp(found, axes=(1, 0))) if stored else found
         return self.buffer(_inside(self.signature.inputs_to_buffers[name]), node)
 
-    def part(self, whole: str, start: int, stop: int) -> str | None:
-        """The part of a weight that rows start .. stop-1 are."""
-        position = 0
-        for name, rows in self.checkpoint.parts.get(whole, {}).items():
-            if (start, stop) == (position, position + rows):
-                return name
-            position += rows
-        return None
+    def part(self, whole: str, wanted: Sequence[int]) -> str | None:
+        """The part of a weight that some rows are."""
+        parts = self.checkpoint.parts.get(whole, {}).items()
+        return next((name for name, rows in parts if [*rows] == [*wanted]), None)
 
     def param(self, name: str) -> SSAValue:
         if name in self.checkpoint.parts:
@@ -100,7 +96,7 @@ class _Importer(Importer):
     def whole(self, name: str) -> SSAValue:
         """A weight of which only parts are read in the end."""
         parts = self.checkpoint.parts[name]
-        shape = (sum(parts.values()), *self.checkpoint.shapes[next(iter(parts))][1:])
+        shape = (sum(map(len, parts.values())), *self.checkpoint.shapes[next(iter(parts))][1:])
         unread = StringAttr("0" * 64)
         return self.add(nn.ParamOp(_f32(shape), param=SymbolRefAttr(name), sha256=unread))
 
@@ -273,21 +269,37 @@ def _slice(importer: _Importer, node: Node) -> SSAValue:
 
 def _columns(importer: _Importer, value: SSAValue, start: int, stop: int) -> SSAValue:
     """Columns start .. stop-1 of a value. Those that a part of a weight makes are made by that part."""
-    whole = value.owner
-    if isinstance(whole, nn.ViewOp) and nn.shape_of(whole.x)[-1:] == nn.shape_of(value)[-1:]:
-        columns = _columns(importer, whole.x, start, stop)
-        return importer.add(nn.ViewOp(columns, (*nn.shape_of(value)[:-1], stop - start)))
+    made = _by_part(importer, value, range(start, stop))
+    return made or importer.add(nn.SliceOp(value, bounds=(start, stop)))
+
+
+def _by_part(importer: _Importer, value: SSAValue, columns: Sequence[int]) -> SSAValue | None:
+    """Columns of what a linear layer makes, through views of each head or of all, as a part of its weight makes
+    them; None where no part does."""
+    whole, (*front, width) = value.owner, nn.shape_of(value)
+    if isinstance(whole, nn.PermuteOp) and whole.axes.get_values()[-1] == len(front):
+        part = _by_part(importer, whole.x, columns)
+        return part and importer.add(nn.PermuteOp(part, axes=whole.axes.get_values()))
+    if isinstance(whole, nn.ViewOp):
+        heads, others = divmod(nn.shape_of(whole.x)[-1], width)
+        if others or heads not in (1, *front[-1:]):
+            return None
+        inside = [head * width + column for head in range(heads) for column in columns]
+        part = _by_part(importer, whole.x, inside)
+        return part and importer.add(nn.ViewOp(part, (*front, len(columns))))
     weights = whole.operands[1:] if isinstance(whole, nn.LinearOp) else ()
     parts = [
-        importer.part(weight.owner.param_name, start, stop)
+        importer.part(weight.owner.param_name, columns)
         for weight in weights
         if isinstance(weight.owner, nn.ParamOp)
     ]
     if not parts or len(parts) < len(weights) or None in parts:
-        return importer.add(nn.SliceOp(value, bounds=(start, stop)))
+        return None
     names = [part for part in parts if part]
-    importer.path = names[0].rpartition(".")[0]
-    return importer.add(nn.LinearOp(whole.operands[0], *map(importer.param, names)))  # type: ignore[union-attr]
+    path, importer.path = importer.path, names[0].rpartition(".")[0]
+    made = importer.add(nn.LinearOp(whole.operands[0], *map(importer.param, names)))  # type: ignore[union-attr]
+    importer.path = path
+    return made
 
 
 def _cut(importer: _Importer, node: Node) -> SSAValue:

@@ -1,7 +1,7 @@
 """Where weights are stored, and as what the compiler sees them there.
 
 `PartTensors`: some models make several values by one linear layer, queries, keys and values, or gate and product.
-Their weights lie one below the other in one tensor, of which each is seen as a tensor of its own (`Family.parts`).
+Their weights are rows of one tensor, of which each is seen as a tensor of its own (`Family.parts`).
 
 `TransposedTensors`: some models multiply by their weights as they are stored, (inputs, outputs), and not by the
 transposes of these (`Family.transposed`).
@@ -11,14 +11,14 @@ transposes of these (`Family.transposed`).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
 
 Shapes = dict[str, tuple[int, ...]]
-Parts = Mapping[str, Mapping[str, int]]
-"""Of tensors that have several parts: the parts' names and their rows, in order."""
+Parts = Mapping[str, Mapping[str, Sequence[int]]]
+"""Of tensors that have several parts: the parts' names and their rows, in rising order."""
 
 
 class Tensors(Protocol):
@@ -35,8 +35,10 @@ def split_shapes(shapes: Shapes, parts: Parts) -> Shapes:
     """The shapes with each part in the place of what it is a part of."""
     found: Shapes = {}
     for name, shape in shapes.items():
-        for part, rows in parts.get(name, {name: shape[0] if shape else 0}).items():
-            found[part] = (rows, *shape[1:]) if shape else shape
+        if name in parts:
+            found |= {part: (len(rows), *shape[1:]) for part, rows in parts[name].items()}
+        else:
+            found[name] = shape
     return found
 
 
@@ -85,21 +87,20 @@ class PartTensors:
     def __init__(self, tensors: Tensors, parts: Parts):
         self.tensors = tensors
         self.shapes = split_shapes(tensors.shapes, parts)
-        self._place: dict[str, tuple[str, int, int]] = {}
-        for whole, rows in parts.items():
-            start = 0
-            for part, count in rows.items():
-                self._place[part] = whole, start, start + count
-                start += count
+        self._place = {
+            part: (whole, np.array(rows))
+            for whole, found in parts.items()
+            for part, rows in found.items()
+        }
 
     def rows(self, name: str, count: int) -> Iterator[np.ndarray]:
         if name not in self._place:
             yield from self.tensors.rows(name, count)
             return
-        whole, start, end = self._place[name]
-        position = 0
+        whole, wanted = self._place[name]
+        start = 0
         for chunk in self.tensors.rows(whole, count):
-            found = chunk[max(0, start - position) : max(0, end - position)]
-            position += len(chunk)
-            if len(found):
-                yield found
+            first, last = np.searchsorted(wanted, (start, start + len(chunk)))
+            if first < last:
+                yield chunk[wanted[first:last] - start]
+            start += len(chunk)

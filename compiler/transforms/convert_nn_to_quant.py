@@ -317,7 +317,8 @@ class Rope(RewritePattern):
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: nn.RopeOp, rewriter: PatternRewriter) -> None:
-        acc = quant.RopeOp.of(op.x, self.angles, self.angles.index(op.rotation))
+        rotated = None if op.rotated is None else op.rotated.value.data
+        acc = quant.RopeOp.of(op.x, self.angles, self.angles.index(op.rotation), rotated)
         round_to_format(rewriter, op, acc)
 
 

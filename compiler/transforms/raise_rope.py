@@ -2,7 +2,8 @@
 
 The angles a (T, D) are positions times frequencies, repeated for both halves of the channels;
 rotate_half maps the halves (x1, x2) to (-x2, x1). RoFormer, Su et al. 2021, in the half-split form. A constant
-that cosines and sines are multiplied by, as in YaRN, stands behind the rotation.
+that cosines and sines are multiplied by, as in YaRN, stands behind the rotation. Where x is the first channels of
+heads, and what becomes of it stands before the others again, these are rotated in part, as in GPT-NeoX.
 """
 
 from __future__ import annotations
@@ -42,6 +43,22 @@ class RopePattern(RewritePattern):
                             raised.append(nn.MulOp(*(each.results[0] for each in raised)))
                         rewriter.replace(op, [nn.inherit_path(each, op) for each in raised])
                         return
+
+
+class PartialRopePattern(RewritePattern):
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: nn.ConcatOp, rewriter: PatternRewriter) -> None:
+        rope, others = defined_by(op.lhs, nn.RopeOp), defined_by(op.rhs, nn.SliceOp)
+        first = defined_by(rope.x, nn.SliceOp) if rope and rope.rotated is None else None
+        if rope is None or others is None or first is None or first.x is not others.x:
+            return
+        width, rotated = nn.shape_of(first.x)[-1], rope.width
+        if first.bounds.get_values() == (0, rotated) and others.bounds.get_values() == (
+            rotated,
+            width,
+        ):
+            raised = nn.RopeOp.of(first.x, rope.rotation, rotated)
+            rewriter.replace(op, nn.inherit_path(raised, op))
 
 
 def _is_rotate_half(value: SSAValue, x: SSAValue) -> bool:
@@ -100,4 +117,4 @@ class RaiseRope(ModulePass):
     name = "raise-rope"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        rewrite(ctx, op, RopePattern())
+        rewrite(ctx, op, RopePattern(), PartialRopePattern())

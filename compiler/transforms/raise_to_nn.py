@@ -30,6 +30,7 @@ from .raise_heads import RaiseHeads
 from .raise_linear_scale import RaiseLinearScale
 from .raise_logits import RaiseLogits
 from .raise_positions import RaisePositions
+from .raise_residual import RaiseResidual
 from .raise_rms_norm import RaiseRMSNorm
 from .raise_rope import RaiseRope
 
@@ -47,6 +48,7 @@ PASSES: tuple[ModulePass, ...] = (
     RaiseRope(),
     RaiseAttention(),
     AlignRope(),
+    RaiseResidual(),
 )
 
 

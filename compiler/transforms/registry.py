@@ -30,6 +30,7 @@ PASSES = {
     "raise-rope": ".raise_rope:RaiseRope",
     "raise-attention": ".raise_attention:RaiseAttention",
     "align-rope": ".align_rope:AlignRope",
+    "raise-residual": ".raise_residual:RaiseResidual",
     "raise-to-nn": ".raise_to_nn:RaiseToNN",
     "equalize-layers": ".equalize_layers:EqualizeLayers",
     "plan-scales": ".plan_scales:PlanScales",

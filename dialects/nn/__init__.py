@@ -51,6 +51,7 @@ from .attention import (
     ScoresOp,
     SoftmaxOp,
     SplitHeadsOp,
+    require_rotated,
 )
 from .base import (
     FUNCTIONAL,
@@ -260,6 +261,7 @@ __all__ = [
     "require",
     "require_normal",
     "require_positive",
+    "require_rotated",
     "shape_of",
     "with_path",
 ]

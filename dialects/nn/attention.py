@@ -43,6 +43,7 @@ from .base import (
     require_positive,
     rotation_in,
     rotation_of,
+    shape_of,
     text,
 )
 from .elementwise import UnaryOp
@@ -121,7 +122,8 @@ class RopeOp(NNOp, Rounded, Differentiable, Named):
 
     Channel i < D/2 is paired with i + D/2 and the pair is rotated by the angle
     t * theta^(-2i/D) / factor; `factor` above 1 is linear position interpolation, which a `ramp`
-    [low, high, length] keeps from channels that turn quickly (`dialects.rotation`).
+    [low, high, length] keeps from channels that turn quickly (`dialects.rotation`). With `rotated` R only the
+    first R channels are, as a head of that width; the others stay as they are.
 
     ```mlir
     %y = nn.rope %x theta 1.0e+04 factor 1.0 : (tensor<4x64x32xf32>) -> tensor<4x64x32xf32>
@@ -136,18 +138,32 @@ class RopeOp(NNOp, Rounded, Differentiable, Named):
     theta = prop_def(Float)
     factor = prop_def(Float)
     ramp = opt_prop_def(Floats)
+    rotated = opt_prop_def(Int)
     result = result_def(F32Tensor)
     traits = traits_def(Pure())
-    assembly_format = "$x `theta` $theta `factor` $factor (`ramp` $ramp^)?" + FUNCTIONAL
+    assembly_format = (
+        "$x `theta` $theta `factor` $factor (`ramp` $ramp^)? (`rotated` $rotated^)?" + FUNCTIONAL
+    )
 
     @classmethod
-    def of(cls, x: SSAValue, rotation: Rotation) -> RopeOp:
-        ramp = {"ramp": rotation.ramp} if rotation.ramp else {}
-        return cls(x, theta=rotation.theta, factor=rotation.factor, **ramp)
+    def of(cls, x: SSAValue, rotation: Rotation, rotated: int | None = None) -> RopeOp:
+        others: dict[str, int | Sequence[float]] = {}
+        if rotation.ramp:
+            others["ramp"] = rotation.ramp
+        if rotated is not None:
+            others["rotated"] = rotated
+        return cls(x, theta=rotation.theta, factor=rotation.factor, **others)
 
     @staticmethod
-    def infer(x: Shape, theta: float, factor: float, ramp: Sequence[float] | None = None) -> Shape:
+    def infer(
+        x: Shape,
+        theta: float,
+        factor: float,
+        ramp: Sequence[float] | None = None,
+        rotated: int | None = None,
+    ) -> Shape:
         require(len(x) == 3 and x[2] % 2 == 0, f"x must be (H, T, even D), got {text(x)}")
+        require_rotated(rotated, x[2])
         rotation_of(theta, factor, ramp).verify()
         return x
 
@@ -155,10 +171,18 @@ class RopeOp(NNOp, Rounded, Differentiable, Named):
     def rotation(self) -> Rotation:
         return rotation_in(self.theta, self.factor, self.ramp)
 
-    def angles(self, tokens: int, half: int) -> tuple[Array, Array]:
-        """Cosines and sines of (T, D/2), as float64."""
-        angles = np.outer(np.arange(tokens), self.rotation.frequencies(half))
-        return np.cos(angles), np.sin(angles)
+    @property
+    def width(self) -> int:
+        """How many channels are rotated."""
+        return shape_of(self.x)[-1] if self.rotated is None else self.rotated.value.data
+
+    def turned(self, x: Array, sign: int = 1) -> Array:
+        """fp32 or wider numbers (.., T, D), rotated; with ``sign`` -1 the other way round."""
+        half = self.width // 2
+        angles = np.outer(np.arange(x.shape[-2]), self.rotation.frequencies(half))
+        cos, sin = (part.astype(x.dtype) for part in (np.cos(angles), sign * np.sin(angles)))
+        low, high, others = np.split(x, [half, self.width], axis=-1)
+        return np.concatenate([low * cos - high * sin, high * cos + low * sin, others], axis=-1)
 
     def row_norm(self, bounds: Bounds) -> float:
         """A rotation changes no norm."""
@@ -166,10 +190,15 @@ class RopeOp(NNOp, Rounded, Differentiable, Named):
 
     def gradients(self, gradient: Array, values: Values) -> Parts:
         """The transpose of a rotation turns back."""
-        half = gradient.shape[-1] // 2
-        cos, sin = (part.astype(np.float32) for part in self.angles(gradient.shape[-2], half))
-        low, high = gradient[..., :half], gradient[..., half:]
-        return [(self.x, np.concatenate([low * cos + high * sin, high * cos - low * sin], axis=-1))]
+        return [(self.x, self.turned(gradient, -1))]
+
+
+def require_rotated(rotated: int | None, width: int) -> None:
+    """Raises a `VerifyException` unless so many channels of a head, not all of them, make pairs."""
+    require(
+        rotated is None or (0 < rotated < width and rotated % 2 == 0),
+        f"rotated must be even and in 2 .. {width - 2}, got {rotated}",
+    )
 
 
 def _grouped(heads: Shape, kv: Shape, what: str) -> None:

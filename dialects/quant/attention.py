@@ -20,11 +20,21 @@ from xdsl.irdl import (
 from xdsl.traits import Pure
 
 from ..interfaces import KeepsScale, Named
-from ..nn import ROPE_FRAC, require
+from ..nn import ROPE_FRAC, require, require_rotated
 from ..rotation import Rotation
 from . import axes as named
 from .attributes import MAX_BITS, QuantTensorType, TableAttr
-from .base import FUNCTIONAL, Floats, Inferred, Int, Ints, QuantOp, numbers, signed_bits
+from .base import (
+    FUNCTIONAL,
+    Floats,
+    Inferred,
+    Int,
+    Ints,
+    QuantOp,
+    numbers,
+    signed_bits,
+    type_of,
+)
 
 EXP_FRAC = 15
 """e = table[d] of `quant.softmax` is 2^15 * exp(-d * 2^-frac)."""
@@ -97,7 +107,8 @@ def _rotations(
 class RopeOp(QuantOp, Named):
     """Rotary position embedding of [H, T, D], as an accumulator: x * cos + rotate(x) * sin.
 
-    rotate(x)[i] = -x[i + D/2] for i < D/2, else x[i - D/2]. cos and sin are the integers of
+    rotate(x)[i] = -x[i + D/2] for i < D/2, else x[i - D/2]. With `rotated` R this is of the first R channels, and
+    cos is 1 and sin 0 for others. cos and sin are the integers of
     `rope_table.rope_table`, with 14 fraction bits, for theta = thetas[kind], factor = factors[kind]
     and the ramp that the three numbers of ramps[kind] are, if there are ramps (`dialects.rotation`);
     a length of 0 says that a kind has none. kind = kinds[0], in the body of `quant.layers`
@@ -117,15 +128,19 @@ class RopeOp(QuantOp, Named):
     thetas = prop_def(Floats)
     factors = prop_def(Floats)
     ramps = opt_prop_def(Floats)
+    rotated = opt_prop_def(Int)
     kinds = prop_def(Ints)
     result = result_def(QuantTensorType)
     traits = traits_def(Pure())
     assembly_format = (
-        "$x `thetas` $thetas `factors` $factors (`ramps` $ramps^)? `kinds` $kinds" + FUNCTIONAL
+        "$x `thetas` $thetas `factors` $factors (`ramps` $ramps^)? (`rotated` $rotated^)? `kinds` $kinds"
+        + FUNCTIONAL
     )
 
     @classmethod
-    def of(cls, x: SSAValue, rotations: Sequence[Rotation], kind: int) -> RopeOp:
+    def of(
+        cls, x: SSAValue, rotations: Sequence[Rotation], kind: int, rotated: int | None = None
+    ) -> RopeOp:
         """By one of some rotations."""
         ramps = [number for each in rotations for number in each.ramp or NO_RAMP]
         return cls(
@@ -133,6 +148,7 @@ class RopeOp(QuantOp, Named):
             thetas=tuple(each.theta for each in rotations),
             factors=tuple(each.factor for each in rotations),
             ramps=tuple(ramps) if any(each.ramp for each in rotations) else None,
+            rotated=rotated,
             kinds=(kind,),
         )
 
@@ -141,6 +157,11 @@ class RopeOp(QuantOp, Named):
         """Those of the kinds, in order."""
         return _rotations(*map(numbers, (self.thetas, self.factors, self.ramps)))
 
+    @property
+    def width(self) -> int:
+        """How many channels are rotated."""
+        return type_of(self.result).shape[2] if self.rotated is None else self.rotated.value.data
+
     @staticmethod
     def infer(
         x: QuantTensorType,
@@ -148,11 +169,13 @@ class RopeOp(QuantOp, Named):
         factors: tuple[float, ...],
         kinds: tuple[int, ...],
         ramps: tuple[float, ...] = (),
+        rotated: int | None = None,
     ) -> Sequence[Inferred]:
         require(
             len(x.shape) == 3 and x.shape[2] % 2 == 0,
             f"x must be [H, T, even D], got {list(x.shape)}",
         )
+        require_rotated(rotated, x.shape[2])
         require(len(thetas) == len(factors), f"{len(thetas)} thetas, {len(factors)} factors")
         require(
             len(ramps) in (0, 3 * len(thetas)), f"{len(thetas)} thetas, {len(ramps)} ramps' numbers"

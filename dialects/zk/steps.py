@@ -385,7 +385,8 @@ class MaxPoolOp(Step):
 
 @irdl_op_definition
 class RopeOp(RoundedStep):
-    """Rotary position embedding: x cos + rotate(x) sin, of the kind that each layer has.
+    """Rotary position embedding: x cos + rotate(x) sin, of the kind that each layer has. With `rotated` R this is
+    of the first R channels of x, cos is 1 and sin 0 for others, and sines have the sign that half of rotate(x) has.
 
     ```mlir
     %y = zk.rope %x, %cos, %sin kinds [0, 0, 1] shift 16 bits 16 limbs [@rope.limb0] rem [@rope.rem0]
@@ -399,7 +400,10 @@ class RopeOp(RoundedStep):
     cos = operand_def(ValueType)
     sin = operand_def(ValueType)
     kinds = prop_def(Ints)
-    assembly_format = "$x `,` $cos `,` $sin `kinds` $kinds" + ROUNDED + FUNCTIONAL
+    rotated = opt_prop_def(Int)
+    assembly_format = (
+        "$x `,` $cos `,` $sin `kinds` $kinds (`rotated` $rotated^)?" + ROUNDED + FUNCTIONAL
+    )
 
     def verify_(self) -> None:
         same_axes(self.x, self.result)

@@ -72,6 +72,12 @@
 
 // -----
 
+// CHECK: nn.rope: rotated must be even and in 2 .. 6, got 8
+%x = "test.op"() : () -> tensor<4x8x8xf32>
+%0 = nn.rope %x theta 1.0e+04 factor 1.0 rotated 8 : (tensor<4x8x8xf32>) -> tensor<4x8x8xf32>
+
+// -----
+
 // CHECK: nn.rope: theta must be in 2^-126 .. 2^128, got -1.0
 %x = "test.op"() : () -> tensor<4x8x4xf32>
 %0 = nn.rope %x theta -1.0 factor 1.0 : (tensor<4x8x4xf32>) -> tensor<4x8x4xf32>

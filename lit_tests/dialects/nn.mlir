@@ -26,6 +26,8 @@ func.func @raised() -> tensor<8x10xf32> {
   %kh = nn.split_heads %k heads 2 : (tensor<8x8xf32>) -> tensor<2x8x4xf32>
   // CHECK: %qr = nn.rope %qh theta 1.000000e+04 factor 8.000000e+00 : (tensor<4x8x4xf32>) -> tensor<4x8x4xf32>
   %qr = nn.rope %qh theta 1.0e+04 factor 8.0 : (tensor<4x8x4xf32>) -> tensor<4x8x4xf32>
+  // CHECK-NEXT: %qp = nn.rope %qh theta 1.000000e+04 factor 1.000000e+00 rotated 2 : (tensor<4x8x4xf32>) -> tensor<4x8x4xf32>
+  %qp = nn.rope %qh theta 1.0e+04 factor 1.0 rotated 2 : (tensor<4x8x4xf32>) -> tensor<4x8x4xf32>
   // CHECK-NEXT: %s = nn.scores %qr, %kh scale 5.000000e-01 : (tensor<4x8x4xf32>, tensor<2x8x4xf32>) -> tensor<4x8x8xf32>
   %s = nn.scores %qr, %kh scale 0.5 : (tensor<4x8x4xf32>, tensor<2x8x4xf32>) -> tensor<4x8x8xf32>
   // CHECK-NEXT: %global = nn.masked_softmax %s : (tensor<4x8x8xf32>) -> tensor<4x8x8xf32>

@@ -164,6 +164,14 @@ func.func @f(%x : !quant.tensor<[1, 2, 3], bits = 16, frac = 9>) {
 
 // -----
 
+// CHECK: rotated must be even and in 2 .. 2, got 3
+func.func @f(%x : !quant.tensor<[1, 2, 4], bits = 16, frac = 9>) {
+  %0 = quant.rope %x thetas [1.0e4] factors [1.0] rotated 3 kinds [0] : (!quant.tensor<[1, 2, 4], bits = 16, frac = 9>) -> !quant.tensor<[1, 2, 4], bits = 34, frac = 25>
+  func.return
+}
+
+// -----
+
 // CHECK: kind 1 of 1
 func.func @f(%x : !quant.tensor<[1, 2, 4], bits = 16, frac = 9>) {
   %0 = quant.rope %x thetas [1.0e4] factors [1.0] kinds [1] : (!quant.tensor<[1, 2, 4], bits = 16, frac = 9>) -> !quant.tensor<[1, 2, 4], bits = 34, frac = 25>

@@ -36,6 +36,9 @@
 // CHECK: func.func @rope(%q: !quant.tensor<[4, 64, 32], bits = 16, frac = 11>) {
 // CHECK-NEXT: %acc = quant.rope %q thetas [1.000000e+04, 1.000000e+06] factors [1.000000e+00, 1.000000e+00] kinds [0] : (!quant.tensor<[4, 64, 32], bits = 16, frac = 11>) -> !quant.tensor<[4, 64, 32], bits = 34, frac = 27>
 // CHECK-NEXT: func.return
+// CHECK: func.func @partial_rope(%q: !quant.tensor<[4, 64, 32], bits = 16, frac = 11>) {
+// CHECK-NEXT: %acc = quant.rope %q thetas [1.000000e+04] factors [1.000000e+00] rotated 8 kinds [0] : (!quant.tensor<[4, 64, 32], bits = 16, frac = 11>) -> !quant.tensor<[4, 64, 32], bits = 34, frac = 27>
+
 // CHECK: func.func @stretched_rope(%q: !quant.tensor<[4, 64, 32], bits = 16, frac = 11>) {
 // CHECK-NEXT: %acc = quant.rope %q thetas [1.000000e+04] factors [8.000000e+00] ramps [1.000000e+00, 4.000000e+00, 8.192000e+03] kinds [0] : (!quant.tensor<[4, 64, 32], bits = 16, frac = 11>) -> !quant.tensor<[4, 64, 32], bits = 34, frac = 27>
 // CHECK-NEXT: func.return
@@ -129,6 +132,10 @@ func.func @merge_heads(%x : !quant.tensor<[4, 64, 32], bits = 16, frac = 11>) {
 }
 func.func @rope(%q : !quant.tensor<[4, 64, 32], bits = 16, frac = 11>) {
   %acc = quant.rope %q thetas [1.0e+04, 1.0e+06] factors [1.0, 1.0] kinds [0] : (!quant.tensor<[4, 64, 32], bits = 16, frac = 11>) -> !quant.tensor<[4, 64, 32], bits = 34, frac = 27> 
+  func.return
+}
+func.func @partial_rope(%q : !quant.tensor<[4, 64, 32], bits = 16, frac = 11>) {
+  %acc = quant.rope %q thetas [1.0e+04] factors [1.0] rotated 8 kinds [0] : (!quant.tensor<[4, 64, 32], bits = 16, frac = 11>) -> !quant.tensor<[4, 64, 32], bits = 34, frac = 27> 
   func.return
 }
 func.func @stretched_rope(%q : !quant.tensor<[4, 64, 32], bits = 16, frac = 11>) {

@@ -133,3 +133,29 @@ func.func @two_tensors(%x : tensor<4x6x8xf32>, %z : tensor<4x6x8xf32>) -> tensor
   %y = nn.add %plain, %crossed {module = "model.layers.0.self_attn"} : (tensor<4x6x8xf32>, tensor<4x6x8xf32>) -> tensor<4x6x8xf32>
   func.return %y : tensor<4x6x8xf32>
 }
+
+// CHECK-LABEL: func.func @first_channels
+// CHECK-NEXT:    [[Y:%.*]] = nn.rope %x theta 1.000000e+04 factor 1.000000e+00 rotated 4 : (tensor<4x6x8xf32>) -> tensor<4x6x8xf32>
+// CHECK-NEXT:    func.return [[Y]]
+func.func @first_channels(%x : tensor<4x6x8xf32>) -> tensor<4x6x8xf32> {
+  %first = nn.slice %x [0, 4] : (tensor<4x6x8xf32>) -> tensor<4x6x4xf32>
+  %others = nn.slice %x [4, 8] : (tensor<4x6x8xf32>) -> tensor<4x6x4xf32>
+  %turned = nn.rope %first theta 1.0e+04 factor 1.0 : (tensor<4x6x4xf32>) -> tensor<4x6x4xf32>
+  %y = nn.concat %turned, %others : (tensor<4x6x4xf32>, tensor<4x6x4xf32>) -> tensor<4x6x8xf32>
+  func.return %y : tensor<4x6x8xf32>
+}
+
+// Channels that were turned do not stand where they came from.
+
+// CHECK-LABEL: func.func @last_channels
+// CHECK:         nn.concat
+// CHECK-NEXT:    nn.concat
+func.func @last_channels(%x : tensor<4x6x8xf32>) -> (tensor<4x6x8xf32>, tensor<4x6x8xf32>) {
+  %first = nn.slice %x [0, 4] : (tensor<4x6x8xf32>) -> tensor<4x6x4xf32>
+  %others = nn.slice %x [4, 8] : (tensor<4x6x8xf32>) -> tensor<4x6x4xf32>
+  %turned = nn.rope %others theta 1.0e+04 factor 1.0 : (tensor<4x6x4xf32>) -> tensor<4x6x4xf32>
+  %front = nn.rope %first theta 1.0e+04 factor 1.0 : (tensor<4x6x4xf32>) -> tensor<4x6x4xf32>
+  %y = nn.concat %turned, %first : (tensor<4x6x4xf32>, tensor<4x6x4xf32>) -> tensor<4x6x8xf32>
+  %z = nn.concat %front, %first : (tensor<4x6x4xf32>, tensor<4x6x4xf32>) -> tensor<4x6x8xf32>
+  func.return %y, %z : tensor<4x6x8xf32>, tensor<4x6x8xf32>
+}

@@ -44,7 +44,9 @@ max_pool       the largest of a window, along rows and then along columns; attri
                Taps that no window has inside are left out. witness rows, columns (the largest up to each tap
                but the first)
 rope           inputs: x, cos, sin; acc = x*cos[kind] + rotate(x)*sin[kind] over the last axis, position = token,
-               kind = kinds[layer]; y = requantize(acc); attributes kinds, shift, bits. witness limbs, rem
+               kind = kinds[layer]; y = requantize(acc); attributes kinds, shift, bits, and rotated where only so
+               many entries are rotated, the others being x*cos; sin has the sign of rotate(x) then.
+               witness limbs, rem
 scores         inputs: q[kv, group, token, dim], k[kv, token, dim]:
                y = requantize(sum_dim q * k[kv, source, dim]) over (kv, group, token, source);
                attributes shift, bits. Cells that the mask forbids are computed all the same, but if they leave the

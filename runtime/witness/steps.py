@@ -409,11 +409,14 @@ def rope(run: Pass, step: Step) -> np.ndarray:
     cos, sin = (
         run.model.circuit.data[name][kind, run.start : run.stop] for name in step.inputs[1:]
     )
-    half = x.shape[-1] // 2
     run.require_small(step, "input", x, peak(cos) + peak(sin))
     acc = x * cos
-    acc[..., :half] -= x[..., half:] * sin[..., :half]
-    acc[..., half:] += x[..., :half] * sin[..., half:]
+    in_part = "rotated" in step.attributes
+    width = attribute(step, "rotated") if in_part else x.shape[-1]
+    half = width // 2
+    crossed = x[..., half:width] * sin[..., :half]
+    (np.add if in_part else np.subtract)(acc[..., :half], crossed, out=acc[..., :half])
+    acc[..., half:width] += x[..., :half] * sin[..., half:width]
     return requantize(run, step, acc)
 
 

@@ -569,7 +569,7 @@ def test_the_command_refuses_bad_input(keys, write_config, tmp_path):
     for arguments, text in (
         ((bad,), "bad.vk"),
         ((keys / "good.vk", "--config", tmp_path / "none.json"), "none.json"),
-        ((keys / "good.vk", "--config", write_config(model_type="gpt_neox")), "gpt_neox"),
+        ((keys / "good.vk", "--config", write_config(model_type="bloom")), "bloom"),
     ):
         done = run("audit", *arguments)
         assert done.exit_code == 2 and done.stdout == ""

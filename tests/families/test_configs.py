@@ -55,13 +55,17 @@ YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 
         ("olmo2", {}),
         ("phi3", {}),
         ("smollm3", {}),
+        ("gpt_neox", {}),
+        ("gpt_neox", {"rotary_pct": 0.5, "rotary_emb_base": 3e3}),
     ],
     ids=str,
 )
 def test_rotations_are_those_of_transformers(kind: str, changes: dict[str, Any]) -> None:
-    family, config = checked_config(WHERE, SMALL | {"model_type": kind} | changes)
+    known = CONFIG_MAPPING[kind]()
+    small = {name: value for name, value in SMALL.items() if hasattr(known, name)}
+    family, config = checked_config(WHERE, small | {"model_type": kind} | changes)
     ((name, rotation),) = family.rotations(config).items()
-    model = AutoModelForCausalLM.from_config(CONFIG_MAPPING[kind].from_dict(SMALL | changes))
+    model = AutoModelForCausalLM.from_config(CONFIG_MAPPING[kind].from_dict(small | changes))
     theirs = model.get_buffer(name).numpy()
     np.testing.assert_allclose(rotation.frequencies(len(theirs)), theirs, rtol=1e-5)
 
@@ -76,6 +80,7 @@ def test_tables_have_the_angles(ramp: tuple[float, float, float] | None) -> None
 
 GPT2: dict[str, Any] = {"n_embd": 48, "n_head": 4, "n_layer": 1, "vocab_size": 64}
 OPT: dict[str, Any] = {"hidden_size": 48, "num_attention_heads": 4, "word_embed_proj_dim": 48}
+NEOX: dict[str, Any] = {"hidden_size": 48, "num_attention_heads": 4, "rotary_pct": 0.17}
 
 
 @pytest.mark.parametrize(
@@ -91,13 +96,22 @@ OPT: dict[str, Any] = {"hidden_size": 48, "num_attention_heads": 4, "word_embed_
         (OPT, {"do_layer_norm_before": False}, ["do_layer_norm_before = False"]),
         (OPT, {"_remove_final_layer_norm": True}, ["_remove_final_layer_norm = True"]),
         (OPT, {"layer_norm_elementwise_affine": False}, ["layer_norm_elementwise_affine"]),
+        (NEOX, {"rotary_pct": 0.3}, ["partial_rotary_factor = 0.3", "3 channels of 12"]),
+        (NEOX, {"rotary_pct": 0.01}, ["0 channels of 12"]),
+        (NEOX, {"rotary_pct": 2.0}, ["24 channels of 12"]),
+        (NEOX, {"rotary_pct": 0}, ["rotary_pct = 0 must be a positive number"]),
+        (NEOX, {"rope_parameters": {"partial_rotary_factor": 0.5}}, ["rotary_pct = 0.17", "0.5"]),
+        (NEOX, {"rope_parameters": {"partial_rotary_factor": 1.5}}, ["must be in 0 .. 1"]),
+        (NEOX, {"attention_bias": False}, ["attention_bias = False"]),
+        (NEOX, {"use_parallel_residual": 1}, ["use_parallel_residual = 1"]),
     ],
     ids=str,
 )
 def test_refused_of_models_with_layer_norms(
     fields: dict[str, Any], changes: dict[str, Any], words: list[str]
 ) -> None:
-    kind = {"model_type": "gpt2" if "n_embd" in fields else "opt"}
+    kinds = {"n_embd": "gpt2", "word_embed_proj_dim": "opt", "rotary_pct": "gpt_neox"}
+    kind = {"model_type": next(kind for name, kind in kinds.items() if name in fields)}
     checked_config(WHERE, kind | fields)
     with pytest.raises(UserError) as raised:
         checked_config(WHERE, kind | fields | changes)

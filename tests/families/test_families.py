@@ -82,6 +82,29 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "gpt2": ("gpt2", {"n_inner": 48}),
     "gpt2 untied": ("gpt2", {"tie_word_embeddings": False, "layer_norm_epsilon": 3e-3}),
     "opt": ("opt", {"hidden_size": 48, "ffn_dim": 64, "word_embed_proj_dim": 48}),
+    "gpt_neox": ("gpt_neox", {"use_parallel_residual": True}),
+    "gpt_neox in a row": (
+        "gpt_neox",
+        {
+            "use_parallel_residual": False,
+            "tie_word_embeddings": True,
+            "hidden_size": 48,
+            "layer_norm_eps": 3e-3,
+            "rope_parameters": {
+                "rope_type": "linear",
+                "factor": 4.0,
+                "rope_theta": 1e3,
+                "partial_rotary_factor": 0.5,
+            },
+        },
+    ),
+    "gpt_neox that rotates all": (
+        "gpt_neox",
+        {
+            "hidden_act": "gelu_pytorch_tanh",
+            "rope_parameters": {"rope_theta": 1e4, "partial_rotary_factor": 1.0},
+        },
+    ),
     "opt without biases": (
         "opt",
         {

@@ -51,6 +51,29 @@ def test_names_without_the_prefix_and_masks(source: Path) -> None:
         load_checkpoint(source)
 
 
+def test_weights_of_heads_that_lie_together(make: Any) -> None:
+    """In a GPT-NeoX those of each head's queries, keys and values; files have an older name of the output layer,
+    and may hold masks."""
+    source = make("gpt_neox")
+    found, stored = load_checkpoint(source), load_file(source / WEIGHTS)
+    layer = "gpt_neox.layers.1.attention"
+    for kind, shape in (("weight", (32, 32)), ("bias", (32,))):
+        heads = stored[f"{layer}.query_key_value.{kind}"].reshape(4, 3, 8, -1)
+        for number, name in enumerate("qkv"):
+            part = found.tensor(f"{layer}.{name}_proj.{kind}")
+            np.testing.assert_array_equal(part, heads[:, number].reshape(shape))
+    assert without_weights(source).shapes == found.shapes
+    stored["lm_head.weight"] = stored.pop("embed_out.weight")
+    state = found.state()
+    assert {*state} == {*stored}
+    for name, array in stored.items():
+        np.testing.assert_array_equal(state[name], array, name)
+    expected = {name: found.sha256(name) for name in found.names}
+    save_file(stored | {f"{layer}.bias": np.ones((1, 1, 64, 64), np.float32)}, source / WEIGHTS)
+    newer = load_checkpoint(source)
+    assert {name: newer.sha256(name) for name in newer.names} == expected
+
+
 def test_a_model_in_memory(source: Path) -> None:
     saved = load_checkpoint(source)
     model, tokenizer = (

@@ -143,7 +143,7 @@ def test_broken_config(maker: Any) -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"model_type": "gpt_neox"}, ["'gpt_neox'"]),
+        ({"model_type": "bloom"}, ["'bloom'"]),
         ({"model_type": None}, ["architecture"]),
         ({"model_type": "gemma3"}, ["not a setting"]),
         ({"final_logit_softcapping": 30.0}, ["final_logit_softcapping"]),

@@ -47,6 +47,8 @@ class Sizes:
     layer_norms: bool
     positions: bool
     seed: int
+    rotated: bool = False
+    """Whether only the first two channels of heads are, where there are more."""
 
 
 SIZES = st.builds(
@@ -68,6 +70,7 @@ SIZES = st.builds(
     norm_at_end=st.booleans(),
     rounded_product=st.booleans(),
     rope=st.booleans(),
+    rotated=st.booleans(),
     shift=st.integers(-9, 3),
     window=st.integers(0, 4),
     layer_norms=st.booleans(),
@@ -181,7 +184,8 @@ class _Writer:
         return self.add(quant.SplitHeadsOp(y, heads=heads))
 
     def rope(self, x: SSAValue) -> SSAValue:
-        rope = quant.RopeOp(x, thetas=(1e4,), factors=(1.0,), kinds=(0,))
+        rotated = 2 if self.sizes.rotated and self.sizes.width > 2 else None
+        rope = quant.RopeOp(x, thetas=(1e4,), factors=(1.0,), kinds=(0,), rotated=rotated)
         return self.rounded(self.add(rope), 14)
 
     def function(self) -> tuple[ModuleOp, dict[str, np.ndarray]]:

@@ -54,7 +54,14 @@ class ConvertRope(RoundedPattern[quant.RopeOp]):
         c.system.sizes["kind"] = len(every)
         columns = self.angles(op, b, every)
         cos, sin = (read(column, axes, kind=pick) for column in columns)
-        products = [(c.expr(op.x), cos), (c.at(b, op.x, dim=Index("rotate", "dim")), sin)]
+        half, size = op.width // 2, c.system.size("dim")
+        turned, others = Index("rotate", "dim"), {}
+        if op.rotated is not None:
+            turned = Index(
+                "pick", "dim", (*range(half, 2 * half), *range(half), *range(2 * half, size))
+            )
+            others["rotated"] = op.width
+        products = [(c.expr(op.x), cos), (c.at(b, op.x, dim=turned), sin)]
         name = c.unique(f"{op.x.name_hint}.rope")
         y, made, options = self.rounded(b, name, result, products)
         step = zk.RopeOp(
@@ -64,21 +71,32 @@ class ConvertRope(RoundedPattern[quant.RopeOp]):
             name=name,
             module=b.module,
             kinds=kinds,
+            **others,
             **options,
             **y.roles,
         )
         return step, y.value
 
     def angles(self, op: quant.RopeOp, b: Builder, kinds: Sequence[int]) -> list[str]:
-        """The public columns of cosines and sines of some kinds, over (kind, token, dim)."""
-        one, dim = 1 << ROPE_FRAC, self.conversion.system.size("dim")
-        half = f"(dim - {dim // 2} * floor(dim / {dim // 2}))"
+        """The public columns of cosines and sines of some kinds, over (kind, token, dim).
+
+        Where only some channels are rotated, the angles of others are 0, and sines have the sign of the product
+        that they are in, which an index that rotates a whole axis has otherwise.
+        """
+        one, half = 1 << ROPE_FRAC, op.width // 2
+        channel = f"(dim - {half} * floor(dim / {half}))"
         names = []
         for function in ("cos", "sin"):
-            contents = [
-                f"round({one} * {function}({op.rotations[kind].angle('token', half, dim)}))"
-                for kind in kinds
-            ]
+            contents = []
+            for kind in kinds:
+                angle = op.rotations[kind].angle("token", channel, op.width)
+                if op.rotated is not None:
+                    angle = f"min(1, max(0, {op.width} - dim)) * {angle}"
+                text = f"round({one} * {function}({angle}))"
+                signed = function == "sin" and op.rotated is not None
+                contents.append(
+                    f"(2 * min(1, floor(dim / {half})) - 1) * {text}" if signed else text
+                )
             axes = ("kind", "token", "dim")
             names.append(b.public(f"rope.{function}", axes, -one, one, contents=contents))
         return names
