@@ -14,6 +14,7 @@ from .export import export
 from .fidelity import fidelity
 from .guard import guard
 from .inspect import inspect
+from .page import page
 from .prove import prove
 from .reveal import reveal
 from .rotate import rotate
@@ -61,6 +62,7 @@ for command in (
     reveal,
     rotate,
     verify,
+    page,
     audit,
     inspect,
     security,
