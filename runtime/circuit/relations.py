@@ -48,6 +48,8 @@ MOST_PARTS = 1 << 12
 MOST_NAMED = 1 << 14
 # Of one column, expression or array.
 MOST_DIMENSIONS = 16
+# What names begin with that proofs give to columns, of the uses of rows, and to sources, of gathered rows.
+MULTIPLICITIES, GATHERED = "multiplicity.", "rows of "
 
 Home = Literal["param", "renewed", "witness", "public"]
 
@@ -271,6 +273,12 @@ class Circuit:
             if len(set(names)) != len(names):
                 raise CircuitError(f"two parts of kind {what} share a name")
             _require_few(len(names), MOST_AXES if what == "axis" else MOST_PARTS, what)
+        for what, items, begin in (
+            ("column", self.columns, MULTIPLICITIES),
+            ("table", self.tables, GATHERED),
+        ):
+            if any(item.name.startswith(begin) for item in items):
+                raise CircuitError(f'a {what} has a name of proofs: it begins with "{begin}"')
         self._check_sizes()
         _require_few(len(self.extents), MOST_EXTENTS, "extent")
         for name, most in self.extents.items():

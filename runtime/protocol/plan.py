@@ -19,7 +19,16 @@ from functools import cached_property
 from ..circuit.band import parts
 from ..circuit.extents import Shape
 from ..circuit.layout import Piece, pieces
-from ..circuit.relations import Circuit, Einsum, Expr, Home, Lookup, Product
+from ..circuit.relations import (
+    GATHERED,
+    MULTIPLICITIES,
+    Circuit,
+    Einsum,
+    Expr,
+    Home,
+    Lookup,
+    Product,
+)
 from .axis_weights import bits_of
 from .parameters import Parameters
 from .work_limits import BLOCKS, GROUPS, ROWS, SEARCHES, SUMS, require_few
@@ -135,7 +144,7 @@ class Instance:
 
 def multiplicity(group: int, table: str) -> str:
     """The name of the witness column that counts the uses of a table's rows in a group."""
-    return f"multiplicity.{group}.{table}"
+    return f"{MULTIPLICITIES}{group}.{table}"
 
 
 def place(
@@ -236,7 +245,7 @@ class Plan:
         """The names of the sources of gathers: one that several gathers share is one."""
         names: dict[Expr, str] = {}
         for gather in self.circuit.gathers:
-            names.setdefault(gather.source, f"rows of {gather.name}")
+            names.setdefault(gather.source, f"{GATHERED}{gather.name}")
         return names
 
     @cached_property

@@ -73,6 +73,7 @@ def _compiled(program: bytes) -> tuple[Engine, Module]:
     config = Config()
     # Else it takes gigabytes of address space, which --max-memory limits.
     config.memory_reservation, config.memory_guard_size = 0, 0
+    config.memory_reservation_for_growth = 1 << 26
     # The library's own clean-up fails where it comes after that of the interpreter.
     atexit.register(_compiled.cache_clear)
     engine = Engine(config)

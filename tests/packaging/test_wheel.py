@@ -44,8 +44,12 @@ def test_wheel_holds_every_module_and_only_this_package(wheel):
         for top in ("compiler", "dialects", "runtime", "tools")
         for path in (ROOT / top).rglob("*.py")
     }
+    scripts = Path("verifier", "js")
     declared = {Path(*package.split(".")[1:]) for package in packages} - {Path()}
-    assert folders == declared
+    assert folders | {scripts} == declared
+    assert f"zklemma/{scripts / 'index.js'}" in names
+    program = scripts / "zklemma-verify.wasm"
+    assert (f"zklemma/{program}" in names) == (ROOT / program).exists()
     texts = list((ROOT / "compiler").rglob("*.txt"))
     assert len(texts) == 14
     assert {f"zklemma/{text.relative_to(ROOT)}" for text in texts} <= set(names)

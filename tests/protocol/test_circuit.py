@@ -58,6 +58,11 @@ def public(column: Column, array: np.ndarray | None = None) -> Circuit:
     [
         (lambda: replace(GOOD, axes=(*GOOD.axes, GOOD.axes[0])), "share a name"),
         (lambda: replace(GOOD, axes=(*GOOD.axes, Axis("", 2))), "an axis has no name"),
+        (
+            lambda: public(Column("multiplicity.0.u4", (), "witness", 0, 1)),
+            "column has a name of proofs",
+        ),
+        (lambda: replace(GOOD, tables=(Table("rows of x", 1, 1),)), "table has a name of proofs"),
         (lambda: replace(GOOD, columns=(*GOOD.columns, GOOD.columns[0])), "share a name"),
         (lambda: linear("row", term=Term(1, "picked", (Index("same", "nowhere"),))), "lacks"),
         (lambda: linear("row", term=Term(1, "nothing", (Index("same", "row"),))), "unknown column"),

@@ -16,6 +16,8 @@ import engines
 import pytest
 from typer.testing import CliRunner
 from zklemma.errors import InvalidProof, UserError, ZklemmaError, expect
+from zklemma.runtime.circuit.encoding import encode_circuit
+from zklemma.runtime.circuit.relations import Column
 from zklemma.runtime.model import files
 from zklemma.runtime.verifying import disclosure, native, wasm
 from zklemma.runtime.verifying.own import Own
@@ -185,6 +187,18 @@ def test_rows_by_position(verdicts: Verdicts) -> None:
         == [engines.of_python(data, proof)]
         == ["valid"]
     )
+
+
+def test_names_that_proofs_give_are_refused(verdicts: Verdicts) -> None:
+    """A column more is another circuit, but one that is a count of a proof is none for either verifier."""
+    proof, said = PROVED[0].proof, []
+    for name in ("another", "multiplicity.0.another"):
+        column = Column(name, ("token",), "witness", 0, 1)
+        circuit = replace(KEY.circuit, columns=(*KEY.circuit.columns, column))
+        key = replace(KEY, circuit_bytes=encode_circuit(circuit))
+        data, file = engines.framed(key.encode(), proof)
+        said += [engines.of_python(data, file), *engines.of_rust(data, [file], verdicts=verdicts)]
+    assert said == ["invalid", "invalid", "unusable", "unusable"]
 
 
 def test_keys_of_functions_are_refused(verdicts: Verdicts) -> None:

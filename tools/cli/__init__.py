@@ -1,4 +1,4 @@
-"""The ``zklemma`` command: compile, prove, rotate, verify, audit, reveal, inspect.
+"""The ``zklemma`` command: compile, prove, rotate, verify, page, audit, reveal, inspect.
 
 Exit status: 0 done (for verify: valid), 1 invalid proof (for audit: not a model's key), 2 unusable
 input or a fault of this program, 130 interrupted, 141 if what it prints is not read to the end. Errors

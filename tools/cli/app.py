@@ -15,6 +15,7 @@ from .export import export
 from .fidelity import fidelity
 from .guard import guard
 from .inspect import inspect
+from .page import page
 from .prove import prove
 from .reveal import reveal
 from .rotate import rotate
@@ -63,6 +64,7 @@ for command in (
     reveal,
     rotate,
     verify,
+    page,
     audit,
     inspect,
     security,

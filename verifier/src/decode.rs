@@ -220,6 +220,8 @@ impl<'a> Reader<'a> {
         ];
         let name = text(name)?;
         enter(&mut self.columns, name)?;
+        let free = !name.starts_with("multiplicity.");
+        require(free, "a column has a name of proofs")?;
         let mut column = Column {
             name: name.to_string(),
             axes: self.axes_of(axes)?,
@@ -289,6 +291,8 @@ impl<'a> Reader<'a> {
         let [name, arity, rows, expression] = fields(item)?;
         let (name, arity, rows) = (text(name)?, int(arity)?, int(rows)?);
         enter(&mut self.tables, name)?;
+        let free = !name.starts_with("rows of ");
+        require(free, "a table has a name of proofs")?;
         let array = match data.remove(name) {
             Some(array) => array,
             None => return malformed("a table without contents"),

@@ -64,6 +64,7 @@ pub fn said(key: &Key, verified: &Verified) -> Vec<Field> {
         ("generated", statement.generated.to_string()),
         ("prompt_ids", ids(&verified.tokens[PROMPT])),
         ("output_ids", ids(&verified.tokens[OUTPUT])),
+        ("ends", list(key.ends.iter().map(usize::to_string))),
         ("visibility", object(&visibility)),
         ("digests", object(&digests.collect::<Vec<_>>())),
         ("revealed", list(revealed.map(|(name, _)| quote(name)))),

@@ -1,0 +1,57 @@
+/** Asking the program about a key and a proof, and reading what it says. */
+
+import { describe, readTokenizer } from "./tokenizer.js";
+import { run } from "./wasi.js";
+
+/** A proof or key that was refused: `usable` is false where it could not even be looked at. */
+export class Refused extends Error {
+  constructor(reason, usable) {
+    super(reason);
+    this.name = "Refused";
+    this.usable = usable;
+  }
+}
+
+const HEXADECIMAL = /^(?:[0-9a-f]{2})*$/i;
+
+/**
+ * The statement that a proof file's bytes prove under a key file's, as index.d.ts describes it, by a compiled program;
+ * `Refused` if they prove none. Without a proof, what is said of the key. `step` is told of what begins.
+ */
+export async function check(program, key, proof, options = {}, step = () => {}) {
+  const { modelId, nonce, opening } = options;
+  const files = new Map([["key", key]]);
+  const asked = [];
+  for (const [name, value] of [["--model-id", modelId], ["--nonce", nonce]]) {
+    if (value !== undefined) {
+      if (typeof value !== "string" || !HEXADECIMAL.test(value)) {
+        throw new Refused(`${name.slice(2)}: not hexadecimal (an even number of 0-9, a-f)`, false);
+      }
+      asked.push(name, value);
+    }
+  }
+  const said = async (...more) => {
+    const { output } = await run(program, ["zklemma-verify", ...asked, ...more], files);
+    const [line] = output.split("\n");
+    const found = JSON.parse(line);
+    if (found.valid !== true) {
+      throw new Refused(String(found.reason), found.usable === true);
+    }
+    return found;
+  };
+  step("key");
+  let ranges = null;
+  if (!options.skipRanges) {
+    ({ ranges } = await said("key"));
+  }
+  step("proof");
+  files.set("proof", proof);
+  const more = ["--skip-ranges"];
+  if (opening !== undefined) {
+    files.set("opening", opening);
+    more.push("--reveal", "opening");
+  }
+  const statement = await said(...more, "key", "proof");
+  step("text");
+  return { ...statement, ranges, ...describe(readTokenizer(key), statement) };
+}
