@@ -6,7 +6,7 @@ lower to the circuit -> integer weights -> code parameters -> commit to the weig
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -72,6 +72,7 @@ def compile(
     batch: int = 1,
     labels: Sequence[str] = (),
     outputs: Sequence[str] = (),
+    weights: Mapping[int, object] | None = None,
 ) -> tuple[Artifact, dict[str, Any]]:
     """The artifact of a checkpoint, and a report: plain data that says what was made.
 
@@ -84,9 +85,9 @@ def compile(
     ``headroom`` times as large as there; ``settings`` are options of passes, by "pass.option".
     ``level`` says which optimisations run; ``watch`` sees the passes. ``model`` is a text that `resumed` reads:
     it takes the place of what would be imported and calibrated, and says for how many tokens.
-    With ``example_inputs`` the source is any module of PyTorch, or file of ONNX, whose inputs and outputs are
-    tensors: see `compiling_function.compile_function`, which says what they, ``batch``, ``labels`` and ``outputs``
-    are, and takes the options that do not speak of tokens or text.
+    With ``example_inputs`` the source is any module of PyTorch, or file of ONNX or StableHLO, whose inputs and
+    outputs are tensors: see `compiling_function.compile_function`, which says what they, ``batch``, ``labels``,
+    ``outputs`` and ``weights`` are, and takes the options that do not speak of tokens or text.
 
     `UserError` if fewer of the next tokens than ``least_fidelity`` are PyTorch's on held-out text; with
     None that is not measured.
@@ -106,6 +107,7 @@ def compile(
             level=level,
             watch=watch,
             outputs=outputs,
+            weights=weights,
         )
     if is_network(source):
         raise UserError(f"{source}: a network of tensors needs example inputs")
@@ -144,22 +146,24 @@ def compile(
     clock.start("kernels")
     warm(clock.at)
     clock.start("commit")
-    weights = CommittedWeights(circuit, parameters, params, WeightMasks.fresh(circuit, parameters))
+    committed = CommittedWeights(
+        circuit, parameters, params, WeightMasks.fresh(circuit, parameters)
+    )
     clock.start("ranges")
     key = VerifyingKey(
         name=checkpoint.name,
         weights=checkpoint.parameters,
         code=parameters.to_list(),
         eos=checkpoint.end_tokens,
-        weight_root=weights.root,
+        weight_root=committed.root,
         circuit_bytes=encode_circuit(circuit),
         private_circuit_bytes=encode_circuit(private_circuit),
         function_bytes=write_function(function),
         tokenizer_bytes=tokenizer_bytes,
-        range_proof=prove_ranges(circuit, parameters, weights),
+        range_proof=prove_ranges(circuit, parameters, committed),
     )
-    masks = weights.masks
-    del weights  # Its cells are another copy of the weights.
+    masks = committed.masks
+    del committed  # Its cells are another copy of the weights.
     measured = None
     if least_fidelity is not None:
         clock.start("fidelity")

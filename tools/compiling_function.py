@@ -1,13 +1,14 @@
 """From a network of tensors to an artifact: compiler and runtime in one call.
 
-import (PyTorch, ONNX) -> calibrate -> plan -> lower to the circuit -> integer weights -> code parameters ->
-commit to the weights -> range proof -> fidelity: the outputs of the examples, in integers and in fp32.
+import (PyTorch, ONNX, StableHLO) -> calibrate -> plan -> lower to the circuit -> integer weights ->
+code parameters -> commit to the weights -> range proof -> fidelity: the outputs of the examples, in integers and
+in fp32.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -58,13 +59,14 @@ def compile_function(
     level: Level = EVERYTHING,
     watch: Watch | None = None,
     outputs: Sequence[str] = (),
+    weights: Mapping[int, object] | None = None,
 ) -> tuple[Artifact, dict[str, Any]]:
     """The artifact of a network whose inputs and outputs are tensors, and a report: plain data about it.
 
-    ``source`` and ``outputs`` are those of `import_network`. ``example_inputs`` are what it takes, rows (N, n) or
-    images (N, C, H, W): ranges are calibrated on them, so that they should be many and like those of proofs. A
-    proof has up to ``batch`` examples. ``labels`` name the classes along the last axis of the first output. Other
-    options are those of `compiling.compile`.
+    ``source``, ``outputs`` and ``weights`` are those of `import_network`. ``example_inputs`` are what it takes,
+    rows (N, n) or images (N, C, H, W): ranges are calibrated on them, so that they should be many and like those of
+    proofs. A proof has up to ``batch`` examples. ``labels`` name the classes along the last axis of the first
+    output. Other options are those of `compiling.compile`.
 
     `UserError` for a network with operations that are not supported, all of them named.
     """
@@ -72,7 +74,7 @@ def compile_function(
     planning, converting = to_quant(chosen | dict(settings or {}), level)
     clock = Clock(progress or Silent())
     clock.start("import")
-    found = import_network(source, example_inputs, batch, outputs)
+    found = import_network(source, example_inputs, batch, outputs, weights)
     name = name or found.name
     require_name(name, "the module")
     made = found.function
@@ -91,19 +93,21 @@ def compile_function(
     clock.start("kernels")
     warm(clock.at)
     clock.start("commit")
-    weights = CommittedWeights(circuit, parameters, params, WeightMasks.fresh(circuit, parameters))
+    committed = CommittedWeights(
+        circuit, parameters, params, WeightMasks.fresh(circuit, parameters)
+    )
     clock.start("ranges")
     key = VerifyingKey(
         name=name,
         weights=found.parameters,
         code=parameters.to_list(),
         eos=(),
-        weight_root=weights.root,
+        weight_root=committed.root,
         circuit_bytes=encode_circuit(circuit),
         private_circuit_bytes=b"",
         function_bytes=write_function(function),
         tokenizer_bytes=b"",
-        range_proof=prove_ranges(circuit, parameters, weights),
+        range_proof=prove_ranges(circuit, parameters, committed),
         signature=signature,
     )
     clock.start("fidelity")
@@ -121,7 +125,7 @@ def compile_function(
     budget = MemoryBudget(key)
     budget.spend()  # What the range proof opened.
     meta = {"fidelity": measured, "source": found.source}
-    artifact = Artifact(key, encode_program(program), b"", params, weights.masks, meta, budget)
+    artifact = Artifact(key, encode_program(program), b"", params, committed.masks, meta, budget)
     return artifact, report
 
 

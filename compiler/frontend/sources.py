@@ -5,7 +5,7 @@ Errors: `UserError` for other sources, `MissingPackage` for a format whose packa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -13,34 +13,45 @@ import torch
 from ...errors import MissingPackage, UserError
 from .function import import_module
 from .imported import Imported
+from .stablehlo_file import import_stablehlo
 
+SUFFIXES = (".onnx", ".mlir")
 NetworkSource = torch.nn.Module | str | Path
 
 
 def is_network(source: object) -> bool:
     """Whether it is a file of a network of tensors, by its suffix."""
-    return isinstance(source, str | Path) and Path(source).suffix in READERS
+    return isinstance(source, str | Path) and Path(source).suffix in SUFFIXES
 
 
 def import_network(
-    source: NetworkSource, example_inputs: object, batch: int, outputs: Sequence[str] = ()
+    source: NetworkSource,
+    example_inputs: object,
+    batch: int,
+    outputs: Sequence[str] = (),
+    weights: Mapping[int, object] | None = None,
 ) -> Imported:
     """The network for up to ``batch`` examples of a proof.
 
     ``example_inputs`` are examples of its inputs, rows (N, n) or images (N, C, H, W): an array or a tensor, or a
-    sequence of those, or for a file also a mapping by name. ``outputs`` names tensors of a file's graph
-    that take the place of its outputs.
+    sequence of those, or for a file also a mapping by name. ``outputs`` names tensors of a graph of ONNX
+    that take the place of its outputs; ``weights`` are arguments of a function in StableHLO, by position.
     """
+    suffix = "" if isinstance(source, torch.nn.Module) else Path(source).suffix
+    if outputs and suffix != ".onnx":
+        raise UserError("outputs are chosen in a graph of ONNX; let the function return others")
+    if weights and suffix != ".mlir":
+        raise UserError("weights are given for a text of StableHLO; others have their own")
     if isinstance(source, torch.nn.Module):
-        if outputs:
-            raise UserError("outputs are chosen in a file's graph; let the module return others")
         return import_module(source, example_inputs, batch)
     path = Path(source)
-    if path.suffix not in READERS:
-        raise UserError(f"{path}: a network is a module of PyTorch or a file {', '.join(READERS)}")
+    if path.suffix not in SUFFIXES:
+        raise UserError(f"{path}: a network is a module of PyTorch or a file {', '.join(SUFFIXES)}")
     if not path.is_file():
         raise UserError(f"{path}: no such file")
-    return READERS[path.suffix](path, example_inputs, batch, outputs)
+    if path.suffix == ".mlir":
+        return import_stablehlo(path, example_inputs, batch, weights or {})
+    return _onnx(path, example_inputs, batch, outputs)
 
 
 def _onnx(path: Path, example_inputs: object, batch: int, outputs: Sequence[str]) -> Imported:
@@ -51,7 +62,3 @@ def _onnx(path: Path, example_inputs: object, batch: int, outputs: Sequence[str]
             raise
         raise MissingPackage("onnx", "onnx") from None
     return import_onnx(path, example_inputs, batch, outputs)
-
-
-READERS: dict[str, Callable[[Path, object, int, Sequence[str]], Imported]] = {".onnx": _onnx}
-"""What reads a file, by its suffix."""
