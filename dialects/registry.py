@@ -11,6 +11,7 @@ from xdsl.ir import Dialect
 
 PACKAGE = __name__.rpartition(".")[0]
 DIALECTS = {
+    "stablehlo": ".stablehlo:STABLEHLO",
     "nn": ".nn:NN",
     "quant": ".quant:QUANT",
     "zk": ".zk:ZK",

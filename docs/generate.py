@@ -22,6 +22,7 @@ from xdsl.irdl import IRDLOperation
 from xdsl.parser import Parser
 from xdsl.universe import XDSL_UNIVERSE
 from zklemma.compiler import primitives
+from zklemma.compiler.frontend import onnx_ops, stablehlo_ops, tensor_ops
 from zklemma.compiler.pipelines import lower
 from zklemma.compiler.transforms.registry import pass_factories
 from zklemma.dialects.registry import dialect_factories
@@ -180,10 +181,31 @@ def claims_table(circuit: Circuit) -> str:
     return "\n".join(lines)
 
 
+FRAMEWORKS = {"PyTorch": tensor_ops, "ONNX": onnx_ops, "StableHLO": stablehlo_ops}
+"""Frontends of networks of tensors, each by what becomes of its operations."""
+
+
+def frameworks_page() -> str:
+    """Which operations of each framework are imported, and what to write in the place of others."""
+    page = [
+        "# Operations of frameworks\n",
+        "Of [networks of tensors](../frameworks.md). An operation of these may have uses that are not supported; "
+        "they are refused with the reason.\n",
+    ]
+    for name, module in FRAMEWORKS.items():
+        taken = ", ".join(f"`{operation}`" for operation in sorted(module.HANDLERS))
+        page.append(f"## {name}\n\n{text_of(module)}\n\n{taken}\n")
+        page.append("| not supported, or not all uses | nearest |\n|---|---|")
+        nearest = sorted(module.NEAREST.items())
+        page.append("\n".join(f"| `{operation}` | {what} |" for operation, what in nearest) + "\n")
+    return "\n".join(page)
+
+
 def pages() -> dict[str, str]:
     """Every page of the reference by file name."""
     found = {f"{name}.md": dialect_page(name, make()) for name, make in dialect_factories().items()}
     return found | {
+        "frameworks.md": frameworks_page(),
         "passes.md": passes_page(),
         "primitives.md": primitives_page(),
         "uniqueness.md": uniqueness_page(),

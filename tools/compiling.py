@@ -26,7 +26,7 @@ from ..compiler.emit import param_arrays
 from ..compiler.frontend import network
 from ..compiler.frontend.checkpoint import Checkpoint, load_checkpoint
 from ..compiler.frontend.module import module_checkpoint
-from ..compiler.frontend.sources import READERS, is_network, read_network
+from ..compiler.frontend.sources import is_network, read_network
 from ..compiler.levels import EVERYTHING, Level
 from ..compiler.modules import takes_tensors
 from ..compiler.pipelines import Settings, lower, set_level, to_quant
@@ -67,7 +67,7 @@ def compile(
     model: str | Path | PreTrainedModel | torch.nn.Module | ExportedProgram | ModuleOp,
     example_inputs: object = None,
     *,
-    weights: str | Path | Mapping[str, ArrayLike] | None = None,
+    weights: str | Path | Mapping[str, ArrayLike] | Mapping[int, ArrayLike] | None = None,
     tokenizer: PreTrainedTokenizerBase | None = None,
     max_tokens: int = 256,
     batch: int | None = None,
@@ -89,8 +89,9 @@ def compile(
 
     - a language model: a local directory in Hugging Face format, a GGUF file, a hub id, "gemma3-270m", whose
       weights the extra ``gemma`` installs, or a model of transformers with its ``tokenizer``;
-    - a network whose inputs and outputs are tensors: a module of PyTorch or a file of ONNX (.onnx), both with
-      ``example_inputs``, or an `ExportedProgram`, by default with those that it was exported for;
+    - a network whose inputs and outputs are tensors: a module of PyTorch, a file of ONNX (.onnx) or a text of
+      StableHLO (.mlir), all with ``example_inputs``, or an `ExportedProgram`, by default with those that it was
+      exported for; ``weights`` may be arguments of a function in StableHLO, by position;
     - an `nn` or `quant` module of xDSL, or the path of its text, with ``weights``: arrays by name or a
       directory with `model.safetensors` for a network, a checkpoint for a language model, whose ranges are in the
       text.
@@ -114,7 +115,8 @@ def compile(
     chosen = scaling | dict(settings or {})
     clock = Clock(progress or Silent())
     given, passes = None, None
-    if weights is not None:
+    from_file = is_network(model)
+    if weights is not None and not from_file:
         if isinstance(model, ModuleOp):
             given, *rest = given_model(model, chosen, level)
         elif isinstance(model, str | Path):
@@ -126,16 +128,18 @@ def compile(
         raise UserError("a module of xDSL needs its weights: give weights=")
     passes = passes or to_quant(chosen, level)
     tensors = given is not None and takes_tensors(given)
-    tensors |= given is None and (is_network(model) or isinstance(model, ExportedProgram))
-    if outputs and not is_network(model):
-        raise UserError("outputs are chosen in a file's graph; let the module return others")
+    tensors |= from_file or isinstance(model, ExportedProgram)
+    if outputs and not from_file:
+        raise UserError("outputs are chosen in a graph of ONNX; let the module return others")
     if tensors or example_inputs is not None:
         clock.start("import")
-        if given is None and is_network(model):
+        if from_file:
             path = Path(cast("str | Path", model))
             if example_inputs is None:
                 raise UserError(f"{path}: a network of tensors needs example inputs")
-            made, examples = read_network(path, example_inputs, batch or 1, outputs)
+            arguments = cast("Mapping[int, object] | None", weights)
+            count = 1 if batch is None else batch
+            made, examples = read_network(path, example_inputs, count, outputs, arguments)
             made = replace(made, name=name or made.name)
         else:
             made, examples = _network(model, example_inputs, given, weights, batch, name)
@@ -168,7 +172,8 @@ def _network(
 ) -> tuple[network.Network, list[np.ndarray] | None]:
     """What is to be compiled, and examples of its inputs."""
     one = isinstance(example_inputs, torch.Tensor)
-    examples: list[Any] = [example_inputs] if one else [*cast("Any", example_inputs or ())]
+    several: Any = () if example_inputs is None else example_inputs
+    examples: list[Any] = [example_inputs] if one else [*several]
     if given is not None and weights is not None:
         if batch is not None:
             raise UserError(
@@ -184,11 +189,10 @@ def _network(
         made = network.of_program(model, examples, batch, name)
     elif isinstance(model, torch.nn.Module):
         made = network.of_module(model, examples, 1 if batch is None else batch, name)
+    elif isinstance(model, str | Path) and not Path(model).exists():
+        raise UserError(f"{model}: no such file")
     else:
-        kinds = ", ".join(READERS)
-        raise UserError(
-            f"example inputs go with a module of PyTorch or a file of a network ({kinds})"
-        )
+        raise UserError("example inputs go with a module of PyTorch or a file of a network")
     return made, [each.detach().cpu().float().numpy() for each in examples]
 
 

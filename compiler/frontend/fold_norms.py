@@ -59,6 +59,7 @@ def fold(block: Block, y: nn.AddOp, weights: Weights) -> bool:
     elif len(nn.shape_of(x)) == 4:
         x = _by_channel(block, product, y, s, t, weights)
     else:
+        weights.recipes |= {_name(product.rhs): s, _name(y.rhs): t}
         return False
     y.result.replace_all_uses_with(x)
     for op in (y, product):

@@ -13,7 +13,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnx
 import torch
 from xdsl.ir import Operation, SSAValue
 
@@ -22,6 +21,8 @@ from .builder import Sides
 from .graph import Unsupported, only
 
 if TYPE_CHECKING:
+    import onnx
+
     from .onnx_file import _OnnxImporter as Importer
 
 
@@ -58,12 +59,16 @@ class Node:
 
     @cached_property
     def attributes(self) -> dict[str, Any]:
-        return {each.name: onnx.helper.get_attribute_value(each) for each in self.proto.attribute}
+        from onnx.helper import get_attribute_value  # Who reads the tables below needs no ONNX.
+
+        return {each.name: get_attribute_value(each) for each in self.proto.attribute}
 
     def get(self, name: str, default: Any) -> Any:
         return self.attributes.get(name, default)
 
 
+FLOAT = 1
+"""The number of float32 among ONNX's types."""
 Handler = Callable[["Importer", Node], "SSAValue | Constant"]
 
 
@@ -108,8 +113,7 @@ def _identity(importer: Importer, node: Node) -> SSAValue:
 
 
 def _cast(importer: Importer, node: Node) -> SSAValue:
-    kind = onnx.TensorProto.DataType.Name(node.get("to", 0))
-    only(kind == "FLOAT", f"to {kind}, not to float32")
+    only(node.get("to", 0) == FLOAT, "to other numbers than float32")
     return _value(importer, node)
 
 

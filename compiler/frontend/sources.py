@@ -1,41 +1,52 @@
-"""Files of networks of tensors, which their suffixes tell.
+"""Files of networks of tensors: models of ONNX, and texts of StableHLO.
 
-Errors: `UserError` for other files, `MissingPackage` for a format whose package is not installed.
+Errors: `UserError` for what is none, `MissingPackage` for a format whose package is not installed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from ...errors import MissingPackage, UserError
 from .network import Network
+from .stablehlo_file import import_stablehlo, is_stablehlo
 
 Imported = tuple[Network, list[np.ndarray]]
 
 
 def is_network(source: object) -> bool:
-    """Whether it is a file of a network of tensors, by its suffix."""
-    return isinstance(source, str | Path) and Path(source).suffix in READERS
+    """Whether it is a file of a network of tensors, by its suffix, and of a text by what it is of."""
+    if not isinstance(source, str | Path):
+        return False
+    path = Path(source)
+    return path.suffix == ".onnx" or is_stablehlo(path)
 
 
 def read_network(
-    path: Path, example_inputs: object, batch: int, outputs: Sequence[str] = ()
+    path: Path,
+    example_inputs: object,
+    batch: int,
+    outputs: Sequence[str] = (),
+    weights: Mapping[int, object] | None = None,
 ) -> Imported:
     """The network of a file, for up to ``batch`` examples of a proof, and examples of its inputs in order.
 
     ``example_inputs`` are such examples, rows (N, n) or images (N, C, H, W): an array or a tensor, a
-    sequence of those, or a mapping by name. ``outputs`` names tensors of the file's graph that take the place of
-    its outputs.
+    sequence of those, or a mapping by name. ``outputs`` names tensors of a graph of ONNX that take the place of
+    its outputs; ``weights`` are arguments of a function in StableHLO, by position.
     """
+    onnx = path.suffix == ".onnx"
+    if outputs and not onnx:
+        raise UserError("outputs are chosen in a graph of ONNX; let the function return others")
+    if weights and onnx:
+        raise UserError("weights are given for a text of StableHLO; others have their own")
     if not path.is_file():
         raise UserError(f"{path}: no such file")
-    return READERS[path.suffix](path, example_inputs, batch, outputs)
-
-
-def _onnx(path: Path, example_inputs: object, batch: int, outputs: Sequence[str]) -> Imported:
+    if not onnx:
+        return import_stablehlo(path, example_inputs, batch, weights or {})
     try:
         from .onnx_file import import_onnx
     except ModuleNotFoundError as error:
@@ -43,7 +54,3 @@ def _onnx(path: Path, example_inputs: object, batch: int, outputs: Sequence[str]
             raise
         raise MissingPackage("onnx", "onnx") from None
     return import_onnx(path, example_inputs, batch, outputs)
-
-
-READERS: dict[str, Callable[[Path, object, int, Sequence[str]], Imported]] = {".onnx": _onnx}
-"""What reads a file, by its suffix."""

@@ -51,15 +51,18 @@ def _with_constant(value: SSAValue, kind: type[nn.BinaryOp]) -> tuple[SSAValue, 
     return None
 
 
-def factors(value: SSAValue) -> tuple[list[SSAValue], float]:
-    """What a value is a product of, in whatever order it is multiplied: tensors of its shape, and a constant."""
+def factors(value: SSAValue, x: SSAValue | None = None) -> tuple[list[SSAValue], float]:
+    """What a value is a product of, in whatever order it is multiplied: tensors of its shape, and a constant. The
+    tensor x is one of them, even if it is a product itself."""
+    if value is x:
+        return [value], 1.0
     number = nn.constant(value)
     if number is not None:
         return [], number
     op = defined_by(value, nn.MulOp)
     if op is None or any(x.type != value.type and nn.constant(x) is None for x in op.operands):
         return [value], 1.0
-    (left, first), (right, second) = map(factors, op.operands)
+    (left, first), (right, second) = (factors(operand, x) for operand in op.operands)
     return left + right, first * second
 
 

@@ -9,6 +9,7 @@ Constants may be rounded to fp32, and the cube may be two products.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from xdsl.context import Context
@@ -18,7 +19,15 @@ from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
 
 from ...dialects import nn
-from .matching import defined_by, either_order, factors, near, plus_constant, rewrite
+from .matching import (
+    defined_by,
+    either_order,
+    factors,
+    near,
+    plus_constant,
+    rewrite,
+    times_constant,
+)
 
 CUBE, ROOT = 0.044715, math.sqrt(2 / math.pi)
 
@@ -26,39 +35,33 @@ CUBE, ROOT = 0.044715, math.sqrt(2 / math.pi)
 class GeluPattern(RewritePattern):
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: nn.MulOp, rewriter: PatternRewriter) -> None:
-        found, half = factors(op.result)
-        if len(found) != 2 or half != 0.5:
-            return
-        for x, shifted in (found, found[::-1]):
+        for shifted in factors(op.result)[0]:
             one = plus_constant(shifted)
             wave = one[0].owner if one and one[1] == 1 else None
-            if isinstance(wave, nn.TanhOp) and _is_argument(wave.x, x):
-                rewriter.replace(op, nn.inherit_path(nn.GeluTanhOp(x), op))
-                return
-            if isinstance(wave, nn.ErfOp) and _is_scaled(wave.x, x, math.sqrt(0.5)):
-                rewriter.replace(op, nn.inherit_path(nn.GeluOp(x), op))
-                return
+            if isinstance(wave, nn.TanhOp | nn.ErfOp):
+                for x in _arguments(wave):
+                    found, half = factors(op.result, x)
+                    if half == 0.5 and found in ([x, shifted], [shifted, x]):
+                        gelu = nn.GeluTanhOp if isinstance(wave, nn.TanhOp) else nn.GeluOp
+                        rewriter.replace(op, nn.inherit_path(gelu(x), op))
+                        return
 
 
-def _is_scaled(value: SSAValue, x: SSAValue, factor: float) -> bool:
-    """Whether the value is x times the factor."""
-    found, number = factors(value)
-    return found == [x] and near(number, factor)
-
-
-def _is_argument(value: SSAValue, x: SSAValue) -> bool:
-    """Whether the value is (x + CUBE x^3) ROOT."""
-    found, root = factors(value)
-    total = defined_by(found[0], nn.AddOp) if len(found) == 1 and near(root, ROOT) else None
-    return any(
-        first is x and _is_cube(second, x)
-        for first, second in (either_order(total) if total else ())
-    )
+def _arguments(wave: nn.TanhOp | nn.ErfOp) -> Iterator[SSAValue]:
+    """The values of which GELU would have this wave."""
+    scaled = times_constant(wave.x)
+    if scaled and isinstance(wave, nn.ErfOp) and near(scaled[1], math.sqrt(0.5)):
+        yield scaled[0]
+    if scaled and isinstance(wave, nn.TanhOp) and near(scaled[1], ROOT):
+        total = defined_by(scaled[0], nn.AddOp)
+        for x, other in either_order(total) if total else ():
+            if _is_cube(other, x):
+                yield x
 
 
 def _is_cube(value: SSAValue, x: SSAValue) -> bool:
     """Whether the value is CUBE x^3."""
-    found, number = factors(value)
+    found, number = factors(value, x)
     power = defined_by(found[0], nn.PowOp) if len(found) == 1 else None
     cube = power is not None and power.x is x and power.exponent.value.data == 3
     return near(number, CUBE) and (cube or found == [x, x, x])

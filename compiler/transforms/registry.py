@@ -22,6 +22,7 @@ PASSES = {
     "raise-positions": ".raise_positions:RaisePositions",
     "raise-gelu": ".raise_gelu:RaiseGelu",
     "raise-silu": ".raise_silu:RaiseSilu",
+    "raise-logistic": ".raise_logistic:RaiseLogistic",
     "raise-logits": ".raise_logits:RaiseLogits",
     "raise-linear-scale": ".raise_linear_scale:RaiseLinearScale",
     "raise-rms-norm": ".raise_rms_norm:RaiseRMSNorm",

@@ -111,3 +111,22 @@ func.func @of_another_number(%x : tensor<6x16xf32>, %g : tensor<6x16xf32>) -> te
   %y = nn.mul %part, %half : (tensor<6x16xf32>, tensor<f32>) -> tensor<6x16xf32>
   func.return %y : tensor<6x16xf32>
 }
+
+// Of what is a product itself.
+
+// CHECK-LABEL: func.func @of_a_product
+// CHECK-NEXT:    [[X:%.*]] = nn.mul %a, %b
+// CHECK-NEXT:    [[Y:%.*]] = nn.gelu [[X]]
+// CHECK-NEXT:    func.return [[Y]]
+func.func @of_a_product(%a : tensor<6x16xf32>, %b : tensor<6x16xf32>) -> tensor<6x16xf32> {
+  %half = nn.constant 0.5 : tensor<f32>
+  %one = nn.constant 1.0 : tensor<f32>
+  %root = nn.constant 0.70710676908493042 : tensor<f32>
+  %x = nn.mul %a, %b : (tensor<6x16xf32>, tensor<6x16xf32>) -> tensor<6x16xf32>
+  %argument = nn.mul %x, %root : (tensor<6x16xf32>, tensor<f32>) -> tensor<6x16xf32>
+  %wave = nn.erf %argument : (tensor<6x16xf32>) -> tensor<6x16xf32>
+  %shifted = nn.add %wave, %one : (tensor<6x16xf32>, tensor<f32>) -> tensor<6x16xf32>
+  %part = nn.mul %shifted, %half : (tensor<6x16xf32>, tensor<f32>) -> tensor<6x16xf32>
+  %y = nn.mul %x, %part : (tensor<6x16xf32>, tensor<6x16xf32>) -> tensor<6x16xf32>
+  func.return %y : tensor<6x16xf32>
+}
