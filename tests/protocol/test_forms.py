@@ -180,14 +180,17 @@ def on_cells(plan: Plan, forms: list[Form]) -> dict[int, Ext]:
     return {cell: w for cell, w in found.items() if w}
 
 
+@pytest.mark.parametrize("row_bits", [1, 5])
 @pytest.mark.parametrize("price", [0, 5, 10, 1 << 40])
 def test_parts_of_reads_weigh_cells_as_the_reads_do(
-    tiny: Setting, price: int, monkeypatch: pytest.MonkeyPatch
+    tiny: Setting, price: int, row_bits: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever forms cost: there are no arrays where that is nothing, and else they are of all axes, or of some."""
+    """Whatever forms cost: there are no arrays where that is nothing, and else they are of all axes, or of some.
+    Columns of a slab are shorter than arrays, or longer."""
     monkeypatch.setattr(tails, "FORM", price)
     rng = np.random.default_rng(price)
-    plan = Plan(tiny.circuit, tiny.key.parameters, Generation(5, 3))
+    parameters = replace(tiny.key.parameters, row_bits=row_bits)
+    plan = Plan(tiny.circuit, parameters, Generation(5, 3))
     depths = set()
     for column in ("weights", "y", "embedding"):
         reads = random_reads(rng, plan, column)
