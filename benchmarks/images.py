@@ -83,7 +83,48 @@ def resnet18() -> nn.Module:
     )
 
 
-MODELS = {"lenet": lenet, "vgg16": vgg16, "resnet18": resnet18}
+MOBILENET_V2 = (
+    *((1, 16, 1, 1), (6, 24, 2, 1), (6, 32, 3, 2), (6, 64, 4, 2)),
+    *((6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1)),
+)
+"""Factor, channels, blocks and step of its stages (Sandler et al. 2018, table 2); the second one does not step,
+as in versions for small images."""
+
+
+class Inverted(nn.Module):
+    """Sandler et al. 2018, table 1: wider by a factor, a convolution of each channel, narrow again."""
+
+    def __init__(self, channels: int, factor: int, made: int, stride: int):
+        super().__init__()
+        wide = factor * channels
+        layers: list[nn.Module] = []
+        if factor > 1:
+            layers = [nn.Conv2d(channels, wide, 1, bias=False), nn.BatchNorm2d(wide), nn.ReLU6()]
+        self.layers = nn.Sequential(
+            *layers,
+            *(nn.Conv2d(wide, wide, 3, stride, 1, groups=wide, bias=False), nn.BatchNorm2d(wide)),
+            *(nn.ReLU6(), nn.Conv2d(wide, made, 1, bias=False), nn.BatchNorm2d(made)),
+        )
+        self.residual = stride == 1 and channels == made
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + self.layers(x) if self.residual else self.layers(x)
+
+
+def mobilenet_v2() -> nn.Module:
+    """Sandler et al. 2018."""
+    layers: list[nn.Module] = [nn.Conv2d(3, 32, 3, 1, 1, bias=False), nn.BatchNorm2d(32)]
+    layers.append(nn.ReLU6())
+    channels = 32
+    for factor, made, blocks, stride in MOBILENET_V2:
+        for number in range(blocks):
+            layers.append(Inverted(channels, factor, made, 1 if number else stride))
+            channels = made
+    layers += [nn.Conv2d(channels, 1280, 1, bias=False), nn.BatchNorm2d(1280), nn.ReLU6()]
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(1280, CLASSES))
+
+
+MODELS = {"lenet": lenet, "vgg16": vgg16, "resnet18": resnet18, "mobilenet_v2": mobilenet_v2}
 
 
 def measure(name: str, batch: int, runs: int) -> dict[str, Any]:

@@ -199,10 +199,10 @@ class QuantFunctions(InterpreterFunctions):
     def conv2d(self, _: Interpreter, op: quant.Conv2dOp, args: PythonValues) -> PythonValues:
         x, w, *bias = args
         moved = self.moved(op, x, w.shape[2:], op.padding.get_values())
-        if op.groups.value.data == 1:
-            acc = np.einsum("ecijab,ocab->eoij", moved, w)
-        else:
-            acc = np.einsum("ecijab,cab->ecij", moved, w[:, 0])
+        parts = moved.reshape(len(moved), -1, w.shape[1], *moved.shape[2:])
+        of_group = w.reshape(op.groups.value.data, -1, *w.shape[1:])
+        acc = np.einsum("egcijab,gocab->egoij", parts, of_group)
+        acc = acc.reshape(len(acc), -1, *acc.shape[3:])
         if op.bias_shift is not None:
             acc = acc + (bias[0] << op.bias_shift.value.data)[:, None, None]
         return (self.fit(op, acc),)

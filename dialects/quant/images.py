@@ -99,7 +99,8 @@ class InputOp(LeafOp, named.NamedAxes, TensorSource):
 class Conv2dOp(QuantOp, Named):
     """A convolution of images, as an accumulator: x [N, C, H, W], w [O, C, kh, kw] ->
     acc[e, o, i, j] = sum_(c, a, b) w[o, c, a, b] x[e, c, i sh + a - ph, j sw + b - pw],
-    where x is 0 beside the image. With `groups` C a channel o = c is that of channel c alone, and w [C, 1, kh, kw].
+    where x is 0 beside the image. With `groups` G and w [O, C / G, kh, kw] the channels of x and of the result are
+    cut into G parts, each made of one: o of the C / G channels that begin at (o // (O / G)) (C / G).
 
     A bias [O] is shifted to the accumulator's fraction bits, and added to each channel.
 
@@ -140,9 +141,11 @@ class Conv2dOp(QuantOp, Named):
     ) -> Sequence[Inferred]:
         require(len(x.shape) == 4 and len(w.shape) == 4, "x must be an image and w [O, C, kh, kw]")
         channels, (made, taken, *kernel) = x.shape[1], w.shape
-        require(groups in (1, channels), f"{groups} groups of {channels} channels, not 1 or each")
+        require(
+            groups > 0 and channels % groups == made % groups == 0,
+            f"{channels} channels to {made} do not make {groups} groups",
+        )
         require(taken * groups == channels, f"x has {channels} channels, w takes {taken * groups}")
-        require(groups == 1 or made == channels, f"{channels} groups make {made} channels")
         size = windows(x.shape[2:], kernel, stride, padding)
         largest, fraction = prod(w.shape[1:]) * x.bound * w.bound, x.fraction + w.fraction
         if bias is not None:

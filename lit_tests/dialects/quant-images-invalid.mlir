@@ -20,9 +20,9 @@ func.func @f(%x : !quant.tensor<[4, 3, 8, 8], bits = 16, frac = 13>, %w : !quant
 
 // -----
 
-// CHECK: 2 groups of 4 channels, not 1 or each
-func.func @f(%x : !quant.tensor<[4, 4, 8, 8], bits = 16, frac = 13>, %w : !quant.tensor<[6, 2, 3, 3], bits = 16, frac = 15>) {
-  %0 = quant.conv2d %x, %w stride [1, 1] padding [1, 1] groups 2 : (!quant.tensor<[4, 4, 8, 8], bits = 16, frac = 13>, !quant.tensor<[6, 2, 3, 3], bits = 16, frac = 15>) -> !quant.tensor<[4, 6, 8, 8], bits = 36, frac = 28>
+// CHECK: 4 channels to 5 do not make 2 groups
+func.func @f(%x : !quant.tensor<[4, 4, 8, 8], bits = 16, frac = 13>, %w : !quant.tensor<[5, 2, 3, 3], bits = 16, frac = 15>) {
+  %0 = quant.conv2d %x, %w stride [1, 1] padding [1, 1] groups 2 : (!quant.tensor<[4, 4, 8, 8], bits = 16, frac = 13>, !quant.tensor<[5, 2, 3, 3], bits = 16, frac = 15>) -> !quant.tensor<[4, 5, 8, 8], bits = 36, frac = 28>
   func.return
 }
 

@@ -362,7 +362,10 @@ def conv2d(run: Pass, step: Step) -> np.ndarray:
         matrix = run.model.matrix(weight, run.layer, axes[1:])
         acc = product(rows, matrix).reshape(examples, down, right, -1).transpose(0, 3, 1, 2)
     else:
-        acc = np.einsum("ecijab,cab->ecij", moved, kernel[:, 0].astype(np.int64))
+        parts = moved.reshape(examples, -1, taken, *moved.shape[2:])
+        of_group = kernel.astype(np.int64).reshape(parts.shape[1], -1, *kernel.shape[1:])
+        acc = np.einsum("egcijab,gocab->egoij", parts, of_group)
+        acc = acc.reshape(examples, -1, down, right)
     if bias:
         added, _ = run.model.param(bias[0], run.layer)
         acc = acc + (added.astype(np.int64) << attribute(step, "bias_shift"))[:, None, None]

@@ -15,7 +15,7 @@ from xdsl.ir import Block, Operation, Region, SSAValue
 from zklemma.dialects import nn, quant
 from zklemma.dialects.quant import QuantTensorType, TableAttr, type_of
 
-KINDS = ("convolution", "depthwise", "relu", "largest", "mean", "double", "whole")
+KINDS = ("convolution", "depthwise", "grouped", "relu", "largest", "mean", "double", "whole")
 
 
 @dataclass(frozen=True)
@@ -124,6 +124,15 @@ class _Writer:
         channels = type_of(x).shape[1]
         weight = self.param(channels, 1, *kernel)
         acc = quant.Conv2dOp(x, weight, stride=stride, padding=padding, groups=channels)
+        return self.rounded(self.add(acc))
+
+    def grouped(self, x: SSAValue) -> SSAValue:
+        """Of one channel for each of its own, or of two."""
+        kernel, stride, padding = self.window(x)
+        channels = type_of(x).shape[1]
+        groups = channels // 2 if channels % 2 == 0 else channels
+        weight = self.param(2 * groups, channels // groups, *kernel)
+        acc = quant.Conv2dOp(x, weight, stride=stride, padding=padding, groups=groups)
         return self.rounded(self.add(acc))
 
     def relu(self, x: SSAValue) -> SSAValue:

@@ -699,11 +699,22 @@ RELATION = [
         (
             (
                 f"{PROTOCOL}/opening/forms.py",
-                "start += _BITS.index(pairs[at]) << (len(pairs) - 1 - at)",
+                "start += _BITS.index(pairs[at]) << (bits - 1 - at)",
                 "start += 0",
             ),
         ),
         ("tests/protocol/test_forms.py", *WHOLE),
+    ),
+    Trap(
+        "an array for each column of a slab in the first one's place",
+        (
+            (
+                f"{PROTOCOL}/opening/forms.py",
+                "one_hot(number, bits_of(columns))",
+                "one_hot(0, bits_of(columns))",
+            ),
+        ),
+        ("tests/protocol/test_forms.py",),
     ),
     Trap(
         "limbs in tables of 16 bits",

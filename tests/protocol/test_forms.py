@@ -180,18 +180,21 @@ def on_cells(plan: Plan, forms: list[Form]) -> dict[int, Ext]:
     return {cell: w for cell, w in found.items() if w}
 
 
+@pytest.mark.parametrize("row_bits", [1, 5])
 @pytest.mark.parametrize("price", [0, 5, 10, 1 << 40])
 def test_parts_of_reads_weigh_cells_as_the_reads_do(
-    tiny: Setting, price: int, monkeypatch: pytest.MonkeyPatch
+    tiny: Setting, price: int, row_bits: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever forms cost: there are no arrays where that is nothing, and else they are of all axes, or of some."""
+    """Whatever forms cost: there are no arrays where that is nothing, and else they are of all axes, or of some.
+    Columns of a slab are shorter than arrays, or longer."""
     monkeypatch.setattr(tails, "FORM", price)
     rng = np.random.default_rng(price)
-    plan = Plan(tiny.circuit, tiny.key.parameters, Generation(5, 3))
+    parameters = replace(tiny.key.parameters, row_bits=row_bits)
+    plan = Plan(tiny.circuit, parameters, Generation(5, 3))
     depths = set()
     for column in ("weights", "y", "embedding"):
         reads = random_reads(rng, plan, column)
-        parts = summed(plan, reads)
+        parts = summed(plan, [reads])
         depths |= {len(part.weights) for part in parts if isinstance(part, Tail)}
         found, wanted = (
             on_cells(plan, [form for each in every for form in forms_of(plan, each)])
@@ -202,14 +205,17 @@ def test_parts_of_reads_weigh_cells_as_the_reads_do(
 
 
 def test_arrays_of_tails_are_counted(tiny: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before they are made."""
+    """Those of all columns together."""
     plan = Plan(tiny.circuit, tiny.key.parameters, Generation(3, 2))
     reads = random_reads(np.random.default_rng(0), plan, "weights")
-    assert any(isinstance(part, Tail) for part in summed(plan, reads))
-    monkeypatch.setattr(tails, "NUMBERS", 100)
-    monkeypatch.setattr(tails, "Tail", None)
-    with pytest.raises(UserError, match="more than 100 parts"):
-        summed(plan, reads)
+    once = [part for part in summed(plan, [reads]) if isinstance(part, Tail)]
+    steps = sum(branch.steps for branch in tails._cheapest(plan, reads) if branch.whole)
+    assert once and steps
+    monkeypatch.setattr(tails, "NUMBERS", 2 * steps)
+    assert len(summed(plan, [reads, reads])) >= 2 * len(once)
+    monkeypatch.setattr(tails, "NUMBERS", 2 * steps - 1)
+    with pytest.raises(UserError, match=f"more than {2 * steps - 1} parts"):
+        summed(plan, [reads, reads])
 
 
 def test_totals_do_not_wrap() -> None:

@@ -22,18 +22,19 @@ LABELS = ("circle", "square", "star")
 
 
 class Network(nn.Module):
-    """One of each: a padded convolution, its norm, the largest and the mean of windows, a sum, rows."""
+    """One of each: a padded convolution, its norm, the largest and the mean of windows, a sum, groups, rows."""
 
     def __init__(self) -> None:
         super().__init__()
         self.first = nn.Conv2d(2, 4, 3, padding=1)
         self.norm = nn.BatchNorm2d(4)
         self.beside = nn.Conv2d(4, 4, 3, padding=1, groups=4, bias=False)
-        self.head = nn.Linear(4, 3)
+        self.grouped = nn.Conv2d(4, 6, (1, 2), groups=2)
+        self.head = nn.Linear(6, 3)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         x = nn.functional.max_pool2d(torch.relu(self.norm(self.first(image))), 2)
-        x = torch.relu(x + self.beside(x))
+        x = torch.relu(self.grouped(torch.relu(x + self.beside(x))))
         return self.head(nn.functional.adaptive_avg_pool2d(x, 1).flatten(1))
 
 
@@ -96,7 +97,7 @@ def test_another_value_anywhere_is_refused(made) -> None:
 def test_what_can_not_be_compiled_is_one_line() -> None:
     with pytest.raises(UserError, match="example inputs go with a module"):
         zklemma.compile("somewhere", example_inputs=torch.rand(1, 2))
-    grouped = nn.Sequential(nn.Conv2d(4, 4, 3, groups=2), nn.Flatten(), nn.Linear(16, 2))
-    with pytest.raises(UserError, match="2 groups of 4 channels, not 1 or each") as refused:
-        zklemma.compile(grouped, example_inputs=torch.rand(2, 4, 4, 4))
+    dilated = nn.Sequential(nn.Conv2d(4, 4, 2, dilation=2), nn.Flatten(), nn.Linear(16, 2))
+    with pytest.raises(UserError, match="dilation") as refused:
+        zklemma.compile(dilated, example_inputs=torch.rand(2, 4, 4, 4))
     assert "\n" not in str(refused.value)

@@ -1,7 +1,7 @@
 """Functions of tensors: inputs and outputs, convolutions and pooling.
 
 * input     a column of the witness, in the range of its type, which a statement may show;
-* conv2d    a product for each tap of the window, contracted over channels, rounded;
+* conv2d    a product for each tap of the window, contracted over channels, or for each channel of a group, rounded;
 * sum_pool  an affine form, rounded;
 * max_pool  a lookup for each tap but the first, along rows and then along columns, of the largest so far;
 * output    a column that is equal to a value.
@@ -54,25 +54,23 @@ class ConvertConv2d(RoundedPattern[quant.Conv2dOp]):
         name = c.name(op, own_module=True)
         weights = [c.weight(value, b.module) for value in op.operands[1:]]
         _, taken, tap_row, tap_column = zk.axes_of(weights[0])
-        grouped = op.groups.value.data > 1
+        made = c.axes[result.result]
         stride, padding = op.stride.get_values(), op.padding.get_values()
         kernel = [c.system.size(axis) for axis in (tap_row, tap_column)]
         image = zk.axes_of(op.x)
         products = []
-        for (row, column), places in _taps(
-            c, image, c.axes[result.result], kernel, stride, padding
-        ):
-            channel = {} if grouped else {image[1]: Index("same", taken)}
+        channels = [*self.channels(c, op, image[1], made[1], taken)]
+        for (row, column), places in _taps(c, image, made, kernel, stride, padding):
             at = {tap_row: Index("at", "", (row,)), tap_column: Index("at", "", (column,))}
-            if grouped:
-                at[taken] = Index("at", "", (0,))
-            products.append((c.at(b, op.x, **channel, **places), c.at(b, weights[0], **at)))
+            for channel, of_weight in channels:
+                weight = c.at(b, weights[0], **at, **of_weight)
+                products.append((c.at(b, op.x, **{image[1]: channel}, **places), weight))
         plus, shift = self.bias(op.bias_shift, *weights[1:])
-        y, made, options = self.rounded(b, name, result, products, plus=plus)
+        y, type, options = self.rounded(b, name, result, products, plus=plus)
         step = zk.Conv2dOp(
             op.x,
             *weights,
-            results=[made],
+            results=[type],
             name=name,
             module=b.module,
             stride=stride,
@@ -82,6 +80,23 @@ class ConvertConv2d(RoundedPattern[quant.Conv2dOp]):
             **y.roles,
         )
         return step, y.value
+
+    def channels(
+        self, c: Conversion, op: quant.Conv2dOp, channel: str, made: str, taken: str
+    ) -> Iterator[tuple[Index, dict[str, Index]]]:
+        """How products read the channels of an image, and those of weights: all at once, or of groups one of each
+        after the other."""
+        groups = op.groups.value.data
+        if groups == 1:
+            yield Index("same", taken), {}
+            return
+        count, share = c.system.size(made) // groups, c.system.size(taken)
+        for number in range(share):
+            of_made = tuple(i // count * share + number for i in range(c.system.size(made)))
+            index = Index("pick", made, of_made)
+            if of_made == (*range(c.system.size(channel)),):
+                index = Index("same", made)
+            yield index, {taken: Index("at", "", (number,))}
 
 
 class ConvertSumPool(RoundedPattern[quant.SumPoolOp]):

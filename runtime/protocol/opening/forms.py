@@ -17,6 +17,7 @@ from math import prod
 import numpy as np
 
 from ... import field
+from ...circuit.layout import Piece
 from ...field import Ext
 from ..axis_weights import Read, Scalar, Sparse, Weight, bits_of, one_hot
 from ..plan import Placed, Plan
@@ -73,9 +74,9 @@ def forms_of(plan: Plan, part: Read | Tail) -> list[Form]:
         return found
     for block in plan.placed[part.column]:
         shift = plan.parameters.row_bits - plan.all_slabs[block.slab]
-        options: list[list[tuple[Scalar, Pairs]]] = []
-        for axis, weight in enumerate(part.weights):
-            options.append(_on_piece(weight, block.piece.offsets[axis], block.piece.bits[axis]))
+        options = _options(part.weights, block.piece)
+        if options is None:
+            continue
         ends: list[tuple[Pairs, np.ndarray | None]] = [(((1, 0),) * shift, None)]
         if isinstance(part, Tail):
             ends = _arrays(part, block, plan.all_slabs[block.slab], shift)
@@ -94,6 +95,16 @@ def forms_of(plan: Plan, part: Read | Tail) -> list[Form]:
                 at += 1
             if coefficient:
                 found.append(Form(as_ext(coefficient), block.slab, start, pairs[at:], rows))
+    return found
+
+
+def _options(weights: Sequence[Weight], piece: Piece) -> list[list[tuple[Scalar, Pairs]]] | None:
+    """What each weight is on a piece, by axis; None if one of them is nothing."""
+    found = []
+    for axis, weight in enumerate(weights):
+        found.append(_on_piece(weight, piece.offsets[axis], piece.bits[axis]))
+        if not found[-1]:
+            return None
     return found
 
 

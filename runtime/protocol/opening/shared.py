@@ -24,11 +24,11 @@ def combined_parts(
             terms = alike.setdefault(read.column, {}).setdefault(read.weights, [])
             terms.append(power * read.coefficient)
         power = power * gamma
-    parts = []
-    for column, found in alike.items():
-        reads = [Read(sum(terms, Ext.ZERO), column, what) for what, terms in found.items()]
-        parts += summed(plan, reads)
-    return scales, parts
+    columns = (
+        [Read(sum(terms, Ext.ZERO), column, what) for what, terms in found.items()]
+        for column, found in alike.items()
+    )
+    return scales, summed(plan, columns)
 
 
 def combined_forms(plan: Plan, claims: list[Claim], gamma: Ext) -> tuple[list[Ext], list[Form]]:

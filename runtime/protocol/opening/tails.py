@@ -1,4 +1,4 @@
-"""A column's reads as few products: those that agree on its first axes are one, with weights on others as arrays.
+"""Reads of a column as few products: those that agree on its first axes are one, with an array of weights on more.
 
 A read weighs a column by a product over its axes. A window that moves over an image makes a read for each of its
 taps, with weights of its own along rows and columns and the same along the axes before them: their sum is one
@@ -8,7 +8,7 @@ all reads stays what it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -33,8 +33,19 @@ class Tail:
     rest: np.ndarray
 
 
-def summed(plan: Plan, reads: Sequence[Read]) -> list[Read | Tail]:
-    """The cheapest parts of reads of one column, of which no two have the same weights."""
+def summed(plan: Plan, columns: Iterable[Sequence[Read]]) -> list[Read | Tail]:
+    """The cheapest parts of reads, given by column, of which no two of one have the same weights."""
+    found: list[Read | Tail] = []
+    steps = 0
+    for reads in columns:
+        for branch in _cheapest(plan, reads):
+            steps += branch.steps if branch.whole else 0
+            require_few(steps, NUMBERS)
+            found.append(branch.tail() if branch.whole else branch.reads[0])
+    return found
+
+
+def _cheapest(plan: Plan, reads: Sequence[Read]) -> Iterator[_Branch]:
     blocks = plan.placed[reads[0].column]
     ends = [
         [o + (1 << b) for o, b in zip(block.piece.offsets, block.piece.bits, strict=True)]
@@ -45,10 +56,7 @@ def summed(plan: Plan, reads: Sequence[Read]) -> list[Read | Tail]:
         sum(1 << max(0, sum(b.piece.bits[depth:]) - plan.all_slabs[b.slab]) for b in blocks)
         for depth in range(len(sizes))
     ]
-    found = [*_Branch(reads, sizes, forms).parts()]
-    arrays = sum(branch.steps for branch in found if branch.whole)
-    require_few(arrays, NUMBERS)
-    return [branch.tail() if branch.whole else branch.reads[0] for branch in found]
+    return _Branch(reads, sizes, forms).parts()
 
 
 class _Branch:
