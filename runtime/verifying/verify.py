@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, overload
+
+import numpy as np
 
 from ..model.files import Buffer
 from ..model.keys import VerifyingKey, load_key
@@ -19,8 +21,51 @@ class Proved(Protocol):
     def proof(self) -> bytes: ...
 
 
+class ProvedText(Proved, Protocol):
+    """Of a language model."""
+
+    @property
+    def text(self) -> str: ...
+
+
+class ProvedOutputs(Proved, Protocol):
+    """Of a function."""
+
+    @property
+    def outputs(self) -> dict[str, np.ndarray]: ...
+
+
+Key = VerifyingKey | Buffer | str | Path
+
+
+@overload
 def verify(
-    key: VerifyingKey | Buffer | str | Path,
+    key: Key,
+    proof: ProvedText,
+    model_id: str | None = None,
+    allow_noncanonical_prompt: bool = False,
+    check_ranges: bool = True,
+) -> Verified: ...
+
+
+@overload
+def verify(
+    key: Key, proof: ProvedOutputs, model_id: str | None = None, *, check_ranges: bool = True
+) -> VerifiedFunction: ...
+
+
+@overload
+def verify(
+    key: Key,
+    proof: Buffer | str | Path,
+    model_id: str | None = None,
+    allow_noncanonical_prompt: bool = False,
+    check_ranges: bool = True,
+) -> Verified | VerifiedFunction: ...
+
+
+def verify(
+    key: Key,
     proof: Proved | Buffer | str | Path,
     model_id: str | None = None,
     allow_noncanonical_prompt: bool = False,

@@ -121,8 +121,8 @@ def test_keys_and_proofs_are_objects_bytes_or_files(
         zklemma.verify(key, bytes(forged))
 
 
-def test_proving_needs_no_pytorch(compiled: Compiled, inputs: torch.Tensor, tmp_path: Path):
-    compiled.save(tmp_path / "model.zkl")
+def test_proving_needs_no_pytorch(inputs: torch.Tensor, tmp_path: Path):
+    zklemma.compile(Network(), inputs).save(tmp_path / "model.zkl")
     code = f"""
 import sys
 blocked = ("torch", "transformers", "xdsl")
