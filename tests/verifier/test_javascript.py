@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import unicodedata
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -22,6 +23,7 @@ from zklemma.runtime.verifying import disclosure, native, reading
 from zklemma.runtime.visible import written
 
 SOURCES = engines.ROOT / "verifier" / "js"
+corpora: Any = import_module("corpus")
 KEY = differing.corpus().models[0].key
 PROVED = differing.corpus().proved
 NODE = shutil.which("node")
@@ -60,6 +62,12 @@ def node(script: str, folder: Path) -> list[Any]:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def odd(kind: str = "Unknown") -> bytes:
+    """A tokenizer with a decoder of a kind that there is not."""
+    parts = {"added_tokens": [], "model": {"vocab": {"a": 3}}, "decoder": {"type": kind}}
+    return json.dumps(parts).encode()
 
 
 @pytest.fixture(scope="module")
@@ -155,6 +163,17 @@ def test_refuses_what_proves_nothing(installed: Path) -> None:
         *[(False, False)] * 3,
     ]
     assert all(one["reason"] for one in found[1:])
+
+
+@pytest.mark.parametrize("contents", [b"", b"\1", b"{}", odd(), odd("constructor")])
+def test_refuses_tokenizers_that_it_can_not_read(installed: Path, contents: bytes) -> None:
+    """Behind a proof that is valid."""
+    artifact = differing.corpus().models[0].artifact
+    key = replace(KEY, tokenizer_bytes=contents)
+    proof = corpora.Model(replace(artifact, key=key)).prove((), True).proof
+    case = (key.encode(), files.encode_proof(key.digest, proof), None, {})
+    (found,) = asked(installed, case)
+    assert not found["usable"] and "tokenizer is malformed" in found["reason"]
 
 
 def tokenizers() -> list[Tokenizer]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import shutil
 import sys
 from dataclasses import replace
 from importlib import import_module
@@ -151,6 +152,12 @@ def test_names_what_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     for verdicts in RUNNERS.values():
         with pytest.raises(UserError, match="make verifier"):
             Second(KEY, KEY.encode(), verdicts).check_ranges()
+
+
+@pytest.mark.usefixtures("wasm")
+@pytest.mark.skipif(shutil.which("wasm-opt") is None, reason="wasm-opt is not installed")
+def test_webassembly_is_small() -> None:
+    assert len(wasm.contents()) < 400_000
 
 
 @pytest.mark.usefixtures("wasm")

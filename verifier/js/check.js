@@ -53,5 +53,13 @@ export async function check(program, key, proof, options = {}, step = () => {}) 
   }
   const statement = await said(...more, "key", "proof");
   step("text");
-  return { ...statement, ranges, ...describe(readTokenizer(key), statement) };
+  return { ...statement, ranges, ...texts(key, statement) };
+}
+
+function texts(key, statement) {
+  try {
+    return describe(readTokenizer(key), statement);
+  } catch {
+    throw new Refused("the key's tokenizer is malformed, or of a kind that is not known", false);
+  }
 }

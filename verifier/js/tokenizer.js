@@ -127,15 +127,19 @@ function continuation(tokenizer, prompt, output) {
 
 function decode(tokenizer, ids) {
   const tokens = ids.map((id) => tokenizer.token(id)).filter((text) => text !== null);
-  const { decoder } = tokenizer;
-  return decoder ? steps(decoder).reduce((texts, step) => DECODERS[step.type](texts, step), tokens).join("") : tokens.join(" ");
+  if (!tokenizer.decoder) {
+    return tokens.join(" ");
+  }
+  return steps(tokenizer.decoder)
+    .reduce((texts, step) => DECODERS.get(step.type)(texts, step), tokens)
+    .join("");
 }
 
 function steps(decoder) {
   return decoder.type === "Sequence" ? decoder.decoders.flatMap(steps) : [decoder];
 }
 
-const DECODERS = {
+const DECODERS = new Map(Object.entries({
   Replace: (texts, { pattern, content }) => texts.map((text) => text.replaceAll(pattern.String, () => content)),
   Fuse: (texts) => [texts.join("")],
   Strip: (texts, { content, start, stop }) => texts.map((text) => strip([...text], content, start, stop).join("")),
@@ -169,7 +173,7 @@ const DECODERS = {
     });
     return [new TextDecoder("utf-8", { ignoreBOM: true }).decode(new Uint8Array(bytes))];
   },
-};
+}));
 
 function strip(characters, content, start, stop) {
   let from = 0;
