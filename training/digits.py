@@ -21,9 +21,7 @@ import zklemma
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from torch import nn
-from zklemma.runtime.model.keys import Artifact, save_artifact, save_key
 from zklemma.runtime.verifying.function_verifier import VerifiedFunction
-from zklemma.runtime.witness.function_executor import FunctionExecutor
 
 SEED = 1
 EPOCHS, BATCH, RATE = 30, 64, 3e-3
@@ -85,23 +83,20 @@ def in_fp32(network: Digits, split: Split) -> torch.Tensor:
         return network(split.images).argmax(1)
 
 
-def in_integers(artifact: Artifact, split: Split) -> torch.Tensor:
-    """Those that proofs would show: the integer executor's."""
-    key = artifact.key
-    executor = FunctionExecutor(key.circuit, artifact.program, artifact.params)
-    inputs = key.function_signature.quantize({"image": split.images.numpy()})
-    return torch.tensor(executor.run(inputs)["output"].argmax(1))
+def in_integers(compiled: zklemma.Compiled, split: Split) -> torch.Tensor:
+    """Those that proofs would show."""
+    return torch.from_numpy(compiled.run(split.images).values["output"]).argmax(1)
 
 
 def accuracy(found: torch.Tensor, split: Split) -> float:
     return float((found == split.digits).float().mean())
 
 
-def prove_one(artifact: Artifact, image: torch.Tensor) -> tuple[bytes, str]:
+def prove_one(compiled: zklemma.Compiled, image: torch.Tensor) -> tuple[bytes, str]:
     """A proof about one image, which it keeps private, and the label that it shows to whoever verifies it."""
     visibility = zklemma.Visibility(private=["image"])
-    proof = zklemma.prove(artifact, {"image": image[None].numpy()}, visibility).proof
-    verified = zklemma.verify(artifact.key, proof)
+    proof = compiled.prove(image[None], visibility=visibility).proof
+    verified = zklemma.verify(compiled.key, proof)
     if not isinstance(verified, VerifiedFunction) or "image" in verified.values:
         raise SystemExit("the proof shows the image")
     (label,) = verified.labels["output"]
@@ -115,18 +110,17 @@ def main() -> None:
     torch.set_num_threads(1)  # Of layers this small threads make no more haste.
     training, test = digits()
     network = train(training)
-    artifact, _ = zklemma.compile(network, example_inputs=training.images, labels=LABELS)
-    exact, integers = in_fp32(network, test), in_integers(artifact, test)
+    compiled = zklemma.compile(network, training.images, labels=LABELS)
+    exact, integers = in_fp32(network, test), in_integers(compiled, test)
     print(f"test images: {len(test.images)}")
     print(f"accuracy in fp32: {accuracy(exact, test):.2%}")
     print(f"accuracy in integers: {accuracy(integers, test):.2%}")
     print(f"answers that are the same: {int((exact == integers).sum())}")
-    proof, label = prove_one(artifact, test.images[0])
+    proof, label = prove_one(compiled, test.images[0])
     print(f"proved of a private image: it is a {label} ({len(proof):,} bytes)")
     if options.out is not None:
         options.out.mkdir(parents=True, exist_ok=True)
-        save_artifact(options.out / "digits.zkl", artifact)
-        save_key(options.out / "digits.vk", artifact.key)
+        compiled.save(options.out / "digits.zkl")
         (options.out / "one.proof").write_bytes(proof)
 
 

@@ -24,12 +24,12 @@ def test_digits_are_learnt_and_proved() -> None:
     network = recipe.train(training)
     exact = recipe.in_fp32(network, test)
     assert recipe.accuracy(exact, test) >= 0.97
-    artifact, _ = zklemma.compile(network, example_inputs=training.images, labels=recipe.LABELS)
-    assert (recipe.in_integers(artifact, test) == exact).all()
-    proof, label = recipe.prove_one(artifact, test.images[0])
+    compiled = zklemma.compile(network, training.images, labels=recipe.LABELS)
+    assert (recipe.in_integers(compiled, test) == exact).all()
+    proof, label = recipe.prove_one(compiled, test.images[0])
     assert label == str(int(exact[0]))
-    honest = zklemma.verify(artifact.key, proof).statement
+    honest = zklemma.verify(compiled.key, proof).statement
     logits = honest.tensors["output output"]
     lied = replace(honest, tensors={**honest.tensors, "output output": logits[::-1].copy()})
     with pytest.raises(InvalidProof):
-        zklemma.verify(artifact.key, proof.replace(frame(honest), frame(lied), 1))
+        zklemma.verify(compiled.key, proof.replace(frame(honest), frame(lied), 1))
