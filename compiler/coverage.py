@@ -23,7 +23,7 @@ from .analysis.calibrate import RANGE
 from .frontend import importer as language
 from .frontend.checkpoint import without_weights
 from .frontend.export import export_function, export_model
-from .frontend.function import FunctionImporter, Source, evaluated, function_importer
+from .frontend.function import FunctionImporter, Traceable, evaluated, function_importer
 from .frontend.tensor_ops import HANDLERS, NEAREST
 from .pipelines import lower, to_quant
 from .running import run_passes
@@ -56,7 +56,7 @@ class Coverage:
 
 
 def network_coverage(
-    name: str, module: Source, examples: torch.Tensor | Sequence[torch.Tensor]
+    name: str, module: Traceable, examples: torch.Tensor | Sequence[torch.Tensor]
 ) -> Coverage:
     """Of a network, whose inputs are like ``examples``."""
     try:
@@ -117,7 +117,7 @@ def _imported(importer: FunctionImporter) -> tuple[Operation, ...]:
     )
 
 
-def _traced(module: Source, examples: tuple[torch.Tensor, ...]) -> tuple[Operation, ...]:
+def _traced(module: Traceable, examples: tuple[torch.Tensor, ...]) -> tuple[Operation, ...]:
     """Of what is refused before it is imported, for its inputs; none if it can not be traced at all."""
     try:
         return _operations(export_function(evaluated(module), examples), HANDLERS)

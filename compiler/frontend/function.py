@@ -36,13 +36,13 @@ from .tensor_ops import HANDLERS, NEAREST
 
 FUNCTION = "main"
 Tensor = Callable[[str], np.ndarray]
-Source = torch.nn.Module | ExportedProgram
+Traceable = torch.nn.Module | ExportedProgram
 SHOWN = 3
 """How many module paths are named of one that stands in many."""
 
 
 def import_function(
-    module: Source, example_inputs: torch.Tensor | Sequence[torch.Tensor], batch: int
+    module: Traceable, example_inputs: torch.Tensor | Sequence[torch.Tensor], batch: int
 ) -> tuple[ModuleOp, Tensor]:
     """The module's function of up to ``batch`` examples, and its weights in fp32 by name.
 
@@ -57,7 +57,7 @@ def import_function(
 
 
 def function_importer(
-    module: Source, example_inputs: torch.Tensor | Sequence[torch.Tensor], batch: int
+    module: Traceable, example_inputs: torch.Tensor | Sequence[torch.Tensor], batch: int
 ) -> FunctionImporter:
     """The importer of a module that is traced, and of which nothing is imported yet."""
     if batch < 1:
@@ -82,7 +82,7 @@ def _of_size(example: object, batch: int, number: int) -> torch.Tensor:
     return torch.empty((batch, *example.shape[1:]), device=example.device)
 
 
-def _traced(module: Source, inputs: tuple[torch.Tensor, ...]) -> ExportedProgram:
+def _traced(module: Traceable, inputs: tuple[torch.Tensor, ...]) -> ExportedProgram:
     """The graph of a copy, whose weights are the module's where those are fp32 already."""
     try:
         return export_function(evaluated(module), inputs)
@@ -92,7 +92,7 @@ def _traced(module: Source, inputs: tuple[torch.Tensor, ...]) -> ExportedProgram
         raise UserError(f"{name} can not be traced: {type(error).__name__}: {reason}") from error
 
 
-def evaluated(module: Source) -> torch.nn.Module:
+def evaluated(module: Traceable) -> torch.nn.Module:
     """A copy in fp32 that does what the module does in evaluation, and shares its weights that are fp32 already; of
     a program what it does."""
     if isinstance(module, ExportedProgram):
