@@ -239,6 +239,7 @@ class ClassicFamily(Family):
         vocabulary, hidden = quant.type_of(embedding.table).shape
         table = activation_in(body, softmax)
         rope = next((op for op in body.ops if isinstance(op, quant.RopeOp)), None)
+        read = [op.x for op in body.ops if isinstance(op, quant.CenterOp)][:2]
         return Classic(
             names=self.names,
             vocab_size=vocabulary,
@@ -255,7 +256,7 @@ class ClassicFamily(Family):
             tie_word_embeddings=argmax.table is embedding.table,
             rotation=rope and rope.rotations[rope.kinds.get_values()[0]],
             rotated=rope.width if rope else 0,
-            parallel=len({op.x for op in body.ops if isinstance(op, quant.CenterOp)}) == 1,
+            parallel=len({*read}) < len(read),
         )
 
     def activation(self, name: str) -> str:

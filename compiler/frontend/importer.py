@@ -296,8 +296,10 @@ def _by_part(importer: _Importer, value: SSAValue, columns: Sequence[int]) -> SS
     if not parts or len(parts) < len(weights) or None in parts:
         return None
     names = [part for part in parts if part]
-    path, importer.path = importer.path, names[0].rpartition(".")[0]
-    made = importer.add(nn.LinearOp(whole.operands[0], *map(importer.param, names)))  # type: ignore[union-attr]
+    path, importer.path = importer.path, ""  # As weights have none that are read whole.
+    params = [importer.param(name) for name in names]
+    importer.path = names[0].rpartition(".")[0]
+    made = importer.add(nn.LinearOp(whole.operands[0], *params))  # type: ignore[union-attr]
     importer.path = path
     return made
 

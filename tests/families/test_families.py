@@ -98,9 +98,10 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
             },
         },
     ),
-    "gpt_neox that rotates all": (
+    "gpt_neox of one layer that rotates all": (
         "gpt_neox",
         {
+            "num_hidden_layers": 1,
             "hidden_act": "gelu_pytorch_tanh",
             "rope_parameters": {"rope_theta": 1e4, "partial_rotary_factor": 1.0},
         },
