@@ -26,6 +26,7 @@ from zklemma.runtime.verifying.second import Second, Verdicts
 from zklemma.runtime.verifying.verifier import Verified
 from zklemma.tools.cli.app import app
 
+cases: Any = import_module("cases")
 mlp: Any = import_module("mlp")
 random_model: Any = import_module("random_model")
 MODELS = differing.corpus().models
@@ -206,6 +207,12 @@ def test_names_that_proofs_give_are_refused(verdicts: Verdicts) -> None:
         data, file = engines.framed(key.encode(), proof)
         said += [engines.of_python(data, file), *engines.of_rust(data, [file], verdicts=verdicts)]
     assert said == ["invalid", "invalid", "unusable", "unusable"]
+
+
+def test_sizes_of_32_bits_are_enough_to_refuse(verdicts: Verdicts) -> None:
+    """A key of more cells than they count gets a verdict all the same, and does not stop the program."""
+    key, proof = engines.framed(*cases.over["an axis read twice"]())
+    assert engines.of_rust(key, [proof], "--skip-ranges", verdicts=verdicts) == ["unusable"]
 
 
 def test_keys_of_functions_are_refused(verdicts: Verdicts) -> None:

@@ -6,7 +6,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use crate::circuit::{Axis, Circuit, Expr, Home, Product, Size};
-use crate::error::{invalid, Result};
+use crate::error::{invalid, unusable, Result};
 use crate::layout::{bits_of, cut_up, parts, pieces, Piece};
 use crate::parameters::Parameters;
 use crate::work::{require_few, Work, BLOCKS, GROUPS, ROWS, SEARCHES, SUMS};
@@ -540,7 +540,12 @@ fn place(
     placed: &mut [Vec<Placed>],
 ) -> Work<Vec<u32>> {
     let (columns, row_bits) = (parameters.data_columns(), parameters.row_bits);
-    let capacity = columns << row_bits;
+    let capacity = match columns.checked_mul(1 << row_bits) {
+        Some(capacity) => capacity,
+        None => {
+            return unusable("the key is of no use: a slab has more cells than are counted here")
+        }
+    };
     let limit = usize::BITS - 1 - capacity.leading_zeros();
     let mut found = Vec::new();
     for (number, whole) in tensors {
@@ -559,7 +564,7 @@ fn place(
         let size = 1 << log_size(&piece);
         // A slab without room for a piece has none for the next of that size.
         slab = if size == before { slab } else { 0 };
-        while slab < filled.len() && filled[slab] + size > capacity {
+        while slab < filled.len() && size > capacity - filled[slab] {
             slab += 1;
         }
         if slab == filled.len() {
