@@ -197,7 +197,12 @@ def frameworks_page() -> str:
         page.append(f"## {name}\n\n{text_of(module)}\n\n{taken}\n")
         page.append("| not supported, or not all uses | nearest |\n|---|---|")
         nearest = sorted(module.NEAREST.items())
-        page.append("\n".join(f"| `{operation}` | {what} |" for operation, what in nearest) + "\n")
+        page.append(
+            "\n".join(
+                f"| `{operation}` | {what.format('operand')} |" for operation, what in nearest
+            )
+            + "\n"
+        )
     return "\n".join(page)
 
 

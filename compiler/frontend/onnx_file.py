@@ -73,11 +73,10 @@ def _read(path: Path) -> onnx.ModelProto:
     except (onnx.checker.ValidationError, DecodeError, ValueError) as error:
         reason = next((line for line in str(error).splitlines() if line.strip()), "")
         raise UserError(f"{path}: no valid model of ONNX: {reason}") from error
-    (version,) = [each.version for each in model.opset_import if not each.domain] or [0]
-    if version not in OPSETS:
-        raise UserError(
-            f"{path}: opset {version}; export it with opset {OPSETS[0]} to {OPSETS[-1]}"
-        )
+    versions = [each.version for each in model.opset_import if not each.domain]
+    if len(versions) != 1 or versions[0] not in OPSETS:
+        found = ", ".join(map(str, versions)) or "unknown"
+        raise UserError(f"{path}: opset {found}; export it with opset {OPSETS[0]} to {OPSETS[-1]}")
     return inline_local_functions(model)
 
 
@@ -185,7 +184,7 @@ class _OnnxImporter(FunctionBuilder):
                     raise Unsupported
                 value = handler(self, node)
                 self._compare(node, value)
-        except (Unsupported, VerifyException) as error:
+        except (Unsupported, VerifyException, ValueError, IndexError) as error:  # Odd attributes.
             value = self._refused(node, str(error))
         self.values[node.proto.output[0]] = value
 

@@ -32,12 +32,13 @@ from xdsl.dialects.builtin import (
 from xdsl.dialects.builtin import f32 as f32_type
 from xdsl.dialects.func import CallOp, Func, FuncOp, ReturnOp
 from xdsl.ir import BlockArgument, Operation, SSAValue
-from xdsl.parser import Parser
-from xdsl.utils.exceptions import ParseError, VerifyException
+from xdsl.utils.exceptions import VerifyException
 
 from ...dialects import nn
 from ...dialects.stablehlo import STABLEHLO, ConvolutionOp
 from ...errors import UserError
+from ..module_text import parse_module
+from ..plugins import Dialects
 from ..transforms.raise_logistic import RaiseLogistic
 from .builder import FunctionBuilder
 from .evaluate import evaluate_function
@@ -50,6 +51,7 @@ OPERATION = re.compile(r"(?<![\w.#<\"])\"?((?:stablehlo|chlo)\.[a-z_0-9]+)")
 BITS = re.compile(r"dense<0x([0-9A-Fa-f]{8})>")
 """A number of fp32 that is not finite."""
 AMONG_OTHERS = re.compile(r"[\[ ]0x[0-9A-Fa-f]{8}[\],]")
+DIALECTS: Dialects = {each.name: lambda each=each: each for each in (Builtin, Func, STABLEHLO)}
 KNOWN = {op.name for op in STABLEHLO.operations}
 
 
@@ -108,17 +110,11 @@ def _read(path: Path) -> ModuleOp:
         raise UserError(f"{path}: a constant has numbers that are not finite")
     # Where a number is its bits, xDSL's parser would read an integer.
     text = BITS.sub(lambda bits: f'dense<"0x{bytes.fromhex(bits[1])[::-1].hex()}">', text)
-    context = Context()
-    for dialect in (Builtin, Func, STABLEHLO):
-        context.load_dialect(dialect)
-    context.allow_unregistered = True  # For attributes of other dialects.
     try:
-        module = Parser(context, text, str(path)).parse_module()
-        module.verify()
-    except (ParseError, VerifyException) as error:
-        reason = [line for line in str(error).splitlines() if line.strip(" ^~\t")][-1]
-        raise UserError(f"{path}: no text of StableHLO that can be read: {reason}") from error
-    RaiseLogistic().apply(context, module)
+        module = parse_module(text, DIALECTS)
+    except UserError as error:
+        raise UserError(f"{path}: no text of StableHLO that can be read: {error}") from error
+    RaiseLogistic().apply(Context(), module)
     return module
 
 
@@ -206,6 +202,8 @@ class _StableHLOImporter(FunctionBuilder):
 
     def _import(self, op: Operation) -> None:
         self.path = self.calls[-1]
+        if len(op.results) != 1:
+            raise UserError(f"{op.name} has {len(op.results)} results, not one")
         given = [self.values[value] for value in op.operands]
         try:
             if not any(isinstance(each, Value) for each in given):
@@ -221,7 +219,7 @@ class _StableHLOImporter(FunctionBuilder):
             if found != wanted:
                 raise Unsupported(f"its shape is {wanted}, imported {found}")
             self.values[op.results[0]] = made
-        except (Unsupported, VerifyException) as error:
+        except (Unsupported, VerifyException, ValueError, IndexError) as error:  # Odd attributes.
             self.values[op.results[0]] = self._refused(op, given, str(error))
 
     def _refused(self, op: Operation, given: Sequence[Operand], why: str) -> Value:

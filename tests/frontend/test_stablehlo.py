@@ -213,6 +213,23 @@ MAIN = "func.func public @main(%arg0: {0}) -> {0} {{\n  %0 = {1}\n  return %0 : 
             MAIN.format("tensor<2x6xf32>", "call @f(%arg0) : (tensor<2x6xf32>) -> tensor<2x6xf32>"),
             "@f. could not be found",
         ),
+        (
+            MAIN.format(
+                "tensor<2x6xf32>",
+                "stablehlo.reshape %arg0 : (tensor<2x6xf32>) -> tensor<2x7xf32>\n"
+                "  %1 = stablehlo.reshape %0 : (tensor<2x7xf32>) -> tensor<2x6xf32>",
+            ).replace("return %0", "return %1"),
+            "not supported: stablehlo.reshape",
+        ),
+        (
+            MAIN.format(
+                "tensor<2x6xf32>",
+                "stablehlo.constant dense<1.0> : tensor<4xf32>\n"
+                "  %1 = stablehlo.transpose %0, dims = [3] : (tensor<4xf32>) -> tensor<2x6xf32>",
+            ).replace("return %0", "return %1"),
+            "not supported: stablehlo.transpose",
+        ),
+        (MAIN.format("tensor<2x6xf32>", "stablehlo.tanh %1 : tensor<2x6xf32>"), "can be read"),
         ("stablehlo.constant dense<[0x7F800000, 1.0]> : tensor<2xf32>", "are not finite"),
     ],
 )
