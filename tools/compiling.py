@@ -133,16 +133,9 @@ def compile(
         raise UserError("outputs are chosen in a graph of ONNX; let the module return others")
     if tensors or example_inputs is not None:
         clock.start("import")
-        if from_file:
-            path = Path(cast("str | Path", model))
-            if example_inputs is None:
-                raise UserError(f"{path}: a network of tensors needs example inputs")
-            arguments = cast("Mapping[int, object] | None", weights)
-            count = 1 if batch is None else batch
-            made, examples = read_network(path, example_inputs, count, outputs, arguments)
-            made = replace(made, name=name or made.name)
-        else:
-            made, examples = _network(model, example_inputs, given, weights, batch, name)
+        source = model if given is None else given
+        made, examples = _network(source, example_inputs, weights, batch, outputs)
+        made = replace(made, name=name or made.name)
         return compile_function(made, examples, passes, clock, labels, private, level, watch)
     if isinstance(weights, Mapping):
         raise UserError("the weights of a language model are a checkpoint")
@@ -163,34 +156,41 @@ def compile(
 
 
 def _network(
-    model: object,
-    example_inputs: object,
-    given: ModuleOp | None,
-    weights: str | Path | Mapping[str, ArrayLike] | None,
+    source: object,
+    example_inputs: Any,
+    weights: Any,
     batch: int | None,
-    name: str | None,
+    outputs: Sequence[str],
 ) -> tuple[network.Network, list[np.ndarray] | None]:
     """What is to be compiled, and examples of its inputs."""
-    one = isinstance(example_inputs, torch.Tensor)
-    several: Any = () if example_inputs is None else example_inputs
-    examples: list[Any] = [example_inputs] if one else [*several]
-    if given is not None and weights is not None:
+    count = 1 if batch is None else batch
+    if isinstance(source, str | Path):
+        path = Path(source)
+        if path.suffix == ".mlir" and not path.exists():
+            raise UserError(f"{path}: no such file")
+        if not is_network(path):
+            raise UserError("example inputs go with a module of PyTorch or a file of a network")
+        if example_inputs is None:
+            raise UserError(f"{path}: a network of tensors needs example inputs")
+        return read_network(path, example_inputs, count, outputs, weights)
+    several = () if example_inputs is None else example_inputs
+    examples = [several] if isinstance(several, torch.Tensor) else [*several]
+    if isinstance(source, ModuleOp):
         if batch is not None:
             raise UserError(
                 "the module's inputs say how many examples a proof has: leave batch out"
             )
-        made = network.of_text(given, weights, name)
+        made = network.of_text(source, weights)
         if example_inputs is None:
             return made, None
-    elif isinstance(model, ExportedProgram):
-        own = [*(model.example_inputs or ((),))[0]]
+    elif isinstance(source, ExportedProgram):
+        own = [*(source.example_inputs or ((),))[0]]
         examples = examples or own
-        batch = batch or (len(own[0]) if own and isinstance(own[0], torch.Tensor) else 1)
-        made = network.of_program(model, examples, batch, name)
-    elif isinstance(model, torch.nn.Module):
-        made = network.of_module(model, examples, 1 if batch is None else batch, name)
-    elif isinstance(model, str | Path) and not Path(model).exists():
-        raise UserError(f"{model}: no such file")
+        if batch is None and own and isinstance(own[0], torch.Tensor):
+            count = len(own[0])
+        made = network.of_program(source, examples, count)
+    elif isinstance(source, torch.nn.Module):
+        made = network.of_module(source, examples, count)
     else:
         raise UserError("example inputs go with a module of PyTorch or a file of a network")
     return made, [each.detach().cpu().float().numpy() for each in examples]

@@ -66,9 +66,7 @@ def digest(weight: np.ndarray) -> str:
     return hashlib.sha256(np.ascontiguousarray(weight, "<f4").tobytes()).hexdigest()
 
 
-def of_module(
-    module: torch.nn.Module, examples: Sequence[torch.Tensor], batch: int, name: str | None
-) -> Network:
+def of_module(module: torch.nn.Module, examples: Sequence[torch.Tensor], batch: int) -> Network:
     made, weight = import_function(module, examples, batch)
     running = evaluated(module)
     devices = [each.device for each in examples]
@@ -80,12 +78,10 @@ def of_module(
         return _arrays(found)
 
     count = sum(each.numel() for each in module.parameters())
-    return Network(name or type(module).__name__, made, weight, count, run)
+    return Network(type(module).__name__, made, weight, count, run)
 
 
-def of_program(
-    program: ExportedProgram, examples: Sequence[torch.Tensor], batch: int, name: str | None
-) -> Network:
+def of_program(program: ExportedProgram, examples: Sequence[torch.Tensor], batch: int) -> Network:
     made, weight = import_function(program, examples, batch)
     running = program.module()
 
@@ -101,12 +97,10 @@ def of_program(
         return [np.concatenate(output) for output in zip(*parts, strict=True)]
 
     count = sum(each.numel() for each in program.parameters())
-    return Network(name or "program", made, weight, count, run)
+    return Network("program", made, weight, count, run)
 
 
-def of_text(
-    module: ModuleOp, weights: str | Path | Mapping[str, ArrayLike], name: str | None
-) -> Network:
+def of_text(module: ModuleOp, weights: str | Path | Mapping[str, ArrayLike]) -> Network:
     """``weights`` are arrays by name, or a directory with `model.safetensors`. A digest of zeros in the module is
     that of any weight."""
     made = module.clone()
@@ -124,7 +118,7 @@ def of_text(
         return [*evaluate_function(module, dict(zip(inputs, given, strict=True)), stored)]
 
     counts = {op.param_name: int(np.prod(nn.shape_of(op.result))) for op in params}
-    return Network(name or "function", made, stored, sum(counts.values()), run)
+    return Network("function", made, stored, sum(counts.values()), run)
 
 
 def examples_of(names: Sequence[str], given: object) -> dict[str, np.ndarray]:
