@@ -7,7 +7,7 @@ never values. A batch norm becomes a factor and a summand of each channel, which
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.fx import Node
@@ -16,34 +16,11 @@ from xdsl.ir import Operation, SSAValue
 from ...dialects import nn
 from .graph import Handler, only
 
-
-class Network(Protocol):
-    """The importer of a network of tensors, with what `network` builds."""
-
-    def add(self, op: Operation) -> SSAValue: ...
-
-    def operand(self, argument: Any) -> SSAValue: ...
-
-    def tensor(self, node: Node) -> torch.Tensor:
-        """The weight or buffer that a placeholder is."""
-        ...
-
-    def mean(self, x: SSAValue, kernel: Sequence[int], stride: Sequence[int]) -> SSAValue: ...
-
-    def view(self, x: SSAValue, after: Sequence[int]) -> SSAValue: ...
-
-    def norm(
-        self,
-        x: SSAValue,
-        w: torch.Tensor | None,
-        b: torch.Tensor | None,
-        mean: torch.Tensor,
-        var: torch.Tensor,
-        eps: float,
-    ) -> SSAValue: ...
+if TYPE_CHECKING:
+    from .function import FunctionImporter as Importer
 
 
-def _value(importer: Network, argument: Any) -> SSAValue:
+def _value(importer: Importer, argument: Any) -> SSAValue:
     """An operand that is computed from the inputs."""
     only(isinstance(argument, Node), "a number in the place of a value")
     value = importer.operand(argument)
@@ -51,18 +28,18 @@ def _value(importer: Network, argument: Any) -> SSAValue:
     return value
 
 
-def _weights(importer: Network, *arguments: Any) -> list[SSAValue]:
+def _weights(importer: Importer, *arguments: Any) -> list[SSAValue]:
     """Those of the operands that are there, all of them weights."""
     found = [importer.operand(argument) for argument in arguments if argument is not None]
     only(all(isinstance(w.owner, nn.ParamOp) for w in found), "a value in the place of a weight")
     return found
 
 
-def _identity(importer: Network, node: Node) -> SSAValue:
+def _identity(importer: Importer, node: Node) -> SSAValue:
     return _value(importer, node.args[0])
 
 
-def _first(importer: Network, node: Node) -> SSAValue:
+def _first(importer: Importer, node: Node) -> SSAValue:
     only(bool(node.args[1] == 0), "a second result")
     return _value(importer, node.args[0])
 
@@ -72,7 +49,7 @@ def _unary(op: Callable[[SSAValue], Operation]) -> Handler:
 
 
 def _binary(op: Callable[[SSAValue, SSAValue], Operation]) -> Handler:
-    def handler(importer: Network, node: Node) -> SSAValue:
+    def handler(importer: Importer, node: Node) -> SSAValue:
         only(len(node.args) == 2 and not node.kwargs, "extra arguments")
         lhs, rhs = (_value(importer, argument) for argument in node.args)
         only(nn.shape_of(lhs) == nn.shape_of(rhs), "operands of different shapes")
@@ -81,19 +58,19 @@ def _binary(op: Callable[[SSAValue, SSAValue], Operation]) -> Handler:
     return handler
 
 
-def _gelu(importer: Network, node: Node) -> SSAValue:
+def _gelu(importer: Importer, node: Node) -> SSAValue:
     x, approximate = _arguments(node)
     op = nn.GeluTanhOp if approximate == "tanh" else nn.GeluOp
     return importer.add(op(_value(importer, x)))
 
 
-def _hardtanh(importer: Network, node: Node) -> SSAValue:
+def _hardtanh(importer: Importer, node: Node) -> SSAValue:
     x, *bounds = _arguments(node)
     only(bounds == [0, 6], f"bounds of {bounds}, not of 0 and 6")
     return importer.add(nn.Relu6Op(_value(importer, x)))
 
 
-def _linear(importer: Network, node: Node) -> SSAValue:
+def _linear(importer: Importer, node: Node) -> SSAValue:
     x, w, bias = _arguments(node)
     value = _value(importer, x)
     only(len(nn.shape_of(value)) == 2, "an input that is no row of each example")
@@ -107,7 +84,7 @@ def _pair(numbers: Any) -> tuple[int, int]:
     return found[0], found[-1]
 
 
-def _conv2d(importer: Network, node: Node) -> SSAValue:
+def _conv2d(importer: Importer, node: Node) -> SSAValue:
     x, w, bias, stride, padding, dilation, groups = _arguments(node)
     only(_pair(dilation) == (1, 1), f"dilation {dilation}")
     value, (weight, *others) = _value(importer, x), _weights(importer, w, bias)
@@ -121,7 +98,7 @@ def _conv2d(importer: Network, node: Node) -> SSAValue:
     return importer.add(nn.Conv2dOp(value, weight, *others, **window))
 
 
-def _max_pool2d(importer: Network, node: Node) -> SSAValue:
+def _max_pool2d(importer: Importer, node: Node) -> SSAValue:
     x, kernel, stride, padding, dilation, _ = _arguments(node)
     only(_pair(dilation) == (1, 1), f"dilation {dilation}")
     window = {"kernel": _pair(kernel), "stride": _pair(stride or kernel)}
@@ -129,14 +106,14 @@ def _max_pool2d(importer: Network, node: Node) -> SSAValue:
     return importer.add(pool)
 
 
-def _avg_pool2d(importer: Network, node: Node) -> SSAValue:
+def _avg_pool2d(importer: Importer, node: Node) -> SSAValue:
     x, kernel, stride, padding, _, _, divisor = _arguments(node)
     only(_pair(padding) == (0, 0), f"padding {padding}")
     only(divisor is None, "a divisor of its own")
     return importer.mean(_value(importer, x), _pair(kernel), _pair(stride or kernel))
 
 
-def _adaptive_avg_pool2d(importer: Network, node: Node) -> SSAValue:
+def _adaptive_avg_pool2d(importer: Importer, node: Node) -> SSAValue:
     value = _value(importer, node.args[0])
     size, wanted = nn.shape_of(value)[2:], node.meta["val"].shape[2:]
     divides = all(n % m == 0 for n, m in zip(size, wanted, strict=True))
@@ -145,7 +122,7 @@ def _adaptive_avg_pool2d(importer: Network, node: Node) -> SSAValue:
     return importer.mean(value, kernel, kernel)
 
 
-def _mean_of_image(importer: Network, node: Node) -> SSAValue:
+def _mean_of_image(importer: Importer, node: Node) -> SSAValue:
     x, axes, keep, _ = _arguments(node)
     value = _value(importer, x)
     shape = nn.shape_of(value)
@@ -154,11 +131,11 @@ def _mean_of_image(importer: Network, node: Node) -> SSAValue:
     return mean if keep else importer.add(nn.FlattenOp(mean))
 
 
-def _view(importer: Network, node: Node) -> SSAValue:
+def _view(importer: Importer, node: Node) -> SSAValue:
     return importer.view(_value(importer, node.args[0]), tuple(node.meta["val"].shape))
 
 
-def _batch_norm(importer: Network, node: Node) -> SSAValue:
+def _batch_norm(importer: Importer, node: Node) -> SSAValue:
     x, w, b, mean, var, _, eps = node.args
 
     def numbers(argument: Any) -> torch.Tensor:
