@@ -48,14 +48,46 @@ def _unary(op: Callable[[SSAValue], Operation]) -> Handler:
     return lambda importer, node: importer.add(op(_value(importer, node.args[0])))
 
 
-def _binary(op: Callable[[SSAValue, SSAValue], Operation]) -> Handler:
+CHANGES: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "-": ("negated", lambda number: -number),
+    "/": ("inverted", lambda number: 1 / number),
+}
+"""What the second operand becomes where a difference or a quotient is a sum or a product."""
+
+
+def _element(importer: Importer, argument: Any, change: str = "") -> SSAValue:
+    """An operand of a sum or a product; its opposite or, of a constant, its inverse, where that is wanted."""
+    if isinstance(argument, int | float):
+        only(change != "/" or argument != 0, "by zero")
+        return importer.operand(CHANGES[change][1](argument) if change else argument)
+    value = importer.operand(argument)
+    if not change:
+        return value
+    if not isinstance(value.owner, nn.ParamOp):
+        only(change == "-", "by a value")
+        return importer.add(nn.MulOp(value, importer.operand(-1.0)))
+    name, (word, changed) = value.owner.param_name, CHANGES[change]
+    recipe = importer.weights.recipes[name]
+    return importer.param(f"{name}.{word}", nn.shape_of(value), lambda: changed(recipe().double()))
+
+
+def _binary(op: Callable[[SSAValue, SSAValue], Operation], change: str = "") -> Handler:
     def handler(importer: Importer, node: Node) -> SSAValue:
         only(len(node.args) == 2 and not node.kwargs, "extra arguments")
-        lhs, rhs = (_value(importer, argument) for argument in node.args)
-        only(nn.shape_of(lhs) == nn.shape_of(rhs), "operands of different shapes")
-        return importer.add(op(lhs, rhs))
+        lhs, rhs = node.args
+        one, other = _element(importer, lhs), _element(importer, rhs, change)
+        constant = any(isinstance(v.owner, nn.ParamOp | nn.ConstantOp) for v in (one, other))
+        only(constant or one.type == other.type, "operands of different shapes")
+        return importer.add(op(one, other))
 
     return handler
+
+
+def _reversed(importer: Importer, node: Node) -> SSAValue:
+    """A number less a value."""
+    only(len(node.args) == 2 and not node.kwargs, "extra arguments")
+    value, number = node.args
+    return importer.add(nn.AddOp(_element(importer, number), _element(importer, value, "-")))
 
 
 def _gelu(importer: Importer, node: Node) -> SSAValue:
@@ -173,6 +205,9 @@ HANDLERS: dict[str, Handler] = {
     "aten.squeeze.dims": _view,
     "aten.add.Tensor": _binary(nn.AddOp),
     "aten.mul.Tensor": _binary(nn.MulOp),
+    "aten.sub.Tensor": _binary(nn.AddOp, "-"),
+    "aten.rsub.Scalar": _reversed,
+    "aten.div.Tensor": _binary(nn.MulOp, "/"),
     "aten.relu.default": _unary(nn.ReluOp),
     "aten.relu6.default": _unary(nn.Relu6Op),
     "aten.hardtanh.default": _hardtanh,
@@ -212,7 +247,6 @@ NEAREST: dict[str, str] = {
     "pad": "padding of torch.nn.Conv2d, with padding_mode zeros",
     "view": "torch.flatten(x, 1)",
     "reshape": "torch.flatten(x, 1)",
-    "sub": "a sum, with the weights before it negated",
     "div": "weights divided instead",
     "mean": "torch.nn.AdaptiveAvgPool2d(1)",
     "native_dropout": "dropout with training=self.training",

@@ -123,6 +123,26 @@ class TwoInputs(nn.Module):
         return gate * self.right(right)
 
 
+class Constants(nn.Module):
+    """Images less a mean, over a deviation; halves, sums and differences beside layers."""
+
+    mean: torch.Tensor
+    deviation: torch.Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor([0.3, -0.2]).view(1, 2, 1, 1))
+        self.register_buffer("deviation", torch.tensor([0.5, 2.0]).view(2, 1, 1))
+        self.conv, self.one, self.other = nn.Conv2d(2, 4, 3), nn.Linear(4, 6), nn.Linear(4, 6)
+        self.scale, self.head = nn.Parameter(torch.rand(6)), nn.Linear(6, 3)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        x = torch.relu(0.5 * self.conv((image - self.mean) / self.deviation) + 0.25)
+        x = x.mean((2, 3))
+        difference = torch.tanh(self.one(x) - self.other(x) / 3)
+        return 1 - self.head(difference * self.scale - 2)
+
+
 NETWORKS = {
     "LeNet": (LeNet, [(1, 20, 20)]),
     "VGG": (vgg, [(3, 16, 16)]),
@@ -131,6 +151,7 @@ NETWORKS = {
     "norms before": (PreActivation, [(4, 9, 9)]),
     "MLP": (mlp, [(12,)]),
     "two inputs": (TwoInputs, [(6,), (4,)]),
+    "constants": (Constants, [(2, 7, 6)]),
 }
 
 
