@@ -77,6 +77,7 @@ GROUPS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "runtime.protocol.opening.forms",
             "runtime.protocol.axis_weights",
             "runtime.protocol.opening.shared",
+            "runtime.protocol.opening.tails",
         ),
         (
             *of("protocol", "parameters", "plan", "forms", "weights"),

@@ -209,7 +209,6 @@ REFUSED: list[tuple[str, Callable[[Path], list[object]]]] = [
     ("allows 1 to 6", lambda f: ["security", f / "m.vk", "--examples", 7]),
     ("a function has no tokens", lambda f: ["cost", f / "m.zkl", "--tokens", 2]),
     ("takes 1 to 6", lambda f: ["cost", f / "m.zkl", "--examples", 7]),
-    ("needs that of a language model", lambda f: ["smt", f / "m.vk"]),
     ("needs that of a language model", lambda f: ["audit", f / "m.vk"]),
 ]
 

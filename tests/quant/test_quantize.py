@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
+from itertools import product
 
 import numpy as np
 import pytest
@@ -220,8 +221,13 @@ def test_uncalibrated_module_is_refused(model) -> None:
         ConvertNNToQuant().apply(Context(), model.module.clone())
 
 
-@pytest.mark.parametrize("value", [0.0, -1.0, math.nan, math.inf, 1e-300, 1e300])
-@pytest.mark.parametrize("name", [RANGE, GAIN, ROW_NORM, SQUARES])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        (SQUARES, 0.0),
+        *product([RANGE, GAIN, ROW_NORM, SQUARES], [-1.0, math.nan, math.inf, 1e-300, 1e300]),
+    ],
+)
 def test_what_is_no_range_is_refused(model, name: str, value: float) -> None:
     module = model.module.clone()
     calibrate(module, model.tensor, model.sequences(1))
@@ -244,7 +250,7 @@ def test_what_is_no_sensitivity_is_refused(model, name: str, value: float) -> No
         PlanScales().apply(Context(), module)
 
 
-@pytest.mark.parametrize("value", [0.0, math.nan, math.inf])
+@pytest.mark.parametrize("value", [-1.0, math.nan, math.inf])
 def test_a_spread_of_logits_that_is_none_is_refused(model, value: float) -> None:
     module = model.module.clone()
     calibrate(module, model.tensor, model.sequences(1))
