@@ -97,22 +97,17 @@ def model_coverage(source: str | Path) -> Coverage:
 def _imported(importer: FunctionImporter) -> tuple[Operation, ...]:
     """With what the import refused."""
     counts = _counts(importer.program)
-    refused, why = Counter[str](), dict[str, list[str]]()
+    refused, why, nearest = Counter[str](), dict[str, list[str]](), dict[str, str]()
     for refusal, paths in importer.refusals.items():
         name = _base(refusal.operation)
         refused[name] += len(paths)
         why.setdefault(name, [])
+        nearest[name] = refusal.nearest
         if refusal.why:
             why[name].append(refusal.why)
     counts |= {name: refused[name] for name in refused if name not in counts}
     return tuple(
-        Operation(
-            name,
-            count,
-            refused[name],
-            tuple(why.get(name, ())),
-            NEAREST.get(name, "") if refused[name] else "",
-        )
+        Operation(name, count, refused[name], tuple(why.get(name, ())), nearest.get(name, ""))
         for name, count in counts.most_common()
     )
 

@@ -109,7 +109,8 @@ class _Module:
         self.options = {"name": "module", **options}
         self.calibration = self.options.pop("calibration", None)
         self.placeholders = [node for node in graph.graph.nodes if node.op == "placeholder"]
-        self.compiled: dict[tuple[Any, ...], Compiled] = {}
+        self.compiled: dict[tuple[Any, ...], tuple[Compiled, list[torch.Tensor]]] = {}
+        """With the weights that each is of, so that others never lie at their addresses."""
         self.lock = Lock()
 
     def __call__(self, *inputs: Any) -> tuple[torch.Tensor, ...]:
@@ -133,20 +134,21 @@ class _Module:
 
     def compiled_for(self, inputs: Sequence[Any], given: Mapping[str, torch.Tensor]) -> Compiled:
         """What is compiled for as many examples and these weights; at first it is compiled."""
-        weights = (
-            (each.data_ptr(), each._version)
+        weights = [
+            each.detach()
             for node, each in zip(self.placeholders, inputs, strict=True)
             if _is_weight(node)
-        )
+        ]
         shapes = (tuple(each.shape) for each in given.values())
-        known = (*shapes, *weights)
+        known = (*shapes, *((each.data_ptr(), each._version) for each in weights))
         with self.lock:
             if known not in self.compiled:
                 examples = self.examples(given)
                 batch = len(next(iter(given.values())))
                 module = bound(self.graph, inputs)
-                self.compiled[known] = compile(module, examples, batch=batch, **self.options)
-            return self.compiled[known]
+                made = compile(module, examples, batch=batch, **self.options)
+                self.compiled[known] = made, weights
+            return self.compiled[known][0]
 
     def examples(self, given: Mapping[str, torch.Tensor]) -> list[torch.Tensor]:
         """What ranges are calibrated on, in the order of the inputs."""

@@ -11,11 +11,11 @@ Errors: `UserError` that names all operations that are not supported, before any
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -44,7 +44,6 @@ RAISING: tuple[ModulePass, ...] = (RaiseGelu(), RaiseSilu())
 _OTHER = re.compile(r"[^A-Za-z0-9_.]+")
 SHOWN = 3
 """How many places are named of an operation that stands in many."""
-OpT = TypeVar("OpT", bound=Operation)
 
 
 def plain(name: str) -> str:
@@ -113,6 +112,15 @@ class FunctionBuilder:
         widest = tuple(max(sides) for sides in padding)
         conv = nn.Conv2dOp(x, w, *bias, stride=stride, padding=widest, groups=groups)
         return self.add(conv)
+
+    def times(self, x: SSAValue, factor: float) -> SSAValue:
+        """x times a number, which is put together with one that x is multiplied by already."""
+        product = x.owner
+        if isinstance(product, nn.MulOp) and (number := nn.constant(product.rhs)) is not None:
+            x, factor = product.lhs, factor * number
+        if math.isclose(factor, 1, rel_tol=2.0**-22):
+            return x
+        return self.add(nn.MulOp(x, self.add(nn.ConstantOp(factor))))
 
     def mean(self, x: SSAValue, kernel: Sequence[int], stride: Sequence[int]) -> SSAValue:
         """The mean of each window, where it has more than one element."""

@@ -1,4 +1,4 @@
-"""What becomes of the operations of ONNX: what a `network` builds of them, once their attributes are read.
+"""What becomes of the operations of ONNX: what a `builder` makes of them, once their attributes are read.
 
 An operand is a value, which is computed from the inputs, or a constant. A shape with examples has them in the first
 axis, and nothing is taken that mixes them.
@@ -168,8 +168,7 @@ def _binary(op: type[nn.BinaryOp], change: str = "") -> Handler:
             raise Unsupported("an operand that is left out")
         if isinstance(rhs, SSAValue) and change:
             only(change == "-", "by a value")
-            rhs = importer.add(nn.MulOp(rhs, importer.add(nn.ConstantOp(-1.0))))
-            return importer.add(op(_element(importer, lhs), rhs))
+            return importer.add(op(_element(importer, lhs), importer.times(rhs, -1.0)))
         return importer.add(op(_element(importer, lhs), _element(importer, rhs, change)))
 
     return handler

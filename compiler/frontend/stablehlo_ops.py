@@ -1,4 +1,4 @@
-"""What becomes of the operations of StableHLO: what a `network` builds of them, and what they are of constants.
+"""What becomes of the operations of StableHLO: what a `builder` makes of them, and what they are of constants.
 
 An operand is a `Value`, which is computed from inputs, or an array.
 """
@@ -66,16 +66,6 @@ def _constant(importer: Importer, array: np.ndarray, beside: Value) -> SSAValue:
     return _param(importer, "constant", numbers.reshape(-1, *(1,) * (ordered.ndim - 2)))
 
 
-def _times(importer: Importer, x: SSAValue, factor: float) -> SSAValue:
-    """x times a number, which is put together with one that x is multiplied by already."""
-    product = x.owner
-    if isinstance(product, nn.MulOp) and (number := nn.constant(product.rhs)) is not None:
-        x, factor = product.lhs, factor * number
-    if math.isclose(factor, 1, rel_tol=2.0**-22):
-        return x
-    return importer.add(nn.MulOp(x, importer.add(nn.ConstantOp(factor))))
-
-
 def _together(operands: Sequence[Operand]) -> Value:
     """The operand that is a value; of two, both must have their axes in the same order."""
     values = [each for each in operands if isinstance(each, Value)]
@@ -101,7 +91,7 @@ def _unary(op: Callable[[SSAValue], Operation]) -> Handler:
 
 def _negate(importer: Importer, _: Operation, given: Sequence[Operand]) -> Value:
     x = _value(given[0])
-    return replace(x, ssa=_times(importer, x.ssa, -1.0))
+    return replace(x, ssa=importer.times(x.ssa, -1.0))
 
 
 def _add(importer: Importer, _: Operation, given: Sequence[Operand]) -> Value:
@@ -125,7 +115,7 @@ def _multiply(importer: Importer, _: Operation, given: Sequence[Operand]) -> Val
     )
     for x, c in ((lhs, rhs), (rhs, lhs)):
         if (number := nn.constant(c)) is not None:
-            return replace(beside, ssa=_times(importer, x, number))
+            return replace(beside, ssa=importer.times(x, number))
     return replace(beside, ssa=importer.add(nn.MulOp(lhs, rhs)))
 
 
@@ -197,7 +187,7 @@ def _reduce(importer: Importer, op: stablehlo.ReduceOp, given: Sequence[Operand]
     )
     size = nn.shape_of(x.ssa)[2:]
     pooled, times = _pooled(importer, x.ssa, op.by.data, init, size, (1, 1), ((0, 0), (0, 0)))
-    return Value(_times(importer, importer.add(nn.FlattenOp(pooled)), times), (0, 1))
+    return Value(importer.times(importer.add(nn.FlattenOp(pooled)), times), (0, 1))
 
 
 def _reduce_window(
@@ -226,7 +216,7 @@ def _reduce_window(
     )
     across = ((sides[2][0], sides[2][1]), (sides[3][0], sides[3][1]))
     pooled, times = _pooled(importer, x.ssa, op.by, init, kernel[2:], stride[2:], across)
-    return replace(x, ssa=_times(importer, pooled, times))
+    return replace(x, ssa=importer.times(pooled, times))
 
 
 def _pooled(

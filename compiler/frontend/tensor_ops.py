@@ -65,7 +65,7 @@ def _element(importer: Importer, argument: Any, change: str = "") -> SSAValue:
         return value
     if not isinstance(value.owner, nn.ParamOp):
         only(change == "-", "by a value")
-        return importer.add(nn.MulOp(value, importer.operand(-1.0)))
+        return importer.times(value, -1.0)
     name, (word, changed) = value.owner.param_name, CHANGES[change]
     recipe = importer.weights.recipes[name]
     return importer.param(f"{name}.{word}", nn.shape_of(value), lambda: changed(recipe().double()))
