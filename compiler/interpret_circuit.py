@@ -51,6 +51,8 @@ class Evaluator:
         if tokens.shape != (count,):
             raise ValueError(f"{tokens.size} tokens where the circuit takes {count}")
         self.cache: dict[str, np.ndarray] = {}
+        self.rows: dict[str, np.ndarray] = {}
+        """Of tables that were looked up in, as numbers."""
 
     def violated(self) -> list[str]:
         """The names of the relations that do not hold."""
@@ -94,11 +96,13 @@ class Evaluator:
         spans = [int(span) for span in high - low + 1]
         weights = [prod(spans[i + 1 :]) for i in range(len(spans))]
         kind = np.int64 if prod(spans) < SAFE else object
-        known, asked = (
-            np.unique(((part - low).astype(kind) * np.array(weights, kind)).sum(axis=1))
-            for part in (rows, cells)
-        )
-        return bool(np.isin(asked, known).all())
+
+        def numbers(part: np.ndarray) -> np.ndarray:
+            return np.unique(((part - low).astype(kind) * np.array(weights, kind)).sum(axis=1))
+
+        if table not in self.rows:
+            self.rows[table] = numbers(rows)
+        return bool(np.isin(numbers(cells), self.rows[table]).all())
 
     def gather(self, gather: Gather) -> bool:
         index, value, source = map(self.expr, (gather.index, gather.value, gather.source))
@@ -110,7 +114,7 @@ class Evaluator:
         axes = einsum.lhs.axes
         total = self.expr(einsum.lhs)
         for product in einsum.products:
-            total = _minus(total, self.product(product, axes))
+            total = self.minus(total, self.product(product, axes))
         wrong = total != 0
         # What is defined is looked up in its band alone.
         return not np.any(wrong & ~self.outside(axes) if einsum.defines else wrong)
@@ -119,11 +123,24 @@ class Evaluator:
         """The contraction; factors without contracted axes are multiplied after it."""
         inner = [f for f in product.factors if not set(f.axes) <= set(axes)]
         outer = [f for f in product.factors if set(f.axes) <= set(axes)]
-        result, have = self.contract(inner, axes) if inner else (np.ones((), np.int64), ())
+        result, have = self.contract(inner, axes) if inner else (self.number(1), ())
         result = self.aligned(result, have, axes)
         for factor in outer:
-            result = _times(result, self.aligned(self.expr(factor), factor.axes, axes))
-        return _times(result, np.int64(product.coefficient))
+            result = self.times(result, self.aligned(self.expr(factor), factor.axes, axes))
+        return self.times(result, self.number(product.coefficient))
+
+    def number(self, value: int) -> np.ndarray:
+        """A number of the ring that relations are evaluated in, here the integers; so are these three."""
+        return np.asarray(np.int64(value))
+
+    def plus(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return _combine(np.add, a, b, _peak(a) + _peak(b))
+
+    def minus(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return _combine(np.subtract, a, b, _peak(a) + _peak(b))
+
+    def times(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return _combine(np.multiply, a, b, _peak(a) * _peak(b))
 
     def contract(
         self, factors: list[Expr], axes: tuple[str, ...]
@@ -152,12 +169,12 @@ class Evaluator:
 
     def expr(self, expr: Expr) -> np.ndarray:
         sizes = tuple(self.shape.size(self.circuit.axis[axis]) for axis in expr.axes)
-        total = np.broadcast_to(np.int64(expr.constant), sizes)
+        total = np.broadcast_to(self.number(expr.constant), sizes, subok=True)
         for term in expr.terms:
             array = self.column(self.circuit.column[term.column])
             read = self.read(array, term.indices, expr.axes)
-            total = _plus(total, _times(read, np.int64(term.coefficient)))
-        return np.broadcast_to(total, sizes)
+            total = self.plus(total, self.times(read, self.number(term.coefficient)))
+        return np.broadcast_to(total, sizes, subok=True)
 
     def read(
         self, array: np.ndarray, indices: tuple[Index, ...], axes: tuple[str, ...]
@@ -251,19 +268,6 @@ def _peak(array: np.ndarray) -> int:
     if array.size == 0:
         return 0
     return max(abs(int(array.min())), abs(int(array.max())), 1)
-
-
-def _plus(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    return _combine(np.add, a, b, _peak(a) + _peak(b))
-
-
-def _minus(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    return _combine(np.subtract, a, b, _peak(a) + _peak(b))
-
-
-def _times(a: np.ndarray, b: np.ndarray | np.int64) -> np.ndarray:
-    b = np.asarray(b)
-    return _combine(np.multiply, a, b, _peak(a) * _peak(b))
 
 
 def _combine(function, a: np.ndarray, b: np.ndarray, bound: int) -> np.ndarray:

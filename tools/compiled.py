@@ -16,23 +16,25 @@ import numpy as np
 from ..errors import UserError
 from ..runtime.circuit.function import OUTPUT
 from ..runtime.model import files
-from ..runtime.model.keys import Artifact, VerifyingKey, load_artifact, save_artifact
-from ..runtime.progress import Progress
-from ..runtime.proving import answer, inference
-from ..runtime.proving.answer import Answer, Privacy
+from ..runtime.model.keys import Artifact, load_artifact, save_artifact
+from ..runtime.model.lowered import Executable
+from ..runtime.model.lowered_file import load_lowered, save_lowered
+from ..runtime.progress import Clock, Progress, Silent
+from ..runtime.proving import answer
+from ..runtime.proving.answer import Answer
 from ..runtime.proving.inference import Inference, Visibility
 from ..runtime.verifying.function_verifier import read_labels
 from ..runtime.visible import quote
 from ..runtime.witness.function_executor import FunctionExecutor
 from .compiled_html import page
+from .systems.own import OWN
+from .systems.target import Given, Target, named
 
 if TYPE_CHECKING:
     import torch
 
     Tensor: TypeAlias = np.ndarray | torch.Tensor | list[Any]
     """Real numbers (examples, ..)."""
-
-TEXTS = ("prompt", "output")
 
 
 @dataclass(frozen=True)
@@ -46,13 +48,15 @@ class Outputs:
 
 @dataclass(frozen=True, repr=False)
 class Compiled:
-    """A language model, or a function of tensors, as `compile` makes it and `load` reads it."""
+    """A language model, or a function of tensors, as `compile` makes it and `load` reads it. ``target`` proves it,
+    with what it made for that."""
 
-    artifact: Artifact
+    artifact: Executable
+    target: Target = OWN
 
     @property
-    def key(self) -> VerifyingKey:
-        """What a verifier needs."""
+    def key(self) -> Any:
+        """What a verifier needs; with our own target a `VerifyingKey`."""
         return self.artifact.key
 
     @property
@@ -112,23 +116,21 @@ class Compiled:
         nonce: bytes = b"",
     ) -> Inference: ...
 
-    def prove(
-        self,
-        *inputs: Any,
-        visibility: Visibility | None = None,
-        prompt_bound: int | None = None,
-        **options: Any,
-    ) -> Answer | Inference:
-        """What `run` gives, and a proof of it.
+    def prove(self, *inputs: Any, **options: Any) -> Any:
+        """What `run` gives, and a proof of it, or what else the target gives that `verify` takes.
 
         ``visibility`` names what the proof does not show: of a language model "prompt" and "output", of which
         it always has digests, of a function its tensors. A private prompt's length shows as at most
         ``prompt_bound`` (`answer.Privacy`). For the other options see `answer.prove` and `inference.prove`.
         """
-        if self.key.kind == "language model":
-            privacy = _privacy(visibility or Visibility(), prompt_bound)
-            return answer.prove(self.artifact, _prompt(inputs), privacy=privacy, **options)
-        return inference.prove(self.artifact, self._by_name(inputs), visibility, **options)
+        text = self.key.kind == "language model"
+        given: Given = _prompt(inputs) if text else self._by_name(inputs)
+        return self.target.prove(self.artifact, given, **options)
+
+    def verify(self, proof: Any, **options: Any) -> Any:
+        """What a proof says, by this model's key; `InvalidProof` if it does not hold. With our own target this is
+        `zklemma.verify`, which needs no more than the key."""
+        return self.target.verify(self.key, proof, **options)
 
     def _by_name(self, inputs: tuple[Any, ...]) -> dict[str, np.ndarray]:
         """The arrays of a function's inputs."""
@@ -141,7 +143,9 @@ class Compiled:
 
     def save(self, path: str | Path, key: str | Path | None = None) -> dict[str, int]:
         """Write the artifact and its key, by default beside it; both files or, on a full disk, none. Returns their
-        sizes in bytes."""
+        sizes in bytes. Of a model for another target one file: what that sets up, which `load` has it do again."""
+        if not isinstance(self.artifact, Artifact):
+            return {"artifact_bytes": save_lowered(path, self.artifact)}
         with files.atomic_write(key or Path(path).with_suffix(".vk")) as file:
             size = file.write(self.key.encode())
             file.flush()
@@ -150,7 +154,12 @@ class Compiled:
     @staticmethod
     def load(path: str | Path) -> Compiled:
         """What was saved. Weights stay in the file."""
-        return Compiled(load_artifact(path))
+        if files.kind_of(path) is not files.LOWERED:
+            return Compiled(load_artifact(path))
+        lowered = load_lowered(path)
+        target = named(str(lowered.meta.get("target")))
+        private = bool(lowered.meta.get("private"))
+        return Compiled(target.setup(lowered, private, Clock(Silent())), target)
 
     def __repr__(self) -> str:
         key = self.key
@@ -178,14 +187,3 @@ def _prompt(inputs: tuple[Any, ...]) -> str:
     if len(inputs) != 1 or not isinstance(inputs[0], str):
         raise UserError("a language model takes one text, its prompt")
     return inputs[0]
-
-
-def _privacy(visibility: Visibility, prompt_bound: int | None) -> Privacy:
-    """What is private of a text."""
-    for name in (*visibility.private, *visibility.digest):
-        if name not in TEXTS:
-            raise UserError(f"a language model has no {name}, only {' and '.join(TEXTS)}")
-    if prompt_bound is not None and visibility.of("prompt") == "public":
-        raise UserError("prompt_bound is for private prompts")
-    prompt, output = (visibility.of(name) != "public" for name in TEXTS)
-    return Privacy(prompt, output, prompt_bound)

@@ -7,6 +7,7 @@ from html import escape
 from typing import Any
 
 from ..runtime.model.keys import VerifyingKey
+from ..runtime.model.lowered import LoweredModel
 from ..runtime.visible import quote, visible
 
 MEASURES = {
@@ -18,13 +19,15 @@ MEASURES = {
 """Of fidelity: what it is called, and how it is written."""
 
 
-def page(key: VerifyingKey, report: Mapping[str, Any]) -> str:
+def page(key: LoweredModel, report: Mapping[str, Any]) -> str:
     """HTML of a key and the report that `compile` made."""
     facts = {
         "model id": key.model_id,
-        "parameters": f"{key.weights:,}, {'private' if key.private else 'public'}",
-        "key": f"{len(key.encode()):,} bytes",
+        "parameters": f"{key.weights:,}",
     }
+    if isinstance(key, VerifyingKey):
+        facts["parameters"] += f", {'private' if key.private else 'public'}"
+        facts["key"] = f"{len(key.encode()):,} bytes"
     for name, words in (("max_tokens", "tokens"), ("batch", "examples")):
         if name in report:
             facts[words] = f"at most {report[name]} in one proof"

@@ -1,7 +1,7 @@
 """From a model to a compiled one: compiler and runtime in one call.
 
 load -> import (torch.export) -> raise -> calibrate -> quantise -> stack layers -> batch decode ->
-lower to the circuit -> integer weights -> code parameters -> commit to the weights -> fidelity.
+lower to the circuit -> integer weights -> set up the target (ours commits to the weights) -> fidelity.
 
 Nothing is kept between calls, and threads may compile at once: PyTorch's tracer alone is taken in turns.
 """
@@ -40,17 +40,15 @@ from ..dialects.interfaces import Quantised
 from ..errors import UserError
 from ..runtime.circuit.encoding import encode_circuit, encode_program
 from ..runtime.kernels.warm import warm
-from ..runtime.model.budget import MemoryBudget
-from ..runtime.model.choose_parameters import choose_parameters
-from ..runtime.model.keys import Artifact, VerifyingKey
-from ..runtime.model.masks import WeightMasks
+from ..runtime.model.lowered import Executable, LoweredModel
 from ..runtime.model.tokenizer import compact, load
 from ..runtime.progress import Clock, Progress, Silent
-from ..runtime.proving.prover import CommittedWeights, prove_ranges
 from ..runtime.visible import require_name
 from ..runtime.witness.executor import Executor
 from .compiled import Compiled
 from .compiling_function import compile_function
+from .systems.own import OWN
+from .systems.target import Target, hides, named, require_fits, require_kind, target_facts
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -74,7 +72,8 @@ def compile(
     labels: Sequence[str] = (),
     outputs: Sequence[str] = (),
     name: str | None = None,
-    private: bool = True,
+    target: str | Target = OWN,
+    private: bool | None = None,
     calibration: Sequence[str | Path] = (),
     headroom: float | None = None,
     least_fidelity: float | None = LEAST_FIDELITY,
@@ -96,7 +95,9 @@ def compile(
       directory with `model.safetensors` for a network, a checkpoint for a language model, whose ranges are in the
       text.
 
-    With ``private`` off the weights are committed without masks: proofs may reveal them. A value may become
+    ``target`` proves, an object or its name (`zklemma targets`); it is our own proof system by default. With
+    ``private`` off the weights are committed without masks: proofs may reveal them; by default they are private,
+    if the target can hide them. A value may become
     ``headroom`` times as large as in calibration; ``settings`` are options of passes, by "pass.option". ``level``
     says which optimisations run; ``progress`` hears of stages; ``watch`` sees the passes.
 
@@ -114,6 +115,8 @@ def compile(
     scaling = {} if headroom is None else {"plan-scales.headroom": str(headroom)}
     chosen = scaling | dict(settings or {})
     clock = Clock(progress or Silent())
+    target = named(target) if isinstance(target, str) else target
+    private, level = hides(target, private), target.legalize(level)
     given, passes = None, None
     from_file = is_network(model)
     if weights is not None and not from_file:
@@ -132,13 +135,17 @@ def compile(
     if outputs and not from_file:
         raise UserError("outputs are chosen in a graph of ONNX; let the module return others")
     if tensors or example_inputs is not None:
+        require_kind(target, "function")
         clock.start("import")
         source = model if given is None else given
         made, examples = _network(source, example_inputs, weights, batch, outputs)
         made = replace(made, name=name or made.name)
-        return compile_function(made, examples, passes, clock, labels, private, level, watch)
+        return compile_function(
+            made, examples, passes, clock, labels, target, private, level, watch
+        )
     if isinstance(weights, Mapping):
         raise UserError("the weights of a language model are a checkpoint")
+    require_kind(target, "language model")
     source = model if given is None else weights
     return _compile_model(
         cast("str | Path | PreTrainedModel | torch.nn.Module", source),
@@ -147,6 +154,7 @@ def compile(
         clock,
         tokenizer,
         max_tokens,
+        target,
         private,
         calibration,
         least_fidelity,
@@ -203,6 +211,7 @@ def _compile_model(
     clock: Clock,
     tokenizer: PreTrainedTokenizerBase | None,
     max_tokens: int,
+    target: Target,
     private: bool,
     calibration: Sequence[str | Path],
     least_fidelity: float | None,
@@ -234,28 +243,23 @@ def _compile_model(
     function = publish(module)
     circuit, program = lower(function, watch=watch)
     private_circuit, private_program = lower(function, private_tokens=True, watch=watch)
+    for each in (circuit, private_circuit):
+        require_fits(target, each)
     clock.start("weights")
     params = param_arrays(circuit, quantized_weights(checkpoint, module))
-    parameters = choose_parameters([circuit, private_circuit], private)
     clock.start("kernels")
     warm(clock.at)
-    clock.start("commit")
-    weights = CommittedWeights(circuit, parameters, params, WeightMasks.fresh(circuit, parameters))
-    clock.start("ranges")
-    key = VerifyingKey(
+    known = LoweredModel(
         name=checkpoint.name,
         weights=checkpoint.parameters,
-        code=parameters.to_list(),
         eos=checkpoint.end_tokens,
-        weight_root=weights.root,
         circuit_bytes=encode_circuit(circuit),
         private_circuit_bytes=encode_circuit(private_circuit),
         function_bytes=write_function(function),
         tokenizer_bytes=tokenizer_bytes,
-        range_proof=prove_ranges(circuit, parameters, weights),
     )
-    masks = weights.masks
-    del weights  # Its cells are another copy of the weights.
+    programs = encode_program(program), encode_program(private_program)
+    made = target.setup(Executable(known, *programs, params, {}), private, clock)
     measured = None
     if least_fidelity is not None:
         clock.start("fidelity")
@@ -289,10 +293,7 @@ def _compile_model(
         "chat": checkpoint.chat,
         "plan": plan,
     }
-    budget = MemoryBudget(key)
-    budget.spend()  # What the range proof opened.
-    programs = encode_program(program), encode_program(private_program)
-    return Compiled(Artifact(key, *programs, params, masks, meta, budget))
+    return Compiled(replace(made, meta=meta | target_facts(target, private)), target)
 
 
 def _checkpoint(

@@ -1,12 +1,13 @@
 """From a network of tensors to a compiled function: compiler and runtime in one call.
 
-calibrate -> plan -> lower to the circuit -> integer weights -> code parameters -> commit to the weights ->
-range proof -> fidelity: the outputs of the examples, in integers and as the network gives them in fp32.
+calibrate -> plan -> lower to the circuit -> integer weights -> set up the target -> fidelity: the
+outputs of the examples, in integers and as the network gives them in fp32.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -31,16 +32,14 @@ from ..runtime.circuit.encoding import encode_circuit, encode_program
 from ..runtime.circuit.function import OUTPUT
 from ..runtime.circuit.relations import Circuit
 from ..runtime.kernels.warm import warm
-from ..runtime.model.budget import MemoryBudget
-from ..runtime.model.choose_parameters import choose_parameters
-from ..runtime.model.keys import Artifact, VerifyingKey
-from ..runtime.model.masks import WeightMasks
+from ..runtime.model.lowered import Executable, LoweredModel
 from ..runtime.model.signature import Signature, Tensor
 from ..runtime.progress import Clock
-from ..runtime.proving.prover import CommittedWeights, prove_ranges
 from ..runtime.visible import require_name
 from ..runtime.witness.function_executor import FunctionExecutor
 from .compiled import Compiled
+from .systems.own import OWN
+from .systems.target import Target, require_fits, target_facts
 
 MOST_COMPARED = 256
 """Examples whose outputs are compared with the network's."""
@@ -52,6 +51,7 @@ def compile_function(
     passes: tuple[Passes, Passes],
     clock: Clock,
     labels: Sequence[str] = (),
+    target: Target = OWN,
     private: bool = True,
     level: Level = EVERYTHING,
     watch: Watch | None = None,
@@ -73,27 +73,23 @@ def compile_function(
     function = publish(made)
     circuit, program = lower(function, watch=watch)
     signature = _signature(made, circuit, labels)
+    require_fits(target, circuit)
     clock.start("weights")
     params = param_arrays(circuit, quantized_weights(network, made))
-    parameters = choose_parameters([circuit], private)
     clock.start("kernels")
     warm(clock.at)
-    clock.start("commit")
-    weights = CommittedWeights(circuit, parameters, params, WeightMasks.fresh(circuit, parameters))
-    clock.start("ranges")
-    key = VerifyingKey(
+    known = LoweredModel(
         name=name,
         weights=network.parameters,
-        code=parameters.to_list(),
         eos=(),
-        weight_root=weights.root,
         circuit_bytes=encode_circuit(circuit),
         private_circuit_bytes=b"",
         function_bytes=write_function(function),
         tokenizer_bytes=b"",
-        range_proof=prove_ranges(circuit, parameters, weights),
         signature=signature,
     )
+    lowered = Executable(known, encode_program(program), b"", params, {})
+    artifact = target.setup(lowered, private, clock)
     measured = None
     if examples is not None:
         clock.start("fidelity")
@@ -107,12 +103,8 @@ def compile_function(
         "stages": clock.seconds,
         "fidelity": measured,
     }
-    budget = MemoryBudget(key)
-    budget.spend()  # What the range proof opened.
-    meta = {"report": report, "source": name}
-    return Compiled(
-        Artifact(key, encode_program(program), b"", params, weights.masks, meta, budget)
-    )
+    meta = {"report": report, "source": name} | target_facts(target, private)
+    return Compiled(replace(artifact, meta=meta), target)
 
 
 def _by_name(network: Network, examples: Sequence[np.ndarray]) -> dict[str, np.ndarray]:

@@ -15,6 +15,8 @@ from ..runtime.circuit.generation import longest
 from ..runtime.circuit.relations import Circuit
 from ..runtime.model import files
 from ..runtime.model.keys import VerifyingKey, load_artifact
+from ..runtime.model.lowered import LoweredModel
+from ..runtime.model.lowered_file import load_lowered
 from ..runtime.protocol.statement import Statement
 from ..runtime.protocol.statements import AnyStatement, read_any_statement
 from ..runtime.verifying import disclosure
@@ -48,6 +50,11 @@ def describe(path: Path, check: bool = False) -> dict[str, Any]:
         return report | said | {"unchecked": list(said)}
     if kind is files.KEY:
         return report | _key(VerifyingKey.decode(data, str(path)), check)
+    if kind is files.LOWERED:
+        lowered = load_lowered(path)
+        key = lowered.key
+        said = {"name": key.name, "parameters": key.weights, **_model(key), **lowered.meta}
+        return report | said | {"unchecked": list(said)}
     artifact = load_artifact(path)
     facts: dict[str, Any] = {
         "weight_bytes": sum(array.nbytes for array in artifact.params.values())
@@ -93,17 +100,23 @@ def _key(key: VerifyingKey, check: bool) -> dict[str, Any]:
         "links": len(key.ancestors),
         "ancestors": [ancestor.digest.hex() for ancestor in key.ancestors],
         "circuits": "whether they are a model's: zklemma audit",
-        **digests(key),
-        "circuit_bytes": len(key.circuit_bytes),
-        **({} if key.signature else {"eos": list(key.eos)}),
-        **_signature(key),
-        **_circuit(key.circuit),
+        **_model(key),
         "unchecked": unchecked
         + (["weight_ranges", "bounds", "links", "ancestors"] if not check else []),
     }
 
 
-def _signature(key: VerifyingKey) -> dict[str, Any]:
+def _model(key: LoweredModel) -> dict[str, Any]:
+    return {
+        **digests(key),
+        "circuit_bytes": len(key.circuit_bytes),
+        **({} if key.signature else {"eos": list(key.eos)}),
+        **_signature(key),
+        **_circuit(key.circuit),
+    }
+
+
+def _signature(key: LoweredModel) -> dict[str, Any]:
     """The tensors of a function."""
     if key.signature is None:
         return {}
@@ -131,7 +144,7 @@ def _check_bounds(key: VerifyingKey) -> None:
             raise InvalidProof(f"the {name}: {false_bound(relation, most)}")
 
 
-def digests(key: VerifyingKey) -> dict[str, str]:
+def digests(key: LoweredModel) -> dict[str, str]:
     """The SHA-256 of a key's larger parts, by what they are."""
     parts = {
         "circuit": key.circuit_bytes,

@@ -57,7 +57,13 @@ KEY = Kind(
 )
 PROOF = Kind("proof", b"ZKLP", 1, (), 1 << 25)
 OPENING = Kind("opening", b"ZKLO", 1, (b"META", b"ROWS", b"SALT"), 1 << 26)
-_KINDS = {kind.magic: kind for kind in (MODEL, KEY, PROOF, OPENING)}
+LOWERED = Kind(
+    "lowered model",
+    b"ZKLC",
+    1,
+    (b"MODL", b"CIRC", b"CIRP", b"FUNC", b"TOKN", b"PROG", b"PRGP", b"META", b"PARM"),
+)
+_KINDS = {kind.magic: kind for kind in (MODEL, KEY, PROOF, OPENING, LOWERED)}
 
 
 def padding(length: int) -> int:

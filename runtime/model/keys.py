@@ -14,25 +14,20 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...errors import UserError, expect
-from ..circuit.encoding import decode_circuit, decode_program
-from ..circuit.extents import CircuitError, Shape
-from ..circuit.generation import vocabulary
+from ...errors import UserError
+from ..circuit.extents import Shape
 from ..circuit.packed import pack as pack_values
 from ..circuit.packed import unpack as unpack_values
-from ..circuit.program import Program
 from ..circuit.relations import Circuit
 from ..field import P
-from ..visible import require_name
 from .budget import Budget, FileBudget
 from .difference import difference, restore
 from .files import (
@@ -48,12 +43,12 @@ from .files import (
     unpack,
 )
 from .links import Ancestor
+from .lowered import Executable, LoweredModel
 from .masks import WeightMasks
 from .signature import Signature
 
 if TYPE_CHECKING:
     from ..protocol.parameters import Parameters
-    from .tokenizer import TokenizerLike
 
     # Checkers do not accept a cached property where a protocol asks for a property.
     cached_property = property
@@ -70,61 +65,21 @@ IDENTITY = b"zklemma model 1"
 # Far beyond the text of any model's function.
 MOST_FUNCTION = 1 << 20
 
-Kind = Literal["language model", "function"]
 
+@dataclass(frozen=True, kw_only=True)
+class VerifyingKey(LoweredModel):
+    """What identifies a model to a verifier: its circuits, and commitments to its weights.
 
-@dataclass(frozen=True)
-class VerifyingKey:
-    """What identifies a model to a verifier.
-
-    ``name`` (which `require_name` accepts) and ``weights`` (how many numbers the checkpoint holds) are for people;
-    ``code`` is `Parameters.to_list`; ``eos`` are the ids that end a text, ascending; ``weight_root`` is the 32-byte
-    root of the committed weights; ``range_proof`` shows that each of them lies in its declared range
-    (`check_ranges`). There are two circuits of a language model: in the first token ids are inputs, in the second,
-    the private one, they are committed. ``links`` are the keys that this one was rotated from, oldest first: the
-    weight root of each, and the proof that the next root holds the same. ``function_bytes`` is the text of the
-    integer function that both circuits say, at which proofs do not look (`zklemma audit`). ``tokenizer_bytes`` is
-    what `tokenizer.compact` makes of the checkpoint's tokenizer.
-
-    The key of a function has a ``signature`` and one circuit; what is only for tokens is empty. What is only for
-    the other kind of key raises `UserError`.
+    ``code`` is `Parameters.to_list`; ``weight_root`` is the 32-byte root of the committed weights; ``range_proof``
+    shows that each of them lies in its declared range (`check_ranges`). ``links`` are the keys that this one was
+    rotated from, oldest first: the weight root of each, and the proof that the next root holds the same.
     """
 
-    name: str
-    weights: int
     code: list[Any]
-    eos: tuple[int, ...]
     weight_root: bytes
-    circuit_bytes: Buffer
-    private_circuit_bytes: Buffer
-    function_bytes: Buffer
-    tokenizer_bytes: Buffer
     range_proof: Buffer
     links: tuple[tuple[bytes, bytes], ...] = ()
-    signature: Signature | None = None
     source: str = field(default="verifying key", compare=False)
-
-    def __post_init__(self) -> None:
-        require_name(self.name, self.source)
-        if self.signature and (self.eos or self.private_circuit_bytes or self.tokenizer_bytes):
-            raise UserError(f"{self.source}: a function has no tokens")
-
-    @property
-    def kind(self) -> Kind:
-        return "function" if self.signature else "language model"
-
-    def require(self, kind: Kind) -> None:
-        """`UserError` if the key is of another kind."""
-        if self.kind != kind:
-            raise UserError(
-                f"{self.source}: this is the key of a {self.kind}; what is asked needs that of a {kind}"
-            )
-
-    @property
-    def function_signature(self) -> Signature:
-        """The signature of a function."""
-        self.require("function")
-        return expect(self.signature, Signature)
 
     def encode(self) -> bytes:
         """The contents of a .vk file."""
@@ -215,36 +170,6 @@ class VerifyingKey:
         """Whether the weights are hidden behind masks."""
         return bool(self.parameters.hiding)
 
-    @property
-    def model_id(self) -> str:
-        return self.digest.hex()
-
-    @cached_property
-    def circuit(self) -> Circuit:
-        circuit = self._decode(self.circuit_bytes)
-        if self.signature:
-            if not self.signature.fits(circuit):
-                raise UserError(f"{self.source}: the circuit is not of the signature's function")
-        elif circuit.reveals:
-            raise UserError(f"{self.source}: the circuit does not take tokens as inputs")
-        return circuit
-
-    @cached_property
-    def private_circuit(self) -> Circuit:
-        self.require("language model")
-        circuit = self._decode(self.private_circuit_bytes)
-        if not circuit.reveals:
-            raise UserError(f"{self.source}: the private circuit does not hold tokens in columns")
-        if _common(circuit) != _common(self.circuit):
-            raise UserError(f"{self.source}: the two circuits are about different models")
-        return circuit
-
-    def _decode(self, data: Buffer) -> Circuit:
-        try:
-            return decode_circuit(bytes(data))
-        except CircuitError as error:
-            raise UserError(f"{self.source}: the circuit is malformed: {error}") from error
-
     @cached_property
     def parameters(self) -> Parameters:
         from ..protocol.parameters import Parameters
@@ -267,115 +192,14 @@ class VerifyingKey:
         proof = bytes(self.range_proof)
         verify_ranges(self.circuit, self.parameters, self.weight_root, proof)
 
-    @cached_property
-    def _tokenizer(self) -> TokenizerLike:
-        from .tokenizer import load
-
-        self.require("language model")
-        with self._library():
-            return load(self.tokenizer_bytes)
-
-    @contextmanager
-    def _library(self) -> Iterator[None]:
-        """Tell what the tokenizers' library finds wrong with the file, at once or in its use."""
-        try:
-            yield
-        except BaseException as error:
-            # It raises plain Exception; its panics are no Exception and have no name to import.
-            ours = isinstance(error, Exception) or type(error).__name__ == "PanicException"
-            if not ours or isinstance(error, MemoryError):
-                raise
-            from .tokenizer import TooLong
-
-            if isinstance(error, TooLong):
-                raise UserError(f"{self.source}: {error}") from None
-            raise UserError(f"{self.source}: the tokenizer is malformed: {error}") from error
-
-    def _text(self, tokens: list[int]) -> str:
-        tokenizer = self._tokenizer
-        with self._library():
-            return tokenizer.decode(tokens)
-
-    def tokenize(self, text: str) -> list[int]:
-        """Token ids of a text, with the ``<bos>`` that the tokenizer's post-processor adds; special tokens may be
-        written as their text."""
-        tokenizer = self._tokenizer
-        with self._library():
-            return tokenizer.encode(text)
-
-    @cached_property
-    def frame(self) -> tuple[list[int], list[int]]:
-        """What the tokenizer puts before and behind the tokens of every text."""
-        tokenizer = self._tokenizer
-        with self._library():
-            return tokenizer.frame
-
-    def text(self, tokens: Sequence[int]) -> str:
-        """The text of a prompt's tokens, special ones shown: what a statement says must all be seen. Only what
-        the tokenizer puts around every text is left out, and ids without a token."""
-        (start, end), ids = self.frame, list(tokens)
-        inner = ids[len(start) : len(ids) - len(end)]
-        return self._text(inner if [*start, *inner, *end] == ids else ids)
-
-    def pieces(self, tokens: Sequence[int]) -> list[tuple[int, str | None]]:
-        """Each id with the text that it has by itself, None if no token has the id."""
-        tokenizer = self._tokenizer
-        with self._library():
-            found = tokenizer.pieces(tokens)
-        return [(x, found[x]) for x in tokens]
-
-    def continuation(self, prompt: Sequence[int], output: Sequence[int]) -> str:
-        """The text that ``output`` adds to the text of ``prompt``, which is empty if it is not known."""
-        whole, start = self._text([*prompt, *output]), self._text([*prompt])
-        if prompt and whole.startswith(start):
-            return whole[len(start) :]
-        # All of it, if there is no prompt, or that one ends inside a character that the output completes.
-        return self._text(list(output))
-
 
 @dataclass(frozen=True)
-class Artifact:
-    """What the prover needs: ``params`` are the integer weights by column, ``meta`` plain facts.
-
-    ``masks`` hide the weights; proofs use them up, which ``budget`` counts.
-    """
+class Artifact(Executable):
+    """What the prover needs: ``masks`` hide the weights; proofs use them up, which ``budget`` counts."""
 
     key: VerifyingKey
-    program_bytes: Buffer
-    private_program_bytes: Buffer
-    params: Mapping[str, np.ndarray]
     masks: WeightMasks
-    meta: Mapping[str, Any]
     budget: Budget
-
-    @cached_property
-    def program(self) -> Program:
-        return self._decode(self.program_bytes)
-
-    @cached_property
-    def private_program(self) -> Program:
-        """The one that makes the private circuit's witness."""
-        self.key.require("language model")
-        return self._decode(self.private_program_bytes)
-
-    def _decode(self, data: Buffer) -> Program:
-        try:
-            return decode_program(bytes(data))
-        except CircuitError as error:
-            raise UserError(
-                f"{self.key.source}: the witness program is malformed: {error}"
-            ) from error
-
-    @property
-    def eos(self) -> frozenset[int]:
-        return frozenset(self.key.eos)
-
-
-def _common(circuit: Circuit) -> list[Any]:
-    """What the two circuits of a key must agree on: the weights that are committed, and the limits of
-    statements."""
-    weights = [(column, circuit.sizes(column, Shape())) for column in circuit.home("param")]
-    return [vocabulary(circuit.axis), circuit.extents, *weights]
 
 
 def save_key(path: str | Path, key: VerifyingKey) -> int:
@@ -400,10 +224,6 @@ def read_key(path: str | Path) -> bytes:
 
 def save_artifact(path: str | Path, artifact: Artifact) -> int:
     """Write a .zkl file, weights in the dtype of their column; return its size in bytes."""
-    weights: list[Buffer] = []
-    for column in artifact.key.circuit.home("param"):
-        array = np.ascontiguousarray(artifact.params[column.name], dtype=column.storage)
-        weights += [array.data.cast("B"), bytes(padding(array.nbytes))]
     masks: list[Buffer] = []
     for array in (artifact.masks.cells, artifact.masks.salts) if artifact.key.private else ():
         masks.append(np.ascontiguousarray(array, "<u8").data.cast("B"))
@@ -412,7 +232,7 @@ def save_artifact(path: str | Path, artifact: Artifact) -> int:
         [artifact.program_bytes],
         [artifact.private_program_bytes],
         [pack_values(dict(artifact.meta))],
-        weights,
+        pack_weights(artifact.key.circuit, artifact.params),
         masks,
         _tree(artifact),
     ]
@@ -432,14 +252,33 @@ def load_artifact(path: str | Path) -> Artifact:
     mapped = read(path)
     sections = unpack(MODEL, mapped, source)
     key = VerifyingKey.decode(sections[b"VKEY"], source)
-    try:
-        meta = _plain_facts(_decode(sections[b"META"]))
-    except ValueError as error:
-        raise UserError(f"{source}: the section META is malformed") from error
+    meta = unpack_facts(sections[b"META"], source)
+    params = unpack_weights(key.circuit, sections[b"PARM"], source)
+    masks = _load_masks(key, sections[b"MASK"], source)
+    masks = replace(masks, tree=_load_tree(key, sections[b"TREE"], source))
+    forget_pages(mapped)  # All were read, for the sum; a proof reads few of the masks and the tree.
+    programs = sections[b"PROG"], sections[b"PRGP"]
+    if key.signature and len(programs[1]):
+        raise UserError(f"{source}: a function has one witness program")
+    budget = FileBudget.beside(path, key)
+    return Artifact(key, *programs, params, meta, masks, budget)
+
+
+def pack_weights(circuit: Circuit, params: Mapping[str, np.ndarray]) -> list[Buffer]:
+    """The ``param`` columns in their order, each in the dtype of its column."""
+    parts: list[Buffer] = []
+    for column in circuit.home("param"):
+        array = np.ascontiguousarray(params[column.name], dtype=column.storage)
+        parts += [array.data.cast("B"), bytes(padding(array.nbytes))]
+    return parts
+
+
+def unpack_weights(circuit: Circuit, view: memoryview, source: str) -> dict[str, np.ndarray]:
+    """What `pack_weights` packed, as views."""
     params: dict[str, np.ndarray] = {}
-    view, offset = sections[b"PARM"], 0
-    for column in key.circuit.home("param"):
-        sizes = key.circuit.sizes(column, Shape())
+    offset = 0
+    for column in circuit.home("param"):
+        sizes = circuit.sizes(column, Shape())
         dtype, cells = column.storage, math.prod(sizes)
         if offset + cells * dtype.itemsize > len(view):
             raise UserError(f"{source}: the weights are truncated")
@@ -451,13 +290,15 @@ def load_artifact(path: str | Path) -> Artifact:
             raise UserError(f"{source}: the weights are damaged behind {column.name}")
     if offset != len(view):
         raise UserError(f"{source}: the weights do not fit the circuit")
-    masks = _load_masks(key, sections[b"MASK"], source)
-    masks = replace(masks, tree=_load_tree(key, sections[b"TREE"], source))
-    forget_pages(mapped)  # All were read, for the sum; a proof reads few of the masks and the tree.
-    programs = sections[b"PROG"], sections[b"PRGP"]
-    if key.signature and len(programs[1]):
-        raise UserError(f"{source}: a function has one witness program")
-    return Artifact(key, *programs, params, masks, meta, FileBudget.beside(path, key))
+    return params
+
+
+def unpack_facts(data: Buffer, source: str) -> dict[str, Any]:
+    """The section of plain facts."""
+    try:
+        return _plain_facts(_decode(data))
+    except ValueError as error:
+        raise UserError(f"{source}: the section META is malformed") from error
 
 
 def _load_masks(key: VerifyingKey, view: memoryview, source: str) -> WeightMasks:

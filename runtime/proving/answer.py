@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from ...errors import UserError
 from ..circuit.generation import Generation, longest
 from ..model import files
-from ..model.keys import Artifact, VerifyingKey
+from ..model.keys import Artifact
+from ..model.lowered import Executable, LoweredModel
 from ..progress import Progress, Silent
 from ..protocol.statement import MOST_NONCE, Statement, private_bound
 from ..verifying import reading
@@ -65,7 +66,7 @@ class Answer:
 
 
 def generate(
-    artifact: Artifact,
+    artifact: Executable,
     prompt: str,
     max_new_tokens: int,
     on_text: Callable[[str], None] | None = None,
@@ -114,7 +115,7 @@ def generate(
     return tokens, generated
 
 
-def bound(artifact: Artifact, prompt: int, generated: int, privacy: Privacy) -> int:
+def bound(artifact: Executable, prompt: int, generated: int, privacy: Privacy) -> int:
     """The length that the statement gives for a prompt; `UserError` if it is too long for the key."""
     most = longest(artifact.key.circuit)
     if not privacy.prompt:
@@ -230,11 +231,11 @@ def prove(
     return Answer(tokens, generated, said, result, artifact.key.digest)
 
 
-def text(artifact: Artifact, prompt: Sequence[int], generated: Sequence[int]) -> str:
+def text(artifact: Executable, prompt: Sequence[int], generated: Sequence[int]) -> str:
     """What the model said, up to the token that ends the text."""
     return reading.said(artifact.key, prompt, generated).text
 
 
-def _require_canonical(key: VerifyingKey, prompt: Sequence[int]) -> None:
+def _require_canonical(key: LoweredModel, prompt: Sequence[int]) -> None:
     if found := reading.fault(key, prompt):
         raise UserError(f"{found}; nobody could tell from the text what was proved")

@@ -23,7 +23,18 @@ from zklemma.runtime.model.keys import (
 
 CODE = [5, 12, [[1, 2], [3, 4]]]
 PARTS = b"circuit", b"private", b"function", b"{}"
-KEY = VerifyingKey("toy", 1234, CODE, (1, 7), b"w" * 32, *PARTS, b"ranges")
+KEY = VerifyingKey(
+    name="toy",
+    weights=1234,
+    code=CODE,
+    eos=(1, 7),
+    weight_root=b"w" * 32,
+    circuit_bytes=PARTS[0],
+    private_circuit_bytes=PARTS[1],
+    function_bytes=PARTS[2],
+    tokenizer_bytes=PARTS[3],
+    range_proof=b"ranges",
+)
 
 
 def test_key_round_trip_and_model_id(tmp_path):

@@ -21,8 +21,18 @@ VOCABULARY = WHOLE.get_vocab()
 
 
 def key_of(tokenizer: Tokenizer) -> VerifyingKey:
-    data = compact(tokenizer.to_str().encode())
-    return VerifyingKey("tiny", 1, [], (EOS,), bytes(32), b"", b"", b"", data, b"")
+    return VerifyingKey(
+        name="tiny",
+        weights=1,
+        code=[],
+        eos=(EOS,),
+        weight_root=bytes(32),
+        circuit_bytes=b"",
+        private_circuit_bytes=b"",
+        function_bytes=b"",
+        tokenizer_bytes=compact(tokenizer.to_str().encode()),
+        range_proof=b"",
+    )
 
 
 def chat() -> Tokenizer:

@@ -212,7 +212,7 @@ def mlp_artifact(seed: int = 0, hiding: bool = True, most: int = MOST) -> Artifa
         signature=SIGNATURE,
     )
     program = encode_program(mlp_program())
-    return Artifact(key, program, b"", params, masks, {}, MemoryBudget(key))
+    return Artifact(key, program, b"", params, {}, masks, MemoryBudget(key))
 
 
 def examples(count: int, seed: int = 0) -> dict[str, np.ndarray]:

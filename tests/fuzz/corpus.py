@@ -182,7 +182,7 @@ def artifact(seed: int, code: Parameters, tokenizer: Tokenizer) -> Artifact:
     )
     meta = {"fidelity": {"greedy_agreement": 0.5, "positions": 7}}
     steps = encode_program(tiny.tiny_program())
-    return Artifact(key, steps, steps, params, masks, meta, MemoryBudget(key))
+    return Artifact(key, steps, steps, params, meta, masks, MemoryBudget(key))
 
 
 def circuit_of_everything() -> Circuit:

@@ -26,6 +26,7 @@ from zklemma.runtime.circuit.relations import Circuit
 from zklemma.runtime.witness.function_executor import FunctionExecutor
 
 sys.path.append(str(Path(__file__).parent))
+both: Any = import_module("both")
 random_images: Any = import_module("random_images")
 Arrays = dict[str, np.ndarray]
 SHAPES = {
@@ -138,4 +139,4 @@ def test_random_functions(sizes: Any) -> None:
     (wanted,) = interpret_function(module, weights, inputs)
     circuit, params, outputs, witness = executed(module, weights, inputs)
     assert np.array_equal(outputs["output"], wanted)
-    assert check(circuit, Batch(sizes.examples), {**witness, **params}) == []
+    both.check_both(circuit, Batch(sizes.examples), witness, params)

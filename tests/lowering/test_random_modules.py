@@ -17,7 +17,6 @@ from xdsl.transforms.canonicalize import CanonicalizePass
 from xdsl.transforms.common_subexpression_elimination import CommonSubexpressionElimination
 from xdsl.transforms.dead_code_elimination import DeadCodeElimination
 from zklemma.compiler.emit import emit, param_arrays
-from zklemma.compiler.interpret_circuit import check
 from zklemma.compiler.interpret_quant import interpret
 from zklemma.compiler.levels import Level
 from zklemma.compiler.pipelines import to_circuit
@@ -36,6 +35,7 @@ from zklemma.runtime.circuit.generation import Generation
 from zklemma.runtime.witness.executor import Executor
 
 sys.path.append(str(Path(__file__).parent))
+both: Any = import_module("both")
 random_quant: Any = import_module("random_quant")
 Weights = dict[str, np.ndarray]
 
@@ -125,5 +125,5 @@ def witness(
     assert executor.generate(prompt, count) == tokens[len(prompt) :]
     shape = Generation(len(prompt), count)
     columns = executor.witness(tokens, len(prompt), count, shape=shape)
-    assert check(circuit, shape, {**columns, **params}, tokens) == []
+    both.check_both(circuit, shape, columns, params, tokens)
     return columns

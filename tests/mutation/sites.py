@@ -46,6 +46,8 @@ LEFT_OUT = {
     "runtime.model.keys:_load_masks": "the prover's artifact",
     "runtime.model.keys:_load_tree": "the prover's artifact",
     "runtime.model.keys:_plain_facts": "the prover's artifact",
+    "runtime.model.keys:unpack_facts": "the prover's artifact",
+    "runtime.model.keys:unpack_weights": "the prover's artifact",
     "runtime.model.files:atomic_write": "writes",
     "runtime.circuit.encoding:decode_program": "the prover's program",
     "runtime.model.signature:Tensor.quantize": "makes the integers that are proved about",

@@ -123,8 +123,18 @@ SMALLER = {name: array[:4] for name, array in PRIVATE.data.items() if name in ("
 )
 def test_a_key_has_two_circuits_of_one_model(private: Circuit, reason: str) -> None:
     def key(circuit: Circuit) -> VerifyingKey:
-        circuits = encode_circuit(GOOD), encode_circuit(circuit)
-        return VerifyingKey("tiny", 1, [], (), bytes(32), *circuits, b"", b"", b"")
+        return VerifyingKey(
+            name="tiny",
+            weights=1,
+            code=[],
+            eos=(),
+            weight_root=bytes(32),
+            circuit_bytes=encode_circuit(GOOD),
+            private_circuit_bytes=encode_circuit(circuit),
+            function_bytes=b"",
+            tokenizer_bytes=b"",
+            range_proof=b"",
+        )
 
     assert key(PRIVATE).private_circuit == PRIVATE
     with pytest.raises(UserError, match=reason):

@@ -67,16 +67,16 @@ def made(sizes: Any, private_tokens: bool = False) -> tuple[VerifyingKey, Prover
     masks = WeightMasks.fresh(circuit, parameters)
     committed = CommittedWeights(circuit, parameters, params, masks)
     key = VerifyingKey(
-        "random",
-        1,
-        parameters.to_list(),
-        (1,),
-        committed.root,
-        encode_circuit(circuit),
-        encode_circuit(private),
-        b"",
-        Tokenizer(models.WordLevel({"a": 0}, unk_token="a")).to_str().encode(),
-        prove_ranges(circuit, parameters, committed),
+        name="random",
+        weights=1,
+        code=parameters.to_list(),
+        eos=(1,),
+        weight_root=committed.root,
+        circuit_bytes=encode_circuit(circuit),
+        private_circuit_bytes=encode_circuit(private),
+        function_bytes=b"",
+        tokenizer_bytes=Tokenizer(models.WordLevel({"a": 0}, unk_token="a")).to_str().encode(),
+        range_proof=prove_ranges(circuit, parameters, committed),
     )
     return key, Prover(key, other if private_tokens else program, params, masks, private_tokens)
 

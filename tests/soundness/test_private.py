@@ -244,8 +244,18 @@ def test_the_two_circuits_of_a_key(tiny: Any) -> None:
     code = tiny.key.parameters.to_list()
 
     def key(first: Circuit, second: Circuit) -> VerifyingKey:
-        circuits = encode_circuit(first), encode_circuit(second)
-        return VerifyingKey("tiny", 45, code, (), tiny.key.weight_root, *circuits, b"", b"{}", b"")
+        return VerifyingKey(
+            name="tiny",
+            weights=45,
+            code=code,
+            eos=(),
+            weight_root=tiny.key.weight_root,
+            circuit_bytes=encode_circuit(first),
+            private_circuit_bytes=encode_circuit(second),
+            function_bytes=b"",
+            tokenizer_bytes=b"{}",
+            range_proof=b"",
+        )
 
     found = key(first, second)
     assert found.circuit == first and found.private_circuit == second

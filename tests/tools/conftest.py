@@ -82,7 +82,7 @@ def toy_artifact(seed: int = 0, hiding: bool = True, max_tokens: int = 16) -> Ar
         range_proof=prove_ranges(circuit, parameters, weights),
     )
     programs = encode_program(program), encode_program(private_program)
-    return Artifact(key, *programs, params, masks, {}, MemoryBudget(key))
+    return Artifact(key, *programs, params, {}, masks, MemoryBudget(key))
 
 
 def save(artifact: Artifact, folder: Path) -> Files:

@@ -21,6 +21,7 @@ from .reveal import reveal
 from .rotate import rotate
 from .security import security
 from .smt import smt
+from .targets import targets
 from .verify import verify
 from .warm import warm
 
@@ -56,6 +57,7 @@ def _options(
 
 for command in (
     compile,
+    targets,
     coverage,
     export,
     fidelity,

@@ -17,6 +17,10 @@ from .options import AsJson, Checkpoint, Quiet, Visibility, emit
 from .outputs import check_model_outputs, checkpoint_files
 
 
+OWN = "zklemma"
+"""The name of our own target, which alone writes keys and counts."""
+
+
 def assignments(settings: Iterable[str]) -> dict[str, str]:
     """The values that PASS.OPTION=VALUE texts give to options."""
     found: dict[str, str] = {}
@@ -57,9 +61,15 @@ def compile(
     max_tokens: Annotated[
         int, typer.Option(help="The most tokens, prompt and output, of one proof.")
     ] = 256,
+    target: Annotated[
+        str, typer.Option(help="The proof system to compile for: one of `zklemma targets`.")
+    ] = OWN,
     weights: Annotated[
-        Visibility, typer.Option(help="Whether proofs may show anything of the weights.")
-    ] = Visibility.PRIVATE,
+        Visibility | None,
+        typer.Option(
+            help="Whether proofs may show anything of the weights. [default: private, if the target hides them]"
+        ),
+    ] = None,
     calibration: Annotated[
         list[Path] | None,
         typer.Option(help="Text to calibrate ranges on, beside the shipped texts; repeatable."),
@@ -135,7 +145,7 @@ def compile(
     vk = vk or output.with_suffix(".vk")
     used = [*checkpoint_files(checkpoint), *(calibration or ())]
     used += [path for path in (from_ir, examples) if path]
-    check_model_outputs(output, vk, used)
+    check_model_outputs(output, vk, used, target != OWN)
 
     from ...compiler.levels import Level
     from ...compiler.pipelines import compile_passes
@@ -153,7 +163,8 @@ def compile(
             checkpoint if from_ir is None else from_ir,
             weights=None if from_ir is None else checkpoint,
             max_tokens=max_tokens,
-            private=weights is Visibility.PRIVATE,
+            target=target,
+            private=None if weights is None else weights is Visibility.PRIVATE,
             calibration=calibration or (),
             headroom=headroom,
             least_fidelity=least_fidelity if fidelity else None,
@@ -180,7 +191,7 @@ def compile(
         return emit(report)
     if quiet:
         return None
-    function = "batch" in report
+    function, found = "batch" in report, report.get("vk_bytes")
     most = report["batch"] if function else report["max_tokens"]
     console.table(
         f"Compiled {console.quote(report['name'])}",
@@ -190,7 +201,7 @@ def compile(
             "examples" if function else "tokens": f"at most {most} in one proof",
             "fidelity": (differences if function else short)(report["fidelity"]),
             "artifact": f"{output} ({console.size(report['artifact_bytes'])})",
-            "verifying key": f"{vk} ({console.size(report['vk_bytes'])})",
+            **({"verifying key": f"{vk} ({console.size(found)})"} if found else {}),
             "time": f"{report['seconds']:.1f} s",
         },
     )

@@ -42,11 +42,15 @@ def check_outputs(outputs: Mapping[Path, Kind | None], inputs: Iterable[Path]) -
         files.require_writable(path)
 
 
-def check_model_outputs(output: Path, vk: Path, inputs: Iterable[Path]) -> None:
-    """`check_outputs` for an artifact, its key and its count."""
+def check_model_outputs(
+    output: Path, vk: Path, inputs: Iterable[Path], lowered: bool = False
+) -> None:
+    """`check_outputs` for an artifact, its key and its count; of a ``lowered`` model there is but one file."""
     from ...runtime.model import files
     from ...runtime.model.budget import files_beside
 
+    if lowered:
+        return check_outputs({output: files.LOWERED}, inputs)
     if vk.resolve() == output.resolve():
         raise UserError(f"{vk}: artifact and verifying key can not be the same file")
     used = [*inputs]
@@ -56,3 +60,4 @@ def check_model_outputs(output: Path, vk: Path, inputs: Iterable[Path]) -> None:
         raise UserError(
             f"{output}: its count would take the place of a file that is needed; choose another name"
         )
+    return None
