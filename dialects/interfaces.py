@@ -8,7 +8,7 @@ interfaces do; whoever asks tests for the interface, and a new operation is know
 | `Named` | what is it called, at either level? | requantise, coarse |
 | `Parameter` | which weights of the checkpoint is it? | layers, roles |
 | `TokenSource` | where do the token ids enter, and how many? | resumed, drop-batch |
-| `TensorSource` | where do tensors enter, and under which name? | modules |
+| `TensorSource` | where do tensors enter, and under which name? | modules, roles |
 | `LeadingAxes` | what is it without a first axis of size 1? | drop-batch |
 | `RowWise` | does a row of the result depend on that row alone? | batch-decode |
 | `KeepsScale` | has the result the operand's scale, whatever that is? | plan-scales, equalize-layers, coarse |

@@ -1,10 +1,11 @@
 """Whether a key's circuits are those of a model: what nobody who only verifies answers looks at.
 
-A proof says something about the circuits of its key. The key says which integer function they stand for; an
-audit lowers that function again and compares both circuits byte for byte, and so every relation, range
+A proof says something about the circuits of its key. The key says which integer function they stand for. An
+audit lowers that of a language model again and compares both circuits byte for byte, and so every relation, range
 and no-wrap bound; it finds the model of the family whose function it is, and, given a configuration, asks
 PyTorch what that model computes, and compares the tokens that end an answer; it checks the proof of the weights'
 ranges and the links to older keys. Formats that are coarser than compiling writes are no problem but a warning.
+Keys of functions of tensors are audited by `audit_function`.
 
 What no audit shows: that the weights under the root are those of some model, that the formats leave enough of
 its predictions, and that name and tokenizer are the model's.
@@ -13,40 +14,43 @@ its predictions, and that name and tokenizer are the model's.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from numpy.typing import ArrayLike
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.utils.exceptions import VerifyException
 
 from ..compiler.analysis.coarse import formats
-from ..compiler.analysis.compare_circuits import circuit_differences
 from ..compiler.analysis.requantise import differences
 from ..compiler.families.base import Family
 from ..compiler.families.recognise import eps_range
 from ..compiler.families.registry import families
 from ..compiler.modules import main_function
-from ..compiler.pipelines import level_of, lower, to_circuit
+from ..compiler.pipelines import level_of, to_circuit
 from ..compiler.published import read_function
 from ..compiler.running import pipeline_text, run_passes
 from ..compiler.transforms.guard import summary
 from ..compiler.transforms.stack_layers import StackLayers
 from ..compiler.weights import parameters
 from ..dialects import quant
-from ..errors import InvalidProof, UserError, ZklemmaError, expect
-from ..runtime.circuit.encoding import decode_circuit, encode_circuit
-from ..runtime.circuit.extents import CircuitError
-from ..runtime.model.keys import VerifyingKey
+from ..errors import UserError, expect
+from ..runtime.model import files
+from ..runtime.model.keys import Artifact, VerifyingKey, load_artifact, load_key
 from ..runtime.progress import Clock, Progress, Silent
 from ..runtime.verifying.verifier import check_links
 from ..runtime.visible import quote
+from .audit_circuits import compare_circuit, refusal
+from .audit_function import Expected, audit_function
+from .compiled import Compiled
 from .inspection import digests
 
 STAGES = ("load", "lower", "ranges", "link")
-CONFIG_STAGE = "import"
+MODEL_STAGES = ("import", "weights")
+"""Where there is a model to compare with; of a language model the first."""
 UNCHECKED = (
     "whose weights they are",
     "how much of the model's predictions the formats leave",
@@ -61,18 +65,60 @@ NAMED = 8
 
 
 def audit(
-    key: VerifyingKey, config: str | Path | None = None, progress: Progress | None = None
+    key: VerifyingKey | Artifact | Compiled | str | Path,
+    model: Any = None,
+    *,
+    weights: str | Path | Mapping[str, ArrayLike] | Mapping[int, ArrayLike] | None = None,
+    outputs: Sequence[str] = (),
+    labels: Sequence[str] | None = None,
+    example_inputs: Any = None,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Plain data: ``valid``, the ``problems`` in words, and what the key's function is.
+    """Plain data: ``valid``, the ``problems`` in words, what the key's function is, and what is ``unchecked``.
 
-    ``config``: a configuration that the function and the ends of answers must be of, as `without_weights` takes it;
-    this needs PyTorch. ``end_tokens``: the latter, ids with their texts. ``coarse``: in words, which formats are
-    coarser than compiling writes, which makes a key no less valid. ``eps_range``: between which numbers the
-    configuration's eps may lie, as integers tell; ``eps_field`` is what it is called there, if it is there.
-    `UserError` for a key whose parts can not be read, or a configuration that is none.
+    ``key`` is a key, or an artifact, or a file of either. ``coarse``: in words, which formats are coarser than
+    compiling writes, which makes a key no less valid.
+
+    Of a language model ``model`` is a configuration that the function and the ends of answers must be of, as
+    `without_weights` takes it; this needs PyTorch. ``end_tokens``: the latter, ids with their texts.
+    ``eps_range``: between which numbers the configuration's eps may lie, as integers tell; ``eps_field`` is what it
+    is called there, if it is there.
+
+    Of a function ``model`` is the network that it must be of, with ``weights`` and ``outputs``, all as `compile`
+    takes them; its weights are compared where the key's are public, or with the masks of an artifact
+    (``weights_compared``: how many). ``labels`` must be those of the first output. On ``example_inputs``, which are
+    for this alone, the integer function is compared with the network (``fidelity``).
+
+    `UserError` for a key whose parts can not be read, or a model that is none.
     """
-    key.require("language model")
+    found, artifact = _opened(key)
     clock = Clock(progress or Silent())
+    if found.kind == "function":
+        expected = Expected(model, weights, outputs, labels, example_inputs)
+        return audit_function(found, artifact, expected, clock)
+    if weights is not None or outputs or labels is not None or example_inputs is not None:
+        raise UserError(f"{found.source}: only the key of a function is compared with weights")
+    return _audit_language_model(found, model, clock)
+
+
+def _opened(
+    given: VerifyingKey | Artifact | Compiled | str | Path,
+) -> tuple[VerifyingKey, Artifact | None]:
+    """A key, and the artifact that it came with."""
+    if isinstance(given, str | Path):
+        path = Path(given)
+        if files.identify(None, files.read(path), str(path)) is not files.MODEL:
+            return load_key(path), None
+        given = load_artifact(path)
+    if isinstance(given, Compiled):
+        given = given.artifact
+    return (given.key, given) if isinstance(given, Artifact) else (given, None)
+
+
+def _audit_language_model(
+    key: VerifyingKey, config: str | Path | None, clock: Clock
+) -> dict[str, Any]:
+    """What `audit` says of the key of a language model."""
     clock.start("load")
     try:
         function = read_function(bytes(key.function_bytes))
@@ -90,11 +136,11 @@ def audit(
     if cells != key.weights:
         problems.append(f"the key says {key.weights} parameters, its function has {cells}")
     clock.start("ranges")
-    problems += _refusal(key.check_ranges)
+    problems += refusal(key.check_ranges)
     clock.start("link")
-    problems += _refusal(lambda: check_links(key))
+    problems += refusal(lambda: check_links(key))
     if config is not None:
-        clock.start(CONFIG_STAGE)
+        clock.start(MODEL_STAGES[0])
         problems += _compare_with(config, key, stacked, tokens)
     clock.stop()
     found = formats(stacked)
@@ -159,31 +205,8 @@ def _family(
 
 def _compare_circuits(key: VerifyingKey, function: ModuleOp) -> tuple[int, list[str]]:
     """How many no-wrap bounds the circuits of a function have, and where the key's are others."""
-    bounds, problems = 0, []
-    for private, noun in ((False, "circuit"), (True, "private circuit")):
-        data = key.private_circuit_bytes if private else key.circuit_bytes
-        try:
-            wanted, _ = lower(function, private)
-        except (ZklemmaError, VerifyException, CircuitError) as error:
-            problems.append(f"the function has no {noun}: {summary(error)}")
-            continue
-        bounds += len(wanted.einsums) + len(wanted.linears)
-        if encode_circuit(wanted) != data:
-            try:
-                found = decode_circuit(bytes(data))
-            except CircuitError as error:
-                raise UserError(f"{key.source}: the {noun} is malformed: {error}") from None
-            lines = circuit_differences(wanted, found) or ["it has other bytes"]
-            problems += [f"the {noun} is not the function's: {line}" for line in lines]
-    return bounds, problems
-
-
-def _refusal(check: Callable[[], None]) -> list[str]:
-    try:
-        check()
-    except (InvalidProof, UserError) as error:
-        return [str(error)]
-    return []
+    both = [compare_circuit(key, function, private) for private in (False, True)]
+    return sum(each.bounds for each in both), [line for each in both for line in each.problems]
 
 
 def _compare_with(

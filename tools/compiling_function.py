@@ -12,32 +12,26 @@ from typing import Any
 
 import numpy as np
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp
-from xdsl.dialects.func import ReturnOp
 
 from ..compiler.analysis.calibrate_tensors import calibrate_tensors
 from ..compiler.emit import param_arrays
 from ..compiler.frontend.network import Network
 from ..compiler.levels import EVERYTHING, Level
-from ..compiler.modules import main_function
 from ..compiler.pipelines import lower, set_level
 from ..compiler.published import publish, write_function
 from ..compiler.resumed import Passes
 from ..compiler.running import Watch, run_passes
 from ..compiler.weights import quantized_weights
-from ..dialects import quant
-from ..dialects.quant import InputOp, type_of
-from ..errors import UserError, expect
+from ..errors import UserError
 from ..runtime.circuit.encoding import encode_circuit, encode_program
-from ..runtime.circuit.function import OUTPUT
-from ..runtime.circuit.relations import Circuit
 from ..runtime.kernels.warm import warm
 from ..runtime.model.lowered import Executable, LoweredModel
-from ..runtime.model.signature import Signature, Tensor
+from ..runtime.model.signature import Signature
 from ..runtime.progress import Clock
 from ..runtime.visible import require_name
 from ..runtime.witness.function_executor import FunctionExecutor
 from .compiled import Compiled
+from .function_signature import signature_of
 from .systems.own import OWN
 from .systems.target import Target, require_fits, target_facts
 
@@ -72,7 +66,7 @@ def compile_function(
     set_level(made, level)
     function = publish(made)
     circuit, program = lower(function, watch=watch)
-    signature = _signature(made, circuit, labels)
+    signature = signature_of(made, circuit, labels)
     require_fits(target, circuit)
     clock.start("weights")
     params = param_arrays(circuit, quantized_weights(network, made))
@@ -95,7 +89,7 @@ def compile_function(
         clock.start("fidelity")
         some = [each[:MOST_COMPARED] for each in examples]
         executor = FunctionExecutor(circuit, program, params)
-        measured = _compare(network.run(some), some, signature, executor)
+        measured = compare_outputs(network.run(some), some, signature, executor)
     clock.stop()
     report = {
         "batch": batch,
@@ -114,39 +108,7 @@ def _by_name(network: Network, examples: Sequence[np.ndarray]) -> dict[str, np.n
     return dict(zip(names, examples, strict=True))
 
 
-def _signature(module: ModuleOp, circuit: Circuit, labels: Sequence[str]) -> Signature:
-    """What the inputs and outputs of a `quant` function are, which became a circuit."""
-    function = main_function(module)
-    inputs = [
-        _tensor(op.tensor.data, type_of(op.result), type_of(op.result).width)
-        for op in function.walk()
-        if isinstance(op, InputOp)
-    ]
-    returned = expect(function.body.block.last_op, ReturnOp).operands
-    names = quant.output_names(len(returned))
-    outputs = [
-        _output(name, type_of(value), circuit, () if number else labels)
-        for number, (name, value) in enumerate(zip(names, returned, strict=True))
-    ]
-    return Signature(tuple(inputs), tuple(outputs))
-
-
-def _output(
-    name: str, type: quant.QuantTensorType, circuit: Circuit, labels: Sequence[str]
-) -> Tensor:
-    """Of an activation the circuit has all that its table gives, whether values become as large or not."""
-    (column,) = (circuit.column[each] for each in circuit.reveals[f"{OUTPUT} {name}"])
-    bits = 1 + max(column.high.bit_length(), (~column.low).bit_length())
-    return _tensor(name, type, max(type.width, bits), labels)
-
-
-def _tensor(
-    name: str, type: quant.QuantTensorType, bits: int, labels: Sequence[str] = ()
-) -> Tensor:
-    return Tensor(name, type.shape[1:], bits, type.fraction, tuple(labels))
-
-
-def _compare(
+def compare_outputs(
     wanted: Sequence[np.ndarray],
     examples: Sequence[np.ndarray],
     signature: Signature,

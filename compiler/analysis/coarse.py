@@ -6,7 +6,8 @@ default options goes below these floors, as its passes are written for types and
 what depends on a model's numbers:
 
 * Types have `LEAST_BITS`: one limb, to which `Scale.bits` rounds up. (Only the deltas of a residual stream
-  whose norm is 2^14 times as large as any of them could be given less.)
+  whose norm is 2^14 times as large as any of them could be given less.) In a function of tensors a bias and what
+  is summed have as few as their numbers take in the fraction bits of what they are added to.
 * A result's type may be wide and its rounding shift so large that only a few of its bits are ever used, at most
   those of the accumulator less the shift. Under `LEAST_USED` of them are a loss that no budget of `choose-bits`
   has room for; the shipped model's results reach 16 at least, the real 270M's 20. A table's result uses what
@@ -31,8 +32,9 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation
 
 from ...dialects import quant
-from ...dialects.interfaces import KeepsScale
+from ...dialects.interfaces import KeepsScale, Sum
 from ...dialects.table_expr import evaluate
+from ..modules import takes_tensors
 from .limits import RECIPROCAL_BITS
 from .requantise import roles, rounded, rounding
 from .scale import LIMB
@@ -60,14 +62,27 @@ class Format:
 def formats(function: ModuleOp) -> list[Format]:
     """Those of every role of a published function, in its order."""
     found: list[Format] = []
+    tensors = takes_tensors(function)
     for (path, kind, _), ops in roles(function).items():
         if isinstance(ops[0], KeepsScale | quant.ArgmaxOp):
             continue
         place = path.replace("{layer}", "*")
         type, used = rounded(ops[0]), _used(ops[0])
-        coarse = tuple(_coarse(ops[0], kind, type.width, used))
+        narrow = tensors and _added(ops[0])
+        coarse = tuple(_coarse(ops[0], kind, type.width, used, narrow))
         found.append(Format(place, kind, type.width, type.fraction, used, coarse))
     return found
+
+
+def _added(op: Operation) -> bool:
+    """Whether an operation makes what is added to something else: an operand of a sum, through views, or a bias."""
+    value = op.results[0] if (found := rounding(op)) is None else found.result
+    for use in value.uses:
+        reader = use.operation
+        bias = isinstance(reader, quant.MatmulOp | quant.Conv2dOp) and use.index == 2
+        if bias or isinstance(reader, Sum) or (isinstance(reader, KeepsScale) and _added(reader)):
+            return True
+    return False
 
 
 def _used(op: Operation) -> int:
@@ -83,8 +98,10 @@ def _used(op: Operation) -> int:
     return max(0, min(width, quant.type_of(found.acc).width - found.shift.value.data))
 
 
-def _coarse(op: Operation, kind: str, bits: int, used: int) -> Iterator[str]:
-    if bits < LEAST_BITS:
+def _coarse(op: Operation, kind: str, bits: int, used: int, narrow: bool) -> Iterator[str]:
+    if narrow:
+        pass  # As few bits as its numbers take.
+    elif bits < LEAST_BITS:
         yield f"this {kind} has {_bits(bits)}, fewer than {LEAST_BITS}"
     elif used < LEAST_USED:
         yield f"this {kind} can use only {used} of its {bits} bits"

@@ -31,7 +31,7 @@ from ...dialects import nn, quant
 from ...dialects.interfaces import Named
 from ...dialects.quant import FormatAttr, QuantTensorType
 from ...errors import ZklemmaError, expect
-from ..modules import main_function
+from ..modules import main_function, takes_tensors
 from ..published import publish
 from ..transforms.batch_decode import BatchDecode
 from ..transforms.convert_nn_to_quant import ConvertNNToQuant
@@ -66,6 +66,11 @@ def requantise(model: ModuleOp, function: ModuleOp) -> ModuleOp:
 
     What the compiler's passes raise, `UserError` or `VerifyException`, where choices do not fit.
     """
+    return publish(with_formats(model, function))
+
+
+def with_formats(model: ModuleOp, function: ModuleOp) -> ModuleOp:
+    """As `requantise`, with what only whoever has the weights may know."""
     model, found = model.clone(), roles(function)
     for role, peers in roles(model).items():
         for layer, op in enumerate(peers):
@@ -74,13 +79,14 @@ def requantise(model: ModuleOp, function: ModuleOp) -> ModuleOp:
     for each in (ConvertNNToQuant(), StackLayers(), BatchDecode(rows[0] if rows else None)):
         each.apply(Context(), model)
     model.verify()
-    return publish(model)
+    return model
 
 
 def roles(module: ModuleOp) -> dict[Role, list[Operation]]:
-    """The operations of each role of a function, of all layers in turn, in order."""
+    """The operations of each role of a function, of all layers in turn, in order. Of a function of tensors, where
+    nothing is stacked, each is a role by itself."""
     function = main_function(module)
-    peers = Roles(function.body.block.ops)
+    peers = Roles(() if takes_tensors(module) else function.body.block.ops)
     found: dict[Role, list[Operation]] = defaultdict(list)
     places: Counter[tuple[str, str]] = Counter()
     for op in function.walk():
@@ -110,7 +116,7 @@ def rounding(op: Operation) -> quant.RequantizeOp | None:
 
 def _absent(role: Role, what: str) -> str:
     path, kind, _ = role
-    return f"{path.replace('{layer}', '*')}: this {kind} {what}"
+    return f"{path.replace('{layer}', '*') or 'the function'}: this {kind} {what}"
 
 
 def _adopt(op: Operation, found: Operation, layer: int) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from xdsl.ir import Operation
 
 from ...dialects import nn
-from ...dialects.interfaces import Parameter
+from ...dialects.interfaces import Parameter, TensorSource
 from .layers import find_layers
 
 
@@ -29,8 +29,10 @@ def role_path(paths: Sequence[str]) -> str:
 
 
 def path_of(op: Operation) -> str:
-    """The module path of an operation; a parameter's is its name in the checkpoint."""
-    return role_path(op.param_names) if isinstance(op, Parameter) else nn.module_path(op)
+    """The module path of an operation; a parameter's is its name in the checkpoint, an input's its own."""
+    if isinstance(op, Parameter):
+        return role_path(op.param_names)
+    return op.input_name if isinstance(op, TensorSource) else nn.module_path(op)
 
 
 class Roles:

@@ -62,7 +62,8 @@ def import_stablehlo(
     weights: Mapping[int, object],
 ) -> tuple[Network, list[np.ndarray]]:
     """The network of a text, for up to ``batch`` examples, and examples of its inputs in order. ``given`` are these
-    as `examples_of` takes them; ``weights`` are the arguments of ``main`` that are no inputs, by position."""
+    as `examples_of` takes them, or None for zeros; ``weights`` are the arguments of ``main`` that are no inputs, by
+    position."""
     module = _read(path)
     importer = _StableHLOImporter(module, batch)
     arguments = importer.main.body.block.args
@@ -73,6 +74,8 @@ def import_stablehlo(
     if not inputs:
         raise UserError("the function has no input beside its weights")
     names = [f"arg{each.index}" for each in inputs]
+    if given is None:
+        given = [np.zeros(_shape(each), np.float32) for each in inputs]
     examples = examples_of(names, given)
     for position, weight in weights.items():
         importer.weight(arguments[position], np.asarray(weight))

@@ -22,7 +22,7 @@ from xdsl.irdl import (
 )
 from xdsl.traits import Pure
 
-from ..interfaces import Named, TensorSource
+from ..interfaces import KeepsScale, Named, TensorSource
 from ..nn import require
 from . import axes as named
 from .attributes import MAX_BITS, QuantTensorType, Shape
@@ -66,7 +66,7 @@ def output_names(count: int) -> list[str]:
 
 
 @irdl_op_definition
-class InputOp(LeafOp, named.NamedAxes, TensorSource):
+class InputOp(LeafOp, named.NamedAxes, TensorSource, Named):
     """A tensor that the statement is about, N examples of it.
 
     ```mlir
@@ -75,6 +75,7 @@ class InputOp(LeafOp, named.NamedAxes, TensorSource):
     """
 
     name = "quant.input"
+    KIND: ClassVar[str] = "input"
     tensor = prop_def(StringAttr)
     result = result_def(QuantTensorType)
     traits = traits_def(Pure())
@@ -164,7 +165,7 @@ class Conv2dOp(QuantOp, Named):
 
 
 @irdl_op_definition
-class MaxPoolOp(QuantOp, Named):
+class MaxPoolOp(QuantOp, KeepsScale, Named):
     """The largest of each window. Beside the image there is nothing: x is 0 there, and with padding none of it is
     negative.
 
@@ -244,7 +245,7 @@ class SumPoolOp(QuantOp, Named):
 
 
 @irdl_op_definition
-class FlattenOp(QuantOp):
+class FlattenOp(QuantOp, KeepsScale, Named):
     """An image as a row: y[e, (c H + i) W + j] = x[e, c, i, j].
 
     ```mlir
@@ -254,6 +255,7 @@ class FlattenOp(QuantOp):
     """
 
     name = "quant.flatten"
+    KIND: ClassVar[str] = "flattening"
     x = operand_def(QuantTensorType)
     result = result_def(QuantTensorType)
     traits = traits_def(Pure())
