@@ -3,7 +3,7 @@
 Prints how often both said what, and each input on which they differ, with what makes it again. The exit status is
 the number of these; an interrupt ends it with what there is. Most of the time goes to the verifier in Python.
 
-    python benchmarks/differential.py [--inputs N] [--seed N] [--first N] [--jobs N] [--hostile]
+    python benchmarks/differential.py [--inputs N] [--seed N] [--first N] [--kinds KIND ..] [--jobs N] [--hostile]
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 TESTS = Path(__file__).resolve().parents[1] / "tests"
-sys.path += [str(TESTS / name) for name in ("verifier", "fuzz", "hostile")]
+sys.path += [str(TESTS / name) for name in ("verifier", "fuzz", "hostile", "functions")]
 
 differing: Any = import_module("differing")
 engines: Any = import_module("engines")
@@ -27,20 +27,23 @@ engines: Any = import_module("engines")
 CHUNK = 200
 # Of ten inputs so many are proofs, the others keys.
 PROOFS = 7
-Work = tuple[str, int, int, int]
+Work = tuple[str, str, int, int, int]
 
 
 def work(item: Work) -> Any:
-    kind, seed, first, count = item
-    compare = differing.compare_proofs if kind == "proof" else differing.compare_keys
-    return compare(seed, range(first, first + count))
+    kind, what, seed, first, count = item
+    compare = differing.compare_proofs if what == "proof" else differing.compare_keys
+    return compare(seed, range(first, first + count), kind=kind)
 
 
 def chunks(arguments: argparse.Namespace) -> Iterator[Work]:
-    proofs = arguments.inputs * PROOFS // 10
-    for kind, count in (("proof", proofs), ("key", arguments.inputs - proofs)):
-        for at in range(0, count, CHUNK):
-            yield kind, arguments.seed, arguments.first + at, min(CHUNK, count - at)
+    """As many of each kind."""
+    for place, kind in enumerate(arguments.kinds):
+        inputs = (arguments.inputs + place) // len(arguments.kinds)
+        proofs = inputs * PROOFS // 10
+        for what, count in (("proof", proofs), ("key", inputs - proofs)):
+            for at in range(0, count, CHUNK):
+                yield kind, what, arguments.seed, arguments.first + at, min(CHUNK, count - at)
 
 
 def hostile() -> Any:
@@ -64,6 +67,8 @@ def main() -> int:
     parser.add_argument("--inputs", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=secrets.randbits(32))
     parser.add_argument("--first", type=int, default=0, help="the number of the first of each kind")
+    kinds = differing.KINDS
+    parser.add_argument("--kinds", nargs="+", choices=kinds, default=kinds, help="of keys")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--hostile", action="store_true", help="and what asks for too much")
     arguments = parser.parse_args()

@@ -17,11 +17,22 @@ from typing import Any
 
 import numpy as np
 from zklemma.runtime import field
+from zklemma.runtime.circuit.encoding import encode_circuit
+from zklemma.runtime.circuit.extents import Axis
+from zklemma.runtime.circuit.function import BATCH
+from zklemma.runtime.circuit.index import Index
+from zklemma.runtime.circuit.packed import pack
+from zklemma.runtime.circuit.relations import Circuit, Column, Expr, Linear, Term
 from zklemma.runtime.field import Ext, P
+from zklemma.runtime.model.signature import Signature, Tensor
+from zklemma.runtime.protocol.axis_weights import Expander, dense, eq
 from zklemma.runtime.protocol.channel import Channel, Reader
 from zklemma.runtime.protocol.commitment.merkle import leaf_digest, node_digest, siblings
 from zklemma.runtime.protocol.commitment.verifier import evaluate
+from zklemma.runtime.protocol.function_statement import FunctionStatement
+from zklemma.runtime.protocol.public import as_ext
 from zklemma.runtime.protocol.rounds import clear_round, eq_at
+from zklemma.runtime.protocol.statement import frame
 from zklemma.runtime.protocol.transcript import Transcript, check_grind
 
 FOLDER = Path(__file__).parent / "vectors"
@@ -197,12 +208,113 @@ def sumcheck_vectors(random: Random) -> Any:
     return {"rounds": rounds, "eq": eq}
 
 
+# Step, start, entries read and entries of the column: products of bits and lists, with and without padding.
+STRIDES = [
+    (1, -1, 6, 6),
+    (1, 0, 5, 7),
+    (2, 0, 3, 6),
+    (2, 1, 4, 8),
+    (2, -1, 4, 6),
+    (4, 2, 2, 8),
+    (3, 0, 2, 5),
+]
+SAID: dict[str, Any] = {
+    "output all": np.array([0, 255, -129, 77], np.int64),
+    "input shown": np.array([1, -128], np.int64),
+    "input sealed": bytes(range(32)),
+    "input silent": None,
+}
+
+
+def function_vectors(random: Random) -> Any:
+    """Of functions: a key's signature and circuit, a statement, and claims on columns that strides read."""
+    read = {
+        f"stride {i}": (count, size, Index("stride", f"to {i}", (step, start)))
+        for i, (step, start, count, size) in enumerate(STRIDES)
+    }
+    tensors = [
+        (what, what.partition(" ")[2], 2 if what == "output all" else 1) for what in sorted(SAID)
+    ]
+    circuit = Circuit(
+        axes=(
+            Axis("example", BATCH),
+            Axis("single", 1),
+            Axis("pair", 2),
+            *(Axis(f"to {i}", count) for i, (_, _, count, _) in enumerate(STRIDES)),
+            *(Axis(f"from {i}", size) for i, (_, _, _, size) in enumerate(STRIDES)),
+        ),
+        columns=(
+            *(
+                Column(
+                    name, ("example", "pair" if size == 2 else "single"), "witness", -1 << 9, 1 << 9
+                )
+                for _, name, size in tensors
+            ),
+            *(Column(name, (f"from {i}",), "witness", 0, 1) for i, name in enumerate(read)),
+        ),
+        tables=(),
+        einsums=(),
+        lookups=(),
+        linears=tuple(
+            Linear(f"read {name}", Expr((index.axis,), (Term(1, name, (index,)),)), 1 << 20)
+            for name, (_, _, index) in read.items()
+        ),
+        extents={BATCH: 2},
+        reveals={what: (name,) for what, name, _ in tensors},
+    )
+    circuit.check()
+    signature = Signature(
+        tuple(Tensor(name, (size,), 11, -2, ()) for what, name, size in tensors if what < "output"),
+        tuple(
+            Tensor(name, (size,), 11, 7, ("a", "b"))
+            for what, name, size in tensors
+            if what > "output"
+        ),
+    )
+    if not signature.fits(circuit):
+        raise ValueError("the signature is not the circuit's")
+    statement = FunctionStatement(2, SAID, True, b"nonce")
+    statement.check(circuit)
+    expander = Expander(circuit, statement.shape, statement.inputs)
+    claims = []
+    for linear in circuit.linears:
+        (axis,) = linear.expr.axes
+        point = _elements(random, expander.bits[axis])
+        _, (found,) = expander.expand(linear.expr, {axis: eq(point)})
+        size = expander.size[circuit.column[found.column].axes[0]]
+        weights = [found.coefficient * w for w in dense(found.weights[0], size)]
+        claims.append(
+            {
+                "relation": linear.name,
+                "point": [_k(x) for x in point],
+                "weights": [_k(as_ext(w)) for w in weights],
+            }
+        )
+    return {
+        "circuit": encode_circuit(circuit).hex(),
+        "signature": pack(signature.to_list()).hex(),
+        "proof": frame(statement).hex(),
+        "tensors": [
+            {"what": what, "said": _said(statement.tensors[what])} for what in sorted(SAID)
+        ],
+        "claims": claims,
+    }
+
+
+def _said(said: Any) -> Any:
+    """Elements of F, a digest, or nothing."""
+    if isinstance(said, np.ndarray):
+        return [_f(int(x) % P) for x in said]
+    return said.hex() if said else ""
+
+
 ALL: dict[str, Callable[[Random], Any]] = {
     "field": field_vectors,
     "hash": hash_vectors,
     "transcript": transcript_vectors,
     "code": code_vectors,
     "sumcheck": sumcheck_vectors,
+    "function": function_vectors,
 }
 
 

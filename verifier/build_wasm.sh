@@ -4,6 +4,8 @@
 set -eu
 cd "$(dirname "$0")"
 target_dir=../build/verifier
+# Functions called from several places are seldom worth their copies.
+export RUSTFLAGS="-C llvm-args=-inline-threshold=12 -C target-feature=+bulk-memory,+nontrapping-fptoint"
 for root in $(rustc --print sysroot 2> /dev/null || true) /usr; do
     for target in wasm32-wasip1 wasm32-wasi; do
         if [ -d "$root/lib/rustlib/$target" ] && [ -x "$root/bin/cargo" ]; then

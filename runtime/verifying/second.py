@@ -17,7 +17,10 @@ from ...errors import InvalidProof, UserError, ZklemmaError
 from ..model.files import Buffer, encode_proof
 from ..model.keys import VerifyingKey
 from ..protocol.channel import Reader
+from ..protocol.function_statement import FunctionStatement, read_function_statement
 from ..protocol.statement import Statement, read_statement
+from ..protocol.statements import AnyStatement
+from .function_verifier import VerifiedFunction, read_values
 from .verifier import Verified, check_prompt
 
 # Exit statuses of a program that came to a verdict.
@@ -34,11 +37,9 @@ class Verdicts(Protocol):
 
 
 class Second:
-    """The engine for the key of a language model, with the contents of its file: what `own.Own` does, done by the
-    program. `UserError` for the key of a function."""
+    """The engine for a key, with the contents of its file: what `own.Own` does, done by the program."""
 
     def __init__(self, key: VerifyingKey, contents: Buffer, verdicts: Verdicts):
-        key.require("language model")
         self._key, self._contents, self._verdicts = key, contents, verdicts
 
     def check_identity(self, model_id: str) -> None:
@@ -47,15 +48,34 @@ class Second:
     def check_ranges(self) -> None:
         self._demand([])
 
-    def verify(self, content: bytes, allow_noncanonical_prompt: bool = False) -> Verified:
+    def verify(
+        self, content: bytes, allow_noncanonical_prompt: bool = False
+    ) -> Verified | VerifiedFunction:
         found = self._demand([encode_proof(self._key.digest, content)], "--skip-ranges")
+        if self._key.kind == "function":
+            return self._function(found, read_function_statement(Reader(content)))
         statement = read_statement(Reader(content))
-        facts = _facts(statement)
-        if facts != {name: found[name] for name in facts}:
-            raise ZklemmaError("the second verifier read another statement")
+        _require_same(_facts(statement), found)
         prompt, allowed = statement.prompt_tokens, allow_noncanonical_prompt
         canonical = None if prompt is None else check_prompt(self._key, prompt, allowed)
         return Verified(statement, found["security_bits"], canonical)
+
+    def _function(self, found: dict[str, Any], statement: FunctionStatement) -> VerifiedFunction:
+        """What was found of a function, which must be what the statement says."""
+        signature = self._key.function_signature
+        values, tensors = read_values(signature, statement.shown), signature.tensors
+        told = {
+            "name": [tensor.name for tensor in tensors.values()],
+            "shape": [[statement.batch, *tensor.shape] for tensor in tensors.values()],
+            "values": [
+                values[tensor.name].tolist() if tensor.name in values else None
+                for tensor in tensors.values()
+            ],
+        }
+        said = {name: [tensor[name] for tensor in found["tensors"]] for name in told}
+        _require_same(told, said)
+        _require_same({"examples": statement.batch, **_common(statement)}, found)
+        return VerifiedFunction(statement, found["security_bits"], signature)
 
     def _demand(self, proofs: Sequence[Buffer], *options: str) -> dict[str, Any]:
         """What the program says, which must be that all is valid."""
@@ -101,7 +121,19 @@ def _facts(statement: Statement) -> dict[str, Any]:
         "generated": statement.generated,
         "prompt_ids": None if prompt is None else list(prompt),
         "output_ids": None if output is None else list(output),
+        **_common(statement),
+    }
+
+
+def _common(statement: AnyStatement) -> dict[str, Any]:
+    """Of that what a statement of either kind says."""
+    return {
         "digests": {what: digest.hex() for what, digest in statement.digests.items()},
         "nonce": statement.nonce.hex(),
         "hiding": statement.hiding,
     }
+
+
+def _require_same(facts: dict[str, Any], found: dict[str, Any]) -> None:
+    if facts != {name: found[name] for name in facts}:
+        raise ZklemmaError("the second verifier read another statement")

@@ -57,10 +57,10 @@ from zklemma.runtime.model.keys import VerifyingKey, load_artifact, save_artifac
 from zklemma.runtime.model.links import link_circuit
 from zklemma.runtime.model.weight_ranges import range_circuit
 from zklemma.runtime.protocol import subject
-from zklemma.runtime.protocol.channel import Reader
 from zklemma.runtime.protocol.function_statement import FunctionStatement
 from zklemma.runtime.protocol.parameters import Parameters
-from zklemma.runtime.protocol.statement import Statement, read_statement
+from zklemma.runtime.protocol.statement import Statement
+from zklemma.runtime.protocol.statements import read_any_statement
 from zklemma.runtime.protocol.transcript import Transcript
 from zklemma.runtime.verifying import disclosure, reading
 from zklemma.runtime.verifying.disclosure import Opened
@@ -240,12 +240,12 @@ def _fresh(path: Path, data: bytes) -> Path:
 
 def change_proof(random: Random, data: bytes, other: bytes) -> bytes:
     """The statement changed as a value, or the rest damaged."""
-    reader = Reader(data)
-    statement = read_statement(reader).encode()
+    statement = read_any_statement(data).encode()
+    end = 4 + len(statement)
     if random.random() < 0.1:
         changed = change_msgpack(random, statement, statement)
-        return struct.pack("<I", len(changed)) + changed + data[reader.position :]
-    start = random.choice([0, reader.position])
+        return struct.pack("<I", len(changed)) + changed + data[end:]
+    start = random.choice([0, end])
     return data[:start] + damage(random, data[start:], other[start:])
 
 

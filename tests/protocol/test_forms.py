@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -40,7 +41,9 @@ def tail(form: Form) -> list[Scalar]:
     found = dense(Tensor(form.pairs), 1 << len(form.pairs))
     if form.rows is None:
         return found
-    return [w * Ext.of(row) for w in found for row in form.rows.T]
+    rows = np.zeros((2, 1 << form.row_bits), np.uint64)
+    rows[:, :: 1 << form.shift] = form.rows
+    return [w * Ext.of(row) for w in found for row in rows.T]
 
 
 def vector(form: Form, cell_bits: int, bits: int) -> list[Ext]:
@@ -66,8 +69,10 @@ def random_forms(
         (scale,) = elements(rng, 1)
         forms.append(Form(scale, int(rng.integers(0, slabs)), start, tuple(pairs)))
         if (bits := min(free, arrays)) and rng.integers(0, 2):
-            rows = rng.integers(0, P, (2, 1 << bits), np.uint64)
-            forms.append(replace(forms.pop(), pairs=tuple(pairs[:-bits]), rows=rows))
+            shift = int(rng.integers(0, bits + 1))
+            rows = rng.integers(0, P, (2, 1 << bits - shift), np.uint64)
+            arrays_of = {"pairs": tuple(pairs[:-bits]), "rows": rows, "shift": shift}
+            forms.append(replace(forms.pop(), **arrays_of))
     return forms
 
 
@@ -75,7 +80,7 @@ def random_forms(
 def test_folding_forms_is_evaluating_their_extension(slab_bits: int) -> None:
     rng = np.random.default_rng(slab_bits)
     cell_bits, bits = 5, 5 + slab_bits
-    forms = random_forms(rng, cell_bits, 1 << slab_bits, 12, 2)
+    forms = random_forms(rng, cell_bits, 1 << slab_bits, 24, 2)
     assert len({form.row_bits for form in forms}) == 3
     total = [Ext.ZERO] * (1 << bits)
     for form in forms:
@@ -209,7 +214,8 @@ def test_arrays_of_tails_are_counted(tiny: Setting, monkeypatch: pytest.MonkeyPa
     plan = Plan(tiny.circuit, tiny.key.parameters, Generation(3, 2))
     reads = random_reads(np.random.default_rng(0), plan, "weights")
     once = [part for part in summed(plan, [reads]) if isinstance(part, Tail)]
-    steps = sum(branch.steps for branch in tails._cheapest(plan, reads) if branch.whole)
+    whole = [branch for branch in tails._cheapest(plan, reads) if branch.whole]
+    steps = sum(branch.steps + math.prod(branch.sizes) for branch in whole)
     assert once and steps
     monkeypatch.setattr(tails, "NUMBERS", 2 * steps)
     assert len(summed(plan, [reads, reads])) >= 2 * len(once)

@@ -49,6 +49,7 @@ def both_verifiers() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(proving.Setting, "verify", verify)
+        engines.compare_functions(patch)
         yield
 
 

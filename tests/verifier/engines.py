@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from collections.abc import Sequence
 from functools import cache
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
+import pytest
 from zklemma.errors import InvalidProof, UserError
 from zklemma.runtime.model import files
 from zklemma.runtime.model.keys import VerifyingKey
-from zklemma.runtime.verifying import native
+from zklemma.runtime.verifying import function_verifier, native
 from zklemma.runtime.verifying.second import Verdicts
-from zklemma.runtime.verifying.verifier import verify
+from zklemma.runtime.verifying.verify import verify
 
+# The package has a function of the module's name.
+verify_module: Any = import_module("zklemma.runtime.verifying.verify")
 ROOT = Path(__file__).parents[2]
 MANIFEST = ROOT / "verifier" / "Cargo.toml"
 TARGET = ROOT / "build" / "verifier"
@@ -72,6 +78,37 @@ def of_python(
     except UserError:
         return "unusable"
     return "valid"
+
+
+def compare_functions(patch: pytest.MonkeyPatch, *modules: str) -> None:
+    """From now on the second verifier says the same of each proof of a function that is verified in tests of these
+    names, or by `zklemma.verify`."""
+    first: Any = function_verifier.verify_function
+
+    def both(key: Any, proof: Any, model_id: str | None = None, check_ranges: bool = True) -> Any:
+        if key.kind != "function" or isinstance(proof, str | Path):
+            return first(key, proof, model_id, check_ranges)
+        options = [*(("--model-id", model_id) if model_id else ())]
+        options += [] if check_ranges else ["--skip-ranges"]
+        contents, file = framed(key.encode(), bytes(proof))
+        (second,) = of_rust(contents, [file], *options)
+        said = "valid"
+        try:
+            return first(key, proof, model_id, check_ranges)
+        except InvalidProof:
+            said = "invalid"
+            raise
+        except UserError:
+            said = "unusable"
+            raise
+        finally:
+            assert second == said
+
+    patch.setattr(verify_module, "verify_function", both)
+    for name in modules:
+        module = sys.modules.get(name)
+        if hasattr(module, "verify_function"):
+            patch.setattr(module, "verify_function", both)
 
 
 def of_rust(

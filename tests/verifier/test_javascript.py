@@ -20,12 +20,16 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 from zklemma.runtime.model import files
 from zklemma.runtime.model.tokenizer import compact
 from zklemma.runtime.verifying import disclosure, native, reading
+from zklemma.runtime.verifying.disclosure import Opened
 from zklemma.runtime.visible import written
+from zklemma.tools import tensors
 
 SOURCES = engines.ROOT / "verifier" / "js"
 corpora: Any = import_module("corpus")
 KEY = differing.corpus().models[0].key
 PROVED = differing.corpus().proved
+FUNCTION = differing.corpus().function.key
+INFERENCES = differing.corpus().inferences
 NODE = shutil.which("node")
 pytestmark = [
     pytest.mark.usefixtures("wasm"),
@@ -53,6 +57,10 @@ if (steps.slice(0, 3).join() !== "key,proof,text") throw new Error(steps);
 
 def framed(proof: bytes) -> bytes:
     return files.encode_proof(KEY.digest, proof)
+
+
+def inference(number: int) -> bytes:
+    return files.encode_proof(FUNCTION.digest, INFERENCES[number].result.proof)
 
 
 def node(script: str, folder: Path) -> list[Any]:
@@ -131,10 +139,44 @@ def test_says_what_the_program_and_python_say(installed: Path) -> None:
 
 
 def test_types_name_what_there_is(installed: Path) -> None:
-    (said,) = asked(installed, (KEY.encode(), framed(PROVED[0].proof), None, {}))
+    generated, inferred = asked(
+        installed,
+        (KEY.encode(), framed(PROVED[0].proof), None, {}),
+        (FUNCTION.encode(), inference(0), None, {}),
+    )
     text = (SOURCES / "index.d.ts").read_text()
-    statement = text[: text.index("export interface Piece")]
-    assert set(re.findall(r"^  (\w+)\??:", statement, re.MULTILINE)) == set(said)
+
+    def names(*interfaces: str) -> set[str]:
+        bodies = [re.split(rf"interface {one}\b.*", text)[1].split("\n}")[0] for one in interfaces]
+        return {name for body in bodies for name in re.findall(r"(?m)^  (\w+)\??:", body)}
+
+    assert names("Proved", "Generation") == set(generated)
+    assert names("Proved", "Inference") == set(inferred)
+    assert names("Tensor") == set(inferred["tensors"][0])
+
+
+@pytest.mark.usefixtures("native")
+def test_says_what_a_function_gives(installed: Path) -> None:
+    made = INFERENCES[1].result
+    opened = {what: Opened(own.rows, own.salts) for what, own in made.sealed.items()}
+    opening = disclosure.encode(opened)
+    flipped = bytearray(inference(1))
+    flipped[len(flipped) // 2] ^= 1
+    pinned = {"modelId": FUNCTION.model_id, "nonce": b"n".hex()}
+    public, sealed, revealed, *refused = asked(
+        installed,
+        (FUNCTION.encode(), inference(0), None, pinned),
+        (FUNCTION.encode(), inference(1), None, {}),
+        (FUNCTION.encode(), inference(1), opening, {}),
+        (FUNCTION.encode(), bytes(flipped), None, {}),
+        (FUNCTION.encode(), framed(PROVED[0].proof), None, {}),
+        (FUNCTION.encode(), inference(0), opening, {}),
+    )
+    for found, number, shown in ((public, 0, None), (sealed, 1, None), (revealed, 1, opening)):
+        (wanted,) = native.verdicts(FUNCTION.encode(), [inference(number)], opening=shown)
+        assert found == wanted
+    assert public["tensors"] == tensors.describe(FUNCTION, INFERENCES[0].result.statement, {})
+    assert all(one["usable"] and not one["valid"] for one in refused)
 
 
 def test_refuses_what_proves_nothing(installed: Path) -> None:

@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import differing
+import numpy as np
 import pytest
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
@@ -22,6 +23,8 @@ from typer.testing import CliRunner
 from zklemma.runtime.model import files
 from zklemma.runtime.model.tokenizer import compact
 from zklemma.runtime.verifying import disclosure, wasm
+from zklemma.runtime.verifying.disclosure import Opened
+from zklemma.tools import tensors
 from zklemma.tools.cli.app import app
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -30,6 +33,7 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
 ]
 corpora: Any = import_module("corpus")
+mlp: Any = import_module("mlp")
 KEY = differing.corpus().models[0].key
 PROVED = differing.corpus().proved
 # Milliseconds.
@@ -134,6 +138,72 @@ def test_opens_what_is_private(page: Any) -> None:
     page.set_input_files("#opening", [{"name": "o", "mimeType": "", "buffer": opening}])
     heading, text = said(page, KEY.encode(), framed(proved.proof))
     assert heading == "VALID" and text.count("revealed: it opens") == 2
+
+
+def test_says_what_a_function_gives(page: Any) -> None:
+    function, (shown, hidden) = differing.corpus().function.key, differing.corpus().inferences
+    files_of = [
+        files.encode_proof(function.digest, found.result.proof) for found in (shown, hidden)
+    ]
+    heading, text = said(page, function.encode(), files_of[0], model=function.model_id)
+    assert heading == "VALID"
+    wanted = tensors.describe(function, shown.result.statement, {})
+    labels = [tensor["labels"] for tensor in wanted if tensor["labels"]]
+    for part in (
+        "The function that calls itself",
+        "was given the inputs, of 2 examples",
+        "and gives the outputs, of 2 examples",
+        "left 3 x 2",
+        "score 3",
+        "multiples of 2^-5",
+        "Private: weights.",
+        "only that this function gives them",
+        *labels[0],
+    ):
+        assert part in text, part
+    found = page.evaluate(
+        """[...document.querySelectorAll("table")].map((table) =>
+          [...table.querySelectorAll("tbody tr")].map((row) => row.lastChild.innerText))"""
+    )
+    for rows, tensor in zip(found, wanted, strict=True):
+        for row, example in zip(rows, tensor["values"], strict=True):
+            flat = np.ravel(example)
+            numbers, _, more = row.partition(" and ")
+            assert [float(x) for x in numbers.split()] == pytest.approx(flat[:12], rel=1e-5)
+            assert more == (f"{len(flat) - 12} more" if len(flat) > 12 else "")
+
+    heading, text = said(page, function.encode(), files_of[1])
+    statement = hidden.result.statement
+    assert heading == "VALID" and "Private: weights, left, right, score." in text
+    assert "left 3 x 2, private\n" in text and "of 3 examples" in text
+    assert text.count("private, with the digest") == 2
+    assert all(digest.hex() in text for digest in statement.digests.values())
+    page.click("summary")
+    sealed = hidden.result.sealed.items()
+    opening = disclosure.encode({what: Opened(own.rows, own.salts) for what, own in sealed})
+    page.set_input_files("#opening", [{"name": "o", "mimeType": "", "buffer": opening}])
+    heading, text = said(page, function.encode(), files_of[1])
+    assert heading == "VALID" and text.count("revealed: it opens") == 2
+
+
+def test_labels_of_functions_stay_in_their_boxes(page: Any) -> None:
+    labels = ("<b>VALID</b>", "\u05d0\u05d1", "x" * 96)
+    outputs = tuple(
+        replace(tensor, labels=labels if tensor.labels else ())
+        for tensor in differing.corpus().function.key.signature.outputs
+    )
+    signature = replace(differing.corpus().function.key.signature, outputs=outputs)
+    key = replace(differing.corpus().function.key, signature=signature)
+    artifact = replace(differing.corpus().function, key=key)
+    made = corpora.prove(artifact, mlp.examples(6), corpora.Visibility())
+    heading, text = said(page, key.encode(), made.proof)
+    boxes = page.evaluate(
+        """[...document.querySelectorAll("#said td > .theirs")].map((box) =>
+          [box.innerText, getComputedStyle(box).unicodeBidi])"""
+    )
+    said_labels = tensors.describe(key, made.result.statement, {})[2]["labels"]
+    assert heading == "VALID" and boxes == [[label, "isolate"] for label in said_labels]
+    assert page.query_selector("#said b") is None and "and of labels, can be seen" in text
 
 
 @pytest.mark.parametrize(

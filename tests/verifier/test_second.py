@@ -20,10 +20,14 @@ from zklemma.errors import InvalidProof, UserError, ZklemmaError, expect
 from zklemma.runtime.circuit.encoding import encode_circuit
 from zklemma.runtime.circuit.relations import Column
 from zklemma.runtime.model import files
+from zklemma.runtime.proving.inference import prove as mlp_prove
 from zklemma.runtime.verifying import disclosure, native, wasm
+from zklemma.runtime.verifying.disclosure import Opened
+from zklemma.runtime.verifying.function_verifier import VerifiedFunction
 from zklemma.runtime.verifying.own import Own
 from zklemma.runtime.verifying.second import Second, Verdicts
 from zklemma.runtime.verifying.verifier import Verified
+from zklemma.tools import tensors
 from zklemma.tools.cli.app import app
 
 cases: Any = import_module("cases")
@@ -32,6 +36,8 @@ random_model: Any = import_module("random_model")
 MODELS = differing.corpus().models
 PROVED = differing.corpus().proved
 KEY = MODELS[0].key
+FUNCTION = differing.corpus().function.key
+INFERENCES = differing.corpus().inferences
 DAMAGED = 40
 RUNNERS = {"native": native.verdicts, "wasm": wasm.verdicts}
 
@@ -50,7 +56,7 @@ def framed(proof: bytes) -> bytes:
 @pytest.mark.parametrize("number", range(len(PROVED)))
 def test_both_engines_read_one_statement(number: int, verdicts: Verdicts) -> None:
     proof = PROVED[number].proof
-    found = Second(KEY, KEY.encode(), verdicts).verify(proof, True)
+    found = expect(Second(KEY, KEY.encode(), verdicts).verify(proof, True), Verified)
     assert found.statement == PROVED[number].statement
     own = expect(Own(KEY).verify(proof, True), Verified)
     assert (own.statement, own.security_bits) == (found.statement, found.security_bits)
@@ -215,6 +221,123 @@ def test_sizes_of_32_bits_are_enough_to_refuse(verdicts: Verdicts) -> None:
     assert engines.of_rust(key, [proof], "--skip-ranges", verdicts=verdicts) == ["unusable"]
 
 
-def test_keys_of_functions_are_refused(verdicts: Verdicts) -> None:
-    (found,) = verdicts(mlp.mlp_artifact().key.encode(), [])
-    assert not found["usable"] and "of a function of tensors" in found["reason"]
+@pytest.mark.parametrize("number", range(len(INFERENCES)))
+def test_both_engines_read_one_statement_of_a_function(number: int, verdicts: Verdicts) -> None:
+    made = INFERENCES[number].result
+    engine = Second(FUNCTION, FUNCTION.encode(), verdicts)
+    engine.check_identity(FUNCTION.model_id)
+    engine.check_ranges()
+    found = expect(engine.verify(made.proof), VerifiedFunction)
+    own = expect(Own(FUNCTION).verify(made.proof), VerifiedFunction)
+    assert (found.statement, found.security_bits) == (own.statement, own.security_bits)
+    assert found.statement == made.statement
+    (said,) = verdicts(FUNCTION.encode(), [files.encode_proof(FUNCTION.digest, made.proof)])
+    assert said["tensors"] == tensors.describe(FUNCTION, made.statement, {})
+    assert said["visibility"] == tensors.visibilities(FUNCTION, made.statement)
+    assert said["unchecked"] == [] and said["ranges"] == "checked"
+    damaged = made.proof[:-1] + bytes([made.proof[-1] ^ 1])
+    with pytest.raises(InvalidProof):
+        engine.verify(damaged)
+
+
+def test_opens_digests_of_tensors(verdicts: Verdicts) -> None:
+    made = INFERENCES[1].result
+    opened = {what: Opened(own.rows, own.salts) for what, own in made.sealed.items()}
+    proof = files.encode_proof(FUNCTION.digest, made.proof)
+    assert len(opened) == 2
+    for some in (opened, dict([*opened.items()][:1])):
+        (said,) = verdicts(FUNCTION.encode(), [proof], opening=disclosure.encode(some))
+        cells = {
+            what: disclosure.cells(made.statement, what, own, FUNCTION)
+            for what, own in some.items()
+        }
+        assert said["tensors"] == tensors.describe(FUNCTION, made.statement, cells)
+        assert said["revealed"] == [*some]
+    what, own = next(iter(opened.items()))
+    (other,) = (name for name in opened if name != what)
+    for wrong in (
+        {what: replace(own, rows=own.rows ^ own.rows.dtype.type(1))},
+        {what: opened[other]},
+        {"input left": own},
+        {"prompt": own},
+    ):
+        (said,) = verdicts(FUNCTION.encode(), [proof], opening=disclosure.encode(wrong))
+        assert said["usable"] and not said["valid"], wrong
+
+
+def test_numbers_of_all_scales(verdicts: Verdicts) -> None:
+    """An integer stands for the same real number in both, whatever its fraction bits."""
+    made, scaled = INFERENCES[0].result, []
+    for frac in (-64, -3, 0, 1, 40, 64):
+        outputs = tuple(replace(tensor, frac=frac) for tensor in mlp.SIGNATURE.outputs)
+        key = replace(FUNCTION, signature=replace(mlp.SIGNATURE, outputs=outputs))
+        artifact = replace(differing.corpus().function, key=key)
+        proof = mlp_prove(artifact, mlp.examples(2)).result
+        (said,) = verdicts(key.encode(), [files.encode_proof(key.digest, proof.proof)])
+        assert said["tensors"] == tensors.describe(key, proof.statement, {})
+        scaled.append(said["tensors"][2]["values"])
+    assert len(made.statement.shown) == 4 and len({json.dumps(x) for x in scaled}) == 6
+
+
+def test_keys_of_functions_must_fit(verdicts: Verdicts) -> None:
+    """Signatures that are of no function, of another one, or beside what is a language model's."""
+    proof, signature = INFERENCES[0].result.proof, mlp.SIGNATURE
+    first = signature.inputs[0]
+    said = []
+    for key in (
+        replace(FUNCTION, signature=None),
+        replace(KEY, signature=signature, eos=(), private_circuit_bytes=b"", tokenizer_bytes=b""),
+        *(
+            replace(FUNCTION, signature=replace(signature, inputs=(other, signature.inputs[1])))
+            for other in (
+                replace(first, name="other"),
+                replace(first, shape=(first.shape[1], first.shape[0])),
+                replace(first, bits=7),
+            )
+        ),
+    ):
+        data, file = engines.framed(key.encode(), proof)
+        said += [engines.of_python(data, file), *engines.of_rust(data, [file], verdicts=verdicts)]
+    assert said == ["unusable"] * 10
+    # That more bits would be enough is no reason to refuse; the key is another one.
+    wider = replace(signature, inputs=(replace(first, bits=9), signature.inputs[1]))
+    data, file = engines.framed(replace(FUNCTION, signature=wider).encode(), proof)
+    assert engines.of_rust(data, [file], verdicts=verdicts) == [engines.of_python(data, file)]
+
+
+@pytest.mark.parametrize("kind", ["function", "images"])
+def test_damaged_proofs_and_keys_of_functions_get_one_verdict_from_both(
+    kind: str, verdicts: Verdicts
+) -> None:
+    seed = secrets.randbits(32)
+    for compare in (differing.compare_proofs, differing.compare_keys):
+        tally = compare(seed, range(DAMAGED), verdicts, kind)
+        assert not tally.differences, "\n".join(tally.differences)
+        assert sum(tally.verdicts.values()) == DAMAGED and len(tally.verdicts) > 1
+
+
+@pytest.mark.parametrize("engine", RUNNERS)
+def test_the_command_takes_an_engine_for_functions(
+    engine: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    request.getfixturevalue(engine)
+    made = INFERENCES[1].result
+    opened = {what: Opened(own.rows, own.salts) for what, own in made.sealed.items()}
+    contents = {"model.vk": FUNCTION.encode(), "a.secret": disclosure.encode(opened)}
+    contents["a.proof"] = files.encode_proof(FUNCTION.digest, made.proof)
+    for name, data in contents.items():
+        (tmp_path / name).write_bytes(data)
+    command = ["verify", str(tmp_path / "model.vk"), str(tmp_path / "a.proof"), "--json"]
+    command += ["--model-id", FUNCTION.model_id, "--no-cache", "--nonce", b"n".hex()]
+    command += ["--reveal", str(tmp_path / "a.secret")]
+    said: list[dict[str, Any]] = []
+    for name in ("python", engine):
+        done = CliRunner().invoke(app, [*command, "--engine", name])
+        assert done.exit_code == 0, done.output
+        said.append(json.loads(done.stdout))
+    timing = {"seconds", "stages"}
+    first, second = ({k: v for k, v in one.items() if k not in timing} for one in said)
+    assert first == second and first["valid"] and len(first["revealed"]) == 2
+    (tmp_path / "a.proof").write_bytes(contents["a.proof"][:-1])
+    done = CliRunner().invoke(app, [*command, "--engine", engine])
+    assert done.exit_code == 1 and json.loads(done.stdout)["reason"]

@@ -1,5 +1,8 @@
-/** What a proof proves, under the names that `zklemma verify --json` has. */
-export interface Statement {
+/** What a proof proves, under the names that `zklemma verify --json` has: of a language model or of a function. */
+export type Statement = Generation | Inference;
+
+/** What a proof of either kind says. */
+export interface Proved {
   valid: true;
   usable: true;
   reason: null;
@@ -11,6 +14,15 @@ export interface Statement {
   rotated_from: string | null;
   /** Whether the ranges of the weights were checked. */
   ranges: "checked" | null;
+  nonce: string;
+  hiding: boolean;
+  security_bits: number;
+  /** What the verdict leaves open, in words. */
+  unchecked: string[];
+}
+
+/** What a language model says. */
+export interface Generation extends Proved {
   /** Tokens of prompt and answer; of a private prompt a bound. */
   tokens: number;
   prompt_tokens: number;
@@ -29,11 +41,40 @@ export interface Statement {
   visibility: Record<"weights" | "prompt" | "output", "private" | "public">;
   digests: { prompt?: string; output?: string };
   revealed: ("prompt" | "output")[];
-  nonce: string;
-  hiding: boolean;
-  security_bits: number;
-  /** What the verdict leaves open, in words. */
-  unchecked: string[];
+}
+
+/** What a function of tensors gives. */
+export interface Inference extends Proved {
+  /** How many examples the tensors are of. */
+  examples: number;
+  /** Inputs and outputs, in the order of the key. */
+  tensors: Tensor[];
+  /** Of the weights, and of each tensor by its name. */
+  visibility: Record<string, "private" | "digest" | "public">;
+  /** By "input NAME" and "output NAME", as is what was revealed. */
+  digests: Record<string, string>;
+  revealed: string[];
+}
+
+/** Real numbers in lists, as deep as a tensor has axes, examples first. */
+export type Numbers = number | Numbers[];
+
+export interface Tensor {
+  name: string;
+  role: "input" | "output";
+  /** Examples, and then the axes of one. */
+  shape: number[];
+  /** Of the integers that stand for integer / 2^fraction_bits. */
+  bits: number;
+  fraction_bits: number;
+  visibility: "private" | "digest" | "public";
+  digest: string | null;
+  /** Whether what was given opens the digest. */
+  revealed: boolean;
+  /** Null for what is not shown and was not opened. */
+  values: Numbers | null;
+  /** Of outputs that have labels, the one of the largest number, at each place along the axes before the last. */
+  labels: string[] | null;
 }
 
 export interface Piece {

@@ -7,6 +7,9 @@ use alloc::vec::Vec;
 use crate::array::Array;
 use crate::layout::Band;
 
+/// The extent of a function: the number of examples, which are the first axis of each tensor.
+pub const BATCH: &str = "batch";
+
 #[derive(Clone, Debug, PartialEq)]
 pub enum Size {
     Number(usize),
@@ -107,15 +110,11 @@ pub struct Expr {
 impl Expr {
     /// Whether a term reads each cell of its column once, at the cell of the expression with the same indices.
     pub fn whole(&self, term: &Term) -> bool {
-        let same = term
-            .indices
-            .iter()
-            .filter(|index| index.kind == IndexKind::Same);
-        let mut read: Vec<usize> = same.filter_map(|index| index.axis).collect();
-        let mut own = self.axes.clone();
-        read.sort_unstable();
-        own.sort_unstable();
-        read == own && read.len() == term.indices.len()
+        let read = |axis: &usize| {
+            let same = |index: &Index| index.kind == IndexKind::Same && index.axis == Some(*axis);
+            term.indices.iter().any(same)
+        };
+        self.axes.len() == term.indices.len() && self.axes.iter().all(read)
     }
 
     /// Without the terms that read some columns.
@@ -239,8 +238,9 @@ pub struct Circuit {
     pub extents: Vec<(String, usize)>,
     pub bands: Vec<Band>,
     pub gathers: Vec<Gather>,
-    /// The witness columns that hold the prompt and the output; empty where a circuit takes them as inputs.
-    pub reveals: [Vec<usize>; 2],
+    /// What a statement may say something of, in the order of conversations, and the witness columns that hold it:
+    /// prompt and output, unless the circuit takes them as inputs, or the tensors of a function.
+    pub reveals: Vec<(String, Vec<usize>)>,
 }
 
 impl Circuit {
@@ -280,8 +280,9 @@ impl Circuit {
         }
     }
 
-    pub fn reveals_tokens(&self) -> bool {
-        self.reveals.iter().any(|columns| !columns.is_empty())
+    /// The most examples of one proof; 0 if the circuit is of no function.
+    pub fn batch(&self) -> usize {
+        self.extent(BATCH).unwrap_or(0)
     }
 
     /// Whether an expression reads nothing but public columns.

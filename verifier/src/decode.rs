@@ -1,6 +1,6 @@
 //! Circuits from bytes: the one encoding of each, with limits, and what a circuit has to satisfy.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -12,8 +12,10 @@ use crate::circuit::{
 };
 use crate::error::{unusable, Result};
 use crate::field::P;
+use crate::function::{is_tensor, MOST_TENSORS, OUTPUT};
 use crate::layout::Band;
 use crate::msgpack::{read_canonical, Value};
+use crate::statement::NAMES;
 
 const VERSION: i128 = 6;
 /// Lists and what they hold.
@@ -86,8 +88,19 @@ fn named<T: Copy>(value: &Value, options: &[(&str, T)]) -> Result<T> {
     }
 }
 
-fn each<'a, T>(value: &Value<'a>, read: impl FnMut(&Value<'a>) -> Result<T>) -> Result<Vec<T>> {
-    list(value)?.iter().map(read).collect()
+fn each<'a, T>(value: &Value<'a>, mut read: impl FnMut(&Value<'a>) -> Result<T>) -> Result<Vec<T>> {
+    let items = list(value)?;
+    let mut found = Vec::with_capacity(items.len());
+    for item in items {
+        found.push(read(item)?);
+    }
+    Ok(found)
+}
+
+/// Of few numbers.
+fn distinct(numbers: &[usize]) -> bool {
+    let mut found = numbers.iter().enumerate();
+    found.all(|(place, number)| !numbers[..place].contains(number))
 }
 
 fn require(fits: bool, what: &str) -> Result<()> {
@@ -123,7 +136,7 @@ struct Reader<'a> {
     axes: Names<'a>,
     columns: Names<'a>,
     tables: Names<'a>,
-    relations: BTreeSet<&'a str>,
+    relations: Names<'a>,
     terms: usize,
     /// Axes that expressions and their terms name.
     named: usize,
@@ -191,7 +204,7 @@ impl<'a> Reader<'a> {
 
     fn relation(&mut self, name: &Value<'a>) -> Result<String> {
         let name = text(name)?;
-        require(self.relations.insert(name), "two relations share a name")?;
+        enter(&mut self.relations, name)?;
         Ok(name.to_string())
     }
 
@@ -331,8 +344,7 @@ impl<'a> Reader<'a> {
     fn expr(&mut self, item: &Value<'a>) -> Result<Expr> {
         let [axes, terms, constant] = fields(item)?;
         let axes = self.axes_of(axes)?;
-        let distinct: BTreeSet<usize> = axes.iter().copied().collect();
-        require(distinct.len() == axes.len(), "an axis stands twice")?;
+        require(distinct(&axes), "an axis stands twice")?;
         let terms = each(terms, |term| {
             let [coefficient, column, indices] = fields(term)?;
             let indices = each(indices, |index| self.index(index))?;
@@ -440,19 +452,15 @@ impl<'a> Reader<'a> {
     }
 
     fn reveals(&mut self, item: &Value<'a>, circuit: &mut Circuit) -> Result<()> {
-        let found = pairs(item)?;
-        match found[..] {
-            [] => Ok(()),
-            [("output", output), ("prompt", prompt)] => {
-                let columns = |names| each(names, |name| number(&self.columns, name));
-                circuit.reveals = [columns(prompt)?, columns(output)?];
-                require(
-                    circuit.reveals.iter().all(|names| !names.is_empty()),
-                    "what is revealed",
-                )
-            }
-            _ => malformed("what is revealed"),
+        for (what, names) in pairs(item)? {
+            let columns = each(names, |name| number(&self.columns, name))?;
+            circuit.reveals.push((what.to_string(), columns));
         }
+        if circuit.batch() == 0 {
+            // The prompt comes before the output.
+            circuit.reveals.reverse();
+        }
+        Ok(())
     }
 }
 
@@ -620,13 +628,15 @@ fn check_index(circuit: &Circuit, expr: &Expr, index: &Index, size: &Size) -> Re
 }
 
 fn check_bands(circuit: &Circuit) -> Result<()> {
-    let mut named = BTreeSet::new();
+    let bands = circuit.bands.iter();
+    let named: Vec<usize> = bands.flat_map(|band| [band.rows, band.columns]).collect();
     for band in &circuit.bands {
         let [rows, columns] = [band.rows, band.columns].map(|axis| &circuit.axes[axis].size);
         let square = rows == columns && matches!(rows, Size::Extent(_));
-        let fresh = named.insert(band.rows) & named.insert(band.columns);
-        require(square && fresh, "a band of other axes")?;
+        require(square, "a band of other axes")?;
     }
+    let few = named.len() <= 2 * MOST_AXES && distinct(&named);
+    require(few, "a band of other axes")?;
     let banded = |axes: &[usize]| {
         let within = |band: &Band| axes.contains(&band.rows) && axes.contains(&band.columns);
         circuit.bands.iter().any(within)
@@ -657,7 +667,8 @@ fn check_defined(circuit: &Circuit) -> Result<()> {
     for einsum in defining {
         let number = einsum.defines.unwrap_or_default();
         let column = &circuit.columns[number];
-        let revealed = circuit.reveals.iter().any(|names| names.contains(&number));
+        let mut revealed = circuit.reveals.iter().flat_map(|(_, columns)| columns);
+        let revealed = revealed.any(|&column| column == number);
         let own: Vec<&Term> = (einsum.lhs.terms.iter())
             .filter(|term| term.column == number)
             .collect();
@@ -695,28 +706,32 @@ fn check_defined(circuit: &Circuit) -> Result<()> {
 }
 
 fn check_reveals(circuit: &Circuit) -> Result<()> {
-    if !circuit.reveals_tokens() {
+    if circuit.batch() > 0 {
+        return check_tensors(circuit);
+    }
+    if circuit.reveals.is_empty() {
         return Ok(());
     }
-    let extent = |column: usize| -> Option<Vec<&str>> {
+    let over = |column: usize, extents: &[&str]| {
         let column = &circuit.columns[column];
-        let sizes = column
-            .axes
-            .iter()
-            .map(|&axis| match &circuit.axes[axis].size {
-                Size::Extent(name) => Some(name.as_str()),
-                Size::Number(_) => None,
-            });
-        let sizes: Option<Vec<&str>> = sizes.collect();
-        sizes.filter(|_| column.home == Home::Witness)
+        let axes = column.axes.iter().zip(extents);
+        let own = |(&axis, &extent): (&usize, &&str)| match &circuit.axes[axis].size {
+            Size::Extent(name) => name == extent,
+            Size::Number(_) => false,
+        };
+        let fits = column.axes.len() == extents.len() && axes.into_iter().all(own);
+        fits && column.home == Home::Witness
     };
-    let [prompt, output] = &circuit.reveals;
-    let fits = match (&prompt[..], &output[..]) {
-        (&[length, ids], &[said]) => {
-            extent(length).map_or(false, |sizes| sizes.is_empty())
-                && extent(ids).map_or(false, |sizes| sizes == ["tokens"])
-                && extent(said).map_or(false, |sizes| sizes == ["generated"])
-        }
+    let fits = match &circuit.reveals[..] {
+        [(first, prompt), (second, output)] => match (&prompt[..], &output[..]) {
+            (&[length, ids], &[said]) => {
+                [first, second] == NAMES
+                    && over(length, &[])
+                    && over(ids, &["tokens"])
+                    && over(said, &["generated"])
+            }
+            _ => false,
+        },
         _ => false,
     };
     require(fits, "columns that are revealed")?;
@@ -727,4 +742,32 @@ fn check_reveals(circuit: &Circuit) -> Result<()> {
         !inputs && !circuit.columns.iter().any(below),
         "a circuit that reveals tokens takes none as inputs",
     )
+}
+
+/// That the inputs and outputs of a function are columns over examples and axes of fixed sizes, and that nothing else is
+/// taken from a statement: no index of another kind fits its extent.
+fn check_tensors(circuit: &Circuit) -> Result<()> {
+    let of_batch = circuit.extents.len() == 1;
+    require(of_batch, "a function with another extent than its batch")?;
+    let output = |(what, _): &(String, Vec<usize>)| what.starts_with(OUTPUT);
+    require(
+        circuit.reveals.iter().any(output) && circuit.reveals.len() <= MOST_TENSORS,
+        "the number of a function's tensors",
+    )?;
+    for (what, columns) in &circuit.reveals {
+        let fits = match columns[..] {
+            [number] => {
+                let column = &circuit.columns[number];
+                let sizes = column.axes.iter().map(|&axis| &circuit.axes[axis].size);
+                let fixed = |size: &Size| matches!(size, Size::Number(_));
+                column.home == Home::Witness
+                    && sizes.clone().next().map_or(false, |first| !fixed(first))
+                    && sizes.skip(1).all(fixed)
+            }
+            _ => false,
+        };
+        require(fits && is_tensor(what), "a tensor's column")?;
+    }
+    let data = |column: &Column| column.kind == PublicKind::Data || column.home != Home::Public;
+    require(circuit.columns.iter().all(data), "a function with a mask")
 }

@@ -1,18 +1,19 @@
-//! Prompt and output where they are columns, tied to what the statement shows of them or to a digest.
+//! Prompt and output where they are columns, or the tensors of a function, tied to what the statement shows of them or
+//! to a digest.
 
 use alloc::format;
+use alloc::vec;
 use alloc::vec::Vec;
 
 use crate::channel::{Affine, Channel};
 use crate::claims::Claim;
 use crate::commitment::{draw_positions, evaluate, open_columns, points, Digest};
 use crate::error::{invalid, Result};
-use crate::field::{eq_table, Ext};
+use crate::field::{eq_table, Ext, F};
 use crate::layout::bits_of;
 use crate::parameters::{Parameters, TARGET_BITS};
 use crate::plan::Plan;
 use crate::soundness::query_bits;
-use crate::statement::NAMES;
 use crate::weights::{eq, Read};
 
 /// Q, and the components of Q'.
@@ -51,33 +52,59 @@ impl Code {
     }
 }
 
-/// What a statement says of prompt or output.
+/// What a statement says of prompt or output, or of a tensor.
 pub enum Shown {
-    Cells(Vec<usize>),
+    Cells(Vec<i64>),
     Digest(Digest),
+    Nothing,
 }
 
-/// How many cells each column has that holds prompt or output.
-pub fn column_sizes(plan: &Plan, what: usize) -> Vec<usize> {
-    let columns = plan.circuit.reveals[what].iter();
-    let cells = |&number: &usize| {
-        let axes = &plan.circuit.columns[number].axes;
-        plan.sizes_of(axes).iter().product()
-    };
-    columns.map(cells).collect()
+/// The sizes of each column of what is revealed.
+pub fn column_sizes(plan: &Plan, what: usize) -> Vec<Vec<usize>> {
+    let (_, columns) = &plan.circuit.reveals[what];
+    let sizes = |&number: &usize| plan.sizes_of(&plan.circuit.columns[number].axes);
+    columns.iter().map(sizes).collect()
 }
 
-/// The claims on the columns that hold prompt and output, if there are any.
+/// How many cells these have.
+pub fn cells_of(sizes: &[Vec<usize>]) -> usize {
+    sizes
+        .iter()
+        .map(|sizes| sizes.iter().product::<usize>())
+        .sum()
+}
+
+/// How many variables the point of the form has: those of the column with the most.
+pub fn form_variables(sizes: &[Vec<usize>]) -> u32 {
+    sizes
+        .iter()
+        .map(|sizes| variables(sizes))
+        .max()
+        .unwrap_or(0)
+}
+
+fn variables(sizes: &[usize]) -> u32 {
+    sizes.iter().map(|&size| bits_of(size)).sum()
+}
+
+/// The claims on the columns that hold what is said something of, if there are any.
 pub fn verify(channel: &mut Channel, plan: &Plan, shown: &[Shown]) -> Result<Vec<Claim>> {
     let mut claims = Vec::new();
     for (what, shown) in shown.iter().enumerate() {
-        let (form, reads) = draw(channel, plan, what);
-        let value = match shown {
-            Shown::Digest(digest) => private(channel, plan, NAMES[what], &form, digest)?,
+        let (value, reads) = match shown {
+            Shown::Nothing => continue,
+            Shown::Digest(digest) => {
+                let (form, reads) = draw(channel, plan, what);
+                (private(channel, plan, what, &form, digest)?, reads)
+            }
             Shown::Cells(cells) => {
-                let cells = cells.iter().map(|&cell| Ext::from(cell as i128));
-                let terms = form.iter().zip(cells).map(|(&w, x)| w * x);
-                Affine::known(terms.fold(Ext::ZERO, |sum, x| sum + x))
+                let (form, reads) = draw(channel, plan, what);
+                let cells = cells.iter().map(|&cell| F::from(i128::from(cell)));
+                let terms = form.iter().zip(cells).map(|(&w, x)| w.scale(x));
+                (
+                    Affine::known(terms.fold(Ext::ZERO, |sum, x| sum + x)),
+                    reads,
+                )
             }
         };
         claims.push(Claim { value, reads });
@@ -88,20 +115,31 @@ pub fn verify(channel: &mut Channel, plan: &Plan, shown: &[Shown]) -> Result<Vec
 /// A random linear form, as weights of all cells and as reads of the columns.
 fn draw(channel: &mut Channel, plan: &Plan, what: usize) -> (Vec<Ext>, Vec<Read>) {
     let sizes = column_sizes(plan, what);
-    let longest = sizes.iter().map(|&size| bits_of(size)).max().unwrap_or(0);
-    let drawn = channel.transcript.challenges(1 + longest as usize);
+    let drawn = channel
+        .transcript
+        .challenges(1 + form_variables(&sizes) as usize);
     let (kappa, point) = (drawn[0], &drawn[1..]);
     let (mut form, mut reads, mut power) = (Vec::new(), Vec::new(), Ext::ONE);
-    for (&column, &size) in plan.circuit.reveals[what].iter().zip(&sizes) {
-        let own = &point[point.len() - bits_of(size) as usize..];
-        let axes = plan.circuit.columns[column].axes.iter();
+    for (&column, sizes) in plan.circuit.reveals[what].1.iter().zip(&sizes) {
+        let mut own = &point[point.len() - variables(sizes) as usize..];
+        let (mut weights, mut over) = (Vec::new(), vec![power]);
+        for &size in sizes {
+            let (of_axis, rest) = own.split_at(bits_of(size) as usize);
+            let along = eq_table(of_axis);
+            let along = &along[..size];
+            over = over
+                .iter()
+                .flat_map(|&before| along.iter().map(move |&weight| before * weight))
+                .collect();
+            weights.push(eq(of_axis));
+            own = rest;
+        }
         reads.push(Read {
             coefficient: power,
             column,
-            weights: axes.map(|_| eq(own)).collect(),
+            weights,
         });
-        let cells = eq_table(own).into_iter().take(size);
-        form.extend(cells.map(|weight| weight * power));
+        form.extend(over);
         power = power * kappa;
     }
     (form, reads)
@@ -110,15 +148,22 @@ fn draw(channel: &mut Channel, plan: &Plan, what: usize) -> (Vec<Ext>, Vec<Read>
 fn private(
     channel: &mut Channel,
     plan: &Plan,
-    name: &str,
+    what: usize,
     form: &[Ext],
     digest: &Digest,
 ) -> Result<Affine> {
+    let name = &plan.circuit.reveals[what].0;
+    // What stands for it in the labels of the transcript.
+    let label = if plan.circuit.batch() > 0 {
+        "tensor"
+    } else {
+        name
+    };
     let code = Code::of(form.len(), plan.parameters);
-    let values = channel.masked(&format!("{name} values"), 2)?;
+    let values = channel.masked(&format!("{label} values"), 2)?;
     let (y, tau) = (values[0], values[1]);
     let eta = channel.challenge();
-    let star = channel.clear(&format!("{name} masked"), code.dimension())?;
+    let star = channel.clear(&format!("{label} masked"), code.dimension())?;
     let terms = form.iter().zip(&star).map(|(&w, &x)| w * x);
     let value = terms.fold(Ext::ZERO, |sum, x| sum + x);
     let difference =

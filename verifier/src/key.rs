@@ -9,6 +9,7 @@ use crate::circuit::{Circuit, Home};
 use crate::container::KEY;
 use crate::decode::decode;
 use crate::error::{unusable, Result};
+use crate::function::{fits, read_signature, sizes, Tensor};
 use crate::hash::Sha256;
 use crate::msgpack::{read, read_canonical, Value, Writer};
 use crate::parameters::Parameters;
@@ -41,6 +42,8 @@ pub struct Key<'a> {
     pub name: String,
     pub parameters: Parameters,
     pub ends: Vec<usize>,
+    /// The tensors of a function; none of a language model.
+    pub signature: Vec<Tensor>,
     pub root: [u8; ROOT],
     pub circuit: Circuit,
     private: Vec<u8>,
@@ -59,13 +62,8 @@ impl<'a> Key<'a> {
                 Ok(sections) => sections,
                 Err(_) => return malformed(),
             };
-        let (name, code, ends) = match facts(meta) {
+        let (name, code, ends, signature) = match facts(meta) {
             Some(found) => found,
-            None if of_function(meta) => {
-                return unusable(
-                    "the key is of a function of tensors, which this verifier does not check",
-                )
-            }
             None => return malformed(),
         };
         let (root, links) = match (root.try_into(), read_links(links)) {
@@ -77,6 +75,10 @@ impl<'a> Key<'a> {
         }
         require_name(&name)?;
         let private = restore(told, first)?;
+        let of_function = !signature.is_empty();
+        if of_function && !(ends.is_empty() && private.is_empty() && tokenizer.is_empty()) {
+            return unusable("a function has no tokens");
+        }
         let mut hashed = Sha256::default();
         hashed.update(IDENTITY);
         for part in [meta, first, &private, function, tokenizer] {
@@ -88,13 +90,17 @@ impl<'a> Key<'a> {
             None => return unusable("the code parameters are malformed"),
         };
         let circuit = decode(first)?;
-        if circuit.reveals_tokens() {
+        if of_function && !fits(&signature, &circuit) {
+            return unusable("the circuit is not of the signature's function");
+        }
+        if !of_function && !circuit.reveals.is_empty() {
             return unusable("the circuit does not take tokens as inputs");
         }
         Ok(Key {
             name,
             parameters,
             ends,
+            signature,
             root,
             circuit,
             private,
@@ -119,7 +125,7 @@ impl<'a> Key<'a> {
     /// The circuit that holds tokens in columns.
     pub fn private_circuit(&self) -> Result<Circuit> {
         let circuit = decode(&self.private)?;
-        if !circuit.reveals_tokens() {
+        if circuit.reveals.is_empty() {
             return unusable("the private circuit does not hold tokens in columns");
         }
         if !alike(&circuit, &self.circuit) {
@@ -128,9 +134,10 @@ impl<'a> Key<'a> {
         Ok(circuit)
     }
 
-    /// Whether every character of the name is known to be one that is seen, and how wide.
-    pub fn plain_name(&self) -> bool {
-        self.name.is_ascii()
+    /// Whether every character of the name, and of labels, is known to be one that is seen, and how wide.
+    pub fn plain_names(&self) -> bool {
+        let mut labels = self.signature.iter().flat_map(|tensor| &tensor.labels);
+        self.name.is_ascii() && labels.all(|label| label.is_ascii())
     }
 }
 
@@ -138,31 +145,25 @@ fn malformed<T>() -> Result<T> {
     unusable("the verifying key is malformed")
 }
 
-type Facts = (String, Option<Parameters>, Vec<usize>);
+type Facts = (String, Option<Parameters>, Vec<usize>, Vec<Tensor>);
 
 fn facts(meta: &[u8]) -> Option<Facts> {
-    match read_canonical(meta, MOST_FACTS)?.list()? {
+    let value = read_canonical(meta, MOST_FACTS)?;
+    let (facts, signature) = match value.list()? {
+        [facts @ .., signature] if facts.len() == 4 => (facts, read_signature(signature)?),
+        facts => (facts, Vec::new()),
+    };
+    match facts {
         [Value::Text(name), Value::Int(_), Value::List(code), Value::List(ends)] => {
-            let ends = ends.iter().map(|end| match end {
-                Value::Int(id) => usize::try_from(*id).ok(),
-                _ => None,
-            });
-            let ends = ends.collect::<Option<Vec<usize>>>()?;
+            let ends = sizes(ends, 0)?;
             let rising = ends.windows(2).all(|pair| pair[0] < pair[1]);
             if !rising || ends.len() > MOST_ENDS {
                 return None;
             }
-            Some((name.to_string(), Parameters::read(code), ends))
+            Some((name.to_string(), Parameters::read(code), ends, signature))
         }
         _ => None,
     }
-}
-
-/// Whether the facts are those of a key that has a signature too.
-fn of_function(meta: &[u8]) -> bool {
-    let found =
-        read_canonical(meta, MOST_FACTS).and_then(|value| value.list().map(|list| list.len()));
-    found == Some(5)
 }
 
 fn read_links(data: &[u8]) -> Option<Vec<Link<'_>>> {
@@ -188,15 +189,20 @@ fn read_links(data: &[u8]) -> Option<Vec<Link<'_>>> {
     Some(found)
 }
 
-/// That a model can be called so: of other characters than ASCII's only the number is looked at.
+/// That a model can be called so.
 fn require_name(name: &str) -> Result<()> {
-    let seen = |c: char| !c.is_ascii() || c == ' ' || c.is_ascii_graphic();
-    if name.is_empty() || name.chars().count() > MOST_NAME || !name.chars().all(seen) {
+    if !can_be_seen(name) {
         return unusable(format!(
             "a model's name has 1 to {MOST_NAME} printable characters"
         ));
     }
     Ok(())
+}
+
+/// Whether a name is one for people: of other characters than ASCII's only the number is looked at.
+pub fn can_be_seen(name: &str) -> bool {
+    let seen = |c: char| !c.is_ascii() || c == ' ' || c.is_ascii_graphic();
+    !name.is_empty() && name.chars().count() <= MOST_NAME && name.chars().all(seen)
 }
 
 /// What a difference from ``old`` tells, if it is the one way to tell it.

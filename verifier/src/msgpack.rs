@@ -1,4 +1,4 @@
-//! msgpack: lists, integers, texts, byte strings and booleans, in the shortest encoding of each.
+//! msgpack: lists, integers, texts, byte strings, booleans and nil, in the shortest encoding of each.
 //!
 //! What is read may be any msgpack; whether it was in the shortest encoding is told beside it, as formats of ours ask
 //! for that. Maps and floats are no part of them.
@@ -13,6 +13,7 @@ const DEEPEST: usize = 1024;
 
 #[derive(Debug, PartialEq)]
 pub enum Value<'a> {
+    Nil,
     Bool(bool),
     Int(i128),
     Text(&'a str),
@@ -211,7 +212,7 @@ impl<'a> Parser<'a> {
                 let length = self.length(4, 1 << 16)?;
                 self.list(length, depth)
             }
-            0xc0 => self.other(),
+            0xc0 => Some(Value::Nil),
             0xca => {
                 self.take(4)?;
                 self.other()

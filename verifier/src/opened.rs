@@ -1,6 +1,7 @@
-//! Openings of private prompts and outputs: all that a digest commits to, encoded and hashed again.
+//! Openings of private prompts and outputs, and of tensors: all that a digest commits to, encoded and hashed again.
 
 use alloc::format;
+use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -8,17 +9,18 @@ use crate::commitment::{leaf_digest, node_digest, Digest, SALT_WORDS};
 use crate::container::OPENING;
 use crate::disclosure::{Code, MASKS, ROWS};
 use crate::error::{invalid, unusable, Result};
-use crate::field::{root_of_unity, F, GENERATOR};
+use crate::field::{root_of_unity, F, GENERATOR, P};
+use crate::function::is_tensor;
 use crate::hash::little_endian;
 use crate::msgpack::{read_canonical, Value};
 use crate::parameters::Parameters;
 use crate::statement::{Statement, NAMES, PROMPT};
 
-const MOST_FACTS: usize = 16;
+const MOST_FACTS: usize = 1 << 7;
 
 /// What is behind one digest: rows of cells and masks, and the salts of the leaves, in words.
 pub struct Opened {
-    pub what: usize,
+    pub what: String,
     rows: Vec<u64>,
     salts: Vec<u64>,
 }
@@ -39,9 +41,15 @@ fn items(meta: &[u8], mut rows: &[u8], mut salts: &[u8]) -> Option<Vec<Opened>> 
             [Value::Text(name), Value::Int(cells), Value::Int(length)] => (name, cells, length),
             _ => return None,
         };
-        let what = NAMES.iter().position(|own| own == name)?;
-        let rising = found.last().map_or(true, |before| before.what < what);
-        if !rising || *cells < 1 || *length < 1 {
+        // The prompt comes before the output, tensors come by their names.
+        let rising = found
+            .last()
+            .map_or(true, |before| match NAMES.contains(name) {
+                true => before.what == NAMES[PROMPT] && *name != NAMES[PROMPT],
+                false => is_tensor(&before.what) && *before.what < **name,
+            });
+        let known = NAMES.contains(name) || is_tensor(name);
+        if !rising || !known || *cells < 1 || *length < 1 {
             return None;
         }
         let split = |from: &mut &[u8], count: usize, each: i128| {
@@ -51,7 +59,7 @@ fn items(meta: &[u8], mut rows: &[u8], mut salts: &[u8]) -> Option<Vec<Opened>> 
             Some(own.chunks_exact(8).map(little_endian).collect::<Vec<u64>>())
         };
         found.push(Opened {
-            what,
+            what: name.to_string(),
             rows: split(&mut rows, ROWS, *cells)?,
             salts: split(&mut salts, SALT_WORDS, *length)?,
         });
@@ -66,31 +74,50 @@ fn items(meta: &[u8], mut rows: &[u8], mut salts: &[u8]) -> Option<Vec<Opened>> 
 impl Opened {
     /// The token ids behind the digest of a statement that was proved.
     pub fn tokens(&self, statement: &Statement, parameters: &Parameters) -> Result<Vec<u64>> {
-        let name = NAMES[self.what];
-        let wanted = match &statement.digests[self.what] {
-            Some(wanted) => wanted,
-            None => {
-                return invalid(format!(
-                    "the statement's {name} is public: there is nothing to reveal"
-                ))
-            }
-        };
-        let cells = if self.what == PROMPT {
+        let what = NAMES.iter().position(|&name| name == self.what);
+        let wanted = what.and_then(|what| statement.digests[what].as_ref());
+        let cells = if what == Some(PROMPT) {
             1 + statement.rows()
         } else {
             statement.generated
         };
-        if self.digest(cells, parameters)? != *wanted {
-            return invalid(format!(
-                "this does not open the digest of the proof's {name}"
-            ));
-        }
-        let own = &self.rows[..cells];
-        if self.what != PROMPT {
+        let own = self.cells(wanted, cells, parameters)?;
+        if what != Some(PROMPT) {
             return Ok(own.to_vec());
         }
         let length = usize::try_from(own[0]).unwrap_or(cells).min(cells - 1);
         Ok(own[1..1 + length].to_vec())
+    }
+
+    /// The integers behind the digest of a tensor, of so many cells; those from half of the field on are negative.
+    pub fn integers(
+        &self,
+        wanted: Option<&Digest>,
+        cells: usize,
+        parameters: &Parameters,
+    ) -> Result<Vec<i64>> {
+        let signed = |&cell: &u64| cell.wrapping_sub(if cell > P / 2 { P } else { 0 }) as i64;
+        let own = self.cells(wanted, cells, parameters)?;
+        Ok(own.iter().map(signed).collect())
+    }
+
+    /// So many cells, if they are what the statement has this digest of.
+    fn cells(
+        &self,
+        wanted: Option<&Digest>,
+        cells: usize,
+        parameters: &Parameters,
+    ) -> Result<&[u64]> {
+        let name = &self.what;
+        match wanted {
+            None => invalid(format!(
+                "the statement has no digest of the {name}: there is nothing to reveal"
+            )),
+            Some(wanted) if self.digest(cells, parameters)? == *wanted => Ok(&self.rows[..cells]),
+            _ => invalid(format!(
+                "this does not open the digest of the proof's {name}"
+            )),
+        }
     }
 
     fn digest(&self, cells: usize, parameters: &Parameters) -> Result<Digest> {

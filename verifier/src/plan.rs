@@ -15,7 +15,7 @@ use crate::work::{require_few, Work, BLOCKS, GROUPS, ROWS, SEARCHES, SUMS};
 pub const EINSUM_DEGREE: usize = 4;
 /// The longest axis along which pieces of a defined column are one claim.
 const LISTED: usize = 256;
-const PARTS: &str = "parts of a circuit";
+pub const PARTS: &str = "parts of a circuit";
 
 /// A piece of a committed column at cell ``start`` of a slab.
 #[derive(Clone, Debug)]

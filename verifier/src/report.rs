@@ -4,10 +4,12 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use crate::disclosure::Shown;
 use crate::error::{Error, Result};
+use crate::function::Tensor;
 use crate::key::Key;
 use crate::statement::{NAMES, OUTPUT, PROMPT};
-use crate::verify::{hex, Options, Verified};
+use crate::verify::{hex, Found, Inference, Options, Verified};
 
 /// A field's name, and its value as JSON.
 type Field = (&'static str, String);
@@ -48,9 +50,126 @@ pub fn report<T>(
 }
 
 /// A statement that was proved.
-pub fn said(key: &Key, verified: &Verified) -> Vec<Field> {
+pub fn said(key: &Key, found: &Found) -> Vec<Field> {
+    match found {
+        Found::Text(verified) => generated(key, verified),
+        Found::Tensors(inference) => inferred(key, inference),
+    }
+}
+
+fn inferred(key: &Key, found: &Inference) -> Vec<Field> {
+    let statement = &found.statement;
+    let mut seen = alloc::vec![("weights", private(key.parameters.hiding))];
+    let (mut told, mut digests) = (Vec::new(), Vec::new());
+    for tensor in &key.signature {
+        let (role, name) = tensor.named();
+        let mut reveals = key.circuit.reveals.iter();
+        let place = reveals.position(|(what, _)| *what == tensor.what);
+        let place = place.unwrap_or_default();
+        let (own, digest) = match &statement.tensors[place] {
+            Shown::Cells(_) => ("public", None),
+            Shown::Digest(digest) => ("digest", Some(quote(&hex(digest)))),
+            Shown::Nothing => ("private", None),
+        };
+        seen.push((name, quote(own)));
+        if let Some(digest) = &digest {
+            digests.push((tensor.what.as_str(), digest.clone()));
+        }
+        let null = || "null".to_string();
+        let numbers = found.numbers[place].as_deref();
+        let mut sizes = alloc::vec![statement.batch];
+        sizes.extend_from_slice(&tensor.shape);
+        let labels = numbers.filter(|_| !tensor.labels.is_empty());
+        told.push(object(&[
+            ("name", quote(name)),
+            ("role", quote(role)),
+            ("shape", list(sizes.iter().map(usize::to_string))),
+            ("bits", tensor.bits.to_string()),
+            ("fraction_bits", tensor.frac.to_string()),
+            ("visibility", quote(own)),
+            ("digest", digest.unwrap_or_else(null)),
+            (
+                "revealed",
+                found.revealed.contains(&tensor.what).to_string(),
+            ),
+            (
+                "values",
+                numbers.map_or_else(null, |all| nested(&sizes, tensor.frac, all)),
+            ),
+            (
+                "labels",
+                labels.map_or_else(null, |all| largest(tensor, all)),
+            ),
+        ]));
+    }
+    let mut fields = alloc::vec![
+        ("examples", statement.batch.to_string()),
+        ("tensors", list(told.into_iter())),
+        ("visibility", object(&seen)),
+        ("digests", object(&digests)),
+        (
+            "revealed",
+            list(found.revealed.iter().map(|what| quote(what)))
+        ),
+    ];
+    let own = (&statement.nonce[..], statement.hiding, found.security_bits);
+    fields.extend(closing(own, &found.unchecked));
+    fields
+}
+
+/// Real numbers in nested lists of these sizes.
+fn nested(sizes: &[usize], frac: i32, numbers: &[i64]) -> String {
+    match sizes {
+        [] => real(numbers[0], frac),
+        [size, rest @ ..] => {
+            let parts = numbers.chunks_exact(numbers.len() / size);
+            list(parts.map(|part| nested(rest, frac, part)))
+        }
+    }
+}
+
+/// integer / 2^frac, with all of its digits.
+fn real(integer: i64, frac: i32) -> String {
+    let magnitude = u128::from(integer.unsigned_abs()) << (-frac).max(0);
+    let bits = frac.max(0) as u32;
+    let (whole, mut rest) = (magnitude >> bits, magnitude & ((1 << bits) - 1));
+    let mut out = format!("{}{whole}.", if integer < 0 { "-" } else { "" });
+    loop {
+        rest *= 10;
+        out.push(char::from(b'0' + (rest >> bits) as u8));
+        rest &= (1 << bits) - 1;
+        if rest == 0 {
+            return out;
+        }
+    }
+}
+
+/// The label of the largest number, the first of several, at each place along the other axes.
+fn largest(tensor: &Tensor, numbers: &[i64]) -> String {
+    let rows = numbers.chunks_exact(tensor.labels.len());
+    list(rows.map(|row| {
+        let most = row.iter().max();
+        let best = row.iter().position(|x| Some(x) == most);
+        quote(&tensor.labels[best.unwrap_or_default()])
+    }))
+}
+
+fn private(private: bool) -> String {
+    quote(if private { "private" } else { "public" })
+}
+
+/// What is said of every proof: its nonce, whether it hides, how sure it is, and what was not checked.
+fn closing((nonce, hiding, bits): (&[u8], bool, i64), unchecked: &[String]) -> [Field; 4] {
+    [
+        ("nonce", quote(&hex(nonce))),
+        ("hiding", hiding.to_string()),
+        ("security_bits", bits.to_string()),
+        ("unchecked", list(unchecked.iter().map(|what| quote(what)))),
+    ]
+}
+
+fn generated(key: &Key, verified: &Verified) -> Vec<Field> {
     let statement = &verified.statement;
-    let private = |private: bool| quote(if private { "private" } else { "public" });
     let [prompt, output] = statement.digests.map(|digest| private(digest.is_some()));
     let weights = private(key.parameters.hiding);
     let visibility = [("weights", weights), ("prompt", prompt), ("output", output)];
@@ -58,7 +177,7 @@ pub fn said(key: &Key, verified: &Verified) -> Vec<Field> {
     let digests = digests.filter_map(|(&name, digest)| Some((name, quote(&hex(&digest?)))));
     let revealed = NAMES.iter().zip(verified.revealed).filter(|(_, own)| *own);
     let count = statement.prompt + statement.generated;
-    alloc::vec![
+    let mut fields = alloc::vec![
         ("tokens", count.to_string()),
         ("prompt_tokens", statement.prompt.to_string()),
         ("generated", statement.generated.to_string()),
@@ -68,14 +187,14 @@ pub fn said(key: &Key, verified: &Verified) -> Vec<Field> {
         ("visibility", object(&visibility)),
         ("digests", object(&digests.collect::<Vec<_>>())),
         ("revealed", list(revealed.map(|(name, _)| quote(name)))),
-        ("nonce", quote(&hex(&statement.nonce))),
-        ("hiding", statement.hiding.to_string()),
-        ("security_bits", verified.security_bits.to_string()),
-        (
-            "unchecked",
-            list(verified.unchecked.iter().map(|what| quote(what)))
-        ),
-    ]
+    ];
+    let own = (
+        &statement.nonce[..],
+        statement.hiding,
+        verified.security_bits,
+    );
+    fields.extend(closing(own, &verified.unchecked));
+    fields
 }
 
 /// What is said of input that can not be used.

@@ -3,8 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::channel::Channel;
-use crate::disclosure::{column_sizes, Code, Shown};
-use crate::layout::bits_of;
+use crate::disclosure::{cells_of, column_sizes, form_variables, Code, Shown};
 use crate::pads;
 use crate::plan::{Plan, EINSUM_DEGREE};
 
@@ -119,11 +118,14 @@ fn terms(plan: &Plan, channel: &Channel, shown: &[Shown]) -> Vec<f64> {
         grind + query_bits(p.pads_queries, pad_cells / power(p.pads_log_code)),
     ];
     for (what, shown) in shown.iter().enumerate() {
+        let sizes = column_sizes(plan, what);
+        if !matches!(shown, Shown::Nothing) {
+            found.push(field(
+                sizes.len() as f64 + f64::from(form_variables(&sizes)),
+            ));
+        }
         if let Shown::Digest(_) = shown {
-            let sizes = column_sizes(plan, what);
-            let code = Code::of(sizes.iter().sum(), p);
-            let longest = sizes.iter().map(|&size| bits_of(size)).max().unwrap_or(0);
-            found.push(field((sizes.len() + longest as usize) as f64));
+            let code = Code::of(cells_of(&sizes), p);
             found.push(field(power(code.log_code)));
             found.push(grind + query_bits(code.queries, code.rate()));
         }

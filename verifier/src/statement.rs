@@ -1,14 +1,16 @@
 //! The statement that a proof begins with: lengths, tokens or digests of them, whether it hides, a nonce.
 
 use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::channel::Reader;
+use crate::commitment::Digest;
 use crate::error::{invalid, Result};
 use crate::msgpack::{read_canonical, Value};
 
 const VERSION: i128 = 3;
-const MOST_NONCE: usize = 64;
-const DIGEST: usize = 32;
+pub const MOST_NONCE: usize = 64;
 /// Parts of the list, of which tokens are most.
 const MOST_PARTS: usize = 1 << 17;
 /// Bytes of a statement: of a token at most, and of all else.
@@ -28,7 +30,7 @@ pub struct Statement {
     pub tokens: Vec<usize>,
     pub hiding: bool,
     /// Of prompt and output, where they are private.
-    pub digests: [Option<[u8; DIGEST]>; 2],
+    pub digests: [Option<Digest>; 2],
     pub nonce: Vec<u8>,
     pub encoded: Vec<u8>,
 }
@@ -36,24 +38,12 @@ pub struct Statement {
 impl Statement {
     /// The statement that a proof begins with, and where it ends; of at most so many tokens, of a vocabulary.
     pub fn read(proof: &[u8], vocabulary: usize, most: usize) -> Result<(Statement, usize)> {
-        let early = "the proof ends too early";
-        let (head, rest) = match proof.get(..4) {
-            Some(head) => (head, &proof[4..]),
-            None => return invalid(early),
-        };
-        let size = u32::from_le_bytes([head[0], head[1], head[2], head[3]]) as usize;
-        if size > TOKEN_BYTES * most + OTHER_BYTES {
-            return invalid(too_many(most));
-        }
-        let data = match rest.get(..size) {
-            Some(data) => data,
-            None => return invalid(early),
-        };
+        let data = framed(proof, TOKEN_BYTES * most + OTHER_BYTES, || too_many(most))?;
         let statement = match read_canonical(data, MOST_PARTS) {
             Some(Value::List(items)) => Statement::from_items(&items, data, vocabulary, most)?,
             _ => return invalid("the statement is malformed"),
         };
-        Ok((statement, 4 + size))
+        Ok((statement, 4 + data.len()))
     }
 
     fn from_items(
@@ -92,12 +82,7 @@ impl Statement {
         let mut found = [None; 2];
         for (place, digest) in found.iter_mut().zip(digests) {
             if !digest.is_empty() {
-                let mut own = [0; DIGEST];
-                if digest.len() != DIGEST {
-                    return invalid("a digest of the statement is not of 32 bytes");
-                }
-                own.copy_from_slice(digest);
-                *place = Some(own);
+                *place = Some(digest_of(digest)?);
             }
         }
         if nonce.len() > MOST_NONCE {
@@ -166,16 +151,33 @@ impl Statement {
     }
 
     /// The cells of the columns that hold what is public, column after column.
-    pub fn cells(&self, what: usize) -> Option<Vec<usize>> {
+    pub fn cells(&self, what: usize) -> Option<Vec<i64>> {
         let ids = self.public(what)?;
+        let mut cells: Vec<i64> = ids.iter().map(|&id| id as i64).collect();
         if what == OUTPUT {
-            return Some(ids.to_vec());
+            return Some(cells);
         }
-        let mut cells = Vec::with_capacity(1 + self.rows());
-        cells.push(ids.len());
-        cells.extend_from_slice(ids);
+        cells.insert(0, ids.len() as i64);
         cells.resize(1 + self.rows(), 0);
         Some(cells)
+    }
+}
+
+/// The statement's bytes at the start of a proof, behind their length, if they are at most so many.
+pub fn framed(proof: &[u8], most: usize, too_many: impl FnOnce() -> String) -> Result<&[u8]> {
+    let mut reader = Reader::new(proof);
+    let head = reader.take(4)?;
+    let size = u32::from_le_bytes([head[0], head[1], head[2], head[3]]) as usize;
+    if size > most {
+        return invalid(too_many());
+    }
+    reader.take(size)
+}
+
+pub fn digest_of(bytes: &[u8]) -> Result<Digest> {
+    match bytes.try_into() {
+        Ok(digest) => Ok(digest),
+        Err(_) => invalid("a digest of the statement is not of 32 bytes"),
     }
 }
 
@@ -188,6 +190,6 @@ fn positions(prompt: usize, generated: usize) -> usize {
     (exact + unit - 1) / unit * unit
 }
 
-fn too_many(most: usize) -> alloc::string::String {
+fn too_many(most: usize) -> String {
     format!("the statement has more tokens than the key allows ({most})")
 }

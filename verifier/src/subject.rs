@@ -30,8 +30,8 @@ pub struct Subject<'a> {
     pub extents: Vec<(&'a str, usize)>,
     /// The statement's tokens, if the circuit takes them as inputs.
     pub inputs: Option<Inputs>,
-    /// What the statement says of prompt and output, if they are columns.
-    pub shown: Vec<Shown>,
+    /// What the statement says of what the circuit reveals.
+    pub shown: &'a [Shown],
     pub hiding: bool,
     /// What the transcript absorbs first, by label.
     pub identity: Vec<(&'a str, &'a [u8])>,
@@ -58,13 +58,13 @@ pub fn verify(subject: Subject, proof: &[u8]) -> Result<i64> {
         reduced.denominators,
         &sums,
     )?);
-    claims.extend(disclosure::verify(&mut channel, &plan, &subject.shown)?);
+    claims.extend(disclosure::verify(&mut channel, &plan, subject.shown)?);
     let mut roots = subject.roots;
     roots.push(witness_root);
     opening::verify(&mut channel, &plan, &claims, &roots)?;
     pads::verify(&mut channel, &plan, &pads_root)?;
     channel.reader.finish()?;
-    let bits = security_bits(&plan, &channel, &subject.shown);
+    let bits = security_bits(&plan, &channel, subject.shown);
     if bits < LEAST_BITS {
         return invalid(format!(
             "the key's parameters give only {bits} bits of security"

@@ -5,15 +5,19 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
+use crate::circuit::BATCH;
 use crate::container;
 use crate::derived;
 use crate::disclosure::Shown;
 use crate::error::{invalid, Error, Result};
+use crate::function::{cells, FunctionStatement};
 use crate::key::Key;
 use crate::opened::{self, Opened};
-use crate::statement::{Statement, OUTPUT, PROMPT};
+use crate::statement::{Statement, NAMES, OUTPUT, PROMPT};
 use crate::subject::{self, Subject};
 use crate::weights::Inputs;
+
+const UNMASKED: &str = "the key's weights are committed without masks, so no proof hides them";
 
 /// What else whoever asks wants.
 #[derive(Default)]
@@ -28,7 +32,24 @@ pub struct Options<'a> {
     pub skip_ranges: bool,
 }
 
-/// A statement that was proved.
+/// A statement that was proved, of either kind of key.
+pub enum Found {
+    Text(Verified),
+    Tensors(Inference),
+}
+
+/// What a function gives.
+pub struct Inference {
+    pub statement: FunctionStatement,
+    pub security_bits: i64,
+    /// The integers of each tensor, in the order of the circuit's, where they are shown or were revealed.
+    pub numbers: Vec<Option<Vec<i64>>>,
+    /// "input NAME" or "output NAME" each.
+    pub revealed: Vec<String>,
+    pub unchecked: Vec<String>,
+}
+
+/// What a language model says.
 pub struct Verified {
     pub statement: Statement,
     pub security_bits: i64,
@@ -64,7 +85,7 @@ impl<'a> Verifier<'a> {
     }
 
     /// The statement that a proof file's contents prove.
-    pub fn verify(&mut self, proof: &[u8]) -> Result<Verified> {
+    pub fn verify(&mut self, proof: &[u8]) -> Result<Found> {
         let key = self.key;
         self.check_identity()?;
         let (claimed, content) = container::proof(proof)?;
@@ -75,16 +96,24 @@ impl<'a> Verifier<'a> {
             ));
         }
         self.check_ranges()?;
-        let (statement, security_bits) = answer(key, content)?;
-        if let Some(nonce) = &self.options.nonce {
-            if statement.nonce != *nonce {
-                return invalid(format!(
-                    "the proof carries another nonce ({})",
-                    hex(&statement.nonce)
-                ));
-            }
+        if !key.signature.is_empty() {
+            let (statement, security_bits) = outputs(key, content)?;
+            self.check_nonce(&statement.nonce)?;
+            return tell_tensors(key, statement, security_bits, &self.opened).map(Found::Tensors);
         }
-        tell(key, statement, security_bits, &self.opened)
+        let (statement, security_bits) = answer(key, content)?;
+        self.check_nonce(&statement.nonce)?;
+        tell(key, statement, security_bits, &self.opened).map(Found::Text)
+    }
+
+    fn check_nonce(&self, carried: &[u8]) -> Result<()> {
+        match &self.options.nonce {
+            Some(nonce) if nonce != carried => invalid(format!(
+                "the proof carries another nonce ({})",
+                hex(carried)
+            )),
+            _ => Ok(()),
+        }
     }
 
     fn check_identity(&self) -> Result<()> {
@@ -113,23 +142,62 @@ fn tell(
     };
     let (mut tokens, mut revealed) = ([public(PROMPT), public(OUTPUT)], [false; 2]);
     for own in opened {
-        tokens[own.what] = Some(own.tokens(&statement, &key.parameters)?);
-        revealed[own.what] = true;
+        let found = own.tokens(&statement, &key.parameters)?;
+        let what = usize::from(own.what != NAMES[PROMPT]);
+        tokens[what] = Some(found);
+        revealed[what] = true;
     }
-    let mut unchecked = Vec::new();
+    let mut unchecked = names_unchecked(key);
     if tokens[PROMPT].is_some() {
-        unchecked.push("that the prompt's tokens are those that the tokenizer makes of their text");
-    }
-    if !key.plain_name() {
-        unchecked.push("that each character of the model's name can be seen");
+        let what = "that the prompt's tokens are those that the tokenizer makes of their text";
+        unchecked.insert(0, what.into());
     }
     Ok(Verified {
         statement,
         security_bits,
         tokens,
         revealed,
-        unchecked: unchecked.into_iter().map(String::from).collect(),
+        unchecked,
     })
+}
+
+fn tell_tensors(
+    key: &Key,
+    statement: FunctionStatement,
+    security_bits: i64,
+    opened: &[Opened],
+) -> Result<Inference> {
+    let numbers = statement.tensors.iter().map(|said| match said {
+        Shown::Cells(numbers) => Some(numbers.clone()),
+        _ => None,
+    });
+    let mut numbers: Vec<Option<Vec<i64>>> = numbers.collect();
+    for own in opened {
+        let mut reveals = key.circuit.reveals.iter();
+        let place = reveals.position(|(what, _)| *what == own.what);
+        let digest = place.and_then(|place| match &statement.tensors[place] {
+            Shown::Digest(digest) => Some(digest),
+            _ => None,
+        });
+        let cells = cells(&key.circuit, &own.what, statement.batch);
+        let found = own.integers(digest, cells, &key.parameters)?;
+        numbers[place.unwrap_or_default()] = Some(found);
+    }
+    Ok(Inference {
+        statement,
+        security_bits,
+        numbers,
+        revealed: opened.iter().map(|own| own.what.clone()).collect(),
+        unchecked: names_unchecked(key),
+    })
+}
+
+fn names_unchecked(key: &Key) -> Vec<String> {
+    if key.plain_names() {
+        Vec::new()
+    } else {
+        vec!["that each character of the model's name, and of labels, can be seen".into()]
+    }
 }
 
 /// That the key is of a model, or was rotated from it.
@@ -159,7 +227,7 @@ fn identity(key: &Key, model_id: &[u8; 32]) -> Result<()> {
             roots: vec![old, new],
             extents: Vec::new(),
             inputs: None,
-            shown: Vec::new(),
+            shown: &[],
             hiding: key.parameters.hiding,
             identity: vec![
                 ("link", &digest),
@@ -184,7 +252,7 @@ fn ranges(key: &Key) -> Result<()> {
         roots: vec![key.root],
         extents: Vec::new(),
         inputs: None,
-        shown: Vec::new(),
+        shown: &[],
         hiding: key.parameters.hiding,
         identity: vec![
             ("ranges", &digest),
@@ -218,11 +286,16 @@ fn answer(key: &Key, content: &[u8]) -> Result<(Statement, i64)> {
         None
     };
     if statement.hiding && !(key.parameters.hiding || committed) {
-        return invalid("the key's weights are committed without masks, so no proof hides them");
+        return invalid(UNMASKED);
     }
     let shown = |what: usize| match (statement.digests[what], statement.cells(what)) {
         (None, Some(cells)) => Shown::Cells(cells),
         (digest, _) => Shown::Digest(digest.unwrap_or_default()),
+    };
+    let shown = if committed {
+        vec![shown(PROMPT), shown(OUTPUT)]
+    } else {
+        Vec::new()
     };
     let id = key.id();
     let subject = Subject {
@@ -238,11 +311,33 @@ fn answer(key: &Key, content: &[u8]) -> Result<(Statement, i64)> {
         } else {
             Some(Inputs::of(&statement))
         },
-        shown: if committed {
-            vec![shown(PROMPT), shown(OUTPUT)]
-        } else {
-            Vec::new()
-        },
+        shown: &shown,
+        hiding: statement.hiding,
+        identity: vec![
+            ("key", &id),
+            ("weights", &key.root),
+            ("statement", &statement.encoded),
+        ],
+    };
+    let bits = subject::verify(subject, &content[start..])?;
+    Ok((statement, bits))
+}
+
+/// The statement of a proof about a function, and the bits of security with which it is proved.
+fn outputs(key: &Key, content: &[u8]) -> Result<(FunctionStatement, i64)> {
+    let (statement, start) = FunctionStatement::read(content, &key.circuit)?;
+    let shown = |said: &Shown| matches!(said, Shown::Cells(_));
+    if statement.hiding && !key.parameters.hiding && statement.tensors.iter().all(shown) {
+        return invalid(UNMASKED);
+    }
+    let id = key.id();
+    let subject = Subject {
+        circuit: &key.circuit,
+        parameters: &key.parameters,
+        roots: vec![key.root],
+        extents: vec![(BATCH, statement.batch)],
+        inputs: None,
+        shown: &statement.tensors,
         hiding: statement.hiding,
         identity: vec![
             ("key", &id),

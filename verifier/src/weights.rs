@@ -11,6 +11,7 @@ use alloc::vec::Vec;
 use crate::circuit::{Circuit, Expr, Index, IndexKind, Term};
 use crate::error::Result;
 use crate::field::Ext;
+use crate::layout::bits_of;
 use crate::statement::Statement;
 use crate::work::{require_few, Work, STEPS};
 
@@ -260,17 +261,20 @@ impl<'a> Expander<'a> {
             let own = term.indices.iter().filter(move |index| index.axis == axis);
             own.count()
         };
+        let mut coefficient = coefficient;
         let mut mapped: Vec<Option<Weight>> = Vec::with_capacity(sources.len());
         let mut joint: Vec<usize> = Vec::new();
         for (index, &source) in term.indices.iter().zip(sources) {
             mapped.push(match index.axis {
                 None if index.kind == IndexKind::At => {
-                    let entry = (index.table[0] as usize, Ext::ONE);
-                    Some(Weight::Sparse(Rc::from([entry])))
+                    Some(self.map(index, &ones(0), 1, source)?.1)
                 }
                 None => Some(ones(self.bits[source])),
                 Some(axis) if readers(Some(axis)) == 1 => {
-                    Some(self.map(index, find(weights, axis), axis, source)?)
+                    let count = self.sizes[axis];
+                    let (factor, found) = self.map(index, find(weights, axis), count, source)?;
+                    coefficient = coefficient * factor;
+                    Some(found)
                 }
                 Some(axis) => {
                     if !joint.contains(&axis) {
@@ -340,40 +344,46 @@ impl<'a> Expander<'a> {
         }
     }
 
-    /// The weights of a column's axis that an index turns those of an expression's axis into.
+    /// The weights of a column's axis that an index turns those of so many entries of an expression's axis into, and a
+    /// factor.
     fn map(
         &mut self,
         index: &Index,
         weight: &Weight,
-        axis: usize,
+        count: usize,
         source: usize,
-    ) -> Result<Weight> {
+    ) -> Result<(Ext, Weight)> {
         let size = self.sizes[source];
         match (index.kind, weight) {
-            (IndexKind::Same, _) => return Ok(weight.clone()),
+            (IndexKind::Same, _) => return Ok((Ext::ONE, weight.clone())),
             (IndexKind::Rotate, Weight::Tensor(pairs)) if size == 1 << pairs.len() => {
                 let [a, b] = pairs[0];
                 let first = core::iter::once([b, -a]);
-                return Ok(Weight::Tensor(
-                    first.chain(pairs[1..].iter().copied()).collect(),
-                ));
+                let turned = first.chain(pairs[1..].iter().copied());
+                return Ok((Ext::ONE, Weight::Tensor(turned.collect())));
+            }
+            (IndexKind::Stride, Weight::Tensor(pairs)) => {
+                if let Some(found) = moved(&index.table, pairs, count, size) {
+                    return Ok(found);
+                }
             }
             _ => {}
         }
         self.spend(weight.length() + index.table.len() / 16)?;
         let key = (index.clone(), weight.clone(), source);
         if let Some(known) = self.mapped.get(&key) {
-            return Ok(known.clone());
+            return Ok((Ext::ONE, known.clone()));
         }
-        self.spend(weight.dense_steps(self.sizes[axis]))?;
-        let found = self.transposed(index, &weight.dense(self.sizes[axis]), size);
+        self.spend(weight.dense_steps(count))?;
+        let found = self.transposed(index, &weight.dense(count), size);
         self.mapped.insert(key, found.clone());
-        Ok(found)
+        Ok((Ext::ONE, found))
     }
 
     fn transposed(&self, index: &Index, weights: &[Ext], size: usize) -> Weight {
         let mut found: Vec<(usize, Ext)> = Vec::new();
         match index.kind {
+            IndexKind::At => found.push((index.table[0] as usize, weights[0])),
             IndexKind::Before => {
                 let mut tail = Ext::ZERO;
                 for i in (1..size).rev() {
@@ -417,4 +427,26 @@ impl<'a> Expander<'a> {
         found.retain(|(_, weight)| !weight.is_zero());
         Weight::Sparse(found.into())
     }
+}
+
+/// What a stride turns a product into, where it is one: where the start is less than a step that is a power of two, the
+/// bits of i move up and those of the start are below them, unless an i behind the last would read an entry.
+fn moved(table: &[i128], pairs: &[Pair], count: usize, size: usize) -> Option<(Ext, Weight)> {
+    let (step, start) = (table[0], table[1]);
+    let beyond = count < 1 << pairs.len() && step * (count as i128) + start < size as i128;
+    if step & (step - 1) != 0 || !(0..step).contains(&start) || beyond {
+        return None;
+    }
+    let (up, bits) = (step.trailing_zeros() as usize, bits_of(size) as usize);
+    let excess = (pairs.len() + up).saturating_sub(bits);
+    if excess > pairs.len() {
+        return None;
+    }
+    // Bits above the column's are zero; it may have more than i has.
+    let zeros = pairs[..excess].iter().map(|pair| pair[0]);
+    let factor = zeros.fold(Ext::ONE, |product, x| product * x);
+    let high = (pairs.len() + up..bits).map(|_| BITS[0]);
+    let low = (0..up).rev().map(|k| BITS[(start >> k & 1) as usize]);
+    let own = pairs[excess..].iter().copied();
+    Some((factor, Weight::Tensor(high.chain(own).chain(low).collect())))
 }

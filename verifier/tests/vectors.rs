@@ -4,13 +4,20 @@ use std::fs;
 use std::path::Path;
 
 use zklemma_verifier::channel::{Channel, Reader};
+use zklemma_verifier::circuit::{Axis, Size};
 use zklemma_verifier::commitment::{
     evaluate, leaf_digest, node_digest, open_columns, points, Digest,
 };
+use zklemma_verifier::decode::decode;
+use zklemma_verifier::disclosure::Shown;
 use zklemma_verifier::field::{domain_point, eq_table, root_of_unity, Ext, F};
+use zklemma_verifier::function::{fits, read_signature, FunctionStatement};
 use zklemma_verifier::hash::Blake2b;
+use zklemma_verifier::layout::bits_of;
+use zklemma_verifier::msgpack::read_canonical;
 use zklemma_verifier::sumcheck::{clear_round, eq_at};
 use zklemma_verifier::transcript::{check_work, Transcript};
+use zklemma_verifier::weights::{eq, Expander};
 
 use json::Json;
 
@@ -193,4 +200,59 @@ fn sumcheck() {
     let eq = found.get("eq");
     let value = eq_at(&elements(eq.get("x")), &elements(eq.get("y")));
     assert_eq!(value, element(eq.get("eq")));
+}
+
+#[test]
+fn function() {
+    let found = vectors("function.json");
+    let circuit = decode(&bytes(found.get("circuit"))).unwrap();
+    let signature = bytes(found.get("signature"));
+    let signature = read_signature(&read_canonical(&signature, 1 << 10).unwrap()).unwrap();
+    assert!(fits(&signature, &circuit));
+
+    let proof = bytes(found.get("proof"));
+    let (statement, end) = FunctionStatement::read(&proof, &circuit).unwrap();
+    assert_eq!(
+        (end, statement.batch, statement.hiding),
+        (proof.len(), 2, true)
+    );
+    let told = found.get("tensors").items().iter();
+    assert_eq!(statement.tensors.len(), told.len());
+    for ((said, tensor), (what, _)) in statement.tensors.iter().zip(told).zip(&circuit.reveals) {
+        assert_eq!(tensor.get("what").text(), what);
+        let wanted = tensor.get("said");
+        match said {
+            Shown::Cells(cells) => {
+                let cells = cells.iter().map(|&cell| F::from(i128::from(cell)));
+                assert!(cells.eq(wanted.items().iter().map(base)));
+            }
+            Shown::Digest(digest) => assert_eq!(digest[..], bytes(wanted)[..]),
+            Shown::Nothing => assert_eq!(wanted.text(), ""),
+        }
+    }
+    for at in 4..proof.len() {
+        let mut damaged = proof.clone();
+        damaged[at] ^= 0x80;
+        let read = FunctionStatement::read(&damaged, &circuit);
+        assert!(read.map_or(true, |(other, _)| other.encoded != statement.encoded));
+    }
+
+    let size = |axis: &Axis| match axis.size {
+        Size::Number(size) => size,
+        Size::Extent(_) => statement.batch,
+    };
+    let sizes: Vec<usize> = circuit.axes.iter().map(size).collect();
+    let bits: Vec<u32> = sizes.iter().map(|&size| bits_of(size)).collect();
+    let mut expander = Expander::new(&circuit, &sizes, &bits, None);
+    let claims = found.get("claims").items();
+    for (claim, linear) in claims.iter().zip(&circuit.linears) {
+        assert_eq!(claim.get("relation").text(), linear.name);
+        let axis = linear.expr.axes[0];
+        let point = vec![(axis, eq(&elements(claim.get("point"))))];
+        let (_, reads) = expander.expand(&linear.expr, &point).unwrap();
+        let wanted = elements(claim.get("weights"));
+        let own = reads[0].weights[0].dense(wanted.len()).into_iter();
+        let own: Vec<Ext> = own.map(|w| reads[0].coefficient * w).collect();
+        assert_eq!((reads.len(), own), (1, wanted));
+    }
 }

@@ -35,12 +35,13 @@ class Form:
     start: int
     pairs: tuple[tuple[Scalar, Scalar], ...]
     rows: np.ndarray | None = None
-    """(2, 2^k): the weights over the last k bits, which are bits of the row."""
+    """(2, 2^k): the weights over k bits of the row, behind which there are ``shift`` more, all of them zero."""
+    shift: int = 0
 
     @property
     def row_bits(self) -> int:
-        """How many bits have an array of weights."""
-        return 0 if self.rows is None else bits_of(self.rows.shape[1])
+        """How many bits have an array of weights, or are zero behind it."""
+        return 0 if self.rows is None else bits_of(self.rows.shape[1]) + self.shift
 
     @property
     def bits(self) -> int:
@@ -50,13 +51,13 @@ class Form:
 def folded(forms: Sequence[Form], point: Sequence[Ext]) -> list[Form]:
     """Products that fold to the same as the forms do at ``point``, that of the row."""
     found = list(forms)
-    alike: dict[int, list[int]] = {}
+    alike: dict[tuple[int, int], list[int]] = {}
     for n, form in enumerate(forms):
         if form.rows is not None:
-            alike.setdefault(form.row_bits, []).append(n)
-    for bits, numbers in alike.items():
+            alike.setdefault((form.row_bits, form.shift), []).append(n)
+    for (bits, shift), numbers in alike.items():
         own = np.array([(x.a, x.b) for x in point[len(point) - bits :]], np.uint64)
-        eq = field.eq_table(own.reshape(-1, 2).T)
+        eq = field.eq_table(own.reshape(-1, 2).T)[:, :: 1 << shift]
         rows = np.stack([array for n in numbers if (array := forms[n].rows) is not None], axis=1)
         sums = field.total(field.kmul(rows, eq[:, None]))
         for n, sum_ in zip(numbers, sums.T, strict=True):
@@ -79,7 +80,7 @@ def forms_of(plan: Plan, part: Read | Tail) -> list[Form]:
             continue
         ends: list[tuple[Pairs, np.ndarray | None]] = [(((1, 0),) * shift, None)]
         if isinstance(part, Tail):
-            ends = _arrays(part, block, plan.all_slabs[block.slab], shift)
+            ends = _arrays(part, block, plan.all_slabs[block.slab])
         require_few(len(found) + prod(map(len, options)) * len(ends), FORMS)
         for choice, (low, rows) in product(product(*options), ends):
             coefficient: Scalar = first
@@ -88,13 +89,14 @@ def forms_of(plan: Plan, part: Read | Tail) -> list[Form]:
                 coefficient = coefficient * scale
                 pairs += own
             pairs += low
-            bits = len(pairs) + (0 if rows is None else bits_of(rows.shape[1]))
+            bits = len(pairs) + (0 if rows is None else bits_of(rows.shape[1]) + shift)
             start, at = block.start << shift, 0
             while at < len(pairs) and pairs[at] in _BITS:
                 start += _BITS.index(pairs[at]) << (bits - 1 - at)
                 at += 1
             if coefficient:
-                found.append(Form(as_ext(coefficient), block.slab, start, pairs[at:], rows))
+                zeros = 0 if rows is None else shift
+                found.append(Form(as_ext(coefficient), block.slab, start, pairs[at:], rows, zeros))
     return found
 
 
@@ -108,9 +110,7 @@ def _options(weights: Sequence[Weight], piece: Piece) -> list[list[tuple[Scalar,
     return found
 
 
-def _arrays(
-    tail: Tail, block: Placed, row_bits: int, shift: int
-) -> list[tuple[Pairs, np.ndarray | None]]:
+def _arrays(tail: Tail, block: Placed, row_bits: int) -> list[tuple[Pairs, np.ndarray | None]]:
     """The rest of a tail on a block: an array of weights for each column of the slab that it meets, and the bits
     that choose it."""
     rest = tail.rest[(slice(None), *block.piece.slices[len(tail.weights) :])].reshape(2, -1)
@@ -118,8 +118,7 @@ def _arrays(
     found: list[tuple[Pairs, np.ndarray | None]] = []
     columns = rest.shape[1] // height
     for number in range(columns):
-        rows = np.zeros((2, height << shift), np.uint64)
-        rows[:, :: 1 << shift] = rest[:, number * height : (number + 1) * height]
+        rows = np.ascontiguousarray(rest[:, number * height : (number + 1) * height])
         if rows.any():
             found.append((one_hot(number, bits_of(columns)).pairs, rows))
     return found

@@ -169,7 +169,8 @@ def _on_rows(
         start, own, array = forms[n].start % rows, scaled[:, :, k], forms[n].rows
         if array is not None:
             own = multiply(own[:, :, None], array[:, None]).reshape(2, -1)
-        g[:, start : start + own.shape[1], n] = own
+        step = 1 << forms[n].shift
+        g[:, start : start + step * own.shape[1] : step, n] = own
 
 
 def _fold_slabs(

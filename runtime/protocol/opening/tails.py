@@ -39,7 +39,7 @@ def summed(plan: Plan, columns: Iterable[Sequence[Read]]) -> list[Read | Tail]:
     steps = 0
     for reads in columns:
         for branch in _cheapest(plan, reads):
-            steps += branch.steps if branch.whole else 0
+            steps += branch.steps + prod(branch.sizes) if branch.whole else 0
             require_few(steps, NUMBERS)
             found.append(branch.tail() if branch.whole else branch.reads[0])
     return found

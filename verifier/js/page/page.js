@@ -15,8 +15,10 @@ const MIB = 1 << 20;
 // Longer files are none of ours: the formats have these limits.
 const MOST = { key: 128 * MIB, proof: 32 * MIB, opening: 64 * MIB };
 const ID = /^[0-9a-f]{64}$/;
-// Tokens that are listed.
+// Tokens that are listed; examples of a tensor, and numbers of each.
 const MOST_LISTED = 4096;
+const MOST_EXAMPLES = 64;
+const MOST_NUMBERS = 12;
 
 const $ = (id) => document.getElementById(id);
 const chosen = { key: null, proof: null, opening: null };
@@ -192,10 +194,11 @@ async function start() {
 
 /** Say a statement that was proved. */
 function say(statement, { modelId, nonce, size, seconds }) {
-  const { visibility, digests } = statement;
-  const secret = Object.keys(visibility).filter((what) => visibility[what] === "private");
+  const { visibility } = statement;
+  const secret = Object.keys(visibility).filter((what) => visibility[what] !== "public");
+  const ofTensors = "tensors" in statement;
   const parts = [
-    paragraph("The model that calls itself"),
+    paragraph(`The ${ofTensors ? "function" : "model"} that calls itself`),
     theirs(statement.name),
     paragraph("with the id ", id(statement.model_id), statement.rotated_from ? ", rotated from " : "", statement.rotated_from ? id(statement.rotated_from) : ""),
   ];
@@ -204,17 +207,7 @@ function say(statement, { modelId, nonce, size, seconds }) {
       ? paragraph("This is the model that you pinned.")
       : made("p", { class: "warn" }, "No model id was pinned: whoever made the key says that it is this model's. Compare the id with one from somebody you trust."),
   );
-  const most = digests.prompt ? "at most " : "";
-  parts.push(made("h3", {}, `was given the prompt, ${most}${tokens(statement.prompt_tokens)} long`));
-  parts.push(...told(statement, "prompt"));
-  parts.push(made("h3", {}, `and answers greedily, ${tokens(statement.generated)} long`));
-  parts.push(...told(statement, "output"));
-  if (statement.ended === true) {
-    const after = statement.after_end ? `; what follows, ${tokens(statement.after_end)}, is no part of the answer` : "";
-    parts.push(paragraph(`The answer is ended by one of the model's tokens for that${after}.`));
-  } else if (statement.ended === false) {
-    parts.push(paragraph(`The answer is cut by the limit of ${tokens(statement.generated)}.`));
-  }
+  parts.push(...(ofTensors ? inferred(statement) : generated(statement)));
   parts.push(made("h3", {}, "How sure, and what stays private"));
   parts.push(paragraph(`Security: ${statement.security_bits} bits.`));
   parts.push(
@@ -233,13 +226,87 @@ function say(statement, { modelId, nonce, size, seconds }) {
   parts.push(paragraph(`Proof: ${(size / 1024).toFixed(1)} KiB, checked in ${seconds.toFixed(2)} s.`));
   parts.push(made("h3", {}, "What is not claimed"));
   const open = [
-    "That the answer is true, or useful: only that this model gives it.",
+    ...(ofTensors
+      ? [
+          "That the outputs are right about the world: only that this function gives them for these inputs.",
+          "What the inputs show, or where they come from; of private ones, that there are some.",
+        ]
+      : ["That the answer is true, or useful: only that this model gives it."]),
     "Whose weights these are. An id stands for a function and its weights; that the function is a certain architecture is what zklemma audit shows of the key.",
-    "That anyone chose the prompt in good faith, or that this is the only answer that was asked for.",
+    `That anyone chose the ${ofTensors ? "inputs" : "prompt"} in good faith, or that this is the only answer that was asked for.`,
     ...statement.unchecked.map((what) => `Not checked by this page: ${what}. zklemma verify checks it.`),
   ];
   parts.push(made("ul", {}, ...open.map((text) => made("li", {}, text))));
   tell("VALID", parts, "valid");
+}
+
+/** What a language model was given, and answers. */
+function generated(statement) {
+  const { digests } = statement;
+  const parts = [];
+  const most = digests.prompt ? "at most " : "";
+  parts.push(made("h3", {}, `was given the prompt, ${most}${tokens(statement.prompt_tokens)} long`));
+  parts.push(...told(statement, "prompt"));
+  parts.push(made("h3", {}, `and answers greedily, ${tokens(statement.generated)} long`));
+  parts.push(...told(statement, "output"));
+  if (statement.ended === true) {
+    const after = statement.after_end ? `; what follows, ${tokens(statement.after_end)}, is no part of the answer` : "";
+    parts.push(paragraph(`The answer is ended by one of the model's tokens for that${after}.`));
+  } else if (statement.ended === false) {
+    parts.push(paragraph(`The answer is cut by the limit of ${tokens(statement.generated)}.`));
+  }
+  return parts;
+}
+
+/** What a function was given, and gives. */
+function inferred(statement) {
+  const of = `${statement.examples} example${statement.examples === 1 ? "" : "s"}`;
+  const inputs = statement.tensors.filter(({ role }) => role === "input");
+  const outputs = statement.tensors.filter(({ role }) => role === "output");
+  return [
+    made("h3", {}, `was given the input${inputs.length === 1 ? "" : "s"}, of ${of}`),
+    ...inputs.flatMap(tensor),
+    made("h3", {}, `and gives the output${outputs.length === 1 ? "" : "s"}, of ${of}`),
+    ...outputs.flatMap(tensor),
+  ];
+}
+
+/** A tensor: what each example has of it, and the label of the largest number. */
+function tensor({ name, shape, digest, revealed, values, labels, fraction_bits: bits }) {
+  const size = shape.slice(1).join(" x ") || "one number";
+  const head = made("p", {}, theirs(name, "inline"), ` ${size}`);
+  if (values === null) {
+    head.append(...(digest === null ? [", private"] : [", private, with the digest ", id(digest)]));
+    return [head];
+  }
+  const each = labels === null ? 0 : labels.length / values.length;
+  const rows = values.slice(0, MOST_EXAMPLES).map((example, number) => {
+    const flat = [example].flat(Infinity);
+    const more = flat.length - MOST_NUMBERS;
+    const numbers = made("td", {}, flat.slice(0, MOST_NUMBERS).map(shown).join("  "), more > 0 ? ` and ${more} more` : "");
+    const own = labels === null ? [] : labels.slice(number * each, (number + 1) * each).slice(0, MOST_NUMBERS);
+    const label = made("td", {}, ...own.map((text) => theirs(text, "inline")));
+    return made("tr", {}, made("th", { scope: "row" }, String(number + 1)), ...(labels === null ? [] : [label]), numbers);
+  });
+  const names = ["Example", ...(labels === null ? [] : ["Largest"]), "Numbers"];
+  const rest = values.length - rows.length;
+  return [
+    head,
+    ...(revealed ? [paragraph("revealed: it opens the proof's digest ", id(digest))] : []),
+    made(
+      "table",
+      {},
+      made("caption", {}, `multiples of 2^${-bits}`),
+      made("thead", {}, made("tr", {}, ...names.map((text) => made("th", { scope: "col" }, text)))),
+      made("tbody", {}, ...rows),
+    ),
+    ...(rest > 0 ? [paragraph(`and ${rest} more example${rest === 1 ? "" : "s"}`)] : []),
+  ];
+}
+
+/** A number in few digits. */
+function shown(number) {
+  return String(Number(number.toPrecision(6)));
 }
 
 /** A prompt or an answer, and its tokens. */
