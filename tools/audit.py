@@ -47,6 +47,7 @@ from .audit_circuits import compare_circuit, refusal
 from .audit_function import Expected, audit_function
 from .compiled import Compiled
 from .inspection import digests
+from .systems.own import OWN
 
 STAGES = ("load", "lower", "ranges", "link")
 MODEL_STAGES = ("import", "weights")
@@ -111,6 +112,8 @@ def _opened(
             return load_key(path), None
         given = load_artifact(path)
     if isinstance(given, Compiled):
+        if not isinstance(given.artifact, Artifact):
+            raise UserError(f"{given.target.name} has no keys to audit; compile for {OWN.name}")
         given = given.artifact
     return (given.key, given) if isinstance(given, Artifact) else (given, None)
 
