@@ -16,7 +16,6 @@ from .. import console
 from .options import AsJson, Checkpoint, Quiet, Visibility, emit
 from .outputs import check_model_outputs, checkpoint_files
 
-
 OWN = "zklemma"
 """The name of our own target, which alone writes keys and counts."""
 
