@@ -22,7 +22,7 @@ from xdsl.irdl import IRDLOperation
 from xdsl.parser import Parser
 from xdsl.universe import XDSL_UNIVERSE
 from zklemma.compiler import primitives
-from zklemma.compiler.frontend import onnx_ops, stablehlo_ops, tensor_ops
+from zklemma.compiler.frontend import linalg_ops, onnx_ops, stablehlo_ops, tensor_ops
 from zklemma.compiler.pipelines import lower
 from zklemma.compiler.transforms.registry import pass_factories
 from zklemma.dialects.registry import dialect_factories
@@ -181,7 +181,12 @@ def claims_table(circuit: Circuit) -> str:
     return "\n".join(lines)
 
 
-FRAMEWORKS = {"PyTorch": tensor_ops, "ONNX": onnx_ops, "StableHLO": stablehlo_ops}
+FRAMEWORKS = {
+    "PyTorch": tensor_ops,
+    "ONNX": onnx_ops,
+    "StableHLO": stablehlo_ops,
+    "linalg": linalg_ops,
+}
 """Frontends of networks of tensors, each by what becomes of its operations."""
 
 

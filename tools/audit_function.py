@@ -198,11 +198,12 @@ def _import(
     from torch.export import ExportedProgram
 
     from ..compiler.frontend import network
-    from ..compiler.frontend.sources import is_network, read_network
+    from ..compiler.frontend.sources import network_file, read_network
     from ..compiler.resumed import given_model, read_model
 
     model, examples = expected.model, expected.examples
-    if expected.outputs and not is_network(model):
+    file = network_file(model)
+    if expected.outputs and file is None:
         raise UserError("outputs are chosen in a graph of ONNX; let the module return others")
     shapes = [(1, *tensor.shape) for tensor in signature.inputs]
     if isinstance(model, torch.nn.Module | ExportedProgram):
@@ -211,11 +212,11 @@ def _import(
         given = [torch.zeros(shape) for shape in shapes]
         of = network.of_module if isinstance(model, torch.nn.Module) else network.of_program
         made = of(model, given, batch)  # type: ignore[arg-type]
-    elif is_network(model):
+    elif file is not None:
         given = examples
-        if examples is None and Path(model).suffix == ".onnx":
+        if examples is None and file.dialect == "onnx":
             given = [np.zeros(shape, np.float32) for shape in shapes]
-        made, found = read_network(Path(model), given, batch, expected.outputs, expected.weights)
+        made, found = read_network(file, given, batch, expected.outputs, expected.weights)
         return made, None if examples is None else found
     elif isinstance(model, ModuleOp | str | Path):
         if expected.weights is None:

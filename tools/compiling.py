@@ -26,7 +26,7 @@ from ..compiler.emit import param_arrays
 from ..compiler.frontend import network
 from ..compiler.frontend.checkpoint import Checkpoint, load_checkpoint
 from ..compiler.frontend.module import module_checkpoint
-from ..compiler.frontend.sources import is_network, read_network
+from ..compiler.frontend.sources import NetworkFile, network_file, read_network
 from ..compiler.levels import EVERYTHING, Level
 from ..compiler.modules import takes_tensors
 from ..compiler.pipelines import Settings, lower, set_level, to_quant
@@ -89,8 +89,8 @@ def compile(
     - a language model: a local directory in Hugging Face format, a GGUF file, a hub id, "gemma3-270m", whose
       weights the extra ``gemma`` installs, or a model of transformers with its ``tokenizer``;
     - a network whose inputs and outputs are tensors: a module of PyTorch, a file of ONNX (.onnx) or a text of
-      StableHLO (.mlir), all with ``example_inputs``, or an `ExportedProgram`, by default with those that it was
-      exported for; ``weights`` may be arguments of a function in StableHLO, by position;
+      StableHLO or `linalg` (.mlir), all with ``example_inputs``, or an `ExportedProgram`, by default with those
+      that it was exported for; ``weights`` may be arguments of a function in a text, by position;
     - an `nn` or `quant` module of xDSL, or the path of its text, with ``weights``: arrays by name or a
       directory with `model.safetensors` for a network, a checkpoint for a language model, whose ranges are in the
       text.
@@ -118,8 +118,8 @@ def compile(
     target = named(target) if isinstance(target, str) else target
     private, level = hides(target, private), target.legalize(level)
     given, passes = None, None
-    from_file = is_network(model)
-    if weights is not None and not from_file:
+    file = network_file(model)
+    if weights is not None and not file:
         if isinstance(model, ModuleOp):
             given, *rest = given_model(model, chosen, level)
         elif isinstance(model, str | Path):
@@ -131,13 +131,13 @@ def compile(
         raise UserError("a module of xDSL needs its weights: give weights=")
     passes = passes or to_quant(chosen, level)
     tensors = given is not None and takes_tensors(given)
-    tensors |= from_file or isinstance(model, ExportedProgram)
-    if outputs and not from_file:
+    tensors |= bool(file) or isinstance(model, ExportedProgram)
+    if outputs and not file:
         raise UserError("outputs are chosen in a graph of ONNX; let the module return others")
     if tensors or example_inputs is not None:
         require_kind(target, "function")
         clock.start("import")
-        source = model if given is None else given
+        source = file or (model if given is None else given)
         made, examples = _network(source, example_inputs, weights, batch, outputs)
         made = replace(made, name=name or made.name)
         return compile_function(
@@ -172,15 +172,13 @@ def _network(
 ) -> tuple[network.Network, list[np.ndarray] | None]:
     """What is to be compiled, and examples of its inputs."""
     count = 1 if batch is None else batch
-    if isinstance(source, str | Path):
-        path = Path(source)
-        if path.suffix == ".mlir" and not path.exists():
-            raise UserError(f"{path}: no such file")
-        if not is_network(path):
-            raise UserError("example inputs go with a module of PyTorch or a file of a network")
+    if isinstance(source, NetworkFile):
         if example_inputs is None:
-            raise UserError(f"{path}: a network of tensors needs example inputs")
-        return read_network(path, example_inputs, count, outputs, weights)
+            raise UserError(f"{source.path}: a network of tensors needs example inputs")
+        return read_network(source, example_inputs, count, outputs, weights)
+    path = Path(source) if isinstance(source, str | Path) else None
+    if path and path.suffix == ".mlir" and not path.exists():
+        raise UserError(f"{path}: no such file")
     several = () if example_inputs is None else example_inputs
     examples = [several] if isinstance(several, torch.Tensor) else [*several]
     if isinstance(source, ModuleOp):

@@ -49,7 +49,7 @@ class Jax:
         """What a function becomes, which gives what JAX gives; and its examples."""
         path = self.write(function, x.shape, *(w.shape for w in weights))
         given: Mapping[int, object] = dict(enumerate(weights, 1))
-        found, examples = import_stablehlo(path, x, BATCH, given)
+        found, examples = import_stablehlo(path, path.read_text(), x, BATCH, given)
         assert {*operations(found.module)} <= {op.name for op in nn.RAISED}
         names = [op.input_name for op in found.inputs]
         inputs = dict(zip(names, examples, strict=True))
@@ -90,9 +90,9 @@ def test_weights_may_be_arguments(jax: Jax) -> None:
     jax.same(mlp, ROWS, [weight(8, 6), BIAS])
     path = jax.write(mlp, ROWS.shape, (8, 6), (8,))
     with pytest.raises(UserError, match=r"a weight has shape \(6, 8\), its argument \(8, 6\)"):
-        import_stablehlo(path, ROWS, BATCH, {1: FIRST, 2: BIAS})
+        import_stablehlo(path, path.read_text(), ROWS, BATCH, {1: FIRST, 2: BIAS})
     with pytest.raises(UserError, match="3 arguments, none at 3"):
-        import_stablehlo(path, ROWS, BATCH, {3: BIAS})
+        import_stablehlo(path, path.read_text(), ROWS, BATCH, {3: BIAS})
 
 
 @pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
@@ -149,7 +149,9 @@ def test_an_exported_function_is_read_with_its_locations(jax: Jax) -> None:
     made = exported.export(jax.jax.jit(lambda x: jax.jax.nn.relu(x @ FIRST)))(x)
     jax.path.write_text(str(made.mlir_module()))
     assert "loc(" in jax.path.read_text()
-    assert operations(import_stablehlo(jax.path, ROWS, BATCH, {})[0].module) == [
+    assert operations(
+        import_stablehlo(jax.path, jax.path.read_text(), ROWS, BATCH, {})[0].module
+    ) == [
         "nn.linear",
         "nn.relu",
     ]
@@ -177,14 +179,14 @@ def test_an_exported_function_is_read_with_its_locations(jax: Jax) -> None:
 def test_unsupported_operations_are_named(jax: Jax, function: Any, message: str) -> None:
     path = jax.write(lambda x: function(jax.jax, x), ROWS.shape)
     with pytest.raises(UserError, match=message) as refused:
-        import_stablehlo(path, ROWS, BATCH, {})
+        import_stablehlo(path, path.read_text(), ROWS, BATCH, {})
     assert "\n" not in str(refused.value)
 
 
 def test_a_flattened_image_is_no_output(jax: Jax) -> None:
     path = jax.write(lambda x: jax.jax.nn.relu(x).reshape(2, -1), IMAGES.shape)
     with pytest.raises(UserError, match="an output is a row that was an image"):
-        import_stablehlo(path, IMAGES, BATCH, {})
+        import_stablehlo(path, path.read_text(), IMAGES, BATCH, {})
 
 
 MAIN = "func.func public @main(%arg0: {0}) -> {0} {{\n  %0 = {1}\n  return %0 : {0}\n}}\n"
@@ -237,7 +239,7 @@ def test_texts_that_can_not_be_read_are_one_line(tmp_path: Path, text: str, mess
     path = tmp_path / "text.mlir"
     path.write_text(text)
     with pytest.raises(UserError, match=message) as refused:
-        import_stablehlo(path, ROWS, BATCH, {})
+        import_stablehlo(path, path.read_text(), ROWS, BATCH, {})
     assert "\n" not in str(refused.value)
 
 
@@ -246,4 +248,4 @@ def test_examples_must_have_the_shape_of_the_argument(tmp_path: Path) -> None:
     type = "tensor<2x6xf32>"
     path.write_text(MAIN.format(type, f"stablehlo.tanh %arg0 : {type}"))
     with pytest.raises(UserError, match=r"arg0 has shape \(2, 6\), its examples \(4, 7\)"):
-        import_stablehlo(path, weight(4, 7), BATCH, {})
+        import_stablehlo(path, path.read_text(), weight(4, 7), BATCH, {})

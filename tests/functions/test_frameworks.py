@@ -82,5 +82,5 @@ def test_a_file_goes_with_examples_and_what_it_can_be_asked(text: Path) -> None:
         zklemma.compile(text, example_inputs=examples, outputs=["y"])
     with pytest.raises(UserError, match="no such file"):
         zklemma.compile(text.with_name("other.mlir"), example_inputs=examples)
-    with pytest.raises(UserError, match="weights are given for a text of StableHLO"):
+    with pytest.raises(UserError, match="weights are given for a text of MLIR"):
         zklemma.compile(text.with_suffix(".onnx"), example_inputs=examples, weights={0: examples})

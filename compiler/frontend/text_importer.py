@@ -1,0 +1,223 @@
+"""Functions of tensors of f32 in texts of MLIR, as functions in the raised stratum of `nn`.
+
+The function is ``main``; functions that it calls are followed. Arguments are inputs, or weights that are given by
+position; what depends on weights and constants alone is computed in numpy. Operations are imported one by one by a
+`builder`, as a dialect's tables say (`Operations`).
+
+Images have their channels where a layout says, and (N, C, H, W) in what is made: so a value knows which of its axes
+are which in the text, and a row that was an image which of its columns. The images of examples are those of the
+text; those of proofs are (N, C, H, W).
+
+The numbers to compare with are those of the function in fp32, before it is quantised.
+
+Errors: `UserError`, one line, that names all operations that are not supported.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+
+import numpy as np
+from xdsl.dialects.builtin import Float32Type, ModuleOp, TensorType, UnrealizedConversionCastOp
+from xdsl.dialects.builtin import f32 as f32_type
+from xdsl.dialects.func import CallOp, FuncOp, ReturnOp
+from xdsl.ir import BlockArgument, Operation, SSAValue
+from xdsl.utils.exceptions import VerifyException
+
+from ...dialects import nn
+from ...errors import UserError
+from .builder import FunctionBuilder
+from .evaluate import evaluate_function
+from .graph import Unsupported
+from .network import Arrays, Network, examples_of
+from .text_ops import Operand, Operations, Padded, Value
+
+LOCATION = re.compile(r'^#loc.*$| loc\((?:#loc\d*|unknown|"[^"\n]*")\)', re.MULTILINE)
+
+
+def import_text(
+    module: ModuleOp,
+    name: str,
+    operations: Operations,
+    layout: tuple[int, ...],
+    given: object,
+    batch: int,
+    weights: Mapping[int, object],
+) -> tuple[Network, list[np.ndarray]]:
+    """The network of a module, for up to ``batch`` examples, and examples of its inputs in order. ``given`` are
+    these as `examples_of` takes them, or None for zeros; ``weights`` are the arguments of ``main`` that are no
+    inputs, by position."""
+    importer = TextImporter(module, operations, layout, batch)
+    arguments = importer.main.body.block.args
+    for position in weights:
+        if position not in range(len(arguments)):
+            raise UserError(f"the function has {len(arguments)} arguments, none at {position}")
+    inputs = [each for each in arguments if each.index not in weights]
+    if not inputs:
+        raise UserError("the function has no input beside its weights")
+    names = [f"arg{each.index}" for each in inputs]
+    if given is None:
+        given = [np.zeros(_shape(each), np.float32) for each in inputs]
+    examples = examples_of(names, given)
+    for position, weight in weights.items():
+        importer.weight(arguments[position], np.asarray(weight))
+    axes = [importer.enter(each, examples[name]) for each, name in zip(inputs, names, strict=True)]
+    function = importer.function()
+    made = importer.made()
+    function.verify()
+    kept = function.clone()  # Compiling changes the other.
+
+    def evaluate(arrays: Arrays) -> list[np.ndarray]:
+        found = dict(zip(names, arrays, strict=True))
+        return [*evaluate_function(kept, found, made.__getitem__)]
+
+    count = sum(each.size for each in made.values())
+    network = Network(name, function, made.__getitem__, count, evaluate)
+    ordered = zip(names, axes, strict=True)
+    return network, [np.ascontiguousarray(examples[n].transpose(order)) for n, order in ordered]
+
+
+def require_known(
+    text: str, pattern: re.Pattern[str], known: Collection[str], nearest: Mapping[str, str]
+) -> None:
+    """Refuses all operations at once that the dialects do not have: no other parser knows their syntax."""
+    found = Counter(name for name in pattern.findall(text) if name not in known)
+    if found:
+        parts = [
+            f"{name} ({count} times){f'; nearest is {nearest[name]}' if name in nearest else ''}"
+            for name, count in found.items()
+        ]
+        count = sum(found.values())
+        what = "1 operation is" if count == 1 else f"{count} operations are"
+        raise UserError(f"{what} not supported: {' | '.join(parts)}")
+
+
+class TextImporter(FunctionBuilder):
+    """``rows`` is the number of examples that the text is for, in whose place ``batch`` stands; ``layout`` says
+    which axes of its images are examples, channels, rows and columns."""
+
+    def __init__(
+        self, module: ModuleOp, operations: Operations, layout: tuple[int, ...], batch: int
+    ):
+        super().__init__(batch)
+        self.operations = operations
+        self.functions = {
+            op.sym_name.data: op for op in module.ops if isinstance(op, FuncOp) and op.body.blocks
+        }
+        if "main" not in self.functions:
+            raise UserError("the text has no function main")
+        self.main = self.functions["main"]
+        self.rows = 0
+        self.values: dict[SSAValue, Operand] = {}
+        self.calls = ["main"]
+        """The functions that are being imported, each called by the one before."""
+        self.layout = layout
+
+    def weight(self, argument: SSAValue, array: np.ndarray) -> None:
+        shape = _shape(argument)
+        if array.shape != shape:
+            raise UserError(f"a weight has shape {array.shape}, its argument {shape}")
+        self.values[argument] = array
+
+    def enter(self, argument: BlockArgument, examples: np.ndarray) -> tuple[int, ...]:
+        """An input; returns which of its axes are which here."""
+        shape, name = _shape(argument), f"arg{argument.index}"
+        if shape[1:] != examples.shape[1:] or len(shape) != examples.ndim:
+            raise UserError(f"{name} has shape {shape}, its examples {examples.shape}")
+        if self.rows not in (0, shape[0]):
+            raise UserError("the inputs are for different numbers of examples")
+        self.rows = shape[0]
+        axes = self.layout if len(shape) == 4 else (0, 1)
+        entered = (self.batch, *(shape[axis] for axis in axes[1:]))
+        self.values[argument] = Value(self.input(name, entered), axes)
+        return axes
+
+    def function(self) -> ModuleOp:
+        outputs = []
+        for value in self._run(self.main):
+            if not isinstance(value, Value):
+                raise UserError("an output depends on no input")
+            if value.columns is not None and not self.refusals:
+                raise UserError("an output is a row that was an image; return the image")
+            outputs.append(value.ssa)
+        return self.finish(outputs)
+
+    def _run(self, function: FuncOp) -> list[Operand]:
+        """Imports a function whose arguments have values; returns its results."""
+        for op in function.body.block.ops:
+            if isinstance(op, ReturnOp):
+                return [self.values[value] for value in op.operands]
+            if isinstance(op, CallOp):
+                self._call(op)
+            else:
+                self._import(op)
+        raise UserError("a function does not return")
+
+    def _call(self, op: CallOp) -> None:
+        name = op.callee.string_value()
+        if name not in self.functions or name in self.calls:
+            raise UserError(f"{name} is called, and is no function that can be followed")
+        callee = self.functions[name]
+        for argument, value in zip(callee.body.block.args, op.operands, strict=True):
+            self.values[argument] = self.values[value]
+        self.calls.append(name)
+        for result, value in zip(op.results, self._run(callee), strict=True):
+            self.values[result] = value
+        self.calls.pop()
+
+    def _import(self, op: Operation) -> None:
+        self.path = self.calls[-1]
+        if len(op.results) != 1:
+            raise UserError(f"{op.name} has {len(op.results)} results, not one")
+        given = [self.values[value] for value in op.operands]
+        try:
+            if all(isinstance(each, np.ndarray) for each in given):
+                if op.name not in self.operations.evaluate:
+                    raise Unsupported("of constants")
+                self.values[op.results[0]] = self.operations.evaluate[op.name](self, op, *given)
+                return
+            handler = self.operations.handlers.get(op.name)
+            if handler is None:
+                raise Unsupported
+            made = handler(self, op, given)
+            if isinstance(made, np.ndarray):  # What a body gives that reads no value.
+                self.values[op.results[0]] = made
+                return
+            found, wanted = self.shape(made), _shape(op.results[0])
+            if found != wanted:
+                raise Unsupported(f"its shape is {wanted}, imported {found}")
+            self.values[op.results[0]] = made
+        except (Unsupported, VerifyException, ValueError, IndexError) as error:  # Odd attributes.
+            self.values[op.results[0]] = self._refused(op, given, str(error))
+
+    def _refused(self, op: Operation, given: Sequence[Operand], why: str) -> Value:
+        """A value in its place, so that the import can go on to the next."""
+        refused = any(
+            isinstance(each, Value) and isinstance(each.ssa.owner, UnrealizedConversionCastOp)
+            for each in given
+        )
+        if not refused:  # Else it may be the fault of what is refused already.
+            self.refuse(op.name, why, self.path, self.operations.nearest.get(op.name, ""))
+        shape = _shape(op.results[0])
+        cast = UnrealizedConversionCastOp.get([], [TensorType(f32_type, shape)])
+        return Value(cast.results[0], tuple(range(len(shape))))
+
+    def shape(self, value: Value | Padded) -> tuple[int, ...]:
+        """The shape of a value in the text."""
+        if isinstance(value, Padded):
+            own = zip(self.shape(value.value), value.sides, strict=True)
+            return tuple(size + before + after for size, (before, after) in own)
+        sizes = dict(zip(value.axes, (self.rows, *nn.shape_of(value.ssa)[1:]), strict=True))
+        return tuple(sizes[axis] for axis in range(len(value.axes)))
+
+
+def _shape(value: SSAValue) -> tuple[int, ...]:
+    type = value.type
+    if not isinstance(type, TensorType) or not isinstance(type.element_type, Float32Type):
+        raise UserError(f"{type} is no tensor of f32")
+    shape = type.get_shape()
+    if min(shape, default=1) < 1:
+        raise UserError(f"{type} has an axis of no fixed size; lower it for a number of examples")
+    return shape
