@@ -341,3 +341,19 @@ def test_the_command_takes_an_engine_for_functions(
     (tmp_path / "a.proof").write_bytes(contents["a.proof"][:-1])
     done = CliRunner().invoke(app, [*command, "--engine", engine])
     assert done.exit_code == 1 and json.loads(done.stdout)["reason"]
+
+
+@pytest.mark.usefixtures("native")
+@pytest.mark.parametrize("field", ["examples", "digests", "nonce", "values", "shape"])
+def test_another_statement_of_a_function_is_no_verdict(field: str) -> None:
+    def other(*arguments: Any, **options: Any) -> list[dict[str, Any]]:
+        (found,) = native.verdicts(*arguments, **options)
+        if field in ("values", "shape"):
+            found["tensors"][-1][field][0] = 7
+        else:
+            found[field] = {"examples": 9, "digests": {}, "nonce": ""}[field]
+        return [found]
+
+    engine = Second(FUNCTION, FUNCTION.encode(), other)
+    with pytest.raises(ZklemmaError, match="read another statement"):
+        engine.verify(INFERENCES[1].result.proof)
