@@ -15,6 +15,7 @@ Errors: `UserError`, one line, for texts that can not be read; one that names al
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -39,6 +40,7 @@ from ...dialects.stablehlo import STABLEHLO, ConvolutionOp
 from ...errors import UserError
 from ..module_text import parse_module
 from ..plugins import Dialects
+from ..transforms.guard import LONGEST
 from ..transforms.raise_logistic import RaiseLogistic
 from .builder import FunctionBuilder
 from .evaluate import evaluate_function
@@ -51,6 +53,12 @@ OPERATION = re.compile(r"(?<![\w.#<\"])\"?((?:stablehlo|chlo)\.[a-z_0-9]+)")
 BITS = re.compile(r"dense<0x([0-9A-Fa-f]{8})>")
 """A number of fp32 that is not finite."""
 AMONG_OTHERS = re.compile(r"[\[ ]0x[0-9A-Fa-f]{8}[\],]")
+SHAPE = re.compile(r"tensor<((?:\d+x)+)")
+# Numbers of a tensor, functions of a text, how deep calls are nested, and operations of all that is called.
+MOST_NUMBERS = 1 << 28
+MOST_FUNCTIONS = 1 << 9
+MOST_CALLS = 1 << 6
+MOST_OPERATIONS = 1 << 16
 DIALECTS: Dialects = {each.name: lambda each=each: each for each in (Builtin, Func, STABLEHLO)}
 KNOWN = {op.name for op in STABLEHLO.operations}
 
@@ -109,6 +117,7 @@ def _read(path: Path) -> ModuleOp:
     except UnicodeDecodeError:
         raise UserError(f"{path}: no text of StableHLO") from None
     _require_known(text)
+    _require_size(path, text)
     if AMONG_OTHERS.search(text):
         raise UserError(f"{path}: a constant has numbers that are not finite")
     # Where a number is its bits, xDSL's parser would read an integer.
@@ -134,6 +143,16 @@ def _require_known(text: str) -> None:
         raise UserError(f"{what} not supported: {' | '.join(parts)}")
 
 
+def _require_size(path: Path, text: str) -> None:
+    """Refuses before it is read what a few bytes make large: constants are written out, and calls are looked up."""
+    for sizes in {*SHAPE.findall(text)}:
+        if math.prod(int(size[:18]) for size in sizes.split("x")[:-1]) > MOST_NUMBERS:
+            shown = sizes[:-1][:LONGEST]
+            raise UserError(f"{path}: a tensor {shown} has more than {MOST_NUMBERS:,} numbers")
+    if text.count("func.func") > MOST_FUNCTIONS:
+        raise UserError(f"{path}: more than {MOST_FUNCTIONS} functions")
+
+
 class _StableHLOImporter(FunctionBuilder):
     """``rows`` is the number of examples that the text is for, in whose place ``batch`` stands."""
 
@@ -149,6 +168,7 @@ class _StableHLOImporter(FunctionBuilder):
         self.values: dict[SSAValue, Operand] = {}
         self.calls = ["main"]
         """The functions that are being imported, each called by the one before."""
+        self.operations = 0
         self.layout = _layout(module)
 
     def weight(self, argument: SSAValue, array: np.ndarray) -> None:
@@ -183,6 +203,9 @@ class _StableHLOImporter(FunctionBuilder):
     def _run(self, function: FuncOp) -> list[Operand]:
         """Imports a function whose arguments have values; returns its results."""
         for op in function.body.block.ops:
+            self.operations += 1
+            if self.operations > MOST_OPERATIONS:
+                raise UserError(f"calls make more than {MOST_OPERATIONS:,} operations")
             if isinstance(op, ReturnOp):
                 return [self.values[value] for value in op.operands]
             if isinstance(op, CallOp):
@@ -195,6 +218,8 @@ class _StableHLOImporter(FunctionBuilder):
         name = op.callee.string_value()
         if name not in self.functions or name in self.calls:
             raise UserError(f"{name} is called, and is no function that can be followed")
+        if len(self.calls) > MOST_CALLS:
+            raise UserError(f"calls are nested deeper than {MOST_CALLS}")
         callee = self.functions[name]
         for argument, value in zip(callee.body.block.args, op.operands, strict=True):
             self.values[argument] = self.values[value]
