@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZipFile
 
 import numpy as np
 from numpy.lib.format import write_array
@@ -21,6 +21,11 @@ from . import console
 
 # Of a batch, and of an example of a tensor, that a verdict shows.
 MOST_EXAMPLES, MOST_NUMBERS = 4, 8
+WEIGHTS = "weights"
+LONGEST = 200
+"""Characters of a reason, which may quote a file."""
+# What compressed arrays of one file may expand to, a thousand times their bytes.
+MOST_EXPANDED = 1 << 30
 _NAMED = re.compile(r"([A-Za-z]\w*)=(.+)", re.ASCII | re.DOTALL)
 
 
@@ -56,19 +61,35 @@ def _arrays(path: Path, name: str | None) -> dict[str, np.ndarray]:
         with loaded:
             if name is not None:
                 raise UserError(f"--input {name}={path}: an .npz has names of its own")
+            packed = [each for each in loaded.zip.infolist() if each.compress_type]
+            if sum(each.file_size for each in packed) > MOST_EXPANDED:
+                raise UserError(
+                    f"{path}: it expands to more than {MOST_EXPANDED >> 20} MiB; store it without compression"
+                )
             return {key: loaded[key] for key in loaded.files}
-    except (OSError, ValueError, EOFError, BadZipFile) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise UserError(f"{path}: cannot read arrays: {reason}") from None
+    except (UserError, MemoryError):
+        raise
+    except (
+        Exception
+    ) as error:  # Of headers and archives that anyone may have written, numpy raises what it likes.
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        first = reason.partition("\n")[0][:LONGEST]
+        raise UserError(f"{path}: cannot read arrays: {first}") from None
 
 
 def visibilities(key: VerifyingKey, statement: FunctionStatement) -> dict[str, str]:
-    """How the weights and each tensor are seen, by name."""
-    found = {"weights": "private" if key.private else "public"}
+    """How the weights and each tensor are seen, by name; a tensor that is called "weights" is "input weights" or
+    "output weights" here, lest a verdict speaks of one where it means the others."""
+    found = {WEIGHTS: "private" if key.private else "public"}
     for what, tensor in key.function_signature.tensors.items():
-        seen = "digest" if what in statement.digests else "private"
-        found[tensor.name] = "public" if what in statement.shown else seen
+        found[what if tensor.name == WEIGHTS else tensor.name] = _seen(what, statement)
     return found
+
+
+def _seen(what: str, statement: FunctionStatement) -> str:
+    if what in statement.shown:
+        return "public"
+    return "digest" if what in statement.digests else "private"
 
 
 def describe(
@@ -76,7 +97,7 @@ def describe(
 ) -> list[dict[str, Any]]:
     """Plain data about each tensor: what it is, how it is seen, and, of what is shown or ``opened`` (integers by
     "input NAME" or "output NAME"), real numbers and the labels of the largest."""
-    signature, seen = key.function_signature, visibilities(key, statement)
+    signature = key.function_signature
     cells = {**statement.shown, **opened}
     values, labels = read_values(signature, cells), read_labels(signature, cells)
     return [
@@ -86,7 +107,7 @@ def describe(
             "shape": [statement.batch, *tensor.shape],
             "bits": tensor.bits,
             "fraction_bits": tensor.frac,
-            "visibility": seen[tensor.name],
+            "visibility": _seen(what, statement),
             "digest": statement.digests[what].hex() if what in statement.digests else None,
             "revealed": what in opened,
             "values": values[tensor.name].tolist() if tensor.name in values else None,

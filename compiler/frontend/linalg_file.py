@@ -24,7 +24,7 @@ from ..module_text import parse_module
 from ..plugins import Dialects
 from .linalg_ops import IMAGES, LINALG_OPERATIONS, NEAREST
 from .network import Network
-from .text_importer import LOCATION, import_text, require_known
+from .text_importer import import_text, without_locations
 
 PARTS = (Builtin, Func, Arith, Math, Tensor, Linalg)
 DIALECTS: Dialects = {each.name: lambda each=each: each for each in PARTS}
@@ -40,8 +40,7 @@ def import_linalg(
     weights: Mapping[int, object],
 ) -> tuple[Network, list[np.ndarray]]:
     """The network of the text of a file; see `import_text`."""
-    text = LOCATION.sub("", text)
-    require_known(text, OPERATION, KNOWN, NEAREST)
+    text = without_locations(path, text, OPERATION, KNOWN, NEAREST)
     try:
         module = parse_module(text, DIALECTS)
     except UserError as error:

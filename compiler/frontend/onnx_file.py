@@ -13,8 +13,10 @@ not supported, before any weight is computed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,10 @@ from .network import Arrays, Network, examples_of
 from .onnx_ops import HANDLERS, NEAREST, Constant, Node
 
 OPSETS = range(17, 21)
+# Numbers of a constant that is computed, and those of what may say its shape.
+MOST_CONSTANT = 1 << 28
+MOST_SIZES = 1 << 6
+MOST_NODES = 1 << 16
 # What gives other results each time, or runs graphs of its own.
 NEVER_CONSTANT = ("Random", "Bernoulli", "Multinomial", "If", "Loop", "Scan")
 
@@ -77,7 +83,31 @@ def _read(path: Path) -> onnx.ModelProto:
     if len(versions) != 1 or versions[0] not in OPSETS:
         found = ", ".join(map(str, versions)) or "unknown"
         raise UserError(f"{path}: opset {found}; export it with opset {OPSETS[0]} to {OPSETS[-1]}")
+    _require_nodes(path, model)
     return inline_local_functions(model)
+
+
+def _require_nodes(path: Path, model: onnx.ModelProto) -> None:
+    """Refuses functions that call each other so often that inlining them would never end; none calls itself."""
+    bodies = {(each.domain, each.name): each.node for each in model.functions}
+
+    @cache
+    def count(called: tuple[str, str]) -> int:
+        return total(bodies[called]) if called in bodies else 1
+
+    def total(nodes: Iterable[onnx.NodeProto]) -> int:
+        found = 0
+        for node in nodes:
+            graphs = (graph for each in node.attribute for graph in (each.g, *each.graphs))
+            found += count((node.domain, node.op_type)) + sum(total(g.node) for g in graphs)
+        return found
+
+    try:
+        found = total(model.graph.node)
+    except RecursionError:
+        raise UserError(f"{path}: its functions are nested too deeply") from None
+    if found > MOST_NODES:
+        raise UserError(f"{path}: its functions make more than {MOST_NODES:,} nodes")
 
 
 def _choose(model: onnx.ModelProto, outputs: Sequence[str]) -> None:
@@ -197,9 +227,13 @@ class _OnnxImporter(FunctionBuilder):
         only(not node.operation.startswith(NEVER_CONSTANT), "of a constant")
         name = node.proto.output[0]
         made = onnx.ValueInfoProto(name=name)
-        inputs = [onnx.ValueInfoProto(name=each.key) for each in constants]
-        graph = onnx.helper.make_graph([node.proto], "constant", inputs, [made])
+        inputs = [_described(each) for each in constants]
+        small = [each for each in constants if each.array.size <= MOST_SIZES]
+        known = [numpy_helper.from_array(each.array, each.key) for each in small]
+        graph = onnx.helper.make_graph([node.proto], "constant", inputs, [made], known)
         model = onnx.helper.make_model(graph, opset_imports=self.opsets)
+        _require_size(model)
+        del model.graph.initializer[:]
         try:
             (array,) = ReferenceEvaluator(model).run(
                 None, {each.key: each.array for each in constants}
@@ -248,6 +282,24 @@ class _OnnxImporter(FunctionBuilder):
             tuple(shape[:1]) == (self.rows,), f"{tuple(shape)} has no row or image of each example"
         )
         return (self.batch, *shape[1:])
+
+
+def _described(constant: Constant) -> onnx.ValueInfoProto:
+    array = constant.array
+    kind = onnx.helper.np_dtype_to_tensor_dtype(array.dtype)
+    return onnx.helper.make_tensor_value_info(constant.key, kind, array.shape)
+
+
+def _require_size(model: onnx.ModelProto) -> None:
+    """Refuses what would be computed of a few numbers and fill the memory, where its shape is known from them."""
+    try:
+        inferred = infer_shapes(model, data_prop=True)
+    except (InferenceError, ValueError):
+        return  # The reference says what is wrong.
+    for each in inferred.graph.output:
+        sizes = [size.dim_value for size in each.type.tensor_type.shape.dim]
+        count = math.prod(sizes)
+        only(count <= MOST_CONSTANT, f"a constant of {count:,} numbers")
 
 
 def _inferred(model: onnx.ModelProto) -> dict[str, tuple[int | None, ...]]:

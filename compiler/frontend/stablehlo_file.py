@@ -23,7 +23,7 @@ from ..plugins import Dialects
 from ..transforms.raise_logistic import RaiseLogistic
 from .network import Network
 from .stablehlo_ops import NEAREST, STABLEHLO_OPERATIONS
-from .text_importer import LOCATION, import_text, require_known
+from .text_importer import import_text, without_locations
 
 OPERATION = re.compile(r"(?<![\w.#<\"])\"?((?:stablehlo|chlo)\.[a-z_0-9]+)")
 BITS = re.compile(r"dense<0x([0-9A-Fa-f]{8})>")
@@ -48,8 +48,7 @@ def import_stablehlo(
 
 
 def _parsed(path: Path, text: str) -> ModuleOp:
-    text = LOCATION.sub("", text)
-    require_known(text, OPERATION, KNOWN, NEAREST)
+    text = without_locations(path, text, OPERATION, KNOWN, NEAREST)
     if AMONG_OTHERS.search(text):
         raise UserError(f"{path}: a constant has numbers that are not finite")
     # Where a number is its bits, xDSL's parser would read an integer.

@@ -15,9 +15,11 @@ Errors: `UserError`, one line, that names all operations that are not supported.
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 from xdsl.dialects.builtin import Float32Type, ModuleOp, TensorType, UnrealizedConversionCastOp
@@ -28,6 +30,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from ...dialects import nn
 from ...errors import UserError
+from ..transforms.guard import LONGEST
 from .builder import FunctionBuilder
 from .evaluate import evaluate_function
 from .graph import Unsupported
@@ -35,6 +38,12 @@ from .network import Arrays, Network, examples_of
 from .text_ops import Operand, Operations, Padded, Value
 
 LOCATION = re.compile(r'^#loc.*$| loc\((?:#loc\d*|unknown|"[^"\n]*")\)', re.MULTILINE)
+SHAPE = re.compile(r"tensor<((?:\d+x)+)")
+# Numbers of a tensor, functions of a text, how deep calls are nested, and operations of all that is called.
+MOST_NUMBERS = 1 << 28
+MOST_FUNCTIONS = 1 << 9
+MOST_CALLS = 1 << 6
+MOST_OPERATIONS = 1 << 16
 
 
 def import_text(
@@ -79,10 +88,24 @@ def import_text(
     return network, [np.ascontiguousarray(examples[n].transpose(order)) for n, order in ordered]
 
 
-def require_known(
+def without_locations(
+    path: Path,
+    text: str,
+    pattern: re.Pattern[str],
+    known: Collection[str],
+    nearest: Mapping[str, str],
+) -> str:
+    """The text of a file, as its parser gets it. What is refused before: all operations at once that the dialects
+    do not have, as no other parser knows their syntax; and what is too large."""
+    text = LOCATION.sub("", text)
+    _require_known(text, pattern, known, nearest)
+    _require_size(path, text)
+    return text
+
+
+def _require_known(
     text: str, pattern: re.Pattern[str], known: Collection[str], nearest: Mapping[str, str]
 ) -> None:
-    """Refuses all operations at once that the dialects do not have: no other parser knows their syntax."""
     found = Counter(name for name in pattern.findall(text) if name not in known)
     if found:
         parts = [
@@ -92,6 +115,16 @@ def require_known(
         count = sum(found.values())
         what = "1 operation is" if count == 1 else f"{count} operations are"
         raise UserError(f"{what} not supported: {' | '.join(parts)}")
+
+
+def _require_size(path: Path, text: str) -> None:
+    """Refuses what a few bytes make large: constants are written out, and calls are looked up."""
+    for sizes in {*SHAPE.findall(text)}:
+        if math.prod(int(size[:18]) for size in sizes.split("x")[:-1]) > MOST_NUMBERS:
+            shown = sizes[:-1][:LONGEST]
+            raise UserError(f"{path}: a tensor {shown} has more than {MOST_NUMBERS:,} numbers")
+    if text.count("func.func") > MOST_FUNCTIONS:
+        raise UserError(f"{path}: more than {MOST_FUNCTIONS} functions")
 
 
 class TextImporter(FunctionBuilder):
@@ -113,6 +146,8 @@ class TextImporter(FunctionBuilder):
         self.values: dict[SSAValue, Operand] = {}
         self.calls = ["main"]
         """The functions that are being imported, each called by the one before."""
+        self.imported = 0
+        """Operations, those of calls each time."""
         self.layout = layout
 
     def weight(self, argument: SSAValue, array: np.ndarray) -> None:
@@ -147,6 +182,9 @@ class TextImporter(FunctionBuilder):
     def _run(self, function: FuncOp) -> list[Operand]:
         """Imports a function whose arguments have values; returns its results."""
         for op in function.body.block.ops:
+            self.imported += 1
+            if self.imported > MOST_OPERATIONS:
+                raise UserError(f"calls make more than {MOST_OPERATIONS:,} operations")
             if isinstance(op, ReturnOp):
                 return [self.values[value] for value in op.operands]
             if isinstance(op, CallOp):
@@ -159,6 +197,8 @@ class TextImporter(FunctionBuilder):
         name = op.callee.string_value()
         if name not in self.functions or name in self.calls:
             raise UserError(f"{name} is called, and is no function that can be followed")
+        if len(self.calls) > MOST_CALLS:
+            raise UserError(f"calls are nested deeper than {MOST_CALLS}")
         callee = self.functions[name]
         for argument, value in zip(callee.body.block.args, op.operands, strict=True):
             self.values[argument] = self.values[value]

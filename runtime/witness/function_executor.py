@@ -37,6 +37,11 @@ class FunctionExecutor:
         for step in self.steps:
             if step.op not in OPERATIONS:
                 raise ZklemmaError(f"{step.origin}: unknown operation {step.op}")
+        self._outputs = {
+            what.partition(" ")[2]
+            for what in circuit.reveals
+            if what.startswith(f"{function.OUTPUT} ")
+        }
         if program.layers or program.body:
             raise ZklemmaError("a function has no layers")
 
@@ -48,6 +53,8 @@ class FunctionExecutor:
         run = self._pass(inputs)
         run.observe = observe
         self._run(run)
+        if missing := self._outputs - set(run.results):
+            raise UserError(f"the witness program does not give {', '.join(sorted(missing))}")
         return run.results
 
     def witness(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -66,7 +73,17 @@ class FunctionExecutor:
 
     def _run(self, run: Pass) -> None:
         for step in self.steps:
-            run.run(step)
+            try:
+                run.run(step)
+            except (
+                LookupError,
+                TypeError,
+                ValueError,
+            ) as error:  # Of a program that anyone may have written.
+                where = step.origin or step.output
+                raise UserError(
+                    f"the witness program does not fit the circuit: {where}: {step.op}"
+                ) from error
 
     def _pass(self, inputs: Mapping[str, np.ndarray]) -> Pass:
         none = np.zeros(0, np.int64)

@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from mlp import LABELS, MOST, NAMES, SIGNATURE, examples, expected, mlp_artifact
 from typer.testing import CliRunner
-from zklemma.runtime.model.keys import Artifact, load_artifact, save_artifact, save_key
+from zklemma.runtime.model.keys import Artifact, load_artifact, load_key, save_artifact, save_key
+from zklemma.runtime.protocol.function_statement import FunctionStatement
+from zklemma.tools import tensors
 from zklemma.tools.cli.app import app
 
 COUNT = 3
@@ -95,6 +99,21 @@ def test_the_verdict(folder: Path, wanted: dict[str, np.ndarray]) -> None:
     assert "Private: weights, left, hidden, right." in secrecy.replace(
         "right, hidden", "hidden, right"
     )
+
+
+def test_a_tensor_that_is_called_weights(folder: Path) -> None:
+    """A verdict never says of the model's weights what is so of a tensor of that name."""
+    key = load_key(folder / "m.vk")
+    left, *others = key.function_signature.inputs
+    inputs = (replace(left, name="weights"), *others)
+    named = replace(key, signature=replace(key.function_signature, inputs=inputs))
+    silent = dict.fromkeys(("input right", "output score", "output hidden"))
+    shown = {"input weights": np.zeros(6, np.int64)}
+    statement = FunctionStatement(1, silent | shown, True)
+    seen = tensors.visibilities(named, statement)
+    assert seen["weights"] == "private" and seen["input weights"] == "public"
+    told = {each["name"]: each["visibility"] for each in tensors.describe(named, statement, {})}
+    assert told["weights"] == "public" and told["right"] == "private"
 
 
 def test_openings_in_commands(folder: Path, wanted: dict[str, np.ndarray]) -> None:
@@ -209,7 +228,7 @@ REFUSED: list[tuple[str, Callable[[Path], list[object]]]] = [
     ("allows 1 to 6", lambda f: ["security", f / "m.vk", "--examples", 7]),
     ("a function has no tokens", lambda f: ["cost", f / "m.zkl", "--tokens", 2]),
     ("takes 1 to 6", lambda f: ["cost", f / "m.zkl", "--examples", 7]),
-    ("needs that of a language model", lambda f: ["audit", f / "m.vk"]),
+    ("the function is malformed", lambda f: ["audit", f / "m.vk"]),
 ]
 
 
@@ -235,3 +254,55 @@ def test_a_language_model_is_no_function(language: Artifact, folder: Path) -> No
     secret = folder / "p.proof.secret"
     said = run("reveal", secret, "-o", folder / "no", "--key", folder / "l.vk", code=2)
     assert "it is not of a proof under" in said
+
+
+def expanding(path: Path) -> None:
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+        archive.open("left.npy", "w", force_zip64=True) as part,
+    ):
+        part.write((path.parent / "left.npy").read_bytes()[:128])
+        for _ in range(5):
+            part.write(bytes(1 << 28))
+
+
+def damaged(path: Path) -> None:
+    np.savez_compressed(path, left=np.random.default_rng(0).random(1000))
+    data = bytearray(path.read_bytes())
+    data[60:400] = bytes(340)
+    path.write_bytes(data)
+
+
+def encrypted(path: Path) -> None:
+    np.savez(path, left=np.zeros(3))
+    data = path.read_bytes()
+    # Flags of the member, in its own header and in the archive's list.
+    data = data[:6] + b"\x01\x00" + data[8:]
+    at = data.rindex(b"PK\x01\x02") + 8
+    path.write_bytes(data[:at] + b"\x01\x00" + data[at + 2 :])
+
+
+def nested(path: Path) -> None:
+    text = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {'(' * 4000}}}".encode()
+    header = b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("left.npy", header)
+
+
+@pytest.mark.parametrize(
+    ("write", "reason"),
+    [
+        (expanding, "expands to more than 1024 MiB"),
+        (damaged, "cannot read arrays"),
+        (encrypted, "cannot read arrays"),
+        (nested, "cannot read arrays"),
+    ],
+)
+def test_hostile_arrays_are_refused_in_a_line(
+    folder: Path, write: Callable[[Path], None], reason: str
+) -> None:
+    path = folder / "hostile.npz"
+    write(path)
+    said = run("prove", folder / "m.zkl", "-o", folder / "none", "--input", path, code=2)
+    assert reason in said and len(said) < 400 and said.count("\n") == 1
+    assert not (folder / "none").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -87,3 +88,19 @@ def test_programs_that_are_of_no_function() -> None:
         FunctionExecutor(CIRCUIT, short, PARAMS).witness(cells)
     with pytest.raises(ZklemmaError, match="weight w: missing"):
         FunctionExecutor(CIRCUIT, program, {**PARAMS, "w": np.zeros((1, 1), np.int8)})
+
+
+@pytest.mark.parametrize("number", range(len(mlp_program().prologue)))
+@pytest.mark.parametrize("change", ["left out", "attributes", "inputs", "witness"])
+def test_programs_that_anyone_may_have_written(number: int, change: str) -> None:
+    """An artifact's program is no part of its key: whatever it is, what is said of it is a line."""
+    program = mlp_program()
+    steps = [*program.prologue]
+    fields = {"attributes": {}, "inputs": (), "witness": {}}
+    changed = [] if change == "left out" else [replace(steps[number], **{change: fields[change]})]
+    steps[number : number + 1] = changed
+    circuit, params, given = mlp_circuit(), mlp_params(), SIGNATURE.quantize(examples(2))
+    executor = FunctionExecutor(circuit, replace(program, prologue=tuple(steps)), params)
+    for use in (executor.run, executor.witness):
+        with suppress(ZklemmaError):
+            use(given)

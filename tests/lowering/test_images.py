@@ -140,3 +140,27 @@ def test_random_functions(sizes: Any) -> None:
     circuit, params, outputs, witness = executed(module, weights, inputs)
     assert np.array_equal(outputs["output"], wanted)
     both.check_both(circuit, Batch(sizes.examples), witness, params)
+
+
+FAR = """
+builtin.module {
+  func.func @main() -> !quant.tensor<[2, 1, 3, 3], bits = 16, frac = 15> {
+    %0 = quant.input "image" : !quant.tensor<[2, 1, 5, 5], bits = 8, frac = 8>
+    %1 = quant.table %0 table <"16384 + x", -128 to 128> : (!quant.tensor<[2, 1, 5, 5], bits = 8, frac = 8>)
+         -> !quant.tensor<[2, 1, 5, 5], bits = 16, frac = 15>
+    %2 = quant.max_pool %1 kernel [4, 4] stride [2, 2] padding [2, 2]
+         : (!quant.tensor<[2, 1, 5, 5], bits = 16, frac = 15>) -> !quant.tensor<[2, 1, 3, 3], bits = 16, frac = 15>
+    func.return %2 : !quant.tensor<[2, 1, 3, 3], bits = 16, frac = 15>
+  }
+}
+"""
+
+
+def test_a_padded_pool_of_elements_that_are_all_large() -> None:
+    """Zeros beside the image are far below all of them, and several stand at the beginning of a window."""
+    module = parse_module(FAR)
+    image = np.random.default_rng(0).integers(-128, 128, (2, 1, 5, 5))
+    circuit, params, found, witness = executed(module, {}, {"image": image})
+    wanted = torch.nn.functional.max_pool2d(torch.from_numpy(16384.0 + image), 4, 2, 2).long()
+    assert (found["output"] == wanted.numpy()).all()
+    assert not check(circuit, Batch(2), {**witness, **params})

@@ -173,10 +173,12 @@ class ConvertMaxPool(ConversionPattern):
         sizes = [b.system.size(each) for each in (to, axis)]
         found = list(taps(to, *sizes, *window))
         low, high = b.system.interval(value)
-        if low < 0 and not all(inside(index, *sizes) for _, index in found):
-            raise UserError(
-                f"{b.module}: a padded image has negative elements; pool what an activation made positive"
-            )
+        if not all(inside(index, *sizes) for _, index in found):
+            if low < 0:
+                raise UserError(
+                    f"{b.module}: a padded image has negative elements; pool what an activation made positive"
+                )
+            low = 0  # What is read outside of the image, however large its elements are.
         at = [read(column, b.over(over), **{axis: index}) for _, index in found]
         best, names = at[0], []
         moved = tuple(to if each == axis else each for each in over)
