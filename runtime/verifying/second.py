@@ -1,7 +1,8 @@
 """The second verifier (`verifier/`, in Rust) as an engine: it checks what proofs prove.
 
 It gets the bytes that were read here, and says its verdict and the statement as JSON. Both must be what this side
-reads of the same bytes. What takes the tokenizer, or shows text, stays here. `native` and `wasm` run it.
+reads of the same bytes. What shows text stays here, and whether a prompt is canonical where the program does not
+read the key's tokenizer. `native` and `wasm` run it.
 """
 
 from __future__ import annotations
@@ -48,13 +49,15 @@ class Second:
         self._demand([])
 
     def verify(self, content: bytes, allow_noncanonical_prompt: bool = False) -> Verified:
-        found = self._demand([encode_proof(self._key.digest, content)], "--skip-ranges")
+        options = ["--skip-ranges", *["--allow-noncanonical-prompt"] * allow_noncanonical_prompt]
+        found = self._demand([encode_proof(self._key.digest, content)], *options)
         statement = read_statement(Reader(content))
         facts = _facts(statement)
         if facts != {name: found[name] for name in facts}:
             raise ZklemmaError("the second verifier read another statement")
-        prompt, allowed = statement.prompt_tokens, allow_noncanonical_prompt
-        canonical = None if prompt is None else check_prompt(self._key, prompt, allowed)
+        prompt, canonical = statement.prompt_tokens, found["canonical_prompt"]
+        if prompt is not None and canonical is None:
+            canonical = check_prompt(self._key, prompt, allow_noncanonical_prompt)
         return Verified(statement, found["security_bits"], canonical)
 
     def _demand(self, proofs: Sequence[Buffer], *options: str) -> dict[str, Any]:

@@ -51,6 +51,9 @@ export async function check(program, key, proof, options = {}, step = () => {}) 
     files.set("opening", opening);
     more.push("--reveal", "opening");
   }
+  if (options.allowNoncanonicalPrompt) {
+    more.push("--allow-noncanonical-prompt");
+  }
   const statement = await said(...more, "key", "proof");
   step("text");
   return { ...statement, ranges, ...texts(key, statement) };

@@ -32,6 +32,9 @@ export interface Statement {
   nonce: string;
   hiding: boolean;
   security_bits: number;
+  /** Whether the prompt's tokens are those that the tokenizer makes of its text; null if that is not known: the prompt
+   * is private, or `unchecked` says why. */
+  canonical_prompt: boolean | null;
   /** What the verdict leaves open, in words. */
   unchecked: string[];
 }
@@ -50,6 +53,8 @@ export interface Options {
   nonce?: string;
   /** The contents of a file that opens a private prompt or output. */
   opening?: Uint8Array;
+  /** Take a prompt whose tokens are not those that the tokenizer makes of its text, and say so. */
+  allowNoncanonicalPrompt?: boolean;
   /** Leave out the ranges of the weights, for who checked them before. */
   skipRanges?: boolean;
   /** The compiled program, for who loads it in another way than from beside the module. */

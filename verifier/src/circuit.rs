@@ -113,8 +113,8 @@ impl Expr {
             .filter(|index| index.kind == IndexKind::Same);
         let mut read: Vec<usize> = same.filter_map(|index| index.axis).collect();
         let mut own = self.axes.clone();
-        read.sort_unstable();
-        own.sort_unstable();
+        read.sort();
+        own.sort();
         read == own && read.len() == term.indices.len()
     }
 

@@ -72,6 +72,12 @@ pub fn said(key: &Key, verified: &Verified) -> Vec<Field> {
         ("hiding", statement.hiding.to_string()),
         ("security_bits", verified.security_bits.to_string()),
         (
+            "canonical_prompt",
+            verified
+                .canonical
+                .map_or("null".to_string(), |found| found.to_string())
+        ),
+        (
             "unchecked",
             list(verified.unchecked.iter().map(|what| quote(what)))
         ),

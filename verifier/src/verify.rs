@@ -1,7 +1,7 @@
 //! From a key and a proof to the statement that is proved, or to a reason why none is.
 
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -13,6 +13,7 @@ use crate::key::Key;
 use crate::opened::{self, Opened};
 use crate::statement::{Statement, OUTPUT, PROMPT};
 use crate::subject::{self, Subject};
+use crate::tokenizer::{Reading, Tokenizer};
 use crate::weights::Inputs;
 
 /// What else whoever asks wants.
@@ -26,6 +27,8 @@ pub struct Options<'a> {
     pub opening: Option<&'a [u8]>,
     /// Whether the ranges of the weights were found to be proved before.
     pub skip_ranges: bool,
+    /// Whether a prompt may be other tokens than the tokenizer makes of its text.
+    pub allow_noncanonical: bool,
 }
 
 /// A statement that was proved.
@@ -35,6 +38,8 @@ pub struct Verified {
     /// The ids of prompt and output, where they are public or were revealed.
     pub tokens: [Option<Vec<u64>>; 2],
     pub revealed: [bool; 2],
+    /// Whether the prompt's tokens are those that the tokenizer makes of their text, where that is known.
+    pub canonical: Option<bool>,
     /// What the statement means beyond this check, and was not looked at.
     pub unchecked: Vec<String>,
 }
@@ -45,6 +50,7 @@ pub struct Verifier<'a> {
     options: &'a Options<'a>,
     opened: Vec<Opened>,
     ranges: Option<Result<()>>,
+    tokenizer: Option<Reading<Tokenizer<'a>>>,
 }
 
 impl<'a> Verifier<'a> {
@@ -54,6 +60,7 @@ impl<'a> Verifier<'a> {
             options,
             opened: options.opening.map_or(Ok(Vec::new()), opened::read)?,
             ranges: None,
+            tokenizer: None,
         })
     }
 
@@ -84,7 +91,7 @@ impl<'a> Verifier<'a> {
                 ));
             }
         }
-        tell(key, statement, security_bits, &self.opened)
+        self.tell(statement, security_bits)
     }
 
     fn check_identity(&self) -> Result<()> {
@@ -99,37 +106,51 @@ impl<'a> Verifier<'a> {
         let key = self.key;
         self.ranges.get_or_insert_with(|| ranges(key)).clone()
     }
-}
 
-fn tell(
-    key: &Key,
-    statement: Statement,
-    security_bits: i64,
-    opened: &[Opened],
-) -> Result<Verified> {
-    let public = |what| {
-        let ids = statement.public(what)?;
-        Some(ids.iter().map(|&id| id as u64).collect())
-    };
-    let (mut tokens, mut revealed) = ([public(PROMPT), public(OUTPUT)], [false; 2]);
-    for own in opened {
-        tokens[own.what] = Some(own.tokens(&statement, &key.parameters)?);
-        revealed[own.what] = true;
+    fn tell(&mut self, statement: Statement, security_bits: i64) -> Result<Verified> {
+        let public = |what| {
+            let ids = statement.public(what)?;
+            Some(ids.iter().map(|&id| id as u64).collect())
+        };
+        let (mut tokens, mut revealed) = ([public(PROMPT), public(OUTPUT)], [false; 2]);
+        for own in &self.opened {
+            tokens[own.what] = Some(own.tokens(&statement, &self.key.parameters)?);
+            revealed[own.what] = true;
+        }
+        let (mut canonical, mut unchecked) = (None, Vec::new());
+        if let Some(prompt) = &tokens[PROMPT] {
+            match self.fault(prompt) {
+                Ok(Some(why)) if !self.options.allow_noncanonical => {
+                    return invalid(format!("{why}; allow noncanonical prompts to see its tokens"))
+                }
+                Ok(found) => canonical = Some(found.is_none()),
+                Err(why) => unchecked.push(format!(
+                    "that the prompt's tokens are those that the tokenizer makes of their text: this verifier does not read {why}"
+                )),
+            }
+        }
+        if !self.key.plain_name() {
+            unchecked.push("that each character of the model's name can be seen".to_string());
+        }
+        Ok(Verified {
+            statement,
+            security_bits,
+            tokens,
+            revealed,
+            canonical,
+            unchecked,
+        })
     }
-    let mut unchecked = Vec::new();
-    if tokens[PROMPT].is_some() {
-        unchecked.push("that the prompt's tokens are those that the tokenizer makes of their text");
+
+    /// Why a prompt is not canonical, if that can be said; the tokenizer is read for the first prompt.
+    fn fault(&mut self, prompt: &[u64]) -> Reading<Option<String>> {
+        let data = self.key.tokenizer;
+        let tokenizer = self.tokenizer.get_or_insert_with(|| Tokenizer::read(data));
+        match tokenizer {
+            Ok(tokenizer) => tokenizer.fault(prompt),
+            Err(why) => Err(why.clone()),
+        }
     }
-    if !key.plain_name() {
-        unchecked.push("that each character of the model's name can be seen");
-    }
-    Ok(Verified {
-        statement,
-        security_bits,
-        tokens,
-        revealed,
-        unchecked: unchecked.into_iter().map(String::from).collect(),
-    })
 }
 
 /// That the key is of a model, or was rotated from it.
