@@ -60,7 +60,7 @@ export interface Options {
   /** The compiled program, for who loads it in another way than from beside the module. */
   program?: WebAssembly.Module;
   /** Called as each step begins. */
-  onStep?: (step: "key" | "proof" | "text") => void;
+  onStep?: (step: "proof" | "text") => void;
 }
 
 /** A key or proof that was refused: the message says why; `usable` is false for what could not be looked at. */

@@ -7,8 +7,7 @@ import { runs } from "../visible.js";
 
 const STEPS = {
   read: "Reading the files",
-  key: "Checking the key, and the ranges of its weights",
-  proof: "Checking the proof",
+  proof: "Checking the key, the ranges of its weights, and the proof",
   text: "Reading the text",
 };
 const MIB = 1 << 20;
