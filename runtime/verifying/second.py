@@ -1,7 +1,8 @@
 """The second verifier (`verifier/`, in Rust) as an engine: it checks what proofs prove.
 
 It gets the bytes that were read here, and says its verdict and the statement as JSON. Both must be what this side
-reads of the same bytes. What takes the tokenizer, or shows text, stays here. `native` and `wasm` run it.
+reads of the same bytes. What shows text stays here, and whether a prompt is canonical where the program does not
+read the key's tokenizer. `native` and `wasm` run it.
 """
 
 from __future__ import annotations
@@ -51,13 +52,15 @@ class Second:
     def verify(
         self, content: bytes, allow_noncanonical_prompt: bool = False
     ) -> Verified | VerifiedFunction:
-        found = self._demand([encode_proof(self._key.digest, content)], "--skip-ranges")
+        options = ["--skip-ranges", *["--allow-noncanonical-prompt"] * allow_noncanonical_prompt]
+        found = self._demand([encode_proof(self._key.digest, content)], *options)
         if self._key.kind == "function":
             return self._function(found, read_function_statement(Reader(content)))
         statement = read_statement(Reader(content))
         _require_same(_facts(statement), found)
-        prompt, allowed = statement.prompt_tokens, allow_noncanonical_prompt
-        canonical = None if prompt is None else check_prompt(self._key, prompt, allowed)
+        prompt, canonical = statement.prompt_tokens, found["canonical_prompt"]
+        if prompt is not None and canonical is None:
+            canonical = check_prompt(self._key, prompt, allow_noncanonical_prompt)
         return Verified(statement, found["security_bits"], canonical)
 
     def _function(self, found: dict[str, Any], statement: FunctionStatement) -> VerifiedFunction:

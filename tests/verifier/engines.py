@@ -114,7 +114,7 @@ def compare_functions(patch: pytest.MonkeyPatch, *modules: str) -> None:
 def of_rust(
     key: bytes, proofs: Sequence[bytes], *options: str, verdicts: Verdicts = native.verdicts
 ) -> list[str]:
-    found = verdicts(key, proofs, *options)
+    found = verdicts(key, proofs, "--allow-noncanonical-prompt", *options)
     return [
         "valid" if one["valid"] else "invalid" if one["usable"] else "unusable" for one in found
     ]

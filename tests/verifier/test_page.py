@@ -18,7 +18,8 @@ import differing
 import numpy as np
 import pytest
 from tokenizers import Tokenizer
-from tokenizers.models import WordLevel
+from tokenizers.decoders import Fuse
+from tokenizers.models import BPE, WordLevel
 from typer.testing import CliRunner
 from zklemma.runtime.model import files
 from zklemma.runtime.model.tokenizer import compact
@@ -114,6 +115,26 @@ def test_says_the_statement(page: Any) -> None:
     assert page.evaluate("document.activeElement.id") == "verdict"
     assert page.inner_text("#status") == "VALID"
     assert page.url.endswith(f"#model={KEY.model_id}")
+
+
+def test_says_whether_a_prompt_is_canonical(page: Any) -> None:
+    """A prompt of which the tokenizer makes one token, and not two."""
+    vocabulary = {text: i for i, text in enumerate(["<unk>", "b", "a", "ab", "c", "d"])}
+    tokenizer = Tokenizer(BPE(vocabulary, [("a", "b")], unk_token="<unk>"))
+    tokenizer.decoder = Fuse()
+    contents = compact(tokenizer.to_str().encode())
+    artifact = differing.corpus().models[0].artifact
+    key = replace(KEY, tokenizer_bytes=contents)
+    model = corpora.Model(replace(artifact, key=key))
+    proof = files.encode_proof(key.digest, model.prove((), True).proof)
+    heading, text = said(page, key.encode(), proof)
+    assert heading == "INVALID" and "number 1 is 2, not 3" in text
+    page.click("summary")
+    page.check("#noncanonical")
+    heading, text = said(page, key.encode(), proof)
+    assert heading == "VALID" and "are not the tokens that the tokenizer makes" in text
+    heading, text = said(page, KEY.encode(), framed(PROVED[0].proof))
+    assert heading == "VALID" and "does not read the model WordLevel" in text
 
 
 def test_warns_where_no_id_is_pinned(page: Any) -> None:
@@ -301,10 +322,19 @@ def test_each_field_has_a_name_and_its_turn(page: Any) -> None:
     page.click("summary")
     page.focus("#key")
     order = ["key"]
-    for _ in range(6):
+    for _ in range(7):
         page.keyboard.press("Tab")
         order.append(page.evaluate("document.activeElement.id || document.activeElement.localName"))
-    assert order == ["key", "proof", "model", "summary", "nonce", "opening", "check"]
+    assert order == [
+        "key",
+        "proof",
+        "model",
+        "summary",
+        "nonce",
+        "opening",
+        "noncanonical",
+        "check",
+    ]
     unnamed = page.evaluate(
         "[...document.querySelectorAll('input, progress')].filter((x) => !x.labels.length).map((x) => x.id)"
     )

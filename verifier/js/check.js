@@ -16,11 +16,14 @@ const HEXADECIMAL = /^(?:[0-9a-f]{2})*$/i;
 
 /**
  * The statement that a proof file's bytes prove under a key file's, as index.d.ts describes it, by a compiled program;
- * `Refused` if they prove none. Without a proof, what is said of the key. `step` is told of what begins.
+ * `Refused` if they prove none. `step` is told of what begins.
  */
 export async function check(program, key, proof, options = {}, step = () => {}) {
   const { modelId, nonce, opening } = options;
-  const files = new Map([["key", key]]);
+  const files = new Map([
+    ["key", key],
+    ["proof", proof],
+  ]);
   const asked = [];
   for (const [name, value] of [["--model-id", modelId], ["--nonce", nonce]]) {
     if (value !== undefined) {
@@ -30,31 +33,26 @@ export async function check(program, key, proof, options = {}, step = () => {}) 
       asked.push(name, value);
     }
   }
-  const said = async (...more) => {
-    const { output } = await run(program, ["zklemma-verify", ...asked, ...more], files);
-    const [line] = output.split("\n");
-    const found = JSON.parse(line);
-    if (found.valid !== true) {
-      throw new Refused(String(found.reason), found.usable === true);
-    }
-    return found;
-  };
-  step("key");
-  let ranges = null;
-  if (!options.skipRanges) {
-    ({ ranges } = await said("key"));
+  if (options.skipRanges) {
+    asked.push("--skip-ranges");
   }
-  step("proof");
-  files.set("proof", proof);
-  const more = ["--skip-ranges"];
   if (opening !== undefined) {
     files.set("opening", opening);
-    more.push("--reveal", "opening");
+    asked.push("--reveal", "opening");
   }
-  const statement = await said(...more, "key", "proof");
+  if (options.allowNoncanonicalPrompt) {
+    asked.push("--allow-noncanonical-prompt");
+  }
+  step("proof");
+  const { output } = await run(program, ["zklemma-verify", ...asked, "key", "proof"], files);
+  const [line] = output.split("\n");
+  const statement = JSON.parse(line);
+  if (statement.valid !== true) {
+    throw new Refused(String(statement.reason), statement.usable === true);
+  }
   step("text");
   // What a function gives is numbers, which need no tokenizer.
-  return { ...statement, ranges, ...("tensors" in statement ? {} : texts(key, statement)) };
+  return "tensors" in statement ? statement : { ...statement, ...texts(key, statement) };
 }
 
 function texts(key, statement) {

@@ -41,6 +41,9 @@ export interface Generation extends Proved {
   visibility: Record<"weights" | "prompt" | "output", "private" | "public">;
   digests: { prompt?: string; output?: string };
   revealed: ("prompt" | "output")[];
+  /** Whether the prompt's tokens are those that the tokenizer makes of its text; null if that is not known: the prompt
+   * is private, or `unchecked` says why. */
+  canonical_prompt: boolean | null;
 }
 
 /** What a function of tensors gives. */
@@ -91,12 +94,14 @@ export interface Options {
   nonce?: string;
   /** The contents of a file that opens a private prompt or output. */
   opening?: Uint8Array;
+  /** Take a prompt whose tokens are not those that the tokenizer makes of its text, and say so. */
+  allowNoncanonicalPrompt?: boolean;
   /** Leave out the ranges of the weights, for who checked them before. */
   skipRanges?: boolean;
   /** The compiled program, for who loads it in another way than from beside the module. */
   program?: WebAssembly.Module;
   /** Called as each step begins. */
-  onStep?: (step: "key" | "proof" | "text") => void;
+  onStep?: (step: "proof" | "text") => void;
 }
 
 /** A key or proof that was refused: the message says why; `usable` is false for what could not be looked at. */

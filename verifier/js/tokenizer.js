@@ -1,6 +1,6 @@
 /**
  * The text of a statement's tokens, by the tokenizer in the key: decoding as the `tokenizers` library does it, of the
- * parts that keys may have. Texts are not encoded here, so whether a prompt's tokens are canonical is not known.
+ * parts that keys may have. Texts are encoded by the program, which says whether a prompt's tokens are canonical.
  */
 
 const SECTIONS = { first: 8, entry: 16, alignment: 64, tokenizer: 5 };

@@ -184,12 +184,18 @@ impl Sha256 {
     pub fn update(&mut self, mut data: &[u8]) {
         self.hashed += data.len() as u64;
         while !data.is_empty() {
+            if self.filled == 0 && data.len() >= 64 {
+                let (block, rest) = data.split_at(64);
+                compress(&mut self.state, block);
+                data = rest;
+                continue;
+            }
             let count = data.len().min(64 - self.filled);
             self.block[self.filled..self.filled + count].copy_from_slice(&data[..count]);
             self.filled += count;
             data = &data[count..];
             if self.filled == 64 {
-                self.compress();
+                compress(&mut self.state, &self.block);
                 self.filled = 0;
             }
         }
@@ -208,29 +214,33 @@ impl Sha256 {
         }
         out
     }
+}
 
-    fn compress(&mut self) {
-        let mut w = [0u32; 64];
-        for (word, bytes) in w.iter_mut().zip(self.block.chunks_exact(4)) {
-            *word = u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
-        }
-        for i in 16..64 {
-            let (x, y) = (w[i - 15], w[i - 2]);
-            let low = x.rotate_right(7) ^ x.rotate_right(18) ^ (x >> 3);
-            let high = y.rotate_right(17) ^ y.rotate_right(19) ^ (y >> 10);
-            w[i] = w[i - 16]
-                .wrapping_add(low)
-                .wrapping_add(w[i - 7])
-                .wrapping_add(high);
-        }
-        let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = self.state;
-        for i in 0..64 {
+/// One block of SHA-256.
+fn compress(state: &mut [u32; 8], block: &[u8]) {
+    // The schedule's last sixteen words.
+    let mut w = [0u32; 16];
+    for (word, bytes) in w.iter_mut().zip(block.chunks_exact(4)) {
+        *word = u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+    }
+    let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = *state;
+    for (number, constants) in SHA_K.chunks_exact(16).enumerate() {
+        for i in 0..16 {
+            if number > 0 {
+                let (x, y) = (w[(i + 1) % 16], w[(i + 14) % 16]);
+                let low = x.rotate_right(7) ^ x.rotate_right(18) ^ (x >> 3);
+                let high = y.rotate_right(17) ^ y.rotate_right(19) ^ (y >> 10);
+                w[i] = w[i]
+                    .wrapping_add(low)
+                    .wrapping_add(w[(i + 9) % 16])
+                    .wrapping_add(high);
+            }
             let high = e.rotate_right(6) ^ e.rotate_right(11) ^ e.rotate_right(25);
             let first = h
-                .wrapping_add(high)
+                .wrapping_add(constants[i])
+                .wrapping_add(w[i])
                 .wrapping_add((e & f) ^ (!e & g))
-                .wrapping_add(SHA_K[i])
-                .wrapping_add(w[i]);
+                .wrapping_add(high);
             let low = a.rotate_right(2) ^ a.rotate_right(13) ^ a.rotate_right(22);
             let second = low.wrapping_add((a & b) ^ (a & c) ^ (b & c));
             h = g;
@@ -242,8 +252,8 @@ impl Sha256 {
             b = a;
             a = first.wrapping_add(second);
         }
-        for (word, add) in self.state.iter_mut().zip([a, b, c, d, e, f, g, h]) {
-            *word = word.wrapping_add(add);
-        }
+    }
+    for (word, add) in state.iter_mut().zip([a, b, c, d, e, f, g, h]) {
+        *word = word.wrapping_add(add);
     }
 }

@@ -47,6 +47,8 @@ pub struct Key<'a> {
     pub root: [u8; ROOT],
     pub circuit: Circuit,
     private: Vec<u8>,
+    /// The tokenizer, as `tokenizer` reads it.
+    pub tokenizer: &'a [u8],
     pub range_proof: &'a [u8],
     pub links: Vec<Link<'a>>,
     /// The hash of all that identifies the model, but the root.
@@ -104,6 +106,7 @@ impl<'a> Key<'a> {
             root,
             circuit,
             private,
+            tokenizer,
             range_proof,
             links,
             hashed,

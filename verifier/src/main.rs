@@ -16,7 +16,7 @@ use zklemma_verifier::verify::{Options, Verifier};
 const INVALID: i32 = 1;
 const UNUSABLE: i32 = 2;
 const USAGE: &str = "usage: zklemma-verify KEY [PROOF..] [--model-id ID] [--nonce HEX] \
-     [--reveal OPENING] [--skip-ranges]";
+     [--reveal OPENING] [--skip-ranges] [--allow-noncanonical-prompt]";
 /// Of a file of any kind.
 const MOST: u64 = 1 << 27;
 
@@ -47,6 +47,7 @@ fn run() -> Result<i32> {
             Some("--nonce") => options.nonce = Some(unhex(following()?.to_str())?),
             Some("--reveal") => opening = Some(read(&following()?.into())?),
             Some("--skip-ranges") => options.skip_ranges = true,
+            Some("--allow-noncanonical-prompt") => options.allow_noncanonical = true,
             Some(unknown) if unknown.starts_with("--") => return unusable(USAGE),
             _ => files.push(argument.into()),
         }

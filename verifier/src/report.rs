@@ -187,6 +187,12 @@ fn generated(key: &Key, verified: &Verified) -> Vec<Field> {
         ("visibility", object(&visibility)),
         ("digests", object(&digests.collect::<Vec<_>>())),
         ("revealed", list(revealed.map(|(name, _)| quote(name)))),
+        (
+            "canonical_prompt",
+            verified
+                .canonical
+                .map_or("null".to_string(), |found| found.to_string())
+        ),
     ];
     let own = (
         &statement.nonce[..],

@@ -67,7 +67,7 @@ impl Transcript {
         let mut words = self.draw();
         let mask = (1 << bits) - 1;
         let mut found: Vec<u64> = (0..count).map(|_| words.word() & mask).collect();
-        found.sort_unstable();
+        found.sort();
         found.dedup();
         found
     }

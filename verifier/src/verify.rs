@@ -15,6 +15,7 @@ use crate::key::Key;
 use crate::opened::{self, Opened};
 use crate::statement::{Statement, NAMES, OUTPUT, PROMPT};
 use crate::subject::{self, Subject};
+use crate::tokenizer::{Reading, Tokenizer};
 use crate::weights::Inputs;
 
 const UNMASKED: &str = "the key's weights are committed without masks, so no proof hides them";
@@ -30,6 +31,8 @@ pub struct Options<'a> {
     pub opening: Option<&'a [u8]>,
     /// Whether the ranges of the weights were found to be proved before.
     pub skip_ranges: bool,
+    /// Whether a prompt may be other tokens than the tokenizer makes of its text.
+    pub allow_noncanonical: bool,
 }
 
 /// A statement that was proved, of either kind of key.
@@ -56,6 +59,8 @@ pub struct Verified {
     /// The ids of prompt and output, where they are public or were revealed.
     pub tokens: [Option<Vec<u64>>; 2],
     pub revealed: [bool; 2],
+    /// Whether the prompt's tokens are those that the tokenizer makes of their text, where that is known.
+    pub canonical: Option<bool>,
     /// What the statement means beyond this check, and was not looked at.
     pub unchecked: Vec<String>,
 }
@@ -66,6 +71,7 @@ pub struct Verifier<'a> {
     options: &'a Options<'a>,
     opened: Vec<Opened>,
     ranges: Option<Result<()>>,
+    tokenizer: Option<Reading<Tokenizer<'a>>>,
 }
 
 impl<'a> Verifier<'a> {
@@ -75,6 +81,7 @@ impl<'a> Verifier<'a> {
             options,
             opened: options.opening.map_or(Ok(Vec::new()), opened::read)?,
             ranges: None,
+            tokenizer: None,
         })
     }
 
@@ -103,7 +110,7 @@ impl<'a> Verifier<'a> {
         }
         let (statement, security_bits) = answer(key, content)?;
         self.check_nonce(&statement.nonce)?;
-        tell(key, statement, security_bits, &self.opened).map(Found::Text)
+        self.tell(statement, security_bits).map(Found::Text)
     }
 
     fn check_nonce(&self, carried: &[u8]) -> Result<()> {
@@ -128,37 +135,51 @@ impl<'a> Verifier<'a> {
         let key = self.key;
         self.ranges.get_or_insert_with(|| ranges(key)).clone()
     }
-}
 
-fn tell(
-    key: &Key,
-    statement: Statement,
-    security_bits: i64,
-    opened: &[Opened],
-) -> Result<Verified> {
-    let public = |what| {
-        let ids = statement.public(what)?;
-        Some(ids.iter().map(|&id| id as u64).collect())
-    };
-    let (mut tokens, mut revealed) = ([public(PROMPT), public(OUTPUT)], [false; 2]);
-    for own in opened {
-        let found = own.tokens(&statement, &key.parameters)?;
-        let what = usize::from(own.what != NAMES[PROMPT]);
-        tokens[what] = Some(found);
-        revealed[what] = true;
+    fn tell(&mut self, statement: Statement, security_bits: i64) -> Result<Verified> {
+        let public = |what| {
+            let ids = statement.public(what)?;
+            Some(ids.iter().map(|&id| id as u64).collect())
+        };
+        let (mut tokens, mut revealed) = ([public(PROMPT), public(OUTPUT)], [false; 2]);
+        for own in &self.opened {
+            let found = own.tokens(&statement, &self.key.parameters)?;
+            let what = usize::from(own.what != NAMES[PROMPT]);
+            tokens[what] = Some(found);
+            revealed[what] = true;
+        }
+        let (mut canonical, mut unchecked) = (None, Vec::new());
+        if let Some(prompt) = &tokens[PROMPT] {
+            match self.fault(prompt) {
+                Ok(Some(why)) if !self.options.allow_noncanonical => {
+                    return invalid(format!("{why}; allow noncanonical prompts to see its tokens"))
+                }
+                Ok(found) => canonical = Some(found.is_none()),
+                Err(why) => unchecked.push(format!(
+                    "that the prompt's tokens are those that the tokenizer makes of their text: this verifier does not read {why}"
+                )),
+            }
+        }
+        unchecked.extend(names_unchecked(self.key));
+        Ok(Verified {
+            statement,
+            security_bits,
+            tokens,
+            revealed,
+            canonical,
+            unchecked,
+        })
     }
-    let mut unchecked = names_unchecked(key);
-    if tokens[PROMPT].is_some() {
-        let what = "that the prompt's tokens are those that the tokenizer makes of their text";
-        unchecked.insert(0, what.into());
+
+    /// Why a prompt is not canonical, if that can be said; the tokenizer is read for the first prompt.
+    fn fault(&mut self, prompt: &[u64]) -> Reading<Option<String>> {
+        let data = self.key.tokenizer;
+        let tokenizer = self.tokenizer.get_or_insert_with(|| Tokenizer::read(data));
+        match tokenizer {
+            Ok(tokenizer) => tokenizer.fault(prompt),
+            Err(why) => Err(why.clone()),
+        }
     }
-    Ok(Verified {
-        statement,
-        security_bits,
-        tokens,
-        revealed,
-        unchecked,
-    })
 }
 
 fn tell_tensors(

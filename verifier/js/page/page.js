@@ -7,8 +7,7 @@ import { runs } from "../visible.js";
 
 const STEPS = {
   read: "Reading the files",
-  key: "Checking the key, and the ranges of its weights",
-  proof: "Checking the proof",
+  proof: "Checking the key, the ranges of its weights, and the proof",
   text: "Reading the text",
 };
 const MIB = 1 << 20;
@@ -149,7 +148,7 @@ async function start() {
   working(true);
   step("read");
   const begun = performance.now();
-  const options = {};
+  const options = { allowNoncanonicalPrompt: $("noncanonical").checked };
   let [key, proof] = [null, null];
   try {
     [key, proof] = [await bytes("key"), await bytes("proof")];
@@ -247,6 +246,11 @@ function generated(statement) {
   const most = digests.prompt ? "at most " : "";
   parts.push(made("h3", {}, `was given the prompt, ${most}${tokens(statement.prompt_tokens)} long`));
   parts.push(...told(statement, "prompt"));
+  if (statement.canonical_prompt === true) {
+    parts.push(paragraph("These are the tokens that the tokenizer makes of this text."));
+  } else if (statement.canonical_prompt === false) {
+    parts.push(made("p", { class: "warn" }, "These are not the tokens that the tokenizer makes of this text: the model was given the tokens."));
+  }
   parts.push(made("h3", {}, `and answers greedily, ${tokens(statement.generated)} long`));
   parts.push(...told(statement, "output"));
   if (statement.ended === true) {
