@@ -7,7 +7,8 @@ With y = s x + t by channels, s and t constant:
   convolution with padding this is not so, whose y is 0 around the image;
 * images else: a convolution of each channel with a window of one element.
 
-Where both layers could take it, the one before does. The layers' weights must be read by nothing else.
+Where both layers could take it, the one before does. Where nothing else can, a layer whose weights something else
+reads too, as in a siamese network, gets a copy of them.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from dataclasses import dataclass, field
 
 import torch
 from xdsl.dialects.builtin import StringAttr, SymbolRefAttr, TensorType, f32
-from xdsl.ir import Block, Operation, SSAValue
+from xdsl.ir import Block, SSAValue
 from xdsl.rewriter import Rewriter
 
 from ...dialects import nn
@@ -50,17 +51,25 @@ def fold(block: Block, y: nn.AddOp, weights: Weights) -> bool:
     product = expect(y.lhs.owner, nn.MulOp)
     x, maker = product.lhs, product.lhs.owner
     s, t = (weights.recipes.pop(_name(w)) for w in (product.rhs, y.rhs))
+    before = [maker] if isinstance(maker, Layer) and _alone(x) and _of_weights(maker) else []
     readers = [use.operation for use in y.result.uses]
-    if isinstance(maker, Layer) and _alone(x) and _private(maker):
-        _scale_rows(block, maker, s, t, weights)
-    elif readers and all(_takes_columns(reader, y.result) for reader in readers):
-        for reader in readers:
-            _scale_columns(block, expect(reader, nn.LinearOp, nn.Conv2dOp), s, t, weights)
-    elif len(nn.shape_of(x)) == 4:
-        x = _by_channel(block, product, y, s, t, weights)
-    else:
+    behind = [
+        each for each in readers if isinstance(each, Layer) and _takes_columns(each, y.result)
+    ]
+    behind = behind if len(behind) == len(readers) else []
+    image = len(nn.shape_of(x)) == 4
+    ways = [(True, before), (False, behind)]
+    ready = [(rows, layers) for rows, layers in ways if layers and all(map(_private, layers))]
+    copied = [] if image else [(rows, layers) for rows, layers in ways if layers]
+    rows, layers = next(iter(ready + copied), (False, []))
+    if not layers and not image:
         weights.recipes |= {_name(product.rhs): s, _name(y.rhs): t}
         return False
+    for layer in layers:
+        _copy_shared(block, layer, weights)
+        (_scale_rows if rows else _scale_columns)(block, layer, s, t, weights)
+    if not layers:
+        x = _by_channel(block, product, y, s, t, weights)
     y.result.replace_all_uses_with(x)
     for op in (y, product):
         Rewriter.erase_op(op)
@@ -76,13 +85,29 @@ def _alone(value: SSAValue) -> bool:
     return len({*value.uses}) == 1
 
 
+def _of_weights(layer: Layer) -> bool:
+    return all(isinstance(w.owner, nn.ParamOp) for w in layer.operands[1:])
+
+
 def _private(layer: Layer) -> bool:
     """Whether nothing else reads the layer's weights."""
-    return all(isinstance(w.owner, nn.ParamOp) and _alone(w) for w in layer.operands[1:])
+    return all(map(_alone, layer.operands[1:]))
 
 
-def _takes_columns(reader: Operation, value: SSAValue) -> bool:
-    if not isinstance(reader, Layer) or reader.x is not value or not _private(reader):
+def _copy_shared(block: Block, layer: Layer, weights: Weights) -> None:
+    """Gives a layer copies of those of its weights that something else reads."""
+    own = [layer.x]
+    for w in layer.operands[1:]:
+        if not _alone(w):
+            made = weights.param(_name(w), nn.shape_of(w), weights.recipes[_name(w)])
+            block.insert_op_before(nn.inherit_path(made, layer), layer)
+            w = made.result
+        own.append(w)
+    layer.operands = own
+
+
+def _takes_columns(reader: Layer, value: SSAValue) -> bool:
+    if reader.x is not value or not _of_weights(reader):
         return False
     return isinstance(reader, nn.LinearOp) or not any(reader.padding.get_values())
 

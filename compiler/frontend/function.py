@@ -50,12 +50,8 @@ def function_importer(
     module: Traceable, example_inputs: torch.Tensor | Sequence[torch.Tensor], batch: int
 ) -> FunctionImporter:
     """The importer of a module that is traced, and of which nothing is imported yet."""
-    if batch < 1:
-        raise UserError(f"a function has at least 1 example, got {batch}")
     one = isinstance(example_inputs, torch.Tensor)
-    examples = [example_inputs] if one else list(example_inputs)
-    inputs = tuple(_of_size(each, batch, number) for number, each in enumerate(examples))
-    return FunctionImporter(_traced(module, inputs), batch)
+    return FunctionImporter(module, [example_inputs] if one else list(example_inputs), batch)
 
 
 def _of_size(example: object, batch: int, number: int) -> torch.Tensor:
@@ -93,10 +89,11 @@ def evaluated(module: Traceable) -> torch.nn.Module:
 
 
 class FunctionImporter(Importer, FunctionBuilder):
-    def __init__(self, program: ExportedProgram, batch: int):
+    def __init__(self, module: Traceable, examples: Sequence[object], batch: int):
         FunctionBuilder.__init__(self, batch)
-        Importer.__init__(self, program, self.block, HANDLERS)
-        self.program = program
+        inputs = tuple(_of_size(each, batch, number) for number, each in enumerate(examples))
+        self.program = _traced(module, inputs)
+        Importer.__init__(self, self.program, self.block, HANDLERS)
         self.params: dict[str, SSAValue] = {}
 
     def function(self) -> ModuleOp:

@@ -96,6 +96,33 @@ def test_a_shared_layer_does_not_take_a_norm_of_one_of_its_uses() -> None:
     assert {op.groups.value.data for op in operations(found, nn.Conv2dOp)} == {1, 2}
 
 
+def test_layers_that_share_weights_take_factors_of_their_own() -> None:
+    """A siamese network: the difference has -1 beside the same layer. A norm before one of its uses, too."""
+
+    class Siamese(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = torch.nn.Linear(4, 4)
+            self.norm = torch.nn.BatchNorm1d(4)
+
+        def forward(self, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            difference = self.layer(x) - self.layer(y)
+            return difference * difference, self.layer(self.norm(torch.relu(x)))
+
+    module = Siamese().eval()
+    torch.nn.init.uniform_(module.norm.weight, 0.5, 2.0)
+    x, y = torch.randn(3, 4), torch.randn(3, 4)
+    found, weights = import_function(module, (x, y), 2)
+    actual = evaluate_function(found, {"x": x.numpy(), "y": y.numpy()}, weights)
+    for one, other in zip(actual, outputs(module, (x, y)), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
+    names = [op.param_name for op in operations(found, nn.ParamOp)]
+    assert names.count("layer.weight") == 1 and len(names) == len(set(names)) == 6
+    weight = module.layer.weight.detach().numpy()
+    copies = [weights(name) for name in names if name.startswith("layer.weight")]
+    assert any(np.array_equal(each, -weight) for each in copies)
+
+
 class Function(torch.nn.Module):
     """A function of tensors as a module."""
 

@@ -66,12 +66,15 @@ def test_the_command_takes_a_file_and_examples(text: Path, tmp_path: Path) -> No
         "--examples",
         str(tmp_path / "examples.npz"),
     ]
+    command += ["--label", "cat", "--label", "dog"]
     found = CliRunner().invoke(app, [*command, "--batch", "2", "--json"], catch_exceptions=False)
     assert found.exit_code == 0, found.stderr
     report = json.loads(found.stdout)
     assert (report["batch"], report["parameters"]) == (2, 8)
     (measured,) = report["fidelity"]["outputs"].values()
     assert measured["relative_error"] < 1e-3 and output.exists()
+    run = zklemma.Compiled.load(output).run(np.array([[1.0, 0, 0, 0], [0, 1.0, 0, 0]]))
+    assert run.labels == {"output": ["cat", "dog"]}
 
 
 def test_a_file_goes_with_examples_and_what_it_can_be_asked(text: Path) -> None:

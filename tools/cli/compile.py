@@ -105,6 +105,12 @@ def compile(
         int | None,
         typer.Option(help="The most examples of one proof of a network's outputs. [default: 1]"),
     ] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What the next place along the last axis of a network's first output means; repeatable, in order."
+        ),
+    ] = None,
     take: Annotated[
         list[str] | None,
         typer.Option(
@@ -173,6 +179,7 @@ def compile(
             watch=watch,
             example_inputs=tensors.load_examples(examples) if examples else None,
             batch=batch,
+            labels=label or (),
             outputs=take or (),
         )
     report = compiled.report
