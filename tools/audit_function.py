@@ -35,6 +35,7 @@ from ..compiler.weights import parameters, quantized_weights
 from ..dialects import quant
 from ..dialects.interfaces import TensorSource
 from ..errors import UserError
+from ..runtime.circuit.encoding import MOST_CELLS
 from ..runtime.circuit.program import Program
 from ..runtime.circuit.relations import Circuit
 from ..runtime.model.choose_parameters import choose_parameters
@@ -61,6 +62,8 @@ NO_WEIGHTS = (
 )
 # Differing weights, and labels, that problems name.
 NAMED = 8
+# Of what is lowered: elements of windows, each of which is a term, a product or a lookup. Keys have room for fewer.
+MOST_TAPS = 1 << 14
 
 
 @dataclass(frozen=True)
@@ -104,9 +107,10 @@ def audit_function(
         raise UserError(f"{key.source}: {error}") from None
     if not takes_tensors(function):
         raise UserError(f"{key.source}: its function takes no tensors")
-    signature, found = key.function_signature, _Findings()
+    signature, found = key.function_signature, _Findings(_too_large(function))
+    sized = not found.problems
     network, examples = None, None
-    if expected.model is not None:
+    if sized and expected.model is not None:
         clock.start("import")
         network, examples = _import(expected, signature, _batch(function))
         run_passes(Context(), network.module, (RaiseToNN(),))
@@ -145,7 +149,7 @@ def audit_function(
         found.unchecked += [NO_LABELS]
     if found.fidelity is None:
         found.unchecked += [UNCHECKED]
-    each = formats(function)
+    each = formats(function) if sized else []
     return {
         "valid": not found.problems,
         "problems": found.problems,
@@ -185,6 +189,28 @@ def _told(what: str, tensor: Tensor) -> dict[str, Any]:
         "fraction_bits": tensor.frac,
         "labels": list(tensor.labels),
     }
+
+
+def _too_large(function: ModuleOp) -> list[str]:
+    """Whether lowering would take what no key has room for: a few bytes of text say any windows and tables."""
+    taps, tables = 0, set[quant.TableAttr]()
+    for op in function.walk():
+        if isinstance(op, quant.TableOp):
+            tables.add(op.table)
+        elif isinstance(op, quant.Conv2dOp):
+            _, share, *kernel = quant.type_of(op.w).shape
+            taps += math.prod(kernel) * (share if op.groups.value.data > 1 else 1)
+        elif isinstance(op, quant.SumPoolOp):
+            pairs = zip(op.kernel.get_values(), quant.type_of(op.x).shape[2:], strict=True)
+            taps += math.prod(k for k, size in pairs if k != size)
+        elif isinstance(op, quant.MaxPoolOp):
+            taps += sum(op.kernel.get_values())
+    if taps > MOST_TAPS:
+        return [f"the function's windows have {taps:,} elements, more than {MOST_TAPS:,}"]
+    entries = sum(high - low for low, high in (table.domain for table in tables))
+    if 2 * entries > MOST_CELLS:
+        return [f"the function's tables have {2 * entries:,} cells, more than {MOST_CELLS:,}"]
+    return []
 
 
 # The network

@@ -16,7 +16,7 @@ from torch import nn
 from typer.testing import CliRunner
 from xdsl.rewriter import Rewriter
 from zklemma.compiler.frontend import network
-from zklemma.compiler.module_text import print_module
+from zklemma.compiler.module_text import parse_module, print_module
 from zklemma.compiler.modules import main_function
 from zklemma.compiler.pipelines import lower
 from zklemma.compiler.published import read_function, write_function
@@ -265,6 +265,36 @@ def test_a_network_that_does_not_take_the_inputs(made: Made) -> None:
         audit(made.private.key, nn.Linear(5, 3))
     with pytest.raises(UserError, match="no network"):
         audit(made.private.key, 7)
+
+
+IMAGE = "!quant.tensor<[2, 1, {0}, {0}], bits = 16, frac = 12>"
+
+
+def text(size: int, result: int, *lines: str) -> bytes:
+    """A function of images of a size, by lines that end in ``%r``."""
+    given, returned = IMAGE.format(size), IMAGE.format(result)
+    body = "\n".join([f'%x = quant.input "image" : {given}', *lines])
+    made = f"func.func @main() -> {returned} {{\n{body}\nfunc.return %r : {returned}\n}}"
+    return write_function(parse_module(f"builtin.module {{\n{made}\n}}"))
+
+
+def test_functions_that_a_few_bytes_make_large(made: Made) -> None:
+    """Whoever audits a stranger's key is told at once."""
+    key, a, b = made.private.key, IMAGE.format(3000), IMAGE.format(2001)
+    window = f"quant.max_pool %t kernel [1000, 1000] stride [1, 1] padding [0, 0] : ({a}) -> {b}"
+    pools = [f"%{name} = {window}" for name in (*range(8), "r")]
+    relu = f'%t = quant.table %x table <"max(x, 0)", -32768 to 32768> : ({a}) -> {a}'
+    pool = text(3000, 2001, relu, *pools)
+    (line,) = refused(replace(key, function_bytes=pool))
+    assert line == "the function's windows have 18,000 elements, more than 16,384"
+    c, count = IMAGE.format(6), 400
+    steps = [
+        f"%{'r' if i + 1 == count else i} = quant.table %{i - 1 if i else 'x'} "
+        f'table <"max(x, {i})", -32768 to 32768> : ({c}) -> {c}'
+        for i in range(count)
+    ]
+    (line,) = refused(replace(key, function_bytes=text(6, 6, *steps)))
+    assert line == "the function's tables have 52,428,800 cells, more than 16,777,216"
 
 
 # Other sources

@@ -24,6 +24,7 @@ from zklemma.runtime.protocol.transcript import Transcript
 from zklemma.runtime.proving import prover
 from zklemma.runtime.proving.inference import FunctionProver, Visibility
 from zklemma.runtime.proving.prover import CommittedWeights, ProofResult
+from zklemma.runtime.randomness import Randomness
 from zklemma.runtime.verifying.function_verifier import verify_function
 from zklemma.runtime.witness.function_executor import FunctionExecutor
 
@@ -163,3 +164,11 @@ def test_the_length_of_a_proof_tells_nothing(
         lambda self, count, length: [(977 * i + 5) % length for i in range(count)],
     )
     assert len({len(body(prove(artifact, proving, seed, visibility))) for seed in range(4)}) == 1
+
+
+def test_a_digest_of_a_single_cell_confirms_no_guess(artifact: Artifact) -> None:
+    """Whoever guesses one of two values can not make the digest again."""
+    p = artifact.key.parameters
+    digests = {Sealed([1], p, Randomness(True)).digest for _ in range(3)}
+    bare = {Sealed([value], p, Randomness(False)).digest for value in (0, 1)}
+    assert len(digests) == 3 and not digests & bare
