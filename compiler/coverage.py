@@ -16,10 +16,11 @@ from pathlib import Path
 import torch
 from torch.export import ExportedProgram
 from xdsl.context import Context
-from xdsl.dialects.builtin import FloatAttr, ModuleOp, f64
+from xdsl.dialects.builtin import DenseArrayBase, FloatAttr, ModuleOp, f64
 
+from ..dialects.interfaces import Normalises
 from ..errors import UserError
-from .analysis.calibrate import RANGE
+from .analysis.calibrate import RANGE, SQUARES
 from .frontend import importer as language
 from .frontend.checkpoint import without_weights
 from .frontend.export import export_function, export_model
@@ -76,6 +77,8 @@ def _lower(module: ModuleOp) -> None:
     for op in module.walk():
         if op.results:
             op.attributes[RANGE] = FloatAttr(1.0, f64)
+        if isinstance(op, Normalises):
+            op.attributes[SQUARES] = DenseArrayBase.from_list(f64, [1.0, 1.0])
     for passes in to_quant({}):
         run_passes(Context(), module, passes)
     lower(module)

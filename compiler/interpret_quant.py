@@ -236,19 +236,46 @@ class QuantFunctions(InterpreterFunctions):
     def flatten(self, _: Interpreter, op: quant.FlattenOp, args: PythonValues) -> PythonValues:
         return (args[0].reshape(len(args[0]), -1),)
 
+    @impl(quant.ImagePositionsOp)
+    def image_positions(
+        self, _: Interpreter, op: quant.ImagePositionsOp, args: PythonValues
+    ) -> PythonValues:
+        (x,) = args
+        return (x.reshape(*x.shape[:2], -1).swapaxes(1, 2),)
+
+    @impl(quant.AddPositionsOp)
+    def add_positions(
+        self, _: Interpreter, op: quant.AddPositionsOp, args: PythonValues
+    ) -> PythonValues:
+        (x, table), before = args, op.before.value.data
+        after = len(table) - before - x.shape[1]
+        return (self.fit(op, table + np.pad(x, ((0, 0), (before, after), (0, 0)))),)
+
+    @impl(quant.PositionOp)
+    def position(self, _: Interpreter, op: quant.PositionOp, args: PythonValues) -> PythonValues:
+        return (args[0][:, op.at.value.data],)
+
+    @impl(quant.SumPositionsOp)
+    def sum_positions(
+        self, _: Interpreter, op: quant.SumPositionsOp, args: PythonValues
+    ) -> PythonValues:
+        total = args[0][:, op.first.value.data :].sum(axis=1)
+        return (self.fit(op, total * op.factor.value.data),)
+
     @impl(quant.SplitHeadsOp)
     def split_heads(
         self, _: Interpreter, op: quant.SplitHeadsOp, args: PythonValues
     ) -> PythonValues:
         (x,) = args
-        return (x.reshape(x.shape[0], op.heads.value.data, -1).swapaxes(0, 1),)
+        return (x.reshape(*x.shape[:-1], op.heads.value.data, -1).swapaxes(-3, -2),)
 
     @impl(quant.MergeHeadsOp)
     def merge_heads(
         self, _: Interpreter, op: quant.MergeHeadsOp, args: PythonValues
     ) -> PythonValues:
         (x,) = args
-        return (x.swapaxes(0, 1).reshape(x.shape[1], -1),)
+        x = x.swapaxes(-3, -2)
+        return (x.reshape(*x.shape[:-2], -1),)
 
     @impl(quant.RopeOp)
     def rope(self, _: Interpreter, op: quant.RopeOp, args: PythonValues) -> PythonValues:
@@ -264,12 +291,13 @@ class QuantFunctions(InterpreterFunctions):
     @impl(quant.ScoresOp)
     def scores(self, _: Interpreter, op: quant.ScoresOp, args: PythonValues) -> PythonValues:
         q, k = args
-        return (self.fit(op, q @ _shared(k, q).swapaxes(1, 2)),)
+        return (self.fit(op, q @ _shared(k, q).swapaxes(-1, -2)),)
 
     @impl(quant.SoftmaxOp)
     def softmax(self, _: Interpreter, op: quant.SoftmaxOp, args: PythonValues) -> PythonValues:
         (scores,) = args
-        seen = seen_keys(scores.shape[1], op.windows.get_values()[self.layer])
+        window = op.windows.get_values()[self.layer]
+        seen = np.array(True) if window == quant.EVERY else seen_keys(scores.shape[-1], window)
         top = np.max(scores, axis=-1, keepdims=True, where=seen, initial=scores.min())
         e = np.where(seen, table(op.table)[np.where(seen, top - scores, 0)], 0)
         inv = (1 << op.k.value.data) // e.sum(axis=-1)
@@ -326,4 +354,4 @@ class QuantFunctions(InterpreterFunctions):
 
 def _shared(kv: np.ndarray, heads: np.ndarray) -> np.ndarray:
     """Key/value heads, each repeated for the query heads that share it."""
-    return np.repeat(kv, heads.shape[0] // kv.shape[0], axis=0)
+    return np.repeat(kv, heads.shape[-3] // kv.shape[-3], axis=-3)

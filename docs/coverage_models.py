@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from transformers import BertConfig, BertForSequenceClassification
 
 F = nn.functional
 COMMON: dict[str, Any] = {
@@ -132,17 +133,43 @@ class Attention(nn.Module):
 
 
 class Patches(nn.Module):
-    """Dosovitskiy et al. 2020: a transformer of the parts of an image."""
+    """Dosovitskiy et al. 2020: a transformer of the parts of an image, with positions and a token of the class."""
 
     def __init__(self) -> None:
         super().__init__()
         self.cut = nn.Conv2d(1, 8, 4, 4)
-        self.layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
-        self.head = nn.Linear(8, 3)
+        self.first = nn.Parameter(torch.zeros(1, 1, 8))
+        self.place = nn.Parameter(torch.zeros(1, 5, 8))
+        self.layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, norm_first=True)
+        self.norm, self.head = nn.LayerNorm(8), nn.Linear(8, 3)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         parts = self.cut(x).flatten(2).transpose(1, 2)
-        return self.head(self.layer(parts).mean(1))
+        x = torch.cat([self.first.expand(len(x), -1, -1), parts], 1) + self.place
+        return self.head(self.norm(self.layer(x))[:, 0])
+
+
+class Embedded(nn.Module):
+    """A model of transformers that is given embeddings."""
+
+    def __init__(self, model: nn.Module):
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.model(inputs_embeds=x).logits
+
+
+def bert() -> nn.Module:
+    config = BertConfig(
+        vocab_size=16,
+        hidden_size=8,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=8,
+    )
+    return Embedded(BertForSequenceClassification(config))
 
 
 class Mixer(nn.Module):
@@ -288,6 +315,7 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[tuple[int, ...], ...]]]
         ((5, 8),),
     ),
     "vision transformer": (Patches, ((1, 8, 8),)),
+    "BERT, of embeddings": (bert, ((5, 8),)),
 }
 """What makes each, and the shapes of an example of its inputs."""
 

@@ -106,11 +106,12 @@ def compile(
     the shipped texts. `UserError` if fewer of the next tokens than ``least_fidelity`` are PyTorch's on held-out
     text; with None that is not measured.
 
-    Of a network ``example_inputs`` are what its `forward` takes, rows (N, n) or images (N, C, H, W), of a file
-    also by name: ranges are calibrated on them, so that they should be many and like those of proofs. A proof has
-    up to ``batch`` examples, by default 1, or as many as the program or the text says. ``labels`` name the classes
-    along the last axis of the first output; ``outputs`` names tensors of a file's graph that take the place of its
-    outputs. `UserError` for a network with operations that are not supported, all of them named.
+    Of a network ``example_inputs`` are what its `forward` takes, rows (N, n), positions (N, T, C) or images (N, C,
+    H, W), of a file also by name: ranges are calibrated on them, so that they should be many and like those of
+    proofs. A proof has up to ``batch`` examples, by default 1, or as many as the program or the text says.
+    ``labels`` name the classes along the last axis of the first output; ``outputs`` names tensors of a file's graph
+    that take the place of its outputs. `UserError` for a network with operations that are not supported, all of
+    them named.
     """
     scaling = {} if headroom is None else {"plan-scales.headroom": str(headroom)}
     chosen = scaling | dict(settings or {})

@@ -19,8 +19,8 @@ Errors: `UserError` for values that are not finite in fp32 and for missing calib
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Sequence
+from typing import TypeAlias
 
 import numpy as np
 from xdsl.dialects.builtin import DenseArrayBase, FloatAttr, ModuleOp, f64
@@ -162,12 +162,27 @@ def _where(op: Operation) -> str:
     return f"{path}: {op.name}" if path else op.name
 
 
+Span: TypeAlias = tuple[float, float]
+"""The least and the largest of some numbers."""
+
+
+def row_squares(norm: Normalises, x: np.ndarray) -> Span:
+    """The sums of squares of the rows that a norm takes, and n times its constant."""
+    x = x.astype(np.float64)
+    sums = np.sum(x * x, axis=-1) + norm.constant * x.shape[-1]
+    return float(sums.min()), float(sums.max())
+
+
+def joined(one: Span | None, other: Span) -> Span:
+    return other if one is None else (min(one[0], other[0]), max(one[1], other[1]))
+
+
 class _Record:
     """Largest magnitudes (channel by channel) and sums of squares seen so far."""
 
     def __init__(self) -> None:
         self.largest: dict[Operation, np.ndarray] = {}
-        self.squares: dict[Operation, tuple[float, float]] = {}
+        self.squares: dict[Operation, Span] = {}
 
     def observe(self, op: Operation, value: np.ndarray) -> None:
         if not op.operands:
@@ -179,10 +194,7 @@ class _Record:
         norms = {use.operation for use in op.results[0].uses if use.index == 0}
         for norm in norms:
             if isinstance(norm, Normalises):
-                x = value.astype(np.float64)
-                sums = np.sum(x * x, axis=-1) + norm.constant * x.shape[-1]
-                least, most = self.squares.get(norm, (math.inf, 0.0))
-                self.squares[norm] = min(least, float(sums.min())), max(most, float(sums.max()))
+                self.squares[norm] = joined(self.squares.get(norm), row_squares(norm, value))
 
 
 def _write(op: Operation, name: str, value: float) -> None:

@@ -1,7 +1,7 @@
 """Calibration of a function of tensors: the largest magnitudes on given examples, as `calibrate` records them.
 
-Each operation with a result gets `quant.range` in real units, parameters included. Examples are evaluated in fp32,
-a few at a time.
+Each operation with a result gets `quant.range` in real units, parameters included, and each norm `quant.squares`.
+Examples are evaluated in fp32, a few at a time.
 
 Errors: `UserError` for inputs that do not fit the function or each other, and for values that are not finite.
 """
@@ -12,13 +12,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
-from xdsl.dialects.builtin import FloatAttr, ModuleOp, f64
+from xdsl.dialects.builtin import DenseArrayBase, FloatAttr, ModuleOp, f64
 from xdsl.ir import Operation
 
 from ...dialects import nn
+from ...dialects.interfaces import Normalises
 from ...errors import UserError
 from ..frontend.evaluate import evaluate_function
-from .calibrate import RANGE
+from .calibrate import RANGE, SQUARES, Span, joined, row_squares
 
 Examples: TypeAlias = np.ndarray | Sequence[np.ndarray]
 """One tensor (N, ..), or several of them."""
@@ -38,18 +39,24 @@ def calibrate_tensors(
     if len(counts) != 1 or counts == {0}:
         raise UserError("calibration needs at least one example, and as many for each input")
     largest: dict[Operation, float] = {}
+    squares: dict[Operation, Span] = {}
 
     def observe(op: Operation, value: np.ndarray) -> None:
         magnitude = float(np.max(np.abs(value)))
         if not np.isfinite(magnitude):
             raise UserError(f"{nn.module_path(op) or op.name}: {op.name} is not finite in fp32")
         largest[op] = max(magnitude, largest.get(op, 0.0))
+        for norm in {use.operation for use in op.results[0].uses if use.index == 0}:
+            if isinstance(norm, Normalises):
+                squares[norm] = joined(squares.get(norm), row_squares(norm, value))
 
     for start in range(0, counts.pop(), TOGETHER):
         part = {name: examples[start : start + TOGETHER] for name, examples in found.items()}
         evaluate_function(module, part, weights, observe=observe)
     for op, magnitude in largest.items():
         op.attributes[RANGE] = FloatAttr(magnitude, f64)
+    for op, span in squares.items():
+        op.attributes[SQUARES] = DenseArrayBase.from_list(f64, span)
 
 
 def _joined(name: str, examples: Examples) -> np.ndarray:

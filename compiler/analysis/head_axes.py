@@ -1,6 +1,6 @@
 """Which named axes the dimensions of a `quant` value are.
 
-Values are [T, n] or [H, T, D] at the `quant` level. Here each gets named axes: rows are `token`
+Values of a language model are [T, n] or [H, T, D] at the `quant` level. Here each gets named axes: rows are `token`
 (after `quant.select`: `generated`), heads are (kv, group) for queries and (kv) for keys and values,
 columns are `channel`, `intermediate`, or the axes of the heads into which they are cut. The axes of
 examples are named by their sizes. Where a linear layer gives what it takes, its weight is over `channel`
@@ -33,11 +33,11 @@ from ...dialects.quant.axes import (
     Rule,
     Same,
     feature,
+    is_row,
 )
 from ...errors import UserError
 
 FoundT = TypeVar("FoundT")
-ROWS = ("token", "generated", "example")
 
 
 class OfValues(dict[SSAValue, FoundT]):
@@ -74,11 +74,15 @@ class _Inference:
         contractions = [(op, rule) for op, rule in self.rules if isinstance(rule, Contraction)]
         for op, rule in contractions:
             if rule.y not in self.axes:
-                rows, size = self.axes[rule.x][0], quant.type_of(rule.y).shape[-1]
-                self.put(op, rule.y, (rows, feature(size) if rows == EXAMPLE else self.width(size)))
+                rows, size = (
+                    tuple(filter(is_row, self.axes[rule.x])),
+                    quant.type_of(rule.y).shape[-1],
+                )
+                made = feature(size) if EXAMPLE in rows else self.width(size)
+                self.put(op, rule.y, (*rows, made))
                 self.solve()
         for op, rule in contractions:
-            out = tuple(axis for axis in self.axes[rule.y] if axis not in ROWS)
+            out = tuple(axis for axis in self.axes[rule.y] if not is_row(axis))
             self.put(op, rule.w, (*out, *self.contracted(rule.x, out)))
         self.solve()
         for op in self.ops:
@@ -103,7 +107,7 @@ class _Inference:
             if axis in out:
                 self.second[f"{axis}_in"] = axis
                 yield f"{axis}_in"
-            elif axis not in ROWS:
+            elif not is_row(axis):
                 yield axis
 
     def solve(self) -> None:
@@ -124,7 +128,7 @@ class _Inference:
         elif isinstance(rule, LastOf) and rule.of in self.axes:
             self.put(op, rule.value, self.axes[rule.of][-1:])
         elif isinstance(rule, OfRows) and rule.of in self.axes:
-            axes = tuple(a for a in self.axes[rule.of] if a not in ROWS)
+            axes = tuple(a for a in self.axes[rule.of] if not is_row(a))
             self.put(op, rule.value, axes)
 
     def put(self, op: Operation, value: SSAValue, axes: Axes) -> None:

@@ -3,10 +3,14 @@
 A value has as many fraction bits as its calibrated range, times the headroom, leaves of 16 bits, but for this:
 
 * what is handed on has the format that it had (`KeepsScale`);
-* a sum has the fraction bits of both of its operands, and is a bit wider than the wider one, at most 17 bits. So
-  operands that are sums leave a bit less to their own. The operands' types are as narrow as they can be;
+* a sum has the fraction bits of both of its operands, and as many bits as their ranges make, at most 17, or what a
+  norm squares if nothing else reads it. So operands that are sums leave a bit less to their own. The operands'
+  types are as narrow as they can be;
 * a rounded result has no more fraction bits than its accumulator, and an activation few more than its argument; a
   positive part has those of its argument, so that one table serves all of them;
+* scores have 17 bits, of whose differences there is a table, which their scale is in;
+* a norm has three exponents more than its calibrated sums of squares, and a reciprocal root of as many bits as they
+  and the gain leave;
 * weights have 16 bits, biases up to 18, but no more fraction bits than what they are added to, and these no more
   than what leaves accumulators and remainders below 2^62.
 
@@ -19,19 +23,24 @@ Errors: `UserError` for operations of other functions, and for missing ranges, w
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
+import numpy as np
 from xdsl.dialects.func import ReturnOp
 from xdsl.ir import Block, Operation, SSAValue
 
-from ...dialects import nn
-from ...dialects.interfaces import KeepsScale, Normalises, Rounded, Sum
+from ...dialects import nn, quant
+from ...dialects.interfaces import KeepsScale, Normalises, Quantised, Rounded, Sum
 from ...dialects.quant import FormatAttr
 from ...errors import UserError, expect
-from .calibrate import range_of
+from .calibrate import range_of, squares_of
+from .limits import LEAST_ROOT, MOST_RECIPROCAL, NORM_BITS, RECIPROCAL_BITS
 from .scale import LIMB, WIDE_LIMB, most_frac
-from .scales import where
+from .scales import MAX_EXPONENT, exponent_of, integer_eps, where
 
-SUM_BITS = 17
+SUM_BITS = SCORE_BITS = 17
+MOST_ROOT = 23
+SPARE_EXPONENTS = 3
 BIAS_BITS = WIDE_LIMB
 CUT_BITS = 44
 """The most fraction bits that a rounding cuts: with 16 bits of the result they are 60."""
@@ -39,6 +48,16 @@ SHIFTED_BIAS_BITS = 60
 """The most bits of a bias that is shifted to the fraction bits of the accumulator."""
 
 Layer = nn.LinearOp | nn.Conv2dOp
+Biased = Layer | nn.RMSNormOp
+
+
+@dataclass(frozen=True)
+class NormPlan:
+    """What a norm is planned with (`analysis.plan`)."""
+
+    eps: int
+    exponents: tuple[int, int]
+    root: int
 
 
 class TensorScales:
@@ -66,21 +85,24 @@ class TensorScales:
     def _visit(self, op: Operation) -> None:
         value = op.results[0]
         self._group[value] = [value]
-        if isinstance(op, nn.LinearOp) and op.scale is not None:
-            raise UserError(f"{where(op)}: a linear layer of a function of tensors has no scale")
+        scaled = isinstance(op, nn.LinearOp) and op.scale is not None
+        if scaled or (isinstance(op, nn.ScoresOp) and op.scale.value.data != 1):
+            raise UserError(f"{where(op)}: {op.name} of a function of tensors has no scale")
         if isinstance(op, KeepsScale | Sum):
             for operand in op.operands:
                 self._join(operand, value)
                 if isinstance(op, Sum):
                     self._narrow.add(_viewed(operand))
             self.magnitude_of[value] = sum(self.magnitude_of[each] for each in op.operands)
-        elif isinstance(op, nn.InputOp | nn.ParamOp | Rounded) and not isinstance(op, Normalises):
+        elif isinstance(op, nn.SoftmaxOp | nn.MaskedSoftmaxOp):
+            self.magnitude_of[value] = 1.0  # Exponentials have a format of their own.
+            self.frac[value] = quant.EXP_FRAC
+        elif isinstance(op, nn.InputOp | nn.ParamOp | Rounded):
             magnitude = self._seen(op)
             if isinstance(op, Rounded):
                 magnitude = min(magnitude, op.largest(self))
             self.magnitude_of[value] = magnitude
-            bits = BIAS_BITS if _is_bias(value) else LIMB
-            self.frac[value] = most_frac(magnitude, bits)
+            self.frac[value] = most_frac(magnitude, self._own_bits(value))
             if isinstance(op, nn.ReluOp):
                 self._join(op.x, value)
         else:
@@ -88,8 +110,11 @@ class TensorScales:
         self._set(value, min(self.frac[each] for each in self._group[value] if each in self.frac))
 
     def _seen(self, op: Operation) -> float:
-        """The calibrated range, with headroom where inputs decide it. It may be zero."""
-        return range_of(op) * (1.0 if isinstance(op, nn.ParamOp) else self.headroom)
+        """The calibrated range, with headroom where inputs decide it, and in the units of its integers. It may be
+        zero."""
+        if isinstance(op, nn.ParamOp):
+            return range_of(op) * factor_of(op)
+        return range_of(op) * self.headroom
 
     def _join(self, one: SSAValue, other: SSAValue) -> None:
         if self._group[one] is not self._group[other]:
@@ -114,11 +139,13 @@ class TensorScales:
         """Values with the most fraction bits that an operation leaves them."""
         value = op.results[0]
         if isinstance(op, Sum):
-            return [(value, self.frac[value] - max(0, self.bits(value) - SUM_BITS))]
+            return [(value, self.frac[value] - max(0, self.bits(value) - self._most_bits(value)))]
         if not isinstance(op, Rounded):
             return []
         accumulator = self._accumulator(op)
         found: list[tuple[SSAValue, int]] = [(value, accumulator)]
+        if isinstance(op, nn.RMSNormOp) and op.bias is not None:
+            found.append((op.bias, accumulator))
         if isinstance(op, Layer):
             most = self.frac[value] + CUT_BITS
             if op.bias is not None:
@@ -135,7 +162,40 @@ class TensorScales:
             return read + op.SPARE_FRAC
         if isinstance(op, nn.AvgPool2dOp):
             return read + math.prod(op.kernel.get_values()).bit_length() - 1
+        if isinstance(op, nn.MeanPositionsOp):
+            return read + (nn.shape_of(op.x)[1] - op.first.value.data).bit_length() - 1
+        if isinstance(op, nn.AttendOp):
+            return read + self.reciprocal(op)
+        if isinstance(op, nn.RMSNormOp):
+            norm = self.norm(op)
+            return read + norm.root + norm.exponents[1]
         return read
+
+    # What norms and attention are planned with
+
+    def norm(self, op: nn.RMSNormOp) -> NormPlan:
+        """By its calibrated sums of squares, and by what its input's integers can be at most."""
+        x, channels = op.x, nn.shape_of(op.x)[-1]
+        frac, bound = self.frac[x], 1 << self.bits(x)
+        eps = integer_eps(op.constant, channels, frac)
+        largest = squares_of(op)[1] * 4.0**frac
+        most = min(exponent_of(channels * bound**2 + eps), MAX_EXPONENT)
+        emax = min(exponent_of(largest) + SPARE_EXPONENTS, most)
+        root = min(MOST_ROOT, NORM_BITS - emax - self.bits(op.w))
+        gain_frac = self.frac[op.w] + emax
+        root = min(root, CUT_BITS + self.frac[op.result] - gain_frac)
+        if op.bias is not None:
+            root = min(root, most_frac(self.magnitude_of[op.bias], SHIFTED_BIAS_BITS) - gain_frac)
+        if root < LEAST_ROOT:
+            raise UserError(f"{where(op)}: sums of squares up to {largest:.3g} are too large")
+        return NormPlan(eps, (0, emax), root)
+
+    def reciprocal(self, op: nn.AttendOp) -> int:
+        """k of `quant.softmax`: as large as the mixed values leave it, if reciprocals of 9 bits stay even over a
+        row of equal scores."""
+        terms = (nn.shape_of(op.p)[-1] - 1).bit_length()
+        wanted = CUT_BITS + self.frac[op.result] - self.frac[op.v]
+        return max(quant.EXP_FRAC + terms + RECIPROCAL_BITS, min(wanted, MOST_RECIPROCAL))
 
     def bits(self, value: SSAValue) -> int:
         """The bits of a value's type."""
@@ -143,10 +203,38 @@ class TensorScales:
         if isinstance(op, KeepsScale):
             return self.bits(op.operands[0])
         if isinstance(op, Sum):
-            return max(map(self.bits, op.operands)) + 1
+            return quant.signed_bits(self._bound(value) - 1)
         if value not in self._narrow and not _is_bias(value):
-            return LIMB
+            return self._own_bits(value)
         return next(b for b in range(2, LIMB + BIAS_BITS) if self._fits(value, b))
+
+    def _bound(self, value: SSAValue) -> int:
+        """The magnitude of the least integer that a value may be."""
+        value = _viewed(value)
+        if isinstance(value.owner, Sum):
+            return sum(map(self._bound, value.owner.operands))
+        return 1 << self.bits(value) - 1
+
+    def _own_bits(self, value: SSAValue) -> int:
+        """Those of a rounded value or a weight that nobody makes narrower."""
+        if _is_bias(value):
+            return BIAS_BITS
+        return SCORE_BITS if isinstance(value.owner, nn.ScoresOp) else LIMB
+
+    def _most_bits(self, value: SSAValue) -> int:
+        """The widest type of a sum that all who read it take: norms square more than others multiply or look up,
+        and of another sum its own readers say."""
+        most = 0
+        for use in value.uses:
+            reader = use.operation
+            if isinstance(reader, KeepsScale | Sum):
+                found = self._most_bits(reader.results[0])
+            elif isinstance(reader, Normalises) and isinstance(reader, Quantised):
+                found = reader.operand_bits(use.index)
+            else:
+                found = SUM_BITS
+            most = min(most or found, found)
+        return most
 
     def _fits(self, value: SSAValue, bits: int) -> bool:
         return most_frac(self.magnitude_of[value], bits) >= self.frac[value]
@@ -162,12 +250,24 @@ class TensorScales:
         return math.inf
 
     def gain(self, op: Normalises) -> float:
-        """A function of tensors has no norms."""
-        raise UserError(f"{where(op)}: {op.name} can not be part of a function of tensors")
+        """The largest gain of a norm: its weight, which is all there is to it in a function of tensors."""
+        if op.gains(np.zeros(1)).any():
+            raise UserError(f"{where(op)}: a norm of a function of tensors has no offset")
+        return range_of(expect(op.operands[1].owner, nn.ParamOp))
 
     def bias(self, op: Normalises) -> float:
-        """A function of tensors has no norms."""
-        raise UserError(f"{where(op)}: {op.name} can not be part of a function of tensors")
+        """The largest bias of a norm."""
+        return range_of(expect(op.operands[2].owner, nn.ParamOp)) if len(op.operands) > 2 else 0.0
+
+
+def factor_of(op: nn.ParamOp) -> float:
+    """What a weight is multiplied by before it is rounded: the gain of a norm over n channels by sqrt(n)."""
+    widths = {
+        nn.shape_of(use.operation.operands[0])[-1]
+        for use in op.result.uses
+        if isinstance(use.operation, Normalises) and use.index == 1
+    }
+    return math.sqrt(widths.pop()) if widths else 1.0
 
 
 def _viewed(value: SSAValue) -> SSAValue:
@@ -178,4 +278,4 @@ def _viewed(value: SSAValue) -> SSAValue:
 
 
 def _is_bias(value: SSAValue) -> bool:
-    return any(isinstance(use.operation, Layer) and use.index == 2 for use in value.uses)
+    return any(isinstance(use.operation, Biased) and use.index == 2 for use in value.uses)

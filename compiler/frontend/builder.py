@@ -16,6 +16,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -30,20 +31,35 @@ from xdsl.rewriter import Rewriter
 from ...dialects import nn
 from ...dialects.interfaces import Quantised
 from ...errors import UserError, expect
+from ..transforms.center_layer_norm import CenterLayerNorm
 from ..transforms.matching import either_order
+from ..transforms.raise_attention import RaiseAttention
 from ..transforms.raise_gelu import RaiseGelu
 from ..transforms.raise_silu import RaiseSilu
+from .attention import raise_masks, scale_in_softmax, softmax
 from .fold_norms import Recipe, Weights, fold
-from .graph import only
+from .graph import Unsupported, only
+from .views import MOVES, Views
 
 FUNCTION = "main"
 Tensor = Callable[[str], np.ndarray]
 Sides = tuple[tuple[int, int], tuple[int, int]]
 """Rows above and below an image, columns left and right of it."""
-RAISING: tuple[ModulePass, ...] = (RaiseGelu(), RaiseSilu())
+RAISING: tuple[ModulePass, ...] = (RaiseGelu(), RaiseSilu(), RaiseAttention(), CenterLayerNorm())
+LOGITS = "leave it out: of logits the largest stays the largest"
 _OTHER = re.compile(r"[^A-Za-z0-9_.]+")
 SHOWN = 3
 """How many places are named of an operation that stands in many."""
+
+
+def _channelled(shape: nn.Shape) -> nn.Shape:
+    """The shape of a number for each channel: the second axis of rows and images, the last of positions."""
+    axis = 2 if len(shape) == 3 else 1
+    return tuple(n if i == axis else 1 for i, n in enumerate(shape))
+
+
+def _sum(one: Recipe, other: Recipe) -> torch.Tensor:
+    return one().double() + other().double()
 
 
 def plain(name: str) -> str:
@@ -129,13 +145,108 @@ class FunctionBuilder:
         return self.add(nn.AvgPool2dOp(x, kernel=tuple(kernel), stride=tuple(stride)))
 
     def view(self, x: SSAValue, after: Sequence[int]) -> SSAValue:
-        """The same shape, or each example as one row."""
+        """The same elements in another shape; an image as one row, or what `views` knows."""
         before, after = nn.shape_of(x), tuple(after)
         if before == after:
             return x
-        rows = len(before) > 2 and after == (before[0], int(np.prod(before[1:])))
-        only(rows, f"{before} as {after}, not as one row of each example")
-        return self.add(nn.FlattenOp(x))
+        row = len(before) == 4 and after == (before[0], int(np.prod(before[1:])))
+        return self.add(
+            nn.FlattenOp(x) if row and not isinstance(x.owner, MOVES) else nn.ViewOp(x, after)
+        )
+
+    def permute(self, x: SSAValue, axes: Sequence[int]) -> SSAValue:
+        rank = len(nn.shape_of(x))
+        axes = tuple(axis % rank for axis in axes)
+        return x if axes == (*range(rank),) else self.add(nn.PermuteOp(x, axes=axes))
+
+    def slice(self, x: SSAValue, axis: int, start: int, stop: int) -> SSAValue:
+        """The indices start .. stop-1 of an axis."""
+        shape = nn.shape_of(x)
+        if (start, stop) == (0, shape[axis]):
+            return x
+        axis %= len(shape)
+        order = [*(i for i in range(len(shape)) if i != axis), axis]
+        last = self.add(nn.SliceOp(self.permute(x, order), bounds=(start, stop)))
+        return self.permute(last, [order.index(i) for i in range(len(shape))])
+
+    def select(self, x: SSAValue, axis: int, at: int) -> SSAValue:
+        """One index of an axis, which goes."""
+        shape = [*nn.shape_of(x)]
+        axis, at = axis % len(shape), at % shape[axis]
+        one = self.slice(x, axis, at, at + 1)
+        return self.view(one, [*shape[:axis], *shape[axis + 1 :]])
+
+    def concat(self, parts: Sequence[SSAValue], axis: int) -> SSAValue:
+        """Positions of one value among others that are constant: what is a row of a table, and what is x."""
+        values = [x for x in parts if not isinstance(x.owner, nn.ParamOp)]
+        only(len(values) == 1 and axis == 1, "of several values, or not along positions")
+        (x,), lengths = values, [nn.shape_of(part)[1] for part in parts]
+        recipes = [
+            self.weights.recipes[part.owner.param_name]
+            if isinstance(part.owner, nn.ParamOp)
+            else lambda length=length: torch.zeros(1, length, nn.shape_of(x)[2])
+            for part, length in zip(parts, lengths, strict=True)
+        ]
+        rows = [self._of_each_example(recipe) for recipe in recipes]
+        before = sum(lengths[: [*parts].index(x)])
+        name = next(p.owner.param_name for p in parts if isinstance(p.owner, nn.ParamOp))
+        shape = (sum(lengths), nn.shape_of(x)[2])
+        table = self.param(f"{name}.rows", shape, lambda: torch.cat([part() for part in rows]))
+        return self.add(nn.AddPositionsOp(x, table, before=before))
+
+    def _of_each_example(self, recipe: Recipe) -> Recipe:
+        """A constant (1, T, C) or (N, T, C) as (T, C)."""
+
+        def made() -> torch.Tensor:
+            numbers = recipe()
+            if not torch.equal(numbers, numbers[:1].expand_as(numbers)):
+                raise UserError("a constant differs from example to example")
+            return numbers[0]
+
+        return made
+
+    def matmul(self, lhs: SSAValue, rhs: SSAValue) -> SSAValue:
+        """The product of two values of examples, with heads or without, or of one and a weight (k, n)."""
+        owner = rhs.owner
+        if isinstance(owner, nn.ParamOp):
+            recipe, shape = self.weights.recipes[owner.param_name], nn.shape_of(rhs)
+            only(len(shape) == 2, f"a weight of shape {shape}")
+            w = self.param(f"{owner.param_name}.t", shape[::-1], lambda: recipe().T)
+            return self.add(nn.LinearOp(lhs, w))
+        only(not isinstance(lhs.owner, nn.ParamOp), "a weight in the place of a value")
+        return self._with_heads(lambda a, b: nn.MatmulOp(a, b), lhs, rhs)
+
+    def attention(
+        self, q: SSAValue, k: SSAValue, v: SSAValue, scale: float, causal: bool
+    ) -> SSAValue:
+        """softmax(scale q k^T) v, with heads or without; causal, or of all positions."""
+
+        rank = len(nn.shape_of(q))
+        only(rank in (3, 4), "of values that are no positions, with heads or without")
+        q, k, v = (self.view(x, self._four(x)) for x in (q, k, v))
+        p = self.add(softmax(self.add(nn.ScoresOp(q, k, scale=scale)), causal))
+        y = self.add(nn.AttendOp(p, v))
+        shape = nn.shape_of(y)
+        return y if rank == 4 else self.view(y, (shape[0], *shape[2:]))
+
+    def mask(self, x: SSAValue, added: Recipe) -> SSAValue:
+        """Scores and what hides some of them, which is known."""
+        numbers = added()
+        return self.add(nn.AddOp(x, self.param("mask", tuple(numbers.shape), lambda: numbers)))
+
+    def _with_heads(
+        self, op: Callable[[SSAValue, SSAValue], Operation], lhs: SSAValue, rhs: SSAValue
+    ) -> SSAValue:
+        """An operation of heads; what has none is one head."""
+        ranks = {len(nn.shape_of(x)) for x in (lhs, rhs)}
+        only(ranks <= {3, 4}, "of values that are no positions, with heads or without")
+        made = self.add(op(*(self.view(x, self._four(x)) for x in (lhs, rhs))))
+        shape = nn.shape_of(made)
+        return made if 4 in ranks else self.view(made, (shape[0], *shape[2:]))
+
+    def _four(self, x: SSAValue) -> nn.Shape:
+        first, *others = nn.shape_of(x)
+        return (first, 1, *others) if len(others) == 2 else (first, *others)
 
     def norm(
         self,
@@ -173,14 +284,60 @@ class FunctionBuilder:
         self._sweep()
         types = [value.type for value in outputs]
         made = ModuleOp([FuncOp(FUNCTION, ((), types), Region(self.block))])
+        self._settle_views()
+        self._raise_masks()
         PassPipeline(RAISING).apply(Context(), made)
+        scale_in_softmax(self.block)
+        self._by_positions()
         self._by_channels()
         self._fold()
         self._sweep()
         self._check()
+        self._check_softmax()
         if self.refusals:
             raise self.error()
         return made
+
+    def _settle_views(self) -> None:
+        for value in Views(self.block, self.weights).settle():
+            view = expect(value.owner, Operation)
+            before, after = (nn.shape_of(x) for x in (view.operands[0], value))
+            why = f"{before} as {after}, which is no row, image, position or head of each example"
+            self.refuse(
+                view.name.removeprefix("nn."),
+                why,
+                nn.module_path(view),
+                nearest="torch.flatten(x, 1)",
+            )
+        self._sweep()
+
+    def _raise_masks(self) -> None:
+        try:
+            raise_masks(self.block, self.weights)
+        except Unsupported as error:
+            self.refuse("softmax", str(error), "")
+
+    def _by_positions(self) -> None:
+        """Writes sums of positions with constants that differ among them as rows of a table."""
+        for op in [*self.block.ops]:
+            if not isinstance(op, nn.AddOp):
+                continue
+            for x, c in either_order(op):
+                shape, own = nn.shape_of(x), nn.shape_of(c)
+                if not isinstance(c.owner, nn.ParamOp) or len(shape) != 3 or own[-2:] != shape[1:]:
+                    continue
+                rows = self.weights.recipes[c.owner.param_name]
+                rows = self._of_each_example(rows) if len(own) == 3 else rows
+                before, name = 0, f"{c.owner.param_name}.rows"
+                if isinstance(last := x.owner, nn.AddPositionsOp) and len({*x.uses}) == 1:
+                    own_rows = expect(last.table.owner, nn.ParamOp).param_name
+                    rows = partial(_sum, self.weights.recipes[own_rows], rows)
+                    x, before = last.x, last.before.value.data
+                table = self.weights.param(name, shape[1:], rows)
+                made = nn.AddPositionsOp(x, table.result, before=before)
+                ops = [nn.inherit_path(each, op) for each in (table, made)]
+                Rewriter.replace_op(op, ops)
+                break
 
     def _sweep(self) -> None:
         """Takes away what nothing reads, as weights of norms."""
@@ -211,9 +368,9 @@ class FunctionBuilder:
     def _channels(self, x: SSAValue, c: SSAValue) -> torch.Tensor | None:
         """The constant c as a number for each channel of x, in float64; None where it is no such thing."""
         shape, owner = nn.shape_of(x), c.owner
-        channels = (1, shape[1], *(1,) * (len(shape) - 2))
+        channels = _channelled(shape)
         if isinstance(owner, nn.ConstantOp):
-            return torch.full((shape[1],), owner.value.value.data, dtype=torch.float64)
+            return torch.full((max(channels),), owner.value.value.data, dtype=torch.float64)
         if not isinstance(owner, nn.ParamOp):
             return None
         own = nn.shape_of(c)
@@ -221,13 +378,13 @@ class FunctionBuilder:
         if any(n not in (1, m) for n, m in zip(wide, channels, strict=True)):
             return None
         numbers = self.weights.recipes[owner.param_name]().detach().double()
-        return numbers.reshape(-1).expand(shape[1]).clone()
+        return numbers.reshape(-1).expand(max(channels)).clone()
 
     def _scaled(
         self, x: SSAValue, factor: torch.Tensor, summand: torch.Tensor, path: str, what: str
     ) -> list[Operation]:
         """x * factor + summand by channels, until `fold` takes them away."""
-        shape = (*factor.shape, *(1,) * (len(nn.shape_of(x)) - 2))
+        shape = _channelled(nn.shape_of(x))[1:]
         names = (f"{path}.{name}".lstrip(".") for name in ("factor", "summand"))
         s, t = (
             self.weights.param(name, shape, lambda value=value: value)
@@ -254,7 +411,7 @@ class FunctionBuilder:
         """Refuses what is left of operations that only some patterns may have."""
         unfolded = {op for y in self.sums for op in (y, y.lhs.owner)}
         for op in self.block.ops:
-            if isinstance(op, ReturnOp) or op in unfolded:
+            if isinstance(op, ReturnOp | nn.ViewOp | nn.PermuteOp | nn.SliceOp) or op in unfolded:
                 continue
             if not isinstance(op, Quantised):
                 self.refuse(op.name, "in no activation that is known", nn.module_path(op))
@@ -264,6 +421,13 @@ class FunctionBuilder:
             ):
                 shapes = " and ".join(str(nn.shape_of(value)) for value in op.operands)
                 self.refuse(op.name, f"operands of {shapes}", nn.module_path(op))
+
+    def _check_softmax(self) -> None:
+        for op in self.block.ops:
+            if isinstance(op, nn.SoftmaxOp | nn.MaskedSoftmaxOp) and not all(
+                isinstance(use.operation, nn.AttendOp) for use in op.result.uses
+            ):
+                self.refuse("softmax", "that is not attention's", nn.module_path(op), LOGITS)
 
     def made(self) -> dict[str, np.ndarray]:
         """The weights in fp32 by name, with their digests on the operations that have them."""

@@ -232,6 +232,31 @@ class NNFunctions(InterpreterFunctions):
     def flatten(self, _: Interpreter, op: nn.FlattenOp, args: PythonValues) -> PythonValues:
         return (args[0].reshape(len(args[0]), -1),)
 
+    @impl(nn.ImagePositionsOp)
+    def image_positions(
+        self, _: Interpreter, op: nn.ImagePositionsOp, args: PythonValues
+    ) -> PythonValues:
+        (x,) = args
+        return (x.reshape(*x.shape[:2], -1).swapaxes(1, 2),)
+
+    @impl(nn.AddPositionsOp)
+    def add_positions(
+        self, _: Interpreter, op: nn.AddPositionsOp, args: PythonValues
+    ) -> PythonValues:
+        (x, table), before = args, op.before.value.data
+        after = len(table) - before - x.shape[1]
+        return (table + np.pad(x, ((0, 0), (before, after), (0, 0))),)
+
+    @impl(nn.PositionOp)
+    def position(self, _: Interpreter, op: nn.PositionOp, args: PythonValues) -> PythonValues:
+        return (args[0][:, op.at.value.data],)
+
+    @impl(nn.MeanPositionsOp)
+    def mean_positions(
+        self, _: Interpreter, op: nn.MeanPositionsOp, args: PythonValues
+    ) -> PythonValues:
+        return (args[0][:, op.first.value.data :].mean(axis=1),)
+
     @impl(nn.AddOp)
     def add(self, _: Interpreter, op: nn.AddOp, args: PythonValues) -> PythonValues:
         return (args[0] + args[1],)
@@ -343,7 +368,7 @@ class NNFunctions(InterpreterFunctions):
 
     @impl(nn.SoftmaxOp)
     def softmax(self, _: Interpreter, op: nn.SoftmaxOp, args: PythonValues) -> PythonValues:
-        return (softmax(args[0]),)
+        return (softmax(args[0] * self.real(op.factor) if op.scale else args[0]),)
 
     @impl(nn.CastOp)
     def cast(self, _: Interpreter, op: nn.CastOp, args: PythonValues) -> PythonValues:

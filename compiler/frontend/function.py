@@ -1,8 +1,8 @@
 """A module of PyTorch as a function in the raised stratum of `nn`.
 
 It is traced for inputs of the shapes of the examples that are given, and imported operation by operation
-(`tensor_ops`) by a `builder`. All this is done to a copy that shares the module's weights, which are called as in
-its `state_dict`.
+(`tensor_ops`) by a `builder`. What depends on weights and shapes alone is a weight, computed by PyTorch. All this
+is done to a copy that shares the module's weights, which are called as in its `state_dict`.
 
 Errors: `UserError`, one line, for inputs that are no tensors of examples, and for modules that can not be traced;
 one that names all operations that are not supported, before any weight is computed.
@@ -11,12 +11,14 @@ one that names all operations that are not supported, before any weight is compu
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
+from typing import Any
 
 import torch
 from torch.export import ExportedProgram
 from torch.fx import Node
+from torch.fx.node import map_arg
 from xdsl.dialects.builtin import ModuleOp, TensorType, UnrealizedConversionCastOp
 from xdsl.dialects.builtin import f32 as f32_type
 from xdsl.ir import SSAValue
@@ -28,6 +30,7 @@ from .export import export_function
 from .graph import Importer, only
 from .tensor_ops import HANDLERS, NEAREST
 
+RANKS, SHAPES = (2, 3, 4), "an input is rows (N, n), positions (N, T, C) or images (N, C, H, W)"
 Traceable = torch.nn.Module | ExportedProgram
 
 
@@ -36,8 +39,8 @@ def import_function(
 ) -> tuple[ModuleOp, Tensor]:
     """The module's function of up to ``batch`` examples, and its weights in fp32 by name.
 
-    ``example_inputs`` are what its `forward` takes: rows (N, n) or images (N, C, H, W) with any number of examples,
-    of which only the shapes matter. The module stays as it is.
+    ``example_inputs`` are what its `forward` takes: rows (N, n), positions (N, T, C) or images (N, C, H, W) with
+    any number of examples, of which only the shapes matter. The module stays as it is.
     """
     importer = function_importer(module, example_inputs, batch)
     made = importer.function()
@@ -61,10 +64,8 @@ def _of_size(example: object, batch: int, number: int) -> torch.Tensor:
         raise UserError(f"{where} is no tensor but {type(example).__name__}")
     if not example.is_floating_point():
         raise UserError(f"{where} has {example.dtype} numbers; only real numbers can be inputs")
-    if example.dim() not in (2, 4):
-        raise UserError(
-            f"{where} has shape {tuple(example.shape)}: an input is rows (N, n) or images (N, C, H, W)"
-        )
+    if example.dim() not in RANKS:
+        raise UserError(f"{where} has shape {tuple(example.shape)}: {SHAPES}")
     return torch.empty((batch, *example.shape[1:]), device=example.device)
 
 
@@ -88,6 +89,10 @@ def evaluated(module: Traceable) -> torch.nn.Module:
     return copy.deepcopy(module, shared).eval().float()  # type: ignore[arg-type]
 
 
+def _is_random(node: Node) -> bool:
+    return torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ())
+
+
 class FunctionImporter(Importer, FunctionBuilder):
     def __init__(self, module: Traceable, examples: Sequence[object], batch: int):
         FunctionBuilder.__init__(self, batch)
@@ -95,6 +100,8 @@ class FunctionImporter(Importer, FunctionBuilder):
         self.program = _traced(module, inputs)
         Importer.__init__(self, self.program, self.block, HANDLERS)
         self.params: dict[str, SSAValue] = {}
+        self.constants: dict[Node, Callable[[], Any]] = {}
+        """What depends on no input: weights, and what PyTorch makes of them."""
 
     def function(self) -> ModuleOp:
         """Imports the inputs, in order, and the graph."""
@@ -112,8 +119,31 @@ class FunctionImporter(Importer, FunctionBuilder):
     # What handlers ask for
 
     def tensor(self, node: Node) -> torch.Tensor:
-        """The weight, buffer or constant that a placeholder is."""
-        return self.named(node)[1]
+        """What a node is that depends on no input."""
+        return expect(self.constant(node)(), torch.Tensor)
+
+    def constant(self, argument: Any) -> Callable[[], Any]:
+        """What makes an argument that depends on no input."""
+        if not isinstance(argument, Node):
+            return lambda: argument
+        only(argument in self.constants, "a value in the place of a constant")
+        return self.constants[argument]
+
+    def import_node(self, node: Node) -> SSAValue:
+        known = all(n in self.constants for n in node.all_input_nodes)
+        if node.op != "call_function" or not known or _is_random(node):
+            return super().import_node(node)
+
+        def made() -> Any:
+            args, kwargs = (
+                map_arg(each, lambda n: self.constants[n]()) for each in (node.args, node.kwargs)
+            )
+            with torch.no_grad():
+                return node.target(*args, **kwargs)  # type: ignore[operator]
+
+        self.constants[node], value = made, node.meta["val"]
+        shape = tuple(value.shape) if isinstance(value, torch.Tensor) else ()
+        return self.param(node.name, shape, made)
 
     def named(self, node: Node) -> tuple[str, torch.Tensor]:
         found = self.signature
@@ -130,6 +160,7 @@ class FunctionImporter(Importer, FunctionBuilder):
         if name not in self.params:
             self.path = name.rpartition(".")[0]
             self.params[name] = self.param(name, tensor.shape, lambda: tensor)
+        self.constants[node] = lambda: tensor
         return self.params[name]
 
     def refused(self, node: Node, error: Exception) -> SSAValue:

@@ -25,7 +25,7 @@ from ...errors import UserError
 from ..modules import main_function
 from .builder import Tensor
 from .evaluate import evaluate_function
-from .function import evaluated, import_function
+from .function import RANKS, SHAPES, evaluated, import_function
 from .safetensors_files import SafetensorsFiles
 
 UNKNOWN = "0" * 64
@@ -146,10 +146,8 @@ def _array(name: str, given: object) -> np.ndarray:
         raise UserError(f"{name}: {error}") from error
     if not np.issubdtype(found.dtype, np.floating):
         raise UserError(f"{name} has {found.dtype} numbers; only real numbers can be inputs")
-    if found.ndim not in (2, 4):
-        raise UserError(
-            f"{name} has shape {found.shape}: an input is rows (N, n) or images (N, C, H, W)"
-        )
+    if found.ndim not in RANKS:
+        raise UserError(f"{name} has shape {found.shape}: {SHAPES}")
     return found.astype(np.float32)
 
 

@@ -58,9 +58,9 @@ def read_network(
 ) -> Imported:
     """The network of a file, for up to ``batch`` examples of a proof, and examples of its inputs in order.
 
-    ``example_inputs`` are such examples, rows (N, n) or images (N, C, H, W): an array or a tensor, a
-    sequence of those, or a mapping by name. ``outputs`` names tensors of a graph of ONNX that take the place of
-    its outputs; ``weights`` are arguments of a function in a text, by position.
+    ``example_inputs`` are such examples, rows (N, n), positions (N, T, C) or images (N, C, H, W): an array or a
+    tensor, a sequence of those, or a mapping by name. ``outputs`` names tensors of a graph of ONNX that take the
+    place of its outputs; ``weights`` are arguments of a function in a text, by position.
     """
     path, onnx = file.path, file.dialect == "onnx"
     if outputs and not onnx:

@@ -6,6 +6,7 @@ never values. A batch norm becomes a factor and a summand of each channel, which
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ from torch.fx import Node
 from xdsl.ir import Operation, SSAValue
 
 from ...dialects import nn
+from .attention import is_causal
+from .builder import LOGITS
 from .graph import Handler, only
 
 if TYPE_CHECKING:
@@ -104,9 +107,7 @@ def _hardtanh(importer: Importer, node: Node) -> SSAValue:
 
 def _linear(importer: Importer, node: Node) -> SSAValue:
     x, w, bias = _arguments(node)
-    value = _value(importer, x)
-    only(len(nn.shape_of(value)) == 2, "an input that is no row of each example")
-    return importer.add(nn.LinearOp(value, *_weights(importer, w, bias)))
+    return importer.add(nn.LinearOp(_value(importer, x), *_weights(importer, w, bias)))
 
 
 def _pair(numbers: Any) -> tuple[int, int]:
@@ -154,10 +155,13 @@ def _adaptive_avg_pool2d(importer: Importer, node: Node) -> SSAValue:
     return importer.mean(value, kernel, kernel)
 
 
-def _mean_of_image(importer: Importer, node: Node) -> SSAValue:
+def _mean(importer: Importer, node: Node) -> SSAValue:
+    """Of images, or of positions."""
     x, axes, keep, _ = _arguments(node)
     value = _value(importer, x)
     shape = nn.shape_of(value)
+    if len(shape) == 3 and {axis % 3 for axis in axes or ()} == {1} and not keep:
+        return importer.add(nn.MeanPositionsOp(value, first=0))
     only(len(shape) == 4 and {axis % 4 for axis in axes or ()} == {2, 3}, f"axes {axes}")
     mean = importer.mean(value, shape[2:], (1, 1))
     return mean if keep else importer.add(nn.FlattenOp(mean))
@@ -177,6 +181,133 @@ def _batch_norm(importer: Importer, node: Node) -> SSAValue:
     return importer.norm(_value(importer, x), *weights, numbers(mean), numbers(var), float(eps))  # type: ignore[arg-type]
 
 
+def _permute(axes: Callable[[int, list[Any]], Sequence[int]]) -> Handler:
+    """``axes`` of a rank and of the arguments behind the value."""
+
+    def handler(importer: Importer, node: Node) -> SSAValue:
+        value, *others = _arguments(node)
+        x = _value(importer, value)
+        return importer.permute(x, axes(len(nn.shape_of(x)), others))
+
+    return handler
+
+
+def _swapped(rank: int, others: list[Any]) -> list[int]:
+    axes = [*range(rank)]
+    one, other = others
+    axes[one], axes[other] = axes[other], axes[one]
+    return axes
+
+
+def _slice(importer: Importer, node: Node) -> SSAValue:
+    x, axis, start, _, step = _arguments(node)
+    value = _value(importer, x)
+    only(step == 1, f"a step of {step}")
+    size, count = nn.shape_of(value)[axis], node.meta["val"].shape[axis]
+    first = min(size, max(0, (start or 0) + (size if (start or 0) < 0 else 0)))
+    return importer.slice(value, axis, first, first + count)
+
+
+def _select(importer: Importer, node: Node) -> SSAValue:
+    x, axis, at = node.args
+    return importer.select(_value(importer, x), axis, at)  # type: ignore[arg-type]
+
+
+def _expand(importer: Importer, node: Node) -> SSAValue:
+    value = _value(importer, node.args[0])
+    only(nn.shape_of(value) == tuple(node.meta["val"].shape), "of a value")
+    return value
+
+
+def _cat(importer: Importer, node: Node) -> SSAValue:
+    parts, axis = _arguments(node)
+    values = [importer.operand(part) for part in parts]
+    return importer.concat(values, axis % len(nn.shape_of(values[0])))
+
+
+PARTS = ("aten.split.Tensor", "aten.split_with_sizes.default", "aten.chunk.default")
+UNBIND = "aten.unbind.int"
+
+
+def _item(importer: Importer, node: Node) -> SSAValue:
+    """One of several results."""
+    source, at = node.args
+    target = str(source.target)  # type: ignore[union-attr]
+    if target not in (*PARTS, UNBIND):
+        return _first(importer, node)
+    axis = _arguments(source)[-1]  # type: ignore[arg-type]
+    value = importer.operand(source)
+    if target == UNBIND:
+        return importer.select(value, axis, at)  # type: ignore[arg-type]
+    sizes = [part.shape[axis] for part in source.meta["val"]]  # type: ignore[union-attr]
+    start = sum(sizes[:at])  # type: ignore[misc]
+    return importer.slice(value, axis, start, start + sizes[at])  # type: ignore[index]
+
+
+def _norm(importer: Importer, node: Node, op: Callable[..., Operation]) -> SSAValue:
+    x, shape, w, *others = _arguments(node)
+    value = _value(importer, x)
+    width = nn.shape_of(value)[-1:]
+    only(tuple(shape) == width and len(nn.shape_of(value)) in (2, 3), f"over {list(shape)}")
+    if w is None:
+        weight = importer.param("ones", width, lambda: torch.ones(width))
+    else:
+        (weight,) = _weights(importer, w)
+    return importer.add(op(value, weight, *others))
+
+
+def _layer_norm(importer: Importer, node: Node) -> SSAValue:
+    def made(x: SSAValue, w: SSAValue, b: Any, eps: float, _: bool) -> Operation:
+        return nn.LayerNormOp(x, w, *_weights(importer, b), eps=float(eps))
+
+    return _norm(importer, node, made)
+
+
+def _rms_norm(importer: Importer, node: Node) -> SSAValue:
+    def made(x: SSAValue, w: SSAValue, eps: float | None) -> Operation:
+        least = torch.finfo(torch.float32).eps if eps is None else eps
+        return nn.RMSNormOp(x, w, eps=float(least), offset=0.0)
+
+    return _norm(importer, node, made)
+
+
+def _matmul(importer: Importer, node: Node) -> SSAValue:
+    return importer.matmul(*(importer.operand(x) for x in node.args))
+
+
+def _softmax(importer: Importer, node: Node) -> SSAValue:
+    x, axis, *_ = _arguments(node)
+    value = _value(importer, x)
+    shape = nn.shape_of(value)
+    only(len(shape) in (3, 4) and axis % len(shape) == len(shape) - 1, "that is not attention's")
+    return importer.add(nn.SoftmaxOp(value))
+
+
+def _masked(importer: Importer, node: Node) -> SSAValue:
+    """Scores, and a number where a constant says so."""
+    x, mask, number = node.args
+    hidden, value = importer.constant(mask), importer.constant(number)
+    return importer.mask(_value(importer, x), lambda: torch.where(hidden(), value(), 0.0))
+
+
+def _where(importer: Importer, node: Node) -> SSAValue:
+    """The same, where the constant says where scores stay."""
+    mask, x, number = node.args
+    seen, value = importer.constant(mask), importer.constant(number)
+    return importer.mask(_value(importer, x), lambda: torch.where(seen(), 0.0, value()))
+
+
+def _attention(importer: Importer, node: Node) -> SSAValue:
+    *operands, mask, dropout, causal, scale, grouped = _arguments(node)
+    only(not dropout and not grouped, "dropout, or heads that share keys")
+    q, k, v = (_value(importer, x) for x in operands)
+    (*front, rows, width), sources = nn.shape_of(q), nn.shape_of(k)[-2]
+    if mask is not None:
+        causal = is_causal(importer.constant(mask)(), (*front, rows, sources))
+    only(not causal or rows == sources, "a causal mask of other keys")
+    return importer.attention(q, k, v, scale or 1 / math.sqrt(width), causal)
+
+
 def _arguments(node: Node) -> list[Any]:
     """All arguments of a node, with the operation's defaults for those that are not given."""
     schema = node.target._schema.arguments  # type: ignore[union-attr]
@@ -189,7 +320,8 @@ HANDLERS: dict[str, Handler] = {
     "aten.clone.default": _identity,
     "aten.contiguous.default": _identity,
     "aten.detach.default": _identity,
-    "<built-in function getitem>": _first,
+    "<built-in function getitem>": _item,
+    **dict.fromkeys((*PARTS, UNBIND), _identity),
     "aten.linear.default": _linear,
     "aten.conv2d.default": _conv2d,
     "aten.conv2d.padding": _conv2d,
@@ -197,12 +329,31 @@ HANDLERS: dict[str, Handler] = {
     "aten.max_pool2d.default": _max_pool2d,
     "aten.avg_pool2d.default": _avg_pool2d,
     "aten.adaptive_avg_pool2d.default": _adaptive_avg_pool2d,
-    "aten.mean.dim": _mean_of_image,
+    "aten.mean.dim": _mean,
     "aten.view.default": _view,
     "aten.reshape.default": _view,
     "aten.flatten.using_ints": _view,
+    "aten._unsafe_view.default": _view,
     "aten.squeeze.dim": _view,
     "aten.squeeze.dims": _view,
+    "aten.unsqueeze.default": _view,
+    "aten.transpose.int": _permute(_swapped),
+    "aten.permute.default": _permute(lambda _, others: others[0]),
+    "aten.slice.Tensor": _slice,
+    "aten.select.int": _select,
+    "aten.expand.default": _expand,
+    "aten.cat.default": _cat,
+    "aten.layer_norm.default": _layer_norm,
+    "aten.rms_norm.default": _rms_norm,
+    "aten.matmul.default": _matmul,
+    "aten.bmm.default": _matmul,
+    "aten.softmax.int": _softmax,
+    "aten._softmax.default": _softmax,
+    "aten.masked_fill.Scalar": _masked,
+    "aten.masked_fill.Tensor": _masked,
+    "aten.where.self": _where,
+    "aten.where.ScalarOther": _where,
+    "aten.scaled_dot_product_attention.default": _attention,
     "aten.add.Tensor": _binary(nn.AddOp),
     "aten.mul.Tensor": _binary(nn.MulOp),
     "aten.sub.Tensor": _binary(nn.AddOp, "-"),
@@ -217,7 +368,6 @@ HANDLERS: dict[str, Handler] = {
     "aten.tanh.default": _unary(nn.TanhOp),
 }
 
-LOGITS = "leave it out: of logits the largest stays the largest"
 NEAREST: dict[str, str] = {
     "softmax": LOGITS,
     "_softmax": LOGITS,
@@ -236,7 +386,7 @@ NEAREST: dict[str, str] = {
     "max_pool1d": "torch.nn.MaxPool2d",
     "adaptive_max_pool2d": "torch.nn.MaxPool2d",
     "max_pool2d_with_indices": "torch.nn.MaxPool2d without indices",
-    "layer_norm": "torch.nn.BatchNorm2d",
+    "layer_norm": "torch.nn.LayerNorm of the last axis",
     "group_norm": "torch.nn.BatchNorm2d",
     "instance_norm": "torch.nn.BatchNorm2d",
     "_native_batch_norm_legit_functional": "a batch norm with running statistics",
@@ -245,8 +395,6 @@ NEAREST: dict[str, str] = {
     "mm": "torch.nn.Linear",
     "addmm": "torch.nn.Linear",
     "pad": "padding of torch.nn.Conv2d, with padding_mode zeros",
-    "view": "torch.flatten(x, 1)",
-    "reshape": "torch.flatten(x, 1)",
     "div": "weights divided instead",
     "mean": "torch.nn.AdaptiveAvgPool2d(1)",
     "native_dropout": "dropout with training=self.training",

@@ -87,6 +87,10 @@ class ConvertNNToQuant(ModulePass):
             MaxPool2d(),
             AvgPool2d(),
             Flatten(),
+            ImagePositions(),
+            AddPositions(),
+            Position(),
+            MeanPositions(),
             SplitHeads(),
             MergeHeads(),
             Rope(sorted(angles, key=lambda each: (each[:2], each.ramp or ()))),
@@ -272,29 +276,59 @@ MEAN_BITS = 16
 
 
 class AvgPool2d(RewritePattern):
-    """A mean is a sum that stands for less."""
-
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: nn.AvgPool2dOp, rewriter: PatternRewriter) -> None:
         kernel = op.kernel.get_values()
-        count = math.prod(kernel)
-        doublings = (count - 1).bit_length()
-        if count & (count - 1):
-            doublings += MEAN_BITS
+        stride = op.stride.get_values()
+        factor, doublings = share(math.prod(kernel))
         acc = quant.SumPoolOp(
-            op.x,
-            kernel=kernel,
-            stride=op.stride.get_values(),
-            factor=round(2**doublings / count),
-            doublings=doublings,
+            op.x, kernel=kernel, stride=stride, factor=factor, doublings=doublings
         )
         round_to_format(rewriter, op, acc)
+
+
+def share(count: int) -> tuple[int, int]:
+    """A mean of so many elements is a sum that stands for less: its factor, and the doublings that the factor
+    has."""
+    doublings = (count - 1).bit_length()
+    if count & (count - 1):
+        doublings += MEAN_BITS
+    return round(2**doublings / count), doublings
 
 
 class Flatten(RewritePattern):
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: nn.FlattenOp, rewriter: PatternRewriter) -> None:
         replace(rewriter, op, quant.FlattenOp(op.x))
+
+
+class ImagePositions(RewritePattern):
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: nn.ImagePositionsOp, rewriter: PatternRewriter) -> None:
+        replace(rewriter, op, quant.ImagePositionsOp(op.x))
+
+
+class AddPositions(RewritePattern):
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: nn.AddPositionsOp, rewriter: PatternRewriter) -> None:
+        type, before = type_in(op, nn.shape_of(op.result)), op.before.value.data
+        replace(rewriter, op, quant.AddPositionsOp(op.x, op.table, results=[type], before=before))
+
+
+class Position(RewritePattern):
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: nn.PositionOp, rewriter: PatternRewriter) -> None:
+        replace(rewriter, op, quant.PositionOp(op.x, at=op.at.value.data))
+
+
+class MeanPositions(RewritePattern):
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: nn.MeanPositionsOp, rewriter: PatternRewriter) -> None:
+        first = op.first.value.data
+        count = quant.type_of(op.x).shape[1] - first
+        factor, doublings = share(count)
+        acc = quant.SumPositionsOp(op.x, first=first, factor=factor, doublings=doublings)
+        round_to_format(rewriter, op, acc)
 
 
 class SplitHeads(RewritePattern):
@@ -334,20 +368,26 @@ class Attend(RewritePattern):
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: nn.AttendOp, rewriter: PatternRewriter) -> None:
         source = op.p.owner
-        if not isinstance(source, nn.MaskedSoftmaxOp) or len({*op.p.uses}) != 1:
+        if not isinstance(source, nn.MaskedSoftmaxOp | nn.SoftmaxOp) or len({*op.p.uses}) != 1:
             raise UserError(f"{path_of(op)}: only probabilities of one softmax can mix values")
         type = quant.type_of(source.scores)
         softmax = quant.SoftmaxOp(
             source.scores,
-            windows=(0 if source.window is None else source.window.value.data,),
+            windows=(window_of(source),),
             k=planned(op, K, IntegerAttr).value.data,
-            width=quant.EXP_FRAC + (type.shape[2] - 1).bit_length(),
+            width=quant.EXP_FRAC + (type.shape[-1] - 1).bit_length(),
             table=TableAttr.of(exponentials(type.fraction, source.factor), 0, 1 << type.width),
         )
         nn.inherit_path(softmax, source)
         rewriter.insert(softmax)
         round_to_format(rewriter, op, quant.AttendOp(softmax.e, softmax.inv, op.v))
         rewriter.erase(source)
+
+
+def window_of(softmax: nn.MaskedSoftmaxOp | nn.SoftmaxOp) -> int:
+    if isinstance(softmax, nn.SoftmaxOp):
+        return quant.EVERY
+    return 0 if softmax.window is None else softmax.window.value.data
 
 
 def exponentials(fraction: int, scale: float) -> str:

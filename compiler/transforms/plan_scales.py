@@ -40,7 +40,7 @@ from ..analysis.plan import (
 )
 from ..analysis.scale import LIMB, Fracs, Scale, most_frac
 from ..analysis.scales import Scales
-from ..analysis.tensor_scales import TensorScales
+from ..analysis.tensor_scales import TensorScales, factor_of
 from ..modules import main_function, takes_tensors
 from .options import check_options
 
@@ -71,7 +71,14 @@ def write_tensors(scales: TensorScales) -> None:
     for op in scales.ops:
         op.attributes[FORMAT] = scales.format(op)
         if isinstance(op, nn.ParamOp):
-            op.attributes[FACTOR] = FloatAttr(1.0, f64)
+            op.attributes[FACTOR] = FloatAttr(factor_of(op), f64)
+        elif isinstance(op, nn.RMSNormOp):
+            norm = scales.norm(op)
+            op.attributes[EPS] = IntegerAttr(norm.eps, i64)
+            op.attributes[ROOT] = IntegerAttr(norm.root, i64)
+            op.attributes[EXPONENTS] = DenseArrayBase.from_list(i64, norm.exponents)
+        elif isinstance(op, nn.AttendOp):
+            op.attributes[K] = IntegerAttr(scales.reciprocal(op), i64)
 
 
 def limits_of(function: FuncOp) -> Limits:

@@ -4,10 +4,10 @@
     softmax(s * scale + causal_mask)        ->  nn.masked_softmax  (the same)
     matmul(p, repeat(v))                    ->  nn.attend
 
-`repeat` gives each of H query heads its key/value head, (KV, T, D) -> (H, T, D), by a view that
-inserts an axis, an expansion along it and a view that merges it (Ainslie et al. 2023); it is absent
-where H = KV. The mask, an addition of 0 or the lowest f32, becomes a selection: hidden keys get
-probability exactly 0.
+`repeat` gives each of H query heads its key/value head, (KV, T, D) -> (H, T, D), by a view that inserts an axis, an
+expansion along it and a view that merges it (Ainslie et al. 2023); it is absent where H = KV. With examples in
+front each has heads of its own, and a softmax without a mask mixes values too. The mask, an addition of 0 or the
+lowest f32, becomes a selection: hidden keys get probability exactly 0.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ class ScoresPattern(RewritePattern):
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: nn.MatmulOp, rewriter: PatternRewriter) -> None:
         transposed = defined_by(op.rhs, nn.PermuteOp)
-        if not transposed or transposed.axes.get_values() != (0, 2, 1):
+        if not transposed or transposed.axes.get_values() not in ((0, 2, 1), (0, 1, 3, 2)):
             return
         q, k = op.lhs, transposed.x
-        if q.type == k.type:
+        if q.type == k.type or len(nn.shape_of(q)) == 4:
             scaled, scale = _scaled(op)
             (q, first), (k, second) = _unscaled(q), _unscaled(_repeated(k))
             raised = nn.ScoresOp(q, k, scale=scale * first * second)
@@ -60,6 +60,8 @@ class AttendPattern(RewritePattern):
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: nn.MatmulOp, rewriter: PatternRewriter) -> None:
         weights = defined_by(op.lhs, nn.MaskedSoftmaxOp)
+        if weights is None and len(nn.shape_of(op.lhs)) == 4:
+            weights = defined_by(op.lhs, nn.SoftmaxOp)
         if weights and nn.shape_of(weights.result)[0] == nn.shape_of(op.rhs)[0]:
             raised = nn.AttendOp(op.lhs, _repeated(op.rhs))
             rewriter.replace(op, nn.inherit_path(raised, op))

@@ -20,6 +20,7 @@ from xdsl.transforms.canonicalize import CanonicalizePass
 from ...dialects import nn
 from ...dialects.interfaces import Quantised
 from ...errors import UserError
+from ..modules import takes_tensors
 from .align_rope import AlignRope
 from .center_layer_norm import CenterLayerNorm
 from .drop_batch import DropBatch
@@ -52,12 +53,16 @@ PASSES: tuple[ModulePass, ...] = (
 )
 
 
+NO_PATTERN = "belongs to no pattern that the compiler recognises"
+
+
 def check_raised(module: ModuleOp) -> None:
     """Stops at the first operation that is not in the raised stratum."""
+    of_tensors = takes_tensors(module)
     for op in module.walk():
         if isinstance(op, ModuleOp | FuncOp | ReturnOp):
             continue
-        reason = _illegal(op)
+        reason = _illegal(op) or (None if of_tensors else _of_no_sequence(op))
         if reason:
             where = nn.module_path(op) or "the model"
             raise UserError(f"{where}: {op.name} {reason}")
@@ -65,13 +70,20 @@ def check_raised(module: ModuleOp) -> None:
 
 def _illegal(op: Operation) -> str | None:
     if not isinstance(op, Quantised):
-        return "belongs to no pattern that the compiler recognises"
+        return NO_PATTERN
+    if isinstance(op, nn.BinaryOp) and op.lhs.type != op.rhs.type:
+        return "broadcasts, but no pattern recognises it"
+    return None
+
+
+def _of_no_sequence(op: Operation) -> str | None:
+    """What is illegal where there are no examples."""
     if isinstance(op, nn.TokensOp) and len(nn.shape_of(op.result)) != 1:
         return "has a batch axis"
     if isinstance(op, nn.LinearOp) and len(nn.shape_of(op.x)) != 2:
         return "takes one sequence (T, k)"
-    if isinstance(op, nn.BinaryOp) and op.lhs.type != op.rhs.type:
-        return "broadcasts, but no pattern recognises it"
+    if isinstance(op, nn.SoftmaxOp):
+        return NO_PATTERN
     return None
 
 

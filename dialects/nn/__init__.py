@@ -14,7 +14,9 @@ module is one function without arguments that returns the logits, tensor<T x voc
 A network of tensors has `input` instead of `tokens` and `embedding`. The first axis of each value is that of the
 examples, which nothing mixes, and the function returns one value or several. It is made of these:
 
-    input, param, conv2d, linear, max_pool2d, avg_pool2d, flatten, mul, add, and the activations
+    input, param, conv2d, linear, max_pool2d, avg_pool2d, flatten, mul, add, the activations, rms_norm, center,
+    image_positions, add_positions, position, mean_positions, split_heads, merge_heads, scores, softmax,
+    masked_softmax, attend
 
 Weights never enter the IR: `nn.param` holds a name and the SHA-256 of the tensor's fp32 bytes.
 Every operation made from a PyTorch module carries that module's path ("model.layers.7.mlp") in the
@@ -104,6 +106,12 @@ from .norm import (
     MeanOp,
     RMSNormOp,
 )
+from .positions import (
+    AddPositionsOp,
+    ImagePositionsOp,
+    MeanPositionsOp,
+    PositionOp,
+)
 from .shapes import (
     ConcatOp,
     ExpandOp,
@@ -138,6 +146,10 @@ NN = Dialect(
         MaxPool2dOp,
         AvgPool2dOp,
         FlattenOp,
+        ImagePositionsOp,
+        AddPositionsOp,
+        PositionOp,
+        MeanPositionsOp,
         RMSNormOp,
         CenterOp,
         SplitHeadsOp,
@@ -197,6 +209,7 @@ __all__ = [
     "TINIEST",
     "ActivationOp",
     "AddOp",
+    "AddPositionsOp",
     "AttendOp",
     "AvgPool2dOp",
     "BinaryOp",
@@ -216,6 +229,7 @@ __all__ = [
     "GeluOp",
     "GeluTanhOp",
     "I64Tensor",
+    "ImagePositionsOp",
     "InputOp",
     "Int",
     "Ints",
@@ -226,6 +240,7 @@ __all__ = [
     "MatmulOp",
     "MaxPool2dOp",
     "MeanOp",
+    "MeanPositionsOp",
     "MergeHeadsOp",
     "MulOp",
     "NNOp",
@@ -233,6 +248,7 @@ __all__ = [
     "ParamOp",
     "PermuteOp",
     "PositionEmbeddingOp",
+    "PositionOp",
     "PositionsOp",
     "PowOp",
     "RMSNormOp",

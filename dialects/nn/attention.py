@@ -22,6 +22,7 @@ from ..interfaces import (
     Bounds,
     Differentiable,
     KeepsScale,
+    LeadingAxes,
     Named,
     Parts,
     Quantised,
@@ -46,7 +47,6 @@ from .base import (
     shape_of,
     text,
 )
-from .elementwise import UnaryOp
 
 ONE_LIMB = 18
 """The widest limb: queries, keys and values have one."""
@@ -59,7 +59,7 @@ ROPE_FRAC = 16
 
 @irdl_op_definition
 class SplitHeadsOp(NNOp, Quantised, KeepsScale, Rescales, Differentiable, Named):
-    """Cuts the channels into heads: (T, H*D) -> (H, T, D), y[h, t, d] = x[t, h*D + d].
+    """Cuts the channels into heads: (T, H*D) -> (H, T, D), y[h, t, d] = x[t, h*D + d]. Examples may stand in front.
 
     ```mlir
     %y = nn.split_heads %x heads 4 : (tensor<64x128xf32>) -> tensor<4x64x32xf32>
@@ -76,9 +76,12 @@ class SplitHeadsOp(NNOp, Quantised, KeepsScale, Rescales, Differentiable, Named)
 
     @staticmethod
     def infer(x: Shape, heads: int) -> Shape:
-        require(len(x) == 2, f"x must be (T, H*D), got {text(x)}")
-        require(heads > 0 and x[1] % heads == 0, f"{x[1]} channels do not make {heads} heads")
-        return (heads, x[0], x[1] // heads)
+        require(len(x) in (2, 3), f"x must be (T, H*D), got {text(x)}")
+        *examples, tokens, channels = x
+        require(
+            heads > 0 and channels % heads == 0, f"{channels} channels do not make {heads} heads"
+        )
+        return (*examples, heads, tokens, channels // heads)
 
     def scaling(self, index: int) -> Scaling:
         return Scaling.CARRIED
@@ -89,7 +92,7 @@ class SplitHeadsOp(NNOp, Quantised, KeepsScale, Rescales, Differentiable, Named)
 
 @irdl_op_definition
 class MergeHeadsOp(NNOp, Quantised, KeepsScale, Rescales, Differentiable, Named):
-    """The inverse of `nn.split_heads`: (H, T, D) -> (T, H*D).
+    """The inverse of `nn.split_heads`: (H, T, D) -> (T, H*D). Examples may stand in front.
 
     ```mlir
     %y = nn.merge_heads %x : (tensor<4x64x32xf32>) -> tensor<64x128xf32>
@@ -105,8 +108,9 @@ class MergeHeadsOp(NNOp, Quantised, KeepsScale, Rescales, Differentiable, Named)
 
     @staticmethod
     def infer(x: Shape) -> Shape:
-        require(len(x) == 3, f"x must be (H, T, D), got {text(x)}")
-        return (x[1], x[0] * x[2])
+        require(len(x) in (3, 4), f"x must be (H, T, D), got {text(x)}")
+        *examples, heads, tokens, width = x
+        return (*examples, tokens, heads * width)
 
     def scaling(self, index: int) -> Scaling:
         return Scaling.CARRIED
@@ -202,6 +206,9 @@ def require_rotated(rotated: int | None, width: int) -> None:
 
 
 def _grouped(heads: Shape, kv: Shape, what: str) -> None:
+    if len(heads) == len(kv) == 4:
+        require(heads[:2] == kv[:2], f"{what} of examples have as many of them, and as many heads")
+        return
     require(len(heads) == 3 and len(kv) == 3, f"{what} must have rank 3")
     require(heads[0] % kv[0] == 0, f"{heads[0]} heads can not share {kv[0]} key/value heads")
 
@@ -210,7 +217,8 @@ def _grouped(heads: Shape, kv: Shape, what: str) -> None:
 class ScoresOp(NNOp, Rounded, Differentiable, Named):
     """Attention scores: q (H, T, D), k (KV, T, D) -> (H, T, T), scale * <q[h, i], k[h', j]>.
 
-    Query head h uses key head h' = h // (H / KV).
+    Query head h uses key head h' = h // (H / KV). With examples in front, q (N, H, T, D), k (N, H, S, D), each of
+    them has keys of its own, of S positions.
 
     ```mlir
     %s = nn.scores %q, %k scale 0.125 : (tensor<4x64x32xf32>, tensor<1x64x32xf32>)
@@ -233,9 +241,10 @@ class ScoresOp(NNOp, Rounded, Differentiable, Named):
     @staticmethod
     def infer(q: Shape, k: Shape, scale: float) -> Shape:
         _grouped(q, k, "q and k")
-        require(q[1:] == k[1:], f"q has (T, D) = {text(q[1:])}, k has {text(k[1:])}")
+        alike = q[1:] == k[1:] if len(q) == 3 else q[-1] == k[-1]
+        require(alike, f"q has (T, D) = {text(q[-2:])}, k has {text(k[-2:])}")
         require_positive("scale", scale)
-        return (q[0], q[1], k[1])
+        return (*q[:-1], k[-2])
 
     def operand_bits(self, index: int) -> int:
         return ONE_LIMB
@@ -256,7 +265,7 @@ class MaskedSoftmaxOp(NNOp, Quantised, Differentiable, Named):
     """Causal softmax of scale * scores (H, T, T) over the last axis; what a query may not see gets exactly 0.
 
     Query i sees the keys j with 0 <= i - j, and with i - j < window where there is a window: a
-    window of w covers w keys, the query's own position included.
+    window of w covers w keys, the query's own position included. Examples may stand in front.
 
     ```mlir
     %p = nn.masked_softmax %s window 24 : (tensor<4x64x64xf32>) -> tensor<4x64x64xf32>
@@ -275,7 +284,7 @@ class MaskedSoftmaxOp(NNOp, Quantised, Differentiable, Named):
     @staticmethod
     def infer(scores: Shape, window: int | None = None, scale: float = 1.0) -> Shape:
         require(
-            len(scores) == 3 and scores[1] == scores[2],
+            len(scores) in (3, 4) and scores[-2] == scores[-1],
             f"scores must be (H, T, T), got {text(scores)}",
         )
         require(window is None or window > 0, f"window must be positive, got {window}")
@@ -300,7 +309,8 @@ class MaskedSoftmaxOp(NNOp, Quantised, Differentiable, Named):
 class AttendOp(NNOp, Rounded, Rescales, Differentiable, Named):
     """Mixes values by probabilities: p (H, T, T), v (KV, T, D) -> (H, T, D), p[h] v[h'].
 
-    Query head h uses value head h' = h // (H / KV).
+    Query head h uses value head h' = h // (H / KV). With examples in front, p (N, H, T, S), v (N, H, S, D), each of
+    them has values of its own.
 
     ```mlir
     %o = nn.attend %p, %v : (tensor<4x64x64xf32>, tensor<1x64x32xf32>) -> tensor<4x64x32xf32>
@@ -320,8 +330,8 @@ class AttendOp(NNOp, Rounded, Rescales, Differentiable, Named):
     @staticmethod
     def infer(p: Shape, v: Shape) -> Shape:
         _grouped(p, v, "p and v")
-        require(p[2] == v[1], f"p weighs {p[2]} keys, v has {v[1]}")
-        return (p[0], p[1], v[2])
+        require(p[-1] == v[-2], f"p weighs {p[-1]} keys, v has {v[-2]}")
+        return (*p[:-1], v[-1])
 
     def operand_bits(self, index: int) -> int:
         return ONE_LIMB
@@ -347,8 +357,9 @@ def _shared(heads: Array, kv: int) -> Array:
 
 
 @irdl_op_definition
-class SoftmaxOp(UnaryOp):
-    """Softmax over the last axis.
+class SoftmaxOp(NNOp, LeadingAxes, Quantised, Named):
+    """Softmax of scale * x over the last axis. In a function of tensors it is that of attention where each query
+    sees every key.
 
     ```mlir
     %y = nn.softmax %x : (tensor<4x64x64xf32>) -> tensor<4x64x64xf32>
@@ -356,3 +367,26 @@ class SoftmaxOp(UnaryOp):
     """
 
     name = "nn.softmax"
+    KIND: ClassVar[str] = "softmax"
+    x = operand_def(F32Tensor)
+    scale = opt_prop_def(Float)
+    result = result_def(F32Tensor)
+    traits = traits_def(Pure())
+    assembly_format = "$x (`scale` $scale^)?" + FUNCTIONAL
+
+    @staticmethod
+    def infer(x: Shape, scale: float = 1.0) -> Shape:
+        require_positive("scale", scale)
+        return x
+
+    @property
+    def scores(self) -> SSAValue:
+        return self.x
+
+    @property
+    def factor(self) -> float:
+        """What scores are multiplied by."""
+        return 1.0 if self.scale is None else self.scale.value.data
+
+    def operand_bits(self, index: int) -> int:
+        return SCORE_BITS

@@ -20,7 +20,16 @@ Errors: shapes, widths, scales and ranges that do not fit are a `VerifyException
 
 from xdsl.ir import Dialect
 
-from .attention import EXP_FRAC, AttendOp, MergeHeadsOp, RopeOp, ScoresOp, SoftmaxOp, SplitHeadsOp
+from .attention import (
+    EVERY,
+    EXP_FRAC,
+    AttendOp,
+    MergeHeadsOp,
+    RopeOp,
+    ScoresOp,
+    SoftmaxOp,
+    SplitHeadsOp,
+)
 from .attributes import MAX_BITS, MAX_FRAC, WIDEST, FormatAttr, QuantTensorType, Shape, TableAttr
 from .base import (
     FUNCTIONAL,
@@ -42,6 +51,7 @@ from .layers import LayersOp, YieldOp, residual_deltas
 from .linear import MatmulOp
 from .norm import MANTISSA_BITS, CenterOp, RmsNormOp, one_over
 from .output import TOKEN_BITS, ArgmaxOp, SelectOp
+from .positions import AddPositionsOp, ImagePositionsOp, PositionOp, SumPositionsOp
 from .rounding import RequantizeOp
 from .sources import MOST_DOUBLINGS, EmbedOp, EmbedPositionsOp, ParamOp, TokensOp
 
@@ -61,6 +71,10 @@ QUANT = Dialect(
         MaxPoolOp,
         SumPoolOp,
         FlattenOp,
+        ImagePositionsOp,
+        AddPositionsOp,
+        PositionOp,
+        SumPositionsOp,
         SplitHeadsOp,
         MergeHeadsOp,
         RopeOp,
@@ -79,6 +93,7 @@ QUANT = Dialect(
 )
 
 __all__ = [
+    "EVERY",
     "EXP_FRAC",
     "FUNCTIONAL",
     "MANTISSA_BITS",
@@ -89,6 +104,7 @@ __all__ = [
     "TOKEN_BITS",
     "WIDEST",
     "AddOp",
+    "AddPositionsOp",
     "ArgmaxOp",
     "AttendOp",
     "CenterOp",
@@ -99,6 +115,7 @@ __all__ = [
     "Float",
     "Floats",
     "FormatAttr",
+    "ImagePositionsOp",
     "Inferred",
     "InputOp",
     "Int",
@@ -110,6 +127,7 @@ __all__ = [
     "MergeHeadsOp",
     "MulOp",
     "ParamOp",
+    "PositionOp",
     "QuantOp",
     "QuantTensorType",
     "RepeatedOp",
@@ -122,6 +140,7 @@ __all__ = [
     "SoftmaxOp",
     "SplitHeadsOp",
     "SumPoolOp",
+    "SumPositionsOp",
     "TableAttr",
     "TableOp",
     "TokensOp",

@@ -36,13 +36,16 @@ from .base import (
     type_of,
 )
 
+EVERY = -1
+"""The window of attention to every key, which only examples have."""
 EXP_FRAC = 15
 """e = table[d] of `quant.softmax` is 2^15 * exp(-d * 2^-frac)."""
 
 
 @irdl_op_definition
 class SplitHeadsOp(QuantOp, KeepsScale, Named):
-    """Cuts the channels into heads: [T, H*D] -> [H, T, D], y[h, t, d] = x[t, h*D + d]; a view.
+    """Cuts the channels into heads: [T, H*D] -> [H, T, D], y[h, t, d] = x[t, h*D + d]; a view. Examples may stand
+    in front.
 
     ```mlir
     %y = quant.split_heads %x heads 4 : (!quant.tensor<[64, 128], bits = 16, frac = 11>)
@@ -60,15 +63,21 @@ class SplitHeadsOp(QuantOp, KeepsScale, Named):
 
     @staticmethod
     def infer(x: QuantTensorType, heads: int) -> Sequence[Inferred]:
-        require(len(x.shape) == 2, f"x must be [T, H*D], got {list(x.shape)}")
-        tokens, channels = x.shape
+        require(len(x.shape) in (2, 3), f"x must be [T, H*D], got {list(x.shape)}")
+        *examples, tokens, channels = x.shape
         require(heads > 0 and channels % heads == 0, f"{channels} channels, {heads} heads")
-        return [Inferred((heads, tokens, channels // heads), x.width, x.fraction)]
+        shape = (*examples, heads, tokens, channels // heads)
+        return [Inferred(shape, x.width, x.fraction)]
+
+    def axes_rules(self) -> Iterator[named.Rule]:
+        if len(type_of(self.result).shape) == 4:
+            yield named.Over(self.result, named.heads(type_of(self.result).shape))
+        yield from super().axes_rules()
 
 
 @irdl_op_definition
 class MergeHeadsOp(QuantOp, KeepsScale, Named):
-    """The inverse of `quant.split_heads`: [H, T, D] -> [T, H*D]; a view.
+    """The inverse of `quant.split_heads`: [H, T, D] -> [T, H*D]; a view. Examples may stand in front.
 
     ```mlir
     %y = quant.merge_heads %x : (!quant.tensor<[4, 64, 32], bits = 16, frac = 11>)
@@ -85,9 +94,9 @@ class MergeHeadsOp(QuantOp, KeepsScale, Named):
 
     @staticmethod
     def infer(x: QuantTensorType) -> Sequence[Inferred]:
-        require(len(x.shape) == 3, f"x must be [H, T, D], got {list(x.shape)}")
-        heads, tokens, width = x.shape
-        return [Inferred((tokens, heads * width), x.width, x.fraction)]
+        require(len(x.shape) in (3, 4), f"x must be [H, T, D], got {list(x.shape)}")
+        *examples, heads, tokens, width = x.shape
+        return [Inferred((*examples, tokens, heads * width), x.width, x.fraction)]
 
 
 NO_RAMP = (0.0, 0.0, 0.0)
@@ -191,7 +200,8 @@ class RopeOp(QuantOp, Named):
 class ScoresOp(QuantOp, Named):
     """Attention scores, as an accumulator: q [H, T, D], k [KV, T, D] -> [H, T, T].
 
-    acc[h, i, j] = sum_d q[h, i, d] k[h', j, d], h' = h // (H / KV).
+    acc[h, i, j] = sum_d q[h, i, d] k[h', j, d], h' = h // (H / KV). With examples in front each of them has keys of
+    its own: q [N, H, T, D], k [N, H, S, D] -> [N, H, T, S].
 
     ```mlir
     %acc = quant.scores %q, %k : (!quant.tensor<[4, 64, 32], bits = 16, frac = 13>,
@@ -211,24 +221,26 @@ class ScoresOp(QuantOp, Named):
     @staticmethod
     def infer(q: QuantTensorType, k: QuantTensorType) -> Sequence[Inferred]:
         _grouped(q, k)
-        require(q.shape[1:] == k.shape[1:], f"q is {list(q.shape)}, k is {list(k.shape)}")
-        bits = signed_bits(q.shape[2] * q.bound * k.bound)
-        return [Inferred((q.shape[0], q.shape[1], k.shape[1]), bits, q.fraction + k.fraction)]
+        alike = q.shape[1:] == k.shape[1:] if len(q.shape) == 3 else q.shape[-1] == k.shape[-1]
+        require(alike, f"q is {list(q.shape)}, k is {list(k.shape)}")
+        bits = signed_bits(q.shape[-1] * q.bound * k.bound)
+        return [Inferred((*q.shape[:-1], k.shape[-2]), bits, q.fraction + k.fraction)]
 
     def axes_rules(self) -> Iterator[named.Rule]:
-        yield named.Over(self.q, named.QUERY)
-        yield named.Over(self.k, named.KEY)
-        yield named.Over(self.result, named.SCORES)
+        yield named.Over(self.q, _query(self.q))
+        yield named.Over(self.k, _key(self.k))
+        yield named.Over(self.result, _scores(self.result))
 
 
 @irdl_op_definition
 class SoftmaxOp(QuantOp, Named):
-    """Causal softmax of scores [H, T, T] as exponentials e [H, T, T] and reciprocals inv [H, T].
+    """Causal softmax of scores [H, T, T] as exponentials e [H, T, T] and reciprocals inv [H, T]. Examples may stand
+    in front.
 
-    Query i sees key j if 0 <= i - j and (window = 0 or i - j < window); window = windows[0], in the
-    body of `quant.layers` windows[layer]. e = table[max - s] where seen, else 0, with the maximum
-    over the seen keys; inv = floor(2^k / sum_j e). The probability is e * inv * 2^-k. `width` is
-    the number of bits that hold sum_j e - 1.
+    Query i sees key j if 0 <= i - j and (window = 0 or i - j < window); window = windows[0], in the body of
+    `quant.layers` windows[layer]. With a window of -1 each query sees every key, and there may be other than T of
+    them. e = table[max - s] where seen, else 0, with the maximum over the seen keys; inv = floor(2^k / sum_j e).
+    The probability is e * inv * 2^-k. `width` is the number of bits that hold sum_j e - 1.
 
     ```mlir
     %e, %inv = quant.softmax %s windows [24] k 32 width 21
@@ -262,11 +274,11 @@ class SoftmaxOp(QuantOp, Named):
     ) -> Sequence[Inferred]:
         shape = scores.shape
         require(
-            len(shape) == 3 and shape[1] == shape[2],
+            len(shape) in (3, 4) and (shape[-2] == shape[-1] or {*windows} == {EVERY}),
             f"scores must be [H, T, T], got {list(shape)}",
         )
-        need = ((shape[2] << EXP_FRAC) - 1).bit_length()
-        require(width >= need, f"width is {width}, sums of {shape[2]} exponentials need {need}")
+        need = ((shape[-1] << EXP_FRAC) - 1).bit_length()
+        require(width >= need, f"width is {width}, sums of {shape[-1]} exponentials need {need}")
         require(width < MAX_BITS, f"width is {width}, at most {MAX_BITS - 1} bits are held")
         require(need <= k <= 47, f"k is {k}, not in {need} .. 47")
         require(
@@ -274,16 +286,18 @@ class SoftmaxOp(QuantOp, Named):
             f"the table's domain must be 0 to 2^{scores.width}",
         )
         for window in windows:
-            require(window >= 0, f"window {window} is negative")
+            least = EVERY if len(shape) == 4 else 0
+            require(window >= least, f"window {window} is negative")
         return [
             Inferred(shape, EXP_FRAC + 2, EXP_FRAC),
-            Inferred(shape[:2], k - EXP_FRAC + 2, k - EXP_FRAC),
+            Inferred(shape[:-1], k - EXP_FRAC + 2, k - EXP_FRAC),
         ]
 
     def axes_rules(self) -> Iterator[named.Rule]:
-        yield named.Over(self.scores, named.SCORES)
-        yield named.Over(self.e, named.SCORES)
-        yield named.Over(self.inv, named.SCORES[:-1])
+        axes = _scores(self.scores)
+        yield named.Over(self.scores, axes)
+        yield named.Over(self.e, axes)
+        yield named.Over(self.inv, axes[:-1])
 
 
 @irdl_op_definition
@@ -291,7 +305,7 @@ class AttendOp(QuantOp, Named):
     """Mixes values, as an accumulator: e [H, T, T], inv [H, T], v [KV, T, D] -> [H, T, D].
 
     acc[h, i, d] = sum_j e[h, i, j] inv[h, i] v[h', j, d], h' = h // (H / KV). As
-    sum_j e * inv <= 2^k, |acc| <= 2^k * max |v|.
+    sum_j e * inv <= 2^k, |acc| <= 2^k * max |v|. Examples may stand in front.
 
     ```mlir
     %acc = quant.attend %e, %inv, %v : (!quant.tensor<[4, 64, 64], bits = 17, frac = 15>,
@@ -314,20 +328,41 @@ class AttendOp(QuantOp, Named):
     def infer(e: QuantTensorType, inv: QuantTensorType, v: QuantTensorType) -> Sequence[Inferred]:
         _grouped(e, v)
         require(
-            e.shape[:2] == inv.shape and e.shape[2] == v.shape[1],
+            e.shape[:-1] == inv.shape and e.shape[-1] == v.shape[-2],
             f"e is {list(e.shape)}, inv is {list(inv.shape)}, v is {list(v.shape)}",
         )
         k = e.fraction + inv.fraction
         require(0 <= k < MAX_BITS, f"the fractions of e and inv sum to {k}, which is no k")
-        shape = (e.shape[0], e.shape[1], v.shape[2])
+        shape = (*e.shape[:-1], v.shape[-1])
         return [Inferred(shape, signed_bits(v.bound << k), k + v.fraction)]
 
     def axes_rules(self) -> Iterator[named.Rule]:
-        yield named.Over(self.v, named.KEY)
-        yield named.Over(self.result, named.QUERY)
+        yield named.Over(self.v, _key(self.v))
+        yield named.Over(self.result, _query(self.result))
+
+
+def _query(value: SSAValue) -> named.Axes:
+    """The axes of queries [H, T, D], or [N, H, T, D] of examples."""
+    shape = type_of(value).shape
+    return named.heads(shape) if len(shape) == 4 else named.QUERY
+
+
+def _key(value: SSAValue) -> named.Axes:
+    """Of keys and values."""
+    shape = type_of(value).shape
+    return named.heads(shape) if len(shape) == 4 else named.KEY
+
+
+def _scores(value: SSAValue) -> named.Axes:
+    """Of scores and exponentials."""
+    shape = type_of(value).shape
+    return named.of_scores(shape) if len(shape) == 4 else named.SCORES
 
 
 def _grouped(heads: QuantTensorType, kv: QuantTensorType) -> None:
+    if len(heads.shape) == len(kv.shape) == 4:
+        require(heads.shape[:2] == kv.shape[:2], "examples and heads of both operands are as many")
+        return
     require(len(heads.shape) == 3 and len(kv.shape) == 3, "both operands must have rank 3")
     require(
         heads.shape[0] % kv.shape[0] == 0,

@@ -21,6 +21,8 @@ from ...runtime.circuit.function import EXAMPLE
 
 Axes: TypeAlias = tuple[str, ...]
 
+POSITION = "position"
+ROWS = ("token", "generated", EXAMPLE)
 CHANNELS: Axes = ("token", "channel")
 GENERATED: Axes = ("generated", "channel")
 EMBEDDING: Axes = ("vocabulary", "channel")
@@ -31,12 +33,36 @@ SCORES: Axes = ("kv", "group", "token", "source")
 
 
 def examples(shape: Sequence[int]) -> Axes:
-    """The axes of examples of this shape, in front their number: those of an image, or of its one row. An axis is
-    named by its size, as what channels, rows and columns mean follows from nothing else."""
+    """The axes of examples of this shape, in front their number: those of an image, of positions, or of one row. An
+    axis is named by its size, as what channels, rows and columns mean follows from nothing else."""
     if len(shape) == 2:
         return EXAMPLE, feature(shape[1])
+    if len(shape) == 3:
+        return EXAMPLE, position(shape[1]), feature(shape[2])
     _, channels, rows, columns = shape
     return EXAMPLE, f"channel{channels}", f"row{rows}", f"column{columns}"
+
+
+def heads(shape: Sequence[int]) -> Axes:
+    """The axes of heads [N, H, T, D] of examples."""
+    _, count, positions, width = shape
+    return EXAMPLE, f"head{count}", position(positions), f"dim{width}"
+
+
+def of_scores(shape: Sequence[int]) -> Axes:
+    """The axes of scores [N, H, T, S] of examples."""
+    _, count, positions, sources = shape
+    return EXAMPLE, f"head{count}", position(positions), f"source{sources}"
+
+
+def position(size: int) -> str:
+    """The axis of so many positions."""
+    return f"{POSITION}{size}"
+
+
+def is_row(axis: str) -> bool:
+    """Whether rows are along the axis, and not the columns that a linear layer sums over."""
+    return axis in ROWS or (axis.startswith(POSITION) and axis[len(POSITION) :].isdigit())
 
 
 def feature(size: int) -> str:

@@ -88,7 +88,8 @@ class InputOp(LeafOp, named.NamedAxes, TensorSource, Named):
     def verify_(self) -> None:
         type = type_of(self.result)
         require(
-            len(type.shape) in (2, 4), f"an input is [N, n] or an image, not {list(type.shape)}"
+            len(type.shape) in (2, 3, 4),
+            f"an input is [N, n], [N, T, n] or an image, not {list(type.shape)}",
         )
         require(type.width <= MOST_INPUT_BITS, f"an input has {MOST_INPUT_BITS} bits at most")
 

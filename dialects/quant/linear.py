@@ -52,13 +52,13 @@ class MatmulOp(QuantOp, RowWise, Named):
         bias: QuantTensorType | None = None,
         bias_shift: int = 0,
     ) -> Sequence[Inferred]:
-        require(len(x.shape) == 2 and len(w.shape) == 2, "x must be [T, k] and w [n, k]")
-        require(x.shape[1] == w.shape[1], f"x has {x.shape[1]} channels, w takes {w.shape[1]}")
-        largest, fraction = x.shape[1] * x.bound * w.bound, x.fraction + w.fraction
+        require(len(x.shape) in (2, 3) and len(w.shape) == 2, "x must be [T, k] and w [n, k]")
+        require(x.shape[-1] == w.shape[1], f"x has {x.shape[-1]} channels, w takes {w.shape[1]}")
+        largest, fraction = x.shape[-1] * x.bound * w.bound, x.fraction + w.fraction
         if bias is not None:
             require(bias.shape == w.shape[:1], f"the bias is {list(bias.shape)}, w {list(w.shape)}")
             largest += shifted_bias(bias, bias_shift, fraction)
-        return [Inferred((x.shape[0], w.shape[0]), signed_bits(largest), fraction)]
+        return [Inferred((*x.shape[:-1], w.shape[0]), signed_bits(largest), fraction)]
 
     def axes_rules(self) -> Iterator[named.Rule]:
         yield named.Contraction(self.x, self.w, self.result)

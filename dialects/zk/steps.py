@@ -355,6 +355,100 @@ class SumPoolOp(RoundedStep):
 
 
 @irdl_op_definition
+class ImagePositionsOp(Step):
+    """An image as positions, row after row.
+
+    ```mlir
+    %y = zk.image_positions %x y @p : (!zk.value<[example, channel3, row4, column4], -32768 to 32767>)
+      -> !zk.value<[example, position16, feature3], -32768 to 32767>
+    ```
+    """
+
+    name = "zk.image_positions"
+    x = operand_def(ValueType)
+    y = opt_prop_def(Column)
+    result = result_def(ValueType)
+    traits = traits_def(WritesColumns())
+    assembly_format = "$x (`y` $y^)?" + FUNCTIONAL
+
+    def verify_(self) -> None:
+        x, y = axes_of(self.x), axes_of(self.result)
+        require((len(x), len(y)) == (4, 3) and x[0] == y[0], "an image becomes positions")
+
+
+@irdl_op_definition
+class AddPositionsOp(Step):
+    """The rows of a table, and what x has at the position that is ``before`` positions before.
+
+    ```mlir
+    %y = zk.add_positions %x, %table before 1 y @p : (!zk.value<[example, position16, feature3], -32768 to 32767>,
+      !zk.value<[position17, feature3], -32768 to 32767>)
+      -> !zk.value<[example, position17, feature3], -65536 to 65535>
+    ```
+    """
+
+    name = "zk.add_positions"
+    x = operand_def(ValueType)
+    table = operand_def(ValueType)
+    before = prop_def(Int)
+    y = opt_prop_def(Column)
+    result = result_def(ValueType)
+    traits = traits_def(WritesColumns())
+    assembly_format = "$x `,` $table `before` $before (`y` $y^)?" + FUNCTIONAL
+
+    def verify_(self) -> None:
+        x, y = axes_of(self.x), axes_of(self.result)
+        require(len(x) == len(y) == 3 and x[::2] == y[::2], "the result is over other examples")
+        require(axes_of(self.table) == y[1:], "the table is not over the result's positions")
+
+
+@irdl_op_definition
+class PositionOp(Step):
+    """One position of each example. Nothing is committed.
+
+    ```mlir
+    %y = zk.position %x at 0 : (!zk.value<[example, position17, feature3], -32768 to 32767>)
+      -> !zk.value<[example, feature3], -32768 to 32767>
+    ```
+    """
+
+    name = "zk.position"
+    x = operand_def(ValueType)
+    at = prop_def(Int)
+    result = result_def(ValueType)
+    traits = traits_def(Pure())
+    assembly_format = "$x `at` $at" + FUNCTIONAL
+
+    def verify_(self) -> None:
+        _without_positions(self.x, self.result)
+
+
+@irdl_op_definition
+class SumPositionsOp(RoundedStep):
+    """The sum of the positions from ``first`` on, times a factor.
+
+    ```mlir
+    %y = zk.sum_positions %x first 1 factor 1 shift 4 bits 16 limbs [@p.limb0] rem [@p.rem0]
+      : (!zk.value<[example, position17, feature3], -32768 to 32767>)
+      -> !zk.value<[example, feature3], -32768 to 32767>
+    ```
+    """
+
+    name = "zk.sum_positions"
+    x = operand_def(ValueType)
+    first = prop_def(Int)
+    factor = prop_def(Int)
+    assembly_format = "$x `first` $first `factor` $factor" + ROUNDED + FUNCTIONAL
+
+    def verify_(self) -> None:
+        _without_positions(self.x, self.result)
+
+
+def _without_positions(x: SSAValue, y: SSAValue) -> None:
+    require(len(axes_of(x)) == 3 and axes_of(x)[::2] == axes_of(y), "the result is no row of x")
+
+
+@irdl_op_definition
 class MaxPoolOp(Step):
     """The largest of each window: first along its rows, then along its columns, one element after the other.
 
@@ -686,6 +780,10 @@ STEPS = [
     Conv2dOp,
     SumPoolOp,
     MaxPoolOp,
+    ImagePositionsOp,
+    AddPositionsOp,
+    PositionOp,
+    SumPositionsOp,
     RopeOp,
     ScoresOp,
     SoftmaxOp,

@@ -346,3 +346,27 @@ func.func @f(%x : tensor<8x16xf32>, %w : tensor<16xf32>, %b : tensor<8xf32>) {
   %0 = nn.layer_norm %x, %w bias %b eps 1.0e-05 : (tensor<8x16xf32>, tensor<16xf32>, tensor<8xf32>) -> tensor<8x16xf32>
   func.return
 }
+
+// -----
+
+// CHECK: 4 positions after 2 do not fit a table of 5
+func.func @f(%x : tensor<2x4x3xf32>, %t : tensor<5x3xf32>) {
+  %y = nn.add_positions %x, %t before 2 : (tensor<2x4x3xf32>, tensor<5x3xf32>) -> tensor<2x5x3xf32>
+  func.return
+}
+
+// -----
+
+// CHECK: position 4 of 4
+func.func @f(%x : tensor<2x4x3xf32>) {
+  %y = nn.mean_positions %x first 4 : (tensor<2x4x3xf32>) -> tensor<2x3xf32>
+  func.return
+}
+
+// -----
+
+// CHECK: examples have as many of them, and as many heads
+func.func @f(%q : tensor<2x4x5x8xf32>, %k : tensor<2x2x5x8xf32>) {
+  %y = nn.scores %q, %k scale 1.0 : (tensor<2x4x5x8xf32>, tensor<2x2x5x8xf32>) -> tensor<2x4x5x5xf32>
+  func.return
+}

@@ -2,7 +2,7 @@
 
 // What the verifiers of examples and images refuse, in words.
 
-// CHECK: an input is [N, n] or an image, not [4]
+// CHECK: an input is [N, n], [N, T, n] or an image, not [4]
 %0 = quant.input "x" : !quant.tensor<[4], bits = 16, frac = 13>
 
 // -----
@@ -63,5 +63,37 @@ func.func @f(%x : !quant.tensor<[4, 3, 8, 8], bits = 16, frac = 13>) {
 // CHECK: factor 0 is not positive
 func.func @f(%x : !quant.tensor<[4, 3, 8, 8], bits = 16, frac = 13>) {
   %0 = quant.sum_pool %x kernel [2, 2] stride [2, 2] factor 0 doublings 2 : (!quant.tensor<[4, 3, 8, 8], bits = 16, frac = 13>) -> !quant.tensor<[4, 3, 4, 4], bits = 16, frac = 15>
+  func.return
+}
+
+// -----
+
+// CHECK: 4 positions after 2 do not fit a table of 5
+func.func @f(%x : !quant.tensor<[2, 4, 3], bits = 16, frac = 12>, %t : !quant.tensor<[5, 3], bits = 16, frac = 12>) {
+  %y = quant.add_positions %x, %t before 2 : (!quant.tensor<[2, 4, 3], bits = 16, frac = 12>, !quant.tensor<[5, 3], bits = 16, frac = 12>) -> !quant.tensor<[2, 5, 3], bits = 17, frac = 12>
+  func.return
+}
+
+// -----
+
+// CHECK: operands of frac 12 and 11 do not add
+func.func @f(%x : !quant.tensor<[2, 4, 3], bits = 16, frac = 12>, %t : !quant.tensor<[4, 3], bits = 16, frac = 11>) {
+  %y = quant.add_positions %x, %t before 0 : (!quant.tensor<[2, 4, 3], bits = 16, frac = 12>, !quant.tensor<[4, 3], bits = 16, frac = 11>) -> !quant.tensor<[2, 4, 3], bits = 17, frac = 12>
+  func.return
+}
+
+// -----
+
+// CHECK: position 4 of 4
+func.func @f(%x : !quant.tensor<[2, 4, 3], bits = 16, frac = 12>) {
+  %y = quant.position %x at 4 : (!quant.tensor<[2, 4, 3], bits = 16, frac = 12>) -> !quant.tensor<[2, 3], bits = 16, frac = 12>
+  func.return
+}
+
+// -----
+
+// CHECK: x must be [N, T, C], got [2, 4]
+func.func @f(%x : !quant.tensor<[2, 4], bits = 16, frac = 12>) {
+  %y = quant.sum_positions %x first 0 factor 1 doublings 2 : (!quant.tensor<[2, 4], bits = 16, frac = 12>) -> !quant.tensor<[2, 4], bits = 20, frac = 14>
   func.return
 }

@@ -43,16 +43,24 @@ sum_pool       y = requantize(factor * sum over the taps of a window of x), with
 max_pool       the largest of a window, along rows and then along columns; attributes kernel, stride, padding.
                Taps that no window has inside are left out. witness rows, columns (the largest up to each tap
                but the first)
+image_positions  y[example, i columns + j, c] = x[example, c, i, j]. witness y
+add_positions  inputs: x[example, position, feature], table[position, feature]; y[example, t] = table[t] +
+               x[example, t - before], x being 0 beside its positions; attribute before. witness y, or nothing
+position       y[example, feature] = x[example, at, feature]; attribute at. nothing is committed
+sum_positions  y = requantize(factor * sum of x[example, t, feature], t >= first); attributes first, factor, shift,
+               bits. witness limbs, rem
 rope           inputs: x, cos, sin; acc = x*cos[kind] + rotate(x)*sin[kind] over the last axis, position = token,
                kind = kinds[layer]; y = requantize(acc); attributes kinds, shift, bits, and rotated where only so
                many entries are rotated, the others being x*cos; sin has the sign of rotate(x) then.
                witness limbs, rem
 scores         inputs: q[kv, group, token, dim], k[kv, token, dim]:
                y = requantize(sum_dim q * k[kv, source, dim]) over (kv, group, token, source);
-               attributes shift, bits. Cells that the mask forbids are computed all the same, but if they leave the
+               attributes shift, bits. Examples of a function have q[example, head, position, dim], k alike, and so
+               in softmax and attend. Cells that the mask forbids are computed all the same, but if they leave the
                range that is a `RangeError` too. witness limbs, rem
 softmax        inputs: s; output e[kv, group, token, source]; attributes bits b, table, windows, k.
-               allowed: source <= token and (windows[layer] = 0 or token - source < windows[layer]).
+               allowed: source <= token and (windows[layer] = 0 or token - source < windows[layer]), or all where
+               windows[layer] = -1.
                top = max of s over allowed cells; d = top - s + 2^(b+1)*(1 - allowed); e = table[d] (zero for
                d >= 2^b); E = sum_source e; inv = 2^k // E.
                witness e, select (1 at the first allowed cell that attains top, else 0), top (one limb of

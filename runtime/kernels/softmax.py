@@ -1,4 +1,4 @@
-"""The exponentials of causal attention, by a table, row by row."""
+"""The exponentials of attention, by a table, row by row."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def _exponentials(s, start, window, table, e, rows, lo, hi):
     positions, sources = s.shape[1], s.shape[2]
     for i in range(lo, hi):
         head, position = divmod(i, positions)
-        end = start + position + 1
-        begin = max(0, end - window) if window else 0
+        end = start + position + 1 if window >= 0 else sources
+        begin = max(0, end - window) if window > 0 else 0
         scores, out = s[head, position], e[head, position]
         place, top, bottom = begin, scores[begin], scores[begin]
         for k in range(begin, end):
@@ -50,11 +50,11 @@ def exponentials(
     row]: the first source that attains the top, the top over allowed sources, and the sum of e.
 
     Row r of s [heads, rows, sources] is position start + r, which sees itself and those before it, of a
-    ``window`` that is not 0 that many in all.
+    ``window`` that is not 0 that many in all. With a window below 0 each row sees all sources.
     """
     s, table = operand(s, np.int64), operand(table, np.int64)
     heads, positions, sources = s.shape
-    if sources < start + positions:
+    if window >= 0 and sources < start + positions:
         raise ValueError(f"{sources} sources for {positions} positions from {start} on")
     e = np.empty(s.shape, np.int64)
     rows = np.empty((3, heads, positions), np.int64)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ...errors import UserError, ZklemmaError
+from ...errors import UserError, ZklemmaError, expect
 from ..circuit import function
 from ..circuit.function import Batch
 from ..circuit.index import Inputs
@@ -34,7 +34,12 @@ class FunctionExecutor:
         self.steps = [step for step in steps if step.op != DEFINE]
         self.definitions = [step for step in steps if step.op == DEFINE]
         self.axes: dict[str, Axes] = {step.output: step.axes for step in self.steps}
+        self.bits: dict[str, int] = {}
         for step in self.steps:
+            if "bits" in step.attributes and "shift" in step.attributes:
+                self.bits[step.output] = expect(step.attributes["bits"], int)
+            if step.op == "softmax":
+                self.axes[f"{step.output}.inv"] = step.axes[:-1]
             if step.op not in OPERATIONS:
                 raise ZklemmaError(f"{step.origin}: unknown operation {step.op}")
         self._outputs = {
@@ -87,7 +92,7 @@ class FunctionExecutor:
 
     def _pass(self, inputs: Mapping[str, np.ndarray]) -> Pass:
         none = np.zeros(0, np.int64)
-        run = Pass(self.model, self.axes, {}, none, slice(0), given=inputs, remedy=REMEDY)
+        run = Pass(self.model, self.axes, self.bits, none, slice(0), given=inputs, remedy=REMEDY)
         if len({len(array) for array in inputs.values()}) != 1:
             raise UserError("a function takes inputs, all of one number of examples")
         return run

@@ -406,6 +406,33 @@ def max_pool(run: Pass, step: Step) -> np.ndarray:
     return best
 
 
+def image_positions(run: Pass, step: Step) -> np.ndarray:
+    (x,) = run.inputs(step)
+    y = x.reshape(*x.shape[:2], -1).swapaxes(1, 2)
+    run.put(step, "y", y)
+    return y
+
+
+def add_positions(run: Pass, step: Step) -> np.ndarray:
+    x, before = run.values[step.inputs[0]], attribute(step, "before")
+    table, _ = run.model.param(step.inputs[1], run.layer)
+    y = np.repeat(table.astype(np.int64)[None], len(x), axis=0)
+    y[:, before : before + x.shape[1]] += x
+    run.put(step, "y", y)
+    return y
+
+
+def position(run: Pass, step: Step) -> np.ndarray:
+    (x,) = run.inputs(step)
+    return x[:, attribute(step, "at")]
+
+
+def sum_positions(run: Pass, step: Step) -> np.ndarray:
+    (x,), factor = run.inputs(step), attribute(step, "factor")
+    run.require_small(step, "input", x, x.shape[1] * factor)
+    return requantize(run, step, x[:, attribute(step, "first") :].sum(axis=1) * factor)
+
+
 def rope(run: Pass, step: Step) -> np.ndarray:
     x = run.values[step.inputs[0]]
     kind = per_layer(run, step, "kinds")
@@ -425,13 +452,14 @@ def rope(run: Pass, step: Step) -> np.ndarray:
 
 def history(run: Pass, step: Step, x: np.ndarray) -> np.ndarray:
     """The step's last input x[kv, token, dim] appended to that of earlier positions; in 16 bits, if it was rounded
-    to as many."""
+    to as many. Examples have no earlier positions, and their axis is one with that of heads."""
     run.require(step, "cached value", x, -CACHED, CACHED - 1)
+    kind = np.int16 if run.bits.get(step.inputs[-1], 24) <= 16 else np.int32
+    if EXAMPLE in step.axes:
+        return x.reshape(-1, *x.shape[-2:]).astype(kind)
     key = step.output, run.layer
     if key not in run.cache:
-        narrow = run.bits.get(step.inputs[-1], 24) <= 16
-        shape = (x.shape[0], run.capacity, x.shape[2])
-        run.cache[key] = np.empty(shape, np.int16 if narrow else np.int32)
+        run.cache[key] = np.empty((x.shape[0], run.capacity, x.shape[2]), kind)
     kept = run.cache[key]
     kept[:, run.start : run.stop] = x
     return kept[:, : run.stop]
@@ -439,11 +467,10 @@ def history(run: Pass, step: Step, x: np.ndarray) -> np.ndarray:
 
 def scores(run: Pass, step: Step) -> np.ndarray:
     q, k = run.inputs(step)
-    kv, group, count, dim = q.shape
-    keys = history(run, step, k)
+    dim, keys = q.shape[-1], history(run, step, k)
     run.require_small(step, "query", q, dim * CACHED)
-    acc = product(q.reshape(kv, group * count, dim), keys)
-    return requantize(run, step, acc.reshape(kv, group, count, -1))
+    acc = product(q.reshape(len(keys), -1, dim), keys)
+    return requantize(run, step, acc.reshape(*q.shape[:-1], -1))
 
 
 def softmax(run: Pass, step: Step) -> np.ndarray:
@@ -476,10 +503,9 @@ def softmax(run: Pass, step: Step) -> np.ndarray:
 
 def attend(run: Pass, step: Step) -> np.ndarray:
     e, inverse, v = run.inputs(step)
-    kv, group, count, sources = e.shape
     values = history(run, step, v).swapaxes(-1, -2)
-    mixed = product(e.reshape(kv, group * count, sources), values)
-    acc = mixed.reshape(kv, group, count, -1)
+    mixed = product(e.reshape(len(values), -1, e.shape[-1]), values)
+    acc = mixed.reshape(*e.shape[:-1], -1)
     run.require(step, "mixed value", np.abs(acc).max(-1) * inverse.astype(float), 0, INT64 >> 1)
     acc *= inverse[..., None]
     return requantize(run, step, acc)
@@ -578,6 +604,10 @@ OPERATIONS: dict[str, Callable[[Pass, Step], np.ndarray]] = {
     "conv2d": conv2d,
     "sum_pool": sum_pool,
     "max_pool": max_pool,
+    "image_positions": image_positions,
+    "add_positions": add_positions,
+    "position": position,
+    "sum_positions": sum_positions,
     "rope": rope,
     "scores": scores,
     "softmax": softmax,

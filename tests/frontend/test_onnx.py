@@ -325,7 +325,7 @@ def test_the_function_is_the_one_of_pytorch(tmp_path: Path) -> None:
         ((2, 6), [node("Gemm", "x v", "y", transA=1)], r"Gemm \(transA\)"),
         ((2, 6), [node("MatMul", "v x", "y")], "a value in the place of a constant"),
         ((2, 6), [node("Div", "x x", "y")], r"Div \(by a value\)"),
-        ((2, 2, 7, 8), [node("Reshape", "x pairs", "y")], "not as one row of each example"),
+        ((2, 2, 7, 8), [node("Reshape", "x pairs", "y")], "which is no row, image"),
         ((2, 2, 7, 8), [node("Conv", "x k", "y", dilations=[2, 2])], r"dilations \[2, 2\]"),
         (
             (2, 2, 7, 8),

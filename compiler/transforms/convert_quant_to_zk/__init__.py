@@ -39,7 +39,7 @@ from ...analysis.head_axes import infer_axes
 from ...analysis.stream_bounds import square_limits
 from ...modules import main_function, takes_tensors
 from ...primitives.builder import System
-from . import attention, images, linear, norm, private_tokens, stream, tokens_as_inputs
+from . import attention, images, linear, norm, positions, private_tokens, stream, tokens_as_inputs
 from .conversion import Conversion, ConversionPattern, sole_user
 
 
@@ -58,6 +58,7 @@ PATTERNS = (
     *attention.PATTERNS,
     *stream.PATTERNS,
     *images.PATTERNS,
+    *positions.PATTERNS,
 )
 """Of everything but prompt and output, for which there are two sets."""
 

@@ -4,6 +4,8 @@ Heads are axes of their own all along, (kv, group) for queries and (kv) for keys
 splitting and merging them changes no column, and query head h = kv * groups + group reads key/value
 head kv by not reading `group`. Keys and values are read at `source`.
 
+Of examples of a function they are ("example", heads) alike for all, and a mask is a public column of data, or none.
+
 softmax is a maximum, selected by the lookup that gives the exponentials, and a reciprocal of their
 sum: (d, e, select) in the table for d = top - s, raised by 2^(bits+1) where attention is not allowed.
 """
@@ -12,13 +14,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from xdsl.ir import SSAValue
 from xdsl.pattern_rewriter import PatternRewriter, op_type_rewrite_pattern
 
 from ....dialects import quant, zk
 from ....dialects.affine_expr import added, read, scaled
 from ....dialects.nn import ROPE_FRAC
+from ....dialects.quant.axes import Axes
 from ....dialects.table_expr import evaluate
 from ....errors import UserError
+from ....runtime.circuit.function import EXAMPLE
 from ....runtime.circuit.index import Index
 from ....runtime.circuit.relations import Expr
 from ...analysis.ranges import attend_limit
@@ -26,9 +31,7 @@ from ...primitives.builder import Builder, constant
 from ...primitives.divmod import Reciprocal
 from ...primitives.maximum import distances, selected
 from ...primitives.round import limbs
-from .conversion import ConversionPattern, RoundedPattern
-
-AT_SOURCE = Index("same", "source")
+from .conversion import ConversionPattern, OpT, RoundedPattern
 
 
 class ViewHeads(ConversionPattern):
@@ -102,14 +105,23 @@ class ConvertRope(RoundedPattern[quant.RopeOp]):
         return names
 
 
-class ConvertScores(RoundedPattern[quant.ScoresOp]):
+class AtSource(RoundedPattern[OpT]):
+    """What reads keys or values of all positions."""
+
+    def at_source(self, b: Builder, value: SSAValue, scores: Axes) -> Expr:
+        """Keys or values (.., position, dim) along the last axis of scores."""
+        place = zk.axes_of(value)[-2]
+        return self.conversion.at(b, value, **{place: Index("same", scores[-1])})
+
+
+class ConvertScores(AtSource[quant.ScoresOp]):
     accumulator = quant.ScoresOp
 
     def convert(
         self, op: quant.ScoresOp, result: quant.RequantizeOp, b: Builder
     ) -> tuple[zk.Step, Expr]:
         c = self.conversion
-        products = [(c.expr(op.q), c.at(b, op.k, token=AT_SOURCE))]
+        products = [(c.expr(op.q), self.at_source(b, op.k, c.axes[result.result]))]
         name = c.name(op)
         y, made, options = self.rounded(b, name, result, products)
         step = zk.ScoresOp(
@@ -141,12 +153,12 @@ class ConvertSoftmax(ConversionPattern):
         distance = added(
             cells,
             top,
-            constant(2 * span - span // 2),
+            constant(-(span // 2)),
             scaled(-1, c.expr(op.scores)),
-            scaled(-2 * span, self.mask(b, windows)),
+            *self.hidden(b, axes, windows, 2 * span),
         )
         selected(b, name, table, axes, distance, e)
-        total = read(f"{name}.e", cells, source=Index("sum"))
+        total = read(f"{name}.e", cells, **{axes[-1]: Index("sum")})
         inverse = division.relate(b, total)
         made = [zk.ValueType.of(axes, 0, one), zk.ValueType.of(rows, *division.interval)]
         step = zk.SoftmaxOp(
@@ -166,14 +178,27 @@ class ConvertSoftmax(ConversionPattern):
         )
         c.replace(op, rewriter, step, (e,), (inverse,))
 
-    def mask(self, b: Builder, windows: Sequence[int]) -> Expr:
-        """1 where a layer's window lets a position be seen."""
-        axes = ("layer", "token", "source")
-        layer = Index("same", "layer") if b.outer else Index("sum")
-        return read(b.public("mask", axes, 0, 1, "mask", windows=windows), axes, layer=layer)
+    def hidden(
+        self, b: Builder, axes: Axes, windows: Sequence[int], distance: int
+    ) -> tuple[Expr, ...]:
+        """Terms that are the distance where a position is not seen, and 0 where it is."""
+        if {*windows} == {quant.EVERY}:
+            return ()
+        if EXAMPLE in axes:
+            (window,), over = windows, axes[-2:]
+            row, source = over
+            seen = f"min(1, max(0, {row} - {source} + 1))"
+            if window:
+                seen = f"min({seen}, min(1, max(0, {source} - {row} + {window})))"
+            mask = read(b.public("mask", over, 0, 1, contents=[seen]), over)
+        else:
+            over = ("layer", "token", "source")
+            layer = Index("same", "layer") if b.outer else Index("sum")
+            mask = read(b.public("mask", over, 0, 1, "mask", windows=windows), over, layer=layer)
+        return constant(distance), scaled(-distance, mask)
 
 
-class ConvertAttend(RoundedPattern[quant.AttendOp]):
+class ConvertAttend(AtSource[quant.AttendOp]):
     accumulator = quant.AttendOp
 
     def convert(
@@ -183,7 +208,8 @@ class ConvertAttend(RoundedPattern[quant.AttendOp]):
         softmax = op.e.owner
         if not isinstance(softmax, zk.SoftmaxOp) or op.inv.owner is not softmax:
             raise UserError(f"{b.module}: e and inv must come from one softmax")
-        products = [(c.expr(op.e), c.expr(op.inv), c.at(b, op.v, token=AT_SOURCE))]
+        values = self.at_source(b, op.v, zk.axes_of(op.e))
+        products = [(c.expr(op.e), c.expr(op.inv), values)]
         limit = attend_limit(softmax.k.value.data, zk.type_of(op.v).range)
         name = c.name(op)
         y, made, options = self.rounded(b, name, result, products, limit)

@@ -26,11 +26,11 @@ from xdsl.rewriter import InsertPoint, Rewriter
 from ....dialects import quant, zk
 from ....dialects.affine_expr import read, renamed, scaled
 from ....dialects.nn import module_path
-from ....dialects.quant.axes import Axes
+from ....dialects.quant.axes import Axes, is_row
 from ....errors import UserError
 from ....runtime.circuit.index import Index
 from ....runtime.circuit.relations import Expr
-from ...analysis.head_axes import ROWS, OfValues
+from ...analysis.head_axes import OfValues
 from ...primitives.builder import Builder, System
 from ...primitives.contract import Factors
 from ...primitives.round import Rounded, rounded
@@ -121,7 +121,7 @@ class Conversion:
     def contracted(self, x: SSAValue, weight: SSAValue, before: Operation) -> SSAValue:
         """A value over the axes by which a weight sums over it: the last ones of the weight, in its order."""
         type = zk.type_of(x)
-        columns = [axis for axis in type.axis_names if axis not in ROWS]
+        columns = [axis for axis in type.axis_names if not is_row(axis)]
         names = dict(zip(columns, zk.axes_of(weight)[-len(columns) :], strict=True))
         if all(new == old for old, new in names.items()):
             return x

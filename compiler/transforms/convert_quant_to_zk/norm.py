@@ -14,8 +14,8 @@ from xdsl.pattern_rewriter import PatternRewriter, op_type_rewrite_pattern
 
 from ....dialects import quant, zk
 from ....dialects.affine_expr import added, scaled
+from ....dialects.quant.axes import is_row
 from ....runtime.circuit.relations import Expr
-from ...analysis.head_axes import ROWS
 from ...primitives import affine
 from ...primitives.builder import Builder
 from ...primitives.normalise import normalise
@@ -30,7 +30,7 @@ class ConvertCenter(ConversionPattern):
         b, name, axes, x = c.builder(op), c.name(op), c.axes[op.result], c.expr(op.x)
         type = quant.type_of(op.result)
         # Of rows [T, n] the whole, which may be heads side by side, of heads [H, T, D] each.
-        rows = tuple(a for a in axes if a in ROWS) if len(type.shape) == 2 else axes[:-1]
+        rows = tuple(filter(is_row, axes)) if len(type.shape) == 2 else axes[:-1]
         factor, bound = quant.one_over(type.shape[-1], shift), type.bound
         mean = rounded(b, f"{name}.mean", rows, [(scaled(factor, x),)], shift, bits)
         made = zk.ValueType.of(axes, -bound, bound - 1)
