@@ -47,7 +47,6 @@ from .audit_circuits import compare_circuit, refusal
 from .audit_function import Expected, audit_function
 from .compiled import Compiled
 from .inspection import digests
-from .systems.own import OWN
 
 STAGES = ("load", "lower", "ranges", "link")
 MODEL_STAGES = ("import", "weights")
@@ -112,8 +111,6 @@ def _opened(
             return load_key(path), None
         given = load_artifact(path)
     if isinstance(given, Compiled):
-        if not isinstance(given.artifact, Artifact):
-            raise UserError(f"{given.target.name} has no keys to audit; compile for {OWN.name}")
         given = given.artifact
     return (given.key, given) if isinstance(given, Artifact) else (given, None)
 

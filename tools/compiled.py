@@ -51,20 +51,29 @@ class Compiled:
     """A language model, or a function of tensors, as `compile` makes it and `load` reads it. ``target`` proves it,
     with what it made for that."""
 
-    artifact: Executable
+    executable: Executable
     target: Target = OWN
+
+    @property
+    def artifact(self) -> Artifact:
+        """What our own target proves with, and rotates; `UserError` of a model for another target."""
+        if not isinstance(self.executable, Artifact):
+            raise UserError(
+                f"the model is compiled for {self.target.name}; only {OWN.name} makes artifacts and keys"
+            )
+        return self.executable
 
     @property
     def key(self) -> Any:
         """What a verifier needs; with our own target a `VerifyingKey`."""
-        return self.artifact.key
+        return self.executable.key
 
     @property
     def report(self) -> dict[str, Any]:
         """Plain data: what was made, how long its stages took, and how faithful it is."""
         key = self.key
         known = {"name": key.name, "model_id": key.model_id, "parameters": key.weights}
-        return known | self.artifact.meta.get("report", {})
+        return known | self.executable.meta.get("report", {})
 
     @overload
     def run(
@@ -83,10 +92,10 @@ class Compiled:
         values out of range.
         """
         if self.key.kind == "language model":
-            tokens, said = answer.generate(self.artifact, _prompt(inputs), **options)
-            return answer.text(self.artifact, tokens, said)
+            tokens, said = answer.generate(self.executable, _prompt(inputs), **options)
+            return answer.text(self.executable, tokens, said)
         signature = self.key.function_signature
-        executor = FunctionExecutor(self.key.circuit, self.artifact.program, self.artifact.params)
+        executor = FunctionExecutor(self.key.circuit, self.executable.program, self.executable.params)
         cells = executor.run(signature.quantize(self._by_name(inputs)), **options)
         values = {tensor.name: tensor.real(cells[tensor.name]) for tensor in signature.outputs}
         return Outputs(values, read_labels(signature, {f"{OUTPUT} {n}": cells[n] for n in values}))
@@ -125,7 +134,7 @@ class Compiled:
         """
         text = self.key.kind == "language model"
         given: Given = _prompt(inputs) if text else self._by_name(inputs)
-        return self.target.prove(self.artifact, given, **options)
+        return self.target.prove(self.executable, given, **options)
 
     def verify(self, proof: Any, **options: Any) -> Any:
         """What a proof says, by this model's key; `InvalidProof` if it does not hold. With our own target this is
@@ -144,12 +153,12 @@ class Compiled:
     def save(self, path: str | Path, key: str | Path | None = None) -> dict[str, int]:
         """Write the artifact and its key, by default beside it; both files or, on a full disk, none. Returns their
         sizes in bytes. Of a model for another target one file: what that sets up, which `load` has it do again."""
-        if not isinstance(self.artifact, Artifact):
-            return {"artifact_bytes": save_lowered(path, self.artifact)}
+        if not isinstance(self.executable, Artifact):
+            return {"artifact_bytes": save_lowered(path, self.executable)}
         with files.atomic_write(key or Path(path).with_suffix(".vk")) as file:
             size = file.write(self.key.encode())
             file.flush()
-            return {"vk_bytes": size, "artifact_bytes": save_artifact(path, self.artifact)}
+            return {"vk_bytes": size, "artifact_bytes": save_artifact(path, self.executable)}
 
     @staticmethod
     def load(path: str | Path) -> Compiled:

@@ -73,11 +73,6 @@ def made() -> Made:
     return Made(compiled(True), compiled(False))
 
 
-def artifact_of(compiled: Compiled) -> Artifact:
-    assert isinstance(compiled.artifact, Artifact)
-    return compiled.artifact
-
-
 def refused(key: Any, model: Any = None, **options: Any) -> list[str]:
     report = audit(key, model, **options)
     assert not report["valid"]
@@ -87,7 +82,7 @@ def refused(key: Any, model: Any = None, **options: Any) -> list[str]:
 def test_an_artifact_of_the_network_passes(made: Made) -> None:
     report = audit(made.private, small(), labels=LABELS, example_inputs=IMAGES)
     assert report["valid"] and not report["coarse"] and report["unchecked"] == ["the name"]
-    params = artifact_of(made.private).params.values()
+    params = made.private.artifact.params.values()
     assert report["weights_compared"] == sum(array.size for array in params)
     assert report["fidelity"]["outputs"]["output"]["relative_error"] < 1e-3
     assert report["bounds"] > 0 and report["max_examples"] == 2
@@ -186,7 +181,7 @@ def committed(key: VerifyingKey, artifact: Artifact, params: dict[str, np.ndarra
 
 def test_a_lie_about_the_scale_of_weights(made: Made) -> None:
     """Head and output count twice as much, and no relation between integers shows it."""
-    artifact = artifact_of(made.private)
+    artifact = made.private.artifact
     key = artifact.key
     function = read_function(bytes(key.function_bytes))
     for op in function.walk():
@@ -236,7 +231,7 @@ def test_another_circuit(made: Made) -> None:
 
 def test_an_artifact_that_holds_other_weights_than_its_key(made: Made) -> None:
     """What an artifact says of weights, and of a hash tree, is nothing: the root counts."""
-    artifact = artifact_of(made.private)
+    artifact = made.private.artifact
     params = {name: array.copy() for name, array in artifact.params.items()}
     next(iter(params.values())).reshape(-1)[0] ^= 1
     other = committed(artifact.key, artifact, params)
@@ -256,7 +251,7 @@ def test_other_claims_of_a_key(made: Made) -> None:
     assert line.startswith("the ranges of the weights: ")
     code = [*key.code]
     code[4] += 1
-    artifact = replace(artifact_of(made.private), key=replace(key, code=code))
+    artifact = replace(made.private.artifact, key=replace(key, code=code))
     assert "the code parameters are not those that compiling chooses" in refused(artifact, small())
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from zklemma.compiler.frontend.sources import read_network
+from zklemma.compiler.frontend.sources import network_file, read_network
 from zklemma.errors import UserError
 
 fuzzing: Any = import_module("fuzzing")
@@ -21,10 +21,12 @@ ROWS = np.ones((4, 5), np.float32)
 
 def refused(path: Path) -> str:
     """What is said of a file, in time and little memory."""
+    file = network_file(path)
+    assert file is not None
     with fuzzing.bounded_memory(MEMORY):
         start = time.process_time()
         with pytest.raises(UserError) as error:
-            read_network(path, ROWS, 2)
+            read_network(file, ROWS, 2)
         assert time.process_time() - start < SECONDS
     text = str(error.value)
     assert "\n" not in text and len(text) < 1000

@@ -35,6 +35,7 @@ from zklemma.runtime.model.tokenizer_parts import _EXPRESSIONS
 from zklemma.runtime.verifying import native, wasm
 from zklemma.runtime.verifying.reading import fault
 from zklemma.runtime.verifying.second import Second
+from zklemma.runtime.verifying.verifier import Verified
 
 corpora: Any = import_module("corpus")
 GPT2, LLAMA, QWEN = _EXPRESSIONS
@@ -185,8 +186,25 @@ def line(kind: str, ids: list[int]) -> str:
     return " ".join([kind, *map(str, ids)])
 
 
+def canonical_prompt(checker: Second, proof: bytes, allowed: bool = False) -> bool | None:
+    found = checker.verify(proof, allowed)
+    assert isinstance(found, Verified)
+    return found.canonical_prompt
+
+
 def key_of(contents: bytes) -> VerifyingKey:
-    return VerifyingKey("tiny", 1, [], (), bytes(32), b"", b"", b"", contents, b"")
+    return VerifyingKey(
+        name="tiny",
+        weights=1,
+        eos=(),
+        code=[],
+        weight_root=bytes(32),
+        circuit_bytes=b"",
+        private_circuit_bytes=b"",
+        function_bytes=b"",
+        tokenizer_bytes=contents,
+        range_proof=b"",
+    )
 
 
 @pytest.mark.usefixtures("native")
@@ -300,14 +318,14 @@ def test_a_prompt_must_be_canonical(engine: str, request: pytest.FixtureRequest)
         tokenizer.decoder = decoders.Fuse()
         key, proved = proved_with(tokenizer)
         checker = Second(key, key.encode(), verdicts)
-        assert checker.verify(proved.proof, True).canonical_prompt is canonical
+        assert canonical_prompt(checker, proved.proof, allowed=True) is canonical
         proof = files.encode_proof(key.digest, proved.proof)
         options = ["--allow-noncanonical-prompt"]
         (allowed,) = verdicts(key.encode(), [proof], *options)
         assert allowed["valid"] and allowed["canonical_prompt"] is canonical
         assert allowed["unchecked"] == []
         if canonical:
-            assert checker.verify(proved.proof).canonical_prompt
+            assert canonical_prompt(checker, proved.proof)
         else:
             with pytest.raises(
                 InvalidProof, match="not those that the tokenizer makes of its text"
@@ -322,7 +340,7 @@ def test_what_is_not_read_is_left_to_python_and_said() -> None:
     assert found["valid"] and found["canonical_prompt"] is None
     assert found["unchecked"][0].endswith("does not read the model WordLevel")
     checker = Second(key, key.encode(), native.verdicts)
-    assert checker.verify(proved.proof, True).canonical_prompt is (
+    assert canonical_prompt(checker, proved.proof, allowed=True) is (
         fault(key, proved.statement.prompt_tokens or ()) is None
     )
 
