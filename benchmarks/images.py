@@ -13,6 +13,7 @@ import argparse
 import json
 import statistics
 import time
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -124,7 +125,38 @@ def mobilenet_v2() -> nn.Module:
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(1280, CLASSES))
 
 
-MODELS = {"lenet": lenet, "vgg16": vgg16, "resnet18": resnet18, "mobilenet_v2": mobilenet_v2}
+class Vit(nn.Module):
+    """Dosovitskiy et al. 2020 in the smallest size of Touvron et al. 2020, table 1, for patches of 4x4."""
+
+    WIDTH, DEPTH, HEADS, PATCH = 192, 12, 3, 4
+
+    def __init__(self) -> None:
+        super().__init__()
+        width, positions = self.WIDTH, (32 // self.PATCH) ** 2 + 1
+        self.cut = nn.Conv2d(3, width, self.PATCH, self.PATCH)
+        self.first = nn.Parameter(0.02 * torch.randn(1, 1, width))
+        self.place = nn.Parameter(0.02 * torch.randn(1, positions, width))
+        made = {"dropout": 0.0, "activation": "gelu", "batch_first": True, "norm_first": True}
+        layers = (
+            nn.TransformerEncoderLayer(width, self.HEADS, 4 * width, **made)
+            for _ in range(self.DEPTH)
+        )
+        self.layers = nn.Sequential(*layers)
+        self.norm, self.head = nn.LayerNorm(width), nn.Linear(width, CLASSES)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        parts = self.cut(x).flatten(2).transpose(1, 2)
+        x = torch.cat([self.first.expand(len(parts), -1, -1), parts], 1) + self.place
+        return self.head(self.norm(self.layers(x))[:, 0])
+
+
+MODELS: dict[str, Callable[[], nn.Module]] = {
+    "lenet": lenet,
+    "vgg16": vgg16,
+    "resnet18": resnet18,
+    "mobilenet_v2": mobilenet_v2,
+    "vit": Vit,
+}
 
 
 def measure(name: str, batch: int, runs: int) -> dict[str, Any]:
