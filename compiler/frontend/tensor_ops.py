@@ -305,7 +305,8 @@ def _attention(importer: Importer, node: Node) -> SSAValue:
     if mask is not None:
         causal = is_causal(importer.constant(mask)(), (*front, rows, sources))
     only(not causal or rows == sources, "a causal mask of other keys")
-    return importer.attention(q, k, v, scale or 1 / math.sqrt(width), causal)
+    factor = 1 / math.sqrt(width) if scale is None else scale
+    return importer.attention(q, k, v, factor, causal)
 
 
 def _arguments(node: Node) -> list[Any]:

@@ -31,6 +31,7 @@ from zklemma.runtime.protocol.statement import frame
 from zklemma.runtime.proving.inference import FunctionProver
 from zklemma.runtime.witness.function_executor import FunctionExecutor
 from zklemma.tools.compiled import Compiled
+from zklemma.tools.uniqueness.examine import Examination
 
 WIDTH, HEADS, TOKENS = 8, 2, 5
 NOISE = torch.rand(2, TOKENS, 3 * WIDTH)
@@ -247,6 +248,20 @@ def test_no_cell_can_be_another(form) -> None:
         assert check(circuit, Batch(2), {**witness, **params, name: changed}), name
 
 
+@pytest.mark.parametrize("name", ["causal chunks", "by hand", "encoder, norm first"])
+def test_each_relation_leaves_one_witness(name: str) -> None:
+    """Of a softmax either of two equal maxima may be selected."""
+    network, x = made(name)
+    one_witness(zklemma.compile(network, x, batch=2))
+
+
+def one_witness(compiled: Compiled) -> None:
+    examination = Examination()
+    examination.circuit(compiled.key.circuit)
+    assert not examination.failures
+    assert [each.rpartition(".")[2] for each in examination.free] == ["select"]
+
+
 def test_positions_mix_and_examples_do_not(form) -> None:
     name, compiled, x = form
     run, other = executor(compiled), x[:2].clone()
@@ -301,6 +316,7 @@ def test_a_vision_transformer_is_proved(patches) -> None:
     found: Any = zklemma.verify(compiled.key, compiled.prove(images[:2]))
     assert np.abs(found.values["output"] - wanted[:2].numpy()).max() < 1e-2
     assert found.labels["output"] == ["abc"[i] for i in wanted[:2].argmax(1)]
+    one_witness(compiled)
 
 
 def test_another_value_anywhere_is_refused(patches) -> None:
@@ -358,6 +374,7 @@ class Wrapped(nn.Module):
     ("body", "why"),
     [
         (lambda x: chunks(x, attn_mask=torch.arange(25.0).view(5, 5)), "changes scores"),
+        (lambda x: chunks(x, scale=0.0), "scale must be"),
         (lambda x: chunks(x, attn_mask=torch.eye(5) > 0), "neither causal nor of everything"),
         (lambda x: torch.softmax(x, -1), r"softmax \(that is not attention's\).* leave it out"),
         (lambda x: torch.relu(x.transpose(0, 1)).transpose(0, 1) + x.flip(0), "aten.flip"),

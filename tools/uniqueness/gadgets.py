@@ -67,7 +67,7 @@ def summed(term: Term) -> bool:
 
 def elsewhere(term: Term) -> bool:
     """Whether a term reads other cells than that where its relation stands."""
-    return any(index.kind in ("sum", "stride", "at") for index in term.indices)
+    return any(index.kind in ("sum", "stride", "at", "pick") for index in term.indices)
 
 
 def terms(relation: Relation) -> Iterator[tuple[Term, bool]]:
@@ -117,7 +117,7 @@ def gadgets(circuit: Circuit) -> list[Gadget]:
         later.discard(name)
         group = set(opened)
         complete = [r for r in left if _touches(r, group) and not _touches(r, later)]
-        tied = any(_tied(r, group) and _touches(r, later) for r in left)
+        tied = any(_tied(r, group) and _touches(r, later) for r in left if not _gives(r, circuit))
         anchored = any(_touches(r, known) for r in complete)
         if complete and anchored and not tied:
             found.append(Gadget(tuple(opened), tuple(complete)))
@@ -170,6 +170,17 @@ def _with_readers(gadget: Gadget, circuit: Circuit) -> Gadget:
     named = {term.column for r in others for expr, _ in expressions(r) for term in expr.terms}
     named |= {name for names in circuit.reveals.values() for name in names}
     return Gadget(gadget.columns, gadget.relations, frozenset(gadget.columns) & named)
+
+
+def _gives(relation: Relation, circuit: Circuit) -> bool:
+    """Whether a relation says what a function's output is: it determines that, and nothing that it reads."""
+    outputs = {
+        name
+        for what, names in circuit.reveals.items()
+        if what.startswith(f"{function.OUTPUT} ")
+        for name in names
+    }
+    return isinstance(relation, Linear) and _touches(relation, outputs)
 
 
 def _touches(relation: Relation, columns: set[str]) -> bool:

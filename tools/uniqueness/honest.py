@@ -306,10 +306,13 @@ class _Honest:
         rows = [row for row in self.cells.rows if len(row.forms) > 1]
         (at,) = [row for row in rows if Form(((summand, 1),)) in row.forms]
         for row in rows:
-            for variable in row.forms[0].names & set(self.allowed):
+            below = f"(>= {form_text(row.forms[0])} 0)"
+            masks = row.forms[0].names & set(self.masks)
+            for variable in masks:
                 allowed = equal(name(variable), "1")
-                key = f"(>= {form_text(row.forms[0])} 0)"
-                self.assume(allowed if row is at else implies(allowed, key))
+                self.assume(allowed if row is at else implies(allowed, below))
+            if not masks:  # Every cell is allowed.
+                self.assume(below)
         key = at.forms[0]
         missing = self.missing(key)
         places = {v: dict(key.terms)[v] for v in missing}
@@ -328,9 +331,9 @@ class _Honest:
         return True
 
     @property
-    def allowed(self) -> list[str]:
-        """The variables that say whether a cell is allowed."""
-        masks = [c.name for c in self.cells.circuit.columns if c.kind == "mask"]
+    def masks(self) -> list[str]:
+        """Variables of public columns: in the key of a softmax's table, whether a cell is allowed."""
+        masks = [c.name for c in self.cells.circuit.columns if c.home == "public"]
         return [v for v in self.cells.variables if v.partition("[")[0] in masks]
 
     def index_of(self, row: Row, summand: str) -> str:
