@@ -69,8 +69,8 @@ def test_uses_are_counted_and_named() -> None:
     assert by_name["conv2d"].why == ("dilation [2, 2]",)
     assert by_name["softmax"].refused == 1 and "leave it out" in by_name["softmax"].nearest
     assert not by_name["view"].refused and "2 operations are not supported" in found.refusal
-    sequences = network_coverage("it", nn.Linear(4, 2), torch.zeros(1, 3, 4))
-    assert "an input is rows" in sequences.refusal and sequences.operations[0].name == "linear"
+    volumes = network_coverage("it", nn.Linear(4, 2), torch.zeros(1, 2, 2, 3, 4))
+    assert "an input is rows" in volumes.refusal and volumes.operations[0].name == "linear"
 
 
 def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

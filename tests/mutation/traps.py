@@ -806,14 +806,7 @@ RELATION = [
     ),
     Trap(
         "future tokens are seen",
-        (
-            (ATTENTION, "constant(2 * span - span // 2),", "constant(-(span // 2)),"),
-            (
-                ATTENTION,
-                "scaled(-1, c.expr(op.scores)), scaled(-2 * span, self.mask(b, windows))",
-                "scaled(-1, c.expr(op.scores))",
-            ),
-        ),
+        ((ATTENTION, ", *self.hidden(b, axes, windows, 2 * span)", ""),),
         RELATIONS,
     ),
     Trap(
