@@ -69,9 +69,8 @@ def _arrays(path: Path, name: str | None) -> dict[str, np.ndarray]:
             return {key: loaded[key] for key in loaded.files}
     except (UserError, MemoryError):
         raise
-    except (
-        Exception
-    ) as error:  # Of headers and archives that anyone may have written, numpy raises what it likes.
+    except Exception as error:
+        # Of headers and archives that anyone may have written, numpy raises what it likes.
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         first = reason.partition("\n")[0][:LONGEST]
         raise UserError(f"{path}: cannot read arrays: {first}") from None

@@ -19,6 +19,7 @@ Errors: `UserError` for values that are not finite in fp32 and for missing calib
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
@@ -166,15 +167,14 @@ Span: TypeAlias = tuple[float, float]
 """The least and the largest of some numbers."""
 
 
-def row_squares(norm: Normalises, x: np.ndarray) -> Span:
-    """The sums of squares of the rows that a norm takes, and n times its constant."""
-    x = x.astype(np.float64)
-    sums = np.sum(x * x, axis=-1) + norm.constant * x.shape[-1]
-    return float(sums.min()), float(sums.max())
-
-
-def joined(one: Span | None, other: Span) -> Span:
-    return other if one is None else (min(one[0], other[0]), max(one[1], other[1]))
+def observe_squares(squares: dict[Operation, Span], op: Operation, value: np.ndarray) -> None:
+    """Of each norm that takes the value: the sums of squares of its rows, and n times the norm's constant."""
+    for norm in {use.operation for use in op.results[0].uses if use.index == 0}:
+        if isinstance(norm, Normalises):
+            x = value.astype(np.float64)
+            sums = np.sum(x * x, axis=-1) + norm.constant * x.shape[-1]
+            least, most = squares.get(norm, (math.inf, 0.0))
+            squares[norm] = min(least, float(sums.min())), max(most, float(sums.max()))
 
 
 class _Record:
@@ -191,10 +191,7 @@ class _Record:
         if not np.all(np.isfinite(largest)):
             raise UserError(f"{nn.module_path(op) or op.name}: {op.name} is not finite in fp32")
         self.largest[op] = np.maximum(largest, self.largest.get(op, 0.0))
-        norms = {use.operation for use in op.results[0].uses if use.index == 0}
-        for norm in norms:
-            if isinstance(norm, Normalises):
-                self.squares[norm] = joined(self.squares.get(norm), row_squares(norm, value))
+        observe_squares(self.squares, op, value)
 
 
 def _write(op: Operation, name: str, value: float) -> None:

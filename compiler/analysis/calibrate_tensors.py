@@ -16,10 +16,9 @@ from xdsl.dialects.builtin import DenseArrayBase, FloatAttr, ModuleOp, f64
 from xdsl.ir import Operation
 
 from ...dialects import nn
-from ...dialects.interfaces import Normalises
 from ...errors import UserError
 from ..frontend.evaluate import evaluate_function
-from .calibrate import RANGE, SQUARES, Span, joined, row_squares
+from .calibrate import RANGE, SQUARES, Span, observe_squares
 
 Examples: TypeAlias = np.ndarray | Sequence[np.ndarray]
 """One tensor (N, ..), or several of them."""
@@ -46,9 +45,7 @@ def calibrate_tensors(
         if not np.isfinite(magnitude):
             raise UserError(f"{nn.module_path(op) or op.name}: {op.name} is not finite in fp32")
         largest[op] = max(magnitude, largest.get(op, 0.0))
-        for norm in {use.operation for use in op.results[0].uses if use.index == 0}:
-            if isinstance(norm, Normalises):
-                squares[norm] = joined(squares.get(norm), row_squares(norm, value))
+        observe_squares(squares, op, value)
 
     for start in range(0, counts.pop(), TOGETHER):
         part = {name: examples[start : start + TOGETHER] for name, examples in found.items()}

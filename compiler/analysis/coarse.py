@@ -99,11 +99,9 @@ def _used(op: Operation) -> int:
 
 
 def _coarse(op: Operation, kind: str, bits: int, used: int, narrow: bool) -> Iterator[str]:
-    if narrow:
-        pass  # As few bits as its numbers take.
-    elif bits < LEAST_BITS:
+    if bits < LEAST_BITS and not narrow:
         yield f"this {kind} has {_bits(bits)}, fewer than {LEAST_BITS}"
-    elif used < LEAST_USED:
+    elif used < LEAST_USED and not narrow:
         yield f"this {kind} can use only {used} of its {bits} bits"
     if isinstance(op, quant.SoftmaxOp):
         fraction, reciprocal = quant.type_of(op.scores).fraction, quant.type_of(op.inv)

@@ -74,10 +74,8 @@ class _Inference:
         contractions = [(op, rule) for op, rule in self.rules if isinstance(rule, Contraction)]
         for op, rule in contractions:
             if rule.y not in self.axes:
-                rows, size = (
-                    tuple(filter(is_row, self.axes[rule.x])),
-                    quant.type_of(rule.y).shape[-1],
-                )
+                rows = tuple(filter(is_row, self.axes[rule.x]))
+                size = quant.type_of(rule.y).shape[-1]
                 made = feature(size) if EXAMPLE in rows else self.width(size)
                 self.put(op, rule.y, (*rows, made))
                 self.solve()

@@ -214,33 +214,29 @@ class FunctionBuilder:
             w = self.param(f"{owner.param_name}.t", shape[::-1], lambda: recipe().T)
             return self.add(nn.LinearOp(lhs, w))
         only(not isinstance(lhs.owner, nn.ParamOp), "a weight in the place of a value")
-        return self._with_heads(lambda a, b: nn.MatmulOp(a, b), lhs, rhs)
+        return self._with_heads(nn.MatmulOp, lhs, rhs)
 
     def attention(
         self, q: SSAValue, k: SSAValue, v: SSAValue, scale: float, causal: bool
     ) -> SSAValue:
         """softmax(scale q k^T) v, with heads or without; causal, or of all positions."""
 
-        rank = len(nn.shape_of(q))
-        only(rank in (3, 4), "of values that are no positions, with heads or without")
-        q, k, v = (self.view(x, self._four(x)) for x in (q, k, v))
-        p = self.add(softmax(self.add(nn.ScoresOp(q, k, scale=scale)), causal))
-        y = self.add(nn.AttendOp(p, v))
-        shape = nn.shape_of(y)
-        return y if rank == 4 else self.view(y, (shape[0], *shape[2:]))
+        def mixed(q: SSAValue, k: SSAValue, v: SSAValue) -> Operation:
+            scores = self.add(nn.ScoresOp(q, k, scale=scale))
+            return nn.AttendOp(self.add(softmax(scores, causal)), v)
+
+        return self._with_heads(mixed, q, k, v)
 
     def mask(self, x: SSAValue, added: Recipe) -> SSAValue:
         """Scores and what hides some of them, which is known."""
         numbers = added()
         return self.add(nn.AddOp(x, self.param("mask", tuple(numbers.shape), lambda: numbers)))
 
-    def _with_heads(
-        self, op: Callable[[SSAValue, SSAValue], Operation], lhs: SSAValue, rhs: SSAValue
-    ) -> SSAValue:
+    def _with_heads(self, op: Callable[..., Operation], *values: SSAValue) -> SSAValue:
         """An operation of heads; what has none is one head."""
-        ranks = {len(nn.shape_of(x)) for x in (lhs, rhs)}
+        ranks = {len(nn.shape_of(x)) for x in values}
         only(ranks <= {3, 4}, "of values that are no positions, with heads or without")
-        made = self.add(op(*(self.view(x, self._four(x)) for x in (lhs, rhs))))
+        made = self.add(op(*(self.view(x, self._four(x)) for x in values)))
         shape = nn.shape_of(made)
         return made if 4 in ranks else self.view(made, (shape[0], *shape[2:]))
 

@@ -56,6 +56,13 @@ def order(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(filter(is_name, names)))
 
 
+def columns(circuit: Circuit, role: str) -> dict[str, str]:
+    """The columns of the inputs, or of the outputs, by what is revealed."""
+    return {
+        what: name for what, (name, *_) in circuit.reveals.items() if what.startswith(f"{role} ")
+    }
+
+
 def label(what: str) -> str:
     """What stands for a tensor in the labels of the transcript."""
     return "tensor"

@@ -12,13 +12,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...errors import UserError, ZklemmaError, expect
+from ...errors import UserError
 from ..circuit.generation import Generation, Tokens, longest, position_ids
 from ..circuit.index import Inputs
 from ..circuit.program import DEFINE, Program
 from ..circuit.relations import Circuit
 from .recorder import Recorder, check_params
-from .steps import OPERATIONS, Axes, Model, Observe, Pass
+from .steps import Axes, Model, Observe, Pass, axes_and_bits
 
 
 class Executor:
@@ -39,16 +39,9 @@ class Executor:
         self.max_tokens = min(max_tokens or longest(circuit), longest(circuit))
         check_params(circuit, params)
         self.model = Model(circuit, params)
-        self.axes: dict[str, Axes] = {"residual": program.prologue[-1].axes}
-        self.bits: dict[str, int] = {}
-        for step in (*program.prologue, *program.body, *self.program.epilogue):
-            if step.op not in OPERATIONS:
-                raise ZklemmaError(f"{step.origin}: unknown operation {step.op}")
-            self.axes[step.output] = step.axes
-            if "shift" in step.attributes and "bits" in step.attributes:
-                self.bits[step.output] = expect(step.attributes["bits"], int)
-            if step.op == "softmax":
-                self.axes[f"{step.output}.inv"] = step.axes[:-1]
+        steps = (*program.prologue, *program.body, *self.program.epilogue)
+        axes, self.bits = axes_and_bits(steps)
+        self.axes: dict[str, Axes] = {"residual": program.prologue[-1].axes, **axes}
         embed = next(step for step in program.prologue if step.op == "embed")
         self.vocabulary = len(params[embed.inputs[0]])
 

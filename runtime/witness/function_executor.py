@@ -9,14 +9,14 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ...errors import UserError, ZklemmaError, expect
+from ...errors import UserError, ZklemmaError
 from ..circuit import function
 from ..circuit.function import Batch
 from ..circuit.index import Inputs
 from ..circuit.program import DEFINE, Program
 from ..circuit.relations import Circuit
 from .recorder import Recorder, check_params
-from .steps import OPERATIONS, Axes, Model, Observe, Pass
+from .steps import Model, Observe, Pass, axes_and_bits
 
 REMEDY = "compile with more headroom (--headroom 4), or calibrate on examples like this"
 
@@ -33,20 +33,9 @@ class FunctionExecutor:
         steps = (*program.prologue, *program.epilogue)
         self.steps = [step for step in steps if step.op != DEFINE]
         self.definitions = [step for step in steps if step.op == DEFINE]
-        self.axes: dict[str, Axes] = {step.output: step.axes for step in self.steps}
-        self.bits: dict[str, int] = {}
-        for step in self.steps:
-            if "bits" in step.attributes and "shift" in step.attributes:
-                self.bits[step.output] = expect(step.attributes["bits"], int)
-            if step.op == "softmax":
-                self.axes[f"{step.output}.inv"] = step.axes[:-1]
-            if step.op not in OPERATIONS:
-                raise ZklemmaError(f"{step.origin}: unknown operation {step.op}")
-        self._outputs = {
-            what.partition(" ")[2]
-            for what in circuit.reveals
-            if what.startswith(f"{function.OUTPUT} ")
-        }
+        self.axes, self.bits = axes_and_bits(self.steps)
+        outputs = function.columns(circuit, function.OUTPUT)
+        self._outputs = {what.partition(" ")[2] for what in outputs}
         if program.layers or program.body:
             raise ZklemmaError("a function has no layers")
 
@@ -80,11 +69,8 @@ class FunctionExecutor:
         for step in self.steps:
             try:
                 run.run(step)
-            except (
-                LookupError,
-                TypeError,
-                ValueError,
-            ) as error:  # Of a program that anyone may have written.
+            except (LookupError, TypeError, ValueError) as error:
+                # Anyone may have written the program.
                 where = step.origin or step.output
                 raise UserError(
                     f"the witness program does not fit the circuit: {where}: {step.op}"

@@ -619,3 +619,19 @@ OPERATIONS: dict[str, Callable[[Pass, Step], np.ndarray]] = {
     "select": select,
     "argmax": argmax,
 }
+
+
+def axes_and_bits(steps: Iterable[Step]) -> tuple[dict[str, Axes], dict[str, int]]:
+    """The axes of what steps give, and the bits of what they round. `ZklemmaError` for an operation that is not
+    known."""
+    axes: dict[str, Axes] = {}
+    bits: dict[str, int] = {}
+    for step in steps:
+        if step.op not in OPERATIONS:
+            raise ZklemmaError(f"{step.origin}: unknown operation {step.op}")
+        axes[step.output] = step.axes
+        if "shift" in step.attributes and "bits" in step.attributes:
+            bits[step.output] = attribute(step, "bits")
+        if step.op == "softmax":
+            axes[f"{step.output}.inv"] = step.axes[:-1]
+    return axes, bits

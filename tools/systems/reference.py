@@ -17,7 +17,7 @@ import numpy as np
 
 from ...errors import InvalidProof, UserError, expect
 from ...runtime.circuit.extents import Shape
-from ...runtime.circuit.function import OUTPUT, Batch
+from ...runtime.circuit.function import OUTPUT, Batch, columns
 from ...runtime.circuit.generation import Generation
 from ...runtime.circuit.relations import PRIME
 from ...runtime.model.lowered import Executable, LoweredModel
@@ -140,7 +140,7 @@ class Reference:
             said = reading.said(key, prompt, output)
             return Checked(count, prompt=key.text(prompt), text=said.text)
         cells = {what: proof.witness[name] for what, (name,) in circuit.reveals.items()}
-        outputs = {what: each for what, each in cells.items() if what.startswith(f"{OUTPUT} ")}
+        outputs = {what: cells[what] for what in columns(circuit, OUTPUT)}
         labels = read_labels(key.signature, outputs)
         return Checked(count, read_values(key.signature, cells), labels)
 

@@ -83,12 +83,7 @@ def inputs(circuit: Circuit) -> tuple[str, ...]:
     if not circuit.reveals:
         return ()
     if function.most(circuit):
-        return tuple(
-            name
-            for what, names in circuit.reveals.items()
-            if what.startswith(f"{function.INPUT} ")
-            for name in names
-        )
+        return tuple(function.columns(circuit, function.INPUT).values())
     (output,) = circuit.reveals["output"]
     ids = [g.source.terms[0].column for g in fed(circuit) if _reads(g.value, output)]
     return (circuit.reveals["prompt"][0], *ids)
@@ -111,13 +106,14 @@ def gadgets(circuit: Circuit) -> list[Gadget]:
     left = [r for r in relations(circuit) if r not in fed(circuit)]
     later = {name for name in witness if name not in inputs(circuit)}
     known = {column.name for column in circuit.columns} - later
+    outputs = {*function.columns(circuit, function.OUTPUT).values()}
     opened: list[str] = []
     for name in [name for name in witness if name in later]:
         opened.append(name)
         later.discard(name)
         group = set(opened)
         complete = [r for r in left if _touches(r, group) and not _touches(r, later)]
-        tied = any(_tied(r, group) and _touches(r, later) for r in left if not _gives(r, circuit))
+        tied = any(_tied(r, group) and _touches(r, later) for r in left if not _gives(r, outputs))
         anchored = any(_touches(r, known) for r in complete)
         if complete and anchored and not tied:
             found.append(Gadget(tuple(opened), tuple(complete)))
@@ -172,14 +168,8 @@ def _with_readers(gadget: Gadget, circuit: Circuit) -> Gadget:
     return Gadget(gadget.columns, gadget.relations, frozenset(gadget.columns) & named)
 
 
-def _gives(relation: Relation, circuit: Circuit) -> bool:
+def _gives(relation: Relation, outputs: set[str]) -> bool:
     """Whether a relation says what a function's output is: it determines that, and nothing that it reads."""
-    outputs = {
-        name
-        for what, names in circuit.reveals.items()
-        if what.startswith(f"{function.OUTPUT} ")
-        for name in names
-    }
     return isinstance(relation, Linear) and _touches(relation, outputs)
 
 
