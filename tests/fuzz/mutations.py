@@ -7,6 +7,7 @@ the words of an expression. What is chosen depends on ``random`` alone, so a see
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import re
@@ -144,7 +145,8 @@ def _rearrange(random: Random, items: list[Any], at: int) -> None:
 def _another(random: Random, value: Any, donor: Any) -> Any:
     choice = random.random()
     if choice < (0.4 if type(donor) is type(value) else 0.1):
-        return donor
+        # A copy: the next change may put a donor within one, and no value may contain itself.
+        return copy.deepcopy(donor)
     if type(value) is int and choice < 0.8:
         near = value + random.choice([-1, 1, value, -2 * value])
         return random.choice([near, near, random.choice(EXTREMES)])
