@@ -73,6 +73,28 @@ class Limits:
                 read = [scale for each in op.operands[:2] for scale in scales.factors(each)]
                 for scale in [*read, scales.root[op]] if op in scales.root else read:
                     self._bounded[scale].append(bias)
+        self._bounded = {scale: [*dict.fromkeys(those)] for scale, those in self._bounded.items()}
+        self._factors: dict[Operation, list[Scale]] = {}
+        self._exponents: dict[tuple[Operation, int], tuple[int, int]] = {}
+        self._distinct = {scale: self._different(scale.ops) for scale in scales.all}
+
+    def _different(self, ops: list[Operation]) -> list[Operation]:
+        """Those of operations that may have other limits than those before: layers are many, and mostly alike."""
+        found: dict[tuple[object, ...], Operation] = {}
+        for op in ops:
+            key: tuple[object, ...] = (op,)
+            if isinstance(op, Rounded):
+                head, shapes = self.scales.roles.peers(op)[0], map(nn.shape_of, op.operands)
+                key = (head, *shapes, *self.factors(op), self.scales.root.get(op))
+            found.setdefault(key, op)
+        return [*found.values()]
+
+    def factors(self, op: Rounded) -> list[Scale]:
+        """The scales whose fraction bits the accumulator of an operation has."""
+        if op not in self._factors:
+            read = (op.operands[index] for index in op.FACTORS)
+            self._factors[op] = [scale for each in read for scale in self.scales.factors(each)]
+        return self._factors[op]
 
     def read(self, op: Rounded) -> list[Scale]:
         """The scales of an operation's operands, and of its own numbers."""
@@ -90,7 +112,7 @@ class Limits:
             gain = scales.scale[norm.operands[1]]
             gain_bits = gain.bits(fracs[gain])
             most = min(most, NORM_BITS - self.exponents(norm, fracs)[1] - gain_bits)
-        for op in scale.ops:
+        for op in self._distinct[scale]:
             if isinstance(op, Rounded):
                 most = min(most, self._result(op, fracs))
             elif isinstance(op, nn.ParamOp) and op.result in scales.tables:
@@ -136,8 +158,7 @@ class Limits:
             own += fracs[self.scales.root[op]] + self.exponents(op, fracs)[1]
         elif isinstance(op, nn.AttendOp):
             own += self.reciprocal(op, fracs)
-        read = (op.operands[index] for index in op.FACTORS)
-        return own + sum(fracs[scale] for each in read for scale in self.scales.factors(each))
+        return own + sum(fracs[scale] for scale in self.factors(op))
 
     def bits(self, op: Operation, fracs: Fracs) -> int:
         """The bits of the type of an operation's result: with the remainder's they stay below the
@@ -164,6 +185,12 @@ class Limits:
 
     def exponents(self, op: Normalises, fracs: Fracs) -> tuple[int, int]:
         """The exponents [emin, emax] of a norm. A low emin costs nothing."""
+        key = op, fracs[self.scales.scale[op.operands[0]]]
+        if key not in self._exponents:
+            self._exponents[key] = self._exponents_of(op, fracs)
+        return self._exponents[key]
+
+    def _exponents_of(self, op: Normalises, fracs: Fracs) -> tuple[int, int]:
         scales, x = self.scales, op.operands[0]
         largest = scales.squares[scales.roles.peers(op)[0]] * 4.0 ** fracs[scales.scale[x]]
         emax = exponent_of(largest) + scales.spare

@@ -7,6 +7,7 @@ which m 2^f fits its widest type. Rounding to f fraction bits adds noise of vari
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,8 +18,11 @@ from xdsl.ir import Operation
 from ...runtime.circuit.program import LAST_LIMB_BITS, LIMB_BITS, WIDEST_LIMB_BITS
 
 LIMB, WIDE_LIMB, WIDEST_LIMB = LIMB_BITS, LAST_LIMB_BITS, WIDEST_LIMB_BITS
+CACHED = 1 << 16
+"""Answers that are kept: a search asks for the same ones over and over."""
 
 
+@functools.lru_cache(CACHED)
 def most_frac(magnitude: float, bits: int) -> int:
     """The most fraction bits with which `magnitude` fits a signed number of `bits` bits."""
     if magnitude <= 0:
@@ -66,10 +70,15 @@ class Scale:
     def bits(self, frac: int) -> int:
         """The bits of its type: whole limbs, as what they do not need is headroom, or as few as it takes."""
         every = self.exact or self.shared
-        narrow = (LIMB, WIDE_LIMB) if self.squared else (LIMB, WIDE_LIMB, WIDEST_LIMB)
-        widths = range(LIMB, self.most_bits) if every else narrow
-        fitting = (b for b in widths if most_frac(self.magnitude, b) >= frac)
-        return min(next(fitting, self.most_bits), self.most_bits)
+        return _type_bits(self.magnitude, frac, self.most_bits, every, self.squared)
+
+
+@functools.lru_cache(CACHED)
+def _type_bits(magnitude: float, frac: int, most_bits: int, every: bool, squared: bool) -> int:
+    narrow = (LIMB, WIDE_LIMB) if squared else (LIMB, WIDE_LIMB, WIDEST_LIMB)
+    widths = range(LIMB, most_bits) if every else narrow
+    fitting = (bits for bits in widths if most_frac(magnitude, bits) >= frac)
+    return min(next(fitting, most_bits), most_bits)
 
 
 Fracs: TypeAlias = Mapping[Scale, int]

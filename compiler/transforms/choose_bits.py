@@ -134,11 +134,9 @@ def _improve(costs: Costs, group: Joint, fracs: dict[Scale, int], price: float) 
             continue
         for root in roots:
             fracs[root] = min(fracs[root], limits.most(root, fracs))
-        if not _fits(costs, bounded, fracs):
-            continue
         nats = costs.error_of((*group, *roots), fracs)
         cost = costs.cells_of(group, fracs) + price * nats
-        if cost < least:
+        if cost < least and _fits(costs, bounded, fracs):
             best, least = {other: fracs[other] for other in bounded}, cost
     fracs |= best
 

@@ -94,5 +94,5 @@ class RaiseToNN(ModulePass):
     name = "raise-to-nn"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        PassPipeline(PASSES, lambda _before, module, _after: module.verify()).apply(ctx, op)
+        PassPipeline(PASSES).apply(ctx, op)
         check_raised(op)

@@ -116,7 +116,7 @@ def check(text: str) -> bool:
 
 @pytest.mark.parametrize(
     ("modules", "count", "seed"),
-    [(small_modules, 200, 1), (levels, 20, 2)],
+    [(small_modules, 120, 1), (levels, 12, 2)],
     ids=["small", "levels"],
 )
 def test_passes_refuse_in_words(modules, count: int, seed: int) -> None:

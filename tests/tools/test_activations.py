@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
-from zklemma.compiler.families.base import ACTIVATIONS
 from zklemma.runtime.progress import Clock, Silent
 from zklemma.runtime.proving.prover import Prover, Request
 from zklemma.runtime.verifying.verifier import verify
@@ -17,8 +15,8 @@ from zklemma.tools.random_checkpoint import random_checkpoint
 PROMPT = (2, 5, 9, 11)
 
 
-@pytest.mark.parametrize("name", [name for name in ACTIVATIONS if name != "gelu_pytorch_tanh"])
-def test_a_checkpoint_with_another_activation(tmp_path: Path, name: str) -> None:
+def test_a_checkpoint_with_another_activation(tmp_path: Path) -> None:
+    name = "relu"
     source = random_checkpoint("gemma3-mini", tmp_path, {"num_hidden_layers": 1})
     path = source / "config.json"
     fields = json.loads(path.read_text()) | {"hidden_activation": name}
