@@ -39,6 +39,7 @@ from ..transforms.raise_silu import RaiseSilu
 from .attention import raise_masks, scale_in_softmax, softmax
 from .fold_norms import Recipe, Weights, fold
 from .graph import Unsupported, only
+from .norms import raise_norms
 from .views import MOVES, Views
 
 FUNCTION = "main"
@@ -138,6 +139,13 @@ class FunctionBuilder:
             return x
         return self.add(nn.MulOp(x, self.add(nn.ConstantOp(factor))))
 
+    def inverse(self, x: SSAValue) -> SSAValue:
+        """1 / x of a root, as norms have it."""
+        root = x.owner
+        if not isinstance(root, nn.PowOp) or root.exponent.value.data != 0.5:
+            raise Unsupported("by a value")
+        return self.add(nn.RsqrtOp(root.x))
+
     def mean(self, x: SSAValue, kernel: Sequence[int], stride: Sequence[int]) -> SSAValue:
         """The mean of each window, where it has more than one element."""
         if tuple(kernel) == tuple(stride) == (1, 1):
@@ -146,8 +154,10 @@ class FunctionBuilder:
 
     def view(self, x: SSAValue, after: Sequence[int]) -> SSAValue:
         """The same elements in another shape; an image as one row, or what `views` knows."""
-        before, after = nn.shape_of(x), tuple(after)
-        if before == after:
+        after = tuple(after)
+        if isinstance(x.owner, nn.ViewOp) and nn.shape_of(x.owner.x) == after:
+            return x.owner.x
+        if (before := nn.shape_of(x)) == after:
             return x
         row = len(before) == 4 and after == (before[0], int(np.prod(before[1:])))
         return self.add(
@@ -233,16 +243,19 @@ class FunctionBuilder:
         return self.add(nn.AddOp(x, self.param("mask", tuple(numbers.shape), lambda: numbers)))
 
     def _with_heads(self, op: Callable[..., Operation], *values: SSAValue) -> SSAValue:
-        """An operation of heads; what has none is one head."""
+        """An operation of heads. What has no axis of them has one, or those of all examples in the first axis."""
         ranks = {len(nn.shape_of(x)) for x in values}
         only(ranks <= {3, 4}, "of values that are no positions, with heads or without")
         made = self.add(op(*(self.view(x, self._four(x)) for x in values)))
         shape = nn.shape_of(made)
-        return made if 4 in ranks else self.view(made, (shape[0], *shape[2:]))
+        return made if 4 in ranks else self.view(made, (shape[0] * shape[1], *shape[2:]))
 
     def _four(self, x: SSAValue) -> nn.Shape:
-        first, *others = nn.shape_of(x)
-        return (first, 1, *others) if len(others) == 2 else (first, *others)
+        shape = nn.shape_of(x)
+        if len(shape) == 4:
+            return shape
+        heads = shape[0] // self.batch if shape[0] % self.batch == 0 else 1
+        return (shape[0] // heads, heads, *shape[1:])
 
     def norm(
         self,
@@ -280,6 +293,9 @@ class FunctionBuilder:
         self._sweep()
         types = [value.type for value in outputs]
         made = ModuleOp([FuncOp(FUNCTION, ((), types), Region(self.block))])
+        raise_norms(self.block, self.weights)
+        self._add_biases()
+        self._sweep()
         self._settle_views()
         self._raise_masks()
         PassPipeline(RAISING).apply(Context(), made)
@@ -293,6 +309,22 @@ class FunctionBuilder:
         if self.refusals:
             raise self.error()
         return made
+
+    def _add_biases(self) -> None:
+        """Gives a layer the bias that is added to all that it makes, before views take parts of that."""
+        for op in [*self.block.ops]:
+            for x, b in either_order(op) if isinstance(op, nn.AddOp) else ():
+                layer = x.owner
+                if (
+                    not isinstance(layer, nn.LinearOp)
+                    or layer.bias is not None
+                    or len({*x.uses}) != 1
+                ):
+                    continue
+                if isinstance(b.owner, nn.ParamOp) and nn.shape_of(b) == nn.shape_of(layer.w)[:1]:
+                    made = nn.LinearOp(layer.x, layer.w, b)
+                    Rewriter.replace_op(op, nn.inherit_path(made, layer))
+                    break
 
     def _settle_views(self) -> None:
         for value in Views(self.block, self.weights).settle():

@@ -21,29 +21,35 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 from google.protobuf.message import DecodeError
-from onnx import numpy_helper
-from onnx.inliner import inline_local_functions
-from onnx.reference import ReferenceEvaluator
-from onnx.shape_inference import InferenceError, infer_shapes
 from xdsl.dialects.builtin import ModuleOp, TensorType, UnrealizedConversionCastOp
 from xdsl.dialects.builtin import f32 as f32_type
 from xdsl.ir import SSAValue
 from xdsl.utils.exceptions import VerifyException
 
+import onnx
+from onnx import numpy_helper
+from onnx.inliner import inline_local_functions
+from onnx.reference import ReferenceEvaluator
+from onnx.shape_inference import InferenceError, infer_shapes
+
 from ...dialects import nn
 from ...errors import UserError
+from .batching import for_examples
 from .builder import FunctionBuilder, plain
 from .graph import Unsupported, only
 from .network import Arrays, Network, examples_of
-from .onnx_ops import HANDLERS, NEAREST, Constant, Node
+from .onnx_node import Constant, Node, Operand
+from .onnx_ops import HANDLERS, NEAREST
+from .views import MOVES
 
 OPSETS = range(17, 21)
 # Numbers of a constant that is computed, and those of what may say its shape.
 MOST_CONSTANT = 1 << 28
 MOST_SIZES = 1 << 6
 MOST_NODES = 1 << 16
+# Numbers of a value, those of all examples of a graph, of which each element's place is followed.
+MOST_MOVED = 1 << 25
 # What gives other results each time, or runs graphs of its own.
 NEVER_CONSTANT = ("Random", "Bernoulli", "Multinomial", "If", "Loop", "Scan")
 
@@ -60,7 +66,7 @@ def import_onnx(
     inputs = [each for each in model.graph.input if each.name not in weights]
     examples = examples_of([each.name for each in inputs], given)
     rows = _set_shapes(inputs, examples, batch)
-    importer = _OnnxImporter(model, rows, batch)
+    importer = OnnxImporter(model, rows, batch)
     for each in inputs:
         importer.enter(each.name, examples[each.name].shape[1:])
     function = importer.function()
@@ -164,15 +170,15 @@ class _Reference:
         return [np.concatenate(each)[:count] for each in zip(*parts, strict=True)]
 
 
-class _OnnxImporter(FunctionBuilder):
-    """``rows`` is the number of examples that the graph is for, in whose place ``batch`` stands."""
+class OnnxImporter(FunctionBuilder):
+    """Imports a graph for ``rows`` examples, as which it is a function of up to ``batch``."""
 
     def __init__(self, model: onnx.ModelProto, rows: int, batch: int):
-        super().__init__(batch)
+        super().__init__(rows)
+        self.most = batch
         self.graph = model.graph
         self.opsets = model.opset_import
-        self.rows = rows
-        self.values: dict[str, SSAValue | Constant] = {}
+        self.values: dict[str, Operand] = {}
         self.params: dict[tuple[str, str], SSAValue] = {}
         self.shapes = _inferred(model)
 
@@ -190,11 +196,14 @@ class _OnnxImporter(FunctionBuilder):
             self.import_node(node)
         outputs = []
         for each in self.graph.output:
-            value = self.values[each.name]
-            if isinstance(value, Constant):
-                raise UserError(f"the output {each.name} depends on no input")
+            value = self.values.get(each.name)
+            if not isinstance(value, SSAValue):
+                what = "is a second result" if value is None else "depends on no input"
+                raise UserError(f"the output {each.name} {what}")
             outputs.append(value)
-        return self.finish(outputs)
+        function = self.finish(outputs)
+        for_examples(function, self.most)
+        return function
 
     def _needed(self) -> list[onnx.NodeProto]:
         """The nodes that the outputs depend on."""
@@ -207,81 +216,87 @@ class _OnnxImporter(FunctionBuilder):
 
     def import_node(self, node: Node) -> None:
         try:
-            value = self._constant(node)
-            if value is None:
-                handler = HANDLERS.get(node.operation)
-                if handler is None:
-                    raise Unsupported
-                value = handler(self, node)
-                self._compare(node, value)
+            self.values |= self._constants(node) or self._imported(node)
         except (Unsupported, VerifyException, ValueError, IndexError) as error:  # Odd attributes.
-            value = self._refused(node, str(error))
-        self.values[node.proto.output[0]] = value
+            self.values |= self._refused(node, str(error))
 
-    def _constant(self, node: Node) -> Constant | None:
+    def _imported(self, node: Node) -> dict[str, Operand]:
+        handler = HANDLERS.get(node.operation)
+        if handler is None:
+            raise Unsupported
+        made = handler(self, node)
+        results = [made] if isinstance(made, Operand) else [*made]
+        found = dict(zip(node.proto.output, results, strict=False))  # Others may be left out.
+        for name, value in found.items():
+            self._check_result(name, value)
+        return found
+
+    def _given(self, node: Node) -> list[Operand]:
+        names = [name for name in node.proto.input if name]
+        for name in names:
+            only(name in self.values, f"of {name}, a second result")
+        return [self.values[name] for name in names]
+
+    def _constants(self, node: Node) -> dict[str, Operand]:
         """What depends on constants alone, computed; it is called as the first of them."""
-        given = [self.values[name] for name in node.proto.input if name]
-        constants = [each for each in given if isinstance(each, Constant)]
-        if len(constants) < len(given) or not (given or node.operation == "Constant"):
-            return None
+        given = self._given(node)
+        constants = {each.key: each for each in given if isinstance(each, Constant)}
+        values = any(isinstance(each, SSAValue) for each in given)
+        if values or not (given or node.operation == "Constant"):
+            return {}
         only(not node.operation.startswith(NEVER_CONSTANT), "of a constant")
-        name = node.proto.output[0]
-        made = onnx.ValueInfoProto(name=name)
-        inputs = [_described(each) for each in constants]
-        small = [each for each in constants if each.array.size <= MOST_SIZES]
+        names = [name for name in node.proto.output if name]
+        made = [onnx.ValueInfoProto(name=name) for name in names]
+        inputs = [*map(_described, constants.values())]
+        small = [each for each in constants.values() if each.array.size <= MOST_SIZES]
         known = [numpy_helper.from_array(each.array, each.key) for each in small]
-        graph = onnx.helper.make_graph([node.proto], "constant", inputs, [made], known)
+        graph = onnx.helper.make_graph([node.proto], "constant", inputs, made, known)
         model = onnx.helper.make_model(graph, opset_imports=self.opsets)
         _require_size(model)
         del model.graph.initializer[:]
         try:
-            (array,) = ReferenceEvaluator(model).run(
-                None, {each.key: each.array for each in constants}
+            arrays = ReferenceEvaluator(model).run(
+                None, {key: each.array for key, each in constants.items()}
             )
         except Exception as error:  # The reference raises what it likes.
             raise Unsupported(f"{type(error).__name__}: {error}") from error
-        own = constants[0].name if constants and constants[0].array.size > 1 else plain(name)
-        return Constant(name, own, np.asarray(array))
+        first = next(iter(constants.values()), None)
+        own = first.name if first is not None and first.array.size > 1 else ""
+        return {
+            name: Constant(name, own or plain(name), np.asarray(array))
+            for name, array in zip(names, arrays, strict=True)
+        }
 
-    def _compare(self, node: Node, value: SSAValue | Constant) -> None:
-        """Against the shape that ONNX infers, where it does."""
-        wanted = self.shapes.get(node.proto.output[0])
-        if wanted is not None and isinstance(value, SSAValue):
-            found = self.shape(value)
+    def _check_result(self, name: str, value: Operand) -> None:
+        """Refuses a shape that ONNX infers otherwise, and a view of more numbers than can be followed."""
+        if not isinstance(value, SSAValue):
+            return
+        found, wanted = nn.shape_of(value), self.shapes.get(name)
+        if wanted is not None:
             same = len(found) == len(wanted) and all(
                 m in (None, n) for m, n in zip(wanted, found, strict=True)
             )
             only(same, f"its shape is {wanted}, imported {found}")
+        if isinstance(value.owner, MOVES):
+            count = math.prod(nn.shape_of(value.owner.x))
+            only(count <= MOST_MOVED, f"a view of {count:,} numbers")
 
-    def _refused(self, node: Node, why: str) -> SSAValue:
-        """A value in its place, so that the import can go on to the next."""
-        given = [self.values[name] for name in node.proto.input if name]
-        refused = [
-            each.type
+    def _refused(self, node: Node, why: str) -> dict[str, Operand]:
+        """Values in the places of its results, so that the import can go on to the next."""
+        given = [self.values.get(name) for name in node.proto.input]
+        refused = any(
+            isinstance(each, SSAValue) and isinstance(each.owner, UnrealizedConversionCastOp)
             for each in given
-            if isinstance(each, SSAValue) and isinstance(each.owner, UnrealizedConversionCastOp)
-        ]
+        )
         known = node.operation in HANDLERS
         if not (refused and known):  # Else it may be the fault of what is refused already.
             nearest = NEAREST.get(node.operation, "").format(*node.proto.input)
             self.refuse(node.operation, why, node.name, nearest)
-        shape = self.shapes.get(node.proto.output[0]) or ()
-        known_shape = tuple(n or 1 for n in shape)
-        made = (self.batch, *known_shape[1:]) if known_shape[:1] == (self.rows,) else known_shape
-        return UnrealizedConversionCastOp.get([], [TensorType(f32_type, made)]).results[0]
-
-    # What handlers ask for
-
-    def shape(self, value: SSAValue) -> tuple[int, ...]:
-        """The shape of a value in the graph."""
-        return (self.rows, *nn.shape_of(value)[1:])
-
-    def of_batch(self, shape: Sequence[int]) -> tuple[int, ...]:
-        """A shape in the graph as that of a value here."""
-        only(
-            tuple(shape[:1]) == (self.rows,), f"{tuple(shape)} has no row or image of each example"
-        )
-        return (self.batch, *shape[1:])
+        found: dict[str, Operand] = {}
+        for name in node.proto.output:
+            type = TensorType(f32_type, [n or 1 for n in self.shapes.get(name) or ()])
+            found[name] = UnrealizedConversionCastOp.get([], [type]).results[0]
+        return found
 
 
 def _described(constant: Constant) -> onnx.ValueInfoProto:

@@ -1,16 +1,14 @@
 """What becomes of the operations of ONNX: what a `builder` makes of them, once their attributes are read.
 
-An operand is a value, which is computed from the inputs, or a constant. A shape with examples has them in the first
-axis, and nothing is taken that mixes them.
+An operand is a value, which is computed from the inputs, or a constant. The examples are the first axis of what
+computes, wherever views put them in between, and nothing is taken that mixes them.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -19,133 +17,66 @@ from xdsl.ir import Operation, SSAValue
 from ...dialects import nn
 from .builder import Sides
 from .graph import Unsupported, only
+from .onnx_node import (
+    Constant,
+    Handler,
+    Node,
+    axis_of,
+    constant_of,
+    numbers_of,
+    operand_of,
+    param,
+    value_of,
+    weight_of,
+)
+from .onnx_views import VIEWS
 
 if TYPE_CHECKING:
-    import onnx
-
-    from .onnx_file import _OnnxImporter as Importer
-
-
-@dataclass(frozen=True)
-class Constant:
-    """A tensor that depends on no input: ``key`` is what the graph calls it, ``name`` what the weight is called."""
-
-    key: str
-    name: str
-    array: np.ndarray
-
-    @property
-    def number(self) -> float:
-        """The one number that it is."""
-        only(
-            self.array.size == 1, f"a constant of shape {self.array.shape} in the place of a number"
-        )
-        return float(self.array.reshape(()))
-
-    @property
-    def numbers(self) -> tuple[int, ...]:
-        return tuple(int(n) for n in self.array.reshape(-1))
-
-
-@dataclass(frozen=True)
-class Node:
-    proto: onnx.NodeProto
-    name: str
-
-    @property
-    def operation(self) -> str:
-        domain = self.proto.domain
-        return f"{domain}.{self.proto.op_type}" if domain else self.proto.op_type
-
-    @cached_property
-    def attributes(self) -> dict[str, Any]:
-        from onnx.helper import get_attribute_value  # Who reads the tables below needs no ONNX.
-
-        return {each.name: get_attribute_value(each) for each in self.proto.attribute}
-
-    def get(self, name: str, default: Any) -> Any:
-        return self.attributes.get(name, default)
-
+    from .onnx_file import OnnxImporter as Importer
 
 FLOAT = 1
 """The number of float32 among ONNX's types."""
-Handler = Callable[["Importer", Node], "SSAValue | Constant"]
-
-
-def _operand(importer: Importer, node: Node, index: int) -> SSAValue | Constant | None:
-    names = node.proto.input
-    return importer.values[names[index]] if index < len(names) and names[index] else None
-
-
-def _value(importer: Importer, node: Node, index: int = 0) -> SSAValue:
-    found = _operand(importer, node, index)
-    if not isinstance(found, SSAValue):
-        raise Unsupported("a constant in the place of a value")
-    return found
-
-
-def _constant(importer: Importer, node: Node, index: int) -> Constant | None:
-    """An operand that is a constant, or left out."""
-    found = _operand(importer, node, index)
-    only(not isinstance(found, SSAValue), "a value in the place of a constant")
-    return found if isinstance(found, Constant) else None
-
-
-def _weight(importer: Importer, node: Node, index: int) -> Constant:
-    found = _constant(importer, node, index)
-    if found is None:
-        raise Unsupported("no weight")
-    only(np.issubdtype(found.array.dtype, np.floating), f"a weight of {found.array.dtype} numbers")
-    return found
-
-
-def _param(importer: Importer, constant: Constant, array: np.ndarray, use: str = "") -> SSAValue:
-    """The weight that a constant is in a use of it; of one constant in one use there is one weight."""
-    key = (constant.key, use)
-    if key not in importer.params:
-        tensor = torch.from_numpy(np.array(array, np.float32))
-        importer.params[key] = importer.param(constant.name, array.shape, lambda: tensor)
-    return importer.params[key]
 
 
 def _identity(importer: Importer, node: Node) -> SSAValue:
-    return _value(importer, node)
+    return value_of(importer, node)
 
 
 def _cast(importer: Importer, node: Node) -> SSAValue:
     only(node.get("to", 0) == FLOAT, "to other numbers than float32")
-    return _value(importer, node)
+    return value_of(importer, node)
 
 
-def _shape(importer: Importer, node: Node) -> Constant:
-    shape = importer.shape(_value(importer, node))[node.get("start", 0) : node.get("end", None)]
-    name = node.proto.output[0]
-    return Constant(name, name, np.array(shape, np.int64))
+def _cast_like(importer: Importer, node: Node) -> SSAValue:
+    like = operand_of(importer, node, 1)
+    same = not isinstance(like, Constant) or like.array.dtype == np.float32
+    only(same, "to other numbers than float32")
+    return value_of(importer, node)
 
 
 def _unary(op: Callable[[SSAValue], Operation]) -> Handler:
-    return lambda importer, node: importer.add(op(_value(importer, node)))
+    return lambda importer, node: importer.add(op(value_of(importer, node)))
 
 
 def _gelu(importer: Importer, node: Node) -> SSAValue:
     tanh = node.get("approximate", b"none") == b"tanh"
-    return importer.add((nn.GeluTanhOp if tanh else nn.GeluOp)(_value(importer, node)))
+    return importer.add((nn.GeluTanhOp if tanh else nn.GeluOp)(value_of(importer, node)))
 
 
 def _clip(importer: Importer, node: Node) -> SSAValue:
-    low, high = (_constant(importer, node, index) for index in (1, 2))
+    low, high = (constant_of(importer, node, index) for index in (1, 2))
     bounds = (
         -math.inf if low is None else low.number,
         math.inf if high is None else high.number,
     )
     only(bounds[0] == 0 and bounds[1] in (6, math.inf), f"bounds of {bounds}, not of 0 and 6")
     op = nn.Relu6Op if bounds[1] == 6 else nn.ReluOp
-    return importer.add(op(_value(importer, node)))
+    return importer.add(op(value_of(importer, node)))
 
 
 def _pow(importer: Importer, node: Node) -> SSAValue:
-    exponent = _weight(importer, node, 1).number
-    return importer.add(nn.PowOp(_value(importer, node), exponent=exponent))
+    x, exponent = value_of(importer, node), weight_of(importer, node, 1).number
+    return importer.add(nn.RsqrtOp(x) if exponent == -0.5 else nn.PowOp(x, exponent=exponent))
 
 
 def _element(importer: Importer, operand: SSAValue | Constant, change: str = "") -> SSAValue:
@@ -156,20 +87,34 @@ def _element(importer: Importer, operand: SSAValue | Constant, change: str = "")
     array = -array if change == "-" else 1 / array if change == "/" else array
     if array.size == 1:
         return importer.add(nn.ConstantOp(float(array.reshape(()))))
-    return _param(importer, operand, array, f"element{change}")
+    return param(importer, operand, array, f"element{change}")
+
+
+def _sqrt(importer: Importer, node: Node) -> SSAValue:
+    return importer.add(nn.PowOp(value_of(importer, node), exponent=0.5))
+
+
+def _reciprocal(importer: Importer, node: Node) -> SSAValue:
+    return importer.inverse(value_of(importer, node))
+
+
+def _negated(importer: Importer, node: Node) -> SSAValue:
+    return importer.times(value_of(importer, node), -1.0)
 
 
 def _binary(op: type[nn.BinaryOp], change: str = "") -> Handler:
     """A sum or a product, or of the second operand's opposites or inverses."""
 
     def handler(importer: Importer, node: Node) -> SSAValue:
-        lhs, rhs = (_operand(importer, node, index) for index in (0, 1))
+        lhs, rhs = (operand_of(importer, node, index) for index in (0, 1))
         if lhs is None or rhs is None:
             raise Unsupported("an operand that is left out")
+        other = _element(importer, rhs, change)
         if isinstance(rhs, SSAValue) and change:
-            only(change == "-", "by a value")
-            return importer.add(op(_element(importer, lhs), importer.times(rhs, -1.0)))
-        return importer.add(op(_element(importer, lhs), _element(importer, rhs, change)))
+            other = importer.times(rhs, -1.0) if change == "-" else importer.inverse(rhs)
+        if op is nn.MulOp and isinstance(lhs, Constant) and lhs.array.size == 1:
+            return importer.times(other, lhs.number)
+        return importer.add(op(_element(importer, lhs), other))
 
     return handler
 
@@ -178,21 +123,24 @@ def _linear(
     importer: Importer, x: SSAValue, w: Constant, rows: np.ndarray, use: str, bias: SSAValue | None
 ) -> SSAValue:
     """``rows`` are the weights of each output."""
-    only(len(nn.shape_of(x)) == 2, "an input that is no row of each example")
     only(rows.ndim == 2, f"a weight of shape {rows.shape}")
-    weights = [_param(importer, w, rows, use), *([] if bias is None else [bias])]
+    weights = [param(importer, w, rows, use), *([] if bias is None else [bias])]
     return importer.add(nn.LinearOp(x, *weights))
 
 
 def _matmul(importer: Importer, node: Node) -> SSAValue:
-    w = _weight(importer, node, 1)
-    return _linear(importer, _value(importer, node), w, w.array.T, "columns", None)
+    """A linear layer, or a product of values."""
+    rhs = operand_of(importer, node, 1)
+    if isinstance(rhs, SSAValue):
+        return importer.matmul(value_of(importer, node), rhs)
+    w = weight_of(importer, node, 1)
+    return _linear(importer, value_of(importer, node), w, w.array.T, "columns", None)
 
 
 def _gemm(importer: Importer, node: Node) -> SSAValue:
     """alpha x w + beta b, w as (inputs, outputs) unless transB."""
     only(not node.get("transA", 0), "transA")
-    x, w, b = _value(importer, node), _weight(importer, node, 1), _constant(importer, node, 2)
+    x, w, b = value_of(importer, node), weight_of(importer, node, 1), constant_of(importer, node, 2)
     alpha, beta, transposed = (
         node.get(name, default) for name, default in (("alpha", 1.0), ("beta", 1.0), ("transB", 0))
     )
@@ -204,13 +152,13 @@ def _gemm(importer: Importer, node: Node) -> SSAValue:
             f"a bias of shape {b.array.shape}",
         )
         numbers = np.broadcast_to(b.array.reshape(-1) * np.float32(beta), rows.shape[:1])
-        bias = _param(importer, b, numbers, f"bias {beta} {len(rows)}")
+        bias = param(importer, b, numbers, f"bias {beta} {len(rows)}")
     use = f"{'rows' if transposed else 'columns'} {alpha}"
     return _linear(importer, x, w, rows, use, bias)
 
 
 def _images(importer: Importer, node: Node) -> SSAValue:
-    found = _value(importer, node)
+    found = value_of(importer, node)
     rank = len(nn.shape_of(found))
     only(rank == 4, f"of {rank} axes, not of images (N, C, H, W)")
     return found
@@ -252,12 +200,12 @@ def _split(total: int, auto: str) -> tuple[int, int]:
 
 
 def _conv(importer: Importer, node: Node) -> SSAValue:
-    x, w, b = _images(importer, node), _weight(importer, node, 1), _constant(importer, node, 2)
+    x, w, b = _images(importer, node), weight_of(importer, node, 1), constant_of(importer, node, 2)
     only(w.array.ndim == 4, f"a weight of shape {w.array.shape}")
     stride, sides = _window(node, x, _pair(w.array.shape[2:]))
-    weights = [_param(importer, w, w.array, "conv")]
+    weights = [param(importer, w, w.array, "conv")]
     if b is not None:
-        weights.append(_param(importer, b, b.array, "bias"))
+        weights.append(param(importer, b, b.array, "bias"))
     return importer.conv2d(x, weights, stride, sides, node.get("group", 1))
 
 
@@ -293,74 +241,97 @@ def _global_max_pool(importer: Importer, node: Node) -> SSAValue:
 
 
 def _reduce_mean(importer: Importer, node: Node) -> SSAValue:
-    x, axes = _images(importer, node), _constant(importer, node, 1)
-    given = node.get("axes", ()) if axes is None else axes.numbers
-    only({axis % 4 for axis in given} == {2, 3}, f"axes {tuple(given)}")
-    mean = importer.mean(x, nn.shape_of(x)[2:], (1, 1))
-    return mean if node.get("keepdims", 1) else importer.add(nn.FlattenOp(mean))
+    """Of images, of positions, or of each row, as norms have it."""
+    x, given = value_of(importer, node), numbers_of(importer, node, 1, "axes")
+    shape, keep = nn.shape_of(x), node.get("keepdims", 1)
+    rank = len(shape)
+    axes = {axis_of(axis, rank) for axis in given}
+    if axes == {rank - 1} and rank != 4:
+        mean = importer.add(nn.MeanOp(x))
+        return mean if keep else importer.view(mean, shape[:-1])
+    if rank == 3 and axes == {1} and not keep:
+        return importer.add(nn.MeanPositionsOp(x, first=0))
+    only(rank == 4 and axes == {2, 3}, f"axes {given}")
+    mean = importer.mean(x, shape[2:], (1, 1))
+    return mean if keep else importer.add(nn.FlattenOp(mean))
+
+
+def _layer_norm(importer: Importer, node: Node) -> SSAValue:
+    x, w, b = value_of(importer, node), weight_of(importer, node, 1), constant_of(importer, node, 2)
+    rank = len(nn.shape_of(x))
+    only(axis_of(node.get("axis", -1), rank) == rank - 1, "over more than the last axis")
+    weights = [param(importer, w, w.array, "norm")]
+    if b is not None:
+        weights.append(param(importer, b, b.array, "bias"))
+    return importer.add(nn.LayerNormOp(x, *weights, eps=node.get("epsilon", 1e-5)))
+
+
+def _softmax(importer: Importer, node: Node) -> SSAValue:
+    x = value_of(importer, node)
+    rank = len(nn.shape_of(x))
+    last = axis_of(node.get("axis", -1), rank) == rank - 1
+    only(rank in (3, 4) and last, "that is not attention's")
+    return importer.add(nn.SoftmaxOp(x))
+
+
+def _is_nan(importer: Importer, node: Node) -> Constant:
+    """No value is: where a softmax would give one, all its scores are hidden, and that is refused."""
+    name, shape = node.proto.output[0], nn.shape_of(value_of(importer, node))
+    return Constant(name, name, np.broadcast_to(np.False_, shape))
+
+
+def _where(importer: Importer, node: Node) -> SSAValue:
+    """Scores, and a number where a constant says so."""
+    chosen = constant_of(importer, node, 0)
+    one, other = (operand_of(importer, node, index) for index in (1, 2))
+    if chosen is None or one is None or other is None:
+        raise Unsupported("an operand that is left out")
+    if isinstance(one, SSAValue):
+        only(isinstance(other, Constant), "of two values")
+        scores, number, seen = one, other, chosen.array
+    else:
+        scores, number, seen = value_of(importer, node, 2), one, ~chosen.array
+    if seen.all():
+        return scores
+    added = np.where(seen, np.float32(0), number.array.astype(np.float32))  # type: ignore[union-attr]
+    return importer.mask(scores, lambda: torch.from_numpy(added))
 
 
 def _batch_norm(importer: Importer, node: Node) -> SSAValue:
     only(not node.get("training_mode", 0), "statistics of the examples")
     weights = (
-        torch.from_numpy(np.array(_weight(importer, node, index).array, np.float64))
+        torch.from_numpy(np.array(weight_of(importer, node, index).array, np.float64))
         for index in (1, 2, 3, 4)
     )
-    return importer.norm(_value(importer, node), *weights, eps=node.get("epsilon", 1e-5))
-
-
-def _flatten(importer: Importer, node: Node) -> SSAValue:
-    x = _value(importer, node)
-    shape, axis = importer.shape(x), node.get("axis", 1)
-    split = axis + len(shape) if axis < 0 else axis
-    return _viewed(importer, x, (math.prod(shape[:split]), math.prod(shape[split:])))
-
-
-def _reshape(importer: Importer, node: Node) -> SSAValue:
-    x, wanted = _value(importer, node), _constant(importer, node, 1)
-    before, numbers = importer.shape(x), () if wanted is None else wanted.numbers
-    copied = not node.get("allowzero", 0)
-    only(not copied or 0 not in numbers[len(before) :], f"{before} as {numbers}")
-    after = [before[i] if n == 0 and copied else n for i, n in enumerate(numbers)]
-    if -1 in after:
-        rest = math.prod(n for n in after if n != -1)
-        after[after.index(-1)] = math.prod(before) // max(rest, 1)
-    return _viewed(importer, x, after)
-
-
-def _squeeze(importer: Importer, node: Node) -> SSAValue:
-    x, axes = _value(importer, node), _constant(importer, node, 1)
-    shape = importer.shape(x)
-    one = [axis for axis, n in enumerate(shape) if n == 1]
-    gone = one if axes is None else [axis % len(shape) for axis in axes.numbers]
-    return _viewed(importer, x, [n for axis, n in enumerate(shape) if axis not in gone])
-
-
-def _viewed(importer: Importer, x: SSAValue, after: Sequence[int]) -> SSAValue:
-    return importer.view(x, importer.of_batch(after))
+    return importer.norm(value_of(importer, node), *weights, eps=node.get("epsilon", 1e-5))
 
 
 HANDLERS: dict[str, Handler] = {
+    **VIEWS,
     "Identity": _identity,
     "Dropout": _identity,
     "Cast": _cast,
-    "Shape": _shape,
+    "CastLike": _cast_like,
     "Gemm": _gemm,
     "MatMul": _matmul,
     "Conv": _conv,
     "BatchNormalization": _batch_norm,
+    "LayerNormalization": _layer_norm,
+    "Softmax": _softmax,
+    "IsNaN": _is_nan,
+    "Where": _where,
     "MaxPool": _max_pool,
     "GlobalMaxPool": _global_max_pool,
     "AveragePool": _average_pool,
     "GlobalAveragePool": _global_average_pool,
     "ReduceMean": _reduce_mean,
-    "Flatten": _flatten,
-    "Reshape": _reshape,
-    "Squeeze": _squeeze,
     "Add": _binary(nn.AddOp),
     "Sub": _binary(nn.AddOp, "-"),
     "Mul": _binary(nn.MulOp),
     "Div": _binary(nn.MulOp, "/"),
+    "Neg": _negated,
+    "Reciprocal": _reciprocal,
+    "Sqrt": _sqrt,
     "Relu": _unary(nn.ReluOp),
     "Clip": _clip,
     "Gelu": _gelu,
@@ -383,10 +354,8 @@ NEAREST: dict[str, str] = {
     "HardSigmoid": "Sigmoid",
     "Clip": "Clip with bounds of 0 and 6",
     "Pad": "pads of Conv",
-    "LayerNormalization": "BatchNormalization",
+    "LayerNormalization": "LayerNormalization over the last axis",
     "InstanceNormalization": "BatchNormalization",
     "GroupNormalization": "BatchNormalization",
-    "Reshape": "Flatten",
-    "Transpose": "images as (N, C, H, W) throughout",
 }
 """What to write in the place of operations that are not supported; "{}" is the operation's first operand."""

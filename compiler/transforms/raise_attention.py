@@ -1,6 +1,7 @@
 """Pass `raise-attention`: recognises scores, masked softmax and mixing of grouped-query attention.
 
-    matmul(q, permute(repeat(k))) * scale   ->  nn.scores    (a scale of 1 may be absent, q and k have others)
+    matmul(q, permute(repeat(k))) * scale   ->  nn.scores    (a scale of 1 may be absent, q and k have others,
+                                                              before they are permuted or after it)
     softmax(s * scale + causal_mask)        ->  nn.masked_softmax  (the same)
     matmul(p, repeat(v))                    ->  nn.attend
 
@@ -27,14 +28,15 @@ from .matching import defined_by, either_order, rewrite, times_constant
 class ScoresPattern(RewritePattern):
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: nn.MatmulOp, rewriter: PatternRewriter) -> None:
-        transposed = defined_by(op.rhs, nn.PermuteOp)
+        keys, third = _unscaled(op.rhs)
+        transposed = defined_by(keys, nn.PermuteOp)
         if not transposed or transposed.axes.get_values() not in ((0, 2, 1), (0, 1, 3, 2)):
             return
         q, k = op.lhs, transposed.x
         if q.type == k.type or len(nn.shape_of(q)) == 4:
             scaled, scale = _scaled(op)
             (q, first), (k, second) = _unscaled(q), _unscaled(_repeated(k))
-            raised = nn.ScoresOp(q, k, scale=scale * first * second)
+            raised = nn.ScoresOp(q, k, scale=scale * first * second * third)
             rewriter.replace(scaled, nn.inherit_path(raised, scaled))
 
 

@@ -44,6 +44,20 @@ func.func @ungrouped(%q : tensor<2x6x8xf32>, %k : tensor<2x6x8xf32>, %v : tensor
   func.return %o : tensor<2x6x8xf32>
 }
 
+// The scale is on the queries and on the keys that are permuted already, as in what PyTorch exports to ONNX.
+
+// CHECK-LABEL: func.func @shared
+// CHECK-NEXT:    nn.scores %q, %k scale 2.500000e-01 : (tensor<2x6x8xf32>, tensor<2x6x8xf32>) -> tensor<2x6x6xf32>
+// CHECK-NEXT:    func.return
+func.func @shared(%q : tensor<2x6x8xf32>, %k : tensor<2x6x8xf32>) -> tensor<2x6x6xf32> {
+  %kt = nn.permute %k [0, 2, 1] : (tensor<2x6x8xf32>) -> tensor<2x8x6xf32>
+  %c = nn.constant 0.5 : tensor<f32>
+  %qs = nn.mul %q, %c : (tensor<2x6x8xf32>, tensor<f32>) -> tensor<2x6x8xf32>
+  %ks = nn.mul %kt, %c : (tensor<2x8x6xf32>, tensor<f32>) -> tensor<2x8x6xf32>
+  %s = nn.matmul %qs, %ks : (tensor<2x6x8xf32>, tensor<2x8x6xf32>) -> tensor<2x6x6xf32>
+  func.return %s : tensor<2x6x6xf32>
+}
+
 // A scale of 1 has been folded away; one below zero is no scale.
 
 // CHECK-LABEL: func.func @unscaled
