@@ -12,6 +12,7 @@ from xdsl.ir import Dialect
 PACKAGE = __name__.rpartition(".")[0]
 DIALECTS = {
     "stablehlo": ".stablehlo:STABLEHLO",
+    "chlo": ".chlo:CHLO",
     "nn": ".nn:NN",
     "quant": ".quant:QUANT",
     "zk": ".zk:ZK",

@@ -16,6 +16,8 @@ from xdsl.dialects.builtin import (
     ArrayAttr,
     DenseArrayBase,
     DenseIntOrFPElementsAttr,
+    FunctionType,
+    IntegerAttr,
     StringAttr,
     TensorType,
     i64,
@@ -132,6 +134,66 @@ class LogisticOp(Unary):
 
 
 @irdl_op_definition
+class SqrtOp(Unary):
+    """Square root.
+
+    ```mlir
+    %y = stablehlo.sqrt %x : tensor<4x8xf32>
+    ```
+    """
+
+    name = "stablehlo.sqrt"
+
+
+@irdl_op_definition
+class RsqrtOp(Unary):
+    """1 / sqrt(x).
+
+    ```mlir
+    %y = stablehlo.rsqrt %x : tensor<4x8xf32>
+    ```
+    """
+
+    name = "stablehlo.rsqrt"
+
+
+@irdl_op_definition
+class SineOp(Unary):
+    """sin(x), x in radians.
+
+    ```mlir
+    %y = stablehlo.sine %x : tensor<4x8xf32>
+    ```
+    """
+
+    name = "stablehlo.sine"
+
+
+@irdl_op_definition
+class CosineOp(Unary):
+    """cos(x), x in radians.
+
+    ```mlir
+    %y = stablehlo.cosine %x : tensor<4x8xf32>
+    ```
+    """
+
+    name = "stablehlo.cosine"
+
+
+@irdl_op_definition
+class NotOp(Unary):
+    """Bit by bit, of a boolean its opposite.
+
+    ```mlir
+    %y = stablehlo.not %x : tensor<4x8xi1>
+    ```
+    """
+
+    name = "stablehlo.not"
+
+
+@irdl_op_definition
 class AddOp(Binary):
     """Sum.
 
@@ -201,6 +263,150 @@ class MinimumOp(Binary):
     """
 
     name = "stablehlo.minimum"
+
+
+@irdl_op_definition
+class PowerOp(Binary):
+    """The left operand to the power of the right one.
+
+    ```mlir
+    %y = stablehlo.power %a, %b : tensor<4x8xf32>
+    ```
+    """
+
+    name = "stablehlo.power"
+
+
+@irdl_op_definition
+class AndOp(Binary):
+    """Bit by bit, of booleans whether both are true.
+
+    ```mlir
+    %y = stablehlo.and %a, %b : tensor<4x8xi1>
+    ```
+    """
+
+    name = "stablehlo.and"
+
+
+@irdl_op_definition
+class OrOp(Binary):
+    """Bit by bit, of booleans whether one of them is true.
+
+    ```mlir
+    %y = stablehlo.or %a, %b : tensor<4x8xi1>
+    ```
+    """
+
+    name = "stablehlo.or"
+
+
+@irdl_op_definition
+class CompareOp(IRDLOperation):
+    """Whether two elements are so: EQ, NE, GE, GT, LE or LT. How they are compared, their type says.
+
+    ```mlir
+    %y = stablehlo.compare GE, %a, %b, SIGNED : (tensor<4x8xi32>, tensor<4x8xi32>) -> tensor<4x8xi1>
+    ```
+    """
+
+    name = "stablehlo.compare"
+    lhs = operand_def()
+    rhs = operand_def()
+    direction = prop_def(StringAttr)
+    result = result_def()
+    traits = traits_def(Pure())
+
+    @classmethod
+    def parse(cls, parser: Parser) -> CompareOp:
+        direction = parser.parse_identifier()
+        parser.parse_punctuation(",")
+        lhs = parser.parse_unresolved_operand()
+        parser.parse_punctuation(",")
+        rhs = parser.parse_unresolved_operand()
+        if parser.parse_optional_punctuation(","):
+            parser.parse_identifier()
+        attributes = parser.parse_optional_attr_dict()
+        parser.parse_punctuation(":")
+        type = parser.parse_function_type()
+        return cls.build(
+            operands=parser.resolve_operands([lhs, rhs], [*type.inputs], parser.pos),
+            properties={"direction": StringAttr(direction)},
+            attributes=attributes,
+            result_types=type.outputs.data,
+        )
+
+
+@irdl_op_definition
+class SelectOp(IRDLOperation):
+    """Elements of the second operand where the first is true, of the third elsewhere. One boolean may be that of
+    all elements.
+
+    ```mlir
+    %y = stablehlo.select %p, %a, %b : tensor<4x8xi1>, tensor<4x8xf32>
+    ```
+    """
+
+    T: ClassVar = VarConstraint("T", AnyAttr())
+    name = "stablehlo.select"
+    pred = operand_def()
+    on_true = operand_def(T)
+    on_false = operand_def(T)
+    result = result_def(T)
+    traits = traits_def(Pure())
+    assembly_format = "$pred `,` $on_true `,` $on_false attr-dict `:` type($pred) `,` type($result)"
+
+
+@irdl_op_definition
+class ConvertOp(IRDLOperation):
+    """The same numbers in another type.
+
+    ```mlir
+    %y = stablehlo.convert %x : (tensor<4x8xi32>) -> tensor<4x8xf32>
+    ```
+    """
+
+    name = "stablehlo.convert"
+    operand = operand_def()
+    result = result_def()
+    traits = traits_def(Pure())
+
+    @classmethod
+    def parse(cls, parser: Parser) -> ConvertOp:
+        operand = parser.parse_unresolved_operand()
+        attributes = parser.parse_optional_attr_dict()
+        parser.parse_punctuation(":")
+        type = parser.parse_type()
+        before, after = [type], [type]
+        if isinstance(type, FunctionType):
+            before, after = [*type.inputs], [*type.outputs]
+        operands = parser.resolve_operands([operand], before, parser.pos)
+        return cls.build(operands=operands, attributes=attributes, result_types=after)
+
+
+@irdl_op_definition
+class IotaOp(IRDLOperation):
+    """Each element's index along an axis.
+
+    ```mlir
+    %y = stablehlo.iota dim = 0 : tensor<4x8xi32>
+    ```
+    """
+
+    name = "stablehlo.iota"
+    iota_dimension = prop_def(IntegerAttr[I64])
+    output = result_def()
+    traits = traits_def(Pure())
+
+    @classmethod
+    def parse(cls, parser: Parser) -> IotaOp:
+        axis = _dimension(parser)
+        attributes = parser.parse_optional_attr_dict()
+        parser.parse_punctuation(":")
+        type = parser.parse_type()
+        return cls.build(
+            properties={"iota_dimension": axis}, attributes=attributes, result_types=[type]
+        )
 
 
 @irdl_op_definition
@@ -276,6 +482,90 @@ class TransposeOp(IRDLOperation):
     result = result_def()
     traits = traits_def(Pure())
     assembly_format = "$operand `,` `dims` `=` $permutation" + FUNCTIONAL
+
+
+def _dimension(parser: Parser) -> IntegerAttr[I64]:
+    parser.parse_keyword("dim")
+    parser.parse_punctuation("=")
+    return IntegerAttr(parser.parse_integer(), i64)
+
+
+@irdl_op_definition
+class SliceOp(IRDLOperation):
+    """The indices start, start + stride, .. below limit of each axis.
+
+    ```mlir
+    %y = stablehlo.slice %x [0:4, 2:8:3] : (tensor<4x8xf32>) -> tensor<4x2xf32>
+    ```
+    """
+
+    name = "stablehlo.slice"
+    operand = operand_def()
+    start_indices = prop_def(Ints)
+    limit_indices = prop_def(Ints)
+    strides = prop_def(Ints)
+    result = result_def()
+    traits = traits_def(Pure())
+
+    @classmethod
+    def parse(cls, parser: Parser) -> SliceOp:
+        operand = parser.parse_unresolved_operand()
+        ranges = parser.parse_comma_separated_list(
+            parser.Delimiter.SQUARE, lambda: _start_limit_stride(parser)
+        )
+        attributes = parser.parse_optional_attr_dict()
+        parser.parse_punctuation(":")
+        type = parser.parse_function_type()
+        names = ("start_indices", "limit_indices", "strides")
+        return cls.build(
+            operands=parser.resolve_operands([operand], [*type.inputs], parser.pos),
+            properties={
+                name: ints([each[place] for each in ranges]) for place, name in enumerate(names)
+            },
+            attributes=attributes,
+            result_types=type.outputs.data,
+        )
+
+
+def _start_limit_stride(parser: Parser) -> tuple[int, int, int]:
+    start = parser.parse_integer()
+    parser.parse_punctuation(":")
+    limit = parser.parse_integer()
+    stride = parser.parse_integer() if parser.parse_optional_punctuation(":") else 1
+    return start, limit, stride
+
+
+@irdl_op_definition
+class ConcatenateOp(IRDLOperation):
+    """Tensors behind one another along an axis.
+
+    ```mlir
+    %y = stablehlo.concatenate %a, %b, dim = 1 : (tensor<4x8xf32>, tensor<4x2xf32>) -> tensor<4x10xf32>
+    ```
+    """
+
+    name = "stablehlo.concatenate"
+    inputs = var_operand_def()
+    dimension = prop_def(IntegerAttr[I64])
+    result = result_def()
+    traits = traits_def(Pure())
+
+    @classmethod
+    def parse(cls, parser: Parser) -> ConcatenateOp:
+        inputs = []
+        while (operand := parser.parse_optional_unresolved_operand()) is not None:
+            inputs.append(operand)
+            parser.parse_punctuation(",")
+        axis = _dimension(parser)
+        attributes = parser.parse_optional_attr_dict()
+        parser.parse_punctuation(":")
+        type = parser.parse_function_type()
+        return cls.build(
+            operands=[parser.resolve_operands(inputs, [*type.inputs], parser.pos)],
+            properties={"dimension": axis},
+            attributes=attributes,
+            result_types=type.outputs.data,
+        )
 
 
 def _numbers(parser: Parser) -> Ints:
@@ -523,15 +813,29 @@ STABLEHLO = Dialect(
         ExponentialOp,
         TanhOp,
         LogisticOp,
+        SqrtOp,
+        RsqrtOp,
+        SineOp,
+        CosineOp,
+        NotOp,
         AddOp,
         SubtractOp,
         MultiplyOp,
         DivideOp,
         MaximumOp,
         MinimumOp,
+        PowerOp,
+        AndOp,
+        OrOp,
+        CompareOp,
+        SelectOp,
+        ConvertOp,
+        IotaOp,
         ReshapeOp,
         BroadcastInDimOp,
         TransposeOp,
+        SliceOp,
+        ConcatenateOp,
         DotGeneralOp,
         ConvolutionOp,
         ReduceOp,

@@ -39,7 +39,7 @@ from ..transforms.raise_silu import RaiseSilu
 from .attention import raise_masks, scale_in_softmax, softmax
 from .fold_norms import Recipe, Weights, fold
 from .graph import Unsupported, only
-from .norms import raise_norms
+from .rows import raise_rows
 from .views import MOVES, Views
 
 FUNCTION = "main"
@@ -290,12 +290,11 @@ class FunctionBuilder:
         if self.refusals:
             raise self.error()
         self.block.add_op(ReturnOp(*outputs))
+        raise_rows(self.block, self.weights, self._unfolded())
         self._sweep()
         types = [value.type for value in outputs]
         made = ModuleOp([FuncOp(FUNCTION, ((), types), Region(self.block))])
-        raise_norms(self.block, self.weights)
         self._add_biases()
-        self._sweep()
         self._settle_views()
         self._raise_masks()
         PassPipeline(RAISING).apply(Context(), made)
@@ -375,9 +374,13 @@ class FunctionBuilder:
                     raise UserError(f"nothing reads the input {op.input_name}")
                 Rewriter.erase_op(op)
 
+    def _unfolded(self) -> set[Operation]:
+        """What factors and summands of channels are until `fold`."""
+        return {op for y in self.sums for op in (y, expect(y.lhs.owner, nn.MulOp))}
+
     def _by_channels(self) -> None:
         """Writes sums and products with constants as factors and summands."""
-        known = {op for y in self.sums for op in (y, y.lhs.owner)}
+        known = self._unfolded()
         for op in [*self.block.ops]:
             if not isinstance(op, nn.AddOp | nn.MulOp) or op in known:
                 continue
@@ -437,7 +440,7 @@ class FunctionBuilder:
 
     def _check(self) -> None:
         """Refuses what is left of operations that only some patterns may have."""
-        unfolded = {op for y in self.sums for op in (y, y.lhs.owner)}
+        unfolded = self._unfolded()
         for op in self.block.ops:
             if isinstance(op, ReturnOp | nn.ViewOp | nn.PermuteOp | nn.SliceOp) or op in unfolded:
                 continue

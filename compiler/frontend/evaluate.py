@@ -366,6 +366,10 @@ class NNFunctions(InterpreterFunctions):
     def erf(self, _: Interpreter, op: nn.ErfOp, args: PythonValues) -> PythonValues:
         return (nn.erf(args[0]),)
 
+    @impl(nn.ExpOp)
+    def exp(self, _: Interpreter, op: nn.ExpOp, args: PythonValues) -> PythonValues:
+        return (np.exp(args[0]),)
+
     @impl(nn.SoftmaxOp)
     def softmax(self, _: Interpreter, op: nn.SoftmaxOp, args: PythonValues) -> PythonValues:
         return (softmax(args[0] * self.real(op.factor) if op.scale else args[0]),)
@@ -381,6 +385,10 @@ class NNFunctions(InterpreterFunctions):
     @impl(nn.MeanOp)
     def mean(self, _: Interpreter, op: nn.MeanOp, args: PythonValues) -> PythonValues:
         return (args[0].mean(axis=-1, keepdims=True),)
+
+    @impl(nn.MaxOp)
+    def max(self, _: Interpreter, op: nn.MaxOp, args: PythonValues) -> PythonValues:
+        return (args[0].max(axis=-1, keepdims=True),)
 
     @impl(nn.MatmulOp)
     def matmul(self, _: Interpreter, op: nn.MatmulOp, args: PythonValues) -> PythonValues:

@@ -39,7 +39,6 @@ from .text_ops import (
     add,
     array_of,
     divide,
-    flattened,
     maximum,
     minimum,
     multiply,
@@ -47,10 +46,10 @@ from .text_ops import (
     param,
     pooled,
     subtract,
-    transposed,
     unary,
     value_of,
 )
+from .text_shapes import reshaped, transposed
 
 if TYPE_CHECKING:
     from .text_importer import TextImporter as Importer
@@ -320,11 +319,13 @@ def _pad(importer: Importer, op: tensor.PadOp, given: Sequence[Operand]) -> Padd
 
 
 def _reshape(importer: Importer, op: Operation, given: Sequence[Operand]) -> Value:
-    return flattened(importer, value_of(given[0]), _size(op))
+    return reshaped(importer, value_of(given[0]), _size(op))
 
 
 def _transpose(importer: Importer, op: TransposeOp, given: Sequence[Operand]) -> Value:
-    return transposed(value_of(given[0]), op.permutation.get_values())
+    order = op.permutation.get_values()
+    only(order[0] == 0, "that moves the examples")
+    return transposed(value_of(given[0]), order)
 
 
 # Constants

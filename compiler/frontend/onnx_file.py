@@ -21,17 +21,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from google.protobuf.message import DecodeError
-from xdsl.dialects.builtin import ModuleOp, TensorType, UnrealizedConversionCastOp
-from xdsl.dialects.builtin import f32 as f32_type
-from xdsl.ir import SSAValue
-from xdsl.utils.exceptions import VerifyException
-
 import onnx
+from google.protobuf.message import DecodeError
 from onnx import numpy_helper
 from onnx.inliner import inline_local_functions
 from onnx.reference import ReferenceEvaluator
 from onnx.shape_inference import InferenceError, infer_shapes
+from xdsl.dialects.builtin import ModuleOp, TensorType, UnrealizedConversionCastOp
+from xdsl.dialects.builtin import f32 as f32_type
+from xdsl.ir import SSAValue
+from xdsl.utils.exceptions import VerifyException
 
 from ...dialects import nn
 from ...errors import UserError

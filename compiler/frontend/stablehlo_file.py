@@ -16,6 +16,7 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import Builtin, ModuleOp
 from xdsl.dialects.func import Func
 
+from ...dialects.chlo import CHLO
 from ...dialects.stablehlo import STABLEHLO, ConvolutionOp
 from ...errors import UserError
 from ..module_text import parse_module
@@ -29,8 +30,10 @@ OPERATION = re.compile(r"(?<![\w.#<\"])\"?((?:stablehlo|chlo)\.[a-z_0-9]+)")
 BITS = re.compile(r"dense<0x([0-9A-Fa-f]{8})>")
 """A number of fp32 that is not finite."""
 AMONG_OTHERS = re.compile(r"[\[ ]0x[0-9A-Fa-f]{8}[\],]")
-DIALECTS: Dialects = {each.name: lambda each=each: each for each in (Builtin, Func, STABLEHLO)}
-KNOWN = {op.name for op in STABLEHLO.operations}
+DIALECTS: Dialects = {
+    each.name: lambda each=each: each for each in (Builtin, Func, STABLEHLO, CHLO)
+}
+KNOWN = {op.name for each in (STABLEHLO, CHLO) for op in each.operations}
 
 
 def import_stablehlo(

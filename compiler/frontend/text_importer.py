@@ -35,7 +35,7 @@ from .builder import FunctionBuilder
 from .evaluate import evaluate_function
 from .graph import Unsupported
 from .network import Arrays, Network, examples_of
-from .text_ops import Operand, Operations, Padded, Value
+from .text_ops import Operand, Operations, Padded, Value, arranged
 
 LOCATION = re.compile(r'^#loc.*$| loc\((?:#loc\d*|unknown|"[^"\n]*")\)', re.MULTILINE)
 SHAPE = re.compile(r"tensor<((?:\d+x)+)")
@@ -164,7 +164,7 @@ class TextImporter(FunctionBuilder):
         if self.rows not in (0, shape[0]):
             raise UserError("the inputs are for different numbers of examples")
         self.rows = shape[0]
-        axes = self.layout if len(shape) == 4 else (0, 1)
+        axes = self.layout if len(shape) == 4 else (*range(len(shape)),)
         entered = (self.batch, *(shape[axis] for axis in axes[1:]))
         self.values[argument] = Value(self.input(name, entered), axes)
         return axes
@@ -174,10 +174,18 @@ class TextImporter(FunctionBuilder):
         for value in self._run(self.main):
             if not isinstance(value, Value):
                 raise UserError("an output depends on no input")
-            if value.columns is not None and not self.refusals:
-                raise UserError("an output is a row that was an image; return the image")
-            outputs.append(value.ssa)
+            outputs.append(value.ssa if self.refusals else self._returned(value))
         return self.finish(outputs)
+
+    def _returned(self, value: Value) -> SSAValue:
+        """An output, an image as (N, C, H, W)."""
+        if value.columns is not None:
+            raise UserError("an output is a row that was an image; return the image")
+        if value.axes[0] != 0:
+            raise UserError("the first axis of an output is not that of the examples")
+        if len(value.axes) == 4 and value.axes == self.layout:
+            return value.ssa
+        return arranged(self, value, *([axis] for axis in range(len(self.shape(value)))))
 
     def _run(self, function: FuncOp) -> list[Operand]:
         """Imports a function whose arguments have values; returns its results."""
@@ -216,7 +224,11 @@ class TextImporter(FunctionBuilder):
             if all(isinstance(each, np.ndarray) for each in given):
                 if op.name not in self.operations.evaluate:
                     raise Unsupported("of constants")
-                self.values[op.results[0]] = self.operations.evaluate[op.name](self, op, *given)
+                made = np.asarray(self.operations.evaluate[op.name](self, op, *given))
+                type = op.results[0].type
+                if isinstance(type, TensorType) and made.shape != type.get_shape():
+                    raise Unsupported(f"its shape is {type.get_shape()}, computed {made.shape}")
+                self.values[op.results[0]] = made
                 return
             handler = self.operations.handlers.get(op.name)
             if handler is None:
@@ -240,7 +252,7 @@ class TextImporter(FunctionBuilder):
         )
         if not refused:  # Else it may be the fault of what is refused already.
             self.refuse(op.name, why, self.path, self.operations.nearest.get(op.name, ""))
-        shape = _shape(op.results[0])
+        shape = _shape(op.results[0], of_numbers=False)
         cast = UnrealizedConversionCastOp.get([], [TensorType(f32_type, shape)])
         return Value(cast.results[0], tuple(range(len(shape))))
 
@@ -250,12 +262,14 @@ class TextImporter(FunctionBuilder):
             own = zip(self.shape(value.value), value.sides, strict=True)
             return tuple(size + before + after for size, (before, after) in own)
         sizes = dict(zip(value.axes, (self.rows, *nn.shape_of(value.ssa)[1:]), strict=True))
-        return tuple(sizes[axis] for axis in range(len(value.axes)))
+        rank = sum(axis >= 0 for axis in value.axes) + len(value.ones)
+        return tuple(sizes.get(axis, 1) for axis in range(rank))
 
 
-def _shape(value: SSAValue) -> tuple[int, ...]:
+def _shape(value: SSAValue, of_numbers: bool = True) -> tuple[int, ...]:
     type = value.type
-    if not isinstance(type, TensorType) or not isinstance(type.element_type, Float32Type):
+    real = isinstance(type, TensorType) and isinstance(type.element_type, Float32Type)
+    if not isinstance(type, TensorType) or (of_numbers and not real):
         raise UserError(f"{type} is no tensor of f32")
     shape = type.get_shape()
     if min(shape, default=1) < 1:

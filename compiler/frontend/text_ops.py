@@ -26,12 +26,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Value:
-    """Axis i of ``ssa`` is axis ``axes[i]`` in the text; of a row, column i is column ``columns[i]`` there, unless
-    that is None and they are the same."""
+    """Axis i of ``ssa`` is axis ``axes[i]`` in the text. The first one is that of the examples, -1 where a text for
+    one example leaves it out; ``ones`` are axes of size 1 that only the text has. Of a row, column i is column
+    ``columns[i]`` there, unless that is None and they are the same."""
 
     ssa: SSAValue
     axes: tuple[int, ...]
     columns: np.ndarray | None = None
+    ones: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,27 +74,67 @@ def param(importer: Importer, name: str, array: np.ndarray) -> SSAValue:
     return importer.param(f"{importer.path}.{name}", array.shape, lambda: tensor)
 
 
-def constant(importer: Importer, array: np.ndarray, beside: Value) -> SSAValue:
-    """A constant in a sum or a product with a value: one number, or one for each channel."""
-    ordered = array.transpose(beside.axes)
-    channels = ordered[:1, :, :1, :1] if ordered.ndim == 4 else ordered[:1]
-    only(bool((ordered == channels).all()), "a constant that differs within a channel")
-    numbers = channels.reshape(-1)
-    if beside.columns is not None:
-        numbers = numbers[beside.columns]
-    if (numbers == numbers[0]).all():
-        return importer.add(nn.ConstantOp(float(numbers[0])))
-    return param(importer, "constant", numbers.reshape(-1, *(1,) * (ordered.ndim - 2)))
+def _numbers(array: np.ndarray, beside: Value) -> np.ndarray:
+    """The numbers of a constant beside a value, at each place of an example."""
+    if beside.axes[0] < 0:
+        array = array[..., np.newaxis]
+    ordered = array.transpose([*beside.axes, *beside.ones])
+    ordered = ordered.reshape(ordered.shape[: len(beside.axes)])
+    only(bool((ordered == ordered[:1]).all()), "a constant that differs between examples")
+    return ordered[0] if beside.columns is None else ordered[0][beside.columns]
 
 
-def together(operands: Sequence[Operand]) -> Value:
-    """The operand that is a value; of two, both must have their axes in the same order."""
-    values = [each for each in operands if isinstance(each, Value)]
-    first = values[0]
-    for other in values[1:]:
-        same = first.axes == other.axes and np.array_equal(columns_of(first), columns_of(other))
-        only(same, "operands in different orders")
-    return first
+def _constant(importer: Importer, numbers: np.ndarray) -> SSAValue:
+    """One number, one for each channel, or one for each place, by as few axes as can be."""
+    first = numbers.reshape(-1)[0]
+    if bool((numbers == first).all()):
+        return importer.add(nn.ConstantOp(float(first)))
+    if numbers.ndim == 3 and bool((numbers == numbers[:, :1, :1]).all()):
+        numbers = numbers[:, :1, :1]
+    while numbers.ndim > 1 and bool((numbers == numbers[:1]).all()):
+        numbers = numbers[0]
+    return param(importer, "constant", numbers)
+
+
+def _with_constant(
+    importer: Importer, op: type[nn.AddOp | nn.MulOp], x: SSAValue, numbers: np.ndarray
+) -> SSAValue:
+    """A sum or a product; with heads before they are viewed so, where a layer can take the constant."""
+    view, shape = x.owner, nn.shape_of(x)
+    uniform = bool((numbers == numbers.reshape(-1)[0]).all())
+    if isinstance(view, nn.ViewOp) and len(shape) > 3 and not uniform:
+        before = nn.shape_of(view.x)
+        if before[0] == shape[0]:
+            made = _with_constant(importer, op, view.x, numbers.reshape(before[1:]))
+            return importer.view(made, shape)
+    c = _constant(importer, numbers)
+    number = nn.constant(c)
+    if op is nn.MulOp and number is not None:
+        return importer.times(x, number)
+    return importer.add(op(x, c))
+
+
+def _aligned(importer: Importer, other: Value, first: Value) -> Value:
+    """A value with its axes in the order of another's."""
+    if other.columns is not None or first.columns is not None:
+        same = other.axes == first.axes and np.array_equal(columns_of(first), columns_of(other))
+        only(same, "rows that are in different orders")
+    if other.axes == first.axes:
+        return other
+    return replace(first, ssa=arranged(importer, other, *([axis] for axis in first.axes)))
+
+
+def arranged(importer: Importer, x: Value, *groups: Sequence[int]) -> SSAValue:
+    """A value whose axis i is the axes ``groups[i]`` of the text as one, the first being that of the examples. Axes
+    in no group have size 1."""
+    only((*groups[0],) == x.axes[:1], "that moves the examples")
+    only(x.columns is None, "of a row that was an image")
+    named = [axis for group in groups for axis in group]
+    kept = [axis for axis in x.axes if axis in named]
+    sizes = dict(zip(x.axes, nn.shape_of(x.ssa), strict=True))
+    ssa = importer.view(x.ssa, [sizes[axis] for axis in kept])
+    ssa = importer.permute(ssa, [kept.index(axis) for axis in named if axis in kept])
+    return importer.view(ssa, [math.prod(sizes.get(axis, 1) for axis in group) for group in groups])
 
 
 def columns_of(value: Value) -> np.ndarray:
@@ -113,13 +155,24 @@ def negate(importer: Importer, _: Operation, given: Sequence[Operand]) -> Value:
     return replace(x, ssa=importer.times(x.ssa, -1.0))
 
 
-def add(importer: Importer, _: Operation, given: Sequence[Operand]) -> Value:
-    beside = together(given)
-    lhs, rhs = (
-        each.ssa if isinstance(each, Value) else constant(importer, array_of(each), beside)
-        for each in given
-    )
-    return replace(beside, ssa=importer.add(nn.AddOp(lhs, rhs)))
+def _elements(op: type[nn.AddOp | nn.MulOp]) -> Handler:
+    """A sum or a product of a value and another one or a constant."""
+
+    def handler(importer: Importer, _: Operation, given: Sequence[Operand]) -> Value:
+        lhs, rhs = given
+        if not isinstance(lhs, Value):
+            lhs, rhs = rhs, lhs
+        x = value_of(lhs)
+        if isinstance(rhs, Value):
+            other = _aligned(importer, rhs, x)
+            return replace(x, ssa=importer.add(op(x.ssa, other.ssa)))
+        numbers = _numbers(array_of(rhs), x)
+        return replace(x, ssa=_with_constant(importer, op, x.ssa, numbers))
+
+    return handler
+
+
+add, multiply = _elements(nn.AddOp), _elements(nn.MulOp)
 
 
 def subtract(importer: Importer, op: Operation, given: Sequence[Operand]) -> Value:
@@ -128,29 +181,21 @@ def subtract(importer: Importer, op: Operation, given: Sequence[Operand]) -> Val
     return add(importer, op, [lhs, opposite])
 
 
-def multiply(importer: Importer, _: Operation, given: Sequence[Operand]) -> Value:
-    beside = together(given)
-    lhs, rhs = (
-        each.ssa if isinstance(each, Value) else constant(importer, array_of(each), beside)
-        for each in given
-    )
-    for x, c in ((lhs, rhs), (rhs, lhs)):
-        if (number := nn.constant(c)) is not None:
-            return replace(beside, ssa=importer.times(x, number))
-    return replace(beside, ssa=importer.add(nn.MulOp(lhs, rhs)))
-
-
 def divide(importer: Importer, op: Operation, given: Sequence[Operand]) -> Value:
-    divisor = array_of(given[1]).astype(np.float64)
+    numerator, divisor = given
+    if isinstance(divisor, Value):
+        inverse = replace(divisor, ssa=importer.add(nn.PowOp(divisor.ssa, exponent=-1.0)))
+        return multiply(importer, op, [numerator, inverse])
+    divisor = array_of(divisor).astype(np.float64)
     only(bool((divisor != 0).all()), "by zero")
-    return multiply(importer, op, [given[0], 1 / divisor])
+    return multiply(importer, op, [numerator, 1 / divisor])
 
 
 def with_number(given: Sequence[Operand], wanted: float) -> Value:
     """The value beside a constant whose elements are all the wanted number."""
     arrays = [each for each in given if isinstance(each, np.ndarray)]
     only(len(arrays) == 1 and bool((arrays[0] == wanted).all()), f"of others than {wanted}")
-    return together(given)
+    return next(each for each in given if isinstance(each, Value))
 
 
 def maximum(importer: Importer, _: Operation, given: Sequence[Operand]) -> Value:
@@ -184,22 +229,3 @@ def pooled(
     only(all(a == b for a, b in sides), f"padding {sides} that differs between sides")
     padding = (sides[0][0], sides[1][0])
     return importer.add(nn.MaxPool2dOp(x, kernel=kernel, stride=stride, padding=padding)), 1.0
-
-
-def flattened(importer: Importer, x: Value, after: tuple[int, ...]) -> Value:
-    """The same shape, or each example as one row."""
-    before = importer.shape(x)
-    if after == before:
-        return x
-    row = (before[0], math.prod(before[1:]))
-    only(after == row and x.axes[0] == 0, f"{before} as {after}, not as one row of each example")
-    columns = np.arange(row[1]).reshape(before[1:]).transpose([axis - 1 for axis in x.axes[1:]])
-    found = columns.reshape(-1)
-    same = bool((found == np.arange(row[1])).all())
-    return Value(importer.add(nn.FlattenOp(x.ssa)), (0, 1), None if same else found)
-
-
-def transposed(x: Value, order: tuple[int, ...]) -> Value:
-    """Nothing moves: the axes are called otherwise."""
-    only(order[0] == 0, "that moves the examples")
-    return replace(x, axes=tuple(order.index(axis) for axis in x.axes))

@@ -6,7 +6,7 @@ own, the same one for all of them, and what an operation reads one of these:
 
 * the value as it is; an image as one row, or as positions;
 * one position, or the positions from one to the last as a mean reads them;
-* channels that a linear layer makes, which become a layer of these rows of its weight;
+* channels that a linear layer makes, times a constant or not, which become a layer of these rows of its weight;
 * heads, their keys with the last axes swapped, and heads side by side.
 
 Other views move behind what does not mind them: a layer or a norm does not in which order rows are, and what is
@@ -24,6 +24,7 @@ from xdsl.rewriter import Rewriter
 
 from ...dialects import nn
 from ...errors import expect
+from ..transforms.matching import times_constant
 from .fold_norms import Weights
 
 MOVES = (nn.ViewOp, nn.PermuteOp, nn.SliceOp)
@@ -113,13 +114,20 @@ class Views:
         key = root, tuple(channels.tolist())
         if key not in self._rows:
             layer = root.owner
-            if not isinstance(layer, nn.LinearOp):
+            if isinstance(layer, nn.LinearOp):
+                made: list[Operation] = [self._part(w, channels) for w in layer.operands[1:]]
+                made.append(nn.LinearOp(layer.x, *(part.results[0] for part in made)))
+            elif scaled := times_constant(root):
+                part = self._channels(scaled[0], channels)
+                if part is None:
+                    return None
+                factor = nn.ConstantOp(scaled[1])
+                made = [factor, nn.MulOp(part, factor.result)]
+            else:
                 return None
-            made = [self._part(w, channels) for w in layer.operands[1:]]
-            layer_of_rows = nn.LinearOp(layer.x, *(part.result for part in made))
-            ops = [nn.inherit_path(each, layer) for each in (*made, layer_of_rows)]
-            self.block.insert_ops_after(ops, layer)
-            self._rows[key] = layer_of_rows.result
+            layer = expect(layer, Operation)
+            self.block.insert_ops_after([nn.inherit_path(each, layer) for each in made], layer)
+            self._rows[key] = made[-1].results[0]
         return self._rows[key]
 
     def _part(self, weight: SSAValue, rows: Places) -> nn.ParamOp:

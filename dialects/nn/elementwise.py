@@ -183,6 +183,18 @@ class ErfOp(UnaryOp):
 
 
 @irdl_op_definition
+class ExpOp(UnaryOp):
+    """e^x, which a softmax has in it where it is written out.
+
+    ```mlir
+    %y = nn.exp %x : (tensor<4x64x64xf32>) -> tensor<4x64x64xf32>
+    ```
+    """
+
+    name = "nn.exp"
+
+
+@irdl_op_definition
 class CastOp(UnaryOp):
     """Integers as f32.
 

@@ -243,3 +243,24 @@ class MeanOp(NNOp, LeadingAxes):
     def infer(x: Shape) -> Shape:
         require(x != (), "a scalar has no axis to average over")
         return (*x[:-1], 1)
+
+
+@irdl_op_definition
+class MaxOp(NNOp, LeadingAxes):
+    """The largest element of the last axis, which stays with size 1.
+
+    ```mlir
+    %y = nn.max %x : (tensor<4x64x64xf32>) -> tensor<4x64x1xf32>
+    ```
+    """
+
+    name = "nn.max"
+    x = operand_def(F32Tensor)
+    result = result_def(F32Tensor)
+    traits = traits_def(Pure())
+    assembly_format = "$x" + FUNCTIONAL
+
+    @staticmethod
+    def infer(x: Shape) -> Shape:
+        require(x != (), "a scalar has no largest element")
+        return (*x[:-1], 1)

@@ -111,12 +111,16 @@ func.func @imported(%x : tensor<1x8x16xf32>) {
   %sin = nn.sin %x : (tensor<1x8x16xf32>) -> tensor<1x8x16xf32>
   // CHECK-NEXT: %erf = nn.erf %x : (tensor<1x8x16xf32>) -> tensor<1x8x16xf32>
   %erf = nn.erf %x : (tensor<1x8x16xf32>) -> tensor<1x8x16xf32>
+  // CHECK-NEXT: %exp = nn.exp %x : (tensor<1x8x16xf32>) -> tensor<1x8x16xf32>
+  %exp = nn.exp %x : (tensor<1x8x16xf32>) -> tensor<1x8x16xf32>
   // CHECK-NEXT: %s = nn.softmax %x : (tensor<1x8x16xf32>) -> tensor<1x8x16xf32>
   %s = nn.softmax %x : (tensor<1x8x16xf32>) -> tensor<1x8x16xf32>
   // CHECK-NEXT: %p = nn.pow %x exponent 2.000000e+00 : (tensor<1x8x16xf32>) -> tensor<1x8x16xf32>
   %p = nn.pow %x exponent 2.0 : (tensor<1x8x16xf32>) -> tensor<1x8x16xf32>
   // CHECK-NEXT: %mean = nn.mean %x : (tensor<1x8x16xf32>) -> tensor<1x8x1xf32>
   %mean = nn.mean %x : (tensor<1x8x16xf32>) -> tensor<1x8x1xf32>
+  // CHECK-NEXT: %max = nn.max %x : (tensor<1x8x16xf32>) -> tensor<1x8x1xf32>
+  %max = nn.max %x : (tensor<1x8x16xf32>) -> tensor<1x8x1xf32>
   // CHECK-NEXT: %e = nn.expand %mean : (tensor<1x8x1xf32>) -> tensor<1x8x16xf32>
   %e = nn.expand %mean : (tensor<1x8x1xf32>) -> tensor<1x8x16xf32>
   // CHECK-NEXT: %pe = nn.permute %x [0, 2, 1] : (tensor<1x8x16xf32>) -> tensor<1x16x8xf32>

@@ -36,3 +36,51 @@ module @jit_f attributes {mhlo.num_partitions = 1 : i32} {
     return %r : tensor<2x3xf32>
   }
 }
+
+// What masks and statistics of rows are made of.
+// CHECK-LABEL: func.func private @mask
+func.func private @mask(%x : tensor<2x5x5xf32>, %n : tensor<i32>) -> tensor<2x5x3xf32> {
+  // CHECK-NEXT: "stablehlo.iota"() <{iota_dimension = 0 : i64}> : () -> tensor<5x5xi32>
+  %rows = stablehlo.iota dim = 0 : tensor<5x5xi32>
+  // CHECK-NEXT: "stablehlo.iota"() <{iota_dimension = 1 : i64}> : () -> tensor<5x5xi32>
+  %columns = stablehlo.iota dim = 1 : tensor<5x5xi32>
+  // CHECK-NEXT: "stablehlo.compare"(%rows, %columns) <{direction = "GE"}> : (tensor<5x5xi32>, tensor<5x5xi32>) -> tensor<5x5xi1>
+  %seen = stablehlo.compare GE, %rows, %columns, SIGNED : (tensor<5x5xi32>, tensor<5x5xi32>) -> tensor<5x5xi1>
+  // CHECK-NEXT: stablehlo.not %seen : tensor<5x5xi1>
+  %hidden = stablehlo.not %seen : tensor<5x5xi1>
+  // CHECK-NEXT: stablehlo.and %seen, %hidden : tensor<5x5xi1>
+  %none = stablehlo.and %seen, %hidden : tensor<5x5xi1>
+  // CHECK-NEXT: stablehlo.or %seen, %none : tensor<5x5xi1>
+  %some = stablehlo.or %seen, %none : tensor<5x5xi1>
+  // CHECK-NEXT: stablehlo.broadcast_in_dim %some
+  %all = stablehlo.broadcast_in_dim %some, dims = [1, 2] : (tensor<5x5xi1>) -> tensor<2x5x5xi1>
+  // CHECK-NEXT: "stablehlo.convert"(%n) : (tensor<i32>) -> tensor<f32>
+  %number = stablehlo.convert %n : (tensor<i32>) -> tensor<f32>
+  // CHECK-NEXT: "stablehlo.convert"(%number) : (tensor<f32>) -> tensor<f32>
+  %same = stablehlo.convert %number : tensor<f32>
+  // CHECK-NEXT: stablehlo.broadcast_in_dim %same
+  %numbers = stablehlo.broadcast_in_dim %same, dims = [] : (tensor<f32>) -> tensor<2x5x5xf32>
+  // CHECK-NEXT: stablehlo.select %all, %x, %numbers : tensor<2x5x5xi1>, tensor<2x5x5xf32>
+  %masked = stablehlo.select %all, %x, %numbers : tensor<2x5x5xi1>, tensor<2x5x5xf32>
+  // CHECK-NEXT: chlo.square %masked : tensor<2x5x5xf32> -> tensor<2x5x5xf32>
+  %square = chlo.square %masked : tensor<2x5x5xf32> -> tensor<2x5x5xf32>
+  // CHECK-NEXT: chlo.erf %square
+  %erf = chlo.erf %square : tensor<2x5x5xf32> -> tensor<2x5x5xf32>
+  // CHECK-NEXT: chlo.erfc %erf
+  %erfc = chlo.erfc %erf : tensor<2x5x5xf32> -> tensor<2x5x5xf32>
+  // CHECK-NEXT: stablehlo.sqrt %erfc
+  %root = stablehlo.sqrt %erfc : tensor<2x5x5xf32>
+  // CHECK-NEXT: stablehlo.rsqrt %root
+  %inverse = stablehlo.rsqrt %root : tensor<2x5x5xf32>
+  // CHECK-NEXT: stablehlo.sine %inverse
+  %sine = stablehlo.sine %inverse : tensor<2x5x5xf32>
+  // CHECK-NEXT: stablehlo.cosine %sine
+  %cosine = stablehlo.cosine %sine : tensor<2x5x5xf32>
+  // CHECK-NEXT: stablehlo.power %sine, %cosine
+  %power = stablehlo.power %sine, %cosine : tensor<2x5x5xf32>
+  // CHECK-NEXT: "stablehlo.slice"(%power) <{start_indices = array<i64: 0, 0, 1>, limit_indices = array<i64: 2, 5, 5>, strides = array<i64: 1, 1, 4>}>
+  %part = stablehlo.slice %power [0:2, 0:5, 1:5:4] : (tensor<2x5x5xf32>) -> tensor<2x5x1xf32>
+  // CHECK-NEXT: "stablehlo.concatenate"(%part, %part, %part) <{dimension = 2 : i64}>
+  %joined = stablehlo.concatenate %part, %part, %part, dim = 2 : (tensor<2x5x1xf32>, tensor<2x5x1xf32>, tensor<2x5x1xf32>) -> tensor<2x5x3xf32>
+  return %joined : tensor<2x5x3xf32>
+}
