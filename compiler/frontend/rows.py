@@ -23,7 +23,14 @@ from xdsl.ir import Block, Operation, SSAValue
 from xdsl.rewriter import Rewriter
 
 from ...dialects import nn
-from ..transforms.matching import defined_by, either_order, near, plus_constant, times_constant
+from ..transforms.matching import (
+    DEEPEST_PRODUCT,
+    defined_by,
+    either_order,
+    near,
+    plus_constant,
+    times_constant,
+)
 from .fold_norms import Recipe, Weights
 
 MOVES = (nn.ViewOp, nn.PermuteOp, nn.ExpandOp)
@@ -202,16 +209,18 @@ def _softmax(op: nn.MulOp) -> SSAValue | None:
     return None
 
 
-def _factors(value: SSAValue, row: SSAValue | None = None) -> tuple[list[SSAValue], float]:
+def _factors(
+    value: SSAValue, row: SSAValue | None = None, depth: int = DEEPEST_PRODUCT
+) -> tuple[list[SSAValue], float]:
     """What a value is a product of, and a constant. A row is one of them, even if it is a product itself."""
     if value is row:
         return [value], 1.0
     if (number := nn.constant(value)) is not None:
         return [], number
     op = defined_by(value, nn.MulOp)
-    if op is None:
+    if op is None or not depth:
         return [value], 1.0
-    (left, first), (right, second) = (_factors(operand, row) for operand in op.operands)
+    (left, first), (right, second) = (_factors(operand, row, depth - 1) for operand in op.operands)
     return left + right, first * second
 
 

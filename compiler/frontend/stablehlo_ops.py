@@ -78,7 +78,7 @@ def _reduce(importer: Importer, op: stablehlo.ReduceOp, given: Sequence[Operand]
         found, times = pooled(importer, x.ssa, op.by.data, init, size, (1, 1), ((0, 0), (0, 0)))
         return Value(importer.times(importer.add(nn.FlattenOp(found)), times), (0, 1))
     rank, along = len(importer.shape(x)), [axis for axis in axes if axis not in x.ones]
-    only(len(along) == 1 and along[0] != x.axes[0], f"over axes {axes}")
+    only(len(along) == 1 and along[0] in x.axes[1:], f"over axes {axes}")
     names = [axis for axis in range(rank) if axis not in axes]
     others = [axis for axis in x.axes if axis != along[0]]
     by = op.by.data.removeprefix("stablehlo.")
@@ -192,6 +192,8 @@ def _maximum(importer: Importer, op: Operation, given: Sequence[Operand]) -> Val
 def _select(importer: Importer, op: Operation, given: Sequence[Operand]) -> Value:
     """A value where a constant says so; elsewhere a constant, which is that of a mask."""
     kept, one, other = array_of(given[0]), given[1], given[2]
+    only(kept.dtype == bool, "by other things than booleans")
+    kept = np.broadcast_to(kept, _size(op))
     if isinstance(other, Value):
         one, other, kept = other, one, ~kept
     if bool(kept.all()):
@@ -269,7 +271,8 @@ def _compared(op: stablehlo.CompareOp, a: np.ndarray, b: np.ndarray) -> np.ndarr
 
 
 def _sliced(op: stablehlo.SliceOp, x: np.ndarray) -> np.ndarray:
-    bounds = (each.get_values() for each in (op.start_indices, op.limit_indices, op.strides))
+    bounds = [each.get_values() for each in (op.start_indices, op.limit_indices, op.strides)]
+    only(all(number >= 0 for each in bounds for number in each), "of indices below zero")
     return x[tuple(slice(*each) for each in zip(*bounds, strict=True))]
 
 

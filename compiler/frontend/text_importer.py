@@ -36,6 +36,7 @@ from .evaluate import evaluate_function
 from .graph import Unsupported
 from .network import Arrays, Network, examples_of
 from .text_ops import Operand, Operations, Padded, Value, arranged
+from .views import MOVES
 
 LOCATION = re.compile(r'^#loc.*$| loc\((?:#loc\d*|unknown|"[^"\n]*")\)', re.MULTILINE)
 SHAPE = re.compile(r"tensor<((?:\d+x)+)")
@@ -44,6 +45,11 @@ MOST_NUMBERS = 1 << 28
 MOST_FUNCTIONS = 1 << 9
 MOST_CALLS = 1 << 6
 MOST_OPERATIONS = 1 << 16
+# Numbers of a value for all examples of a proof, and views of one another until something computes with them.
+MOST_PLACES = 1 << 25
+MOST_VIEWS = 1 << 5
+ODD = (ValueError, LookupError, TypeError, ArithmeticError)
+"""What numpy and Python raise for odd attributes."""
 
 
 def import_text(
@@ -240,8 +246,10 @@ class TextImporter(FunctionBuilder):
             found, wanted = self.shape(made), _shape(op.results[0])
             if found != wanted:
                 raise Unsupported(f"its shape is {wanted}, imported {found}")
+            if isinstance(made, Value):
+                _require_small(made.ssa)
             self.values[op.results[0]] = made
-        except (Unsupported, VerifyException, ValueError, IndexError) as error:  # Odd attributes.
+        except (Unsupported, VerifyException, *ODD) as error:
             self.values[op.results[0]] = self._refused(op, given, str(error))
 
     def _refused(self, op: Operation, given: Sequence[Operand], why: str) -> Value:
@@ -264,6 +272,18 @@ class TextImporter(FunctionBuilder):
         sizes = dict(zip(value.axes, (self.rows, *nn.shape_of(value.ssa)[1:]), strict=True))
         rank = sum(axis >= 0 for axis in value.axes) + len(value.ones)
         return tuple(sizes.get(axis, 1) for axis in range(rank))
+
+
+def _require_small(value: SSAValue) -> None:
+    """Refuses values whose places would take long to follow."""
+    size = math.prod(nn.shape_of(value))
+    if size > MOST_PLACES:
+        raise Unsupported(f"a value of {size:,} numbers")
+    views = 0
+    while isinstance(op := value.owner, MOVES):
+        views, value = views + 1, op.x
+    if views > MOST_VIEWS:
+        raise Unsupported(f"more than {MOST_VIEWS} views of one another")
 
 
 def _shape(value: SSAValue, of_numbers: bool = True) -> tuple[int, ...]:

@@ -111,6 +111,8 @@ def _with_constant(
     number = nn.constant(c)
     if op is nn.MulOp and number is not None:
         return importer.times(x, number)
+    if number == 0:
+        return x
     return importer.add(op(x, c))
 
 

@@ -72,6 +72,8 @@ def _of_values(importer: Importer, lhs: Side, rhs: Side) -> Value:
     values = [expect(side.operand, Value) for side in sides]
     shapes = [importer.shape(x) for x in values]
     kept = [side.kept(len(shape)) for side, shape in zip(sides, shapes, strict=True)]
+    alike = [[shape[a] for a in side.shared] for side, shape in zip(sides, shapes, strict=True)]
+    only(alike[0] == alike[1], "whose batching dimensions differ")
     examples = [x.axes[0] for x in values]
     at = [
         side.shared.index(axis) if axis in side.shared else axis

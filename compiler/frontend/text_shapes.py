@@ -85,6 +85,9 @@ def repeated(importer: Importer, x: Value, places: Sequence[int], after: tuple[i
     before, examples = importer.shape(x), x.axes[0]
     if before == after and (*places,) == (*range(len(before)),):
         return x
+    fits = len({*places}) == len(places) == len(before)
+    fits = fits and all(n in (1, after[axis]) for n, axis in zip(before, places, strict=True))
+    only(fits, f"{before} as {after}")
     only(examples < 0 or after[places[examples]] == importer.rows, "that repeats examples")
     only(x.columns is None, "of a row that was an image")
     kept = [axis for axis in x.axes if axis == examples or before[axis] == after[places[axis]]]

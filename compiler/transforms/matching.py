@@ -19,6 +19,7 @@ from xdsl.transforms.dead_code_elimination import region_dce
 from ...dialects import nn
 
 OpT = TypeVar("OpT", bound=Operation)
+DEEPEST_PRODUCT = 8
 
 
 def defined_by(value: SSAValue, kind: type[OpT]) -> OpT | None:
@@ -51,18 +52,22 @@ def _with_constant(value: SSAValue, kind: type[nn.BinaryOp]) -> tuple[SSAValue, 
     return None
 
 
-def factors(value: SSAValue, x: SSAValue | None = None) -> tuple[list[SSAValue], float]:
+def factors(
+    value: SSAValue, x: SSAValue | None = None, depth: int = DEEPEST_PRODUCT
+) -> tuple[list[SSAValue], float]:
     """What a value is a product of, in whatever order it is multiplied: tensors of its shape, and a constant. The
-    tensor x is one of them, even if it is a product itself."""
+    tensor x is one of them, even if it is a product itself. Products are followed so deep, squares of squares being
+    of many factors."""
     if value is x:
         return [value], 1.0
     number = nn.constant(value)
     if number is not None:
         return [], number
     op = defined_by(value, nn.MulOp)
-    if op is None or any(x.type != value.type and nn.constant(x) is None for x in op.operands):
+    foreign = op and any(x.type != value.type and nn.constant(x) is None for x in op.operands)
+    if op is None or foreign or not depth:
         return [value], 1.0
-    (left, first), (right, second) = (factors(operand, x) for operand in op.operands)
+    (left, first), (right, second) = (factors(operand, x, depth - 1) for operand in op.operands)
     return left + right, first * second
 
 

@@ -199,6 +199,37 @@ def test_imported_functions_are_those_of_jax(name: str, rows: int) -> None:
     assert ("nn.masked_softmax" in names) == ("causal" in name or name == "decoder")
 
 
+def flax_block() -> Callable[[Any], Any]:
+    """An encoder block of Flax, its weights in it."""
+    nnx: Any = pytest.importorskip("flax.nnx")
+    rngs = nnx.Rngs(0)
+
+    class Block(nnx.Module):
+        def __init__(self) -> None:
+            self.first, self.second = nnx.LayerNorm(WIDTH, rngs=rngs), nnx.RMSNorm(WIDTH, rngs=rngs)
+            self.attention = nnx.MultiHeadAttention(HEADS, WIDTH, decode=False, rngs=rngs)
+            self.up, self.down = (
+                nnx.Linear(*sizes, rngs=rngs) for sizes in ((WIDTH, 16), (16, WIDTH))
+            )
+
+        def __call__(self, x: Any) -> Any:
+            x = x + self.attention(self.first(x), deterministic=True)
+            return x + self.down(nnx.gelu(self.up(self.second(x))))
+
+    return Block()
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+def test_a_block_of_flax_is_imported_from_its_export(rows: int) -> None:
+    block, x = flax_block(), inputs("encoder", 4)
+    export: Any = pytest.importorskip("jax.export")
+    given = jax.ShapeDtypeStruct((rows, TOKENS, WIDTH), np.float32)
+    text = str(export.export(jax.jit(block))(given).mlir_module())
+    network, (examples,) = import_stablehlo(Path("a.mlir"), text, x, 3, {})
+    (found,) = evaluate_function(network.module, {"arg0": examples}, network.weight)
+    np.testing.assert_allclose(found, np.asarray(block(x)), atol=1e-4)
+
+
 @pytest.mark.parametrize("name", REFUSED)
 def test_other_masks_are_refused(name: str) -> None:
     scores, reason = REFUSED[name]

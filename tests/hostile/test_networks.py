@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +39,11 @@ def refused(path: Path) -> str:
 T = "tensor<1x5xf32>"
 
 
-def text(*lines: str) -> str:
+def text(*lines: str, result: str = "%arg0", type: str = T) -> str:
     body = "\n".join(lines)
-    return f"func.func public @main(%arg0: {T}) -> {T} {{\n{body}\nreturn %arg0 : {T}\n}}\n"
+    return (
+        f"func.func public @main(%arg0: {T}) -> {type} {{\n{body}\nreturn {result} : {type}\n}}\n"
+    )
 
 
 def calls(count: int, each: int) -> str:
@@ -55,6 +58,28 @@ def calls(count: int, each: int) -> str:
             f"func.func private @f{number}(%a: {T}) -> {T} {{\n{lines}\nreturn %0 : {T}\n}}\n"
         )
     return "".join(found)
+
+
+def squares(count: int) -> str:
+    """Each the square of the one before, and an exponential, which is refused."""
+    lines = [f"%s{i + 1} = stablehlo.multiply %s{i}, %s{i} : {T}" for i in range(count)]
+    lines.append(f"%y = stablehlo.exponential %s{count} : {T}")
+    return text(f"%s0 = stablehlo.tanh %arg0 : {T}", *lines, result="%y")
+
+
+def views(count: int) -> str:
+    """Each without the first position of the one before."""
+    types = [f"tensor<1x{count + 1 - i}x5xf32>" for i in range(count + 1)]
+    lines = [f"%v0 = stablehlo.broadcast_in_dim %arg0, dims = [0, 2] : ({T}) -> {types[0]}"]
+    for i, (before, after) in enumerate(pairwise(types)):
+        limits = f"[0:1, 1:{count + 1 - i}, 0:5]"
+        lines.append(f"%v{i + 1} = stablehlo.slice %v{i} {limits} : ({before}) -> {after}")
+    return text(*lines, result=f"%v{count}", type=types[-1])
+
+
+def one(what: str, type: str = T) -> str:
+    """A text of one operation."""
+    return text(f"%y = {what} : ({T}) -> {type}", result="%y", type=type)
 
 
 ONE = "%1 = stablehlo.constant dense<1.0> : tensor<f32>"
@@ -78,6 +103,37 @@ TEXTS: dict[str, tuple[Callable[[], str], str]] = {
     "calls that double": (lambda: calls(30, 2), "more than 65,536 operations"),
     "a chain of calls": (lambda: calls(300, 1), "nested deeper than 64"),
     "functions": (lambda: calls(5000, 1), "more than 512 functions"),
+    "a value that is repeated": (
+        lambda: one("stablehlo.broadcast_in_dim %arg0, dims = [0, 1]", "tensor<1x5x40000000xf32>"),
+        "a value of 400,000,000 numbers",
+    ),
+    "squares of squares": (lambda: squares(60), "nn.exp"),
+    "views of views": (lambda: views(200), "more than 32 views of one another"),
+    "axes twice": (
+        lambda: one("stablehlo.transpose %arg0, dims = [0, 0]"),
+        "stablehlo.transpose",
+    ),
+    "a repetition that is none": (
+        lambda: one("stablehlo.broadcast_in_dim %arg0, dims = [0, 1]", "tensor<1x10xf32>"),
+        "(1, 5) as (1, 10)",
+    ),
+    "the opposite of a number": (
+        lambda: text(
+            f"%1 = stablehlo.constant dense<1.0> : {T}",
+            f"%2 = stablehlo.not %1 : {T}",
+            f"%3 = stablehlo.add %arg0, %2 : {T}",
+            result="%3",
+        ),
+        "stablehlo.not",
+    ),
+    "a choice by a number": (
+        lambda: text(
+            f"%1 = stablehlo.constant dense<1.0> : {T}",
+            f"%2 = stablehlo.select %1, %arg0, %1 : {T}, {T}",
+            result="%2",
+        ),
+        "by other things than booleans",
+    ),
 }
 
 
