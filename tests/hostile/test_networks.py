@@ -150,6 +150,20 @@ def of_examples(count: int) -> Any:
     return made
 
 
+def hidden(count: int) -> Any:
+    """A choice that makes much of little."""
+    return model(
+        [
+            node("ConstantOfShape", ["s"], "c"),
+            node("Cast", ["c"], "b", to=9),
+            node("ConstantOfShape", ["t"], "d"),
+            node("Where", ["b", "x", "d"], "u"),
+            node("Relu", ["u"], "y"),
+        ],
+        [constant("s", np.array([count, 1, 1, 1])), constant("t", np.array([count, 1, 1]))],
+    )
+
+
 def elsewhere(location: str, **entries: int) -> Any:
     """A weight whose numbers are in another file."""
     onnx = pytest.importorskip("onnx")
@@ -176,6 +190,7 @@ MODELS: dict[str, tuple[Callable[[], Any], str]] = {
         "a constant of 5,000,000,015 numbers",
     ),
     "views of many examples": (lambda: of_examples(10**9), "a view of 5,000,000,000 numbers"),
+    "a choice that repeats": (lambda: hidden(1 << 18), "Where (that repeats a value)"),
     "functions that double": (doubling, "more than 65,536 nodes"),
     "a file outside of the folder": (
         lambda: elsewhere("../../secret.bin"),
