@@ -172,8 +172,8 @@ class OnnxImporter(FunctionBuilder):
     """Imports a graph for ``rows`` examples, as which it is a function of up to ``batch``."""
 
     def __init__(self, model: onnx.ModelProto, rows: int, batch: int):
-        super().__init__(rows)
-        self.most = batch
+        super().__init__(batch)
+        self.most, self.batch = batch, rows
         self.graph = model.graph
         self.opsets = model.opset_import
         self.values: dict[str, Operand] = {}

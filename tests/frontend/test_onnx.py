@@ -543,6 +543,12 @@ def test_examples_must_be_those_of_the_inputs(model: Model, given: Any, message:
         import_onnx(mlp(model, "n"), given, 2)
 
 
+@pytest.mark.parametrize("rows", ["n", 2])
+def test_a_proof_is_of_some_examples(model: Model, rows: int | str) -> None:
+    with pytest.raises(UserError, match="a function has at least 1 example, got 0"):
+        import_onnx(mlp(model, rows), ROWS, 0)
+
+
 def test_files_must_be_models_of_opset_17_to_20(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="opset 16; export it with opset 17 to 20"):
         import_onnx(mlp(Model(tmp_path, 16), "n"), ROWS, 2)
