@@ -38,7 +38,7 @@ from .batching import for_examples
 from .builder import FunctionBuilder, plain
 from .graph import Unsupported, only
 from .network import Arrays, Network, examples_of
-from .onnx_node import Constant, Node, Operand
+from .onnx_node import Constant, Node, Operand, require_numbers
 from .onnx_ops import HANDLERS, NEAREST
 from .views import MOVES
 
@@ -47,8 +47,6 @@ OPSETS = range(17, 21)
 MOST_CONSTANT = 1 << 28
 MOST_SIZES = 1 << 6
 MOST_NODES = 1 << 16
-# Numbers of a value, those of all examples of a graph, of which each element's place is followed.
-MOST_MOVED = 1 << 25
 # What gives other results each time, or runs graphs of its own.
 NEVER_CONSTANT = ("Random", "Bernoulli", "Multinomial", "If", "Loop", "Scan")
 
@@ -173,8 +171,8 @@ class OnnxImporter(FunctionBuilder):
     """Imports a graph for ``rows`` examples, as which it is a function of up to ``batch``."""
 
     def __init__(self, model: onnx.ModelProto, rows: int, batch: int):
-        super().__init__(rows)
-        self.most = batch
+        super().__init__(batch)
+        self.most, self.batch = batch, rows
         self.graph = model.graph
         self.opsets = model.opset_import
         self.values: dict[str, Operand] = {}
@@ -277,8 +275,7 @@ class OnnxImporter(FunctionBuilder):
             )
             only(same, f"its shape is {wanted}, imported {found}")
         if isinstance(value.owner, MOVES):
-            count = math.prod(nn.shape_of(value.owner.x))
-            only(count <= MOST_MOVED, f"a view of {count:,} numbers")
+            require_numbers(nn.shape_of(value.owner.x), "a view")
 
     def _refused(self, node: Node, why: str) -> dict[str, Operand]:
         """Values in the places of its results, so that the import can go on to the next."""

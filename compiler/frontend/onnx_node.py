@@ -41,6 +41,7 @@ class Constant:
         return tuple(int(n) for n in self.array.reshape(-1))
 
 
+MOST_NUMBERS = 1 << 25
 Operand = SSAValue | Constant
 Handler = Callable[["Importer", "Node"], "Operand | Sequence[Operand]"]
 """What makes the result of a node, or its first results."""
@@ -106,6 +107,12 @@ def param(importer: Importer, constant: Constant, array: np.ndarray, use: str = 
         tensor = torch.from_numpy(np.array(array, np.float32))
         importer.params[key] = importer.param(constant.name, array.shape, lambda: tensor)
     return importer.params[key]
+
+
+def require_numbers(shape: Sequence[int], what: str) -> None:
+    """Refuses what has more numbers, those of all examples of a graph, than can be looked at one by one."""
+    count = math.prod(shape)
+    only(count <= MOST_NUMBERS, f"{what} of {count:,} numbers")
 
 
 def axis_of(axis: int, rank: int) -> int:

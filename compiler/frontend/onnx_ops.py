@@ -26,6 +26,7 @@ from .onnx_node import (
     numbers_of,
     operand_of,
     param,
+    require_numbers,
     value_of,
     weight_of,
 )
@@ -271,6 +272,7 @@ def _softmax(importer: Importer, node: Node) -> SSAValue:
     rank = len(nn.shape_of(x))
     last = axis_of(node.get("axis", -1), rank) == rank - 1
     only(rank in (3, 4) and last, "that is not attention's")
+    require_numbers(nn.shape_of(x), "scores")
     return importer.add(nn.SoftmaxOp(x))
 
 
@@ -293,6 +295,9 @@ def _where(importer: Importer, node: Node) -> SSAValue:
         scores, number, seen = value_of(importer, node, 2), one, ~chosen.array
     if seen.all():
         return scores
+    require_numbers(nn.shape_of(scores), "scores")
+    shape = np.broadcast_shapes(seen.shape, number.array.shape, nn.shape_of(scores))  # type: ignore[union-attr]
+    only(shape == nn.shape_of(scores), "that repeats a value")
     added = np.where(seen, np.float32(0), number.array.astype(np.float32))  # type: ignore[union-attr]
     return importer.mask(scores, lambda: torch.from_numpy(added))
 

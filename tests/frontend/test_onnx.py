@@ -32,9 +32,10 @@ def weight(*shape: int) -> np.ndarray:
 
 
 def node(operation: str, inputs: str, output: str, **attributes: Any) -> Any:
-    """Operands are words, "_" for one that is left out."""
+    """Operands and results are words, "_" for an operand that is left out."""
     names = ["" if name == "_" else name for name in inputs.split()]
-    return helper.make_node(operation, names, [output], name=f"{output}_node", **attributes)
+    results = output.split()
+    return helper.make_node(operation, names, results, name=f"{results[0]}_node", **attributes)
 
 
 class Model:
@@ -285,6 +286,121 @@ def test_a_tensor_of_the_graph_takes_the_place_of_the_outputs(model: Model) -> N
         import_onnx(path, ROWS, 2, ["x1"])
 
 
+POSITIONS = weight(5, 4, 6)
+
+
+@pytest.mark.parametrize("rows", ["batch", 1, 5])
+@pytest.mark.parametrize(
+    ("nodes", "operations"),
+    [
+        (
+            [
+                node("MatMul", "x w", "m"),
+                node("Split", "m third", "a b", axis=-1),
+                node("Mul", "a b", "c"),
+                node("MatMul", "c v", "y"),
+            ],
+            ["linear", "linear", "mul", "linear"],
+        ),
+        (
+            [
+                node("MatMul", "x w", "m"),
+                node("Slice", "m zero three last", "a"),
+                node("Slice", "m minus huge last", "b"),
+                node("Mul", "a b", "c"),
+                node("MatMul", "c v", "y"),
+            ],
+            ["linear", "linear", "mul", "linear"],
+        ),
+        ([node("Gather", "x second", "y", axis=1)], ["position"]),
+        (
+            [
+                node("Gather", "x two_last", "g", axis=1),
+                node("ReduceMean", "g", "y", axes=[1], keepdims=0),
+            ],
+            ["mean_positions"],
+        ),
+        (
+            [
+                node("Shape", "x", "shape", start=0, end=1),
+                node("Concat", "shape ones", "sizes", axis=0),
+                node("Expand", "token sizes", "t"),
+                node("Concat", "t x", "c", axis=1),
+                node("Add", "c place", "y"),
+            ],
+            ["add_positions"],
+        ),
+        (
+            [
+                node("Transpose", "x", "t", perm=[1, 0, 2]),
+                node("Reshape", "t flat", "f"),
+                node("Gemm", "f w bias", "g"),
+                node("Shape", "t", "shape", end=2),
+                node("Constant", "", "rest", value_ints=[-1]),
+                node("Concat", "shape rest", "back", axis=0),
+                node("Reshape", "g back", "u"),
+                node("Transpose", "u", "y", perm=[1, 0, 2]),
+            ],
+            ["linear"],
+        ),
+        (
+            [
+                node("Unsqueeze", "x last", "u"),
+                node("Squeeze", "u last", "s"),
+                node("Relu", "s", "y"),
+            ],
+            ["relu"],
+        ),
+        ([node("LayerNormalization", "x gain", "y", axis=2, epsilon=0.01)], ["center", "rms_norm"]),
+        (
+            [
+                node("Mul", "x x", "s"),
+                node("ReduceMean", "s", "m", axes=[-1]),
+                node("Add", "m epsilon", "e"),
+                node("Pow", "e minus_half", "p"),
+                node("Mul", "p x", "q"),
+                node("Mul", "q gain", "y"),
+            ],
+            ["rms_norm"],
+        ),
+    ],
+)
+def test_positions(model: Model, rows: int | str, nodes: list[Any], operations: list[str]) -> None:
+    numbers: dict[str, Any] = {
+        "w": weight(6, 6),
+        "bias": weight(6),
+        "v": weight(3, 2),
+        "gain": weight(6),
+        "third": np.array([3, 3]),
+        "zero": np.array([0]),
+        "three": np.array([3]),
+        "minus": np.array([-3]),
+        "huge": np.array([2**62]),
+        "last": np.array([-1]),
+        "second": np.array(1),
+        "two_last": np.array([2, 3]),
+        "flat": np.array([-1, 6]),
+        "ones": np.array([1, 1]),
+        "token": weight(1, 1, 6),
+        "place": weight(1, 5, 6),
+        "epsilon": np.float32(0.01),
+        "minus_half": np.float32(-0.5),
+    }
+    used = {name for each in nodes for name in each.input}
+    given = {name: c for name, c in numbers.items() if name in used}
+    found = same(model.write((rows, 4, 6), nodes, **given), POSITIONS)
+    assert found == [f"nn.{name}" for name in operations]
+
+
+def test_a_second_result_that_is_not_made_is_refused_where_it_is_read(model: Model) -> None:
+    norm = node("LayerNormalization", "x g", "n mean")
+    path = model.write(("n", 6), [norm, node("Relu", "n", "y")], g=weight(6))
+    assert same(path, ROWS) == ["nn.center", "nn.rms_norm", "nn.relu"]
+    path = model.write(("n", 6), [norm, node("Add", "n mean", "y")], g=weight(6))
+    with pytest.raises(UserError, match="of mean, a second result"):
+        import_onnx(path, ROWS, 2)
+
+
 def test_external_data_is_read(model: Model) -> None:
     path = mlp(model, "n")
     wanted, _ = import_onnx(path, ROWS, 2)
@@ -331,6 +447,21 @@ def test_the_function_is_the_one_of_pytorch(tmp_path: Path) -> None:
             "returns \\(6, 2\\): no row or image of each example",
         ),
         ((2, 6), [node("Gemm", "x v", "y", transA=1)], r"Gemm \(transA\)"),
+        ((2, 6), [node("Split", "x", "y z", axis=1)], "returns|nn.slice|slice"),
+        ((2, 4, 6), [node("Slice", "x one_ two_ one_ two_", "y")], r"Slice \(steps of \(2,\)\)"),
+        ((2, 4, 6), [node("Gather", "x odd", "y", axis=1)], "indices that do not follow"),
+        ((2, 4, 6), [node("Gather", "x outside", "y", axis=1)], "the axis 4 of 4"),
+        ((2, 4, 6), [node("Expand", "x two_", "y")], r"broadcast|Expand"),
+        ((2, 4, 6), [node("Concat", "x x", "y", axis=2)], "of several values"),
+        ((2, 4, 6), [node("Softmax", "x", "y")], "softmax .that is not attention's"),
+        ((2, 4, 6), [node("Softmax", "x", "y", axis=1)], "Softmax .that is not attention's"),
+        ((2, 4, 6), [node("ReduceMean", "x", "m", axes=[-1]), node("Sub", "x m", "y")], "nn.mean"),
+        ((2, 4, 6), [node("Sqrt", "x", "r"), node("Mul", "x r", "y")], "nn.pow"),
+        (
+            (2, 4, 6),
+            [node("Transpose", "x", "t", perm=[1, 0, 2]), node("Relu", "t", "y")],
+            "no row",
+        ),
         ((2, 6), [node("MatMul", "v x", "y")], "a constant in the place of a value"),
         ((2, 6), [node("Div", "x x", "y")], r"Div \(by a value\)"),
         ((2, 2, 7, 8), [node("Reshape", "x pairs", "y")], "which is no row, image"),
@@ -368,6 +499,10 @@ def test_unsupported_operations_are_named(
         "v": weight(2, 2),
         "k": weight(2, 2, 2, 2),
         "pairs": np.array([2, 14, 8]),
+        "one_": np.array([1]),
+        "two_": np.array([2]),
+        "odd": np.array([0, 2]),
+        "outside": np.array([4]),
     }
     used = {name for each in nodes for name in each.input}
     path = model.write(shape, nodes, **{n: c for n, c in constants.items() if n in used})
@@ -406,6 +541,12 @@ def test_all_unsupported_operations_are_listed_at_once(model: Model) -> None:
 def test_examples_must_be_those_of_the_inputs(model: Model, given: Any, message: str) -> None:
     with pytest.raises(UserError, match=message):
         import_onnx(mlp(model, "n"), given, 2)
+
+
+@pytest.mark.parametrize("rows", ["n", 2])
+def test_a_proof_is_of_some_examples(model: Model, rows: int | str) -> None:
+    with pytest.raises(UserError, match="a function has at least 1 example, got 0"):
+        import_onnx(mlp(model, rows), ROWS, 0)
 
 
 def test_files_must_be_models_of_opset_17_to_20(tmp_path: Path) -> None:

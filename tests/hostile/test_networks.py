@@ -191,6 +191,35 @@ def doubling() -> Any:
     return made
 
 
+def of_examples(count: int) -> Any:
+    """A graph for a fixed number of examples, with a view in it."""
+    made = model(
+        [
+            node("Transpose", ["x"], "z", perm=[1, 0]),
+            node("Transpose", ["z"], "u", perm=[1, 0]),
+            node("Gemm", ["u", "w"], "y", transB=1),
+        ],
+        [constant("w", WEIGHT)],
+    )
+    for each in (*made.graph.input, *made.graph.output):
+        each.type.tensor_type.shape.dim[0].dim_value = count
+    return made
+
+
+def hidden(count: int) -> Any:
+    """A choice that makes much of little."""
+    return model(
+        [
+            node("ConstantOfShape", ["s"], "c"),
+            node("Cast", ["c"], "b", to=9),
+            node("ConstantOfShape", ["t"], "d"),
+            node("Where", ["b", "x", "d"], "u"),
+            node("Relu", ["u"], "y"),
+        ],
+        [constant("s", np.array([count, 1, 1, 1])), constant("t", np.array([count, 1, 1]))],
+    )
+
+
 def elsewhere(location: str, **entries: int) -> Any:
     """A weight whose numbers are in another file."""
     onnx = pytest.importorskip("onnx")
@@ -216,6 +245,8 @@ MODELS: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: made_of("Pad", {"v": WEIGHT, "p": np.array([0, 0, 10**9, 0])}),
         "a constant of 5,000,000,015 numbers",
     ),
+    "views of many examples": (lambda: of_examples(10**9), "a view of 5,000,000,000 numbers"),
+    "a choice that repeats": (lambda: hidden(1 << 18), "Where (that repeats a value)"),
     "functions that double": (doubling, "more than 65,536 nodes"),
     "a file outside of the folder": (
         lambda: elsewhere("../../secret.bin"),
