@@ -40,10 +40,15 @@ def _inverse_rms(x: SSAValue, value: SSAValue) -> float | None:
     rsqrt = defined_by(value, nn.RsqrtOp)
     shifted = plus_constant(rsqrt.x) if rsqrt else None
     mean = defined_by(shifted[0], nn.MeanOp) if shifted else None
-    square = defined_by(mean.x, nn.PowOp) if mean else None
-    if shifted and square and square.x is x and square.exponent.value.data == 2.0:
-        return shifted[1]
-    return None
+    return shifted[1] if shifted and mean and _is_square(mean.x, x) else None
+
+
+def _is_square(value: SSAValue, x: SSAValue) -> bool:
+    """Whether the value is x^2, or x * x."""
+    if power := defined_by(value, nn.PowOp):
+        return power.x is x and power.exponent.value.data == 2.0
+    product = defined_by(value, nn.MulOp)
+    return product is not None and product.lhs is x and product.rhs is x
 
 
 @dataclass(frozen=True)

@@ -95,3 +95,18 @@ func.func @only_the_weight(%x : tensor<6x16xf32>, %w : tensor<16xf32>) -> tensor
   %y = nn.mul %w, %n : (tensor<16xf32>, tensor<6x16xf32>) -> tensor<6x16xf32>
   func.return %y : tensor<6x16xf32>
 }
+
+// A square that is a product.
+
+// CHECK-LABEL: func.func @product
+// CHECK-NEXT:    nn.rms_norm %x, %w eps 1.000000e-05 offset 0.000000e+00
+func.func @product(%x : tensor<2x6x16xf32>, %w : tensor<16xf32>) -> tensor<2x6x16xf32> {
+  %sq = nn.mul %x, %x : (tensor<2x6x16xf32>, tensor<2x6x16xf32>) -> tensor<2x6x16xf32>
+  %mean = nn.mean %sq : (tensor<2x6x16xf32>) -> tensor<2x6x1xf32>
+  %eps = nn.constant 1.0e-05 : tensor<f32>
+  %shifted = nn.add %mean, %eps : (tensor<2x6x1xf32>, tensor<f32>) -> tensor<2x6x1xf32>
+  %inv = nn.rsqrt %shifted : (tensor<2x6x1xf32>) -> tensor<2x6x1xf32>
+  %n = nn.mul %x, %inv : (tensor<2x6x16xf32>, tensor<2x6x1xf32>) -> tensor<2x6x16xf32>
+  %y = nn.mul %n, %w : (tensor<2x6x16xf32>, tensor<16xf32>) -> tensor<2x6x16xf32>
+  func.return %y : tensor<2x6x16xf32>
+}
