@@ -262,6 +262,11 @@ class QuantFunctions(InterpreterFunctions):
         total = args[0][:, op.first.value.data :].sum(axis=1)
         return (self.fit(op, total * op.factor.value.data),)
 
+    @impl(quant.RotateOp)
+    def rotate(self, _: Interpreter, op: quant.RotateOp, args: PythonValues) -> PythonValues:
+        x, cos, sin = args
+        return (self.fit(op, x * cos + x[..., op.partners.get_values()] * sin),)
+
     @impl(quant.SplitHeadsOp)
     def split_heads(
         self, _: Interpreter, op: quant.SplitHeadsOp, args: PythonValues

@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import BertConfig, BertForSequenceClassification
+from transformers import BertConfig, BertForSequenceClassification, LlamaConfig
+from transformers.models.llama.modeling_llama import LlamaDecoderLayer, LlamaRotaryEmbedding
 
 F = nn.functional
 COMMON: dict[str, Any] = {
@@ -172,6 +173,22 @@ def bert() -> nn.Module:
     return Embedded(BertForSequenceClassification(config))
 
 
+class Decoder(nn.Module):
+    """A layer of Llama, which is given embeddings of so many positions."""
+
+    def __init__(self, positions: int):
+        super().__init__()
+        config = LlamaConfig(
+            hidden_size=8, num_attention_heads=4, num_key_value_heads=2, intermediate_size=16
+        )
+        config._attn_implementation = "sdpa"
+        self.layer, self.rotary = LlamaDecoderLayer(config, 0), LlamaRotaryEmbedding(config)
+        self.register_buffer("places", torch.arange(positions)[None], persistent=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layer(x, position_embeddings=self.rotary(x, self.places))
+
+
 class Mixer(nn.Module):
     """Tolstikhin et al. 2021: linear layers along either axis."""
 
@@ -316,6 +333,7 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[tuple[int, ...], ...]]]
     ),
     "vision transformer": (Patches, ((1, 8, 8),)),
     "BERT, of embeddings": (bert, ((5, 8),)),
+    "layer of Llama": (lambda: Decoder(5), ((5, 8),)),
 }
 """What makes each, and the shapes of an example of its inputs."""
 

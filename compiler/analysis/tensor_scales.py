@@ -12,7 +12,8 @@ A value has as many fraction bits as its calibrated range, times the headroom, l
 * a norm has three exponents more than its calibrated sums of squares, and a reciprocal root of as many bits as they
   and the gain leave;
 * weights have 16 bits, biases up to 18, but no more fraction bits than what they are added to, and these no more
-  than what leaves accumulators and remainders below 2^62.
+  than what leaves accumulators and remainders below 2^62;
+* cosines and sines of one rotation have up to 18 bits, and as many fraction bits as each other.
 
 All these bounds follow from other fraction bits and only shrink with them: what is above one is lowered until
 nothing is.
@@ -41,7 +42,7 @@ from .scales import MAX_EXPONENT, exponent_of, integer_eps, where
 SUM_BITS = SCORE_BITS = 17
 MOST_ROOT = 23
 SPARE_EXPONENTS = 3
-BIAS_BITS = WIDE_LIMB
+WIDE_BITS = WIDE_LIMB
 CUT_BITS = 44
 """The most fraction bits that a rounding cuts: with 16 bits of the result they are 60."""
 SHIFTED_BIAS_BITS = 60
@@ -105,6 +106,9 @@ class TensorScales:
             self.frac[value] = most_frac(magnitude, self._own_bits(value))
             if isinstance(op, nn.ReluOp):
                 self._join(op.x, value)
+            if isinstance(op, nn.RotateOp):
+                self._join(op.cos, op.sin)
+                self._set(op.cos, min(self.frac[op.cos], self.frac[op.sin]))
         else:
             raise UserError(f"{where(op)}: {op.name} can not be part of a function of tensors")
         self._set(value, min(self.frac[each] for each in self._group[value] if each in self.frac))
@@ -204,9 +208,9 @@ class TensorScales:
             return self.bits(op.operands[0])
         if isinstance(op, Sum):
             return quant.signed_bits(self._bound(value) - 1)
-        if value not in self._narrow and not _is_bias(value):
+        if value not in self._narrow and not _is_wide(value):
             return self._own_bits(value)
-        return next(b for b in range(2, LIMB + BIAS_BITS) if self._fits(value, b))
+        return next(b for b in range(2, LIMB + WIDE_BITS) if self._fits(value, b))
 
     def _bound(self, value: SSAValue) -> int:
         """The magnitude of the least integer that a value may be."""
@@ -217,8 +221,8 @@ class TensorScales:
 
     def _own_bits(self, value: SSAValue) -> int:
         """Those of a rounded value or a weight that nobody makes narrower."""
-        if _is_bias(value):
-            return BIAS_BITS
+        if _is_wide(value):
+            return WIDE_BITS
         return SCORE_BITS if isinstance(value.owner, nn.ScoresOp) else LIMB
 
     def _most_bits(self, value: SSAValue) -> int:
@@ -277,5 +281,10 @@ def _viewed(value: SSAValue) -> SSAValue:
     return value
 
 
-def _is_bias(value: SSAValue) -> bool:
-    return any(isinstance(use.operation, Biased) and use.index == 2 for use in value.uses)
+def _is_wide(value: SSAValue) -> bool:
+    """Whether it is a bias, or a table of cosines or sines."""
+    return any(
+        use.index == 2 if isinstance(use.operation, Biased) else use.index > 0
+        for use in value.uses
+        if isinstance(use.operation, Biased | nn.RotateOp)
+    )

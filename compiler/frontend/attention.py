@@ -1,8 +1,8 @@
 """Attention of functions: which positions a constant mask hides, and where the scale of scores is.
 
 A mask that is added to scores hides a position by a number far below all scores, of which PyTorch, ONNX and
-transformers take -inf or the least of a format. What is left of one, where it is causal or hides nothing, is the
-kind of softmax.
+transformers take -inf or the least of a format. What is left of one, where it is causal, within a window or not, or
+hides nothing, is the kind of softmax.
 """
 
 from __future__ import annotations
@@ -21,27 +21,34 @@ HIDDEN = -1e4
 Softmax = nn.SoftmaxOp | nn.MaskedSoftmaxOp
 
 
-def is_causal(mask: torch.Tensor, shape: nn.Shape) -> bool:
-    """Whether a mask for scores (N, H, T, S), by booleans of what is seen or by numbers that are added, is causal;
-    if not, it hides nothing. Others are not supported."""
+def is_causal(mask: torch.Tensor, shape: nn.Shape) -> tuple[bool, int | None]:
+    """Whether a mask for scores (N, H, T, S), by booleans of what is seen or by numbers that are added, is causal,
+    and the window within which it is; if not, it hides nothing. Others are not supported."""
     if mask.dtype == torch.bool:
         seen = mask
     else:
         seen = mask == 0
         only(bool((seen | (mask <= HIDDEN)).all()), "a mask that changes scores")
     if bool(seen.all()):
-        return False
+        return False, None
     rows, sources = shape[-2:]
-    causal = torch.ones(rows, sources, dtype=torch.bool, device=mask.device).tril()
-    fits = rows == sources and bool((seen.expand(shape) == causal).all())
+    seen = seen.expand(shape)
+    window = int(seen[..., -1, :].sum(-1).max())
+    every = torch.ones(rows, sources, dtype=torch.bool, device=mask.device)
+    causal = every.tril() & every.triu(1 - window)
+    fits = rows == sources and bool((seen == causal).all())
     only(fits, "a mask that is neither causal nor of everything")
-    return True
+    return True, None if window == rows else window
 
 
-def softmax(scores: SSAValue, causal: bool, factor: float = 1.0) -> Softmax:
+def softmax(
+    scores: SSAValue, causal: bool, factor: float = 1.0, window: int | None = None
+) -> Softmax:
     """Of what attention has for scores, times a factor."""
-    scaled: dict[str, float] = {} if factor == 1 else {"scale": factor}
-    return (nn.MaskedSoftmaxOp if causal else nn.SoftmaxOp)(scores, **scaled)
+    others: dict[str, int | float] = {} if factor == 1 else {"scale": factor}
+    if window is not None:
+        others["window"] = window
+    return (nn.MaskedSoftmaxOp if causal else nn.SoftmaxOp)(scores, **others)
 
 
 def raise_masks(block: Block, weights: Weights) -> None:
@@ -52,7 +59,8 @@ def raise_masks(block: Block, weights: Weights) -> None:
         for scores, mask in either_order(masked):
             if isinstance(mask.owner, nn.ParamOp) and len(nn.shape_of(scores)) == 4:
                 numbers = weights.recipes[mask.owner.param_name]()
-                made = softmax(scores, is_causal(numbers, nn.shape_of(scores)), op.factor)
+                causal, window = is_causal(numbers, nn.shape_of(scores))
+                made = softmax(scores, causal, op.factor, window)
                 Rewriter.replace_op(op, nn.inherit_path(made, op))
                 break
 
@@ -67,6 +75,8 @@ def scale_in_softmax(block: Block) -> None:
             plain = nn.inherit_path(nn.ScoresOp(op.q, op.k, scale=1.0), op)
             Rewriter.replace_op(op, plain)
             for reader in readers:
+                factor = scale * reader.factor  # type: ignore[union-attr]
                 causal = isinstance(reader, nn.MaskedSoftmaxOp)
-                made = softmax(plain.result, causal, scale * reader.factor)  # type: ignore[union-attr]
+                window = reader.window.value.data if causal and reader.window else None
+                made = softmax(plain.result, causal, factor, window)
                 Rewriter.replace_op(reader, nn.inherit_path(made, reader))

@@ -16,7 +16,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
 
 import numpy as np
 import torch
@@ -39,6 +39,7 @@ from ..transforms.raise_silu import RaiseSilu
 from .attention import raise_masks, scale_in_softmax, softmax
 from .fold_norms import Recipe, Weights, fold
 from .graph import Unsupported, only
+from .rotations import Rotations
 from .rows import raise_rows
 from .views import MOVES, Views
 
@@ -169,12 +170,19 @@ class FunctionBuilder:
         axes = tuple(axis % rank for axis in axes)
         return x if axes == (*range(rank),) else self.add(nn.PermuteOp(x, axes=axes))
 
-    def slice(self, x: SSAValue, axis: int, start: int, stop: int) -> SSAValue:
-        """The indices start .. stop-1 of an axis."""
+    def slice(self, x: SSAValue, axis: int, start: int, stop: int, step: int = 1) -> SSAValue:
+        """The indices start .. stop-1 of an axis; with a step, which divides it, all those of one remainder."""
         shape = nn.shape_of(x)
+        axis %= len(shape)
+        if step > 1:
+            only(
+                shape[axis] % step == 0 and start < step and stop > shape[axis] - step + start,
+                f"a step of {step}",
+            )
+            parts = (*shape[:axis], shape[axis] // step, step, *shape[axis + 1 :])
+            return self.select(self.view(x, parts), axis + 1, start)
         if (start, stop) == (0, shape[axis]):
             return x
-        axis %= len(shape)
         order = [*(i for i in range(len(shape)) if i != axis), axis]
         last = self.add(nn.SliceOp(self.permute(x, order), bounds=(start, stop)))
         return self.permute(last, [order.index(i) for i in range(len(shape))])
@@ -186,9 +194,33 @@ class FunctionBuilder:
         one = self.slice(x, axis, at, at + 1)
         return self.view(one, [*shape[:axis], *shape[axis + 1 :]])
 
+    def expand(self, x: SSAValue, shape: Sequence[int]) -> SSAValue:
+        """x repeated along axes of size 1, in front of which there may be new ones."""
+        before, after = nn.shape_of(x), tuple(shape)
+        x = self.view(x, (1,) * (len(after) - len(before)) + before)
+        return x if nn.shape_of(x) == after else self.add(nn.ExpandOp(x, after))
+
+    def repeat(self, x: SSAValue, axis: int, times: int) -> SSAValue:
+        """Each index of an axis so many times, one after the other."""
+        shape = nn.shape_of(x)
+        axis %= len(shape)
+        front, back = shape[: axis + 1], shape[axis + 1 :]
+        each = self.expand(self.view(x, (*front, 1, *back)), (*front, times, *back))
+        return self.view(each, (*shape[:axis], shape[axis] * times, *back))
+
+    def stack(self, parts: Sequence[SSAValue], axis: int) -> SSAValue:
+        """Values of one shape along a new axis."""
+        shape = nn.shape_of(parts[0])
+        axis %= len(shape) + 1
+        one = (*shape[:axis], 1, *shape[axis:])
+        return self.concat([self.view(part, one) for part in parts], axis)
+
     def concat(self, parts: Sequence[SSAValue], axis: int) -> SSAValue:
-        """Positions of one value among others that are constant: what is a row of a table, and what is x."""
+        """Channels of values side by side; or positions of one among others that are constant: what is a row of a
+        table, and what is x."""
         values = [x for x in parts if not isinstance(x.owner, nn.ParamOp)]
+        if len(values) == len(parts) > 1 and axis == len(nn.shape_of(parts[0])) - 1:
+            return reduce(lambda one, other: self.add(nn.ConcatOp(one, other)), parts)
         only(len(values) == 1 and axis == 1, "of several values, or not along positions")
         (x,), lengths = values, [nn.shape_of(part)[1] for part in parts]
         recipes = [
@@ -227,13 +259,19 @@ class FunctionBuilder:
         return self._with_heads(nn.MatmulOp, lhs, rhs)
 
     def attention(
-        self, q: SSAValue, k: SSAValue, v: SSAValue, scale: float, causal: bool
+        self,
+        q: SSAValue,
+        k: SSAValue,
+        v: SSAValue,
+        scale: float,
+        causal: bool,
+        window: int | None = None,
     ) -> SSAValue:
-        """softmax(scale q k^T) v, with heads or without; causal, or of all positions."""
+        """softmax(scale q k^T) v, with heads or without; causal, perhaps within a window, or of all positions."""
 
         def mixed(q: SSAValue, k: SSAValue, v: SSAValue) -> Operation:
             scores = self.add(nn.ScoresOp(q, k, scale=scale))
-            return nn.AttendOp(self.add(softmax(scores, causal)), v)
+            return nn.AttendOp(self.add(softmax(scores, causal, window=window)), v)
 
         return self._with_heads(mixed, q, k, v)
 
@@ -295,6 +333,7 @@ class FunctionBuilder:
         types = [value.type for value in outputs]
         made = ModuleOp([FuncOp(FUNCTION, ((), types), Region(self.block))])
         self._add_biases()
+        Rotations(self.block, self.weights).settle()
         self._settle_views()
         self._raise_masks()
         PassPipeline(RAISING).apply(Context(), made)
@@ -444,7 +483,10 @@ class FunctionBuilder:
         for op in self.block.ops:
             if isinstance(op, ReturnOp | nn.ViewOp | nn.PermuteOp | nn.SliceOp) or op in unfolded:
                 continue
-            if not isinstance(op, Quantised):
+            if isinstance(op, nn.ConcatOp):
+                why = "of several values, in no rotation of channels that is known"
+                self.refuse("concat", why, nn.module_path(op))
+            elif not isinstance(op, Quantised):
                 self.refuse(op.name, "in no activation that is known", nn.module_path(op))
             elif isinstance(op, nn.BinaryOp) and (
                 op.lhs.type != op.rhs.type

@@ -257,6 +257,11 @@ class NNFunctions(InterpreterFunctions):
     ) -> PythonValues:
         return (args[0][:, op.first.value.data :].mean(axis=1),)
 
+    @impl(nn.RotateOp)
+    def rotate(self, _: Interpreter, op: nn.RotateOp, args: PythonValues) -> PythonValues:
+        x, cos, sin = args
+        return (x * cos + x[..., op.partners.get_values()] * sin,)
+
     @impl(nn.AddOp)
     def add(self, _: Interpreter, op: nn.AddOp, args: PythonValues) -> PythonValues:
         return (args[0] + args[1],)

@@ -80,10 +80,16 @@ def _binary(op: Callable[[SSAValue, SSAValue], Operation], change: str = "") -> 
         lhs, rhs = node.args
         one, other = _element(importer, lhs), _element(importer, rhs, change)
         constant = any(isinstance(v.owner, nn.ParamOp | nn.ConstantOp) for v in (one, other))
-        only(constant or one.type == other.type, "operands of different shapes")
+        only(constant or _of_rows(one, other), "operands of different shapes")
         return importer.add(op(one, other))
 
     return handler
+
+
+def _of_rows(one: SSAValue, other: SSAValue) -> bool:
+    """Whether two values have one shape, but for one that has a single number for each row."""
+    (*front, last), (*others, width) = nn.shape_of(one), nn.shape_of(other)
+    return front == others and (last == width or 1 in (last, width))
 
 
 def _reversed(importer: Importer, node: Node) -> SSAValue:
@@ -156,10 +162,12 @@ def _adaptive_avg_pool2d(importer: Importer, node: Node) -> SSAValue:
 
 
 def _mean(importer: Importer, node: Node) -> SSAValue:
-    """Of images, or of positions."""
+    """Of images, of positions, or of the rows that a norm divides."""
     x, axes, keep, _ = _arguments(node)
     value = _value(importer, x)
     shape = nn.shape_of(value)
+    if keep and {axis % len(shape) for axis in axes or ()} == {len(shape) - 1}:
+        return importer.add(nn.MeanOp(value))
     if len(shape) == 3 and {axis % 3 for axis in axes or ()} == {1} and not keep:
         return importer.add(nn.MeanPositionsOp(value, first=0))
     only(len(shape) == 4 and {axis % 4 for axis in axes or ()} == {2, 3}, f"axes {axes}")
@@ -202,10 +210,9 @@ def _swapped(rank: int, others: list[Any]) -> list[int]:
 def _slice(importer: Importer, node: Node) -> SSAValue:
     x, axis, start, _, step = _arguments(node)
     value = _value(importer, x)
-    only(step == 1, f"a step of {step}")
     size, count = nn.shape_of(value)[axis], node.meta["val"].shape[axis]
     first = min(size, max(0, (start or 0) + (size if (start or 0) < 0 else 0)))
-    return importer.slice(value, axis, first, first + count)
+    return importer.slice(value, axis, first, first + (count - 1) * step + 1, step)
 
 
 def _select(importer: Importer, node: Node) -> SSAValue:
@@ -214,9 +221,34 @@ def _select(importer: Importer, node: Node) -> SSAValue:
 
 
 def _expand(importer: Importer, node: Node) -> SSAValue:
-    value = _value(importer, node.args[0])
-    only(nn.shape_of(value) == tuple(node.meta["val"].shape), "of a value")
-    return value
+    return importer.expand(_value(importer, node.args[0]), node.meta["val"].shape)
+
+
+def _repeat_interleave(importer: Importer, node: Node) -> SSAValue:
+    x, times, axis, _ = _arguments(node)
+    only(isinstance(axis, int), "of no axis")
+    return importer.repeat(_value(importer, x), axis, times)
+
+
+def _stack(importer: Importer, node: Node) -> SSAValue:
+    parts, axis = _arguments(node)
+    return importer.stack([_value(importer, part) for part in parts], axis)
+
+
+def _negated(importer: Importer, node: Node) -> SSAValue:
+    return importer.times(_value(importer, node.args[0]), -1.0)
+
+
+def _power(importer: Importer, node: Node) -> SSAValue:
+    x, exponent = node.args
+    only(isinstance(exponent, int | float), "by a tensor")
+    return importer.add(nn.PowOp(_value(importer, x), exponent=float(exponent)))  # type: ignore[arg-type]
+
+
+def _cast(importer: Importer, node: Node) -> SSAValue:
+    """To another type of numbers: real ones are real ones."""
+    only(bool(node.meta["val"].dtype.is_floating_point), f"as {node.meta['val'].dtype}")
+    return _value(importer, node.args[0])
 
 
 def _cat(importer: Importer, node: Node) -> SSAValue:
@@ -244,11 +276,13 @@ def _item(importer: Importer, node: Node) -> SSAValue:
     return importer.slice(value, axis, start, start + sizes[at])  # type: ignore[index]
 
 
-def _norm(importer: Importer, node: Node, op: Callable[..., Operation]) -> SSAValue:
+def _norm(
+    importer: Importer, node: Node, ranks: Sequence[int], op: Callable[..., Operation]
+) -> SSAValue:
     x, shape, w, *others = _arguments(node)
     value = _value(importer, x)
     width = nn.shape_of(value)[-1:]
-    only(tuple(shape) == width and len(nn.shape_of(value)) in (2, 3), f"over {list(shape)}")
+    only(tuple(shape) == width and len(nn.shape_of(value)) in ranks, f"over {list(shape)}")
     if w is None:
         weight = importer.param("ones", width, lambda: torch.ones(width))
     else:
@@ -260,7 +294,7 @@ def _layer_norm(importer: Importer, node: Node) -> SSAValue:
     def made(x: SSAValue, w: SSAValue, b: Any, eps: float, _: bool) -> Operation:
         return nn.LayerNormOp(x, w, *_weights(importer, b), eps=float(eps))
 
-    return _norm(importer, node, made)
+    return _norm(importer, node, (2, 3), made)
 
 
 def _rms_norm(importer: Importer, node: Node) -> SSAValue:
@@ -268,7 +302,7 @@ def _rms_norm(importer: Importer, node: Node) -> SSAValue:
         least = torch.finfo(torch.float32).eps if eps is None else eps
         return nn.RMSNormOp(x, w, eps=float(least), offset=0.0)
 
-    return _norm(importer, node, made)
+    return _norm(importer, node, (2, 3, 4), made)
 
 
 def _matmul(importer: Importer, node: Node) -> SSAValue:
@@ -298,15 +332,16 @@ def _where(importer: Importer, node: Node) -> SSAValue:
 
 
 def _attention(importer: Importer, node: Node) -> SSAValue:
-    *operands, mask, dropout, causal, scale, grouped = _arguments(node)
-    only(not dropout and not grouped, "dropout, or heads that share keys")
+    *operands, mask, dropout, causal, scale, _ = _arguments(node)
+    only(not dropout, "dropout")
     q, k, v = (_value(importer, x) for x in operands)
     (*front, rows, width), sources = nn.shape_of(q), nn.shape_of(k)[-2]
+    window = None
     if mask is not None:
-        causal = is_causal(importer.constant(mask)(), (*front, rows, sources))
+        causal, window = is_causal(importer.constant(mask)(), (*front, rows, sources))
     only(not causal or rows == sources, "a causal mask of other keys")
     factor = 1 / math.sqrt(width) if scale is None else scale
-    return importer.attention(q, k, v, factor, causal)
+    return importer.attention(q, k, v, factor, causal, window)
 
 
 def _arguments(node: Node) -> list[Any]:
@@ -343,7 +378,9 @@ HANDLERS: dict[str, Handler] = {
     "aten.slice.Tensor": _slice,
     "aten.select.int": _select,
     "aten.expand.default": _expand,
+    "aten.repeat_interleave.self_int": _repeat_interleave,
     "aten.cat.default": _cat,
+    "aten.stack.default": _stack,
     "aten.layer_norm.default": _layer_norm,
     "aten.rms_norm.default": _rms_norm,
     "aten.matmul.default": _matmul,
@@ -357,6 +394,11 @@ HANDLERS: dict[str, Handler] = {
     "aten.scaled_dot_product_attention.default": _attention,
     "aten.add.Tensor": _binary(nn.AddOp),
     "aten.mul.Tensor": _binary(nn.MulOp),
+    "aten.neg.default": _negated,
+    "aten.pow.Tensor_Scalar": _power,
+    "aten.rsqrt.default": _unary(nn.RsqrtOp),
+    "aten.to.dtype": _cast,
+    "aten._to_copy.default": _cast,
     "aten.sub.Tensor": _binary(nn.AddOp, "-"),
     "aten.rsub.Scalar": _reversed,
     "aten.div.Tensor": _binary(nn.MulOp, "/"),

@@ -7,7 +7,8 @@ own, the same one for all of them, and what an operation reads one of these:
 * the value as it is; an image as one row, or as positions;
 * one position, or the positions from one to the last as a mean reads them;
 * channels that a linear layer makes, times a constant or not, which become a layer of these rows of its weight;
-* heads, their keys with the last axes swapped, and heads side by side.
+* heads, their keys with the last axes swapped, and heads side by side;
+* heads of keys and values that several heads of queries share, each repeated for all of them.
 
 Other views move behind what does not mind them: a layer or a norm does not in which order rows are, and what is
 done to each element by itself minds no view at all.
@@ -27,9 +28,11 @@ from ...errors import expect
 from ..transforms.matching import times_constant
 from .fold_norms import Weights
 
-MOVES = (nn.ViewOp, nn.PermuteOp, nn.SliceOp)
+MOVES = (nn.ViewOp, nn.PermuteOp, nn.SliceOp, nn.ExpandOp)
+MIXES = (nn.ScoresOp, nn.AttendOp, nn.MatmulOp)
 ROW_WISE = (nn.LinearOp, nn.LayerNormOp, nn.RMSNormOp)
 KEYS = (0, 1, 3, 2)
+POSITIONS_FIRST = (0, 2, 1, 3)
 Places = np.ndarray
 
 
@@ -52,6 +55,8 @@ class Views:
 
     def _settled(self, op: Operation, index: int) -> bool:
         root, places = _traced(op.operands[index])
+        if isinstance(op, MIXES) and index == 1 and self._share_heads(op, root, places):
+            return True
         if isinstance(op, nn.MeanPositionsOp) and self._from_position(op, root, places):
             return True
         minds_none = _minds_no_view(op, index, root, places)
@@ -63,6 +68,24 @@ class Views:
         if isinstance(op, ROW_WISE) and index == 0:
             return self._rows_behind(op, root, places)
         return minds_none and self._move_behind(op, index, root)
+
+    def _share_heads(self, op: Operation, root: SSAValue, places: Places) -> bool:
+        """Whether heads of keys or values are repeated, and then has the operation read each once; a product gets
+        them as `raise-attention` knows them, repeated and, where keys have the last axes swapped, then that."""
+        own = _distinct_heads(places)
+        found = None if own is places else self._found(root, own, op)
+        if found is None:
+            return False
+        if isinstance(op, nn.MatmulOp):
+            keys = found.owner if isinstance(found.owner, nn.PermuteOp) else None
+            count, few, *sizes = nn.shape_of(keys.x if keys else found)
+            many = places.shape[1]
+            one = self._before(op, nn.ViewOp(keys.x if keys else found, (count, few, 1, *sizes)))
+            each = self._before(op, nn.ExpandOp(one, (count, few, many // few, *sizes)))
+            found = self._before(op, nn.ViewOp(each, (count, many, *sizes)))
+            found = self._before(op, nn.PermuteOp(found, axes=KEYS)) if keys else found
+        op.operands[1] = found
+        return True
 
     # What views are
 
@@ -154,6 +177,8 @@ class Views:
 
     def _rows_behind(self, op: Operation, root: SSAValue, places: Places) -> bool:
         """An operation on rows that are in another order, or not by examples, as a view of that on examples."""
+        if isinstance(op, nn.RMSNormOp) and places.ndim == 4:
+            return self._heads_behind(op, root, places)
         count, rows = nn.shape_of(root)[0], places.reshape(-1, places.shape[-1])
         if len(rows) % count:
             return False
@@ -176,6 +201,18 @@ class Views:
             Rewriter.replace_op(op, ops)
             return True
         return False
+
+    def _heads_behind(self, op: nn.RMSNormOp, root: SSAValue, places: Places) -> bool:
+        """A norm of heads that are behind positions, as a view of that of heads."""
+        x = self._found(root, places.swapaxes(1, 2), op)
+        if x is None:
+            return False
+        made = op.create(
+            operands=[x, *op.operands[1:]], properties=op.properties, result_types=[x.type]
+        )
+        view = nn.PermuteOp(made.results[0], axes=POSITIONS_FIRST)
+        Rewriter.replace_op(op, [nn.inherit_path(made, op), view])
+        return True
 
     def _move_behind(self, op: Operation, index: int, root: SSAValue) -> bool:
         """What is done to each element, before it is viewed."""
@@ -210,14 +247,30 @@ def _traced(value: SSAValue) -> tuple[SSAValue, Places]:
     shape = nn.shape_of(value)
     places = np.arange(np.prod(shape)).reshape(shape)
     for op in reversed(chain):
-        if isinstance(op, nn.ViewOp):
-            places = places.reshape(nn.shape_of(op.result))
-        elif isinstance(op, nn.PermuteOp):
-            places = places.transpose(op.axes.get_values())
-        else:
-            start, stop = op.bounds.get_values()
-            places = places[..., start:stop]
+        places = moved(op, places)
     return value, places
+
+
+def moved(op: nn.ViewOp | nn.PermuteOp | nn.SliceOp | nn.ExpandOp, array: np.ndarray) -> np.ndarray:
+    """An array as a view moves it."""
+    if isinstance(op, nn.ViewOp):
+        return array.reshape(nn.shape_of(op.result))
+    if isinstance(op, nn.PermuteOp):
+        return array.transpose(op.axes.get_values())
+    if isinstance(op, nn.ExpandOp):
+        return np.broadcast_to(array, nn.shape_of(op.result))
+    start, stop = op.bounds.get_values()
+    return array[..., start:stop]
+
+
+def _distinct_heads(places: Places) -> Places:
+    """Of heads (N, H, ..) that are the same in groups of one size the first ones."""
+    heads = places.shape[1] if places.ndim == 4 else 1
+    for few in range(1, heads):
+        own = places[:, :: heads // few]
+        if heads % few == 0 and np.array_equal(np.repeat(own, heads // few, axis=1), places):
+            return own
+    return places
 
 
 def _of_examples(places: Places, shape: nn.Shape) -> bool:

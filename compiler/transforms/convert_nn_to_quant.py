@@ -91,6 +91,7 @@ class ConvertNNToQuant(ModulePass):
             AddPositions(),
             Position(),
             MeanPositions(),
+            Rotate(),
             SplitHeads(),
             MergeHeads(),
             Rope(sorted(angles, key=lambda each: (each[:2], each.ramp or ()))),
@@ -328,6 +329,13 @@ class MeanPositions(RewritePattern):
         count = quant.type_of(op.x).shape[1] - first
         factor, doublings = share(count)
         acc = quant.SumPositionsOp(op.x, first=first, factor=factor, doublings=doublings)
+        round_to_format(rewriter, op, acc)
+
+
+class Rotate(RewritePattern):
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: nn.RotateOp, rewriter: PatternRewriter) -> None:
+        acc = quant.RotateOp(*op.operands, partners=tuple(op.partners.get_values()))
         round_to_format(rewriter, op, acc)
 
 

@@ -6,9 +6,9 @@
     matmul(p, repeat(v))                    ->  nn.attend
 
 `repeat` gives each of H query heads its key/value head, (KV, T, D) -> (H, T, D), by a view that inserts an axis, an
-expansion along it and a view that merges it (Ainslie et al. 2023); it is absent where H = KV. With examples in
-front each has heads of its own, and a softmax without a mask mixes values too. The mask, an addition of 0 or the
-lowest f32, becomes a selection: hidden keys get probability exactly 0.
+expansion along it and a view that merges it (Ainslie et al. 2023); it is absent where H = KV. Examples may stand in
+front, and then a softmax without a mask mixes values too. The mask, an addition of 0 or the lowest f32, becomes a
+selection: hidden keys get probability exactly 0.
 """
 
 from __future__ import annotations
@@ -90,17 +90,17 @@ def _unscaled(value: SSAValue) -> tuple[SSAValue, float]:
 
 
 def _repeated(value: SSAValue) -> SSAValue:
-    """The key/value heads (KV, T, D) where the value repeats them for all heads, else the value."""
+    """The key/value heads (.., KV, T, D) where the value repeats them for all heads, else the value."""
     merged = defined_by(value, nn.ViewOp)
     expanded = defined_by(merged.x, nn.ExpandOp) if merged else None
     inserted = defined_by(expanded.x, nn.ViewOp) if expanded else None
-    if not expanded or not inserted or len(nn.shape_of(expanded.result)) != 4:
+    if not expanded or not inserted or len(nn.shape_of(expanded.result)) not in (4, 5):
         return value
-    kv, group, tokens, width = nn.shape_of(expanded.result)
+    *front, kv, group, tokens, width = nn.shape_of(expanded.result)
     fits = (
-        nn.shape_of(inserted.x) == (kv, tokens, width)
-        and nn.shape_of(inserted.result) == (kv, 1, tokens, width)
-        and nn.shape_of(value) == (kv * group, tokens, width)
+        nn.shape_of(inserted.x) == (*front, kv, tokens, width)
+        and nn.shape_of(inserted.result) == (*front, kv, 1, tokens, width)
+        and nn.shape_of(value) == (*front, kv * group, tokens, width)
     )
     return inserted.x if fits else value
 

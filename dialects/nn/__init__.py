@@ -15,8 +15,8 @@ A network of tensors has `input` instead of `tokens` and `embedding`. The first 
 examples, which nothing mixes, and the function returns one value or several. It is made of these:
 
     input, param, conv2d, linear, max_pool2d, avg_pool2d, flatten, mul, add, the activations, rms_norm, center,
-    image_positions, add_positions, position, mean_positions, split_heads, merge_heads, scores, softmax,
-    masked_softmax, attend
+    image_positions, add_positions, position, mean_positions, split_heads, merge_heads, rotate, scores,
+    softmax, masked_softmax, attend
 
 Weights never enter the IR: `nn.param` holds a name and the SHA-256 of the tensor's fp32 bytes.
 Every operation made from a PyTorch module carries that module's path ("model.layers.7.mlp") in the
@@ -113,6 +113,8 @@ from .positions import (
     ImagePositionsOp,
     MeanPositionsOp,
     PositionOp,
+    RotateOp,
+    require_partners,
 )
 from .shapes import (
     ConcatOp,
@@ -152,6 +154,7 @@ NN = Dialect(
         AddPositionsOp,
         PositionOp,
         MeanPositionsOp,
+        RotateOp,
         RMSNormOp,
         CenterOp,
         SplitHeadsOp,
@@ -263,6 +266,7 @@ __all__ = [
     "ReluOp",
     "RopeFrequenciesOp",
     "RopeOp",
+    "RotateOp",
     "RsqrtOp",
     "ScoresOp",
     "Shape",
@@ -282,6 +286,7 @@ __all__ = [
     "module_path",
     "require",
     "require_normal",
+    "require_partners",
     "require_positive",
     "require_rotated",
     "shape_of",

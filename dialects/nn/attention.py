@@ -206,18 +206,19 @@ def require_rotated(rotated: int | None, width: int) -> None:
 
 
 def _grouped(heads: Shape, kv: Shape, what: str) -> None:
-    if len(heads) == len(kv) == 4:
-        require(heads[:2] == kv[:2], f"{what} of examples have as many of them, and as many heads")
-        return
-    require(len(heads) == 3 and len(kv) == 3, f"{what} must have rank 3")
-    require(heads[0] % kv[0] == 0, f"{heads[0]} heads can not share {kv[0]} key/value heads")
+    require(
+        len(heads) == len(kv) and len(kv) in (3, 4),
+        f"{what} must have rank 3, or 4 with examples in front",
+    )
+    require(heads[:-3] == kv[:-3], f"{what} are of {heads[0]} and {kv[0]} examples")
+    require(heads[-3] % kv[-3] == 0, f"{heads[-3]} heads can not share {kv[-3]} key/value heads")
 
 
 @irdl_op_definition
 class ScoresOp(NNOp, Rounded, Differentiable, Named):
     """Attention scores: q (H, T, D), k (KV, T, D) -> (H, T, T), scale * <q[h, i], k[h', j]>.
 
-    Query head h uses key head h' = h // (H / KV). With examples in front, q (N, H, T, D), k (N, H, S, D), each of
+    Query head h uses key head h' = h // (H / KV). With examples in front, q (N, H, T, D), k (N, KV, S, D), each of
     them has keys of its own, of S positions.
 
     ```mlir
@@ -309,8 +310,8 @@ class MaskedSoftmaxOp(NNOp, Quantised, Differentiable, Named):
 class AttendOp(NNOp, Rounded, Rescales, Differentiable, Named):
     """Mixes values by probabilities: p (H, T, T), v (KV, T, D) -> (H, T, D), p[h] v[h'].
 
-    Query head h uses value head h' = h // (H / KV). With examples in front, p (N, H, T, S), v (N, H, S, D), each of
-    them has values of its own.
+    Query head h uses value head h' = h // (H / KV). With examples in front, p (N, H, T, S), v (N, KV, S, D), each
+    of them has values of its own.
 
     ```mlir
     %o = nn.attend %p, %v : (tensor<4x64x64xf32>, tensor<1x64x32xf32>) -> tensor<4x64x32xf32>

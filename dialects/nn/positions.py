@@ -1,14 +1,16 @@
-"""Positions of examples, (N, T, C): where they come from, what is constant at each, and what one row is of all."""
+"""Positions of examples, (N, T, C): where they come from, what is constant at each, and what one row is of all; and
+heads that turn by their position, (N, H, T, D)."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from xdsl.irdl import irdl_op_definition, operand_def, prop_def, result_def, traits_def
 from xdsl.traits import Pure
 
 from ..interfaces import KeepsScale, Named, Quantised, Rounded, Sum
-from .base import FUNCTIONAL, F32Tensor, Int, NNOp, Shape, require, text
+from .base import FUNCTIONAL, F32Tensor, Int, Ints, NNOp, Shape, require, text
 
 
 def _positions(x: Shape) -> None:
@@ -119,3 +121,47 @@ class MeanPositionsOp(NNOp, Rounded, Named):
         _positions(x)
         require(0 <= first < x[1], f"position {first} of {x[1]}")
         return (x[0], x[2])
+
+
+@irdl_op_definition
+class RotateOp(NNOp, Rounded, Named):
+    """A rotary position embedding by tables (Su et al. 2021): x (N, H, T, D), cos and sin (T, D) -> (N, H, T, D),
+    y[n, h, t, d] = cos[t, d] x[n, h, t, d] + sin[t, d] x[n, h, t, partners[d]].
+
+    The partner of a channel is the other one of its pair, and sin has the sign of its product. A channel that does
+    not turn has a cosine of 1, a sine of 0 and itself for a partner.
+
+    ```mlir
+    %y = nn.rotate %x, %cos, %sin partners [2, 3, 0, 1]
+         : (tensor<2x3x5x4xf32>, tensor<5x4xf32>, tensor<5x4xf32>) -> tensor<2x3x5x4xf32>
+    ```
+    """
+
+    name = "nn.rotate"
+    KIND: ClassVar[str] = "rotation by tables"
+    STEP: ClassVar[str | None] = "rotate"
+    FACTORS: ClassVar[tuple[int, ...]] = (0, 1)
+    x = operand_def(F32Tensor)
+    cos = operand_def(F32Tensor)
+    sin = operand_def(F32Tensor)
+    partners = prop_def(Ints)
+    result = result_def(F32Tensor)
+    traits = traits_def(Pure())
+    assembly_format = "$x `,` $cos `,` $sin `partners` $partners" + FUNCTIONAL
+
+    @staticmethod
+    def infer(x: Shape, cos: Shape, sin: Shape, partners: Shape) -> Shape:
+        require(len(x) == 4, f"x must be (N, H, T, D), got {text(x)}")
+        require(
+            cos == sin == x[2:], f"the tables are {text(cos)} and {text(sin)}, not {text(x[2:])}"
+        )
+        require_partners(partners, x[3])
+        return x
+
+
+def require_partners(partners: Sequence[int], width: int) -> None:
+    """Raises a `VerifyException` unless each channel of a head has a partner among them."""
+    require(
+        len(partners) == width and all(0 <= each < width for each in partners),
+        f"partners {list(partners)} are no channels of {width}, one of each",
+    )

@@ -51,7 +51,7 @@ from .layers import LayersOp, YieldOp, residual_deltas
 from .linear import MatmulOp
 from .norm import MANTISSA_BITS, CenterOp, RmsNormOp, one_over
 from .output import TOKEN_BITS, ArgmaxOp, SelectOp
-from .positions import AddPositionsOp, ImagePositionsOp, PositionOp, SumPositionsOp
+from .positions import AddPositionsOp, ImagePositionsOp, PositionOp, RotateOp, SumPositionsOp
 from .rounding import RequantizeOp
 from .sources import MOST_DOUBLINGS, EmbedOp, EmbedPositionsOp, ParamOp, TokensOp
 
@@ -75,6 +75,7 @@ QUANT = Dialect(
         AddPositionsOp,
         PositionOp,
         SumPositionsOp,
+        RotateOp,
         SplitHeadsOp,
         MergeHeadsOp,
         RopeOp,
@@ -134,6 +135,7 @@ __all__ = [
     "RequantizeOp",
     "RmsNormOp",
     "RopeOp",
+    "RotateOp",
     "ScoresOp",
     "SelectOp",
     "Shape",

@@ -201,7 +201,7 @@ class ScoresOp(QuantOp, Named):
     """Attention scores, as an accumulator: q [H, T, D], k [KV, T, D] -> [H, T, T].
 
     acc[h, i, j] = sum_d q[h, i, d] k[h', j, d], h' = h // (H / KV). With examples in front each of them has keys of
-    its own: q [N, H, T, D], k [N, H, S, D] -> [N, H, T, S].
+    its own: q [N, H, T, D], k [N, KV, S, D] -> [N, H, T, S].
 
     ```mlir
     %acc = quant.scores %q, %k : (!quant.tensor<[4, 64, 32], bits = 16, frac = 13>,
@@ -360,11 +360,10 @@ def _scores(value: SSAValue) -> named.Axes:
 
 
 def _grouped(heads: QuantTensorType, kv: QuantTensorType) -> None:
-    if len(heads.shape) == len(kv.shape) == 4:
-        require(heads.shape[:2] == kv.shape[:2], "examples and heads of both operands are as many")
-        return
-    require(len(heads.shape) == 3 and len(kv.shape) == 3, "both operands must have rank 3")
+    many, few = heads.shape, kv.shape
     require(
-        heads.shape[0] % kv.shape[0] == 0,
-        f"{heads.shape[0]} heads can not share {kv.shape[0]} key/value heads",
+        len(many) == len(few) and len(few) in (3, 4),
+        "both operands must have rank 3, or 4 with examples in front",
     )
+    require(many[:-3] == few[:-3], f"the operands are of {many[0]} and {few[0]} examples")
+    require(many[-3] % few[-3] == 0, f"{many[-3]} heads can not share {few[-3]} key/value heads")

@@ -1,4 +1,5 @@
-"""Positions of examples, [N, T, C]: images as positions, a table added to them, and one row of all."""
+"""Positions of examples, [N, T, C]: images as positions, a table added to them, and one row of all; and heads that
+turn by their position, [N, H, T, D]."""
 
 from __future__ import annotations
 
@@ -9,10 +10,10 @@ from xdsl.irdl import irdl_op_definition, operand_def, prop_def, result_def, tra
 from xdsl.traits import Pure
 
 from ..interfaces import KeepsScale, Named, Sum
-from ..nn import require
+from ..nn import require, require_partners
 from . import axes as named
 from .attributes import MAX_BITS, QuantTensorType
-from .base import FUNCTIONAL, Inferred, Int, QuantOp, signed_bits, type_of
+from .base import FUNCTIONAL, Inferred, Int, Ints, QuantOp, signed_bits, type_of
 
 
 def _positions(x: QuantTensorType) -> None:
@@ -150,3 +151,50 @@ class SumPositionsOp(_OfExamples, Named):
         largest = (x.shape[1] - first) * factor * x.bound
         shape = (x.shape[0], x.shape[2])
         return [Inferred(shape, signed_bits(largest), x.fraction + doublings)]
+
+
+@irdl_op_definition
+class RotateOp(QuantOp, Named):
+    """A rotary position embedding by tables, as an accumulator: x [N, H, T, D], cos and sin [T, D],
+    acc[e, h, t, d] = cos[t, d] x[e, h, t, d] + sin[t, d] x[e, h, t, partners[d]]. Both tables have one scale.
+
+    ```mlir
+    %acc = quant.rotate %x, %cos, %sin partners [2, 3, 0, 1]
+           : (!quant.tensor<[2, 3, 5, 4], bits = 16, frac = 12>, !quant.tensor<[5, 4], bits = 18, frac = 16>,
+           !quant.tensor<[5, 4], bits = 18, frac = 16>) -> !quant.tensor<[2, 3, 5, 4], bits = 35, frac = 28>
+    ```
+    """
+
+    name = "quant.rotate"
+    KIND: ClassVar[str] = "rotation by tables"
+    x = operand_def(QuantTensorType)
+    cos = operand_def(QuantTensorType)
+    sin = operand_def(QuantTensorType)
+    partners = prop_def(Ints)
+    result = result_def(QuantTensorType)
+    traits = traits_def(Pure())
+    assembly_format = "$x `,` $cos `,` $sin `partners` $partners" + FUNCTIONAL
+
+    @staticmethod
+    def infer(
+        x: QuantTensorType, cos: QuantTensorType, sin: QuantTensorType, partners: tuple[int, ...]
+    ) -> Sequence[Inferred]:
+        require(len(x.shape) == 4, f"x must be [N, H, T, D], got {list(x.shape)}")
+        require(
+            cos.shape == sin.shape == x.shape[2:],
+            f"the tables are {list(cos.shape)} and {list(sin.shape)}, x is {list(x.shape)}",
+        )
+        require(
+            cos.fraction == sin.fraction,
+            f"tables of frac {cos.fraction} and {sin.fraction} do not add",
+        )
+        require_partners(partners, x.shape[3])
+        bits = signed_bits(x.bound * (cos.bound + sin.bound))
+        return [Inferred(x.shape, bits, x.fraction + cos.fraction)]
+
+    def axes_rules(self) -> Iterator[named.Rule]:
+        axes = named.heads(type_of(self.x).shape)
+        for value in (self.x, self.result):
+            yield named.Over(value, axes)
+        for table in (self.cos, self.sin):
+            yield named.Over(table, axes[2:])

@@ -444,6 +444,31 @@ class SumPositionsOp(RoundedStep):
         _without_positions(self.x, self.result)
 
 
+@irdl_op_definition
+class RotateOp(RoundedStep):
+    """Heads times a table, and their channels in the order of ``partners`` times another.
+
+    ```mlir
+    %y = zk.rotate %x, %cos, %sin partners [1, 0] shift 16 bits 16 limbs [@r.limb0] rem [@r.rem0]
+      : (!zk.value<[example, head3, position5, dim2], -32768 to 32767>,
+      !zk.value<[position5, dim2], -131072 to 131071>, !zk.value<[position5, dim2], -131072 to 131071>)
+      -> !zk.value<[example, head3, position5, dim2], -32768 to 32767>
+    ```
+    """
+
+    name = "zk.rotate"
+    x = operand_def(ValueType)
+    cos = operand_def(ValueType)
+    sin = operand_def(ValueType)
+    partners = prop_def(Ints)
+    assembly_format = "$x `,` $cos `,` $sin `partners` $partners" + ROUNDED + FUNCTIONAL
+
+    def verify_(self) -> None:
+        same_axes(self.x, self.result)
+        same_axes(self.cos, self.sin)
+        require(axes_of(self.cos) == axes_of(self.x)[-2:], "the tables are not over x's last axes")
+
+
 def _without_positions(x: SSAValue, y: SSAValue) -> None:
     require(len(axes_of(x)) == 3 and axes_of(x)[::2] == axes_of(y), "the result is no row of x")
 
@@ -784,6 +809,7 @@ STEPS = [
     AddPositionsOp,
     PositionOp,
     SumPositionsOp,
+    RotateOp,
     RopeOp,
     ScoresOp,
     SoftmaxOp,

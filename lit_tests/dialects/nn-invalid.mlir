@@ -365,8 +365,32 @@ func.func @f(%x : tensor<2x4x3xf32>) {
 
 // -----
 
-// CHECK: examples have as many of them, and as many heads
-func.func @f(%q : tensor<2x4x5x8xf32>, %k : tensor<2x2x5x8xf32>) {
-  %y = nn.scores %q, %k scale 1.0 : (tensor<2x4x5x8xf32>, tensor<2x2x5x8xf32>) -> tensor<2x4x5x5xf32>
+// CHECK: q and k are of 2 and 1 examples
+func.func @f(%q : tensor<2x4x5x8xf32>, %k : tensor<1x2x5x8xf32>) {
+  %y = nn.scores %q, %k scale 1.0 : (tensor<2x4x5x8xf32>, tensor<1x2x5x8xf32>) -> tensor<2x4x5x5xf32>
+  func.return
+}
+
+// -----
+
+// CHECK: 4 heads can not share 3 key/value heads
+func.func @f(%q : tensor<2x4x5x8xf32>, %k : tensor<2x3x5x8xf32>) {
+  %y = nn.scores %q, %k scale 1.0 : (tensor<2x4x5x8xf32>, tensor<2x3x5x8xf32>) -> tensor<2x4x5x5xf32>
+  func.return
+}
+
+// -----
+
+// CHECK: the tables are (5, 8) and (4, 8), not (5, 8)
+func.func @f(%x : tensor<2x4x5x8xf32>, %c : tensor<5x8xf32>, %s : tensor<4x8xf32>) {
+  %y = nn.rotate %x, %c, %s partners [4, 5, 6, 7, 0, 1, 2, 3] : (tensor<2x4x5x8xf32>, tensor<5x8xf32>, tensor<4x8xf32>) -> tensor<2x4x5x8xf32>
+  func.return
+}
+
+// -----
+
+// CHECK: partners [1, 2] are no channels of 2, one of each
+func.func @f(%x : tensor<2x4x5x2xf32>, %t : tensor<5x2xf32>) {
+  %y = nn.rotate %x, %t, %t partners [1, 2] : (tensor<2x4x5x2xf32>, tensor<5x2xf32>, tensor<5x2xf32>) -> tensor<2x4x5x2xf32>
   func.return
 }

@@ -148,3 +148,14 @@ func.func @norms(%x : tensor<8x16xf32>, %w : tensor<16xf32>, %b : tensor<16xf32>
   %t = nn.positions offset 2 : tensor<8xi64>
   func.return
 }
+
+// Heads of examples that turn by tables, and share keys.
+
+// CHECK-LABEL: func.func @rotate
+func.func @rotate(%x : tensor<2x4x5x4xf32>, %k : tensor<2x2x5x4xf32>, %c : tensor<5x4xf32>, %s : tensor<5x4xf32>) {
+  // CHECK-NEXT: %y = nn.rotate %x, %c, %s partners [2, 3, 0, 1] : (tensor<2x4x5x4xf32>, tensor<5x4xf32>, tensor<5x4xf32>) -> tensor<2x4x5x4xf32>
+  %y = nn.rotate %x, %c, %s partners [2, 3, 0, 1] : (tensor<2x4x5x4xf32>, tensor<5x4xf32>, tensor<5x4xf32>) -> tensor<2x4x5x4xf32>
+  // CHECK-NEXT: %0 = nn.scores %y, %k scale 5.000000e-01 : (tensor<2x4x5x4xf32>, tensor<2x2x5x4xf32>) -> tensor<2x4x5x5xf32>
+  %0 = nn.scores %y, %k scale 0.5 : (tensor<2x4x5x4xf32>, tensor<2x2x5x4xf32>) -> tensor<2x4x5x5xf32>
+  func.return
+}

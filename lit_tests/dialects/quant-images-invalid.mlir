@@ -97,3 +97,27 @@ func.func @f(%x : !quant.tensor<[2, 4], bits = 16, frac = 12>) {
   %y = quant.sum_positions %x first 0 factor 1 doublings 2 : (!quant.tensor<[2, 4], bits = 16, frac = 12>) -> !quant.tensor<[2, 4], bits = 20, frac = 14>
   func.return
 }
+
+// -----
+
+// CHECK: tables of frac 16 and 15 do not add
+func.func @f(%x : !quant.tensor<[2, 4, 5, 2], bits = 16, frac = 12>, %c : !quant.tensor<[5, 2], bits = 18, frac = 16>, %s : !quant.tensor<[5, 2], bits = 18, frac = 15>) {
+  %y = quant.rotate %x, %c, %s partners [1, 0] : (!quant.tensor<[2, 4, 5, 2], bits = 16, frac = 12>, !quant.tensor<[5, 2], bits = 18, frac = 16>, !quant.tensor<[5, 2], bits = 18, frac = 15>) -> !quant.tensor<[2, 4, 5, 2], bits = 35, frac = 28>
+  func.return
+}
+
+// -----
+
+// CHECK: partners [1] are no channels of 2, one of each
+func.func @f(%x : !quant.tensor<[2, 4, 5, 2], bits = 16, frac = 12>, %t : !quant.tensor<[5, 2], bits = 18, frac = 16>) {
+  %y = quant.rotate %x, %t, %t partners [1] : (!quant.tensor<[2, 4, 5, 2], bits = 16, frac = 12>, !quant.tensor<[5, 2], bits = 18, frac = 16>, !quant.tensor<[5, 2], bits = 18, frac = 16>) -> !quant.tensor<[2, 4, 5, 2], bits = 35, frac = 28>
+  func.return
+}
+
+// -----
+
+// CHECK: 4 heads can not share 3 key/value heads
+func.func @f(%q : !quant.tensor<[2, 4, 5, 8], bits = 16, frac = 12>, %k : !quant.tensor<[2, 3, 5, 8], bits = 16, frac = 12>) {
+  %y = quant.scores %q, %k : (!quant.tensor<[2, 4, 5, 8], bits = 16, frac = 12>, !quant.tensor<[2, 3, 5, 8], bits = 16, frac = 12>) -> !quant.tensor<[2, 4, 5, 5], bits = 35, frac = 24>
+  func.return
+}

@@ -118,3 +118,16 @@ func.func @capped(%q : tensor<2x6x8xf32>, %k : tensor<2x6x8xf32>) -> tensor<2x6x
   %p = nn.softmax %m : (tensor<2x6x6xf32>) -> tensor<2x6x6xf32>
   func.return %p : tensor<2x6x6xf32>
 }
+
+// Examples in front, whose heads share keys.
+
+// CHECK-LABEL: func.func @of_examples
+// CHECK-NEXT:    nn.scores %q, %k scale 1.000000e+00 : (tensor<3x4x6x8xf32>, tensor<3x2x6x8xf32>) -> tensor<3x4x6x6xf32>
+func.func @of_examples(%q : tensor<3x4x6x8xf32>, %k : tensor<3x2x6x8xf32>) -> tensor<3x4x6x6xf32> {
+  %k1 = nn.view %k : (tensor<3x2x6x8xf32>) -> tensor<3x2x1x6x8xf32>
+  %k2 = nn.expand %k1 : (tensor<3x2x1x6x8xf32>) -> tensor<3x2x2x6x8xf32>
+  %k3 = nn.view %k2 : (tensor<3x2x2x6x8xf32>) -> tensor<3x4x6x8xf32>
+  %kt = nn.permute %k3 [0, 1, 3, 2] : (tensor<3x4x6x8xf32>) -> tensor<3x4x8x6xf32>
+  %s = nn.matmul %q, %kt : (tensor<3x4x6x8xf32>, tensor<3x4x8x6xf32>) -> tensor<3x4x6x6xf32>
+  func.return %s : tensor<3x4x6x6xf32>
+}

@@ -49,15 +49,18 @@ add_positions  inputs: x[example, position, feature], table[position, feature]; 
 position       y[example, feature] = x[example, at, feature]; attribute at. nothing is committed
 sum_positions  y = requantize(factor * sum of x[example, t, feature], t >= first); attributes first, factor, shift,
                bits. witness limbs, rem
+rotate         inputs: x[.., position, dim], cos[position, dim], sin[position, dim]; attribute partners:
+               y = requantize(x * cos + x[.., partners[dim]] * sin); attributes shift, bits; witness limbs, rem
 rope           inputs: x, cos, sin; acc = x*cos[kind] + rotate(x)*sin[kind] over the last axis, position = token,
                kind = kinds[layer]; y = requantize(acc); attributes kinds, shift, bits, and rotated where only so
                many entries are rotated, the others being x*cos; sin has the sign of rotate(x) then.
                witness limbs, rem
 scores         inputs: q[kv, group, token, dim], k[kv, token, dim]:
                y = requantize(sum_dim q * k[kv, source, dim]) over (kv, group, token, source);
-               attributes shift, bits. Examples of a function have q[example, head, position, dim], k alike, and so
-               in softmax and attend. Cells that the mask forbids are computed all the same, but if they leave the
-               range that is a `RangeError` too. witness limbs, rem
+               attributes shift, bits. Examples of a function have q[example, head, position, dim], k alike with
+               as many heads or with fewer, which they share in order, and so in softmax and attend. Cells that the
+               mask forbids are computed all the same, but if they leave the range that is a `RangeError` too.
+               witness limbs, rem
 softmax        inputs: s; output e[kv, group, token, source]; attributes bits b, table, windows, k.
                allowed: source <= token and (windows[layer] = 0 or token - source < windows[layer]), or all where
                windows[layer] = -1.

@@ -433,6 +433,14 @@ def sum_positions(run: Pass, step: Step) -> np.ndarray:
     return requantize(run, step, x[:, attribute(step, "first") :].sum(axis=1) * factor)
 
 
+def rotate_by_tables(run: Pass, step: Step) -> np.ndarray:
+    x = run.values[step.inputs[0]]
+    cos, sin = (run.model.param(name, None)[0].astype(np.int64) for name in step.inputs[1:])
+    run.require_small(step, "input", x, peak(cos) + peak(sin))
+    partners = expect(step.attributes["partners"], tuple)
+    return requantize(run, step, x * cos + x[..., partners] * sin)
+
+
 def rope(run: Pass, step: Step) -> np.ndarray:
     x = run.values[step.inputs[0]]
     kind = per_layer(run, step, "kinds")
@@ -608,6 +616,7 @@ OPERATIONS: dict[str, Callable[[Pass, Step], np.ndarray]] = {
     "add_positions": add_positions,
     "position": position,
     "sum_positions": sum_positions,
+    "rotate": rotate_by_tables,
     "rope": rope,
     "scores": scores,
     "softmax": softmax,

@@ -165,7 +165,7 @@ IMAGES: dict[str, Callable[[Any], Any]] = {
 FORMS = NORMS | ATTENTION | OTHERS | IMAGES
 REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
     "a mask of some": (
-        lambda x: jnp.where(np.eye(TOKENS, dtype=bool), x @ x.swapaxes(1, 2), -jnp.inf),
+        lambda x: jnp.where(np.eye(TOKENS, dtype=bool)[::-1], x @ x.swapaxes(1, 2), -jnp.inf),
         "a mask that is neither causal nor of everything",
     ),
     "a mask that changes scores": (

@@ -4,7 +4,8 @@ Heads are axes of their own all along, (kv, group) for queries and (kv) for keys
 splitting and merging them changes no column, and query head h = kv * groups + group reads key/value
 head kv by not reading `group`. Keys and values are read at `source`.
 
-Of examples of a function they are ("example", heads) alike for all, and a mask is a public column of data, or none.
+Of examples of a function they are ("example", heads), of which keys and values may have fewer, picked by those of
+the queries, and a mask is a public column of data, or none.
 
 softmax is a maximum, selected by the lookup that gives the exponentials, and a reciprocal of their
 sum: (d, e, select) in the table for d = top - s, raised by 2^(bits+1) where attention is not allowed.
@@ -109,9 +110,14 @@ class AtSource(RoundedPattern[OpT]):
     """What reads keys or values of all positions."""
 
     def at_source(self, b: Builder, value: SSAValue, scores: Axes) -> Expr:
-        """Keys or values (.., position, dim) along the last axis of scores."""
-        place = zk.axes_of(value)[-2]
-        return self.conversion.at(b, value, **{place: Index("same", scores[-1])})
+        """Keys or values (.., position, dim) along the last axis of scores, of the head that theirs shares."""
+        axes, c = zk.axes_of(value), self.conversion
+        places = {axes[-2]: Index("same", scores[-1])}
+        if EXAMPLE in axes and axes[1] != scores[1]:
+            few, many = map(c.system.size, (axes[1], scores[1]))
+            shared = tuple(head // (many // few) for head in range(many))
+            places[axes[1]] = Index("pick", scores[1], shared)
+        return c.at(b, value, **places)
 
 
 class ConvertScores(AtSource[quant.ScoresOp]):

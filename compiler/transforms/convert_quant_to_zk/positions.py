@@ -4,7 +4,8 @@
 * add_positions    affine: the row of a table, and the value at its position; where that is another one, or none, a
                    column that is equal to it;
 * position         affine: the value at one position;
-* sum_positions    an affine form, rounded: the sum over all positions, less the first ones.
+* sum_positions    an affine form, rounded: the sum over all positions, less the first ones;
+* rotate           two products, rounded: heads and a table, and their partners, which an index picks, and another.
 """
 
 from __future__ import annotations
@@ -98,4 +99,36 @@ class ConvertSumPositions(RoundedPattern[quant.SumPositionsOp]):
         return step, y.value
 
 
-PATTERNS = (ConvertImagePositions, ConvertAddPositions, ConvertPosition, ConvertSumPositions)
+class ConvertRotate(RoundedPattern[quant.RotateOp]):
+    accumulator = quant.RotateOp
+
+    def convert(
+        self, op: quant.RotateOp, result: quant.RequantizeOp, b: Builder
+    ) -> tuple[zk.Step, Expr]:
+        c, name, partners = self.conversion, self.conversion.name(op), op.partners.get_values()
+        cos, sin = (c.weight(table, b.module) for table in (op.cos, op.sin))
+        dim = zk.axes_of(op.x)[-1]
+        turned = c.at(b, op.x, **{dim: Index("pick", dim, tuple(partners))})
+        products = [(c.expr(op.x), c.expr(cos)), (turned, c.expr(sin))]
+        y, made, options = self.rounded(b, name, result, products)
+        step = zk.RotateOp(
+            op.x,
+            cos,
+            sin,
+            results=[made],
+            name=name,
+            module=b.module,
+            partners=tuple(partners),
+            **options,
+            **y.roles,
+        )
+        return step, y.value
+
+
+PATTERNS = (
+    ConvertImagePositions,
+    ConvertAddPositions,
+    ConvertPosition,
+    ConvertSumPositions,
+    ConvertRotate,
+)
