@@ -249,6 +249,7 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[tuple[int, ...], ...]]]
         ((6,),),
     ),
     "MLP, softmax": (lambda: nn.Sequential(nn.Linear(6, 3), nn.Softmax(1)), ((6,),)),
+    "MLP, log-softmax": (lambda: nn.Sequential(nn.Linear(6, 3), nn.LogSoftmax(1)), ((6,),)),
     "residual MLP, layer norm": (
         lambda: nn.Sequential(Residual(nn.LayerNorm(6), nn.Linear(6, 6)), nn.Linear(6, 3)),
         ((6,),),

@@ -336,6 +336,13 @@ def _squeeze(importer: Importer, node: Node) -> SSAValue:
     return _viewed(importer, x, [n for axis, n in enumerate(shape) if axis not in gone])
 
 
+def _softmax(importer: Importer, node: Node) -> SSAValue:
+    x, axis = _value(importer, node), node.get("axis", -1)
+    rank = len(importer.shape(x))
+    only(axis % rank == rank - 1, "not over the last axis")
+    return importer.add(nn.SoftmaxOp(x))
+
+
 def _viewed(importer: Importer, x: SSAValue, after: Sequence[int]) -> SSAValue:
     return importer.view(x, importer.of_batch(after))
 
@@ -368,6 +375,7 @@ HANDLERS: dict[str, Handler] = {
     "Pow": _pow,
     "Sigmoid": _unary(nn.SigmoidOp),
     "Tanh": _unary(nn.TanhOp),
+    "Softmax": _softmax,
 }
 
 LOGITS = 'what it is of, outputs=["{}"]: of logits the largest stays the largest'

@@ -112,6 +112,7 @@ from .positions import (
     MeanPositionsOp,
     PositionOp,
 )
+from .probabilities import ProbabilitiesOp
 from .shapes import (
     ConcatOp,
     ExpandOp,
@@ -158,6 +159,7 @@ NN = Dialect(
         ScoresOp,
         MaskedSoftmaxOp,
         AttendOp,
+        ProbabilitiesOp,
         GeluTanhOp,
         GeluOp,
         SiluOp,
@@ -251,6 +253,7 @@ __all__ = [
     "PositionOp",
     "PositionsOp",
     "PowOp",
+    "ProbabilitiesOp",
     "RMSNormOp",
     "RectifierOp",
     "Relu6Op",

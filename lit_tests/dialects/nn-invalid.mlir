@@ -370,3 +370,11 @@ func.func @f(%q : tensor<2x4x5x8xf32>, %k : tensor<2x2x5x8xf32>) {
   %y = nn.scores %q, %k scale 1.0 : (tensor<2x4x5x8xf32>, tensor<2x2x5x8xf32>) -> tensor<2x4x5x5xf32>
   func.return
 }
+
+// -----
+
+// CHECK: x must be (N, C) or (N, T, C), got (2, 3, 4, 5)
+func.func @f(%x : tensor<2x3x4x5xf32>) {
+  %y = nn.probabilities %x : (tensor<2x3x4x5xf32>) -> tensor<2x3x4x5xf32>
+  func.return
+}

@@ -276,9 +276,9 @@ def test_pools_and_shapes(model: Model, last: Any) -> None:
 
 
 def test_a_tensor_of_the_graph_takes_the_place_of_the_outputs(model: Model) -> None:
-    nodes = [node("MatMul", "x w", "logits"), node("Softmax", "logits", "y")]
+    nodes = [node("MatMul", "x w", "logits"), node("LogSoftmax", "logits", "y")]
     path = model.write(("n", 6), nodes, w=weight(6, 4))
-    with pytest.raises(UserError, match=r'Softmax in y_node; .* outputs=\["logits"\]'):
+    with pytest.raises(UserError, match=r'LogSoftmax in y_node; .* outputs=\["logits"\]'):
         import_onnx(path, ROWS, 2)
     assert same(path, ROWS, outputs=["logits"]) == ["nn.linear"]
     with pytest.raises(UserError, match="the graph has no tensor x1"):
@@ -314,7 +314,7 @@ def test_the_function_is_the_one_of_pytorch(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("shape", "nodes", "message"),
     [
-        ((2, 6), [node("Softmax", "x", "y")], r"Softmax in y_node; nearest is what it is of"),
+        ((2, 6), [node("LogSoftmax", "x", "y")], r"LogSoftmax in y_node; nearest is what it is of"),
         ((2, 6), [node("LeakyRelu", "x", "y")], "LeakyRelu in y_node; nearest is Relu"),
         ((2, 6), [node("Mystery", "x", "y", domain="own")], "own.Mystery in y_node"),
         ((2, 6), [node("Clip", "x _ one", "y")], r"Clip \(bounds of \(-inf, 1.0\)"),

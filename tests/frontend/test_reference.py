@@ -26,6 +26,7 @@ POSITIONS = (
     nn.ImagePositionsOp,
     nn.MeanPositionsOp,
     nn.PositionOp,
+    nn.ProbabilitiesOp,
     nn.SoftmaxOp,
 )
 LINEAR = {"rope_type": "linear", "factor": 8.0, "rope_theta": 1e6}
