@@ -244,6 +244,11 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[tuple[int, ...], ...]]]
     "MLP, SiLU": (lambda: mlp(nn.SiLU()), ((6,),)),
     "MLP, tanh": (lambda: mlp(nn.Tanh()), ((6,),)),
     "MLP, ELU": (lambda: mlp(nn.ELU()), ((6,),)),
+    "MLP, SELU": (lambda: mlp(nn.SELU()), ((6,),)),
+    "MLP, softplus": (lambda: mlp(nn.Softplus()), ((6,),)),
+    "MLP, Mish": (lambda: mlp(nn.Mish()), ((6,),)),
+    "MLP, hardswish": (lambda: mlp(nn.Hardswish()), ((6,),)),
+    "MLP, leaky ReLU": (lambda: mlp(nn.LeakyReLU()), ((6,),)),
     "MLP, batch norm": (
         lambda: nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 3)),
         ((6,),),

@@ -194,6 +194,12 @@ def test_padding_that_differs_between_sides(model: Model, attributes: Any) -> No
         ([node("Clip", "x zero _", "y")], "relu"),
         ([node("Tanh", "x", "y")], "tanh"),
         ([node("Sigmoid", "x", "y")], "sigmoid"),
+        ([node("Elu", "x", "y", alpha=1.0)], "elu"),
+        ([node("Celu", "x", "y")], "elu"),
+        ([node("Selu", "x", "y")], "selu"),
+        ([node("Softplus", "x", "y")], "softplus"),
+        ([node("HardSwish", "x", "y")], "hardswish"),
+        ([node("HardSigmoid", "x", "y", alpha=1 / 6)], "hardsigmoid"),
         ([node("Identity", "x", "i"), node("Relu", "i", "y")], "relu"),
     ],
 )
@@ -216,6 +222,10 @@ def test_activations(model: Model, nodes: list[Any], operation: str) -> None:
 def test_gelu_is_an_operation_of_opset_20(model20: Model, kind: str, operation: str) -> None:
     path = model20.write(("n", 6), [node("Gelu", "x", "y", approximate=kind)])
     assert same(path, ROWS) == [f"nn.{operation}"]
+
+
+def test_mish_is_an_operation_of_opset_18(model20: Model) -> None:
+    assert same(model20.write(("n", 6), [node("Mish", "x", "y")]), ROWS) == ["nn.mish"]
 
 
 def test_constants_become_part_of_the_layers_beside_them(model: Model) -> None:
@@ -316,6 +326,8 @@ def test_the_function_is_the_one_of_pytorch(tmp_path: Path) -> None:
     [
         ((2, 6), [node("LogSoftmax", "x", "y")], r"LogSoftmax in y_node; nearest is what it is of"),
         ((2, 6), [node("LeakyRelu", "x", "y")], "LeakyRelu in y_node; nearest is Relu"),
+        ((2, 6), [node("Elu", "x", "y", alpha=0.5)], r"Elu \({'alpha': 0.5}, not {'alpha': 1.0}"),
+        ((2, 6), [node("HardSigmoid", "x", "y")], r"HardSigmoid \(alpha 0.2 and beta 0.5, not 1/6"),
         ((2, 6), [node("Mystery", "x", "y", domain="own")], "own.Mystery in y_node"),
         ((2, 6), [node("Clip", "x _ one", "y")], r"Clip \(bounds of \(-inf, 1.0\)"),
         ((2, 6), [node("Add", "x w", "y")], r"Add \(shapes \(3, 6\) and \(2, 6\) do not"),
@@ -370,17 +382,17 @@ def test_unsupported_operations_are_named(
 
 def test_all_unsupported_operations_are_listed_at_once(model: Model) -> None:
     nodes = [
-        node("Elu", "x", "a"),
+        node("LeakyRelu", "x", "a"),
         node("MatMul", "a w", "b"),
-        node("Elu", "b", "c"),
-        node("HardSwish", "c", "d"),
+        node("LeakyRelu", "b", "c"),
+        node("Softsign", "c", "d"),
         node("Relu", "d", "y"),
     ]
     with pytest.raises(UserError) as caught:
         import_onnx(model.write(("n", 6), nodes, w=weight(6, 6)), ROWS, 2)
     assert str(caught.value) == (
-        "3 operations are not supported: Elu in a_node, c_node; nearest is Mul(x, Sigmoid(x)) | "
-        "HardSwish in d_node; nearest is Mul(x, Sigmoid(x))"
+        "3 operations are not supported: LeakyRelu in a_node, c_node; nearest is Relu | "
+        "Softsign in d_node"
     )
 
 

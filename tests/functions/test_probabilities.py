@@ -111,10 +111,11 @@ def quantised(network: nn.Module, x: torch.Tensor) -> tuple[ModuleOp, dict[str, 
 
 def test_equal_logits_and_ones_far_apart() -> None:
     """The largest may stand anywhere, and beyond the table's smallest exponential a probability is 0."""
-    network = nn.Sequential(nn.Linear(4, 4), nn.Softmax(1))
+    linear = nn.Linear(4, 4)
     with torch.no_grad():
-        network[0].weight.copy_(torch.eye(4))
-        network[0].bias.zero_()
+        linear.weight.copy_(torch.eye(4))
+        linear.bias.zero_()
+    network = nn.Sequential(linear, nn.Softmax(1))
     x = torch.tensor([[3.0, 3, 3, 3], [-40, 40, 40, -40], [-40, -40, -40, 40]])
     found = zklemma.compile(network, x, batch=3).run(x).values["output"]
     assert found.tolist() == [[0.25] * 4, [0, 0.5, 0.5, 0], [0, 0, 0, 1]]
@@ -122,10 +123,11 @@ def test_equal_logits_and_ones_far_apart() -> None:
 
 def test_many_small_probabilities_count() -> None:
     """A thousand classes at e^-12 of the best: with exponentials of 15 bits they would be 0."""
-    network = nn.Sequential(nn.Linear(1, 1001), nn.Softmax(1))
+    linear = nn.Linear(1, 1001)
     with torch.no_grad():
-        network[0].weight.zero_()
-        network[0].bias.copy_(torch.tensor([0.0] + [-12.0] * 1000))
+        linear.weight.zero_()
+        linear.bias.copy_(torch.tensor([0.0] + [-12.0] * 1000))
+    network = nn.Sequential(linear, nn.Softmax(1))
     x = torch.ones(2, 1)
     found = zklemma.compile(network, x, batch=1).run(x[:1]).values["output"]
     assert abs(found[0, 0] - 1 / (1 + 1000 * np.exp(-12))) <= UNIT < 1 - found[0, 0]
