@@ -313,6 +313,15 @@ class QuantFunctions(InterpreterFunctions):
         e, inv, v = args
         return (self.fit(op, (e @ _shared(v, e)) * inv[..., None]),)
 
+    @impl(quant.ProbabilitiesOp)
+    def probabilities(
+        self, _: Interpreter, op: quant.ProbabilitiesOp, args: PythonValues
+    ) -> PythonValues:
+        (x,) = args
+        e = table(op.table)[x.max(axis=-1, keepdims=True) - x]
+        inv = (1 << op.k.value.data) // e.sum(axis=-1, keepdims=True)
+        return (self.fit(op, e * inv),)
+
     @impl(quant.TableOp)
     def table(self, _: Interpreter, op: quant.TableOp, args: PythonValues) -> PythonValues:
         return (self.fit(op, table(op.table)[args[0] - op.table.domain[0]]),)

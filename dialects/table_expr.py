@@ -35,6 +35,7 @@ NUMBER: /[0-9]+(\.[0-9]+)?/
 """
 FUNCTIONS = {
     "exp": 1,
+    "log": 1,
     "sqrt": 1,
     "tanh": 1,
     "erf": 1,
@@ -201,6 +202,10 @@ class _Floats(Transformer[Token, Ball]):
         if name == "exp":
             value = np.exp(a)
             return value, value * np.expm1(np.minimum(da, 700)) * 2 + LIBRARY * value + TINY
+        if name == "log":
+            value = np.log(a)
+            spread = np.where(a > da, da / (a - da), np.inf)
+            return value, spread + LIBRARY * np.abs(value) + TINY
         near = np.maximum(np.abs(a) - da, 0)  # No argument within the error is nearer to 0.
         function, slope = {
             "tanh": (np.tanh, np.minimum(1, 4 * np.exp(-2 * near))),

@@ -261,11 +261,17 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[tuple[int, ...], ...]]]
     "MLP, SiLU": (lambda: mlp(nn.SiLU()), ((6,),)),
     "MLP, tanh": (lambda: mlp(nn.Tanh()), ((6,),)),
     "MLP, ELU": (lambda: mlp(nn.ELU()), ((6,),)),
+    "MLP, SELU": (lambda: mlp(nn.SELU()), ((6,),)),
+    "MLP, softplus": (lambda: mlp(nn.Softplus()), ((6,),)),
+    "MLP, Mish": (lambda: mlp(nn.Mish()), ((6,),)),
+    "MLP, hardswish": (lambda: mlp(nn.Hardswish()), ((6,),)),
+    "MLP, leaky ReLU": (lambda: mlp(nn.LeakyReLU()), ((6,),)),
     "MLP, batch norm": (
         lambda: nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 3)),
         ((6,),),
     ),
     "MLP, softmax": (lambda: nn.Sequential(nn.Linear(6, 3), nn.Softmax(1)), ((6,),)),
+    "MLP, log-softmax": (lambda: nn.Sequential(nn.Linear(6, 3), nn.LogSoftmax(1)), ((6,),)),
     "residual MLP, layer norm": (
         lambda: nn.Sequential(Residual(nn.LayerNorm(6), nn.Linear(6, 6)), nn.Linear(6, 3)),
         ((6,),),

@@ -35,7 +35,8 @@ folder = Path(tempfile.mkdtemp())
 model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 onnx.save(model, folder / "classifier.onnx")
 
-# %% Ranges are those of examples. A softmax is not proved: the largest logit is the largest probability.
+# %% Ranges are those of examples. Logits are proved in the place of probabilities, which cost more: the largest
+# logit is the largest probability.
 examples = random.normal(size=(200, 8)).astype(np.float32)
 compiled = zklemma.compile(
     folder / "classifier.onnx",

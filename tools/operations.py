@@ -53,6 +53,7 @@ KINDS = {
     "scores": "attention scores",
     "softmax": "softmax",
     "attend": "attention values",
+    "probabilities": "softmax",
     "table": "activation",
     "mul": "gated products",
     "select": "next token",

@@ -111,6 +111,14 @@ def _coarse(op: Operation, kind: str, bits: int, used: int, narrow: bool) -> Ite
         if reciprocal.fraction < least:
             fraction = _bits(reciprocal.fraction)
             yield f"reciprocals have {fraction} of fraction, fewer than {least}"
+    elif isinstance(op, quant.ProbabilitiesOp):
+        type, k = quant.type_of(op.x), op.k.value.data
+        if type.fraction < LEAST_FRACTION:
+            yield f"exp is taken of numbers with {_bits(type.fraction)} of fraction, fewer than {LEAST_FRACTION}"
+        least = (type.shape[-1] - 1).bit_length() + RECIPROCAL_BITS
+        if k - quant.FINE_EXP_FRAC < least:
+            fraction = _bits(k - quant.FINE_EXP_FRAC)
+            yield f"reciprocals have {fraction} of fraction, fewer than {least}"
     elif isinstance(op, quant.ParamOp):
         type = quant.type_of(op.result)
         gain = len(type.shape) - bool(op.stacked) == 1

@@ -135,6 +135,8 @@ def _adopt(op: Operation, found: Operation, layer: int) -> None:
     elif isinstance(op, nn.AttendOp) and isinstance(found, quant.AttendOp):
         k = quant.type_of(found.e).fraction + quant.type_of(found.inv).fraction
         op.attributes[K] = IntegerAttr(k, i64)
+    elif isinstance(op, nn.ProbabilitiesOp) and isinstance(found, quant.ProbabilitiesOp):
+        op.attributes[K] = found.k
     elif isinstance(op, nn.LinearOp) and isinstance(found, quant.ArgmaxOp):
         op.attributes[WIDTH] = found.width
 

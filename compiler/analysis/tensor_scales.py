@@ -8,6 +8,7 @@ A value has as many fraction bits as its calibrated range, times the headroom, l
   types are as narrow as they can be;
 * a rounded result has no more fraction bits than its accumulator, and an activation few more than its argument; a
   positive part has those of its argument, so that one table serves all of them;
+* probabilities that are results have 14 fraction bits, whatever was seen;
 * scores have 17 bits, of whose differences there is a table, which their scale is in;
 * a norm has three exponents more than its calibrated sums of squares, and a reciprocal root of as many bits as they
   and the gain leave;
@@ -98,6 +99,9 @@ class TensorScales:
         elif isinstance(op, nn.SoftmaxOp | nn.MaskedSoftmaxOp):
             self.magnitude_of[value] = 1.0  # Exponentials have a format of their own.
             self.frac[value] = quant.EXP_FRAC
+        elif isinstance(op, nn.ProbabilitiesOp):
+            self.magnitude_of[value] = 1.0
+            self.frac[value] = most_frac(1.0, LIMB)
         elif isinstance(op, nn.InputOp | nn.ParamOp | Rounded):
             magnitude = self._seen(op)
             if isinstance(op, Rounded):

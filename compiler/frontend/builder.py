@@ -343,7 +343,7 @@ class FunctionBuilder:
         self._fold()
         self._sweep()
         self._check()
-        self._check_softmax()
+        self._settle_softmax()
         if self.refusals:
             raise self.error()
         return made
@@ -495,12 +495,21 @@ class FunctionBuilder:
                 shapes = " and ".join(str(nn.shape_of(value)) for value in op.operands)
                 self.refuse(op.name, f"operands of {shapes}", nn.module_path(op))
 
-    def _check_softmax(self) -> None:
-        for op in self.block.ops:
-            if isinstance(op, nn.SoftmaxOp | nn.MaskedSoftmaxOp) and not all(
-                isinstance(use.operation, nn.AttendOp) for use in op.result.uses
-            ):
-                self.refuse("softmax", "that is not attention's", nn.module_path(op), LOGITS)
+    def _settle_softmax(self) -> None:
+        """A softmax that mixes no values is that of rows or of positions, which are results."""
+        for op in [*self.block.ops]:
+            if not isinstance(op, nn.SoftmaxOp | nn.MaskedSoftmaxOp):
+                continue
+            mixes = [isinstance(use.operation, nn.AttendOp) for use in op.result.uses]
+            if all(mixes):
+                continue
+            if isinstance(op, nn.MaskedSoftmaxOp) or any(mixes) or len(nn.shape_of(op.x)) == 4:
+                why = "neither attention's alone nor of rows or positions"
+                self.refuse("softmax", why, nn.module_path(op), LOGITS)
+            else:
+                scaled = {"scale": op.factor} if op.factor != 1 else {}
+                made = nn.ProbabilitiesOp(op.x, **scaled)
+                Rewriter.replace_op(op, nn.inherit_path(made, op))
 
     def made(self) -> dict[str, np.ndarray]:
         """The weights in fp32 by name, with their digests on the operations that have them."""

@@ -379,6 +379,12 @@ class NNFunctions(InterpreterFunctions):
     def softmax(self, _: Interpreter, op: nn.SoftmaxOp, args: PythonValues) -> PythonValues:
         return (softmax(args[0] * self.real(op.factor) if op.scale else args[0]),)
 
+    @impl(nn.ProbabilitiesOp)
+    def probabilities(
+        self, _: Interpreter, op: nn.ProbabilitiesOp, args: PythonValues
+    ) -> PythonValues:
+        return (softmax(args[0] * self.real(op.factor) if op.scale else args[0]),)
+
     @impl(nn.CastOp)
     def cast(self, _: Interpreter, op: nn.CastOp, args: PythonValues) -> PythonValues:
         return (args[0].astype(self.dtype),)

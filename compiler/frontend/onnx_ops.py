@@ -64,6 +64,25 @@ def _gelu(importer: Importer, node: Node) -> SSAValue:
     return importer.add((nn.GeluTanhOp if tanh else nn.GeluOp)(value_of(importer, node)))
 
 
+def _attributes_of(op: Callable[[SSAValue], Operation], **wanted: float) -> Handler:
+    """An activation whose attributes, by default those that are wanted, are these."""
+
+    def handler(importer: Importer, node: Node) -> SSAValue:
+        given = {name: node.get(name, value) for name, value in wanted.items()}
+        fits = all(math.isclose(given[name], wanted[name], rel_tol=1e-6) for name in wanted)
+        only(fits, f"{given}, not {wanted}")
+        return importer.add(op(value_of(importer, node)))
+
+    return handler
+
+
+def _hard_sigmoid(importer: Importer, node: Node) -> SSAValue:
+    slope, offset = node.get("alpha", 0.2), node.get("beta", 0.5)
+    fits = math.isclose(slope, 1 / 6, rel_tol=1e-6) and offset == 0.5
+    only(fits, f"alpha {slope:.6g} and beta {offset:.6g}, not 1/6 and 1/2")
+    return importer.add(nn.HardsigmoidOp(value_of(importer, node)))
+
+
 def _clip(importer: Importer, node: Node) -> SSAValue:
     low, high = (constant_of(importer, node, index) for index in (1, 2))
     bounds = (
@@ -271,7 +290,7 @@ def _softmax(importer: Importer, node: Node) -> SSAValue:
     x = value_of(importer, node)
     rank = len(nn.shape_of(x))
     last = axis_of(node.get("axis", -1), rank) == rank - 1
-    only(rank in (3, 4) and last, "that is not attention's")
+    only(last, "not over the last axis")
     require_numbers(nn.shape_of(x), "scores")
     return importer.add(nn.SoftmaxOp(x))
 
@@ -344,6 +363,13 @@ HANDLERS: dict[str, Handler] = {
     "Pow": _pow,
     "Sigmoid": _unary(nn.SigmoidOp),
     "Tanh": _unary(nn.TanhOp),
+    "Elu": _attributes_of(nn.EluOp, alpha=1.0),
+    "Celu": _attributes_of(nn.EluOp, alpha=1.0),
+    "Selu": _attributes_of(nn.SeluOp, alpha=nn.SeluOp.ALPHA, gamma=nn.SeluOp.SCALE),
+    "Softplus": _unary(nn.SoftplusOp),
+    "Mish": _unary(nn.MishOp),
+    "HardSwish": _unary(nn.HardswishOp),
+    "HardSigmoid": _hard_sigmoid,
 }
 
 LOGITS = 'what it is of, outputs=["{}"]: of logits the largest stays the largest'
@@ -353,10 +379,9 @@ NEAREST: dict[str, str] = {
     "ArgMax": LOGITS,
     "LeakyRelu": "Relu",
     "PRelu": "Relu",
-    "Elu": "Mul(x, Sigmoid(x))",
-    "Mish": "Mul(x, Sigmoid(x))",
-    "HardSwish": "Mul(x, Sigmoid(x))",
-    "HardSigmoid": "Sigmoid",
+    "Elu": "Elu with alpha 1",
+    "Celu": "Elu with alpha 1",
+    "HardSigmoid": "HardSigmoid with alpha 1/6 and beta 1/2",
     "Clip": "Clip with bounds of 0 and 6",
     "Pad": "pads of Conv",
     "LayerNormalization": "LayerNormalization over the last axis",

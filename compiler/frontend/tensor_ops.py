@@ -105,6 +105,18 @@ def _gelu(importer: Importer, node: Node) -> SSAValue:
     return importer.add(op(_value(importer, x)))
 
 
+def _elu(importer: Importer, node: Node) -> SSAValue:
+    x, *factors = _arguments(node)
+    only(all(factor == 1 for factor in factors), f"factors of {factors}, not of 1")
+    return importer.add(nn.EluOp(_value(importer, x)))
+
+
+def _softplus(importer: Importer, node: Node) -> SSAValue:
+    x, beta, threshold = _arguments(node)
+    only(beta == 1 and threshold >= 20, f"beta {beta} and threshold {threshold}, not 1 and 20")
+    return importer.add(nn.SoftplusOp(_value(importer, x)))
+
+
 def _hardtanh(importer: Importer, node: Node) -> SSAValue:
     x, *bounds = _arguments(node)
     only(bounds == [0, 6], f"bounds of {bounds}, not of 0 and 6")
@@ -313,7 +325,7 @@ def _softmax(importer: Importer, node: Node) -> SSAValue:
     x, axis, *_ = _arguments(node)
     value = _value(importer, x)
     shape = nn.shape_of(value)
-    only(len(shape) in (3, 4) and axis % len(shape) == len(shape) - 1, "that is not attention's")
+    only(axis % len(shape) == len(shape) - 1, "not over the last axis")
     return importer.add(nn.SoftmaxOp(value))
 
 
@@ -409,6 +421,13 @@ HANDLERS: dict[str, Handler] = {
     "aten.silu.default": _unary(nn.SiluOp),
     "aten.sigmoid.default": _unary(nn.SigmoidOp),
     "aten.tanh.default": _unary(nn.TanhOp),
+    "aten.elu.default": _elu,
+    "aten.celu.default": _elu,
+    "aten.selu.default": _unary(nn.SeluOp),
+    "aten.softplus.default": _softplus,
+    "aten.mish.default": _unary(nn.MishOp),
+    "aten.hardswish.default": _unary(nn.HardswishOp),
+    "aten.hardsigmoid.default": _unary(nn.HardsigmoidOp),
 }
 
 NEAREST: dict[str, str] = {
@@ -418,10 +437,10 @@ NEAREST: dict[str, str] = {
     "_log_softmax": LOGITS,
     "leaky_relu": "torch.nn.ReLU or torch.nn.SiLU",
     "prelu": "torch.nn.ReLU or torch.nn.SiLU",
-    "elu": "torch.nn.SiLU",
-    "mish": "torch.nn.SiLU",
-    "hardswish": "torch.nn.SiLU",
-    "hardsigmoid": "torch.nn.Sigmoid",
+    "elu": "torch.nn.ELU with alpha 1",
+    "celu": "torch.nn.ELU with alpha 1",
+    "softplus": "torch.nn.Softplus with beta 1",
+    "exp": "torch.nn.Softplus, or its operand as the output",
     "hardtanh": "torch.nn.ReLU6",
     "clamp": "torch.nn.ReLU6",
     "clamp_min": "torch.nn.ReLU",

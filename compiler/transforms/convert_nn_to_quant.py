@@ -97,6 +97,7 @@ class ConvertNNToQuant(ModulePass):
             Rope(sorted(angles, key=lambda each: (each[:2], each.ramp or ()))),
             Scores(),
             Attend(),
+            Probabilities(),
             Activation(),
             Mul(),
             Add(),
@@ -392,16 +393,31 @@ class Attend(RewritePattern):
         rewriter.erase(source)
 
 
+class Probabilities(RewritePattern):
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: nn.ProbabilitiesOp, rewriter: PatternRewriter) -> None:
+        type, bits = quant.type_of(op.x), quant.FINE_EXP_FRAC
+        table = exponentials(type.fraction, op.factor, bits)
+        acc = quant.ProbabilitiesOp(
+            op.x,
+            k=planned(op, K, IntegerAttr).value.data,
+            width=bits + (type.shape[-1] - 1).bit_length(),
+            table=TableAttr.of(table, 0, 1 << type.width),
+        )
+        round_to_format(rewriter, op, acc)
+
+
 def window_of(softmax: nn.MaskedSoftmaxOp | nn.SoftmaxOp) -> int:
     if isinstance(softmax, nn.SoftmaxOp):
         return quant.EVERY
     return 0 if softmax.window is None else softmax.window.value.data
 
 
-def exponentials(fraction: int, scale: float) -> str:
-    """The table of a softmax's exponentials of minus a difference of scores with so many fraction bits."""
+def exponentials(fraction: int, scale: float, bits: int = quant.EXP_FRAC) -> str:
+    """The table of a softmax's exponentials, of ``bits`` fraction bits, of minus a difference of scores with
+    ``fraction``."""
     times = "" if scale == 1 else f" * {Decimal(scale):f}"
-    return f"round(2^{quant.EXP_FRAC} * exp(-x{times} / 2^{fraction}))"
+    return f"round(2^{bits} * exp(-x{times} / 2^{fraction}))"
 
 
 class Activation(RewritePattern):

@@ -25,7 +25,7 @@ from ...dialects import nn
 from ...dialects.interfaces import Normalises
 from ...dialects.quant import FormatAttr, signed_bits
 from ...errors import UserError, expect
-from ..analysis.limits import Limits
+from ..analysis.limits import MOST_RECIPROCAL, Limits
 from ..analysis.plan import (
     EPS,
     EXPONENTS,
@@ -79,6 +79,8 @@ def write_tensors(scales: TensorScales) -> None:
             op.attributes[EXPONENTS] = DenseArrayBase.from_list(i64, norm.exponents)
         elif isinstance(op, nn.AttendOp):
             op.attributes[K] = IntegerAttr(scales.reciprocal(op), i64)
+        elif isinstance(op, nn.ProbabilitiesOp):
+            op.attributes[K] = IntegerAttr(MOST_RECIPROCAL, i64)
 
 
 def limits_of(function: FuncOp) -> Limits:

@@ -67,7 +67,7 @@ class ActivationOp(UnaryOp, Rounded, Differentiable, Named):
 
 
 class RectifierOp(ActivationOp):
-    """max(z, 0) less a tail of |z|, which `TAIL` writes as a function of "{z}" = |z|.
+    """max(z, 0) less a tail, which `TAIL` writes as a function of "{z}" = |z|, or of z where `OF` says so.
 
     The table rounds the tail by itself, to no fewer fraction bits than its argument has, and then, if results have
     fewer, once more. Far from zero, where the tail is e^-|z| or less, entries are exact numbers then. Rounded as a
@@ -75,11 +75,12 @@ class RectifierOp(ActivationOp):
     """
 
     TAIL: ClassVar[str]
+    OF: ClassVar[str] = "abs(x)"
 
     @classmethod
     def table(cls, argument: int, result: int) -> str:
         fine = max(argument, result)
-        tail = cls.TAIL.format(z=_number("abs(x)", argument))
+        tail = cls.TAIL.format(z=_number(cls.OF, argument))
         text = f"max(x, 0) * 2^{fine - argument} - round({_unit(fine)} * {tail})"
         return text if fine == result else f"round(({text}) / 2^{fine - result})"
 
@@ -254,6 +255,157 @@ class TanhOp(ActivationOp):
     @staticmethod
     def bound(magnitude: float) -> float:
         return min(magnitude, 1.0)
+
+
+@irdl_op_definition
+class EluOp(RectifierOp):
+    """Exponential linear unit (Clevert et al. 2015) with alpha 1: x above zero, exp(x) - 1 below. In the table the
+    exponential stops at e^-40, which no format tells from 0 and digits tell from a tie.
+
+    ```mlir
+    %y = nn.elu %x : (tensor<64x384xf32>) -> tensor<64x384xf32>
+    ```
+    """
+
+    name = "nn.elu"
+    TAIL: ClassVar[str] = "(1 - exp(max(min({z}, 0), -40)))"
+    OF: ClassVar[str] = "x"
+
+    @staticmethod
+    def function(x: Array) -> Array:
+        return np.where(x > 0, x, np.expm1(np.minimum(x, 0)))
+
+    @staticmethod
+    def derivative(x: Array) -> Array:
+        return np.exp(np.minimum(x, 0))
+
+
+@irdl_op_definition
+class SeluOp(ActivationOp):
+    """Scaled exponential linear unit (Klambauer et al. 2017): x above zero, `ALPHA` (exp(x) - 1) below,
+    times `SCALE`.
+
+    ```mlir
+    %y = nn.selu %x : (tensor<64x384xf32>) -> tensor<64x384xf32>
+    ```
+    """
+
+    name = "nn.selu"
+    SCALE: ClassVar[float] = 1.0507009873554805
+    ALPHA: ClassVar[float] = 1.6732632423543772
+    FUNCTION: ClassVar[str] = f"{SCALE} * (max({{z}}, 0) - {ALPHA} * (1 - exp(min({{z}}, 0))))"
+
+    @staticmethod
+    def function(x: Array) -> Array:
+        real = x.dtype.type
+        below = real(SeluOp.ALPHA) * np.expm1(np.minimum(x, 0))
+        return real(SeluOp.SCALE) * np.where(x > 0, x, below)
+
+    @staticmethod
+    def derivative(x: Array) -> Array:
+        real = x.dtype.type
+        return real(SeluOp.SCALE) * np.where(
+            x > 0, real(1), real(SeluOp.ALPHA) * np.exp(np.minimum(x, 0))
+        )
+
+    @staticmethod
+    def bound(magnitude: float) -> float:
+        below = SeluOp.ALPHA * -math.expm1(-magnitude)
+        return SeluOp.SCALE * max(magnitude, below)
+
+
+@irdl_op_definition
+class SoftplusOp(RectifierOp):
+    """log(1 + exp(x)), which is max(x, 0) + log(1 + exp(-|x|)) (Dugas et al. 2000).
+
+    ```mlir
+    %y = nn.softplus %x : (tensor<64x384xf32>) -> tensor<64x384xf32>
+    ```
+    """
+
+    name = "nn.softplus"
+    TAIL: ClassVar[str] = "(-log(1 + exp(-{z})))"
+
+    @staticmethod
+    def function(x: Array) -> Array:
+        return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+    @staticmethod
+    def derivative(x: Array) -> Array:
+        return SigmoidOp.function(x)
+
+    @staticmethod
+    def bound(magnitude: float) -> float:
+        return magnitude + math.log1p(math.exp(-magnitude))
+
+
+@irdl_op_definition
+class MishOp(RectifierOp):
+    """Mish (Misra 2019): x tanh(log(1 + exp(x))).
+
+    ```mlir
+    %y = nn.mish %x : (tensor<64x384xf32>) -> tensor<64x384xf32>
+    ```
+    """
+
+    name = "nn.mish"
+    TAIL: ClassVar[str] = "(max({z}, 0) - {z} * tanh(max({z}, 0) + log(1 + exp(-abs({z})))))"
+    OF: ClassVar[str] = "x"
+
+    @staticmethod
+    def function(x: Array) -> Array:
+        return x * np.tanh(SoftplusOp.function(x))
+
+    @staticmethod
+    def derivative(x: Array) -> Array:
+        t = np.tanh(SoftplusOp.function(x))
+        return t + x * (1 - t * t) * SigmoidOp.function(x)
+
+
+@irdl_op_definition
+class HardswishOp(RectifierOp):
+    """x relu6(x + 3) / 6 (Howard et al. 2019): 0 below -3, x above 3.
+
+    ```mlir
+    %y = nn.hardswish %x : (tensor<64x384xf32>) -> tensor<64x384xf32>
+    ```
+    """
+
+    name = "nn.hardswish"
+    TAIL: ClassVar[str] = "{z} * max(3 - {z}, 0) / 6"
+
+    @staticmethod
+    def function(x: Array) -> Array:
+        return x * np.clip(x + 3, 0, 6) / 6
+
+    @staticmethod
+    def derivative(x: Array) -> Array:
+        return np.where(x > 3, 1, np.where(x < -3, 0, (2 * x + 3) / 6)).astype(x.dtype)
+
+
+@irdl_op_definition
+class HardsigmoidOp(ActivationOp):
+    """relu6(x + 3) / 6 (Howard et al. 2019): 0 below -3, 1 above 3.
+
+    ```mlir
+    %y = nn.hardsigmoid %x : (tensor<64x384xf32>) -> tensor<64x384xf32>
+    ```
+    """
+
+    name = "nn.hardsigmoid"
+    FUNCTION: ClassVar[str] = "min(max({z} + 3, 0), 6) / 6"
+
+    @staticmethod
+    def function(x: Array) -> Array:
+        return np.clip(x + 3, 0, 6) / 6
+
+    @staticmethod
+    def derivative(x: Array) -> Array:
+        return ((x > -3) & (x < 3)).astype(x.dtype) / 6
+
+    @staticmethod
+    def bound(magnitude: float) -> float:
+        return min(1.0, magnitude / 6 + 0.5)
 
 
 def _number(integer: str, fraction: int) -> str:

@@ -52,6 +52,7 @@ from .linear import MatmulOp
 from .norm import MANTISSA_BITS, CenterOp, RmsNormOp, one_over
 from .output import TOKEN_BITS, ArgmaxOp, SelectOp
 from .positions import AddPositionsOp, ImagePositionsOp, PositionOp, RotateOp, SumPositionsOp
+from .probabilities import FINE_EXP_FRAC, ProbabilitiesOp
 from .rounding import RequantizeOp
 from .sources import MOST_DOUBLINGS, EmbedOp, EmbedPositionsOp, ParamOp, TokensOp
 
@@ -82,6 +83,7 @@ QUANT = Dialect(
         ScoresOp,
         SoftmaxOp,
         AttendOp,
+        ProbabilitiesOp,
         TableOp,
         MulOp,
         AddOp,
@@ -96,6 +98,7 @@ QUANT = Dialect(
 __all__ = [
     "EVERY",
     "EXP_FRAC",
+    "FINE_EXP_FRAC",
     "FUNCTIONAL",
     "MANTISSA_BITS",
     "MAX_BITS",
@@ -129,6 +132,7 @@ __all__ = [
     "MulOp",
     "ParamOp",
     "PositionOp",
+    "ProbabilitiesOp",
     "QuantOp",
     "QuantTensorType",
     "RepeatedOp",

@@ -618,6 +618,28 @@ class AttendOp(RoundedStep):
 
 
 @irdl_op_definition
+class ProbabilitiesOp(RoundedStep):
+    """The probabilities of a softmax: e inv, rounded.
+
+    ```mlir
+    %y = zk.probabilities %e, %inv shift 32 bits 16 limbs [@p.limb0] rem [@p.rem0, @p.rem1]
+      : (!zk.value<[example, feature10], 0 to 16777216>, !zk.value<[example], 0 to 8388607>)
+      -> !zk.value<[example, feature10], -32768 to 32767>
+    ```
+    """
+
+    name = "zk.probabilities"
+    e = operand_def(ValueType)
+    inv = operand_def(ValueType)
+    assembly_format = "$e `,` $inv" + ROUNDED + FUNCTIONAL
+
+    def verify_(self) -> None:
+        same_axes(self.e, self.result)
+        rows = axes_of(self.e)[:-1]
+        require(axes_of(self.inv) == rows, "there is not one reciprocal for each row")
+
+
+@irdl_op_definition
 class TableStepOp(Step):
     """Looks every element up in a table of all its values.
 
@@ -814,6 +836,7 @@ STEPS = [
     ScoresOp,
     SoftmaxOp,
     AttendOp,
+    ProbabilitiesOp,
     TableStepOp,
     MulOp,
     AddOp,

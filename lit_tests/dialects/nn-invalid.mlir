@@ -394,3 +394,11 @@ func.func @f(%x : tensor<2x4x5x2xf32>, %t : tensor<5x2xf32>) {
   %y = nn.rotate %x, %t, %t partners [1, 2] : (tensor<2x4x5x2xf32>, tensor<5x2xf32>, tensor<5x2xf32>) -> tensor<2x4x5x2xf32>
   func.return
 }
+
+// -----
+
+// CHECK: x must be (N, C) or (N, T, C), got (2, 3, 4, 5)
+func.func @f(%x : tensor<2x3x4x5xf32>) {
+  %y = nn.probabilities %x : (tensor<2x3x4x5xf32>) -> tensor<2x3x4x5xf32>
+  func.return
+}

@@ -440,3 +440,19 @@ func.func @f(%x : !quant.tensor<[64, 128], bits = 28, frac = 17>, %gain : !quant
   %0 = quant.rms_norm %x, %gain bias %b shift 38 eps [16384] exponents [0, 17] root 23 table <"round(2^23 / sqrt(x))", 16384 to 65536> : (!quant.tensor<[64, 128], bits = 28, frac = 17>, !quant.tensor<[128], bits = 16, frac = 9>, !quant.tensor<[128], bits = 16, frac = 10>) -> !quant.tensor<[64, 128], bits = 58, frac = 49>
   func.return
 }
+
+// -----
+
+// CHECK: width is 26, sums of 5 exponentials need 27
+func.func @f(%x : !quant.tensor<[2, 5], bits = 8, frac = 3>) {
+  %0 = quant.probabilities %x k 46 width 26 table <"round(2^24 * exp(-x / 2^3))", 0 to 256> : (!quant.tensor<[2, 5], bits = 8, frac = 3>) -> !quant.tensor<[2, 5], bits = 48, frac = 46>
+  func.return
+}
+
+// -----
+
+// CHECK: k is 20, not in 27 .. 47
+func.func @f(%x : !quant.tensor<[2, 5], bits = 8, frac = 3>) {
+  %0 = quant.probabilities %x k 20 width 27 table <"round(2^24 * exp(-x / 2^3))", 0 to 256> : (!quant.tensor<[2, 5], bits = 8, frac = 3>) -> !quant.tensor<[2, 5], bits = 48, frac = 20>
+  func.return
+}

@@ -67,10 +67,13 @@ softmax        inputs: s; output e[kv, group, token, source]; attributes bits b,
                top = max of s over allowed cells; d = top - s + 2^(b+1)*(1 - allowed); e = table[d] (zero for
                d >= 2^b); E = sum_source e; inv = 2^k // E.
                witness e, select (1 at the first allowed cell that attains top, else 0), top (one limb of
-               top + 2^(b-1)), inv (limbs, k - 14 bits), remainder (limbs of 2^k - inv*E), slack (limbs of
-               E - 1 - (2^k - inv*E)), both of ``width`` bits. The value inv is named output + ".inv".
+               top + 2^(b-1)), inv (limbs, k + 1 - log2(table[0]) bits), remainder (limbs of 2^k - inv*E), slack
+               (limbs of E - 1 - (2^k - inv*E)), both of ``width`` bits. The value inv is named output + ".inv".
+               Rows of examples are softmaxed alike, whatever their axes; the last one is summed over.
 attend         inputs: e, inv, v[kv, token, dim]; y = requantize(sum_source e * inv * v[kv, source, dim]) over
                (kv, group, token, dim); attributes shift, bits. witness limbs, rem
+probabilities  inputs: e, inv; y = requantize(e * inv) over the axes of e; attributes shift, bits.
+               witness limbs, rem
 table          y = table[x]; attribute table (rows (x less its least, y)); witness y
 mul            y = requantize(a * b); attributes shift, bits; witness limbs, rem.
                Without them y = a * b, and nothing is committed: a matmul's relation has both as factors

@@ -493,7 +493,8 @@ def softmax(run: Pass, step: Step) -> np.ndarray:
     # Times the largest value that is attended to, it fits 64 bits.
     run.require(step, "sum of exponentials", total, 1, min(1 << width, (INT64 >> 1) // CACHED))
     inverse = (1 << k) // total
-    run.require(step, "reciprocal", inverse, 0, (1 << k - 14) - 1)
+    digits = k + 2 - int(table[0]).bit_length()
+    run.require(step, "reciprocal", inverse, 0, (1 << digits) - 1)
     if run.record:
         axes = step.axes[:-1]
         select = np.zeros(s.shape, np.uint8)
@@ -501,7 +502,7 @@ def softmax(run: Pass, step: Step) -> np.ndarray:
         run.put(step, "e", e)
         run.put(step, "select", select)
         run.put_limbs(step, "top", top + (1 << bits - 1), bits, axes)
-        run.put_limbs(step, "inv", inverse, k - 14, axes)
+        run.put_limbs(step, "inv", inverse, digits, axes)
         remainder = (1 << k) - inverse * total
         run.put_limbs(step, "remainder", remainder, width, axes)
         run.put_limbs(step, "slack", total - 1 - remainder, width, axes)
@@ -517,6 +518,11 @@ def attend(run: Pass, step: Step) -> np.ndarray:
     run.require(step, "mixed value", np.abs(acc).max(-1) * inverse.astype(float), 0, INT64 >> 1)
     acc *= inverse[..., None]
     return requantize(run, step, acc)
+
+
+def probabilities(run: Pass, step: Step) -> np.ndarray:
+    e, inverse = run.inputs(step)
+    return requantize(run, step, e * inverse[..., None])
 
 
 def table(run: Pass, step: Step) -> np.ndarray:
@@ -621,6 +627,7 @@ OPERATIONS: dict[str, Callable[[Pass, Step], np.ndarray]] = {
     "scores": scores,
     "softmax": softmax,
     "attend": attend,
+    "probabilities": probabilities,
     "table": table,
     "mul": mul,
     "add": add,

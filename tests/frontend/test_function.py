@@ -165,9 +165,15 @@ IMAGE = (2, 4, 9, 9)
 @pytest.mark.parametrize(
     ("function", "operation"),
     [
-        (lambda _, x: torch.softmax(x, 1), "aten.softmax.int .*leave it out"),
+        (
+            lambda _, x: torch.softmax(x, 0),
+            "aten.softmax.int .not over the last axis.*leave it out",
+        ),
         (lambda _, x: F.log_softmax(x, 1), "aten.log_softmax.int in .*leave it out"),
         (lambda _, x: F.leaky_relu(x), "aten.leaky_relu.default in .*nearest is torch.nn.ReLU"),
+        (lambda _, x: F.elu(x, 0.5), r"aten.elu.default \(factors of \[0.5, 1, 1\], not of 1\)"),
+        (lambda _, x: F.softplus(x, 2), r"aten.softplus.default \(beta 2"),
+        (lambda _, x: x.exp(), "aten.exp.default in .*nearest is torch.nn.Softplus"),
         (lambda _, x: F.hardtanh(x), r"aten.hardtanh.default \(bounds of .*torch.nn.ReLU6"),
         (lambda _, x: F.dropout(x, 0.5), "native_dropout.*dropout with training=self.training"),
         (lambda _, x: x.sum(0, keepdim=True) + x, "aten.sum.dim_IntList"),
@@ -208,14 +214,19 @@ def test_unsupported_operation_of_images_is_named(function: Any, operation: str)
 
 
 def test_all_unsupported_operations_are_listed_in_one_line() -> None:
-    layers = [torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.ELU()) for _ in range(5)]
-    module = torch.nn.Sequential(*layers, torch.nn.Softplus(), torch.nn.LogSoftmax(1))
+    layers = [torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.LeakyReLU()) for _ in range(5)]
+    module = torch.nn.Sequential(*layers, torch.nn.LogSigmoid(), torch.nn.LogSoftmax(1))
     with pytest.raises(UserError) as caught:
         import_function(module, torch.ones(3, 4), 2)
     text = str(caught.value)
     assert "\n" not in text
-    assert text.startswith("7 operations are not supported: aten.elu.default in 0.1, 1.1, 2.1, ")
-    assert "2 more modules; nearest is torch.nn.SiLU | aten.softplus.default in 5 | " in text
+    assert text.startswith(
+        "7 operations are not supported: aten.leaky_relu.default in 0.1, 1.1, 2.1, "
+    )
+    assert (
+        "2 more modules; nearest is torch.nn.ReLU or torch.nn.SiLU | aten.log_sigmoid.default in 5 | "
+        in text
+    )
     assert "aten.log_softmax.int in 6; nearest is leave it out" in text
 
 

@@ -195,6 +195,12 @@ def test_padding_that_differs_between_sides(model: Model, attributes: Any) -> No
         ([node("Clip", "x zero _", "y")], "relu"),
         ([node("Tanh", "x", "y")], "tanh"),
         ([node("Sigmoid", "x", "y")], "sigmoid"),
+        ([node("Elu", "x", "y", alpha=1.0)], "elu"),
+        ([node("Celu", "x", "y")], "elu"),
+        ([node("Selu", "x", "y")], "selu"),
+        ([node("Softplus", "x", "y")], "softplus"),
+        ([node("HardSwish", "x", "y")], "hardswish"),
+        ([node("HardSigmoid", "x", "y", alpha=1 / 6)], "hardsigmoid"),
         ([node("Identity", "x", "i"), node("Relu", "i", "y")], "relu"),
     ],
 )
@@ -217,6 +223,10 @@ def test_activations(model: Model, nodes: list[Any], operation: str) -> None:
 def test_gelu_is_an_operation_of_opset_20(model20: Model, kind: str, operation: str) -> None:
     path = model20.write(("n", 6), [node("Gelu", "x", "y", approximate=kind)])
     assert same(path, ROWS) == [f"nn.{operation}"]
+
+
+def test_mish_is_an_operation_of_opset_18(model20: Model) -> None:
+    assert same(model20.write(("n", 6), [node("Mish", "x", "y")]), ROWS) == ["nn.mish"]
 
 
 def test_constants_become_part_of_the_layers_beside_them(model: Model) -> None:
@@ -277,9 +287,9 @@ def test_pools_and_shapes(model: Model, last: Any) -> None:
 
 
 def test_a_tensor_of_the_graph_takes_the_place_of_the_outputs(model: Model) -> None:
-    nodes = [node("MatMul", "x w", "logits"), node("Softmax", "logits", "y")]
+    nodes = [node("MatMul", "x w", "logits"), node("LogSoftmax", "logits", "y")]
     path = model.write(("n", 6), nodes, w=weight(6, 4))
-    with pytest.raises(UserError, match=r'Softmax \(that .* in y_node; .* outputs=\["logits"\]'):
+    with pytest.raises(UserError, match=r'LogSoftmax in y_node; .* outputs=\["logits"\]'):
         import_onnx(path, ROWS, 2)
     assert same(path, ROWS, outputs=["logits"]) == ["nn.linear"]
     with pytest.raises(UserError, match="the graph has no tensor x1"):
@@ -430,12 +440,10 @@ def test_the_function_is_the_one_of_pytorch(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("shape", "nodes", "message"),
     [
-        (
-            (2, 6),
-            [node("Softmax", "x", "y")],
-            r"Softmax \(that is not attention's\) in y_node; nearest is what it is of",
-        ),
+        ((2, 6), [node("LogSoftmax", "x", "y")], r"LogSoftmax in y_node; nearest is what it is of"),
         ((2, 6), [node("LeakyRelu", "x", "y")], "LeakyRelu in y_node; nearest is Relu"),
+        ((2, 6), [node("Elu", "x", "y", alpha=0.5)], r"Elu \({'alpha': 0.5}, not {'alpha': 1.0}"),
+        ((2, 6), [node("HardSigmoid", "x", "y")], r"HardSigmoid \(alpha 0.2 and beta 0.5, not 1/6"),
         ((2, 6), [node("Mystery", "x", "y", domain="own")], "own.Mystery in y_node"),
         ((2, 6), [node("Clip", "x _ one", "y")], r"Clip \(bounds of \(-inf, 1.0\)"),
         ((2, 6), [node("Add", "x w", "y")], r"nn.add \(operands of \(2, 6\) and \(2, 6\)\)"),
@@ -453,9 +461,7 @@ def test_the_function_is_the_one_of_pytorch(tmp_path: Path) -> None:
         ((2, 4, 6), [node("Gather", "x outside", "y", axis=1)], "the axis 4 of 4"),
         ((2, 4, 6), [node("Expand", "x two_", "y")], r"broadcast|Expand"),
         ((2, 4, 6), [node("Concat", "x x", "y", axis=2)], "of several values"),
-        ((2, 4, 6), [node("Softmax", "x", "y")], "softmax .that is not attention's"),
-        ((2, 4, 6), [node("Softmax", "x", "y", axis=1)], "Softmax .that is not attention's"),
-        ((2, 4, 6), [node("ReduceMean", "x", "m", axes=[-1]), node("Sub", "x m", "y")], "nn.mean"),
+        ((2, 4, 6), [node("Softmax", "x", "y", axis=1)], "Softmax .not over the last axis"),
         ((2, 4, 6), [node("Sqrt", "x", "r"), node("Mul", "x r", "y")], "nn.pow"),
         (
             (2, 4, 6),
@@ -513,17 +519,17 @@ def test_unsupported_operations_are_named(
 
 def test_all_unsupported_operations_are_listed_at_once(model: Model) -> None:
     nodes = [
-        node("Elu", "x", "a"),
+        node("LeakyRelu", "x", "a"),
         node("MatMul", "a w", "b"),
-        node("Elu", "b", "c"),
-        node("HardSwish", "c", "d"),
+        node("LeakyRelu", "b", "c"),
+        node("Softsign", "c", "d"),
         node("Relu", "d", "y"),
     ]
     with pytest.raises(UserError) as caught:
         import_onnx(model.write(("n", 6), nodes, w=weight(6, 6)), ROWS, 2)
     assert str(caught.value) == (
-        "3 operations are not supported: Elu in a_node, c_node; nearest is Mul(x, Sigmoid(x)) | "
-        "HardSwish in d_node; nearest is Mul(x, Sigmoid(x))"
+        "3 operations are not supported: LeakyRelu in a_node, c_node; nearest is Relu | "
+        "Softsign in d_node"
     )
 
 

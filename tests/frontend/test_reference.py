@@ -26,6 +26,7 @@ POSITIONS = (
     nn.ImagePositionsOp,
     nn.MeanPositionsOp,
     nn.PositionOp,
+    nn.ProbabilitiesOp,
     nn.RotateOp,
     nn.SoftmaxOp,
 )

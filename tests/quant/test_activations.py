@@ -19,6 +19,8 @@ from zklemma.compiler.weights import quantized_weights
 from zklemma.dialects import nn, quant, table_expr
 
 X = np.linspace(-9, 9, 4001)
+RATIONAL = (nn.HardswishOp, nn.HardsigmoidOp)
+"""Sixths of numbers with few fraction bits may be ties, which exact arithmetic decides."""
 ACTIVATIONS = pytest.mark.parametrize("op", nn.ACTIVATIONS, ids=lambda op: op.name)
 
 
@@ -61,6 +63,8 @@ def test_a_table_of_wide_arguments_needs_no_exact_arithmetic(
 ) -> None:
     """Half of the arguments lie where an exponential would be infinite in float64; and where results have fewer
     fraction bits, many are next to ties."""
+    if op in RATIONAL:
+        pytest.skip("it has no exponential")
     monkeypatch.delattr(table_expr, "_exactly")
     entries = table_expr.evaluate(op.table(6, result), -(1 << 17), 1 << 17)
     ends = op.function(np.array([-(2.0**17), 2**17 - 1]) / 2**6) * 2.0**result

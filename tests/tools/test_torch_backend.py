@@ -135,7 +135,7 @@ def test_what_can_not_be_is_one_line() -> None:
     for module, why in (
         (torch.compile(Breaks(), backend=backend), "no one graph"),
         (compiled(nn.Linear(3, 2), calibrate=x), "options has no calibrate"),
-        (compiled(nn.Sequential(nn.Linear(3, 2), nn.Softmax(-1))), "softmax"),
+        (compiled(nn.Sequential(nn.Linear(3, 2), nn.LogSoftmax(-1))), "log_softmax"),
         (compiled(nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))), "running statistics"),
     ):
         with pytest.raises(UserError, match=why) as refused:

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 
 from xdsl.ir import SSAValue
 from xdsl.pattern_rewriter import PatternRewriter, op_type_rewrite_pattern
+from xdsl.rewriter import InsertPoint, Rewriter
 
 from ....dialects import quant, zk
 from ....dialects.affine_expr import added, read, scaled
@@ -136,31 +137,37 @@ class ConvertScores(AtSource[quant.ScoresOp]):
         return step, y.value
 
 
-class ConvertSoftmax(ConversionPattern):
-    @op_type_rewrite_pattern
-    def match_and_rewrite(self, op: quant.SoftmaxOp, rewriter: PatternRewriter) -> None:
-        c = self.conversion
-        b, name, axes = c.builder(op), c.name(op), c.axes[op.e]
+class SoftmaxPattern(ConversionPattern):
+    """What takes a softmax, as exponentials and the reciprocals of their sums."""
+
+    def softmax(
+        self,
+        op: quant.SoftmaxOp | quant.ProbabilitiesOp,
+        b: Builder,
+        name: str,
+        axes: Axes,
+        fraction: int,
+        windows: Sequence[int],
+    ) -> tuple[zk.SoftmaxOp, Expr, Expr]:
+        """The step of a softmax over the last of ``axes``, whose exponentials have so many fraction bits, and what
+        exponentials and reciprocals are."""
+        c, (scores,) = self.conversion, op.operands
         rows, cells = axes[:-1], b.over(axes)
-        k, width, windows = op.k.value.data, op.width.value.data, tuple(op.windows.get_values())
+        k, width = op.k.value.data, op.width.value.data
         expression, (_, span) = op.table.expression.data, op.table.domain
-        bits, one, contents = (
-            span.bit_length() - 1,
-            1 << quant.EXP_FRAC,
-            evaluate(expression, 0, span),
-        )
+        bits, one, contents = span.bit_length() - 1, 1 << fraction, evaluate(expression, 0, span)
         if contents.min() < 0 or not contents.max() == contents[0] == one:
-            raise UserError(f"{b.module}: exponentials must fall from 2^{quant.EXP_FRAC}")
+            raise UserError(f"{b.module}: exponentials must fall from 2^{fraction}")
         table = distances(b, f"{name}.exp", expression, span)
         e = b.witness(f"{name}.e", axes, 0, one)
         b.witness(f"{name}.select", axes, 0, 1)
         top, tops = limbs(b, f"{name}.top", rows, bits)
-        division = Reciprocal.of(b, name, rows, k, k - 14, width)
+        division = Reciprocal.of(b, name, rows, k, k - fraction + 1, width)
         distance = added(
             cells,
             top,
             constant(-(span // 2)),
-            scaled(-1, c.expr(op.scores)),
+            scaled(-1, c.expr(scores)),
             *self.hidden(b, axes, windows, 2 * span),
         )
         selected(b, name, table, axes, distance, e)
@@ -168,13 +175,13 @@ class ConvertSoftmax(ConversionPattern):
         inverse = division.relate(b, total)
         made = [zk.ValueType.of(axes, 0, one), zk.ValueType.of(rows, *division.interval)]
         step = zk.SoftmaxOp(
-            op.scores,
+            scores,
             results=made,
             name=name,
             module=b.module,
             bits=bits,
             table=table,
-            windows=windows,
+            windows=tuple(windows),
             k=k,
             width=width,
             e=f"{name}.e",
@@ -182,7 +189,7 @@ class ConvertSoftmax(ConversionPattern):
             top=tops,
             **division.roles,
         )
-        c.replace(op, rewriter, step, (e,), (inverse,))
+        return step, e, inverse
 
     def hidden(
         self, b: Builder, axes: Axes, windows: Sequence[int], distance: int
@@ -202,6 +209,33 @@ class ConvertSoftmax(ConversionPattern):
             layer = Index("same", "layer") if b.outer else Index("sum")
             mask = read(b.public("mask", over, 0, 1, "mask", windows=windows), over, layer=layer)
         return constant(distance), scaled(-distance, mask)
+
+
+class ConvertSoftmax(SoftmaxPattern):
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: quant.SoftmaxOp, rewriter: PatternRewriter) -> None:
+        c = self.conversion
+        b, name, axes = c.builder(op), c.name(op), c.axes[op.e]
+        windows = op.windows.get_values()
+        step, e, inverse = self.softmax(op, b, name, axes, quant.EXP_FRAC, windows)
+        c.replace(op, rewriter, step, (e,), (inverse,))
+
+
+class ConvertProbabilities(RoundedPattern[quant.ProbabilitiesOp], SoftmaxPattern):
+    accumulator = quant.ProbabilitiesOp
+
+    def convert(
+        self, op: quant.ProbabilitiesOp, result: quant.RequantizeOp, b: Builder
+    ) -> tuple[zk.Step, Expr]:
+        c, name = self.conversion, self.conversion.name(op)
+        inner, axes, every = c.unique(f"{name}.softmax"), c.axes[op.result], (quant.EVERY,)
+        softmax, *factors = self.softmax(op, b, inner, axes, quant.FINE_EXP_FRAC, every)
+        Rewriter.insert_op(softmax, InsertPoint.before(result))
+        y, made, options = self.rounded(b, name, result, [tuple(factors)])
+        step = zk.ProbabilitiesOp(
+            *softmax.results, results=[made], name=name, module=b.module, **options, **y.roles
+        )
+        return step, y.value
 
 
 class ConvertAttend(AtSource[quant.AttendOp]):
@@ -225,4 +259,11 @@ class ConvertAttend(AtSource[quant.AttendOp]):
         return step, y.value
 
 
-PATTERNS = (ViewHeads, ConvertRope, ConvertScores, ConvertSoftmax, ConvertAttend)
+PATTERNS = (
+    ViewHeads,
+    ConvertRope,
+    ConvertScores,
+    ConvertSoftmax,
+    ConvertProbabilities,
+    ConvertAttend,
+)
