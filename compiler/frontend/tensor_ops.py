@@ -110,6 +110,12 @@ def _linear(importer: Importer, node: Node) -> SSAValue:
     return importer.add(nn.LinearOp(_value(importer, x), *_weights(importer, w, bias)))
 
 
+def _embedding(importer: Importer, node: Node) -> SSAValue:
+    table, ids, *_ = _arguments(node)
+    (weight,) = _weights(importer, table)
+    return importer.embedding(_value(importer, ids), weight)
+
+
 def _pair(numbers: Any) -> tuple[int, int]:
     """Two numbers, of which PyTorch may give one for both."""
     found = list(numbers) if isinstance(numbers, Sequence) else [numbers]
@@ -324,6 +330,7 @@ HANDLERS: dict[str, Handler] = {
     "<built-in function getitem>": _item,
     **dict.fromkeys((*PARTS, UNBIND), _identity),
     "aten.linear.default": _linear,
+    "aten.embedding.default": _embedding,
     "aten.conv2d.default": _conv2d,
     "aten.conv2d.padding": _conv2d,
     "aten._native_batch_norm_legit_no_training.default": _batch_norm,
