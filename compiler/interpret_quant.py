@@ -193,6 +193,10 @@ class QuantFunctions(InterpreterFunctions):
                 f"input {op.tensor.data} has shape {list(value.shape)}, the module takes 1 to "
                 f"{shape[0]} examples of {list(shape[1:])}"
             )
+        if op.below is not None and not 0 <= value.min() <= value.max() < op.below.value.data:
+            raise RangeError(
+                f"input {op.tensor.data} has an id that is not in 0 .. {op.below.value.data - 1}"
+            )
         return (self.fit(op, value.astype(np.int64)),)
 
     @impl(quant.Conv2dOp)

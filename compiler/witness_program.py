@@ -36,7 +36,7 @@ def witness_program(compute: zk.ComputeOp, axes: Mapping[str, Axis]) -> Program:
             names.of[op.stream] = names.of[op.result] = RESIDUAL
             body = names.steps(op.body.block.ops, op.end.value)
             return Program(layers, before, body, names.steps(ops[place + 1 :]))
-    embeds = [place for place, op in enumerate(ops) if isinstance(op, zk.EmbedOp)]
+    embeds = [place for place, op in enumerate(ops) if layers and isinstance(op, zk.EmbedOp)]
     first = embeds[0] + 1 if embeds else len(ops)
     return Program(layers, names.steps(ops[:first]), (), names.steps(ops[first:]))
 

@@ -162,6 +162,10 @@ class Embedded(nn.Module):
 
 
 def bert() -> nn.Module:
+    return Embedded(bert_of_ids())
+
+
+def bert_of_ids() -> nn.Module:
     config = BertConfig(
         vocab_size=16,
         hidden_size=8,
@@ -170,7 +174,7 @@ def bert() -> nn.Module:
         intermediate_size=16,
         max_position_embeddings=8,
     )
-    return Embedded(BertForSequenceClassification(config))
+    return BertForSequenceClassification(config)
 
 
 class Decoder(nn.Module):
@@ -348,3 +352,4 @@ def networks() -> Iterator[tuple[str, nn.Module, tuple[torch.Tensor, ...]]]:
     """All of them with examples of their inputs."""
     for name, (make, shapes) in NETWORKS.items():
         yield name, make().eval(), tuple(torch.zeros(2, *shape) for shape in shapes)
+    yield "BERT, of ids", bert_of_ids().eval(), (torch.zeros(2, 5, dtype=torch.int64),)

@@ -187,6 +187,7 @@ def _told(what: str, tensor: Tensor) -> dict[str, Any]:
         "shape": list(tensor.shape),
         "bits": tensor.bits,
         "fraction_bits": tensor.frac,
+        "ids": tensor.ids or None,
         "labels": list(tensor.labels),
     }
 
@@ -232,10 +233,11 @@ def _import(
     if expected.outputs and file is None:
         raise UserError("outputs are chosen in a graph of ONNX; let the module return others")
     shapes = [(1, *tensor.shape) for tensor in signature.inputs]
+    types = [torch.int64 if tensor.ids else torch.float32 for tensor in signature.inputs]
     if isinstance(model, torch.nn.Module | ExportedProgram):
         if expected.weights is not None:
             raise UserError("weights go with a text; a module has its own")
-        given = [torch.zeros(shape) for shape in shapes]
+        given = [torch.zeros(s, dtype=t) for s, t in zip(shapes, types, strict=True)]
         of = network.of_module if isinstance(model, torch.nn.Module) else network.of_program
         made = of(model, given, batch)  # type: ignore[arg-type]
     elif file is not None:
@@ -256,7 +258,8 @@ def _import(
     if examples is None:
         return made, None
     names = [op.input_name for op in made.inputs]
-    return made, [*network.examples_of(names, examples).values()]
+    ids = [op.input_name for op in made.inputs if op.below is not None]
+    return made, [*network.examples_of(names, examples, ids).values()]
 
 
 def _compare(
@@ -330,13 +333,13 @@ def _signature(found: Signature, wanted: Signature) -> list[str]:
     if list(ones) != list(others):
         return [f"the signature has {_names(others)}, the function {_names(ones)}"]
     return [
-        f"the signature says of the {what} that its {noun} {'is' if noun == 'shape' else 'are'} "
-        f"{other}, not {one}"
+        f"the signature says of the {what} that its {noun} {other}, not {one}"
         for what in ones
         for noun, one, other in (
-            ("shape", ones[what].shape, others[what].shape),
-            ("bits", ones[what].bits, others[what].bits),
-            ("fraction bits", ones[what].frac, others[what].frac),
+            ("shape is", ones[what].shape, others[what].shape),
+            ("bits are", ones[what].bits, others[what].bits),
+            ("fraction bits are", ones[what].frac, others[what].frac),
+            ("number of ids is", ones[what].ids, others[what].ids),
         )
         if one != other
     ]

@@ -190,7 +190,8 @@ def _count(inputs: int) -> str:
 def _array(given: Any) -> np.ndarray:
     """An array of what may be a tensor of PyTorch, of whatever precision and device."""
     if hasattr(given, "detach"):
-        return cast("torch.Tensor", given).detach().cpu().double().numpy()
+        found = cast("torch.Tensor", given).detach().cpu()
+        return (found.double() if found.is_floating_point() else found).numpy()
     return np.asarray(given)
 
 

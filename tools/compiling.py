@@ -200,7 +200,7 @@ def _network(
         made = network.of_module(source, examples, count)
     else:
         raise UserError("example inputs go with a module of PyTorch or a file of a network")
-    return made, [each.detach().cpu().float().numpy() for each in examples]
+    return made, [network.as_examples(each) for each in examples]
 
 
 def _compile_model(

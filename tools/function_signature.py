@@ -21,11 +21,7 @@ def signature_of(module: ModuleOp, circuit: Circuit, labels: Sequence[str]) -> S
     """``labels`` name the classes of the first output. `UserError` for an output that is no tensor of the
     circuit."""
     function = main_function(module)
-    inputs = [
-        _tensor(op.tensor.data, type_of(op.result), type_of(op.result).width)
-        for op in function.walk()
-        if isinstance(op, InputOp)
-    ]
+    inputs = [_input(op) for op in function.walk() if isinstance(op, InputOp)]
     returned = expect(function.body.block.last_op, ReturnOp).operands
     names = quant.output_names(len(returned))
     outputs = [
@@ -38,6 +34,13 @@ def signature_of(module: ModuleOp, circuit: Circuit, labels: Sequence[str]) -> S
             "an output is an image as one row; return the image, or what a layer makes of the row"
         )
     return made
+
+
+def _input(op: InputOp) -> Tensor:
+    type = type_of(op.result)
+    if op.below is not None:
+        return Tensor.of_ids(op.tensor.data, type.shape[1:], op.below.value.data)
+    return _tensor(op.tensor.data, type, type.width)
 
 
 def _output(

@@ -126,6 +126,7 @@ def _signature(key: LoweredModel) -> dict[str, Any]:
                 "shape": list(tensor.shape),
                 "bits": tensor.bits,
                 "fraction_bits": tensor.frac,
+                **({"ids": tensor.ids} if tensor.ids else {}),
                 "labels": len(tensor.labels),
             }
             for tensor in tensors

@@ -95,7 +95,7 @@ def describe(
     key: VerifyingKey, statement: FunctionStatement, opened: Mapping[str, np.ndarray]
 ) -> list[dict[str, Any]]:
     """Plain data about each tensor: what it is, how it is seen, and, of what is shown or ``opened`` (integers by
-    "input NAME" or "output NAME"), real numbers and the labels of the largest."""
+    "input NAME" or "output NAME"), real numbers or ids, and the labels of the largest."""
     signature = key.function_signature
     cells = {**statement.shown, **opened}
     values, labels = read_values(signature, cells), read_labels(signature, cells)
@@ -106,6 +106,7 @@ def describe(
             "shape": [statement.batch, *tensor.shape],
             "bits": tensor.bits,
             "fraction_bits": tensor.frac,
+            "ids": tensor.ids or None,
             "visibility": _seen(what, statement),
             "digest": statement.digests[what].hex() if what in statement.digests else None,
             "revealed": what in opened,
@@ -145,6 +146,7 @@ def count(examples: int) -> str:
 def tensor_lines(tensor: Tensor, told: Mapping[str, Any]) -> list[str]:
     """A tensor, and the first of its numbers if they are known."""
     shape = " x ".join(map(str, told["shape"][1:])) or "1"
+    shape += f" ids below {tensor.ids}" if tensor.ids else ""
     seen = f"digest {told['digest']}" if told["digest"] else told["visibility"]
     lines = [f"{tensor.name}, {shape}, {seen}"]
     if told["revealed"]:
@@ -160,7 +162,7 @@ def value_lines(
     each = max(1, len(labels or ()) // max(1, len(values or ())))
     for number, example in enumerate((values or ())[:MOST_EXAMPLES]):
         flat = np.ravel(example)
-        numbers = " ".join(f"{x:g}" for x in flat[:MOST_NUMBERS])
+        numbers = " ".join(str(x) if tensor.ids else f"{x:g}" for x in flat[:MOST_NUMBERS])
         more = f" (and {len(flat) - MOST_NUMBERS:,} more)" if len(flat) > MOST_NUMBERS else ""
         best = ""
         if labels and each == 1:

@@ -130,7 +130,8 @@ class _Module:
             collecting.calls.append(ProvedCall(compiled.key, made))
             values = made.outputs
         like = next(iter(given.values()))
-        return tuple(torch.from_numpy(each).to(like) for each in values.values())
+        dtype = like.dtype if like.is_floating_point() else torch.get_default_dtype()
+        return tuple(torch.from_numpy(each).to(like.device, dtype) for each in values.values())
 
     def compiled_for(self, inputs: Sequence[Any], given: Mapping[str, torch.Tensor]) -> Compiled:
         """What is compiled for as many examples and these weights; at first it is compiled."""

@@ -64,7 +64,7 @@ def formats(function: ModuleOp) -> list[Format]:
     found: list[Format] = []
     tensors = takes_tensors(function)
     for (path, kind, _), ops in roles(function).items():
-        if isinstance(ops[0], KeepsScale | quant.ArgmaxOp):
+        if isinstance(ops[0], KeepsScale | quant.ArgmaxOp) or _is_ids(ops[0]):
             continue
         place = path.replace("{layer}", "*")
         type, used = rounded(ops[0]), _used(ops[0])
@@ -72,6 +72,11 @@ def formats(function: ModuleOp) -> list[Format]:
         coarse = tuple(_coarse(ops[0], kind, type.width, used, narrow))
         found.append(Format(place, kind, type.width, type.fraction, used, coarse))
     return found
+
+
+def _is_ids(op: Operation) -> bool:
+    """Whether an operation's integers stand for themselves, which is no format."""
+    return isinstance(op, quant.InputOp) and op.below is not None
 
 
 def _added(op: Operation) -> bool:

@@ -2,7 +2,8 @@
 
 A value has as many fraction bits as its calibrated range, times the headroom, leaves of 16 bits, but for this:
 
-* what is handed on has the format that it had (`KeepsScale`);
+* what is handed on has the format that it had (`KeepsScale`), rows of a table that of the table;
+* ids are whole numbers;
 * a sum has the fraction bits of both of its operands, and as many bits as their ranges make, at most 17, or what a
   norm squares if nothing else reads it. So operands that are sums leave a bit less to their own. The operands'
   types are as narrow as they can be;
@@ -25,6 +26,7 @@ Errors: `UserError` for operations of other functions, and for missing ranges, w
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,14 +90,18 @@ class TensorScales:
         value = op.results[0]
         self._group[value] = [value]
         scaled = isinstance(op, nn.LinearOp) and op.scale is not None
-        if scaled or (isinstance(op, nn.ScoresOp) and op.scale.value.data != 1):
+        named = isinstance(op, nn.ScoresOp | nn.EmbeddingOp) and op.scale.value.data != 1
+        if scaled or named:
             raise UserError(f"{where(op)}: {op.name} of a function of tensors has no scale")
-        if isinstance(op, KeepsScale | Sum):
-            for operand in op.operands:
+        if parts := _parts(op):
+            for operand in parts:
                 self._join(operand, value)
                 if isinstance(op, Sum):
                     self._narrow.add(_viewed(operand))
-            self.magnitude_of[value] = sum(self.magnitude_of[each] for each in op.operands)
+            self.magnitude_of[value] = sum(self.magnitude_of[each] for each in parts)
+        elif isinstance(op, nn.InputOp) and op.below is not None:
+            self.magnitude_of[value] = op.below.value.data
+            self.frac[value] = 0
         elif isinstance(op, nn.SoftmaxOp | nn.MaskedSoftmaxOp):
             self.magnitude_of[value] = 1.0  # Exponentials have a format of their own.
             self.frac[value] = quant.EXP_FRAC
@@ -208,10 +214,12 @@ class TensorScales:
     def bits(self, value: SSAValue) -> int:
         """The bits of a value's type."""
         op = expect(value.owner, Operation)
-        if isinstance(op, KeepsScale):
-            return self.bits(op.operands[0])
         if isinstance(op, Sum):
             return quant.signed_bits(self._bound(value) - 1)
+        if parts := _parts(op):
+            return self.bits(parts[0])
+        if isinstance(op, nn.InputOp) and op.below is not None:
+            return quant.signed_bits(op.below.value.data - 1)
         if value not in self._narrow and not _is_wide(value):
             return self._own_bits(value)
         return next(b for b in range(2, LIMB + WIDE_BITS) if self._fits(value, b))
@@ -219,8 +227,10 @@ class TensorScales:
     def _bound(self, value: SSAValue) -> int:
         """The magnitude of the least integer that a value may be."""
         value = _viewed(value)
-        if isinstance(value.owner, Sum):
-            return sum(map(self._bound, value.owner.operands))
+        if isinstance(op := value.owner, nn.AddPositionsOp):  # Which adds what x has room for.
+            return (1 << self.bits(op.x) - 1) + self._bound(op.table)
+        if isinstance(op, Sum):
+            return sum(map(self._bound, op.operands))
         return 1 << self.bits(value) - 1
 
     def _own_bits(self, value: SSAValue) -> int:
@@ -279,9 +289,9 @@ def factor_of(op: nn.ParamOp) -> float:
 
 
 def _viewed(value: SSAValue) -> SSAValue:
-    """What a value is a view of, or itself."""
-    while isinstance(value.owner, KeepsScale):
-        value = value.owner.operands[0]
+    """What a value is a view of, or rows of, or itself."""
+    while isinstance(value.owner, KeepsScale | nn.EmbeddingOp):
+        value = _parts(value.owner)[0]
     return value
 
 
@@ -292,3 +302,10 @@ def _is_wide(value: SSAValue) -> bool:
         for use in value.uses
         if isinstance(use.operation, Biased | nn.RotateOp)
     )
+
+
+def _parts(op: Operation) -> Sequence[SSAValue]:
+    """What an operation hands on or sums up: operands whose format is the result's, if it has none of its own."""
+    if isinstance(op, nn.EmbeddingOp):
+        return [op.table]
+    return op.operands if isinstance(op, KeepsScale | Sum) else []

@@ -21,7 +21,7 @@ from functools import partial, reduce
 import numpy as np
 import torch
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp, StringAttr, TensorType
+from xdsl.dialects.builtin import IntegerAttr, ModuleOp, StringAttr, TensorType, i64
 from xdsl.dialects.builtin import f32 as f32_type
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Block, Operation, Region, SSAValue
@@ -44,6 +44,8 @@ from .rows import raise_rows
 from .views import MOVES, Views
 
 FUNCTION = "main"
+MOST_IDS = 1 << 20
+"""Rows of a table that ids name: the longest axis of a circuit."""
 Tensor = Callable[[str], np.ndarray]
 Sides = tuple[tuple[int, int], tuple[int, int]]
 """Rows above and below an image, columns left and right of it."""
@@ -62,6 +64,10 @@ def _channelled(shape: nn.Shape) -> nn.Shape:
 
 def _sum(one: Recipe, other: Recipe) -> torch.Tensor:
     return one().double() + other().double()
+
+
+def _is_ids(value: SSAValue) -> bool:
+    return isinstance(value.owner, nn.InputOp) and value.owner.below is not None
 
 
 def plain(name: str) -> str:
@@ -100,6 +106,22 @@ class FunctionBuilder:
 
     def input(self, name: str, shape: Sequence[int]) -> SSAValue:
         return self.add(nn.InputOp(TensorType(f32_type, tuple(shape)), name=StringAttr(name)))
+
+    def ids(self, name: str, shape: Sequence[int]) -> SSAValue:
+        """Ids (N, T), of which the tables that are read at them say how many there are."""
+        below = IntegerAttr(MOST_IDS, i64)
+        return self.add(
+            nn.InputOp(TensorType(i64, tuple(shape)), name=StringAttr(name), below=below)
+        )
+
+    def embedding(self, ids: SSAValue, table: SSAValue) -> SSAValue:
+        """Rows of a table at ids."""
+        source, rows = ids.owner, nn.shape_of(table)[0]
+        if not isinstance(source, nn.InputOp) or source.below is None:
+            raise Unsupported("of ids that are no input")
+        below = min(source.below.value.data, rows)
+        source.properties["below"] = IntegerAttr(below, i64)
+        return self.add(nn.EmbeddingOp(ids, table, scale=1.0))
 
     def param(self, name: str, shape: Sequence[int], recipe: Recipe) -> SSAValue:
         """A weight, under a name with a number where that is taken."""
@@ -321,9 +343,10 @@ class FunctionBuilder:
 
     def finish(self, outputs: Sequence[SSAValue]) -> ModuleOp:
         """The function, whose weights have no digests yet."""
+        self._check_ids()
         for value in () if self.refusals else outputs:
             shape = nn.shape_of(value)
-            if shape[:1] != (self.batch,) or isinstance(value.owner, nn.ParamOp):
+            if shape[:1] != (self.batch,) or isinstance(value.owner, nn.ParamOp) or _is_ids(value):
                 raise UserError(f"the module returns {shape}: no row or image of each example")
         if self.refusals:
             raise self.error()
@@ -363,6 +386,16 @@ class FunctionBuilder:
                     made = nn.LinearOp(layer.x, layer.w, b)
                     Rewriter.replace_op(op, nn.inherit_path(made, layer))
                     break
+
+    def _check_ids(self) -> None:
+        """Refuses what reads ids as numbers."""
+        for op in self.block.ops:
+            if not isinstance(op, nn.InputOp) or not _is_ids(op.result):
+                continue
+            why = f"of the ids {op.input_name}, which only embeddings read"
+            for reader in (use.operation for use in op.result.uses):
+                if not isinstance(reader, nn.EmbeddingOp):
+                    self.refuse(reader.name, why, nn.module_path(reader))
 
     def _settle_views(self) -> None:
         for value in Views(self.block, self.weights).settle():

@@ -169,7 +169,8 @@ class NNFunctions(InterpreterFunctions):
         name, shape = op.input_name, list(nn.shape_of(op.result)[1:])
         if name not in self.inputs:
             raise UserError(f"there is no input {name}")
-        found = self.real(self.inputs[name])
+        found = self.inputs[name]
+        found = self.real(found) if op.below is None else np.asarray(found, np.int64)
         if found.ndim == 0 or list(found.shape[1:]) != shape:
             raise UserError(
                 f"the input {name} has shape (N, {', '.join(map(str, shape))}), got {found.shape}"

@@ -31,6 +31,8 @@ from .graph import Importer, only
 from .tensor_ops import HANDLERS, NEAREST
 
 RANKS, SHAPES = (2, 3, 4), "an input is rows (N, n), positions (N, T, C) or images (N, C, H, W)"
+IDS = "inputs of integers are ids (N, T), in 32 or 64 bits"
+INTEGERS = (torch.int32, torch.int64)
 Traceable = torch.nn.Module | ExportedProgram
 
 
@@ -39,8 +41,8 @@ def import_function(
 ) -> tuple[ModuleOp, Tensor]:
     """The module's function of up to ``batch`` examples, and its weights in fp32 by name.
 
-    ``example_inputs`` are what its `forward` takes: rows (N, n), positions (N, T, C) or images (N, C, H, W) with
-    any number of examples, of which only the shapes matter. The module stays as it is.
+    ``example_inputs`` are what its `forward` takes: rows (N, n), positions (N, T, C), images (N, C, H, W) or ids
+    (N, T) with any number of examples, of which only shapes and types matter. The module stays as it is.
     """
     importer = function_importer(module, example_inputs, batch)
     made = importer.function()
@@ -63,7 +65,10 @@ def _of_size(example: object, batch: int, number: int) -> torch.Tensor:
     if not isinstance(example, torch.Tensor):
         raise UserError(f"{where} is no tensor but {type(example).__name__}")
     if not example.is_floating_point():
-        raise UserError(f"{where} has {example.dtype} numbers; only real numbers can be inputs")
+        if example.dtype not in INTEGERS or example.dim() != 2:
+            shape = tuple(example.shape)
+            raise UserError(f"{where} has {example.dtype} numbers and shape {shape}: {IDS}")
+        return torch.zeros((batch, *example.shape[1:]), dtype=example.dtype, device=example.device)
     if example.dim() not in RANKS:
         raise UserError(f"{where} has shape {tuple(example.shape)}: {SHAPES}")
     return torch.empty((batch, *example.shape[1:]), device=example.device)
@@ -110,7 +115,9 @@ class FunctionImporter(Importer, FunctionBuilder):
                 name = (
                     node.name if nn.INPUT_NAME.fullmatch(node.name) else f"input{len(self.values)}"
                 )
-                self.values[node] = self.input(name, node.meta["val"].shape)
+                value = node.meta["val"]
+                made = self.input if value.is_floating_point() else self.ids
+                self.values[node] = made(name, value.shape)
         nodes = expect(self.output.args[0], tuple, list)
         if not nodes or not all(isinstance(node, Node) for node in nodes):
             raise UserError("the module returns other things than tensors")

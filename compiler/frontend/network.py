@@ -10,7 +10,7 @@ Errors: `UserError` in one line, those of `function`, and for weights that are m
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch.export import ExportedProgram
+from torch.utils._pytree import tree_leaves
 from xdsl.dialects.builtin import ModuleOp, StringAttr
 
 from ...dialects import nn
@@ -25,7 +26,7 @@ from ...errors import UserError
 from ..modules import main_function
 from .builder import Tensor
 from .evaluate import evaluate_function
-from .function import RANKS, SHAPES, evaluated, import_function
+from .function import IDS, RANKS, SHAPES, evaluated, import_function
 from .safetensors_files import SafetensorsFiles
 
 UNKNOWN = "0" * 64
@@ -121,9 +122,12 @@ def of_text(module: ModuleOp, weights: str | Path | Mapping[str, ArrayLike]) -> 
     return Network("function", made, stored, sum(counts.values()), run)
 
 
-def examples_of(names: Sequence[str], given: object) -> dict[str, np.ndarray]:
-    """Examples in fp32 by the names of the inputs, in their order. ``given`` are one input's, those of each in
-    order, or those of each by name, as arrays or what numpy makes one of; `UserError` for others than these."""
+def examples_of(
+    names: Sequence[str], given: object, ids: Collection[str] = ()
+) -> dict[str, np.ndarray]:
+    """Examples by the names of the inputs, in their order, in fp32 or, of those that are ``ids``, int64. ``given``
+    are one input's, those of each in order, or those of each by name, as arrays or what numpy makes one of;
+    `UserError` for others than these."""
     if isinstance(given, Mapping):
         if set(given) != set(names):
             found = ", ".join(map(str, given)) or "none"
@@ -133,17 +137,22 @@ def examples_of(names: Sequence[str], given: object) -> dict[str, np.ndarray]:
         parts = [*given] if isinstance(given, tuple | list) else [given]
         if len(parts) != len(names):
             raise UserError(f"there are {len(names)} inputs, and examples for {len(parts)}")
-    found = {name: _array(name, part) for name, part in zip(names, parts, strict=True)}
+    pairs = zip(names, parts, strict=True)
+    found = {name: _array(name, part, name in ids) for name, part in pairs}
     if len({len(each) for each in found.values()}) != 1 or not len(found[names[0]]):
         raise UserError("there must be at least one example, and as many for each input")
     return found
 
 
-def _array(name: str, given: object) -> np.ndarray:
+def _array(name: str, given: object, ids: bool) -> np.ndarray:
     try:
         found = np.asarray(given)
     except (TypeError, ValueError, RuntimeError) as error:
         raise UserError(f"{name}: {error}") from error
+    if ids:
+        if found.dtype not in (np.int32, np.int64) or found.ndim != 2:
+            raise UserError(f"{name} has {found.dtype} numbers and shape {found.shape}: {IDS}")
+        return found.astype(np.int64)
     if not np.issubdtype(found.dtype, np.floating):
         raise UserError(f"{name} has {found.dtype} numbers; only real numbers can be inputs")
     if found.ndim not in RANKS:
@@ -151,9 +160,15 @@ def _array(name: str, given: object) -> np.ndarray:
     return found.astype(np.float32)
 
 
-def _arrays(found: torch.Tensor | Sequence[torch.Tensor]) -> list[np.ndarray]:
-    outputs = [found] if isinstance(found, torch.Tensor) else list(found)
-    return [each.detach().cpu().float().numpy() for each in outputs]
+def as_examples(given: torch.Tensor) -> np.ndarray:
+    """What a tensor is as examples: fp32, or int64 of ids."""
+    found = given.detach().cpu()
+    return (found.float() if found.is_floating_point() else found.long()).numpy()
+
+
+def _arrays(found: object) -> list[np.ndarray]:
+    """The tensors of what a module returns, in the order in which a traced graph has them."""
+    return [each.detach().cpu().float().numpy() for each in tree_leaves(found)]
 
 
 def _stored(weights: str | Path | Mapping[str, ArrayLike]) -> Tensor:

@@ -88,8 +88,9 @@ def _binary(op: Callable[[SSAValue, SSAValue], Operation], change: str = "") -> 
 
 def _of_rows(one: SSAValue, other: SSAValue) -> bool:
     """Whether two values have one shape, but for one that has a single number for each row."""
-    (*front, last), (*others, width) = nn.shape_of(one), nn.shape_of(other)
-    return front == others and (last == width or 1 in (last, width))
+    shape, others = nn.shape_of(one), nn.shape_of(other)
+    widths = shape[-1:], others[-1:]
+    return shape[:-1] == others[:-1] and (widths[0] == widths[1] or (1,) in widths)
 
 
 def _reversed(importer: Importer, node: Node) -> SSAValue:
@@ -126,6 +127,12 @@ def _hardtanh(importer: Importer, node: Node) -> SSAValue:
 def _linear(importer: Importer, node: Node) -> SSAValue:
     x, w, bias = _arguments(node)
     return importer.add(nn.LinearOp(_value(importer, x), *_weights(importer, w, bias)))
+
+
+def _embedding(importer: Importer, node: Node) -> SSAValue:
+    table, ids, *_ = _arguments(node)
+    (weight,) = _weights(importer, table)
+    return importer.embedding(_value(importer, ids), weight)
 
 
 def _pair(numbers: Any) -> tuple[int, int]:
@@ -371,6 +378,7 @@ HANDLERS: dict[str, Handler] = {
     "<built-in function getitem>": _item,
     **dict.fromkeys((*PARTS, UNBIND), _identity),
     "aten.linear.default": _linear,
+    "aten.embedding.default": _embedding,
     "aten.conv2d.default": _conv2d,
     "aten.conv2d.padding": _conv2d,
     "aten._native_batch_norm_legit_no_training.default": _batch_norm,

@@ -245,7 +245,8 @@ class Input(RewritePattern):
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: nn.InputOp, rewriter: PatternRewriter) -> None:
         type = type_in(op, nn.shape_of(op.result))
-        replace(rewriter, op, quant.InputOp(type, tensor=StringAttr(op.input_name)))
+        made = quant.InputOp(type, tensor=StringAttr(op.input_name), below=op.below)
+        replace(rewriter, op, made)
 
 
 class Conv2d(RewritePattern):

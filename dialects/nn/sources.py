@@ -15,6 +15,7 @@ from xdsl.dialects.builtin import (
     TensorType,
     f32,
     f64,
+    i64,
 )
 from xdsl.ir import SSAValue
 from xdsl.irdl import (
@@ -55,6 +56,7 @@ from .base import (
     LeafOp,
     NNOp,
     Shape,
+    element_of,
     require,
     require_normal,
     rotation_in,
@@ -95,18 +97,21 @@ class TokensOp(LeafOp, Quantised, LeadingAxes, TokenSource):
 @irdl_op_definition
 class InputOp(LeafOp, Quantised, TensorSource, Named):
     """A tensor that enters a function, by name. Its first axis is that of the examples, the most that a proof has.
+    One of integers is (N, T) ids, 0 .. below - 1, which name rows of tables.
 
     ```mlir
     %x = nn.input "image" : tensor<4x3x32x32xf32>
+    %ids = nn.input "input_ids" below 1024 : tensor<4x16xi64>
     ```
     """
 
     name = "nn.input"
     KIND: ClassVar[str] = "input"
     label = prop_def(StringAttr, prop_name="name")
-    result = result_def(F32Tensor)
+    below = opt_prop_def(Int)
+    result = result_def(F32Tensor | I64Tensor)
     traits = traits_def(Pure())
-    assembly_format = "$name attr-dict `:` type($result)"
+    assembly_format = "$name (`below` $below^)? attr-dict `:` type($result)"
 
     @property
     def input_name(self) -> str:
@@ -117,8 +122,12 @@ class InputOp(LeafOp, Quantised, TensorSource, Named):
             INPUT_NAME.fullmatch(self.input_name) is not None,
             f"an input is called a letter and up to 63 letters, digits and _, got {self.input_name!r}",
         )
-        shape = shape_of(self.result)
+        shape, ids = shape_of(self.result), self.below is not None
         require(len(shape) >= 2, f"an input has shape (N, ..), got {text(shape)}")
+        require(ids == (element_of(self.result) == i64), "an input is of integers if they are ids")
+        if self.below is not None:
+            require(len(shape) == 2, f"ids have shape (N, T), got {text(shape)}")
+            require(self.below.value.data > 0, "there is at least one id")
 
 
 @irdl_op_definition
@@ -171,7 +180,8 @@ class ParamOp(LeafOp, Quantised, Parameter, Named):
 
 @irdl_op_definition
 class EmbeddingOp(NNOp, Quantised, LeadingAxes, Differentiable, Named):
-    """Rows of a table times a constant: y[t, :] = scale * table[tokens[t], :].
+    """Rows of a table times a constant: y[t, :] = scale * table[tokens[t], :]; ids (N, T) of examples make
+    (N, T, h).
 
     ```mlir
     %x = nn.embedding %ids, %table scale 11.3137 : (tensor<64xi64>, tensor<1024x128xf32>)

@@ -43,6 +43,11 @@ def examples(shape: Sequence[int]) -> Axes:
     return EXAMPLE, f"channel{channels}", f"row{rows}", f"column{columns}"
 
 
+def ids(shape: Sequence[int]) -> Axes:
+    """The axes of ids [N, T] of examples."""
+    return EXAMPLE, position(shape[1])
+
+
 def heads(shape: Sequence[int]) -> Axes:
     """The axes of heads [N, H, T, D] of examples."""
     _, count, positions, width = shape
@@ -68,6 +73,13 @@ def is_row(axis: str) -> bool:
 def feature(size: int) -> str:
     """The axis of a row of this size."""
     return f"feature{size}"
+
+
+def rows(shape: Sequence[int]) -> Axes:
+    """The axes of a table [V, n] whose rows ids name. It may be the weight of a linear layer too, which gives V; no
+    layer can have the same name twice."""
+    count, width = shape
+    return (feature(count) if count != width else f"id{count}"), feature(width)
 
 
 def taps(shape: Sequence[int]) -> Axes:

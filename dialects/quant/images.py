@@ -67,19 +67,22 @@ def output_names(count: int) -> list[str]:
 
 @irdl_op_definition
 class InputOp(LeafOp, named.NamedAxes, TensorSource, Named):
-    """A tensor that the statement is about, N examples of it.
+    """A tensor that the statement is about, N examples of it. One of ids, [N, T], has integers 0 .. below - 1, as
+    many as the smallest table has rows that is read at them.
 
     ```mlir
     %x = quant.input "image" : !quant.tensor<[4, 3, 32, 32], bits = 16, frac = 13>
+    %ids = quant.input "input_ids" below 1024 : !quant.tensor<[4, 16], bits = 11, frac = 0>
     ```
     """
 
     name = "quant.input"
     KIND: ClassVar[str] = "input"
     tensor = prop_def(StringAttr)
+    below = opt_prop_def(Int)
     result = result_def(QuantTensorType)
     traits = traits_def(Pure())
-    assembly_format = "$tensor attr-dict `:` type($result)"
+    assembly_format = "$tensor (`below` $below^)? attr-dict `:` type($result)"
 
     @property
     def input_name(self) -> str:
@@ -91,10 +94,21 @@ class InputOp(LeafOp, named.NamedAxes, TensorSource, Named):
             len(type.shape) in (2, 3, 4),
             f"an input is [N, n], [N, T, n] or an image, not {list(type.shape)}",
         )
-        require(type.width <= MOST_INPUT_BITS, f"an input has {MOST_INPUT_BITS} bits at most")
+        if self.below is None:
+            require(type.width <= MOST_INPUT_BITS, f"an input has {MOST_INPUT_BITS} bits at most")
+            return
+        require(len(type.shape) == 2, f"ids are [N, T], not {list(type.shape)}")
+        require(type.fraction == 0, "ids are whole numbers, frac = 0")
+        bits = signed_bits(self.below.value.data - 1)
+        require(
+            self.below.value.data > 0 and type.width == bits,
+            f"ids below {self.below.value.data} have {bits} bits, not {type.width}",
+        )
 
     def axes_rules(self) -> Iterator[named.Rule]:
-        yield named.Over(self.result, named.examples(type_of(self.result).shape))
+        shape = type_of(self.result).shape
+        axes = named.examples(shape) if self.below is None else named.ids(shape)
+        yield named.Over(self.result, axes)
 
 
 @irdl_op_definition

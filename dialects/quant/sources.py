@@ -157,7 +157,7 @@ class EmbedPositionsOp(QuantOp, Named):
 
 @irdl_op_definition
 class EmbedOp(QuantOp, Named):
-    """Rows of a table: x[t, :] = table[ids[t], :] << shift.
+    """Rows of a table: x[t, :] = table[ids[t], :] << shift; ids [N, T] of examples make [N, T, h].
 
     A negative shift rounds: x = (row + 2^(-shift-1)) >> -shift.
 
@@ -179,13 +179,16 @@ class EmbedOp(QuantOp, Named):
 
     @staticmethod
     def infer(ids: QuantTensorType, table: QuantTensorType, shift: int) -> Sequence[Inferred]:
-        require(len(ids.shape) == 1, f"ids must be [T], got {list(ids.shape)}")
+        require(
+            len(ids.shape) in (1, 2),
+            f"ids must be [T], or [N, T] of examples, got {list(ids.shape)}",
+        )
         require(
             len(table.shape) == 2, f"the table must be [vocabulary, h], got {list(table.shape)}"
         )
         least = 1 - table.width
         require(least <= shift < MAX_BITS, f"shift {shift} is not in {least} .. {MAX_BITS - 1}")
-        shape = (ids.shape[0], table.shape[1])
+        shape = (*ids.shape, table.shape[1])
         return [Inferred(shape, _bits(table, shift), table.fraction + shift)]
 
     @property
@@ -194,8 +197,13 @@ class EmbedOp(QuantOp, Named):
         return _bits(type_of(self.table), self.shift.value.data)
 
     def axes_rules(self) -> Iterator[named.Rule]:
-        yield named.Over(self.table, named.EMBEDDING)
-        yield named.Over(self.result, named.CHANNELS)
+        shape = type_of(self.result).shape
+        if len(shape) == 2:
+            yield named.Over(self.table, named.EMBEDDING)
+            yield named.Over(self.result, named.CHANNELS)
+            return
+        yield named.Over(self.table, named.rows(type_of(self.table).shape))
+        yield named.Over(self.result, named.examples(shape))
 
 
 def _bits(table: QuantTensorType, shift: int) -> int:

@@ -36,6 +36,7 @@ from xdsl.irdl import (
 )
 from xdsl.traits import Pure
 
+from ...runtime.circuit.function import EXAMPLE
 from ..nn import require
 from .compute import Step, ValueType, WritesColumns, axes_of, roles, same_axes, type_of
 
@@ -75,6 +76,7 @@ class PromptOp(Step):
 @irdl_op_definition
 class EmbedOp(Step):
     """Rows of a table by token: table[ids[token], channel] << shift. A negative shift rounds, to ``bits`` bits.
+    Of a function ids are a value, of examples and positions.
 
     ```mlir
     %x = zk.embed %ids, %table shift 4 : (!zk.value<[token], 0 to 1023>,
@@ -103,7 +105,7 @@ class EmbedOp(Step):
 
     @property
     def inputs(self) -> Sequence[SSAValue]:
-        return [self.operands[1]]
+        return [*self.operands] if EXAMPLE in axes_of(self.ids) else [self.operands[1]]
 
     def verify_(self) -> None:
         rows, columns = axes_of(self.ids), axes_of(self.table)[1:]

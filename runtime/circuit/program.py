@@ -18,7 +18,8 @@ input          x, the input of a function with the attribute tensor, integers ov
 output         y = x, the output of a function with the attribute tensor. witness x (y)
 prompt         id[token], the token at each position; no inputs. With a private prompt only; witness ids, length
                (of the prompt), before (1 where position < length), prompt (before * id)
-embed          x[token, channel] = table[id(token), channel] << shift. inputs: table. witness rows (of the table).
+embed          x[token, channel] = table[id(token), channel] << shift. inputs: table, or of a function ids[example,
+               position] and table, and x[example, position, feature] alike. witness rows (of the table).
                A negative shift rounds, to attribute bits: y = requantize(row) by -shift. witness limbs, rem
 positions      x[token, channel] = table[offset + token, channel] << shift. inputs: table. nothing is committed
 center         y = x - m, m = requantize(factor * sum x) for each row; attributes rows (the places of the axes that

@@ -1,7 +1,8 @@
 """What the inputs and outputs of a function are: names, shapes, and which real number an integer stands for.
 
 A cell of a tensor is an integer of ``bits`` bits, with a sign, and stands for integer / 2^frac; the integer of a
-real number is the nearest one, the larger of two that are as near. Doubles hold either exactly.
+real number is the nearest one, the larger of two that are as near. Doubles hold either exactly. A cell of an input
+of ids is the id, at least 0 and below their number, and stands for itself.
 """
 
 from __future__ import annotations
@@ -29,33 +30,43 @@ MOST_LABELS = 1 << 14
 
 @dataclass(frozen=True)
 class Tensor:
-    """``shape`` is that of one example; ``labels`` may name what stands along the last axis of an output."""
+    """``shape`` is that of one example; ``labels`` may name what stands along the last axis of an output. ``ids``
+    is how many there are of an input of ids, whose bits follow from that, and 0 of a tensor of real numbers."""
 
     name: str
     shape: tuple[int, ...]
     bits: int
     frac: int
     labels: tuple[str, ...] = ()
+    ids: int = 0
+
+    @staticmethod
+    def of_ids(name: str, shape: tuple[int, ...], ids: int) -> Tensor:
+        """An input of ids 0 .. ids - 1."""
+        return Tensor(name, shape, 1 + (ids - 1).bit_length(), 0, ids=ids)
 
     @property
     def low(self) -> int:
-        return -(1 << self.bits - 1)
+        return 0 if self.ids else -(1 << self.bits - 1)
 
     @property
     def high(self) -> int:
-        return (1 << self.bits - 1) - 1
+        return self.ids - 1 if self.ids else (1 << self.bits - 1) - 1
 
     def quantize(self, values: ArrayLike) -> np.ndarray:
-        """The integers of real numbers (examples, \\*shape), int64; `UserError` names what is out of range."""
+        """The integers of real numbers or ids (examples, \\*shape), int64; `UserError` names what has none."""
         try:
             reals = np.asarray(values)
         except ValueError as error:
             raise UserError(f"tensor {self.name}: its examples are of different shapes") from error
-        if reals.dtype.kind not in "biuf":
-            raise UserError(f"tensor {self.name}: numbers are needed, not {reals.dtype}")
+        if reals.dtype.kind not in ("iu" if self.ids else "biuf"):
+            what = "ids are integers" if self.ids else "numbers are needed"
+            raise UserError(f"tensor {self.name}: {what}, not {reals.dtype}")
         if reals.shape[1:] != self.shape or reals.ndim != 1 + len(self.shape) or not len(reals):
             wanted = ", ".join(("examples", *map(str, self.shape)))
             raise UserError(f"tensor {self.name}: its shape is {reals.shape}, not ({wanted})")
+        if self.ids:
+            return self._ids(reals)
         with np.errstate(over="ignore", invalid="ignore"):
             scaled = reals.astype(np.float64) * 2.0**self.frac
             low = np.floor(scaled)
@@ -64,20 +75,36 @@ class Tensor:
         # Written so that no comparison with what is no number holds.
         wrong = ~((self.low <= cells) & (cells <= self.high))
         if wrong.any():
-            place = np.unravel_index(int(wrong.argmax()), wrong.shape)
-            value, step = float(reals[place]), 2.0**-self.frac
-            where = [int(i) for i in place[1:]]
-            at = f" at {where}" if where else ""
+            at, value = _first(reals, wrong)
+            step = 2.0**-self.frac
             raise UserError(
-                f"tensor {self.name}: {value:g} in example {int(place[0])}{at} is outside its range "
+                f"tensor {self.name}: {value:g} {at} is outside its range "
                 f"[{self.low * step:g}, {self.high * step:g}]; compile with more headroom (--headroom 4), or "
                 "calibrate on examples like this"
             )
         return cells.astype(np.int64)
 
+    def _ids(self, given: np.ndarray) -> np.ndarray:
+        # Compared as they are: numbers beyond int64 would wrap.
+        wrong = (given < 0) | (given >= self.ids)
+        if wrong.any():
+            at, value = _first(given, wrong)
+            raise UserError(
+                f"tensor {self.name}: {value} {at} is no id, which are 0 to {self.high}"
+            )
+        return given.astype(np.int64)
+
     def real(self, cells: np.ndarray) -> np.ndarray:
-        """The real numbers that integers stand for, float64."""
-        return cells.astype(np.float64) / 2.0**self.frac
+        """The real numbers that integers stand for, float64; of ids the integers, int64."""
+        return cells.astype(np.int64) if self.ids else cells.astype(np.float64) / 2.0**self.frac
+
+
+def _first(values: np.ndarray, wrong: np.ndarray) -> tuple[str, Any]:
+    """Where the first of the values is that are wrong, in words, and which it is."""
+    place = np.unravel_index(int(wrong.argmax()), wrong.shape)
+    where = [int(i) for i in place[1:]]
+    at = f" at {where}" if where else ""
+    return f"in example {int(place[0])}{at}", values[place].item()
 
 
 @dataclass(frozen=True)
@@ -136,33 +163,45 @@ class Signature:
 
     def to_list(self) -> list[Any]:
         """Plain data, as keys have it."""
-        return [
-            [[t.name, list(t.shape), t.bits, t.frac, list(t.labels)] for t in tensors]
-            for tensors in (self.inputs, self.outputs)
-        ]
+        return [[_to_list(tensor) for tensor in tensors] for tensors in (self.inputs, self.outputs)]
 
     @staticmethod
     def from_list(data: Any) -> Signature:
         """What `to_list` gave; `ValueError`, `TypeError` or `UserError` if it can not have."""
-        inputs, outputs = (
-            tuple(
-                Tensor(n, tuple(shape), b, f, tuple(labels)) for n, shape, b, f, labels in tensors
-            )
-            for tensors in data
-        )
+        inputs, outputs = (tuple(_from_list(each) for each in tensors) for tensors in data)
         return Signature(inputs, outputs)
 
 
+def _to_list(tensor: Tensor) -> list[Any]:
+    if tensor.ids:
+        return [tensor.name, list(tensor.shape), tensor.ids]
+    return [tensor.name, list(tensor.shape), tensor.bits, tensor.frac, list(tensor.labels)]
+
+
+def _from_list(data: Any) -> Tensor:
+    name, shape, number, *others = data
+    if not others:
+        if type(number) is not int or number < 1:
+            raise ValueError("there is at least one id")
+        return Tensor.of_ids(name, tuple(shape), number)
+    frac, labels = others
+    return Tensor(name, tuple(shape), number, frac, tuple(labels))
+
+
 def _check(what: str, tensor: Tensor) -> None:
-    numbers = (*tensor.shape, tensor.bits, tensor.frac)
+    numbers = (*tensor.shape, tensor.bits, tensor.frac, tensor.ids)
     if type(tensor.name) is not str or not function.is_name(what):
         raise UserError(f"{tensor.name!r}: a tensor's name is a letter, then letters, digits and _")
     fits = all(type(number) is int for number in numbers) and len(tensor.shape) < MOST_DIMENSIONS
-    fits = fits and all(size > 0 for size in tensor.shape)
+    fits = fits and all(size > 0 for size in tensor.shape) and tensor.ids >= 0
     if not fits or not 1 <= tensor.bits <= MOST_BITS or abs(tensor.frac) > LARGEST_FRAC:
         raise UserError(f"tensor {tensor.name}: shape, bits or fraction bits can not be")
     if tensor.labels and what.startswith(f"{INPUT} "):
         raise UserError(f"tensor {tensor.name}: only outputs have labels")
+    if tensor.ids and tensor != Tensor.of_ids(tensor.name, tensor.shape, tensor.ids):
+        raise UserError(f"tensor {tensor.name}: ids are of other bits, and have no labels")
+    if tensor.ids and what.startswith(f"{OUTPUT} "):
+        raise UserError(f"tensor {tensor.name}: only inputs are ids")
     if tensor.labels and len(tensor.labels) != math.prod(tensor.shape[-1:]):
         raise UserError(f"tensor {tensor.name}: {len(tensor.labels)} labels do not fit its shape")
     for label in tensor.labels:

@@ -259,8 +259,10 @@ def prompt(run: Pass, step: Step) -> np.ndarray:
 
 
 def embed(run: Pass, step: Step) -> np.ndarray:
-    table, _ = run.model.param(step.inputs[0], run.layer)
-    rows = table[run.ids].astype(np.int64)
+    *given, name = step.inputs
+    ids = run.values[given[0]] if given else run.ids
+    table, _ = run.model.param(name, run.layer)
+    rows = table[ids].astype(np.int64)
     run.put(step, "rows", rows)
     shift = attribute(step, "shift")
     return rows << shift if shift >= 0 else requantize(run, step, rows, -shift)

@@ -241,7 +241,8 @@ def test_a_norm_of_rows_needs_a_layer() -> None:
     [
         (torch.ones(3, 4), 0, "at least 1 example, got 0"),
         (torch.ones(3, 4, 5, 6, 7), 2, r"input 0 has shape \(3, 4, 5, 6, 7\)"),
-        (torch.ones(3, 4, dtype=torch.int64), 2, "input 0 has torch.int64 numbers"),
+        (torch.ones(3, 4, dtype=torch.int16), 2, "input 0 has torch.int16 numbers"),
+        (torch.ones(3, 4, 5, dtype=torch.int64), 2, "input 0 has torch.int64 numbers"),
         (["text"], 2, "input 0 is no tensor but str"),
         ([torch.ones(3, 4)] * 2, 2, "Function can not be traced: TypeError"),
         (torch.ones(3, 5), 2, "Function can not be traced: RuntimeError"),

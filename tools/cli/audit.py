@@ -151,11 +151,11 @@ def print_function(report: dict[str, Any]) -> None:
     _print_formats(report)
     console.grid(
         "Tensors",
-        ["", "tensor", "shape", "bits", "of them fraction", "labels"],
+        ["", "tensor", "shape", "bits", "of them fraction", "ids below", "labels"],
         [
             [
                 *(t["role"], t["name"], " x ".join(map(str, t["shape"]))),
-                *(str(t["bits"]), str(t["fraction_bits"])),
+                *(str(t["bits"]), str(t["fraction_bits"]), str(t["ids"] or "")),
                 ", ".join(map(console.quote, t["labels"])),
             ]
             for t in report["tensors"]

@@ -28,7 +28,7 @@ const MOST_SEALED: usize = 1 << 16;
 const OTHER_BYTES: usize = 1 << 12;
 const MOST_PARTS: usize = 1 << 7;
 
-/// A tensor of a signature: its integers, of so many bits, stand for integer / 2^frac.
+/// A tensor of a signature: its integers, of so many bits, stand for integer / 2^frac, or are ids.
 pub struct Tensor {
     /// "input NAME" or "output NAME".
     pub what: String,
@@ -36,6 +36,8 @@ pub struct Tensor {
     pub shape: Vec<usize>,
     pub bits: u32,
     pub frac: i32,
+    /// How many ids there are, of an input of ids.
+    pub ids: Option<i128>,
     /// What stands along the last axis.
     pub labels: Vec<String>,
 }
@@ -94,21 +96,23 @@ pub fn sizes(items: &[Value], least: i128) -> Option<Vec<usize>> {
 }
 
 fn tensor(role: &str, item: &Value) -> Option<Tensor> {
-    let (name, shape, bits, frac, labels) = match item.list()? {
-        [name, shape, bits, frac, labels] => (
-            name.text()?,
-            shape.list()?,
-            bits.int()?,
-            frac.int()?,
-            labels.list()?,
-        ),
+    let (name, shape, bits, frac, ids, labels) = match item.list()? {
+        [name, shape, bits, frac, labels] => {
+            (name, shape, bits.int()?, frac.int()?, None, labels.list()?)
+        }
+        [name, shape, ids] => {
+            let ids = ids.int().filter(|&ids| ids > 0 && role == INPUT)?;
+            let bits = 1 + i128::BITS - (ids - 1).leading_zeros();
+            (name, shape, bits.into(), 0, Some(ids), &[][..])
+        }
         _ => return None,
     };
     let mut tensor = Tensor {
-        what: role.to_string() + name,
-        shape: sizes(shape, 1)?,
+        what: role.to_string() + name.text()?,
+        shape: sizes(shape.list()?, 1)?,
         bits: bits as u32,
         frac: frac as i32,
+        ids,
         labels: Vec::new(),
     };
     for label in labels {
@@ -143,7 +147,8 @@ pub fn fits(signature: &[Tensor], circuit: &Circuit) -> bool {
                 .into_iter()
                 .all(|(&axis, &size)| circuit.axes[axis].size == Size::Number(size));
         let end = 1 << (tensor.bits - 1);
-        Some(alike && -end <= column.low && column.high < end)
+        let (low, end) = tensor.ids.map_or((-end, end), |ids| (0, ids));
+        Some(alike && low <= column.low && column.high < end)
     };
     circuit.batch() > 0
         && signature.len() == circuit.reveals.len()

@@ -86,6 +86,7 @@ fn inferred(key: &Key, found: &Inference) -> Vec<Field> {
             ("shape", list(sizes.iter().map(usize::to_string))),
             ("bits", tensor.bits.to_string()),
             ("fraction_bits", tensor.frac.to_string()),
+            ("ids", tensor.ids.map_or_else(null, |ids| ids.to_string())),
             ("visibility", quote(own)),
             ("digest", digest.unwrap_or_else(null)),
             (
@@ -94,7 +95,7 @@ fn inferred(key: &Key, found: &Inference) -> Vec<Field> {
             ),
             (
                 "values",
-                numbers.map_or_else(null, |all| nested(&sizes, tensor.frac, all)),
+                numbers.map_or_else(null, |all| nested(&sizes, tensor, all)),
             ),
             (
                 "labels",
@@ -117,13 +118,14 @@ fn inferred(key: &Key, found: &Inference) -> Vec<Field> {
     fields
 }
 
-/// Real numbers in nested lists of these sizes.
-fn nested(sizes: &[usize], frac: i32, numbers: &[i64]) -> String {
+/// Real numbers, or ids, in nested lists of these sizes.
+fn nested(sizes: &[usize], tensor: &Tensor, numbers: &[i64]) -> String {
     match sizes {
-        [] => real(numbers[0], frac),
+        [] if tensor.ids.is_some() => numbers[0].to_string(),
+        [] => real(numbers[0], tensor.frac),
         [size, rest @ ..] => {
             let parts = numbers.chunks_exact(numbers.len() / size);
-            list(parts.map(|part| nested(rest, frac, part)))
+            list(parts.map(|part| nested(rest, tensor, part)))
         }
     }
 }

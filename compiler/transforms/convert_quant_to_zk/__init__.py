@@ -39,7 +39,17 @@ from ...analysis.head_axes import infer_axes
 from ...analysis.stream_bounds import square_limits
 from ...modules import main_function, takes_tensors
 from ...primitives.builder import System
-from . import attention, images, linear, norm, positions, private_tokens, stream, tokens_as_inputs
+from . import (
+    attention,
+    ids,
+    images,
+    linear,
+    norm,
+    positions,
+    private_tokens,
+    stream,
+    tokens_as_inputs,
+)
 from .conversion import Conversion, ConversionPattern, sole_user
 
 
@@ -75,7 +85,7 @@ class ConvertQuantToZk(ModulePass):
         tokens = private_tokens if self.private_tokens else tokens_as_inputs
         of_tensors = takes_tensors(op)
         conversion = _tensors(function) if of_tensors else _generation(function)
-        entering = () if of_tensors else tokens.PATTERNS
+        entering = ids.PATTERNS if of_tensors else tokens.PATTERNS
         kinds: tuple[type[ConversionPattern], ...] = (*PATTERNS, *entering, Refuse)
         patterns: list[RewritePattern] = [kind(conversion) for kind in kinds]
         PatternRewriteWalker(

@@ -1,6 +1,7 @@
 """Functions of tensors: inputs and outputs, convolutions and pooling.
 
-* input     a column of the witness, in the range of its type, which a statement may show;
+* input     a column of the witness, which a statement may show, in the range of its type; ids are held to theirs
+            by the tables that are read at them;
 * conv2d    a product for each tap of the window, contracted over channels, or for each channel of a group, rounded;
 * sum_pool  an affine form, rounded;
 * max_pool  a lookup for each tap but the first, along rows and then along columns, of the largest so far;
@@ -26,6 +27,7 @@ from ....runtime.circuit.relations import Expr
 from ...primitives import affine as affine_
 from ...primitives.builder import Builder
 from ...primitives.window import inside, larger, taps
+from . import ids
 from .conversion import Conversion, ConversionPattern, RoundedPattern
 
 Numbers = Sequence[int]
@@ -36,9 +38,11 @@ class ConvertInput(ConversionPattern):
     def match_and_rewrite(self, op: quant.InputOp, rewriter: PatternRewriter) -> None:
         c, type = self.conversion, quant.type_of(op.result)
         b, axes, name = c.builder(op), c.axes[op.result], c.unique(op.tensor.data)
-        made = zk.ValueType.of(axes, -type.bound, type.bound - 1)
+        low, high = ids.interval(op) if op.below else (-type.bound, type.bound - 1)
+        made = zk.ValueType.of(axes, low, high)
         x = b.witness(name, axes, *made.range)
-        b.range(f"{name}.range", type.width, scaled(1, x, type.bound))
+        if op.below is None:
+            b.range(f"{name}.range", type.width, scaled(1, x, type.bound))
         step = zk.InputOp(results=[made], name=name, module=b.module, tensor=op.tensor, x=name)
         c.reveals.append(zk.RevealOp(f"input {op.tensor.data}", [name]))
         c.replace(op, rewriter, step, (x,))

@@ -276,7 +276,7 @@ function inferred(statement) {
 }
 
 /** A tensor: what each example has of it, and the label of the largest number. */
-function tensor({ name, shape, digest, revealed, values, labels, fraction_bits: bits }) {
+function tensor({ name, shape, digest, revealed, values, labels, fraction_bits: bits, ids }) {
   const size = shape.slice(1).join(" x ") || "one number";
   const head = made("p", {}, theirs(name, "inline"), ` ${size}`);
   if (values === null) {
@@ -287,7 +287,7 @@ function tensor({ name, shape, digest, revealed, values, labels, fraction_bits: 
   const rows = values.slice(0, MOST_EXAMPLES).map((example, number) => {
     const flat = [example].flat(Infinity);
     const more = flat.length - MOST_NUMBERS;
-    const numbers = made("td", {}, flat.slice(0, MOST_NUMBERS).map(shown).join("  "), more > 0 ? ` and ${more} more` : "");
+    const numbers = made("td", {}, flat.slice(0, MOST_NUMBERS).map(ids === null ? shown : String).join("  "), more > 0 ? ` and ${more} more` : "");
     const own = labels === null ? [] : labels.slice(number * each, (number + 1) * each).slice(0, MOST_NUMBERS);
     const label = made("td", {}, ...own.map((text) => theirs(text, "inline")));
     return made("tr", {}, made("th", { scope: "row" }, String(number + 1)), ...(labels === null ? [] : [label]), numbers);
@@ -300,7 +300,7 @@ function tensor({ name, shape, digest, revealed, values, labels, fraction_bits: 
     made(
       "table",
       {},
-      made("caption", {}, `multiples of 2^${-bits}`),
+      made("caption", {}, ids === null ? `multiples of 2^${-bits}` : `ids below ${ids}`),
       made("thead", {}, made("tr", {}, ...names.map((text) => made("th", { scope: "col" }, text)))),
       made("tbody", {}, ...rows),
     ),
