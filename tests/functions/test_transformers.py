@@ -375,7 +375,10 @@ class Wrapped(nn.Module):
     [
         (lambda x: chunks(x, attn_mask=torch.arange(25.0).view(5, 5)), "changes scores"),
         (lambda x: chunks(x, scale=0.0), "scale must be"),
-        (lambda x: chunks(x, attn_mask=torch.eye(5) > 0), "neither causal nor of everything"),
+        (
+            lambda x: chunks(x, attn_mask=torch.eye(5).flip(0) > 0),
+            "neither causal nor of everything",
+        ),
         (lambda x: torch.softmax(x, -1), r"softmax \(that is not attention's\).* leave it out"),
         (lambda x: torch.relu(x.transpose(0, 1)).transpose(0, 1) + x.flip(0), "aten.flip"),
         (lambda x: x + torch.relu(x.roll(1, 0)), "aten.roll"),
