@@ -375,20 +375,15 @@ class Wrapped(nn.Module):
     [
         (lambda x: chunks(x, attn_mask=torch.arange(25.0).view(5, 5)), "changes scores"),
         (lambda x: chunks(x, scale=0.0), "scale must be"),
-<<<<<<< HEAD
-        (lambda x: chunks(x, attn_mask=torch.eye(5) > 0), "neither causal nor of everything"),
+        (
+            lambda x: chunks(x, attn_mask=torch.eye(5).flip(0) > 0),
+            "neither causal nor of everything",
+        ),
         (lambda x: torch.softmax(x, 1), r"softmax.int \(not over the last axis\).* leave it out"),
         (
             lambda x: (heads(x[..., :8]) @ heads(x[..., 8:16]).mT).softmax(-1),
             "neither attention's",
         ),
-=======
-        (
-            lambda x: chunks(x, attn_mask=torch.eye(5).flip(0) > 0),
-            "neither causal nor of everything",
-        ),
-        (lambda x: torch.softmax(x, -1), r"softmax \(that is not attention's\).* leave it out"),
->>>>>>> rope
         (lambda x: torch.relu(x.transpose(0, 1)).transpose(0, 1) + x.flip(0), "aten.flip"),
         (lambda x: x + torch.relu(x.roll(1, 0)), "aten.roll"),
         (lambda x: x.reshape(2, 24, 5) + x.mT, "no row, image, position or head of each example"),
