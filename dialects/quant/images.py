@@ -67,11 +67,15 @@ def output_names(count: int) -> list[str]:
 
 @irdl_op_definition
 class InputOp(LeafOp, named.NamedAxes, TensorSource, Named):
-    """A tensor that the statement is about, N examples of it. One of ids, [N, T], has integers 0 .. below - 1, as
-    many as the smallest table has rows that is read at them.
+    """A tensor that the statement is about, N examples of it.
 
     ```mlir
     %x = quant.input "image" : !quant.tensor<[4, 3, 32, 32], bits = 16, frac = 13>
+    ```
+
+    One of ids, [N, T], has integers 0 .. below - 1, as many as the smallest table has rows that is read at them.
+
+    ```mlir
     %ids = quant.input "input_ids" below 1024 : !quant.tensor<[4, 16], bits = 11, frac = 0>
     ```
     """
