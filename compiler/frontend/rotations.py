@@ -22,6 +22,7 @@ from xdsl.ir import Block, Operation, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from ...dialects import nn
+from ...errors import expect
 from .fold_norms import Weights
 from .views import MOVES, POSITIONS_FIRST, moved
 
@@ -140,9 +141,9 @@ class Rotations:
             (constant,) = (x for x in op.operands if _is_constant(x))
             numbers = self._numbers(constant)
             return [(np.broadcast_to(p, shape), c * numbers) for p, c in self._of(x)]
-        assert isinstance(op, nn.AddOp | nn.ConcatOp)
-        lhs, rhs = map(self._of, op.operands)
-        if isinstance(op, nn.AddOp):
+        both = expect(op, nn.AddOp, nn.ConcatOp)
+        lhs, rhs = map(self._of, both.operands)
+        if isinstance(both, nn.AddOp):
             return [(np.broadcast_to(p, shape), np.broadcast_to(c, shape)) for p, c in lhs + rhs]
         absent = [(terms[0][0], np.zeros_like(terms[0][1])) for terms in (lhs, rhs)]
         joined = []
@@ -155,8 +156,8 @@ class Rotations:
         number = nn.constant(value)
         if number is not None:
             return np.array(number)
-        assert isinstance(value.owner, nn.ParamOp)
-        return self.weights.recipes[value.owner.param_name]().detach().cpu().double().numpy()
+        name = expect(value.owner, nn.ParamOp).param_name
+        return self.weights.recipes[name]().detach().cpu().double().numpy()
 
     def _made(self, found: Turned) -> list[Operation]:
         """The rotation of heads, and what views x as these before and back again."""

@@ -70,6 +70,8 @@ export interface Tensor {
   /** Of the integers that stand for integer / 2^fraction_bits. */
   bits: number;
   fraction_bits: number;
+  /** How many ids there are, where the tensor is of ids; null for real numbers. */
+  ids: number | null;
   visibility: "private" | "digest" | "public";
   digest: string | null;
   /** Whether what was given opens the digest. */
