@@ -24,16 +24,16 @@ from xdsl.rewriter import Rewriter
 
 from ...dialects import nn
 from ..transforms.matching import (
-    DEEPEST_PRODUCT,
     defined_by,
     either_order,
+    factors,
     near,
     plus_constant,
     times_constant,
 )
 from .fold_norms import Recipe, Weights
+from .views import MOVES, View, moved
 
-MOVES = (nn.ViewOp, nn.PermuteOp, nn.ExpandOp)
 OpT = TypeVar("OpT", bound=Operation)
 
 
@@ -99,13 +99,13 @@ class _Rows:
     def _divided(self, op: nn.MulOp) -> _Norm | None:
         """What a product of a row, its inverse deviation and constants is."""
         width = nn.shape_of(op.result)[-1:]
-        for part in _factors(op.result)[0]:
+        for part in factors(op.result, repeated=True)[0]:
             found = _inverse_deviation(part, nn.shape_of(op.result))
             if found is None:
                 continue
             x, layer, eps, factor = found
             row = self.centers.get(x) if layer else x
-            parts, number = _factors(op.result, row)
+            parts, number = factors(op.result, row, repeated=True)
             if row is None or parts.count(row) != 1 or parts.count(part) != 1:
                 continue
             others = [self._numbers(c, width) for c in parts if c not in (row, part)]
@@ -154,7 +154,7 @@ def _behind(
 ) -> tuple[OpT, float] | None:
     """The operation behind a value whose numbers are one of each row of a tensor of this shape, and the constant
     that they are multiplied by; without a shape the value has them once, in order."""
-    chain: list[nn.ViewOp | nn.PermuteOp | nn.ExpandOp] = []
+    chain: list[View] = []
     factor = 1.0
     while True:
         if isinstance(move := value.owner, MOVES):
@@ -170,12 +170,7 @@ def _behind(
     size = math.prod(nn.shape_of(value))
     places = np.arange(size).reshape(nn.shape_of(value))
     for move in reversed(chain):
-        if isinstance(move, nn.ViewOp):
-            places = places.reshape(nn.shape_of(move.result))
-        elif isinstance(move, nn.PermuteOp):
-            places = places.transpose(move.axes.get_values())
-        else:
-            places = np.broadcast_to(places, nn.shape_of(move.result))
+        places = moved(move, places)
     if shape is None:
         return (op, factor) if np.array_equal(places.reshape(-1), np.arange(size)) else None
     wanted = np.arange(math.prod(shape[:-1])).reshape(*shape[:-1], 1)
@@ -207,21 +202,6 @@ def _softmax(op: nn.MulOp) -> SSAValue | None:
                     return x
             return power.x
     return None
-
-
-def _factors(
-    value: SSAValue, row: SSAValue | None = None, depth: int = DEEPEST_PRODUCT
-) -> tuple[list[SSAValue], float]:
-    """What a value is a product of, and a constant. A row is one of them, even if it is a product itself."""
-    if value is row:
-        return [value], 1.0
-    if (number := nn.constant(value)) is not None:
-        return [], number
-    op = defined_by(value, nn.MulOp)
-    if op is None or not depth:
-        return [value], 1.0
-    (left, first), (right, second) = (_factors(operand, row, depth - 1) for operand in op.operands)
-    return left + right, first * second
 
 
 def _inverse_deviation(

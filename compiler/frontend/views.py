@@ -29,6 +29,7 @@ from ..transforms.matching import times_constant
 from .fold_norms import Weights
 
 MOVES = (nn.ViewOp, nn.PermuteOp, nn.SliceOp, nn.ExpandOp)
+View = nn.ViewOp | nn.PermuteOp | nn.SliceOp | nn.ExpandOp
 MIXES = (nn.ScoresOp, nn.AttendOp, nn.MatmulOp)
 ROW_WISE = (nn.LinearOp, nn.LayerNormOp, nn.RMSNormOp)
 KEYS = (0, 1, 3, 2)
@@ -251,7 +252,7 @@ def _traced(value: SSAValue) -> tuple[SSAValue, Places]:
     return value, places
 
 
-def moved(op: nn.ViewOp | nn.PermuteOp | nn.SliceOp | nn.ExpandOp, array: np.ndarray) -> np.ndarray:
+def moved(op: View, array: np.ndarray) -> np.ndarray:
     """An array as a view moves it."""
     if isinstance(op, nn.ViewOp):
         return array.reshape(nn.shape_of(op.result))

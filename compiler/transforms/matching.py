@@ -53,21 +53,28 @@ def _with_constant(value: SSAValue, kind: type[nn.BinaryOp]) -> tuple[SSAValue, 
 
 
 def factors(
-    value: SSAValue, x: SSAValue | None = None, depth: int = DEEPEST_PRODUCT
+    value: SSAValue,
+    x: SSAValue | None = None,
+    depth: int = DEEPEST_PRODUCT,
+    *,
+    repeated: bool = False,
 ) -> tuple[list[SSAValue], float]:
-    """What a value is a product of, in whatever order it is multiplied: tensors of its shape, and a constant. The
-    tensor x is one of them, even if it is a product itself. Products are followed so deep, squares of squares being
-    of many factors."""
+    """What a value is a product of, in whatever order it is multiplied: tensors of its shape, with ``repeated``
+    others that broadcast to it too, and a constant. The tensor x is one of them, even if it is a product itself.
+    Products are followed so deep, squares of squares being of many factors."""
     if value is x:
         return [value], 1.0
     number = nn.constant(value)
     if number is not None:
         return [], number
     op = defined_by(value, nn.MulOp)
-    foreign = op and any(x.type != value.type and nn.constant(x) is None for x in op.operands)
+    others = [each for each in op.operands if nn.constant(each) is None] if op else []
+    foreign = not repeated and any(each.type != value.type for each in others)
     if op is None or foreign or not depth:
         return [value], 1.0
-    (left, first), (right, second) = (factors(operand, x, depth - 1) for operand in op.operands)
+    (left, first), (right, second) = (
+        factors(operand, x, depth - 1, repeated=repeated) for operand in op.operands
+    )
     return left + right, first * second
 
 

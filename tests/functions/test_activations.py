@@ -7,13 +7,12 @@ import pytest
 import torch
 import zklemma
 from torch import nn
+from witnesses import executor, undetermined
 from zklemma.compiler.frontend.evaluate import evaluate_function
 from zklemma.compiler.frontend.function import import_function
 from zklemma.compiler.interpret_circuit import check
 from zklemma.runtime.circuit.function import Batch
-from zklemma.runtime.witness.function_executor import FunctionExecutor
 from zklemma.tools.compiled import Compiled
-from zklemma.tools.uniqueness.examine import Examination
 
 ACTIVATIONS: dict[str, nn.Module] = {
     "elu": nn.ELU(),
@@ -62,7 +61,7 @@ def test_nothing_else_is_looked_up(compiled) -> None:
     function, _, x = compiled
     circuit, artifact = function.key.circuit, function.artifact
     cells = function.key.function_signature.quantize({"input": x[:2].numpy()})
-    witness = FunctionExecutor(circuit, artifact.program, artifact.params).witness(cells)
+    witness = executor(function).witness(cells)
     assert check(circuit, Batch(2), {**witness, **artifact.params}) == []
     tables = [step.witness["y"][0] for step in artifact.program.prologue if step.op == "table"]
     assert len(tables) == len(ACTIVATIONS)
@@ -74,6 +73,4 @@ def test_nothing_else_is_looked_up(compiled) -> None:
 
 
 def test_each_relation_leaves_one_witness(compiled) -> None:
-    examination = Examination()
-    examination.circuit(compiled[0].key.circuit)
-    assert not examination.failures and not examination.free
+    assert undetermined(compiled[0]) == []

@@ -17,6 +17,7 @@ import torch.nn.functional as F
 import zklemma
 from torch import nn
 from transformers import BertConfig, BertForMaskedLM, BertForSequenceClassification
+from witnesses import executor, undetermined
 from zklemma.compiler.frontend.evaluate import evaluate_function
 from zklemma.compiler.frontend.function import import_function
 from zklemma.compiler.interpret_circuit import check
@@ -34,7 +35,6 @@ from zklemma.runtime.proving.inference import FunctionProver, Visibility
 from zklemma.runtime.verifying.function_verifier import verify_function
 from zklemma.runtime.witness.function_executor import FunctionExecutor
 from zklemma.tools.compiled import Compiled
-from zklemma.tools.uniqueness.examine import Examination
 
 sys.path.append(str(Path(__file__).parents[1] / "hiding"))
 simulator: Any = import_module("simulator")
@@ -84,11 +84,6 @@ def two() -> tuple[Compiled, nn.Module]:
 @pytest.fixture(scope="module")
 def compiled() -> Compiled:
     return zklemma.compile(bert(), [ids(64)], batch=2, labels=("a", "b", "c"))
-
-
-def executor(compiled: Compiled) -> FunctionExecutor:
-    artifact = compiled.artifact
-    return FunctionExecutor(compiled.key.circuit, artifact.program, artifact.params)
 
 
 def test_imported_functions_are_those_of_pytorch(two: tuple[Compiled, nn.Module]) -> None:
@@ -167,10 +162,7 @@ def test_each_relation_leaves_one_witness(
 ) -> None:
     """Of a softmax either of two equal maxima may be selected."""
     for made, free in ((compiled, ["select"]), (two[0], [])):
-        examination = Examination()
-        examination.circuit(made.key.circuit)
-        assert not examination.failures
-        assert [each.rpartition(".")[2] for each in examination.free] == free
+        assert undetermined(made) == free
 
 
 def test_the_published_function_is_the_executor_s(two: tuple[Compiled, nn.Module]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ import pytest
 import torch
 import zklemma
 from torch import nn
+from witnesses import executor, integers, only_witness, proved_alone, undetermined
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from zklemma.compiler.analysis.calibrate_tensors import calibrate_tensors
@@ -20,15 +20,8 @@ from zklemma.compiler.pipelines import to_quant
 from zklemma.compiler.running import run_passes
 from zklemma.compiler.weights import quantized_weights
 from zklemma.dialects import quant
-from zklemma.errors import InvalidProof
 from zklemma.runtime.circuit.function import Batch
-from zklemma.runtime.progress import Clock, Silent
-from zklemma.runtime.protocol.function_statement import FunctionStatement
-from zklemma.runtime.protocol.statement import frame
-from zklemma.runtime.proving.inference import FunctionProver
-from zklemma.runtime.witness.function_executor import FunctionExecutor
 from zklemma.tools.compiled import Compiled
-from zklemma.tools.uniqueness.examine import Examination
 
 UNIT = 2.0**-14
 """Of the probabilities that are proved."""
@@ -63,15 +56,6 @@ def made(form: str) -> tuple[Head, torch.Tensor]:
 def compiled(request: pytest.FixtureRequest) -> tuple[Compiled, Head, torch.Tensor]:
     network, x = made(request.param)
     return zklemma.compile(network, x[:40], batch=2), network, x
-
-
-def integers(compiled: Compiled, x: torch.Tensor) -> dict[str, np.ndarray]:
-    return compiled.key.function_signature.quantize({"x": x.numpy()})
-
-
-def executor(compiled: Compiled) -> FunctionExecutor:
-    artifact = compiled.artifact
-    return FunctionExecutor(compiled.key.circuit, artifact.program, artifact.params)
 
 
 def test_probabilities_are_close_to_pytorch(compiled) -> None:
@@ -135,10 +119,7 @@ def test_many_small_probabilities_count() -> None:
 
 def test_each_relation_leaves_one_witness(compiled) -> None:
     """Of equal maxima either may be selected."""
-    examination = Examination()
-    examination.circuit(compiled[0].key.circuit)
-    assert not examination.failures
-    assert [each.rpartition(".")[2] for each in examination.free] == ["select"]
+    assert undetermined(compiled[0]) == ["select"]
 
 
 def own(witness: dict[str, np.ndarray]) -> list[str]:
@@ -150,42 +131,14 @@ def own(witness: dict[str, np.ndarray]) -> list[str]:
 
 def test_no_cell_can_be_another(compiled) -> None:
     function, _, x = compiled
-    circuit, params = function.key.circuit, function.artifact.params
-    witness = executor(function).witness(integers(function, x[:2]))
-    random = np.random.default_rng(3)
-    for name in own(witness):
-        changed = witness[name].astype(np.int64)
-        changed.flat[random.integers(changed.size)] += random.choice((-1, 1))
-        assert check(circuit, Batch(2), {**witness, **params, name: changed}), name
+    only_witness(function, x[:2], own)
 
 
 def test_a_proof_says_probabilities_and_no_others() -> None:
     network, x = made("rows")
-    function = zklemma.compile(network, x[:40], batch=2)
-    artifact, key = function.artifact, function.key
-    witness = executor(function).witness(integers(function, x[:2]))
-    prover = FunctionProver(key, artifact.params, artifact.masks)
-    said = {
-        what: witness[names[0]].reshape(-1).astype(np.int64)
-        for what, names in key.circuit.reveals.items()
-    }
-    honest = FunctionStatement(2, said, True)
-    result = prover.prove_witness(honest, witness, Clock(Silent()))
-    found: Any = zklemma.verify(key, result.proof)
+    found = proved_alone(zklemma.compile(network, x[:40], batch=2), x[:2], own)
     with torch.no_grad():
         assert np.abs(found.values["output"] - network(x[:2]).numpy()).max() < 4e-3
-    random = np.random.default_rng(4)
-    for name in own(witness):
-        changed = witness[name].astype(np.int64)
-        changed.flat[random.integers(changed.size)] += 1
-        cheated = {**witness, name: changed}
-        forged = prover.prove_witness(honest, cheated, Clock(Silent()), strict=False)
-        with pytest.raises(InvalidProof):
-            zklemma.verify(key, forged.proof)
-    for what, array in said.items():
-        lied = replace(honest, tensors={**said, what: array + (np.arange(array.size) == 0)})
-        with pytest.raises(InvalidProof):
-            zklemma.verify(key, frame(lied) + result.proof[len(frame(honest)) :])
 
 
 def test_a_smoother_softmax_is_refused(compiled) -> None:

@@ -4,7 +4,6 @@ that do, and no cell of the witness can be another."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,19 +18,14 @@ from transformers import (
     ViTConfig,
     ViTForImageClassification,
 )
+from witnesses import executor, integers, only_witness, proved_alone, undetermined
 from zklemma.compiler.frontend.evaluate import evaluate_function
 from zklemma.compiler.frontend.function import import_function
 from zklemma.compiler.interpret_circuit import check
 from zklemma.dialects import nn as dialect
-from zklemma.errors import InvalidProof, UserError
+from zklemma.errors import UserError
 from zklemma.runtime.circuit.function import Batch
-from zklemma.runtime.progress import Clock, Silent
-from zklemma.runtime.protocol.function_statement import FunctionStatement
-from zklemma.runtime.protocol.statement import frame
-from zklemma.runtime.proving.inference import FunctionProver
-from zklemma.runtime.witness.function_executor import FunctionExecutor
 from zklemma.tools.compiled import Compiled
-from zklemma.tools.uniqueness.examine import Examination
 
 WIDTH, HEADS, TOKENS = 8, 2, 5
 NOISE = torch.rand(2, TOKENS, 3 * WIDTH)
@@ -211,19 +205,9 @@ def form(request: pytest.FixtureRequest) -> tuple[str, Compiled, torch.Tensor]:
     return request.param, zklemma.compile(network, x, batch=2), x
 
 
-def integers(compiled: Compiled, x: torch.Tensor) -> dict[str, np.ndarray]:
-    signature = compiled.key.function_signature
-    return signature.quantize({signature.inputs[0].name: x.numpy()})
-
-
 def own(witness: Iterable[str]) -> list[str]:
     """Columns but for the digits of rounded values, of which other tests change each."""
     return [name for name in witness if "limb" not in name and "rem" not in name]
-
-
-def executor(compiled: Compiled) -> FunctionExecutor:
-    artifact = compiled.artifact
-    return FunctionExecutor(compiled.key.circuit, artifact.program, artifact.params)
 
 
 def test_integers_are_close_and_satisfy_the_circuit(form) -> None:
@@ -238,28 +222,14 @@ def test_integers_are_close_and_satisfy_the_circuit(form) -> None:
 
 def test_no_cell_can_be_another(form) -> None:
     _, compiled, x = form
-    circuit, params = compiled.key.circuit, compiled.artifact.params
-    witness = executor(compiled).witness(integers(compiled, x[:2]))
-    random = np.random.default_rng(3)
-    for name in own(witness):
-        array = witness[name]
-        changed = array.astype(np.int64)
-        changed.flat[random.integers(array.size)] += random.choice((-1, 1))
-        assert check(circuit, Batch(2), {**witness, **params, name: changed}), name
+    only_witness(compiled, x[:2], own)
 
 
 @pytest.mark.parametrize("name", ["causal chunks", "by hand", "encoder, norm first"])
 def test_each_relation_leaves_one_witness(name: str) -> None:
     """Of a softmax either of two equal maxima may be selected."""
     network, x = made(name)
-    one_witness(zklemma.compile(network, x, batch=2))
-
-
-def one_witness(compiled: Compiled) -> None:
-    examination = Examination()
-    examination.circuit(compiled.key.circuit)
-    assert not examination.failures
-    assert [each.rpartition(".")[2] for each in examination.free] == ["select"]
+    assert undetermined(zklemma.compile(network, x, batch=2)) == ["select"]
 
 
 def test_positions_mix_and_examples_do_not(form) -> None:
@@ -316,34 +286,12 @@ def test_a_vision_transformer_is_proved(patches) -> None:
     found: Any = zklemma.verify(compiled.key, compiled.prove(images[:2]))
     assert np.abs(found.values["output"] - wanted[:2].numpy()).max() < 1e-2
     assert found.labels["output"] == ["abc"[i] for i in wanted[:2].argmax(1)]
-    one_witness(compiled)
+    assert undetermined(compiled) == ["select"]
 
 
 def test_another_value_anywhere_is_refused(patches) -> None:
-    """One cell of each column of the witness, and one of what the statement shows."""
     compiled, images, _ = patches
-    artifact, key = compiled.artifact, compiled.key
-    witness = executor(compiled).witness(integers(compiled, images[:2]))
-    prover = FunctionProver(key, artifact.params, artifact.masks)
-    said = {
-        what: witness[names[0]].reshape(-1).astype(np.int64)
-        for what, names in key.circuit.reveals.items()
-    }
-    honest = FunctionStatement(2, said, True)
-    proof = prover.prove_witness(honest, witness, Clock(Silent())).proof
-    zklemma.verify(key, proof)
-    random = np.random.default_rng(4)
-    for name in own(witness):
-        changed = witness[name].astype(np.int64)
-        changed.flat[random.integers(changed.size)] += 1
-        cheated = {**witness, name: changed}
-        forged = prover.prove_witness(honest, cheated, Clock(Silent()), strict=False)
-        with pytest.raises(InvalidProof):
-            zklemma.verify(key, forged.proof)
-    for what, array in said.items():
-        lied = replace(honest, tensors={**said, what: array + (np.arange(array.size) == 0)})
-        with pytest.raises(InvalidProof):
-            zklemma.verify(key, frame(lied) + proof[len(frame(honest)) :])
+    proved_alone(compiled, images[:2], own)
 
 
 def test_labels_and_probabilities_are_those_of_pytorch() -> None:
@@ -375,6 +323,14 @@ class Wrapped(nn.Module):
     [
         (lambda x: chunks(x, attn_mask=torch.arange(25.0).view(5, 5)), "changes scores"),
         (lambda x: chunks(x, scale=0.0), "scale must be"),
+        (lambda x: chunks(x, attn_mask=torch.zeros(5, 5) > 0), "neither causal nor of everything"),
+        (
+            lambda x: (
+                (heads(x[..., :8]) @ heads(x[..., 8:16]).mT + torch.full((5, 5), -1e9)).softmax(-1)
+                @ heads(x[..., 16:])
+            ),
+            "neither causal nor of everything",
+        ),
         (
             lambda x: chunks(x, attn_mask=torch.eye(5).flip(0) > 0),
             "neither causal nor of everything",
