@@ -21,7 +21,7 @@ HIDDEN = -1e4
 Softmax = nn.SoftmaxOp | nn.MaskedSoftmaxOp
 
 
-def is_causal(mask: torch.Tensor, shape: nn.Shape) -> tuple[bool, int | None]:
+def causality(mask: torch.Tensor, shape: nn.Shape) -> tuple[bool, int | None]:
     """Whether a mask for scores (N, H, T, S), by booleans of what is seen or by numbers that are added, is causal,
     and the window within which it is; if not, it hides nothing. Others are not supported."""
     if mask.dtype == torch.bool:
@@ -36,7 +36,7 @@ def is_causal(mask: torch.Tensor, shape: nn.Shape) -> tuple[bool, int | None]:
     window = int(seen[..., -1, :].sum(-1).max())
     every = torch.ones(rows, sources, dtype=torch.bool, device=mask.device)
     causal = every.tril() & every.triu(1 - window)
-    fits = rows == sources and bool((seen == causal).all())
+    fits = rows == sources and window > 0 and bool((seen == causal).all())
     only(fits, "a mask that is neither causal nor of everything")
     return True, None if window == rows else window
 
@@ -59,7 +59,7 @@ def raise_masks(block: Block, weights: Weights) -> None:
         for scores, mask in either_order(masked):
             if isinstance(mask.owner, nn.ParamOp) and len(nn.shape_of(scores)) == 4:
                 numbers = weights.recipes[mask.owner.param_name]()
-                causal, window = is_causal(numbers, nn.shape_of(scores))
+                causal, window = causality(numbers, nn.shape_of(scores))
                 made = softmax(scores, causal, op.factor, window)
                 Rewriter.replace_op(op, nn.inherit_path(made, op))
                 break

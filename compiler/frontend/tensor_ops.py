@@ -15,7 +15,7 @@ from torch.fx import Node
 from xdsl.ir import Operation, SSAValue
 
 from ...dialects import nn
-from .attention import is_causal
+from .attention import causality
 from .builder import LOGITS
 from .graph import Handler, only
 
@@ -357,7 +357,7 @@ def _attention(importer: Importer, node: Node) -> SSAValue:
     (*front, rows, width), sources = nn.shape_of(q), nn.shape_of(k)[-2]
     window = None
     if mask is not None:
-        causal, window = is_causal(importer.constant(mask)(), (*front, rows, sources))
+        causal, window = causality(importer.constant(mask)(), (*front, rows, sources))
     only(not causal or rows == sources, "a causal mask of other keys")
     factor = 1 / math.sqrt(width) if scale is None else scale
     return importer.attention(q, k, v, factor, causal, window)

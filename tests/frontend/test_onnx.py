@@ -323,6 +323,7 @@ POSITIONS = weight(5, 4, 6)
             ["linear", "linear", "mul", "linear"],
         ),
         ([node("Gather", "x second", "y", axis=1)], ["position"]),
+        ([node("ReduceMean", "x", "m", axes=[-1]), node("Sub", "x m", "y")], ["center"]),
         (
             [
                 node("Gather", "x two_last", "g", axis=1),
